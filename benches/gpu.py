@@ -40,7 +40,7 @@ from fastetl.data.store import load_labelled, open_dataset
 from fastetl.files.atomic import replace_file
 from fastetl_cli.quickstart import Quickstart
 from model.config import TrainConfig
-from model.network import Network, named_network
+from model.network import NETWORKS, Network
 from model.run import Epoch, unfinished
 from model.step import load_weights, weights_of
 from model.training import Progress, train
@@ -105,7 +105,7 @@ def configured(network: str, few: bool, precision: str) -> TrainConfig:
     is_japanese = network == "japanese"
     changes: dict[str, Any] = {"frame": 48, "scale": 0.31, "readings": 1, "merged": 0.05} if is_japanese else {}
     return TrainConfig(
-        network=network,
+        network=network,  # type: ignore[arg-type]
         batch_size=64 if few else 1024,
         precision=precision,  # type: ignore[arg-type]
         learning_rate=2e-3 if is_japanese else 4e-3,
@@ -191,7 +191,7 @@ class Bench:
         self.watch()
         spec = replace(config.preprocessing(Preprocessing(size=SIZE)), readings=1)
         classes = len(load_charset(charset))
-        network = nnx.jit(lambda: Network(named_network(config.network), spec, classes, rngs=nnx.Rngs(0)))()
+        network = nnx.jit(lambda: Network(NETWORKS[config.network], spec, classes, rngs=nnx.Rngs(0)))()
         weights = jax.tree.map(np.asarray, weights_of(network))
         pictures = np.random.default_rng(1).integers(0, 255, (64, SIZE, SIZE)).astype(np.uint8)
         pictures[:, :20] = 0

@@ -21,7 +21,7 @@ from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 from model import network as m
-from model.run import Run, open_run
+from model.run import Run
 from model.start import Start, start_of
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def open_start(path: StrPath) -> Start:
     A package's logits are divided by the temperature that was fitted. Raises FastetlError if it is missing or damaged.
     """
     if not is_package(path):
-        return start_of(open_run(path))
+        return start_of(path)
     from export.reference import read_reference  # which needs onnx, and a run does not
 
     return start_of_graph(read_reference(file_of(path, REFERENCE)).graph, fspath(path))

@@ -100,14 +100,17 @@ def require_options(config: Any, *, error: type[FastetlError] = FastetlError) ->
             _require(name, value, hint, bounds, error)
 
 
-def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "") -> None:
-    """Raise FastetlError if one of these options was given, as it would have no effect.
+def require_unset(
+    options: Any, names: Iterable[str], reason: str, do: str = "", *, error: type[FastetlError] = FastetlError
+) -> None:
+    """Raise `error` if one of these options was given, as it would have no effect.
 
     reason: why, after the option's name: "is for a Ray cluster". do: what makes it have one: "give `engine` ray".
     """
     for field in dataclasses.fields(options):
         if field.name in names and getattr(options, field.name) != field.default:
-            raise FastetlError(f"`{field.name}` {reason}", do=f"{do}, or leave it out" if do else "leave it out")
+            do = f"{do}, or leave it out" if do else "leave it out"
+            raise error(f"`{field.name}` {reason}", do=do, also=ValueError)
 
 
 @cache

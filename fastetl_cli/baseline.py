@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from fastetl.data.store import open_dataset
 from fastetl_cli.base import Command, DatasetPath, bar
 from model.baseline import baselines
 
@@ -22,6 +21,6 @@ class Baseline(Command):
     def run(self) -> int:
         """Print a row for each algorithm and split."""
         with bar("baseline") as progress:
-            results = baselines(open_dataset(self.dataset), seed=self.seed, progress=progress)
+            results = baselines(self.dataset, seed=self.seed, progress=progress)
         rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
         return self.answer_table(results, ["algorithm", "split", "trained on", "tested on", "accuracy"], rows)

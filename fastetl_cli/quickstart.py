@@ -23,8 +23,7 @@ from fastetl_cli.inspect import Inspect
 from fastetl_cli.sheet import Sheet
 from fastetl_cli.synth import Synth
 from fastetl_cli.train import Train
-from model.config import TrainConfig
-from model.network import named_network
+from model.config import NetworkName, TrainConfig
 
 QUICKSTART_KIND = Kind(
     "a folder of quickstart", (), ("etl", "dataset", "synthetic", "sheet.png", "run", "run.unfinished", "package")
@@ -49,7 +48,7 @@ class Quickstart(Command):
     """Characters to learn, as of `fastetl synth --charset`."""
     epochs: int = 0
     """Number of epochs. 0: 2 epochs, or 4 with `etl`."""
-    network: str = ""
+    network: NetworkName | None = None
     """Architecture. Without: quick, or default with `etl`."""
     overwrite: bool = False
     """Replace FOLDER if it exists."""
@@ -57,8 +56,7 @@ class Quickstart(Command):
     def run(self) -> int:
         """Run all commands in turn, until one fails."""
         check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
-        named_network(self.training.network)  # what would fail after minutes, first
-        characters_of(self.charset)
+        characters_of(self.charset)  # what would fail after minutes, first
         if self.etl is not None:
             find_files([self.etl])
         seconds: dict[str, float] = {}

@@ -31,7 +31,6 @@ from fastetl.files.untrusted import read_bytes
 from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig
 from model.errors import ModelError
-from model.network import named_network
 
 SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _FILE_BYTES = 1 << 20
@@ -120,9 +119,7 @@ def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainCo
             raise ModelError("no such option", expected="an option of train", found=name, do="check the sweep's file")
         if "." in name:
             augmentation[name.removeprefix("augmentation.")] = plain.pop(name)
-    config = TrainConfig(**plain, augmentation=Augmentation(**augmentation))
-    named_network(config.network)
-    return config
+    return TrainConfig(**plain, augmentation=Augmentation(**augmentation))
 
 
 def read_sweep(path: StrPath) -> SweepConfig:

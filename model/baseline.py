@@ -9,6 +9,8 @@ import numpy as np
 from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
+from fastetl.data.store import open_dataset
+from fastetl.errors import StrPath
 from model.errors import ModelError
 
 
@@ -25,14 +27,15 @@ class BaselineResult:
 
 
 def baselines(
-    dataset: Dataset, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    dataset: Dataset | StrPath, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> tuple[BaselineResult, ...]:
     """Measure guessing, k nearest neighbours and a random forest; a fifth of a dataset is its test part.
 
-    It is split by group, if all groups are known, and at random.
+    dataset: an opened one, or its path. It is split by group, if all groups are known, and at random.
     progress: called with (done, total) after each algorithm. Raises FastetlError for too few groups or samples.
     """
     require_range("seed", seed, 0, 2**32 - 1, error=ModelError)
+    dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     results: list[BaselineResult] = []
     splits: dict[Literal["group", "random"], Split] = {}
     if (dataset.groups >= 0).all():

@@ -9,7 +9,7 @@ from fastetl.errors import StrPath
 from model.config import FRAMING
 from model.errors import ModelError
 from model.report import stored_results
-from model.run import Epoch, Run, open_run
+from model.run import Epoch, Run, opened
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
 
     Raises ModelError for fewer than two runs, a run without a complete epoch, and a file that cannot be read.
     """
-    opened = [run if isinstance(run, Run) else open_run(run) for run in runs]
-    if len(opened) < 2:
-        raise ModelError("nothing to compare with", expected="two runs or more", found=len(opened), do="name another")
-    for run in opened:
+    compared = [opened(run) for run in runs]
+    if len(compared) < 2:
+        raise ModelError("nothing to compare with", expected="two runs or more", found=len(compared), do="name another")
+    for run in compared:
         if not run.history:
             raise ModelError("the run has no complete epoch", file=run.path, do="train it further")
-    options = _by_name([_options(run) for run in opened])
-    results = [stored_results(run.path) for run in opened]
+    options = _by_name([_options(run) for run in compared])
+    results = [stored_results(run.path) for run in compared]
     names = [[f"{result['name']} ({result['part']})" for result in of_run] for of_run in results]
     repeated = {name for of_run in names for name in of_run if of_run.count(name) > 1}
     accuracies = [
@@ -66,11 +66,11 @@ def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
         for of_run, sets in zip(names, results, strict=True)
     ]
     return Comparison(
-        runs=tuple(str(run.path) for run in opened),
+        runs=tuple(str(run.path) for run in compared),
         options={name: values for name, values in options.items() if len({json.dumps(v) for v in values}) > 1},
-        best=tuple(run.best_epoch for run in opened),
+        best=tuple(run.best_epoch for run in compared),
         accuracy=dict(sorted(_by_name(accuracies).items())),
-        curves=tuple(tuple(epoch.valid_accuracy for epoch in run.history) for run in opened),
+        curves=tuple(tuple(epoch.valid_accuracy for epoch in run.history) for run in compared),
     )
 
 

@@ -15,6 +15,7 @@ from model.errors import ModelError
 
 FRAMING = ("framing", "frame", "scale", "surroundings", "readings")
 """The options that change the dataset's preprocessing."""
+NetworkName = Literal["default", "japanese", "quick", "small"]
 _Part = Annotated[float, Range(0, BELOW_1)]
 _Positive = Annotated[float, Range(ABOVE_0, 100)]
 _Seed = Annotated[int, Range(0, 2**32 - 1)]
@@ -24,8 +25,8 @@ _Seed = Annotated[int, Range(0, 2**32 - 1)]
 class TrainConfig:
     """How to train. The same configuration on the same data gives the same weights."""
 
-    network: str = "default"
-    """Architecture, by its name in the table of networks."""
+    network: NetworkName = "default"
+    """Architecture. japanese is for thousands of characters, quick for short trainings, small for tests."""
     augmentation: Augmentation = Augmentation()
     """Random changes of the training pictures, new ones in each epoch."""
     epochs: Annotated[int, Range(1, 100_000)] = 20

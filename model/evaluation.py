@@ -19,6 +19,7 @@ from fastetl.data.store import load_labelled
 from fastetl.errors import StrPath
 from model.errors import ModelError
 from model.outliers import scribbles
+from model.run import opened
 
 RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
@@ -232,8 +233,10 @@ class Evaluation:
         return {**values, "sets": [s.as_dict() for s in self.sets]}
 
 
-def evaluate(run: Reader, datasets: Dataset | StrPath | Sequence[Dataset | StrPath]) -> Evaluation:
-    """Measure how well a run, or a package's model (`export.open_recognizer`), reads one or several sets.
+def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Dataset | StrPath]) -> Evaluation:
+    """Measure how well a run, or a package's model, reads one or several sets.
+
+    run: a run or its path; what `export.open_recognizer` gives for a package.
 
     datasets: opened ones or paths, which `fastetl.load_labelled` fits to the network's characters and picture size.
 
@@ -242,7 +245,7 @@ def evaluate(run: Reader, datasets: Dataset | StrPath | Sequence[Dataset | StrPa
 
     Raises ModelError for no set and an empty set, FastetlError for one that cannot be opened or shares no character.
     """
-    datasets = [datasets] if isinstance(datasets, Dataset | str | PathLike) else datasets
+    run, datasets = opened(run), [datasets] if isinstance(datasets, Dataset | str | PathLike) else datasets
     if not datasets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one", also=ValueError)
     sets = tuple(_evaluate_set(run, load_labelled(data, run.charset, run.preprocessing)) for data in datasets)

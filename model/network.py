@@ -19,7 +19,6 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.checks import require_choice
 from fastetl.data.preprocessing import Preprocessing, framed
 from model.errors import ModelError
 
@@ -155,12 +154,6 @@ _TABLE = (
 )
 NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABLE}
 """Every architecture that `train` knows, by name."""
-
-
-def named_network(name: str) -> NetworkConfig:
-    """The architecture of this name. Raises ModelError, which lists the names, for an unknown one."""
-    require_choice("network", name, tuple(NETWORKS), error=ModelError)
-    return NETWORKS[name]
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,19 @@ from fastetl.files.atomic import Kind, new_output
 from fastetl.files.untrusted import read_json
 from model.errors import ModelError
 from model.evaluation import Evaluation, Reader, SetResult
-from model.run import Run
+from model.run import Run, opened
 
 REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
 
 
-def write_report(run: Reader, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
+def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
     """Write `index.html` and `evaluation.json` into the directory `out`; returns the page.
+
+    run: what was evaluated.
 
     Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
     """
-    out, values_of_sets = Path(out), evaluation.as_dict()
+    run, out, values_of_sets = opened(run), Path(out), evaluation.as_dict()
     text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"
     for result, values in zip(evaluation.sets, values_of_sets["sets"], strict=True):
         values |= {"characters": _by_character(result, run.charset.characters), "pictures": _pictures(result)}

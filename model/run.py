@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import jax
 import numpy as np
@@ -45,19 +45,12 @@ from model.network import Network, NetworkConfig
 from model.step import load_weights, make_eval, predict, weights_of
 
 FORMAT = 3
+R = TypeVar("R")
 RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report*", "lock"))
 UNFINISHED = Kind("an interrupted run", (), RUN_KIND.entries)
 
 _LOCK = "lock"
-_PLAIN: Mapping[str, Callable[[Any], Any]] = {
-    "temperature": float,
-    "threshold": float,
-    "finished": bool,
-    "best": str,
-    "start": str,
-    "command": str,
-    "versions": dict,
-}
+_PLAIN = ("temperature", "threshold", "finished", "best", "start", "command", "versions")
 """Fields of a run that run.json holds as they are."""
 
 
@@ -88,11 +81,6 @@ class Epoch:
     """Training pictures a second, without the time for validation and checkpoints."""
     data_wait: float
     """Share of the same time in which the devices waited for pictures."""
-
-
-def best_epoch(history: tuple[Epoch, ...]) -> Epoch:
-    """The epoch with the highest validation accuracy; among equals, the one with the lowest validation loss."""
-    return max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.valid_loss))
 
 
 def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
@@ -159,8 +147,11 @@ class Run:
 
     @property
     def best_epoch(self) -> Epoch:
-        """The epoch whose weights the run uses. Raises ValueError if none is complete."""
-        return best_epoch(self.history)
+        """The epoch whose weights the run uses: with the highest validation accuracy, then the lowest validation loss.
+
+        Raises ValueError if none is complete.
+        """
+        return max(self.history, key=lambda epoch: (epoch.valid_accuracy, -epoch.valid_loss))
 
     @property
     def diagnosis(self) -> tuple[str, ...]:
@@ -243,7 +234,7 @@ class Run:
             data=tuple(DatasetShare(**dataset) for dataset in values["data"]),
             trained=Trained.from_dict(values["trained"]),
             history=tuple(Epoch(**epoch) for epoch in values["history"]),
-            **{name: kind(values[name]) for name, kind in _PLAIN.items()},
+            **{name: values[name] for name in _PLAIN},
         )
 
     def save(self) -> None:
@@ -279,29 +270,30 @@ def open_run(path: StrPath) -> Run:
     path = Path(path)
     file = path / "run.json"
     if not file.exists():
-        interrupted = (unfinished(path) / "run.json").is_file()
-        raise ModelError(
-            "training was interrupted" if interrupted else "no run here",
-            file=path,
-            expected="a directory with run.json",
-            found=f"{unfinished(path)}, which is not finished" if interrupted else None,
-            do="continue it with `resume`" if interrupted else "train one, or name a package where one will do",
-            also=FileNotFoundError,
-        )
+        what, found, do = "no run here", None, "check the path; `export.open_recognizer` opens a package"
+        if (unfinished(path) / "run.json").is_file():
+            what, found = "training was interrupted", f"{unfinished(path)}, which is not finished"
+            do = "continue it with `resume`"
+        expected = "a directory with run.json"
+        raise ModelError(what, file=path, expected=expected, found=found, do=do, also=FileNotFoundError)
     try:
         values = read_json(file)
         if values["format"] != FORMAT:
             found = values["format"]
             raise ModelError("run of another format", file=file, expected=FORMAT, found=found, do="train again")
-        run = Run.from_dict(path, values)
         require_sealed(values, file, kind=ModelError)
-        return run
+        return Run.from_dict(path, values)
     except ModelError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, FastetlError) as error:
         part = error.found if isinstance(error, FastetlError) else None
         reason = part or f"{type(error).__name__} {error}"
         raise ModelError("cannot read", file=file, expected="a run", found=reason, do="train again") from error
+
+
+def opened(run: R | StrPath) -> R | Run:
+    """A run that is given by its path, opened; anything else as it is."""
+    return open_run(run) if isinstance(run, str | os.PathLike) else run
 
 
 @contextmanager

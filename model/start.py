@@ -18,11 +18,12 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.errors import StrPath
 from model.checkpoints import digest
 from model.config import FRAMING, TrainConfig
 from model.errors import ModelError
 from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, Network, NetworkConfig, Norm, Place
-from model.run import Run
+from model.run import Run, opened
 from model.step import Tree, load_weights, weights_of
 
 _FIXED = ("network", *(name for name in FRAMING if name != "readings"))
@@ -66,13 +67,14 @@ class Start:
         return NetworkConfig(self.name, tuple(spec for specs in with_norms for spec in specs))
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
-        """Raise FastetlError for a dataset of another picture size, and for an option that the weights decide."""
+        """Raise ModelError for a dataset of another picture size, and for an option that the weights decide."""
         size, dataset_size = self.preprocessing.size, dataset.preprocessing.size
         if dataset_size != size:
             what = f"{dataset.name}: pictures of another size than those of {self.name}"
             expected, do = f"{size} × {size}", f"build it with `size` {size}"
             raise ModelError(what, expected=expected, found=dataset_size, do=do, also=ValueError)
-        require_unset(config, _FIXED, f"is decided by {self.name}, with whose weights training begins")
+        reason = f"is decided by {self.name}, with whose weights training begins"
+        require_unset(config, _FIXED, reason, error=ModelError)
 
     def weights(self, network: Network, charset: Charset) -> Tree:
         """These weights for an untrained `network` of this architecture whose classes are the characters of `charset`.
@@ -104,8 +106,9 @@ class Start:
         return weights
 
 
-def start_of(run: Run) -> Start:
-    """A training's start with the best weights of a run. Raises ModelError if they cannot be read."""
+def start_of(run: Run | StrPath) -> Start:
+    """A training's start with the best weights of a run or its path. Raises ModelError if they cannot be read."""
+    run = opened(run)
     layers = tuple(run.network().layers())
     return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.trained)
 

@@ -21,6 +21,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
+from fastetl.checks import ABOVE_0, require_range
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID, Trained
@@ -32,9 +33,9 @@ from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
 from model.errors import ModelError
 from model.evaluation import fit_temperature, log_softmax
-from model.network import named_network
+from model.network import NETWORKS
 from model.outliers import outlier_samples
-from model.run import RUN_KIND, DatasetShare, Epoch, Run, best_epoch, claim, clear, current_versions, open_run
+from model.run import RUN_KIND, DatasetShare, Epoch, Run, claim, clear, current_versions, open_run
 from model.start import Start, initial_weights, start_of
 from model.step import Tree, first_state, learning_rate, make_eval, make_train, predict
 
@@ -72,6 +73,7 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 Mixture = Sequence[tuple[Dataset, float]]
 Data = Dataset | StrPath | Sequence[Dataset | StrPath | tuple[Dataset | StrPath, float]]
+"""Datasets, opened or paths, each alone or in a pair with its weight."""
 AddEvent = Callable[[str, float, int], None]
 """Writes a TensorBoard event: name, value and step."""
 
@@ -96,7 +98,7 @@ def train(
     out: StrPath,
     config: TrainConfig | None = None,
     *,
-    start: Start | Run | None = None,
+    start: Start | Run | StrPath | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: OnProgress | None = print_epochs,
@@ -105,12 +107,12 @@ def train(
 ) -> Run:
     """Train a network on a dataset, or on several with weights, and write the run to `out`.
 
-    data: a dataset or several, opened or paths, each alone or with a weight: each batch has pictures of all of them, in
-    proportion to the weights. The writers of each dataset are split as the configuration says; a writer of two datasets
-    is in the same part of both.
+    data: a dataset or its path, or a list of several, each alone or as (dataset, weight). Each batch has pictures of
+    all, in proportion to the weights, which are over 0, and 1 if not given. The writers of each dataset are split as
+    the configuration says; a writer of two datasets is in the same part of both.
 
-    start: trained weights to begin with: a run, or a package's (`export.open_start`). Its network and preprocessing are
-    used; characters that it does not know are learnt anew.
+    start: trained weights to begin with: a run or its path, or what `export.open_start` gives for a package. Its
+    network and preprocessing are used; characters that it does not know are learnt anew.
 
     resume: continue an interrupted run at its last checkpoint. It ends with the weights that it would have had. It uses
     its own configuration; one that is given must be the same.
@@ -127,7 +129,7 @@ def train(
     path, start_time = Path(out), time.perf_counter()
     if options:
         config = dataclasses.replace(config or TrainConfig(), **options)
-    start = start_of(start) if isinstance(start, Run) else start
+    start = start if start is None or isinstance(start, Start) else start_of(start)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
     mixture = _opened(data)
@@ -152,18 +154,20 @@ def train(
     return open_run(path)
 
 
-def _opened(data: Data) -> Mixture:
-    """The datasets of a training, opened, with their weights; without one it is 1."""
+def weighted(data: Data) -> list[tuple[Dataset | StrPath, float]]:
+    """The datasets of a training with their weights. Raises ModelError for what is no dataset, path or weight."""
     parts = [data] if isinstance(data, Dataset | str | os.PathLike) else data
-    weighted = [part if isinstance(part, tuple) else (part, 1.0) for part in parts]
-    return [(part if isinstance(part, Dataset) else open_dataset(part), float(weight)) for part, weight in weighted]
+    pairs: list[tuple[Any, Any]] = [part if isinstance(part, tuple) and len(part) == 2 else (part, 1) for part in parts]
+    for dataset, weight in pairs:
+        if not isinstance(dataset, Dataset | str | os.PathLike):
+            expected, do = "datasets or paths, or pairs of one and its weight", "give a list, as in [(dataset, 2.0)]"
+            raise ModelError("`data` does not fit", expected=expected, found=repr(dataset), do=do, also=TypeError)
+        require_range("weight", weight, ABOVE_0, integer=False, error=ModelError)
+    return [(dataset, float(weight)) for dataset, weight in pairs]
 
 
-def _divide(mixture: Mixture, config: TrainConfig, trained: Trained) -> Trained:
-    """Add the samples of all datasets to the parts of `trained`: what is in a part already stays there."""
-    for dataset, _ in mixture:
-        trained = trained.divided(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
-    return trained
+def _opened(data: Data) -> Mixture:
+    return [(part if isinstance(part, Dataset) else open_dataset(part), weight) for part, weight in weighted(data)]
 
 
 def _trained_on(mixture: Mixture, trained: Trained) -> tuple[DatasetShare, ...]:
@@ -186,11 +190,13 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
         raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
     if start is not None:
         start.check(first, config)
-    trained = _divide(mixture, config, (start and start.trained) or Trained())
+    trained = (start and start.trained) or Trained()
+    for dataset, _ in mixture:
+        trained = trained.divided(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
     return Run(
         path=path,
         config=config,
-        network_config=named_network(config.network) if start is None else start.architecture,
+        network_config=NETWORKS[config.network] if start is None else start.architecture,
         charset=first.charset,
         preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
         start="" if start is None else str(start),
@@ -209,8 +215,7 @@ def _resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
         options, run_options = config.as_dict(), run.config.as_dict()
         expected = ", ".join(f"{name} {run_options[name]}" for name in options if run_options[name] != options[name])
         raise ModelError("the run has other options", file=run.path, expected=expected, do="resume without options")
-    trained = _divide(mixture, run.config, run.trained)  # other data would add to it
-    if (_trained_on(mixture, trained), trained) != (run.data, run.trained):
+    if [(d.digest, weight) for d, weight in mixture] != [(d.digest, d.weight) for d in run.data]:
         expected = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)
         raise ModelError("the run has other data", file=run.path, expected=expected, do="give the same")
     return run
@@ -301,12 +306,13 @@ class _Training:
             for epoch in range(len(history), epochs):
                 state, figures = self._epoch(state, epoch, add_event)
                 history = (*history, figures)
+                self.run = dataclasses.replace(self.run, history=history)
                 for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
                     add_event(f"epoch/{name}", getattr(figures, name), figures.step)
                 add_event("epoch/learning_rate", float(rates(figures.step - 1)), figures.step)
                 # In this order, so that run.json and the best weights are never behind the last checkpoint.
-                best = save(folder, "best", state["ema"]) if best_epoch(history) is figures else self.run.best
-                self.run = dataclasses.replace(self.run, history=history, best=best)
+                best = save(folder, "best", state["ema"]) if self.run.best_epoch is figures else self.run.best
+                self.run = dataclasses.replace(self.run, best=best)
                 self.run.save()
                 state |= {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}
                 save(folder, "last", state)

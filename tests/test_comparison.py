@@ -12,7 +12,7 @@ from model.comparison import compare_runs
 from model.errors import ModelError
 from model.evaluation import evaluate
 from model.report import write_report
-from model.run import Run, best_epoch, open_run
+from model.run import Run, open_run
 from tests.model_data import finished_run, tiny
 
 
@@ -34,7 +34,7 @@ def test_what_differs_is_shown(two: list[Run]) -> None:
     assert comparison.options == {"seed": (0, 3), "augmentation.zoom": (0.25, 0.1)}
     accuracy = evaluate(two[0], tiny(2, seed=5)).sets[0].accuracy
     assert comparison.accuracy == {"tiny5 (all)": (accuracy, None)}
-    assert comparison.best == tuple(best_epoch(run.history) for run in two)
+    assert comparison.best == (two[0].history[2], two[1].best_epoch)
     assert [len(curve) for curve in comparison.curves] == [3, 2]
     write_report(two[0], evaluate(two[0], tiny(4, seed=5)), two[0].path / "reports" / "more")
     named = compare_runs(two).accuracy

@@ -115,6 +115,9 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     assert own.writers.writers == len(test) == 1
     assert {tiny().groups[m.index] for m in own.mistakes} <= set(test.tolist())
     assert (unseen.part, unseen.samples) == ("all", 128)
+    assert evaluate(run.path, tiny()).sets[0].accuracy == own.accuracy
+    with pytest.raises(ModelError, match=r"no run here; .*`export.open_recognizer` opens a package"):
+        evaluate("pretrained", tiny())
     two = Restricted(run, Charset("two", run.charset.characters[6:]))
     assert (two.predict(tiny().images) == run.predict(tiny().images)[:, 6:]).all()
 

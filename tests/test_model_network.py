@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from fastetl.data import preprocessing
 from fastetl.data.preprocessing import Preprocessing
 from model import network as m
+from model.config import NetworkName
 from model.errors import ModelError
-from model.network import NETWORKS, Network, NetworkConfig, named_network
+from model.network import NETWORKS, Network, NetworkConfig
 from model.step import load_weights, make_eval, weights_of
 
 SPEC = Preprocessing()
@@ -77,9 +78,9 @@ def test_front_works_in_float32_whatever_comes_in() -> None:
     assert not half[0].any()  # blank stays blank
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", get_args(NetworkName))
 def test_every_network_gives_logits_and_is_kept_whole_in_json(name: str) -> None:
-    config = named_network(name)
+    config = NETWORKS[name]
     network = nnx.eval_shape(lambda: Network(config, SPEC, 71, rngs=nnx.Rngs(0)))
     logits = jax.eval_shape(make_eval(network), weights_of(network), pictures(2))
     assert logits.shape == (2, 71)

@@ -194,6 +194,8 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
         run_training(other, dataclasses.replace(CONFIG, seed=1), "resume")
     with pytest.raises(ModelError, match=r"has other data; expected tiny0"):
         train(tiny(seed=1), other, resume=True)
+    moved = dataclasses.replace(tiny(), name="moved")
+    assert training._resumed_run(open_run(unfinished(other)), [(moved, 1.0)], None).data[0].name == "tiny0"
     rest = losses_of(start(other, "resume"))
     assert rest == {step: losses[step] for step in range(5, 10)}
     mine, theirs = open_run(path), open_run(other)
@@ -329,8 +331,8 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     shutil.rmtree(path)
     shutil.copytree(finished_run()[0], path)
     before = (path / "run.json").read_text()
-    with pytest.raises(ModelError, match="unknown network"):
-        train(tiny(), path, dataclasses.replace(CONFIG, network="none"), overwrite=True)
+    with pytest.raises(FastetlError, match="batch_size is out of range"):
+        train(tiny(), path, dataclasses.replace(CONFIG, batch_size=1000), overwrite=True)
     assert (path / "run.json").read_text() == before
     run = train(tiny(), path, ONE_EPOCH, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
@@ -385,6 +387,11 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
         train(Dataset.create(tiny().images[:], "あ" * len(tiny()), source=""), tmp_path / "run", CONFIG)
     with pytest.raises(ModelError, match="no dataset"):
         train([], tmp_path / "run", CONFIG)
+    with pytest.raises(ModelError, match=r"`data` does not fit.*; found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"):
+        train((tiny(), 2.0), tmp_path / "run", CONFIG)  # type: ignore[arg-type]
+    for weight in (0, "x", np.nan):
+        with pytest.raises(ModelError, match="weight is out of range; expected .*over 0 or more"):
+            train([(tiny(), weight)], tmp_path / "run", CONFIG)  # type: ignore[list-item]
     assert not list(tmp_path.iterdir())
     for error, kind in ((ConnectionError("gone"), ConnectionError), (OSError(28, "full"), FastetlError)):
         monkeypatch.setattr(training._Training, "fit", Mock(side_effect=error))

@@ -73,7 +73,7 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     more = tiny(seed=3)
     assert len(more.charset) == len(source.charset)
     config = dataclasses.replace(CONFIG, epochs=1, network="default")
-    run = train(more, tmp_path / "run", config, start=source)
+    run = train(more, tmp_path / "run", config, start=source.path)
     assert run.network_config == source.network_config
     assert run.start == str(open_start(source.path))
     assert open_run(run.path).start == run.start
@@ -91,7 +91,7 @@ def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
     source, path = open_run(finished_run()[0]), tmp_path / "run"
     with pytest.raises(ModelError, match="tiny0: pictures of another size.*; expected 64 × 64; found 32. Build"):
         train(tiny(), path, CONFIG, start=open_start("pretrained"))
-    with pytest.raises(FastetlError, match="`network` is decided by .*run, with whose weights training begins. Leave"):
+    with pytest.raises(ModelError, match="`network` is decided by .*run, with whose weights training begins. Leave"):
         train(tiny(), path, CONFIG, start=source)
     with pytest.raises(FastetlError, match="`framing` is decided by"):
         train(tiny(), path, dataclasses.replace(CONFIG, network="default", framing="none"), start=source)
