@@ -136,7 +136,8 @@ def _learn(sets: list[list[EtlFile]], name: str, by_order: bool) -> tuple[Charse
     known: list[Known] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
     while True:
         arrays = ([one] if isinstance(one, np.ndarray) else [content.codes for content in one] for one in known)
-        codes = [set(np.unique(np.concatenate(of_set)).tolist()) for of_set in arrays]
+        # `np.unique` would import a large part of numpy, which a build has no other use for.
+        codes = [set(np.flatnonzero(np.bincount(np.concatenate(of_set))).tolist()) for of_set in arrays]
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
         wanted = set(codes_of(charset).tolist())
