@@ -62,20 +62,20 @@ def graph_of(network: m.Network, *, side: int = SIDE, temperature: float = 1.0, 
     return replace(graph, about=exporting_versions())
 
 
-def make_package(out: Path, config: ExportConfig = ExportConfig(), *, seed: int = 0) -> tuple[Check, ...]:
-    """A whole package directory at `out`, of the network of `seed`; returns what `verify` found."""
-    network = random_network(seed=seed)
+def make_package(out: Path, config: ExportConfig = ExportConfig()) -> tuple[Check, ...]:
+    """A whole package directory at `out`; returns what `verify` found."""
+    network = random_network()
     graph = graph_of(network, temperature=1.5)
     card = card_head(graph, config) + "\n\n## Data and terms\n\nNone.\n"
     return write_package_directory(graph, config, flax_logits(network, 1.5), card, out)
 
 
 @cache
-def sound_package(seed: int = 0) -> Path:
-    """A package of the network of `seed`, made once for all tests: don't change it."""
+def sound_package() -> Path:
+    """A package made once for all tests: don't change it."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    make_package(folder / "package", seed=seed)
+    make_package(folder / "package")
     return folder / "package"
 
 

@@ -21,8 +21,6 @@ import pytest
 from PIL import Image
 
 from benches.cli_pages import PAGE, page
-from export.lines import Text, TextLine
-from export.recognizer import Recognizer
 from fastetl.etl.build import BuildConfig
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl_cli.base import bar, counted, say, show_json, show_table
@@ -203,14 +201,6 @@ def test_an_option_without_effect_is_an_error(line: str, tmp_path: Path, capsys:
     assert not list(tmp_path.iterdir())
 
 
-def test_several_lines_of_several_pictures_each_have_a_name(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Recognizer, "read_line", lambda *_, **__: Text((TextLine("かな", (), False),) * 2))
-    assert main(["recognize", "--lines", "a", "b"]) == 0
-    assert capsys.readouterr().out == "a\tかな\n" * 2 + "b\tかな\n" * 2
-
-
 def test_sets_of_one_name_are_told_apart() -> None:
     paths = [Path("x/syn"), Path("y/syn.npz"), Path("other.1")]
     assert distinct_names(paths) == ["x-syn", "y-syn", "other.1"]
@@ -257,12 +247,11 @@ INTERRUPTED = "fastetl: interrupted; what was on disk before is whole\n"
 def test_a_stopped_synth_leaves_no_output_and_no_process(
     number: signal.Signals, code: int, line: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(tmp_path / "out"), "--files", "32"]
+    command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(tmp_path / "out"), "--files", "400"]
+    command += ["--charset", "hiragana", "--processes", "2"]
     # A shell's background job ignores interrupts, and so would its child.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with subprocess.Popen(
-        [*command, "--processes", "2"], stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         signal.signal(signal.SIGINT, before)
         deadline = time.monotonic() + 60
         while not any(p.stat().st_size for p in tmp_path.glob(".out.new-*/out/ETL8G_02")):
@@ -303,12 +292,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Quick:
     return folder, json.loads(printed.getvalue())
 
 
-def test_the_whole_way_small(
-    quick: Quick,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_whole_way_small(quick: Quick, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, result = Path(shutil.copytree(quick[0], tmp_path / "q")), quick[1]
     assert set(result["seconds"]) == {"synth", "inspect", "build", "sheet", "train", "evaluate", "export"}
     assert all(check["passed"] for check in result["checks"])

@@ -15,6 +15,7 @@ from export import check_on_mac as mac
 from export.config import SPECIFICATION, ExportConfig, Storage, Target
 from export.coreml import read_package
 from export.errors import ExportError
+from export.from_run import open_start
 from export.names import BUNDLED, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, package_path
 from export.onnx_export import evaluate_ops, onnx_model
 from export.package import export, open_stored
@@ -162,6 +163,7 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
         assert np.abs(mine - stored["logits"]).max() < 1e-4
     card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert all(words in card for words in ("---\nlanguage: ja", "ETL Character Database", "KanjiVG", "tiny3"))
+    assert open_recognizer(out).trained == open_start(out).trained == run.trained
     with pytest.raises(FastetlError, match="exists already"):
         export(run, out)
 

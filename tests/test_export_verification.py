@@ -25,7 +25,6 @@ from export.package import write_package_directory
 from export.runtimes import coremltools
 from export.verification import _file_checks, gather, package_checks, verify
 from fastetl.errors import FastetlError
-from tests.conftest import python
 from tests.export_data import failures, graph_of, make_package, random_network, sound_package
 
 MODEL_FILE = f"{COREML}/Data/{MODEL}"
@@ -175,9 +174,8 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
 }
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_sound_packages_pass(seed: int) -> None:
-    checks = verify(sound_package(seed))
+def test_a_sound_package_passes() -> None:
+    checks = verify(sound_package())
     assert failures(checks) == []
     assert all(check.checked for check in checks)
 
@@ -268,16 +266,3 @@ def test_a_package_rebuilt_from_another_graph_is_found_by_the_run(change: str, t
     assert failures(write_package_directory(other, config, answers, card, tmp_path / "out")) == []
     names = failures(package_checks(tmp_path / "out", graph=graph, logits=flax_logits(network, 1.0)))
     assert names == ["description of the run", *(["answers of the run"] if change == "layers" else [])]
-
-
-def test_importing_export_leaves_the_log_of_coremltools_alone() -> None:
-    code = """
-import logging
-logging.getLogger("coremltools").setLevel(logging.INFO)
-from export.runtimes import coremltools
-coremltools()
-print(logging.getLogger("coremltools").level)
-"""
-    done = python(code)
-    assert done.stdout.strip() == "20"
-    assert "Failed to load" not in done.stderr

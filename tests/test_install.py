@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fastetl import __version__
 from fastetl._lazy import EXTRAS
+from fastetl.synth import synthesize
 from fastetl_cli.main import COMMANDS, NEEDS
 from tests.conftest import python
 
@@ -61,7 +62,7 @@ def test_the_table_of_extras_is_that_of_the_project() -> None:
 
 
 def test_the_base_alone_builds_inspects_and_recognizes(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "fastetl_cli.main", "synth", tmp_path / "etl", "--files", "2"], check=True)
+    synthesize(tmp_path / "etl", files=2, charset="hiragana")
     done = python(
         f"""{BLOCKER}
 import os

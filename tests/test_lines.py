@@ -296,6 +296,8 @@ def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[s
     Image.new("L", (90, 60), 255).save(blank)
     assert main(["recognize", "--lines", str(path), "--boxes", str(boxes)]) == 0
     assert capsys.readouterr().out == "おはよう\nきのう\n"
+    assert main(["recognize", "--lines", str(path), str(blank)]) == 0
+    assert capsys.readouterr().out == f"{path}\tおはよう\n{path}\tきのう\n{blank}\t\n"
     with Image.open(boxes) as shown:
         assert (np.asarray(shown.convert("RGB")) == (20, 110, 200)).all(-1).sum() > 500
     assert main(["recognize", "--lines", str(path), str(blank), str(tmp_path / "none.png"), "--json"]) == 1

@@ -104,6 +104,7 @@ def test_what_is_below_the_threshold_is_rejected() -> None:
     for threshold, rejected, nonsense in ((0.6, 0.25, 1), (0.0, 0, 0)):
         evaluation = evaluate(answering(data, [0, 1, 2, 3], [5, 5, 5, 0.5], threshold), data)
         assert (evaluation.sets[0].rejected, evaluation.scribbles_rejected) == (rejected, nonsense)
+        assert evaluation.sets[0].top5 == 1  # of four characters
 
 
 def test_only_the_test_writers_of_the_training_set_are_read() -> None:

@@ -22,7 +22,6 @@ from fastetl.ink.pictures import find_ink
 from fastetl.kernels.packed import unpack
 from fastetl.synth import draw_data_set
 from fastetl_cli.main import main
-from model import evaluation
 
 PACKAGE = package_path("kana")
 
@@ -268,11 +267,3 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     for wrong in (("hiragana",), ("hiragana=0",), ("hangul=2",), ("hiragana=2", "hiragana=3")):
         with pytest.raises(ValueError, match="unknown prior"):
             export.ExportConfig(prior=wrong).prior_logits(KANA)
-
-
-def test_what_is_no_number_is_not_among_five() -> None:
-    logits = np.full((2, 8), np.nan, np.float32)
-    assert not evaluation._in_top5(logits, np.zeros(2, np.int64)).any()
-    logits = np.arange(8, dtype=np.float32)[None]
-    assert [*evaluation._in_top5(np.tile(logits, (8, 1)), np.arange(8))] == [False] * 3 + [True] * 5
-    assert evaluation._in_top5(logits[:, :3], np.array([0]))

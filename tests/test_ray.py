@@ -8,10 +8,11 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import Mock
 
 import fsspec
 import numpy as np
@@ -145,15 +146,21 @@ def test_a_workers_error_is_raised_as_it_was_there(cluster: Any) -> None:
     assert str(caught.value) == "ETL8G_01, record 7: the file ended while it was read"
 
 
-def test_no_task_goes_on_when_its_results_are_not_wanted() -> None:
+def test_no_task_goes_on_when_its_results_are_not_wanted(cluster: Any) -> None:
+    import ray
+
     from fastetl_ray.nodes import results_of_tasks
 
-    ray = MagicMock(get=lambda task: task)
-    ray.wait.side_effect = lambda tasks, **_: (tasks[:1], tasks[1:])
-    results = results_of_tasks(ray, print, [5, 6, 7], None)
+    def work(number: int, seconds: float) -> int:
+        time.sleep(seconds)
+        return number
+
+    begun = time.monotonic()
+    results = results_of_tasks(ray, work, [0, 900, 900], None)
     next(results)
     results.close()
-    assert ray.cancel.call_count == len(ray.wait.call_args.args[0]) == 2
+    assert list(results_of_tasks(ray, work, [0, 0], None)) == [0, 1]  # which have the processors of the others
+    assert time.monotonic() - begun < 600
 
 
 def test_files_of_one_name_at_two_addresses_are_two() -> None:
@@ -192,7 +199,7 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
         with pytest.raises(FileNotFoundError, match=r"memory://etl/nothing: cannot read the file"):
             build_on_ray("memory://etl/nothing", "memory://out/none", BUILD)
         assert not system.exists("/out/none")
-        monkeypatch.setattr(datasets, "connect", MagicMock(side_effect=FastetlError("no cluster")))
+        monkeypatch.setattr(datasets, "connect", Mock(side_effect=FastetlError("no cluster")))
         with pytest.raises(FastetlError, match="no cluster"):
             synthesize_on_ray(there, SYNTH, overwrite=True)
         assert system.exists("/out/digits/dataset.json")
@@ -224,38 +231,29 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
 
 
-def test_a_sweep_tries_what_its_file_says(cluster: Any, tmp_path: Path) -> None:
+def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(cluster: Any, tmp_path: Path) -> None:
     from fastetl_ray.sweep import read_sweep, sweep_on_ray
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
-    example = Path(__file__).parents[1] / "docs" / "sweep.toml"
-    given = read_sweep(example)
-    config = dataclasses.replace(given, trials=2, train={**given.train, "epochs": 1, "steps": 15})  # 3 epochs
-    trials = sweep_on_ray([(tmp_path / "data", 1.0)], tmp_path / "out", config)
-    assert sorted(t.number for t in trials) == [0, 1]
-    assert trials[0].best >= trials[1].best > 0
+    data = [(tmp_path / "data", 1.0)]
+    given = read_sweep(Path(__file__).parents[1] / "docs" / "sweep.toml")
+    train = {"network": "small", "steps": 15, "valid": 0.2}  # 3 epochs
+    search = {**given.search, "batch_size": [32, 1000]}
+    config = dataclasses.replace(given, train=train, search=search, trials=3, seed=7)
+    *trials, failed = sweep_on_ray(data, tmp_path / "out", config)
+    assert sorted(t.number for t in (*trials, failed)) == [0, 1, 2]
+    assert trials[0].best >= trials[1].best > 0 == failed.best
+    assert "batch_size is out of range" in str(failed.error)
+    assert [t.error for t in trials] == [None, None]
     assert 1 <= min(epochs := [len(t.history) for t in trials]) <= max(epochs) == 3
     assert all(1e-3 <= t.options["learning_rate"] <= 1e-2 for t in trials)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.json", "trials"}
     assert (tmp_path / "out" / "trials" / f"trial-{trials[0].number:04d}" / "run.json").is_file()
     stored = json.loads((tmp_path / "out" / "sweep.json").read_text(encoding="utf-8"))["trials"]
-    assert stored == [{**dataclasses.asdict(t), "history": list(t.history)} for t in trials]
-
-
-def test_a_trial_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fastetl_ray import sweep
-
-    config = sweep.SweepConfig({}, {"learning_rate": [0.1, 90.0]}, trials=2)
-    done = MagicMock(error=None, config={"trial": (1, {})}, metrics_dataframe={"valid_accuracy": np.array([0.5])})
-    results = [MagicMock(error=FastetlError("diverged"), config={"trial": (0, {})}, metrics_dataframe={}), done]
-    monkeypatch.setattr(sweep, "connect", print)
-    monkeypatch.setattr(sweep, "_tuner", lambda *_: MagicMock(fit=lambda: results))
-    trials = sweep.sweep_on_ray([(tmp_path, 1.0)], tmp_path / "out", config)
-    assert [(trial.number, trial.best, trial.error) for trial in trials] == [(1, 0.5, None), (0, 0.0, "diverged")]
-    results.remove(done)
-    with pytest.raises(FastetlError, match="diverged"):
-        sweep.sweep_on_ray([(tmp_path, 1.0)], tmp_path / "other", config)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert stored == [{**dataclasses.asdict(t), "history": list(t.history)} for t in (*trials, failed)]
+    with pytest.raises(FastetlError, match="batch_size is out of range"):  # where all fail
+        sweep_on_ray(data, tmp_path / "none", dataclasses.replace(config, search={"batch_size": [1000]}, trials=1))
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

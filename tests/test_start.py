@@ -9,8 +9,6 @@ import pytest
 from flax import nnx
 
 from export.from_run import graph_from_network, open_start, start_of_graph
-from export.package import export
-from export.recognizer import open_recognizer
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
@@ -78,13 +76,6 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     assert run.start == str(open_start(source.path))
     assert open_run(run.path).start == run.start
     assert run.history[0].loss < 0.8 * source.history[0].loss  # which began with random weights
-
-
-def test_a_package_says_what_it_was_trained_on(tmp_path: Path) -> None:
-    run = open_run(finished_run()[0])
-    assert all(check.passed for check in export(run, tmp_path / "package"))
-    assert open_recognizer(tmp_path / "package").trained == run.trained
-    assert open_start(tmp_path / "package").trained == run.trained
 
 
 def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
