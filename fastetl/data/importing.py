@@ -322,14 +322,15 @@ def _table(path: Path) -> list[dict[str, Any]]:
     """The rows of a CSV, each as its cells by the names in the header, None where a row is short."""
     try:
         text = io.StringIO(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"), newline="")
-        rows = list(filter(None, csv.reader(text, delimiter=_delimiter(path) or ",")))
-        if len(rows) < 2:
+        reader = csv.DictReader(text, delimiter=_delimiter(path) or ",")
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        rows: list[dict[str, Any]] = list(reader)
+        if not rows:
             raise ValueError("no rows")
     except (ValueError, csv.Error) as error:  # not UTF-8, or a cell without an end
         expected = "a table in UTF-8 with a header and rows"
         raise FastetlError("cannot read", file=path, expected=expected, found=error, do="mend it") from error
-    names = [name.strip() for name in rows[0]]
-    return [{**dict.fromkeys(names), **dict(zip(names, row, strict=False))} for row in rows[1:]]
+    return rows
 
 
 def _from_csv(path: Path) -> Labelled:

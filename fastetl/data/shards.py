@@ -85,10 +85,9 @@ class ShardedImages:
         return self[:]
 
     def __getitem__(self, index: int | np.integer[Any] | slice | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        if isinstance(index, int | np.integer):
-            picture: NDArray[np.uint8] = self[np.array([range(len(self))[int(index)]])][0]
-            return picture
         index = np.arange(len(self))[index]
+        if not index.ndim:
+            return np.asarray(self[index[None]][0])
         pictures = np.empty((len(index), *self.shape[1:]), np.uint8)
         shard_numbers = np.searchsorted(self.starts, index, "right") - 1
         order = np.argsort(shard_numbers, kind="stable")  # so that each shard is read once at most
