@@ -359,7 +359,7 @@ def test_kernel_and_twin_agree(seed: int) -> None:
     )
     kernel, twin = (unpack(draw(ink, plain)).astype(int) for plain in (False, True))
     difference = np.abs(kernel - twin)
-    # float32 against float64 may fall on the two sides of a rounding limit, never further off.
+    # What is computed in another order may fall on the two sides of a rounding limit, never further off.
     assert difference.max() <= 1
     assert difference.sum() <= 10
 

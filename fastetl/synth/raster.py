@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
 from fastetl.kernels.packed import TOP, pack, unpack
-from fastetl.kernels.strokes import GRAIN_STEP, draw_characters
+from fastetl.kernels.strokes import cover
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL, Draw
@@ -14,24 +14,38 @@ from fastetl.synth.strokes import UNKNOWN
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, PenInk, choose_glyphs, ink_of
 
+GRAIN_STEP = 977
+"""How far on in the grain each picture begins: a prime number, so that pictures do not share their grain."""
 _BLANK, _NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
 
 
 def draw(ink: PenInk, plain: bool = not ENABLED) -> NDArray[np.uint8]:
     """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high.
 
-    plain: by the reference implementation, whose pictures differ by rounding alone and take about twenty times as long.
+    plain: by the reference implementation of the kernel, which takes about twenty times as long.
     """
-    if plain:
-        return _draw_plainly(ink)
     out = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
-    canvas = np.empty((2, HEIGHT, WIDTH), np.float32)
-    draw_characters(**vars(ink), canvas=canvas, out=out)
+    grain = np.resize(ink.grain, len(ink.grain) + HEIGHT * WIDTH)
+    tap, still = np.float32(ink.blur), np.zeros(2, np.float32)
+    for c, picture in enumerate(out):
+        canvas = np.zeros((HEIGHT, WIDTH), np.float32)
+        for n, shift in ((c, still), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
+            if n >= 0:
+                (_cover if plain else cover)(canvas, ink.segments[ink.starts[n] : ink.starts[n + 1]], shift)
+        for _ in range(2):  # columns, then rows; outside of the picture is paper
+            beside, canvas = tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
+            canvas[1:] += beside[:-1]
+            canvas[:-1] += beside[1:]
+            canvas = canvas.T
+        at = c * GRAIN_STEP % len(ink.grain)
+        levels = canvas * ink.levels[c] * grain[at : at + HEIGHT * WIDTH].reshape(HEIGHT, WIDTH) + np.float32(0.5)
+        pixels = np.minimum(levels, TOP[4]).astype(np.uint8)
+        picture[:] = pixels[:, 0::2] << 4 | pixels[:, 1::2]
     return out
 
 
 def _cover(canvas: NDArray[np.float32], segments: NDArray[np.float32], shift: NDArray[np.float32]) -> None:
-    """Raise the canvas to the coverage by each segment, moved by `shift`."""
+    """The reference implementation of `cover`."""
     for segment in segments:
         a, b, (r0, r1, ink) = segment[0:2] + shift, segment[2:4] + shift, segment[4:]
         reach = max(r0, r1) + 1
@@ -43,25 +57,6 @@ def _cover(canvas: NDArray[np.float32], segments: NDArray[np.float32], shift: ND
         t = ((px * ux + py * uy) / max(ux * ux + uy * uy, np.float32(1e-6))).clip(0, 1)
         edge = r0 + t * (r1 - r0) + np.float32(0.5) - np.hypot(px - t * ux, py - t * uy)
         np.maximum(window, edge.clip(0, 1) * ink, out=window)
-
-
-def _draw_plainly(ink: PenInk) -> NDArray[np.uint8]:
-    canvas = np.zeros((len(ink.levels), HEIGHT, WIDTH), np.float32)
-    for c, fragments in enumerate(ink.neighbours):
-        _cover(canvas[c], ink.segments[ink.starts[c] : ink.starts[c + 1]], np.zeros(2, np.float32))
-        for n, shift in zip(fragments, ink.shifts[c], strict=True):
-            if n >= 0:
-                _cover(canvas[c], ink.segments[ink.starts[n] : ink.starts[n + 1]], shift)
-    side = np.float32(ink.blur)
-    for axis in (1, 2):
-        before, after = (np.moveaxis(np.zeros_like(canvas), axis, 0) for _ in range(2))
-        values = np.moveaxis(canvas, axis, 0)
-        before[1:], after[:-1] = values[:-1], values[1:]
-        canvas = np.moveaxis((1 - 2 * side) * values + side * (before + after), 0, axis)
-    at = np.arange(len(canvas))[:, None, None] * GRAIN_STEP + np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
-    levels = canvas * ink.levels[:, None, None] * ink.grain[at % len(ink.grain)]
-    pixels = np.minimum(levels + 0.5, 15).astype(np.uint8)
-    return np.asarray(pixels[:, :, 0::2] << 4 | pixels[:, :, 1::2], np.uint8)
 
 
 def _threshold(grey: NDArray[np.float64]) -> NDArray[np.float64]:

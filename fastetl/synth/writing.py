@@ -36,15 +36,22 @@ _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner m
 
 @dataclass(frozen=True)
 class PenInk:
-    """The arguments of the kernel `fastetl.kernels.strokes.draw_characters`, which explains them."""
+    """The ink of C pictures and of characters that show at their edges."""
 
     segments: Array
+    """(M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1."""
     starts: NDArray[np.int64]
+    """(C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]."""
     neighbours: NDArray[np.int64]
+    """(C, K): the characters of which each picture shows a fragment, or −1."""
     shifts: Array
+    """(C, K, 2): by how many pixels these are moved."""
     levels: Array
+    """(C,): level of full coverage."""
     grain: Array
+    """(G,): factors for the paper's grain."""
     blur: float
+    """Outer tap of the scanner's blur, 0–1/3."""
 
 
 def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> Glyph:
