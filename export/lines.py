@@ -1,7 +1,7 @@
 """Read words and lines, from a picture or from strokes, with a network that knows single characters.
 
-The ink is cut wherever a character may end. The network is asked, in one batch, about each run of parts that may be a
-character. The text is the best path through these runs. `fastetl.lines` holds the parts that need no network.
+The ink is cut wherever a character may end. The network is asked about each run of parts that may be a character. The
+text is the best path through these runs. `fastetl.lines` holds the parts that need no network.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MARGIN = 1.1
 """Least side of a picture of strokes, in lengths of what it shows."""
 REDUCED = 2400
 """Longest side, in pixels, to which a picture is reduced before its lines are found."""
-MOST_PIECES = 20_000
+MOST_PIECES = 10_000
 """Most pieces of ink in a picture; more are an error."""
 COLUMNS = 16
 """Most characters that compete for a run."""
@@ -157,18 +157,19 @@ class _Line:
         """A first guess, from the boxes alone."""
         return Geometry(*slope_of(self.boxes, self.size), BOX * self.size)
 
-    def pictures(self) -> tuple[list[Pixels], list[int]]:
-        """The pictures for the network: of each run and, if the line runs down, of each single atom turned.
+    @cached_property
+    def alone(self) -> list[int]:
+        """If the line runs down, the runs of one atom: the network is shown their pictures turned, too."""
+        return [k for k, (i, j) in enumerate(self.runs.runs) if i == j and self.down]
 
-        Also returns which runs those single atoms are.
-        """
+    def pictures(self) -> list[Pixels]:
+        """The pictures for the network: of each run, and of each of `alone` turned."""
         upright = []
         for (i, j), box in zip(self.runs.runs, self.runs.boxes, strict=True):
             x = (box[0] + box[2]) / 2
             members = [piece for atom in self.atoms[i : j + 1] for piece in atom]
             upright.append(self.window(members, x, self.geometry.middle + self.geometry.slope * x))
-        alone = [k for k, (i, j) in enumerate(self.runs.runs) if i == j and self.down]
-        return upright + [np.rot90(upright[k]) for k in alone], alone
+        return upright + [np.rot90(upright[k]) for k in self.alone]
 
 
 def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list[_Line]:
@@ -280,30 +281,9 @@ def _line_of_strokes(segments: list[Floats], oriented: Floats, pen: float, down:
 
 
 def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
-    """Read lines; the network is asked about all of them at once. plain: ignore the bigrams."""
-    asked = [line.pictures() for line in lines]
-    probabilities = all_probabilities(recognizer, [picture for shown, _ in asked for picture in shown])
-    ends = np.cumsum([0, *(len(shown) for shown, _ in asked)])
-    read = [
-        _read_line(recognizer, line, probabilities[a:b], alone, plain)
-        for line, (_, alone), a, b in zip(lines, asked, ends[:-1], ends[1:], strict=True)
-    ]
+    """Read lines. plain: ignore the bigrams."""
+    read = [_read_line(recognizer, line, plain) for line in lines]
     return Text(tuple(line for line in read if line.characters))
-
-
-def all_probabilities(recognizer: Recognizer, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-    """float32 (N, known): the network's probabilities of all characters that it knows, not only of those that compete.
-
-    Half a character may look like a character that does not compete. Among those that do, it must not be likely.
-    """
-    stacked = np.stack(pictures) if len(pictures) else np.zeros((0, SIDE, SIDE), np.uint8)
-    # The bigrams already say how often a script occurs, so the network's prior is taken off.
-    values = recognizer.logits(stacked)
-    values -= recognizer.prior_logits
-    values -= values.max(1, keepdims=True, initial=-np.inf)
-    np.exp(values, out=values)
-    values /= values.sum(1, keepdims=True)
-    return values
 
 
 def alike(labels: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -320,8 +300,8 @@ def _groups(labels: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], ...]:
     return tuple([np.flatnonzero(group == k) for k in np.flatnonzero(np.bincount(group) > 1)] for group in numbers)
 
 
-def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> Competition:
-    """The characters that compete for each run. asked: `all_probabilities` of `line.pictures()`; alone: see there."""
+def competition(recognizer: Recognizer, line: _Line) -> Competition:
+    """The characters that compete for each run, by the network's answers."""
     known, competing = recognizer.known[:-1], recognizer.labels[:-1]
     class_of = {label: k for k, label in enumerate(known)}
     marks = [class_of[c] for c in MARKS if c in class_of]
@@ -341,7 +321,7 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
         columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(rank, columns, 1), 1, kind="stable"), 1)
         return columns, np.take_along_axis(shape, columns, 1), np.take_along_axis(own, columns, 1)
 
-    likely = _upright(recognizer, line, asked, alone)
+    likely = _likely(recognizer, line)
     # A few rows at a time stay in the processor's cache.
     blocks = [best(likely[at : at + 32]) for at in range(0, len(likely), 32)]
     columns, shape, own = (np.concatenate(each) for each in zip(*blocks, strict=True))
@@ -350,15 +330,22 @@ def competition(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32],
     return Competition(columns, classes[columns], log_shape, log_own)
 
 
-def _upright(recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int]) -> Floats:
-    """float64 (R, known): each run's probabilities. In lines that run down, what lies on its side there (ー) has the
-    probability that the network gave it in the turned picture."""
+def _likely(recognizer: Recognizer, line: _Line) -> Floats:
+    """float64 (R, known): each run's probabilities of all characters that the network knows.
+
+    Half a character may look like a character that does not compete: among those that do, it must not be likely. In
+    lines that run down, what lies on its side there (ー) has the probability that it has in the turned picture.
+    """
+    # The bigrams already say how often a script occurs, so the network's prior is taken off.
+    logits = recognizer.logits(np.stack(line.pictures())) - recognizer.prior_logits
+    asked: NDArray[np.float32] = np.exp(logits - logits.max(1, keepdims=True))
+    asked /= asked.sum(1, keepdims=True)
     count = len(line.runs.runs)
     likely = asked[:count].astype(np.float64)
     if line.down:
         lying = [k for k, label in enumerate(recognizer.known) if label in TURNED]
         likely[:, lying] = 0
-        likely[np.array(alone, int)[:, None], lying] = asked[count:][:, lying]
+        likely[np.array(line.alone, int)[:, None], lying] = asked[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), NONZERO)
     return likely
 
@@ -368,10 +355,8 @@ def _total(path: list[State]) -> float:
     return path[0].scores[path[0].column] if path else 0.0
 
 
-def _read_line(
-    recognizer: Recognizer, line: _Line, asked: NDArray[np.float32], alone: list[int], plain: bool
-) -> TextLine:
-    competing = competition(recognizer, line, asked, alone)
+def _read_line(recognizer: Recognizer, line: _Line, plain: bool) -> TextLine:
+    competing = competition(recognizer, line)
     runs, fitted, spare = line.runs, weights(), competing.spare(line.runs, line.geometry.size)
 
     def best(geometry: Geometry, plain: bool) -> list[State]:

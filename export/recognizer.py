@@ -24,7 +24,6 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.untrusted import parse_json, read_bytes
 from fastetl.ink import SIDE
-from fastetl.ink.components import Box
 from fastetl.ink.paper import Ink
 from fastetl.ink.pictures import Source, find_ink
 
@@ -38,18 +37,16 @@ Picture = Source | Ink
 """A picture file, its bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or the `Ink` of one."""
 
 
-class Answers(list[Answer]):
-    """The likeliest labels of one picture, likeliest first.
+@dataclass(frozen=True)
+class Reading:
+    """What was read in a picture of one character."""
 
-    box: left, top, right, bottom of the character in the picture's pixels; None if there is no ink.
-    fault: why the answer may be wrong, and what to do; "" if there is no reason.
-    """
-
-    def __init__(self, answers: list[Answer], ink: Ink) -> None:
-        super().__init__(answers)
-        left, top, right, bottom = (round(edge * ink.scale) for edge in ink.box or (0, 0, 0, 0))
-        self.box: Box | None = None if ink.box is None else (left, top, right, bottom)
-        self.fault = ink.fault
+    answers: tuple[Answer, ...]
+    """The likeliest labels, likeliest first."""
+    box: tuple[int, ...] | None
+    """Left, top, right, bottom of the character in the picture's pixels; None if there is no ink."""
+    fault: str
+    """Why the answers may be wrong, and what to do; "" if there is no reason."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -133,7 +130,7 @@ class Recognizer:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
         return self.logits(pictures)[:, self._columns[:-1]]
 
-    def read(self, picture: Picture, most: int = 5, by_shape: bool = False) -> Answers:
+    def read(self, picture: Picture, most: int = 5, by_shape: bool = False) -> Reading:
         """The `most` likeliest labels of the character in a picture, likeliest first.
 
         `fastetl.ink.pictures.find_ink` finds the ink in it. by_shape: characters that are written alike (へ and ヘ, ニ
@@ -143,7 +140,7 @@ class Recognizer:
         """
         return self.read_all([picture], most, by_shape)[0]
 
-    def read_all(self, pictures: Iterable[Picture], most: int = 5, by_shape: bool = False) -> list[Answers]:
+    def read_all(self, pictures: Iterable[Picture], most: int = 5, by_shape: bool = False) -> list[Reading]:
         """What `read` answers to each picture. Faster than one by one, for the network sees them together."""
         require_range("most", most, 1)
         if isinstance(pictures, str | bytes):
@@ -154,10 +151,12 @@ class Recognizer:
         if by_shape:
             probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
-        return [
-            Answers([Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0], ink)
-            for row, best, ink in zip(probabilities, order, inks, strict=True)
-        ]
+        readings = []
+        for row, best, ink in zip(probabilities, order, inks, strict=True):
+            answers = tuple(Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0)
+            box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
+            readings.append(Reading(answers, box, ink.fault))
+        return readings
 
     def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum over the characters of each shape, in the column of the likeliest; the others' columns are -1."""
@@ -176,7 +175,7 @@ class Recognizer:
         down: whether the lines run down, in columns from right to left; found out if None. plain: do not use the table
         of which characters follow one another.
 
-        Raises FastetlError if the picture cannot be read, ExportError if its ink has more than 20,000 pieces.
+        Raises FastetlError if the picture cannot be read, ExportError if its ink has more than 10,000 pieces.
         """
         ink = picture if isinstance(picture, Ink) else find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)

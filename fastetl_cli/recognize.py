@@ -99,21 +99,16 @@ class Recognize(Command):
             show_json(results)
         elif not self.lines:
             columns = range(1, min(self.top, len(recognizer.labels)) + 1)
-            rows = [
-                [entry["image"], *(f"{a['label']} {a['probability']:.1%}" for a in entry["answers"])]
-                for entry in results
-                if "answers" in entry
-            ]
+            rows = [[entry["image"], *entry["answers"]] for entry in results if "answers" in entry]
             show_table(["picture", *map(str, columns)], rows)
         return 1 if any("error" in entry for entry in results) else 0
 
     def _read(self, recognizer: Recognizer, path: Path, alone: bool) -> dict[str, Any]:
         if not self.lines:
-            answers = recognizer.read(path, self.top, self.by_shape)
-            if answers.fault:
-                note(f"{path}: {answers.fault}")
-            listed = [{"label": a.label, "probability": a.probability} for a in answers]
-            return {"answers": listed, "box": answers.box, "fault": answers.fault}
+            reading = recognizer.read(path, self.top, self.by_shape)
+            if reading.fault:
+                note(f"{path}: {reading.fault}")
+            return vars(reading)
         down = None if self.direction == "auto" else self.direction == "down"
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:

@@ -48,7 +48,7 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     exec(compile(code, "README.md", "exec"), {})
     accuracy, answers = capsys.readouterr().out.splitlines()[-2:]
     assert 0 <= float(accuracy) <= 1
-    assert answers.startswith("[no character ")
+    assert answers.startswith("(no character ")
 
 
 def quick() -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from benches.studies.bigrams import packed
-from export.lines import Text, all_probabilities, competition, lines_of_drawing
+from export.lines import Text, competition, lines_of_drawing
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
@@ -209,8 +209,7 @@ def test_words_and_numbers_that_are_easily_misread(recognizer: Recognizer, text:
 
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
     (line,) = lines_of_drawing(write_line("東京", SEED, LineConfig(running=0)).drawing, False)
-    shown, alone = line.pictures()
-    competing = competition(recognizer, line, all_probabilities(recognizer, shown), alone)
+    competing = competition(recognizer, line)
     likely = np.exp(competing.log_shape)
     labels = np.array(recognizer.labels)[competing.columns]
     assert likely[labels == "。"].min() >= 0.05 - 1e-9

@@ -66,7 +66,7 @@ def test_it_reads_synthetic_writers() -> None:
     pictures, labels = _written(4, HIRAGANA_SMALL.characters)
     recognizer = export.open_recognizer("kana")
     assert recognizer.labels == (*KANA.characters, "no character")
-    told = [five[0].label for five in recognizer.read_all(pictures)]
+    told = [reading.answers[0].label for reading in recognizer.read_all(pictures)]
     shape = [one_shape(a) == one_shape(b) for a, b in zip(told, labels, strict=True)]
     assert np.mean(shape) > 0.85
 
@@ -79,7 +79,7 @@ def test_a_charset_leaves_only_its_characters_to_compete() -> None:
     wide, narrow = every.probabilities(stacked), some.probabilities(stacked)
     columns = [every.labels.index(label) for label in some.labels]
     np.testing.assert_allclose(narrow, wide[:, columns] / wide[:, columns].sum(1, keepdims=True), atol=1e-5)
-    right = [five[0].label == label for five, label in zip(some.read_all(pictures), labels, strict=True)]
+    right = [reading.answers[0].label == label for reading, label in zip(some.read_all(pictures), labels, strict=True)]
     assert np.mean(right) > 0.85
     with pytest.raises(ValueError, match="does not know these characters"):
         every.restricted("digits")
@@ -88,9 +88,10 @@ def test_a_charset_leaves_only_its_characters_to_compete() -> None:
 def test_what_is_written_alike_is_one_answer_by_the_likeliest_name() -> None:
     pictures, _ = _written(1, ("へ", "り", "あ"))
     recognizer = export.open_recognizer()
-    for answers, merged in zip(
+    for reading, by_shape in zip(
         recognizer.read_all(pictures, 20), recognizer.read_all(pictures, 20, by_shape=True), strict=True
     ):
+        answers, merged = reading.answers, by_shape.answers
         shares: dict[str, float] = {}
         for answer in answers:
             shares[answer.shape] = shares.get(answer.shape, 0) + answer.probability
@@ -99,7 +100,7 @@ def test_what_is_written_alike_is_one_answer_by_the_likeliest_name() -> None:
         of_its_shape = [answer.label for answer in answers if answer.shape == merged[0].shape]
         assert merged[0].label == of_its_shape[0]
     few = recognizer.restricted(Charset("two", ("へ", "ヘ"))).read(pictures[0], by_shape=True)
-    assert sum(answer.probability for answer in few) == pytest.approx(1)
+    assert sum(answer.probability for answer in few.answers) == pytest.approx(1)
 
 
 def test_labels_come_with_facts() -> None:
@@ -203,7 +204,7 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
     for same in ((tmp_path / "a.png").read_bytes(), image, colour, np.asarray(image.convert("RGBA")), colour[..., :1]):
         assert recognizer.read(same) == expected
         both = recognizer.read_all([same, same])
-        assert [[answer.label for answer in five[:2]] for five in both] == [[a.label for a in expected[:2]]] * 2
+        assert [[a.label for a in reading.answers[:2]] for reading in (*both, expected)] == [["あ", "お"]] * 3
 
 
 def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(
@@ -235,9 +236,9 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
     facts = {p.key: p.value for p in onnx.load(path).metadata_props}
     assert (facts["version"], facts["exported_with"]) == ("9.9", '{"numpy": "1", "onnx": "2"}')
     pictures, labels = _written(1, ("あ",))
-    assert export.open_recognizer(path).read_all(pictures)[0][0].label == "あ"
+    assert export.open_recognizer(path).read_all(pictures)[0].answers[0].label == "あ"
     for needs_a_folder in (export.verify, export.open_start, lambda path: export.export(path, tmp_path / "again")):
-        with pytest.raises(export.ExportError, match=r"alone.onnx: no package.* found a model alone.* Export to a dir"):
+        with pytest.raises(export.ExportError, match=r"alone.onnx: no package.* found an ONNX model alone. Export"):
             needs_a_folder(path)
     np.savez(tmp_path / "scans.npz", images=np.stack(pictures), labels=np.array(labels))
     assert main(["evaluate", str(path), str(tmp_path / "scans.npz")]) == 0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
-from export.lines import all_probabilities, competition, lines_of_drawing, lines_of_picture
+from export.lines import competition, lines_of_drawing, lines_of_picture
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.lines.path import FEATURES, WEIGHTS_FILE, features, fitted_geometry, log_follows
@@ -128,8 +128,7 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
 
 def lattice(recognizer: Recognizer, text: str, plain: bool, written: WrittenLine, line: Any) -> Lattice | None:
     """The lattice of a written line; None if what was written is not among its runs and characters."""
-    shown, alone = line.pictures()
-    c = competition(recognizer, line, all_probabilities(recognizer, shown), alone)
+    c = competition(recognizer, line)
     labels, boxes = np.array(recognizer.labels)[c.columns], line.back(line.runs.boxes)
     columns, truth = c.classes.shape[1], []
     for character, other in zip(text, written.boxes, strict=True):
