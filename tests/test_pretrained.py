@@ -12,7 +12,7 @@ from PIL import Image
 
 import export
 from benches.studies import pretrained
-from export.names import BUNDLED, CARD, COREML, LABELS, REFERENCE, package_path
+from export.names import BUNDLED, CARD, COREML, LABELS, ONNX, REFERENCE, package_path
 from export.package import open_stored
 from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, Charset, one_shape, script_of
@@ -60,6 +60,19 @@ def test_it_is_small_and_says_under_which_licence() -> None:
     card = (PACKAGE / CARD).read_text(encoding="utf-8")
     assert all(words in card for words in ("license: cc-by-sa-3.0", "Ulrich"))
     assert "/home/" not in card
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_example_of_the_card_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(_written(1, ("あ",))[0][0]).save(tmp_path / "character.png")
+    for file in (ONNX, LABELS):
+        (tmp_path / file).symlink_to(package_path(name) / file)
+    monkeypatch.chdir(tmp_path)
+    [code] = re.findall(r"```python\n(.*?)```", (package_path(name) / CARD).read_text(encoding="utf-8"), re.S)
+    exec(compile(code, CARD, "exec"), {})
+    assert capsys.readouterr().out == "あ\n"
 
 
 def test_it_reads_synthetic_writers() -> None:

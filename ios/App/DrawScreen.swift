@@ -43,7 +43,10 @@ struct DrawScreen: View {
         }
         .alert("What did you mean?", isPresented: $corrects) {
             TextField("What did you mean?", text: $correction)
-            Button("OK") { if correction.count == 1 { choose(correction) } }
+            Button("OK") { choose(correction) }.disabled(!app.knows(correction))
+            Button("Cancel", role: .cancel) { correction = "" }
+        } message: {
+            Text("One character that the network knows.")
         }
     }
 

@@ -129,6 +129,7 @@ public struct Stepper: Primitive {
 }
 public struct ButtonRole: Equatable, Sendable {
     public static let destructive = ButtonRole()
+    public static let cancel = ButtonRole()
 }
 public struct Button<Content: View>: Primitive {
     public init(action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> Content) {}
@@ -136,6 +137,7 @@ public struct Button<Content: View>: Primitive {
 }
 extension Button where Content == Text {
     public init(_ title: LocalizedStringKey, action: @escaping @MainActor () -> Void) {}
+    public init(_ title: LocalizedStringKey, role: ButtonRole?, action: @escaping @MainActor () -> Void) {}
 }
 public struct Menu<Content: View, Label: View>: Primitive {
     public init(@ViewBuilder content: () -> Content, @ViewBuilder label: () -> Label) {}
@@ -325,9 +327,6 @@ extension View {
     public func alert<A: View, M: View>(
         _ title: LocalizedStringKey, isPresented: Binding<Bool>, @ViewBuilder actions: () -> A,
         @ViewBuilder message: () -> M
-    ) -> some View { self }
-    public func alert<A: View>(
-        _ title: LocalizedStringKey, isPresented: Binding<Bool>, @ViewBuilder actions: () -> A
     ) -> some View { self }
     public func accessibilityLabel(_ label: LocalizedStringKey) -> some View { self }
     public func accessibilityLabel(_ label: Text) -> some View { self }

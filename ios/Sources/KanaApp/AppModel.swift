@@ -54,6 +54,9 @@ public final class AppModel {
         } catch { failure = "\(error)" }
     }
 
+    /// Whether the model knows a character; no text of several is one.
+    public func knows(_ character: String) -> Bool { facts?.characters.contains(character) ?? false }
+
     /// Keep a correction as a sample, if the settings say so.
     public func keep(_ drawing: Drawing, label: String, answer: String, device: Sample.Device) {
         guard settings.value.keepsSamples else { return }

@@ -36,6 +36,13 @@ import Testing
         #expect(again.ink.verdict?.character == "あ")
     }
 
+    @Test func aCorrectionIsOneCharacterThatTheNetworkKnows() async {
+        let app = launch()
+        #expect(!app.knows("あ"))
+        await app.load()
+        #expect(app.knows("あ") && !app.knows("ああ") && !app.knows("") && !app.knows("no character"))
+    }
+
     @Test func twoWindowsKeepOneDeckAndTheirOwnDrawings() async {
         let app = launch()
         let (one, two) = (app.open(), app.open())
