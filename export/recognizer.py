@@ -24,7 +24,6 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.untrusted import parse_json, read_bytes
 from fastetl.ink import SIDE
-from fastetl.ink.paper import Ink
 from fastetl.ink.pictures import Source, find_ink
 
 if TYPE_CHECKING:
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 _BATCH = 256
 _MODEL_BYTES = 1 << 28
-
-Picture = Source | Ink
-"""A picture file, its bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or the `Ink` of one."""
 
 
 @dataclass(frozen=True)
@@ -130,22 +126,22 @@ class Recognizer:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
         return self.logits(pictures)[:, self._columns[:-1]]
 
-    def read(self, picture: Picture, most: int = 5, by_shape: bool = False) -> Reading:
+    def read(self, picture: Source, most: int = 5, by_shape: bool = False) -> Reading:
         """The `most` likeliest labels of the character in a picture, likeliest first.
 
-        `fastetl.ink.pictures.find_ink` finds the ink in it. by_shape: characters that are written alike (へ and ヘ, ニ
-        and 二) are one answer, named by the likeliest one.
+        picture: a file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels. by_shape:
+        characters that are written alike (へ and ヘ, ニ and 二) are one answer, named by the likeliest one.
 
         Raises FastetlError naming a file that cannot be read, or an array of another shape or dtype.
         """
         return self.read_all([picture], most, by_shape)[0]
 
-    def read_all(self, pictures: Iterable[Picture], most: int = 5, by_shape: bool = False) -> list[Reading]:
+    def read_all(self, pictures: Iterable[Source], most: int = 5, by_shape: bool = False) -> list[Reading]:
         """What `read` answers to each picture. Faster than one by one, for the network sees them together."""
         require_range("most", most, 1)
         if isinstance(pictures, str | bytes):
             raise does_not_fit("pictures", "several", "one", "give it to `read`")
-        inks = [picture if isinstance(picture, Ink) else find_ink(picture) for picture in pictures]
+        inks = [find_ink(picture) for picture in pictures]
         resized = np.array([ink.picture(SIDE) for ink in inks], np.uint8).reshape(-1, SIDE, SIDE)
         probabilities = self.probabilities(resized)
         if by_shape:
@@ -169,7 +165,7 @@ class Recognizer:
             summed[:, columns] = np.where(is_likeliest, members.sum(1, keepdims=True), -1)
         return summed
 
-    def read_line(self, picture: Picture, *, down: bool | None = None, plain: bool = False) -> Text:
+    def read_line(self, picture: Source, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read a word, a line or a page of handwriting in a picture: a file, its bytes, a PIL image or an array.
 
         down: whether the lines run down, in columns from right to left; found out if None. plain: do not use the table
@@ -177,7 +173,7 @@ class Recognizer:
 
         Raises FastetlError if the picture cannot be read, ExportError if its ink has more than 10,000 pieces.
         """
-        ink = picture if isinstance(picture, Ink) else find_ink(picture)
+        ink = find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
     def read_ink(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:

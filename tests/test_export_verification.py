@@ -165,7 +165,6 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "another licence on the card": (replaced(CARD, "license: other", "license: mit"), CARD),
     "no model card": (lambda out: (out / CARD).unlink(), "contents"),
     "a link": (linked, "nothing beside"),
-    "a mode of privileges": (lambda out: (out / MAC).chmod(0o4755), "nothing beside"),
     "compiled code": (compiled, "nothing beside"),
     **{
         f"{Path(file).name} cut": (of_bytes(file, lambda data: data[: len(data) // 10 * 9]), group)
