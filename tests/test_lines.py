@@ -180,7 +180,7 @@ def test_synthetic_lines_have_their_boxes() -> None:
     assert late == sorted(late)
     wide, close = (write_line("とても", 1, LineConfig(spacing=spacing)).drawing.width for spacing in (0.4, 0))
     assert wide > 1.1 * close
-    for text, spacing, match in ((" ", 0.1, "no text"), ("あ", -0.1, "spacing")):
+    for text, spacing, match in ((" ", 0.1, "characters to write"), ("あ", -0.1, "spacing")):
         with pytest.raises(FastetlError, match=match):
             write_line(text, 1, LineConfig(spacing=spacing))
     assert len(random_text(np.random.default_rng(1), 7)) == 7
