@@ -1,14 +1,14 @@
 """coremltools and onnxruntime without their logs, warnings and telemetry, about which a user could do nothing."""
 
 import importlib.util
-import io
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from export.errors import ExportError
@@ -19,15 +19,18 @@ from fastetl._lazy import missing
 def quiet() -> Iterator[None]:
     """Silence coremltools' log, warnings and progress bars; afterwards they are as before."""
     logger = logging.getLogger("coremltools")
-    level = logger.level
+    pipeline: Any = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline", SimpleNamespace(tqdm=None))
+    level, bar = logger.level, pipeline.tqdm
     logger.setLevel(logging.CRITICAL)
+    pipeline.tqdm = lambda steps, **_: steps
     try:
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        with warnings.catch_warnings():
             # Of what is deprecated, and of a temporary folder that it leaves to the garbage collector.
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(level)
+        pipeline.tqdm = bar
 
 
 def coremltools() -> Any:
