@@ -243,14 +243,13 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
         return []
     from fastetl.ink.drawings import segments_of
 
-    longer = max(drawing.width, drawing.height)
-    pen = drawing.pen * longer
+    pen = drawing.pen * max(drawing.width, drawing.height)
     reach = pen / 2
     boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
     written = ~underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
-    square = dataclasses.replace(drawing, width=longer, height=longer)
-    segments = [longer * segments_of(dataclasses.replace(square, strokes=(stroke,)), (1, 1)) for stroke in strokes]
+    canvas = drawing.height, drawing.width
+    segments = [segments_of(dataclasses.replace(drawing, strokes=(stroke,)), canvas) for stroke in strokes]
     down = is_down(boxes, in_time=True) if down is None else down
     oriented = turned(boxes) if down else boxes
     return [

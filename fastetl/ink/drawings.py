@@ -133,7 +133,7 @@ def _require(name: str, value: object, least: float, most: float) -> None:
         raise _wrong(name, f"{least:g} to {most:g}", repr(value)[:40])
 
 
-def segments_of(drawing: Drawing, shape: tuple[int, int]) -> NDArray[np.float64]:
+def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.float64]:
     """float64 (M, 6): x and y of a, x and y of b, and the radii at a and b of each segment. Steps 1 to 3.
 
     shape: height and width of the picture, a square or in the canvas' own proportion.
