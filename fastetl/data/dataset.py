@@ -167,16 +167,10 @@ class Dataset:
             raise does_not_fit("source", "a name", repr(source))
         name, fields = source or "own", {key: np.asarray(values) for key, values in (records or {}).items()}
         pictures, texts = _checked_pictures(images), _checked_texts(characters)
-        if charset is None:
-            charset = Charset(name, tuple(sorted(set(texts))))
-        elif isinstance(charset, str):
-            charset = load_charset(charset, sorted(set(texts)))
-        lacking = sorted(set(texts) - set(charset.characters))
-        if lacking:
-            raise does_not_fit("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
+        charset = _charset_of(sorted(set(texts)), charset, name)
+        group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else np.asarray(groups)
         if digests is None:
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
-        group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else np.asarray(groups)
         digests = np.asarray(digests)
         columns = {"characters": np.array(texts), "groups": group_numbers, "digests": digests}
         _check_columns(len(pictures), columns, fields)
@@ -301,6 +295,17 @@ def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
         if not isinstance(text, str):
             raise does_not_fit("characters", "texts", repr(text), "convert them: a class to its character")
     return list(map(nfc, texts))
+
+
+def _charset_of(characters: Sequence[str], charset: Charset | str | None, name: str) -> Charset:
+    """The charset, given, by its name, or of the characters. Raises FastetlError if it lacks one of them."""
+    if charset is None:
+        return Charset(name, tuple(characters))
+    charset = load_charset(charset, characters) if isinstance(charset, str) else charset
+    lacking = [character for character in characters if character not in charset.class_of]
+    if lacking:
+        raise does_not_fit("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
+    return charset
 
 
 def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Mapping[str, NDArray[Any]]) -> None:
