@@ -270,7 +270,8 @@ def open_run(path: StrPath) -> Run:
     path = Path(path)
     file = path / "run.json"
     if not file.exists():
-        what, found, do = "no run here", None, "check the path; `export.open_recognizer` opens a package"
+        what, found = "no run here", None
+        do = "train one, or name a package where one will do; in Python, `export.open_recognizer` opens a package"
         if (unfinished(path) / "run.json").is_file():
             what, found = "training was interrupted", f"{unfinished(path)}, which is not finished"
             do = "continue it with `resume`"
