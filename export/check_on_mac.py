@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What only a Mac can tell: does Core ML load Kana.mlpackage, does it answer as expected, where does it run, how fast?
 
-    pip install coremltools numpy pillow
+    pip install coremltools numpy pillow   # macOS 13 or newer
     python check_on_mac.py
 
 It checks the package in which it lies; of a bundled one, `python -m export.check_on_mac DIRECTORY`. The expected
@@ -28,7 +28,7 @@ BOUND = 0.03
 Linux CPU stays below a third of it: docs/decisions/0011."""
 
 UNITS = ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
-"""Where Core ML is asked to compute; the Neural Engine can be asked for from macOS 13 on."""
+"""Where Core ML is asked to compute."""
 
 Predict = Callable[[Any], Mapping[str, Any]]
 """A greyscale PIL image → what Core ML answers: `classLabel` and `classLabel_probs`."""
@@ -76,11 +76,6 @@ def placement(compiled: str, units: Any) -> str:
     return ", ".join(f"{name} {number}" for name, number in count.most_common())
 
 
-def choices(system: str) -> tuple[str, ...]:
-    """Those of `UNITS` that macOS of the version `system` ("12.7.6") knows."""
-    return tuple(name for name in UNITS if name != "CPU_AND_NE" or int(system.split(".")[0] or 0) >= 13)
-
-
 def main() -> int:
     """Print parity, latency and placement for each choice of compute units; 1 if any answers wrongly."""
     here = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
@@ -95,7 +90,7 @@ def main() -> int:
     with np.load(here / "reference.npz") as stored:
         reference = {name: stored[name] for name in ("images", "answers")}
     passed = True
-    for name in choices(platform.mac_ver()[0]):
+    for name in UNITS:
         units = getattr(ct.ComputeUnit, name)
         model = ct.models.MLModel(str(here / "Kana.mlpackage"), compute_units=units)
 

@@ -69,11 +69,6 @@ class Answer:
     label: str
     probability: float
 
-    @property
-    def shape(self) -> str:
-        """The character that stands for all that are written like the label: へ for ヘ, ニ for 二."""
-        return one_shape(self.label)
-
     def __repr__(self) -> str:
         return f"{self.label} {self.probability:.1%}"
 

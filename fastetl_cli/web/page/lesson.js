@@ -93,7 +93,7 @@ export class Lesson {
   render() {
     const one = this.current;
     this.said();
-    element("prompt-script").textContent = one ? t("prompt", t(one.script)) : t("nothingToPractise");
+    element("prompt-script").textContent = one ? t("prompt", t(one.script).toLowerCase()) : t("nothingToPractise");
     element("prompt-sound").textContent = one ? one.sound : "";
     const blank = one?.word && one.word.replace(one.character, "◯");
     element("prompt-word").textContent = blank ? t("promptWord", blank, one.meaning) : "";

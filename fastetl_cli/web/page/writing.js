@@ -128,7 +128,7 @@ export class Writing {
     element("word").hidden = !this.word;
     if (!this.word) return;
     const { script, romaji, meaning } = this.word;
-    element("word-ask").textContent = t("wordAsk", t(script), romaji, meaning);
+    element("word-ask").textContent = t("wordAsk", t(script).toLowerCase(), romaji, meaning);
     element("word-check").disabled = !this.lines.length;
   }
 
