@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import Command, Paths, clean, note, show_json, show_table
+from fastetl_cli.base import Command, Paths, bar, clean, note, show_json, show_table
 
 BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
 
@@ -87,14 +88,17 @@ class Recognize(Command):
             has_strokes("一")  # raises where no strokes are installed
             check_output(self.boxes, BOXES, self.overwrite, paths)
         results: list[dict[str, Any]] = []
-        for path in paths:
-            try:
-                results.append({"image": path, **self._read(recognizer, path, len(paths) == 1)})
-            except FastetlError as error:
-                if len(paths) == 1:
-                    raise
-                results.append({"image": path, "error": str(error)})
-                note(f"fastetl recognize: {error}")
+        with nullcontext() if self.lines else bar("recognize") as progress:  # lines show by themselves how far it is
+            for number, path in enumerate(paths):
+                if progress is not None:
+                    progress(number, len(paths))
+                try:
+                    results.append({"image": path, **self._read(recognizer, path, len(paths) == 1)})
+                except FastetlError as error:
+                    if len(paths) == 1:
+                        raise
+                    results.append({"image": path, "error": str(error)})
+                    note(f"fastetl recognize: {error}")
         if self.json:
             show_json(results)
         elif not self.lines:
