@@ -17,8 +17,8 @@ from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, term
 from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value, lower
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts, quiet
-from fastetl.errors import FastetlError, reason_of
-from fastetl.files.untrusted import read_bytes, read_json
+from fastetl.errors import reason_of
+from fastetl.files.untrusted import read_bytes
 
 _SHARED = 64  # elements: equal constants of at least so many are stored once
 _MOST = 1 << 30  # bytes: no larger file is read
@@ -141,17 +141,10 @@ class MlPackage:
 def read_package(path: Path) -> MlPackage:
     """Read a package: coremltools builds its program again, checking all types, and Apple's library reads the weights.
 
-    Raises ExportError naming the file if anything is missing or damaged.
+    Raises ExportError naming the package if program or weights are missing or damaged.
     """
     model, weights = path / "Data" / MODEL, path / "Data" / WEIGHTS
     spec = coremltools().proto.Model_pb2.Model()
-    try:
-        entries = read_json(path / "Manifest.json")["itemInfoEntries"].values()
-        paths = sorted(entry["path"] for entry in entries)
-    except (FastetlError, KeyError, TypeError, AttributeError) as error:
-        raise damaged(error, "cannot read the manifest", path) from error
-    if paths != [MODEL, WEIGHTS]:
-        raise ExportError("another manifest", file=path, expected=[MODEL, WEIGHTS], found=paths, do="export it again")
 
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.converters.mil.mil.types import builtin_to_string

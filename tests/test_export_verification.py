@@ -147,7 +147,7 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "other probabilities": (spec(lambda m: setattr(m.description, "predictedProbabilitiesName", "p")), "predicted"),
     "specification too new": (spec(lambda m: setattr(m, "specificationVersion", 9)), "specification version"),
     "another author": (spec(lambda m: setattr(m.description.metadata, "author", "nobody")), "model.mlmodel"),
-    "manifest of deep JSON": (of_bytes(MANIFEST_FILE, lambda data: b"[" * 100_000), "Core ML"),
+    "manifest of deep JSON": (of_bytes(MANIFEST_FILE, lambda data: b"[" * 100_000), "Apple's reader of packages"),
     "manifest of another model": (replaced(MANIFEST_FILE, "CoreML Model Weights", "weights"), "Manifest.json"),
     "one ONNX weight's sign": (of_bytes(ONNX, flipped), "kana.onnx"),
     "ONNX labels exchanged": (of_message(ONNX, onnx.ModelProto, exchanged_onnx_labels), "ONNX labels"),

@@ -6,7 +6,6 @@ the samples. So host and origin are checked, and requests from other machines ne
 
 import asyncio
 import hmac
-import json
 import logging
 import mimetypes
 import threading
@@ -29,6 +28,7 @@ from starlette.staticfiles import StaticFiles
 from export.recognizer import Recognizer
 from fastetl import __version__
 from fastetl.errors import FastetlError
+from fastetl.files.untrusted import parse_json
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.samples import MOST_BYTES
@@ -98,13 +98,7 @@ def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
 
 def _sample_routes(store: Store) -> list[Route]:
     async def keep(request: Request) -> Response:
-        body = await _body(request, "application/json", MOST_BYTES // 2)
-        try:
-            values = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise HTTPException(400, str(error) or "nested too deeply") from error
-        if not isinstance(values, dict):
-            raise HTTPException(400, "expected a JSON object")
+        values = parse_json(await _body(request, "application/json", MOST_BYTES // 2), "the sample")
         sample = await run_in_threadpool(store.add, values, f"pad {__version__}")
         return JSONResponse({"id": sample.id, "file": f"{sample.time[:10]}.jsonl"}, 201)
 
