@@ -24,13 +24,17 @@ def _xxh64(length: int) -> Kernel:
         with code.loop(count) as block:
             first = b.mul(block, code.number(8))
             places = [code.at(rows, b.mul(b.add(first, code.number(k)), step)) for k in range(8)]
-            for k in range(4):
-                code.store(begin, sums, 64 * k)
+            before = b.block
             with code.loop(length // 32) as stripe:
+                totals = [b.phi(begin.type) for _ in range(4)]
                 words = [code.load(place, I64, 4, b.mul(stripe, code.number(32))) for place in places]
-                for k in range(4):  # two rows fill a vector
-                    eight = code.shuffle(words[2 * k], words[2 * k + 1], range(8))
-                    code.store(_added(code, code.load(sums, I64, 8, 64 * k), eight), sums, 64 * k)
+                pairs = [code.shuffle(*two, range(8)) for two in zip(words[::2], words[1::2], strict=True)]
+                added = [_added(code, total, eight) for total, eight in zip(totals, pairs, strict=True)]
+                for total, after in zip(totals, added, strict=True):
+                    total.add_incoming(begin, before)
+                    total.add_incoming(after, b.block)
+            for k, total in enumerate(added):
+                code.store(total, sums, 64 * k)
             with code.loop(8) as k:
                 four = code.load(sums, I64, 4, b.mul(k, code.number(32)))
                 code.store(_digest(code, four, length), out, b.mul(b.add(first, k), code.number(8)))
