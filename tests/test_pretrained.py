@@ -17,7 +17,6 @@ from export.package import open_stored
 from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, Charset, one_shape, script_of
 from fastetl.errors import FastetlError
-from fastetl.etl.jis import char_to_jis
 from fastetl.ink.pictures import find_ink
 from fastetl.kernels.packed import unpack
 from fastetl.synth import draw_data_set
@@ -28,14 +27,8 @@ PACKAGE = package_path("kana")
 
 def _written(writers: int, characters: tuple[str, ...]) -> tuple[list[np.ndarray], list[str]]:
     """Pictures of 127 × 128 by synthetic writers of a seed of their own, and their labels."""
-    codes = {char_to_jis(c) or 0: c for c in characters}
-    pictures, labels = [], []
-    for writer in range(writers):
-        records = draw_data_set(20_261_124, writer)
-        records = records[np.isin(records["code"], list(codes))]
-        pictures += list(unpack(records["image"]) * np.uint8(17))
-        labels += [codes[int(code)] for code in records["code"]]
-    return pictures, labels
+    drawn = [draw_data_set(20_261_125, writer, characters)["image"] for writer in range(writers)]
+    return [*(unpack(np.concatenate(drawn)) * np.uint8(17))], [*characters] * writers
 
 
 def test_each_bundled_package_has_a_name_and_the_first_stands_for_all(

@@ -313,21 +313,13 @@ def test_what_fails_in_a_process_fails(
     assert not list(tmp_path.iterdir())
 
 
-def test_wrong_options_and_an_existing_folder_are_rejected(tmp_path: Path) -> None:
-    with pytest.raises(FastetlError, match="exists already"):
-        synthesize(tmp_path, SynthConfig(files=1))
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "mine.txt").write_text("あ∀", encoding="utf-8")
-    with pytest.raises(FastetlError, match="characters without strokes; .*; found ∀"):
-        synthesize(tmp_path / "etl", SynthConfig(charset=str(tmp_path / "mine.txt")))
-
-
-def test_a_character_without_a_code_is_for_datasets_alone(tmp_path: Path) -> None:
-    """Records hold codes of JIS X 0208, which has no 鷗."""
-    (tmp_path / "mine.txt").write_text("あ鷗", encoding="utf-8")
-    config = SynthConfig(files=1, charset=str(tmp_path / "mine.txt"))
-    with pytest.raises(FastetlError, match="characters without a code; .*; found 鷗"):
-        synthesize(tmp_path / "etl", config)
+def test_characters_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    """KanjiVG has no ∀, and records hold codes of JIS X 0208, which has no 鷗: datasets have it."""
+    for characters, lacking in (("あ∀", "strokes; .*; found ∀"), ("あ鷗", "a code; .*; found 鷗")):
+        (tmp_path / "mine.txt").write_text(characters, encoding="utf-8")
+        config = SynthConfig(files=1, charset=str(tmp_path / "mine.txt"))
+        with pytest.raises(FastetlError, match=f"characters without {lacking}"):
+            synthesize(tmp_path / "etl", config)
     assert synthesize_dataset(tmp_path / "data", files=1, charset=config.charset, size=16) == 2 * 5
 
 
