@@ -40,9 +40,10 @@ class Build(Command):
             raise FastetlError("no output given", do="name files or folders, and the output last")
         write: Callable[..., BuildResult] = build
         if self.shards.engine == "ray":
-            from fastetl_ray import build_on_ray
+            from fastetl_ray import build_on_ray, connect
 
-            write = partial(build_on_ray, shard_rows=self.shards.shard_rows, address=self.shards.address)
+            connect(self.shards.address)
+            write = partial(build_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("build") as progress:
             result = write(sources, out, self.config, progress=progress)

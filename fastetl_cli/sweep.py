@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastetl_cli.base import Command, DatasetPath, Out, say
 from fastetl_cli.options import Arg
-from fastetl_ray.sweep import read_sweep, sweep_on_ray
+from fastetl_ray import connect, read_sweep, sweep_on_ray
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,10 @@ class Sweep(Command):
 
     def run(self) -> int:
         """Run the trials, and print them in a table, the best first."""
-        trials = sweep_on_ray(
-            [(self.dataset, 1.0)],
-            self.out,
-            read_sweep(self.file),
-            cpus=self.cpus,
-            gpus=self.gpus,
-            address=self.address,
-            overwrite=self.overwrite,
-        )
+        config = read_sweep(self.file)
+        connect(self.address)
+        options: dict[str, Any] = {"cpus": self.cpus, "gpus": self.gpus, "overwrite": self.overwrite}
+        trials = sweep_on_ray(self.dataset, self.out, config, **options)
         rows = []
         for trial in trials:
             values = [f"{value:.4g}" if isinstance(value, float) else value for value in trial.options.values()]

@@ -71,9 +71,10 @@ class Synth(Command):
     def _write_dataset(self) -> int:
         write = partial(synthesize_dataset, processes=self.processes)
         if self.shards.engine == "ray":
-            from fastetl_ray import synthesize_on_ray
+            from fastetl_ray import connect, synthesize_on_ray
 
-            write = partial(synthesize_on_ray, shard_rows=self.shards.shard_rows, address=self.shards.address)
+            connect(self.shards.address)
+            write = partial(synthesize_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("synth") as progress:
             count = write(self.out, self.config, size=64 if self.size is None else self.size, progress=progress)

@@ -95,10 +95,11 @@ class Train(Command):
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
         options["start"] = export.open_start(self.start) if self.start else None
         if self.engine == "ray":
-            from fastetl_ray.cluster import train_on_ray
+            from fastetl_ray import connect, train_on_ray
 
-            options |= {"workers": self.workers, "gpus": self.gpus, "address": self.address}
-            return self._show(train_on_ray(named, self.run_path, config, **options))
+            connect(self.address)
+            run = train_on_ray(named, self.run_path, config, workers=self.workers, gpus=self.gpus, **options)
+            return self._show(run)
         data = [(open_dataset(path), weight) for path, weight in named]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":

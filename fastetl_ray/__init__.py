@@ -3,6 +3,8 @@
 `read_etl` gives a Ray Data dataset. `build_on_ray` and `synthesize_on_ray` write datasets of Parquet shards, which
 `fastetl.open_dataset` opens. Files are in folders that every worker sees, or at addresses for fsspec, such as
 s3://bucket/ETL8G_01, which each worker copies to its own disk.
+
+All of them use the cluster that `connect`, or `ray.init`, has connected this process to, or start one on this machine.
 """
 
 from fastetl._lazy import lazy

@@ -4,6 +4,7 @@ Ray Train starts the workers and restarts all of them when one is lost. JAX's ow
 `fastetl train --coordinator` does. (Ray's `JaxTrainer` does so for GPUs and TPUs only, so its base class is used.)
 """
 
+import dataclasses
 import pickle
 import shutil
 import socket
@@ -11,8 +12,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastetl.checks import require_range
+from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.addresses import absolute, is_url
@@ -21,55 +24,62 @@ from fastetl_ray.nodes import RETRIES, connect, fault_of
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
-from model.run import RUN_KIND, Run, claim, clear, open_run, unfinished
+from model.run import RUN_KIND, Run, claim, clear, open_run, opened, unfinished
 from model.start import Start
-from model.training import train
+from model.training import train, weighted
+
+Addresses = StrPath | Sequence[StrPath | tuple[StrPath, float]]
+"""Datasets that every worker sees, as paths or addresses, each alone or in a pair with its weight."""
+
+
+def addresses(data: Addresses) -> list[tuple[str, float]]:
+    """The datasets of a training, for workers in any folder, with their weights. Raises ModelError for an open one."""
+    pairs = []
+    for source, weight in weighted(data):
+        if isinstance(source, Dataset):
+            what, do = f"{source.name}: workers open datasets themselves", "write it, and give its path"
+            raise ModelError(what, expected="paths or addresses", do=do, also=TypeError)
+        pairs.append((absolute(source), weight))
+    return pairs
 
 
 @dataclass(frozen=True)
-class _Training:
-    """What every worker needs to know of a training. fault: a file that all see, for an error that ends it."""
+class _Task:
+    """What every worker needs to know of a training.
 
-    data: tuple[tuple[str, float], ...]
+    options: the other arguments of `model.train`, for a run that begins. fault: a file that all workers see, for an
+    error that ends the training.
+    """
+
+    data: Sequence[tuple[str, float]]
     path: Path
-    config: TrainConfig | None
-    start: Start | Run | None
     resume: bool
     overwrite: bool
-    command: str
+    options: Mapping[str, Any]
     fault: Path
 
 
-def _worker(config: dict[str, _Training]) -> None:
+def _worker(config: dict[str, _Task]) -> None:
     """Train as one of the workers. Ray Train gives every one of them the same `config`."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
 
-    training = config["training"]
-    if training.fault.exists():
+    task = config["task"]
+    if task.fault.exists():
         return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
     context = ray.train.get_context()
     world, rank = context.get_world_size(), context.get_world_rank()
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
-    resume = (unfinished(training.path) / "run.json").is_file()
+    resume = (unfinished(task.path) / "run.json").is_file()
     # Resumed after a loss, the run has its configuration and start; what a user who resumes it gives is checked.
-    options, start = (None, None) if resume and not training.resume else (training.config, training.start)
+    options = {} if resume and not task.resume else task.options
     try:
-        if resume or not training.path.exists() or training.overwrite:
-            train(
-                training.data,
-                training.path,
-                options,
-                start=start,
-                resume=resume,
-                overwrite=training.overwrite,
-                progress=None,
-                command=training.command,
-            )
+        if resume or not task.path.exists() or task.overwrite:
+            train(task.data, task.path, resume=resume, overwrite=task.overwrite, progress=None, **options)
     except FastetlError as error:
         if not isinstance(error, BlockingIOError):  # a lost worker may still hold the lock of the run for a moment
-            write_file(str(training.fault.parent), training.fault.name, pickle.dumps(error))
+            write_file(str(task.fault.parent), task.fault.name, pickle.dumps(error))
         raise
     ray.train.report({})
 
@@ -84,22 +94,21 @@ def _free_address() -> str:
 
 
 def train_on_ray(
-    data: Sequence[tuple[StrPath, float]],
-    path: StrPath,
+    data: Addresses,
+    out: StrPath,
     config: TrainConfig | None = None,
     *,
-    start: Start | Run | None = None,
+    start: Start | Run | StrPath | None = None,
     workers: int = 1,
     gpus: int = 0,
-    address: str = "",
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
+    **options: Any,
 ) -> Run:
-    """Train one network by `workers` workers of a Ray cluster, and write the run to `path`, which all of them see.
+    """Train one network by `workers` workers of a Ray cluster, each with `gpus` GPUs; else as `model.train` does.
 
-    data: datasets, in folders that all workers see or at addresses for fsspec, each with its weight. start: as of
-    `model.train`. gpus: of each worker. address: the cluster's; if not given, one is started on this machine.
+    data: datasets in folders that all workers see, or at addresses for fsspec. `out` is in such a folder, too.
 
     After the loss of a worker all are restarted from the last checkpoint; the weights are those that as many workers
     give without a loss. An error that `model.train` raises ends the training.
@@ -109,20 +118,20 @@ def train_on_ray(
     require_range("workers", workers, 1, error=ModelError)
     require_range("gpus", gpus, 0, error=ModelError)
     resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
-    _require_resources(connect(address).cluster_resources(), resources, workers)
-    require_local(Path(path))
-    path = Path(path).absolute()
-    check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in data if not is_url(source)])
-    for source, _ in data:
+    _require_resources(connect().cluster_resources(), resources, workers)
+    require_local(Path(out))
+    path, sources = Path(out).absolute(), addresses(data)
+    check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
+    for source, _ in sources:
         open_dataset(source)  # so that an error is raised before an interrupted run is removed
+    config = dataclasses.replace(config or TrainConfig(), **options) if options else config
+    begin = {"config": config, "start": opened(start), "command": command}
     with claim(path, resume, overwrite) as begun:
         if not resume:
             clear(begun)
     storage = Path(tempfile.mkdtemp(prefix=f".{path.name}.ray-", dir=path.parent))  # for the files of Ray Train
-    sources = tuple((absolute(source), weight) for source, weight in data)
-    training = _Training(sources, path, config, start, resume, overwrite, command, storage / "fault")
     try:
-        _fit(training, workers, resources)
+        _fit(_Task(sources, path, resume, overwrite, begin, storage / "fault"), workers, resources)
     finally:
         shutil.rmtree(storage, ignore_errors=True)
     return open_run(path)
@@ -135,17 +144,17 @@ def _require_resources(available: Mapping[str, float], resources: Mapping[str, i
             raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
 
 
-def _fit(training: _Training, workers: int, resources: Mapping[str, float]) -> None:
+def _fit(task: _Task, workers: int, resources: Mapping[str, float]) -> None:
     """Run the workers to their end. Raises the error of a worker as it was raised there."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     trainer = DataParallelTrainer(
         _worker,
-        train_loop_config={"training": training},
+        train_loop_config={"task": task},
         scaling_config=ScalingConfig(num_workers=workers, resources_per_worker=dict(resources)),
         run_config=RunConfig(
-            name=training.path.name, storage_path=str(training.fault.parent), failure_config=FailureConfig(RETRIES)
+            name=task.path.name, storage_path=str(task.fault.parent), failure_config=FailureConfig(RETRIES)
         ),
     )
     try:
@@ -155,5 +164,5 @@ def _fit(training: _Training, workers: int, resources: Mapping[str, float]) -> N
         if fault is error:
             raise
         raise fault from None
-    if training.fault.exists():
-        raise pickle.loads(training.fault.read_bytes())  # our own worker's
+    if task.fault.exists():
+        raise pickle.loads(task.fault.read_bytes())  # our own worker's

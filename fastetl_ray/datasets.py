@@ -73,9 +73,9 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Some
 
 
 def read_etl(
-    sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = 256, address: str = ""
+    sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = 256, **options: Any
 ) -> ray.data.Dataset:
-    """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
+    """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`, with the options of `build`.
 
     sources: files or folders that every worker sees, or addresses of files for fsspec. rows: most of a block. Columns
     are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Sets the option
@@ -83,8 +83,9 @@ def read_etl(
 
     Raises FastetlError as `fastetl.build` does. A file that is damaged later raises one when it is read.
     """
+    config = replace(config, **options)
     require_range("rows", rows, 1)
-    connect(address)
+    connect()
     files = list(map(as_address, as_paths(sources)))
     local = [local_copy(file).absolute() for file in files]
     # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
@@ -141,19 +142,19 @@ def build_on_ray(
     config: BuildConfig = BuildConfig(),
     *,
     shard_rows: int = ROWS,
-    address: str = "",
     overwrite: bool = False,
     progress: OnProgress | None = None,
     command: str = "",
+    **options: Any,
 ) -> BuildResult:
     """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
 
-    Rows, order and groups are those of `fastetl.build`. out: a folder that every worker sees, or an address for fsspec.
-    The output is whole or absent, also when workers are lost. The same input gives the same bytes.
+    Rows, options and groups are those of `fastetl.build`. out: a folder that every worker sees, or an address for
+    fsspec. The output is whole or absent, also when workers are lost. The same input gives the same bytes.
 
     Raises FastetlError as `fastetl.build` does, and if the cluster cannot be reached.
     """
-    begun = time.perf_counter()
+    begun, config = time.perf_counter(), replace(config, **options)
     require_range("shard_rows", shard_rows, 1)
     files, target = list(map(as_address, as_paths(sources))), as_address(out)
     inputs = [Path(source) for source in files if not is_url(source)]
@@ -161,7 +162,7 @@ def build_on_ray(
         check_output(Path(target), DATASET_KIND, overwrite, inputs)
     for path in filter(labelled_in, filter(Path.exists, inputs)):
         raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without `engine` ray")
-    ray = connect(address)
+    ray = connect()
 
     def write(plan: Plan) -> BuildResult:
         pieces = _pieces(plan, files, config.size, shard_rows)
@@ -180,20 +181,20 @@ def synthesize_on_ray(
     *,
     size: int = 64,
     shard_rows: int = ROWS,
-    address: str = "",
     overwrite: bool = False,
     progress: OnProgress | None = None,
     command: str = "",
+    **options: Any,
 ) -> int:
     """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.
 
-    Rows are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the number of
-    pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
+    Rows and options are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the
+    number of pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    target, pieces = as_address(out), split_writers(config, size, shard_rows)
+    target, pieces = as_address(out), split_writers(replace(config, **options), size, shard_rows)
     if not is_url(target):
         check_output(Path(target), DATASET_KIND, overwrite)
-    about, ray = writers_provenance(pieces[0], command), connect(address)
+    about, ray = writers_provenance(pieces[0], command), connect()
     with _folder(target, overwrite, []) as folder:
         data, shards, columns = _write_shards(ray, pieces, folder, progress)
         write_index(folder, replace(data, about=about), shards, columns)

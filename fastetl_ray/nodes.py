@@ -15,7 +15,7 @@ RETRIES = 100
 
 
 def connect(address: str = "") -> Any:
-    """Connect to the cluster at `address`, or start one on this machine. Returns the module ray.
+    """Connect to the cluster at `address`, or start one on this machine, unless it is done. Returns the module ray.
 
     Raises FastetlError if ray is not installed, or the cluster cannot be reached.
     """

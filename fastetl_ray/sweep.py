@@ -13,7 +13,7 @@ import math
 import shutil
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,10 @@ import numpy as np
 
 from fastetl.checks import Range, require_choice, require_options
 from fastetl.data.augmentation import Augmentation
-from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError, StrPath, reason_of
-from fastetl.files.addresses import absolute
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import read_bytes
+from fastetl_ray.cluster import Addresses, addresses
 from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig
 from model.errors import ModelError
@@ -159,11 +158,10 @@ def _trial(space: dict[str, Any]) -> None:
 
     number, options = space["trial"]
     config = configured(space["train"], options)
-    data = [(open_dataset(path), weight) for path, weight in space["data"]]
-    train(data, f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
+    train(space["data"], f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
 
 
-def _tuner(config: SweepConfig, data: Sequence[tuple[StrPath, float]], out: Path, cpus: float, gpus: float) -> Any:
+def _tuner(config: SweepConfig, data: Addresses, out: Path, cpus: float, gpus: float) -> Any:
     """Ray's tuner, which runs `_trial`. out: the folder for the runs and for Ray's own files."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
@@ -176,7 +174,7 @@ def _tuner(config: SweepConfig, data: Sequence[tuple[StrPath, float]], out: Path
         param_space={
             "train": dict(config.train),
             "trial": tune.grid_search(list(enumerate(config.drawn()))),
-            "data": [(absolute(source), weight) for source, weight in data],
+            "data": addresses(data),
             "runs": str(out / "trials"),
         },
         tune_config=tune.TuneConfig(metric=_METRIC, mode="max", scheduler=scheduler),
@@ -193,13 +191,12 @@ def _fault(error: BaseException) -> FastetlError:
 
 
 def sweep_on_ray(
-    data: Sequence[tuple[StrPath, float]],
+    data: Addresses,
     out: StrPath,
     config: SweepConfig,
     *,
     cpus: float = 1,
     gpus: float = 0,
-    address: str = "",
     overwrite: bool = False,
 ) -> list[Trial]:
     """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
@@ -211,7 +208,7 @@ def sweep_on_ray(
     """
     out = Path(out)
     check_output(out, SWEEP_KIND, overwrite)
-    connect(address)
+    connect()
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         trials, faults = [], []
         with redirect_stdout(sys.stderr):  # Ray's messages

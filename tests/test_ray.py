@@ -67,7 +67,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("rows", [7, 1000])
 def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path) -> None:
     here = open_dataset(etl.with_name("here"))
-    there = read_etl(etl, BUILD, rows=rows).take_all()
+    there = read_etl(etl, rows=rows, charset="digits", size=16).take_all()
     assert [row["image"] for row in there] == [picture.tobytes() for picture, _ in here]
     assert [row["label"] for row in there] == here.labels.tolist()
     for name, values in here.records.items():
@@ -95,7 +95,7 @@ def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path
 
 
 def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    count = synthesize_on_ray(tmp_path / "there", SYNTH, size=BUILD.size, shard_rows=30)
+    count = synthesize_on_ray(tmp_path / "there", files=2, charset="digits", seed=4, size=BUILD.size, shard_rows=30)
     there, here = open_dataset(tmp_path / "there"), open_dataset(etl.with_name("here"))
     assert count == len(there) == 100
     assert (np.asarray(there.images) == np.asarray(here.images)).all()
@@ -175,7 +175,7 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
     """In the memory of this process, which therefore does the work of the workers."""
     from fastetl_ray import datasets
 
-    monkeypatch.setattr(datasets, "connect", lambda address: None)
+    monkeypatch.setattr(datasets, "connect", lambda: None)
     monkeypatch.setattr(
         datasets, "results_of_tasks", lambda ray, work, pieces, _: (work(*p) for p in enumerate(pieces))
     )
@@ -210,8 +210,8 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
 def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
     write_shards(tiny(16), tmp_path / "data", rows=64)
-    data, config = [(tmp_path / "data", 1.0)], dataclasses.replace(CONFIG, epochs=1)
-    there = train_on_ray(data, tmp_path / "there", config)
+    data, config = tmp_path / "data", dataclasses.replace(CONFIG, epochs=1)
+    there = train_on_ray(data, tmp_path / "there", CONFIG, epochs=1)
     here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
@@ -219,9 +219,11 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
         train_on_ray(data, tmp_path / "half", config, workers=9, overwrite=True)
     with pytest.raises(FastetlError, match="none: no dataset here"):
-        train_on_ray([(tmp_path / "none", 1.0)], tmp_path / "half", config, overwrite=True)
+        train_on_ray(tmp_path / "none", tmp_path / "half", config, overwrite=True)
+    with pytest.raises(FastetlError, match="tiny0: workers open datasets themselves"):
+        train_on_ray(tiny(), tmp_path / "half", config)  # type: ignore[arg-type]
     with pytest.raises(FastetlError, match="a resumed run has its weights already"):
-        train_on_ray(data, tmp_path / "half", config, start=there, resume=True)
+        train_on_ray(data, tmp_path / "half", config, start=there.path, resume=True)
     with pytest.raises(FastetlError, match="the run has other options"):
         train_on_ray(data, tmp_path / "half", dataclasses.replace(config, seed=1), resume=True)
     shutil.rmtree(unfinished(tmp_path / "half"))
@@ -235,7 +237,7 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     from fastetl_ray.sweep import read_sweep, sweep_on_ray
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
-    data = [(tmp_path / "data", 1.0)]
+    data = tmp_path / "data"
     given = read_sweep(Path(__file__).parents[1] / "docs" / "sweep.toml")
     train = {"network": "small", "steps": 15, "valid": 0.2}  # 3 epochs
     search = {**given.search, "batch_size": [32, 1000]}
