@@ -194,7 +194,8 @@ def test_golden_lines(recognizer: Recognizer) -> None:
         assert read["down"] == row["down"], row["name"]
         for k in ("bigrams", "plain"):
             assert read[k]["text"] == row[k]["text"], row["name"]
-        np.testing.assert_allclose(read["bigrams"]["boxes"], row["bigrams"]["boxes"], atol=0.2)
+            np.testing.assert_allclose(read[k]["boxes"], row[k]["boxes"], atol=0.2)
+            np.testing.assert_allclose(read[k]["confidence"], row[k]["confidence"], atol=2e-3)
         wrong |= {row["name"]} - {row["name"] * (row["written"] == row["bigrams"]["text"])}
     assert wrong == {"two columns", "underlined"}
 
