@@ -26,7 +26,7 @@ let package = Package(
                 "japanese/labels.json", "japanese/reference.npz", "japanese/verification.json",
             ], sources: ["KanaNetwork.swift"], resources: [.copy("japanese/Kana.mlpackage")]),
         .target(
-            name: "KanaLineTables", path: "fastetl/lines/tables",
+            name: "KanaLineTables", path: "fastetl/lines/tables", exclude: ["whole.bin"],
             resources: [.copy("bigrams.bin"), .copy("shapes.bin"), .copy("weights.json")]),
         .target(
             name: "KanaLines", dependencies: ["KanaInk", "KanaReading", "KanaLineTables"],

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.errors import ExportError
+from export.names import package_path
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.ink import SIDE
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
 from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, best_path, features, fitted_geometry, weights
 from fastetl.lines.pieces import parted, pieces_of, rules
 from fastetl.lines.shapes import TURNED
+from fastetl.lines.whole import wholeness
 
 if TYPE_CHECKING:
     from export.recognizer import Recognizer
@@ -294,8 +296,17 @@ def _groups(labels: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], ...]:
     return tuple([np.flatnonzero(group == k) for k in np.flatnonzero(np.bincount(group) > 1)] for group in numbers)
 
 
-def competition(recognizer: Recognizer, line: _Line) -> Competition:
-    """The characters that compete for each run, by the network's answers."""
+def asked(recognizer: Recognizer, line: _Line) -> NDArray[np.float32]:
+    """float32 (P, known): the network's logits for each of `line.pictures()`, less the prior, the highest of each is 0.
+
+    The bigrams already say how often a script occurs, so the network's prior is taken off.
+    """
+    logits = recognizer.logits(np.stack(line.pictures())) - recognizer.prior_logits
+    return np.asarray(logits - logits.max(1, keepdims=True))
+
+
+def competition(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]) -> Competition:
+    """The characters that compete for each run. logits: see `asked`."""
     known, competing = recognizer.known[:-1], recognizer.labels[:-1]
     class_of = {label: k for k, label in enumerate(known)}
     marks = [class_of[c] for c in MARKS if c in class_of]
@@ -315,31 +326,32 @@ def competition(recognizer: Recognizer, line: _Line) -> Competition:
         columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(rank, columns, 1), 1, kind="stable"), 1)
         return columns, np.take_along_axis(shape, columns, 1), np.take_along_axis(own, columns, 1)
 
-    likely = _likely(recognizer, line)
+    likely = _likely(recognizer, line, logits)
     # A few rows at a time stay in the processor's cache.
     blocks = [best(likely[at : at + 32]) for at in range(0, len(likely), 32)]
     columns, shape, own = (np.concatenate(each) for each in zip(*blocks, strict=True))
     share = np.maximum(own, NONZERO) / np.maximum(shape, NONZERO)
     log_shape, log_own = np.log(np.maximum(shape, LEAST_SHAPE)), np.log(share).clip(LEAST_OWN, 0)
-    return Competition(columns, classes[columns], log_shape, log_own)
+    # Strokes are not cut, and another network's logits say something else.
+    is_known = not line.in_time and recognizer.path == package_path()
+    whole = wholeness(logits[: len(columns)], classes[columns]) if is_known else np.zeros(columns.shape)
+    return Competition(columns, classes[columns], log_shape, log_own, whole)
 
 
-def _likely(recognizer: Recognizer, line: _Line) -> Floats:
+def _likely(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]) -> Floats:
     """float64 (R, known): each run's probabilities of all characters that the network knows.
 
     Half a character may look like a character that does not compete: among those that do, it must not be likely. In
     lines that run down, what lies on its side there (ー) has the probability that it has in the turned picture.
     """
-    # The bigrams already say how often a script occurs, so the network's prior is taken off.
-    logits = recognizer.logits(np.stack(line.pictures())) - recognizer.prior_logits
-    asked: NDArray[np.float32] = np.exp(logits - logits.max(1, keepdims=True))
-    asked /= asked.sum(1, keepdims=True)
+    every: NDArray[np.float32] = np.exp(logits)
+    every /= every.sum(1, keepdims=True)
     count = len(line.runs.runs)
-    likely = asked[:count].astype(np.float64)
+    likely = every[:count].astype(np.float64)
     if line.down:
         lying = [k for k, label in enumerate(recognizer.known) if label in TURNED]
         likely[:, lying] = 0
-        likely[np.array(line.alone, int)[:, None], lying] = asked[count:][:, lying]
+        likely[np.array(line.alone, int)[:, None], lying] = every[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), NONZERO)
     return likely
 
@@ -350,11 +362,11 @@ def _total(path: list[State]) -> float:
 
 
 def _read_line(recognizer: Recognizer, line: _Line, plain: bool) -> TextLine:
-    competing = competition(recognizer, line)
+    competing = competition(recognizer, line, asked(recognizer, line))
     runs, fitted, spare = line.runs, weights(), competing.spare(line.runs, line.geometry.size)
 
     def best(geometry: Geometry, plain: bool) -> list[State]:
-        scores = features(runs, geometry, competing, spare, line.down) @ np.array(fitted.features)
+        scores = features(runs, geometry, competing, spare, line.down) @ np.array(fitted.features) + competing.whole
         return best_path(scores, competing.classes, runs.runs, len(runs.atoms), fitted.bigram, plain)
 
     outcomes = []

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from benches.studies.bigrams import packed
-from export.lines import Text, competition, lines_of_drawing
+from export.lines import Text, asked, competition, lines_of_drawing
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
@@ -208,9 +208,15 @@ def test_words_and_numbers_that_are_easily_misread(recognizer: Recognizer, text:
     assert recognizer.read_ink(write_line(text, seed).drawing).text == text
 
 
+@pytest.mark.parametrize(("text", "seed"), [("さくらのはな", 1), ("こんにちは", 2), ("おはよう", 3)])
+def test_touching_characters_are_not_taken_for_one(recognizer: Recognizer, text: str, seed: int) -> None:
+    line = write_line(text, [43, seed], LineConfig(running=0, touching=0.7, slope=0))
+    assert recognizer.restricted("hiragana").read_line(255 - line.picture()).text == text
+
+
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
     (line,) = lines_of_drawing(write_line("東京", SEED, LineConfig(running=0)).drawing, False)
-    competing = competition(recognizer, line)
+    competing = competition(recognizer, line, asked(recognizer, line))
     likely = np.exp(competing.log_shape)
     labels = np.array(recognizer.labels)[competing.columns]
     assert likely[labels == "。"].min() >= 0.05 - 1e-9

@@ -1,12 +1,13 @@
-"""Measure and fit the tables that lines are read with, on synthetic lines: `shapes.bin` and `weights.json`.
+"""Measure and fit the tables that lines are read with, on synthetic lines: `shapes.bin`, `weights.json`, `whole.bin`.
 
-    python -m benches.studies.line_tables [--only shapes|weights]
+    python -m benches.studies.line_tables [--only shapes|weights|whole]
 
 No real handwriting is used. The seeds are fixed and differ from those of docs/lines.md.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,23 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
-from export.lines import competition, lines_of_drawing, lines_of_picture
+from export.lines import asked, competition, lines_of_drawing, lines_of_picture
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
-from fastetl.lines.path import FEATURES, WEIGHTS_FILE, features, fitted_geometry, log_follows
-from fastetl.lines.shapes import FILE
+from fastetl.lines import path, shapes, whole
+from fastetl.lines.path import FEATURES, features, fitted_geometry, log_follows
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, pen_strokes
 
 WRITERS = 16
 SEED = 77
-LINES = 300
+LINES, WHOLE_LINES = 300, 1600
 _LEAST = (0.12, 0.12, 0.05, 0.05, 0.03, 0.03)
 """Least standard deviation of each measure: the few writers may agree by chance."""
 
 
-def shapes_table() -> bytes:
+def shapes_table(_: Recognizer) -> bytes:
     """The bytes of `shapes.bin`; see `fastetl.lines.shapes`."""
     characters, rows, strokes = JAPANESE.characters, [], []
     middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
@@ -81,13 +82,15 @@ def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
 class Lattice:
     """A line's features (R, K, F), the log probabilities of its bigrams, and the states that were written (truth)."""
 
-    values: NDArray[np.float64]
+    values: NDArray[np.floating[Any]]
     steps: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
     """For each boundary: the states on its left, those on its right, and the log probability of each step."""
     first: NDArray[np.float64]
     """For each state that begins the line, the log probability that it does; 0 for the others."""
     last: NDArray[np.int64]
     truth: list[int]
+    followed: float
+    """The sum of the log probabilities of the steps that were written."""
 
     def gradient(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Log probability of the written path among all paths, and its gradient.
@@ -106,16 +109,11 @@ class Lattice:
         total = float(_log_sum(forward[self.last], 0))
         slope = np.zeros(len(weights))
         slope[:count] = flat[self.truth].sum(0) - np.exp(forward + backward - total) @ flat
-        slope[count] = self.first[self.truth].sum() - np.exp(forward + backward - total) @ self.first
-        value = float(scores[self.truth].sum()) - total
-        followed = dict(zip(self.truth, self.truth[1:], strict=False))
+        slope[count] = self.first[self.truth].sum() + self.followed - np.exp(forward + backward - total) @ self.first
+        value = float(scores[self.truth].sum() + weights[count] * self.followed) - total
         for left, right, bigram in self.steps:
             share = np.exp(forward[left][:, None] + weights[count] * bigram + (scores + backward)[right] - total)
             slope[count] -= (share * bigram).sum()
-            for i in np.flatnonzero(np.isin(left, self.truth)):
-                (j,) = np.nonzero(right == followed.get(int(left[i]), -1))
-                value += float(weights[count] * bigram[i, j].sum())
-                slope[count] += bigram[i, j].sum()
         return value, slope
 
 
@@ -126,12 +124,11 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
         return np.log(np.exp(values - top).sum(axis)) + top.squeeze(axis)
 
 
-def lattice(recognizer: Recognizer, text: str, plain: bool, written: WrittenLine, line: Any) -> Lattice | None:
+def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Any, c: Any) -> Lattice | None:
     """The lattice of a written line; None if what was written is not among its runs and characters."""
-    c = competition(recognizer, line)
     labels, boxes = np.array(recognizer.labels)[c.columns], line.back(line.runs.boxes)
     columns, truth = c.classes.shape[1], []
-    for character, other in zip(text, written.boxes, strict=True):
+    for character, other in zip(written.text, written.boxes, strict=True):
         overlaps = [overlap(tuple(box), other) for box in boxes]
         run = int(np.argmax(overlaps))
         column = np.flatnonzero(labels[run] == character)
@@ -155,39 +152,85 @@ def lattice(recognizer: Recognizer, text: str, plain: bool, written: WrittenLine
     last = (np.flatnonzero(runs[:, 1] == count - 1)[:, None] * columns + np.arange(columns)).ravel()
     beginning = np.repeat(runs[:, 0] == 0, columns)
     first = np.where(beginning, log_follows(np.array(-1), classes, plain), 0.0)
-    return Lattice(values, steps, first, last, truth)
+    followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain).sum())
+    return Lattice(values, steps, first, last, truth, followed)
 
 
-def lattices(recognizer: Recognizer, count: int) -> list[Lattice]:
-    """Lattices of synthetic lines: across and down, even and uneven, wide and narrow, strokes and pictures."""
-    rng = np.random.default_rng(SEED)
-    listed = []
+def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Iterator[tuple[Lattice, Any, Any]]:
+    """Synthetic lines, across and down, even and uneven, wide and narrow: their lattice, their runs' competition and
+    the network's logits. Strokes and pictures; drawn: only pictures, of every other line in hiragana."""
+    rng, hiragana = np.random.default_rng(SEED + drawn), recognizer.restricted("hiragana")
     for k, (text, plain) in enumerate(texts(count, rng)):
         touching, spacing = float(rng.choice([0, 0.3, 0.5])), rng.uniform(0.0, 0.35)
         uneven, down = float(rng.choice([0.03, 0.08, 0.14, 0.2])), k % 3 == 2
+        reader = recognizer
+        if drawn and k % 2 == 0:
+            text, reader = "".join(rng.choice(hiragana.charset.characters, len(text))), hiragana
         config = LineConfig(down=down, touching=touching, spacing=spacing, uneven=uneven)
-        written = write_line(text, [SEED, k], config)
-        lines = lines_of_picture(written.picture(), down) if k % 2 else lines_of_drawing(written.drawing, down)
-        one = lattice(recognizer, text, plain, written, lines[0]) if len(lines) == 1 else None
-        if one is not None:
-            listed.append(one)
-    print(f"{count - len(listed)} of {count} lines have no right path")  # noqa: T201
-    return listed
+        written = write_line(text, [SEED + drawn, k], config)
+        is_picture = drawn or k % 2
+        lines = lines_of_picture(written.picture(), down) if is_picture else lines_of_drawing(written.drawing, down)
+        if len(lines) == 1:
+            logits = asked(reader, lines[0])
+            competing = competition(reader, lines[0], logits)
+            one = lattice(reader, plain, written, lines[0], competing)
+            if one is not None:
+                yield one, competing, logits[: len(competing.classes)]
 
 
-def fitted(recognizer: Recognizer) -> dict[str, object]:
-    """Fit the weights: the written paths become as likely as possible among all paths."""
+def by_group(one: Lattice, classes: NDArray[np.int64], logs: NDArray[np.float64]) -> Lattice:
+    """The lattice of the same runs with `GROUPS` for characters. Features: the log of the sum of its scores, then
+    `logs` (R, D) in the group's own columns."""
+    columns, scripts = classes.shape[1], path.SCRIPTS[classes]
+    scores = one.values @ np.array(path.weights().features) + path.weights().bigram * path.FOLLOWS[scripts, scripts]
+    sums = np.stack([_log_sum(np.where(whole.GROUPS[classes] == group, scores, -1e3), 1) for group in range(3)], 1)
+    own = np.einsum("gh,rd->rghd", np.eye(3), logs).reshape(len(classes), 3, -1)
+    values = np.concatenate([sums[..., None], own], 2).astype(np.float32)
+
+    def states(of: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.asarray((3 * np.unique(of // columns)[:, None] + np.arange(3)).ravel())
+
+    steps = [(states(left), states(right), np.zeros((1, 1))) for left, right, _ in one.steps]
+    truth = [3 * (state // columns) + int(whole.GROUPS[classes.ravel()[state]]) for state in one.truth]
+    return Lattice(values, steps, np.zeros(3 * len(classes)), states(one.last), truth, 0.0)
+
+
+def whole_table(recognizer: Recognizer) -> bytes:
+    """The bytes of `whole.bin`; see `fastetl.lines.whole`."""
+    few = np.concatenate([logits[:, :-1] for *_, logits in read_lines(recognizer, 12, True)])
+    # The network's last layer has 128 inputs: so many numbers tell all logits, but for their mean.
+    basis = np.linalg.svd(few - few.mean(1, keepdims=True), full_matrices=False)[2][:128]
+    every_line = read_lines(recognizer, WHOLE_LINES, True)
+    known = [(one, competing.classes, logits[:, :-1] @ basis.T) for one, competing, logits in every_line]
+    every = np.concatenate([logs for *_, logs in known])
+    mean, deviation = every.mean(0), every.std(0)
+    listed = [by_group(one, c, np.insert((logs - mean) / deviation, 0, 1, 1)) for one, c, logs in known]
+    start = np.eye(1, 2 + 3 * 129)[0]
+    bounds = [(1.0, 1.0), *[(None, None)] * (3 * 129), (0.0, 0.0)]
+    # Real characters differ more from those that the network was trained on.
+    fit = 0.5 * most_likely(listed, start, bounds, 30)[1:-1].reshape(3, 129)
+    slopes = fit[:, 1:] / deviation
+    return np.column_stack([slopes @ basis, fit[:, 0] - slopes @ mean]).astype("<f2").tobytes()
+
+
+def most_likely(known: list[Lattice], start: NDArray[np.float64], bounds: list[Any], steps: int) -> Any:
+    """Fit weights: the written paths become as likely as possible among all paths."""
     from scipy.optimize import minimize
-
-    start = np.zeros(len(FEATURES) + 1)
-    start[[FEATURES.index("shape"), FEATURES.index("form"), -1]] = 1.0, 0.8, 0.5
-    known = lattices(recognizer, LINES)
 
     def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         both = [one.gradient(w) for one in known]
         value = -sum(v for v, _ in both) + 0.05 * float(w @ w) * len(known) / 100
         return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
 
+    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
+    print(f"{len(known)} lines, {done.fun / len(known):.3f} a line")  # noqa: T201
+    return done.x
+
+
+def weights_table(recognizer: Recognizer) -> bytes:
+    """The bytes of `weights.json`: the weights, and the prior of the network that they are fitted to."""
+    start = np.zeros(len(FEATURES) + 1)
+    start[[FEATURES.index("shape"), FEATURES.index("form"), -1]] = 1.0, 0.8, 0.5
     # The network was trained on such writers and is less sure about others; the bigrams are not. So the network counts
     # less than it would here.
     limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "bigram": (0.7, 0.7)}
@@ -198,23 +241,28 @@ def fitted(recognizer: Recognizer) -> dict[str, object]:
     # A feature that speaks against a character must not speak for it by chance.
     limits |= {"gaps": (0, None)} | dict.fromkeys(("wide", "spare", "joined"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "bigram")]
-    done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25})
-    *values, bigram = (round(float(w), 3) for w in done.x)
-    print(f"{done.fun / len(known):.3f} a line")  # noqa: T201
+    known = [one for one, *_ in read_lines(recognizer, LINES)]
+    *values, bigram = (round(float(w), 3) for w in most_likely(known, start, bounds, 25))
     prior = {script: float(factor) for script, factor in (text.split("=") for text in recognizer.prior)}
-    return {"features": dict(zip(FEATURES, values, strict=True)), "bigram": bigram, "prior": prior}
+    fitted = {"features": dict(zip(FEATURES, values, strict=True)), "bigram": bigram, "prior": prior}
+    return (json.dumps(fitted, indent=1) + "\n").encode()
+
+
+TABLES = {
+    "shapes": (shapes.FILE, shapes_table),
+    "weights": (path.WEIGHTS_FILE, weights_table),
+    "whole": (whole.FILE, whole_table),
+}
 
 
 def main() -> None:
     """Write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("shapes", "weights"))
-    only = parser.parse_args().only
-    if only != "weights":
-        FILE.write_bytes(shapes_table())
-    if only != "shapes":
-        text = json.dumps(fitted(open_recognizer("japanese")), indent=1)
-        WEIGHTS_FILE.write_text(text + "\n", encoding="utf-8")
+    parser.add_argument("--only", choices=TABLES)
+    only, recognizer = parser.parse_args().only, open_recognizer("japanese")
+    for name in [only] if only else TABLES:
+        file, table = TABLES[name]
+        file.write_bytes(table(recognizer))
 
 
 if __name__ == "__main__":

@@ -26,25 +26,11 @@ from fastetl.synth.lines import LineConfig, write_line
 
 Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
-SENTENCES_AND_WORDS = """
-今日はいい天気ですね。 明日の朝八時に駅で会いましょう。 日本語を勉強しています。 コーヒーを一杯ください。
-この本はとても面白かった。 新しい電車に乗って東京へ行く。 カレーライスとサラダを食べた。
-母に手紙を書きました。 図書館は六時に閉まります。 ありがとうございました。 ちょっと待ってください。
-窓を開けてもいいですか。 冬休みに北海道でスキーをする。 雨が降りそうだから傘を持って行こう。
-きのう映画を見た。 学校の前に大きな木がある。 テレビのニュースを見ましたか。 友達とサッカーをした。
-薬は一日三回飲むこと。 牛乳と卵とパンを買う。 会議は午後二時から始まる。 電話番号を教えてください。
-海の近くに住みたい。 りんごを五つもらった。 やっと仕事が終わった。 私の名前は田中です。 ありがとう おはよう
-学校 勉強 カレーライス ラーメン 東京都 きょうと 図書館 ちゃわん しょうゆ マッチ コップ 水曜日 体力
-人口 夕方 一番 ニュース 二人 工場 へや ヘリコプター やっきょく 電話 病院 新聞 タクシー りんご
-リズム 手紙 写真 昼休み 温泉 きって キャベツ
-"""
-TEXTS = SENTENCES_AND_WORDS.split()
-NUMBERS_AND_LETTERS = """
-電話03-1234-5678 午後3時に東京駅 2026年11月28日(土) 10:30から会議 300円のりんごを5個 50%引き 東京都港区1-2-3
-第2回テスト100点 iPhoneでOCRを使う PCとUSB Aさんは8月に来ます 定価¥1,200 24時間営業 3LDKの家 ABC B型 Tシャツ Wi-Fi
-2024 3.14 No.5 りんご3こ 5分前 1984年 90% 2リットル A4の紙 7月4日 第3章 100万円 20歳 8:15発 090-8765-4321 6人で行く
-Eメール CDを聞く 9/30まで 15個入り
-"""
+WORDS = Path(__file__).with_name("lines.txt")
+"""The page, but for its table."""
+TEXTS, NUMBERS_AND_LETTERS = (
+    part.split() for part in Path(__file__).with_name("line_texts.txt").read_text(encoding="utf-8").split("\n\n")
+)
 
 
 @dataclass(frozen=True)
@@ -182,30 +168,6 @@ def tallied(recognizer: Recognizer, samples: Iterable[Sample], plain: bool = Fal
     return tally
 
 
-PAGE = (
-    """```sh
-fastetl recognize --lines note.jpg                     # the text; --json: boxes, alternatives, confidence
-fastetl recognize --lines note.jpg --boxes boxes.png   # the picture with boxes and answers ('.[synth]')
-fastetl synth lines --lines 100 --down                 # synthetic lines: pictures, strokes, boxes
-```
-
-In Python `Recognizer.read_line(picture)` reads pictures, `read_ink(drawing)` strokes in the order of writing. Both
-return lines in reading order, across or in columns from right to left. The ink is cut wherever a character may end, and
-the network is asked once about all runs of parts. The best path weighs its answers, the usual size, position and gaps
-of each character, how many strokes it has, what a part of it alone would be, and which characters follow one another in
-Japanese. The last is left out where text is as likely without it, and always with `--plain`: use that for codes,
-names and exercises. Characters with confidence under one half are uncertain. Underlines and frames are ignored.""",
-)
-NOTES = (
-    """Wrong: edit distance over characters, へ and ヘ as one. Boxes: share whose overlap with the true one is 0.7 or
-more. The table of bigrams comes from dictionaries, and for digits and Latin letters from estimates; the weights are
-fitted to synthetic lines. How much the table and a character's form may weigh, how wide one is, and from which width
-pieces are parted, was chosen by these rows, partly with other seeds.
-
-Not good yet: characters that touch or overlap are often parted at the wrong place or not at all.""",
-)
-
-
 def random_texts(count: int, seed: int, characters: Sequence[str]) -> list[str]:
     """Random characters, 4 to 10, that make no words."""
     rng = np.random.default_rng([seed, 3])
@@ -236,13 +198,13 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
         yield Condition("words and sentences, fonts", "japanese", typeset(fonts, few, False, seed))
         yield Condition("… downwards", "japanese", typeset(fonts, few, True, seed))
         yield Condition("… downwards, direction detected", "japanese", typeset(fonts, few, True, seed), directed=False)
-        numbers = rng.permutation(NUMBERS_AND_LETTERS.split()).tolist()[: len(few)]
+        numbers = rng.permutation(NUMBERS_AND_LETTERS).tolist()[: len(few)]
         yield Condition("dates, numbers and Latin letters, fonts", "japanese", typeset(fonts, numbers, False, seed))
     across, downwards = LineConfig(), LineConfig(down=True)
     yield Condition("synthetic writers' words and sentences, strokes", "japanese", written(texts, across, seed, True))
     yield Condition("… pictures", "japanese", written(texts, across, seed, False))
     yield Condition("… strokes, downwards", "japanese", written(texts, downwards, seed, True))
-    numbers = rng.permutation(NUMBERS_AND_LETTERS.split()).tolist()[:count]
+    numbers = rng.permutation(NUMBERS_AND_LETTERS).tolist()[:count]
     yield Condition("… strokes of dates, numbers and Latin letters", "japanese", written(numbers, across, seed, True))
     characters = JAPANESE.characters[:169] + JAPANESE.characters[260:1300]
     anything = list(written(random_texts(count, seed, characters), across, seed, True))
@@ -278,7 +240,8 @@ def main() -> None:
     study = "python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf…"
     command = f"{study} --lines {options.lines} --out docs/lines.md"
     measured = circumstances("onnxruntime", "numpy")
-    text = markdown("Words and lines", command, [*PAGE, table(head, rows), *NOTES], measured)
+    words = WORDS.read_text(encoding="utf-8").replace("{table}", table(head, rows))
+    text = markdown("Words and lines", command, [words], measured)
     if options.out:
         options.out.write_text(text, encoding="utf-8")
     else:

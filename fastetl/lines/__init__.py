@@ -1,5 +1,5 @@
 """Words and lines of handwriting: what of them needs no network, in plain functions over arrays.
 
-`layout` tells lines and pieces apart, `path` chooses the characters, `bigrams` and `shapes` are the tables they use.
+`layout` tells lines and pieces apart, `path` chooses the characters, `bigrams`, `shapes` and `whole` are its tables.
 `export.lines` asks the network in between.
 """

@@ -82,13 +82,14 @@ class Competition:
     """The K likeliest labels of each of R runs. All arrays are (R, K).
 
     columns: the labels' indices in the recognizer. classes: their classes in charset `japanese`, −1 for any other
-    label. log_shape, log_own: the features `shape` and `own`.
+    label. log_shape, log_own: the features `shape` and `own`. whole: see `fastetl.lines.whole`.
     """
 
     columns: Ints
     classes: Ints
     log_shape: Floats
     log_own: Floats
+    whole: Floats
 
     def spare(self, runs: Runs, size: float) -> Floats:
         """float64 (R, K): the feature `spare`. size: of the writing.
