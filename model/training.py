@@ -28,11 +28,11 @@ from fastetl.data.identity import TRAIN, VALID, Trained
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
 from fastetl.files.atomic import check_output, new_output, writes
+from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore, save
 from model.config import TrainConfig
 from model.devices import barrier, is_first, replicate, shard
 from model.errors import ModelError
-from model.evaluation import fit_temperature, log_softmax
 from model.network import NETWORKS
 from model.outliers import outlier_samples
 from model.run import RUN_KIND, DatasetShare, Epoch, Run, claim, clear, current_versions, open_run

@@ -19,8 +19,9 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import NOT_FOR_PUBLICATION
 from fastetl.errors import FastetlError
 from model.baseline import baselines
+from model.calibration import fit_temperature, log_softmax, reliability
 from model.errors import ModelError
-from model.evaluation import Restricted, evaluate, fit_temperature, log_softmax, reliability
+from model.evaluation import Restricted, evaluate
 from model.report import write_report
 from model.run import Epoch, diagnose, open_run
 from tests.model_data import finished_run, tiny

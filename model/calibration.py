@@ -1,0 +1,59 @@
+"""Confidence that matches accuracy: the temperature that divides the logits, and how well the two agree."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Logits (N, classes) → logarithms of the probabilities, float64 (N, classes)."""
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+
+def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> float:
+    """The temperature, from 0.05 to 20, at which softmax(logits / temperature) has the least cross-entropy.
+
+    logits: (N, classes); labels: (N,). The loss is convex in 1 / temperature, so a golden-section search finds its
+    minimum. One answer spread over all classes is added to the N (Platt, 1999), so that the temperature stays finite if
+    all answers are right. Source: Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks, 2017.
+    """
+    rows = np.arange(len(labels))
+    unsure = 1 / (len(labels) + 1)
+
+    def loss(inverse: float) -> float:
+        log = log_softmax(logits * inverse)
+        return float(-((1 - unsure) * log[rows, labels] + unsure * log.mean(1)).mean())
+
+    low, high, ratio = 0.05, 20.0, (5**0.5 - 1) / 2
+    while high - low > 1e-4:
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, right) if loss(left) < loss(right) else (left, high)
+    return 2 / (low + high)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence against accuracy, in bins of equal width; empty bins are left out."""
+
+    confidence: tuple[float, ...]
+    """Mean confidence of each bin."""
+    accuracy: tuple[float, ...]
+    """Share of right answers of each bin."""
+    count: tuple[int, ...]
+    """Number of answers of each bin."""
+    error: float
+    """Expected calibration error: mean difference of confidence and accuracy, weighted by count."""
+
+
+def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 15) -> Reliability:
+    """The reliability of N answers. confidence: float64 (N,), 0–1; right: bool (N,)."""
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    count = np.bincount(bin_of, minlength=bins)
+    filled = count > 0
+    mean = np.bincount(bin_of, confidence, bins)[filled] / count[filled]
+    share = np.bincount(bin_of, right, bins)[filled] / count[filled]
+    error = float((np.abs(mean - share) * count[filled]).sum() / max(len(right), 1))
+    return Reliability(tuple(mean.tolist()), tuple(share.tolist()), tuple(count[filled].tolist()), error)
