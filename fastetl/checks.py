@@ -59,7 +59,8 @@ def require_range(
         return
     least, most = (_BOUNDS.get(bound, f"{bound:,}") for bound in (low, high))
     kind = "" if is_number else f"{_KINDS[int if integer else float]}, "
-    expected = f"{kind}{least} or more" if high == math.inf else f"{kind}{least} to {most}"
+    more = " or more" if low != ABOVE_0 else ""
+    expected = f"{kind}{least}{more}" if high == math.inf else f"{kind}{least} to {most}"
     raise _error(f"{name} is out of range", name, expected, value, error)
 
 

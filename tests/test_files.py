@@ -40,13 +40,15 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
     (folder / ".etl.new-abcd").mkdir()
     (folder / ".etl.new-abcd" / "ETL8G_03").write_bytes((folder / "ETL8G_01").read_bytes())
     (folder / "zeros.bin").write_bytes(bytes(8199))
+    (folder / "the same").hardlink_to(folder / "ETL8G_01")
     assert [f.path.name for f in find_files([folder])] == ["ETL8G_01", "ETL8G_02"]
     assert [f.number for f in find_files([folder, folder / "ETL8G_01"])] == [1, 2]
     (folder / "empty").mkdir()
     with pytest.raises(FastetlError, match="no ETL files here"):
         find_files([folder / "empty"])
-    with pytest.raises(FastetlError, match="no such file"):
-        find_files([folder / "nowhere"])
+    for find in (find_files, detect):
+        with pytest.raises(FastetlError, match="no such file"):
+            find(folder / "nowhere")
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,10 @@ def test_front_works_in_float32_whatever_comes_in() -> None:
     assert not half[0].any()  # blank stays blank
 
 
-@pytest.mark.parametrize("name", get_args(NetworkName))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_gives_logits_and_is_kept_whole_in_json(name: str) -> None:
     config = NETWORKS[name]
+    assert set(NETWORKS) == set(get_args(NetworkName))
     network = nnx.eval_shape(lambda: Network(config, SPEC, 71, rngs=nnx.Rngs(0)))
     logits = jax.eval_shape(make_eval(network), weights_of(network), pictures(2))
     assert logits.shape == (2, 71)

@@ -390,7 +390,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(ModelError, match=r"`data` does not fit.*; found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"):
         train((tiny(), 2.0), tmp_path / "run", CONFIG)  # type: ignore[arg-type]
     for weight in (0, "x", np.nan):
-        with pytest.raises(ModelError, match="weight is out of range; expected .*over 0 or more"):
+        with pytest.raises(ModelError, match="weight is out of range; expected .*over 0; found"):
             train([(tiny(), weight)], tmp_path / "run", CONFIG)  # type: ignore[list-item]
     assert not list(tmp_path.iterdir())
     for error, kind in ((ConnectionError("gone"), ConnectionError), (OSError(28, "full"), FastetlError)):

@@ -277,7 +277,10 @@ class Dataset:
 
     def samples(self, indices: NDArray[Any] | Sequence[int] | slice | None = None, weight: float = 1.0) -> Samples:
         """Samples to draw batches from: all, or those at `indices`, a slice or mask, such as a part of a `Split`."""
-        index = np.arange(len(self))[slice(None) if indices is None else indices]
+        try:
+            index = np.arange(len(self))[slice(None) if indices is None else indices]
+        except IndexError as error:
+            raise does_not_fit("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
         return Samples(self.images, self.labels, index, weight)
 
 

@@ -200,11 +200,11 @@ def _files_below(folder: Path) -> Iterator[Path]:
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
     """The opened file. Raises FastetlError if it cannot be opened or, in the `with` block, read."""
-    try:
-        with open_regular(path) as opened:
+    with open_regular(path) as opened:
+        try:
             yield opened
-    except OSError as error:
-        raise FastetlError("cannot read the file", file=path, found=error.strerror, do="check it") from error
+        except OSError as error:
+            raise FastetlError("cannot read the file", file=path, found=error.strerror, do="check it") from error
 
 
 def detect(path: Path) -> EtlFile:
@@ -283,6 +283,9 @@ def find_files(sources: Sources) -> list[EtlFile]:
         where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01"
         do = "unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures"
         raise FastetlError("no ETL files here", file=where, expected=expected, do=do)
-    by_inode = {(status.st_dev, status.st_ino): file for file in files for status in [file.path.stat()]}
-    ordered = sorted(by_inode.values(), key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
-    return list(_with_sources(ordered))
+    ordered = sorted(files, key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
+    by_inode: dict[tuple[int, int], EtlFile] = {}
+    for file in ordered:  # of the names of one file, that with a number counts
+        status = file.path.stat()
+        by_inode.setdefault((status.st_dev, status.st_ino), file)
+    return list(_with_sources(by_inode.values()))

@@ -89,10 +89,10 @@ def read_bytes(path: StrPath, most: int) -> bytes:
 
 
 def read_ends(path: StrPath) -> bytes:
-    """The first and the last `_END` bytes of a regular file, or all of a short one."""
+    """The first and the last `_END` bytes of a regular file, of a short one all for each."""
     with open_regular(path) as file:
         begin = file.read(_END)
-        file.seek(max(len(begin), file.seek(0, os.SEEK_END) - _END))
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
         return begin + file.read(_END)
 
 
