@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.errors import ExportError
-from export.names import is_bundled
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.ink import SIDE
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
 from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, best_path, features, fitted_geometry, weights
 from fastetl.lines.pieces import parted, pieces_of, rules
 from fastetl.lines.shapes import TURNED
-from fastetl.lines.whole import wholeness
+from fastetl.lines.whole import NETWORK, wholeness
 
 if TYPE_CHECKING:
     from export.recognizer import Recognizer
@@ -332,9 +331,9 @@ def competition(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]
     columns, shape, own = (np.concatenate(each) for each in zip(*blocks, strict=True))
     share = np.maximum(own, NONZERO) / np.maximum(shape, NONZERO)
     log_shape, log_own = np.log(np.maximum(shape, LEAST_SHAPE)), np.log(share).clip(LEAST_OWN, 0)
-    # Strokes are not cut, and another network's logits say something else.
-    is_known = not line.in_time and is_bundled(recognizer.path) and known == JAPANESE.characters
-    whole = wholeness(logits[: len(columns)], classes[columns]) if is_known else np.zeros(columns.shape)
+    # Strokes are not cut.
+    is_fitted = not line.in_time and recognizer.weights == NETWORK
+    whole = wholeness(logits[: len(columns)], classes[columns]) if is_fitted else np.zeros(columns.shape)
     return Competition(columns, classes[columns], log_shape, log_own, whole)
 
 

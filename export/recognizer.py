@@ -62,6 +62,8 @@ class Recognizer:
     _session: Any
     prior: tuple[str, ...] = ()
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
+    weights: str = ""
+    """SHA-256 of the weights, by which a network is recognized whatever package it is in."""
     trained: Trained | None = None
     """What the network was trained on; None if the package does not say."""
 
@@ -213,6 +215,7 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None
             _columns=list(range(len(labels))),
             _session=session,
             prior=tuple(properties.get("prior", "").split()),
+            weights=properties.get("weights_sha256", ""),
             trained=trained_of(properties),
         )
     except (KeyError, ValueError, TypeError, FastetlError) as error:
