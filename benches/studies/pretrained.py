@@ -83,6 +83,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
         layers.append(a)
     about = {**tuned.graph.about, "prior": start.graph.about["prior"]}
     graph = replace(start.graph, layers=tuple(layers), about=about, threshold=tuned.graph.threshold)
+    graph = replace(graph, about={**about, "weights_sha256": graph.weights_sha256()})
     blended = replace(start, reference=replace(start.reference, graph=graph))
     config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))
     note = (
