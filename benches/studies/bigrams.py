@@ -33,7 +33,7 @@ AFTER_OTHERS = 0.3
 """How often what is ASCII follows what is not, as a factor of `FOLLOWS`. By eye, as are the next."""
 AFTER_DIGITS = {".": 0.03, ",": 0.03, "-": 0.05, ":": 0.02, "/": 0.01, "%": 0.02}
 """Shares of the signs that follow a digit. What follows one of these is mostly a digit."""
-BRACKETS = 0.01
+BRACKETS = 0.001
 """Share of brackets after what is not ASCII."""
 MIXED = 0.02
 """How much of a bigram's probability is the second character's own share."""
