@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import os
 import re
 import shlex
+import signal
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -100,11 +102,11 @@ def _plain(value: Any) -> Any:
 def show_json(value: object) -> None:
     """Print one JSON document to standard output."""
     text = json.dumps(value, ensure_ascii=False, indent=1, default=_plain, allow_nan=False)
-    sys.stdout.write(clean(text) + "\n")
+    write(clean(text) + "\n", sys.stdout)
 
 
-def _columns(text: str) -> int:
-    """The width of a text on a terminal."""
+def width_of(text: str) -> int:
+    """The columns that a text takes on a terminal."""
     import unicodedata
 
     return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
@@ -112,18 +114,18 @@ def _columns(text: str) -> int:
 
 def _aligned(column: Sequence[str]) -> Iterator[str]:
     """The heading and the cells of a column, filled up with spaces; numbers stand at the right."""
-    width = max(map(_columns, column))
+    width = max(map(width_of, column))
     is_numeric = any(column[1:]) and all(cell[:1] in "0123456789-–" for cell in column[1:])
     for cell in column:
-        gap = " " * (width - _columns(cell))
+        gap = " " * (width - width_of(cell))
         yield gap + cell if is_numeric else cell + gap
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table, with numbers aligned to the right."""
     texts = [list(columns), *([clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows)]
-    for row in zip(*map(_aligned, zip(*texts, strict=True)), strict=True):
-        sys.stdout.write("  ".join(row).rstrip() + "\n")
+    aligned = zip(*map(_aligned, zip(*texts, strict=True)), strict=True)
+    write("".join("  ".join(row).rstrip() + "\n" for row in aligned), sys.stdout)
 
 
 def counted(count: int, what: str) -> str:
@@ -133,15 +135,37 @@ def counted(count: int, what: str) -> str:
 
 def say(text: str) -> None:
     """Print text of the result. On a terminal its lines are wrapped at words, in a pipe they are not."""
-    _write(text, sys.stdout)
+    _write_wrapped(text, sys.stdout)
+
+
+def say_at_once(line: str) -> None:
+    """Print a line of the result during the work, not wrapped. Ends the command as SIGPIPE would if nobody reads it."""
+    if not write(clean(line) + "\n", sys.stdout):
+        raise KeyboardInterrupt(signal.SIGPIPE)
 
 
 def note(text: str) -> None:
     """Print text that is not the result, on standard error, so that `fastetl … --json | jq` reads the result alone."""
-    _write(text, sys.stderr)
+    _write_wrapped(text, sys.stderr)
 
 
-def _write(text: str, stream: TextIO) -> None:
+def write(text: str, stream: TextIO) -> bool:
+    """Write text to standard output or error. Returns False if its reader has gone, as `head` goes.
+
+    Then this text and all that follows are lost, but the command goes on, as its exit code counts.
+    """
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # Python flushes what is left when it exits
+        os.close(nowhere)
+        return False
+    return True
+
+
+def _write_wrapped(text: str, stream: TextIO) -> None:
     lines = clean(text).splitlines()
     if stream.isatty():
         import shutil
@@ -151,7 +175,7 @@ def _write(text: str, stream: TextIO) -> None:
         lines = [part for line in lines for part in textwrap.wrap(line, width, subsequent_indent="  ", **words)]  # type: ignore[arg-type]
         sys.stderr.write("\r\x1b[K" * sys.stderr.isatty())  # erases a progress bar
         sys.stderr.flush()
-    stream.write("\n".join(lines) + "\n")
+    write("\n".join(lines) + "\n", stream)
 
 
 _BAR, _BAR_EVERY = 30, 0.1  # characters, seconds

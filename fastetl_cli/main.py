@@ -7,6 +7,7 @@ import atexit
 import contextlib
 import gc
 import io
+import itertools
 import os
 import signal
 import sys
@@ -65,56 +66,53 @@ Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use or bad input, 130 interrupted."""
+    """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use or bad input.
+
+    128 + N: ended by signal N, 13 where nobody reads the lines that are printed during the work.
+    """
     if sys.stdout is None or sys.stderr is None:  # closed by the caller: output must not go to another open file
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 shows escapes, and causes no error
             stream.reconfigure(errors="backslashreplace")
-    try:
-        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()  # here, where a reader that has gone is no error
-    except BrokenPipeError:
-        code, devnull = 0, os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):  # Python flushes them once more when it exits
-            os.dup2(devnull, stream.fileno())
-    return code
+    return _dispatch(list(sys.argv[1:] if argv is None else argv))
 
 
 def _dispatch(arguments: list[str]) -> int:
     """Run the command, or print the usage, the version or a completion script; returns the exit code."""
+    from fastetl_cli.base import note, write
+    from fastetl_cli.options import completion, suggestion
+
     if not arguments or arguments[0] in ("-h", "--help"):
-        sys.stdout.write(_USAGE)
+        write(_USAGE, sys.stdout)
         return 0 if arguments else 2
     name, *rest = arguments
     if name == "--version":
-        sys.stdout.write(f"fastetl {__version__}\n")
+        write(f"fastetl {__version__}\n", sys.stdout)
         return 0
-    from fastetl_cli.options import completion, suggestion
-
     if name == "--completion":
         if rest not in (["bash"], ["zsh"], ["fish"]):
-            sys.stderr.write("fastetl: --completion needs the name of a shell: bash, zsh or fish\n")
+            note("fastetl: --completion needs the name of a shell: bash, zsh or fish")
             return 2
-        sys.stdout.write(completion(rest[0], COMMANDS) + "\n")
+        write(completion(rest[0], COMMANDS) + "\n", sys.stdout)
         return 0
     if name not in COMMANDS:
         expected = f"expected one of {', '.join(COMMANDS)}{suggestion(name, COMMANDS)}"
-        sys.stderr.write(f"fastetl: no command {name}; {expected}\n")
+        note(f"fastetl: no command {name}; {expected}")
         return 2
     return _run(name, rest)
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def ended_by_sigterm() -> Iterator[None]:
     """SIGTERM ends the block as Ctrl-C does, and neither is lost."""
     hook = sys.unraisablehook
 
     def repeat_if_lost(lost: "sys.UnraisableHookArgs") -> None:
         # Python cannot raise in a callback of the garbage collector, such as XLA's: there the signal is sent again.
         if issubclass(lost.exc_type, KeyboardInterrupt):
-            threading.Timer(0.1, signal.raise_signal, [_signal_of(lost.exc_value)]).start()
+            threading.Timer(0.1, signal.raise_signal, [signal_of(lost.exc_value)]).start()
         else:
             hook(lost)
 
@@ -130,8 +128,9 @@ def _ended_by_sigterm() -> Iterator[None]:
         sys.unraisablehook = hook
 
 
-def _signal_of(interrupt: BaseException | None) -> int:
-    return signal.SIGTERM if interrupt is not None and interrupt.args else signal.SIGINT
+def signal_of(interrupt: BaseException | None) -> signal.Signals:
+    """The signal that a KeyboardInterrupt stands for: its argument, or SIGINT, for which Python itself raises it."""
+    return signal.Signals(interrupt.args[0]) if interrupt is not None and interrupt.args else signal.SIGINT
 
 
 def error_line(error: Exception, name: str) -> str:
@@ -154,29 +153,30 @@ def error_line(error: Exception, name: str) -> str:
 def _run(name: str, arguments: list[str]) -> int:
     gc.disable()  # until all is imported, which leaves no garbage
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else numpy's idle threads spin for 25 ms
-    from fastetl_cli.base import Command, note
+    from fastetl_cli.base import Command, note, write
     from fastetl_cli.options import command_of, parse, parser_of
 
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, without source code
+    options = set(itertools.takewhile(lambda word: word != "--", arguments))  # behind it are paths of any name
     try:
         kind = command_of(name)
         gc.freeze()  # what is imported stays, so that collections need not look at it
         atexit.register(gc.freeze)  # nor need the last ones look at anything
         gc.enable()
-        if {"-h", "--help"} & set(arguments):
-            sys.stdout.write(parser_of(kind, name).format_help())
+        if {"-h", "--help"} & options:
+            write(parser_of(kind, name).format_help(), sys.stdout)
             return 0
         command: Command = parse(kind, name, arguments)
-        with _ended_by_sigterm():
+        with ended_by_sigterm():
             return int(command.run())
     except KeyboardInterrupt as interrupt:
-        sys.stderr.write("fastetl: interrupted; what was on disk before is whole\n")
-        return 128 + _signal_of(interrupt)
-    except BrokenPipeError:
-        raise
+        number = signal_of(interrupt)
+        if number != signal.SIGPIPE:
+            note("fastetl: interrupted; what was on disk before is whole")
+        return 128 + number
     except Exception as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
+        if "--debug" in options:
+            write(traceback.format_exc(), sys.stderr)
         else:
             note(f"fastetl {name}: {error_line(error, name)}")
         return 2

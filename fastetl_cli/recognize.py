@@ -1,6 +1,5 @@
 """fastetl recognize."""
 
-import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import Command, Paths, bar, clean, note, show_json, show_table
+from fastetl_cli.base import Command, Paths, bar, note, say_at_once, show_json, show_table
 
 BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
 
@@ -116,8 +115,8 @@ class Recognize(Command):
         down = None if self.direction == "auto" else self.direction == "down"
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
-            for line in text.text.split("\n"):  # not wrapped on a terminal: these are the writer's lines
-                sys.stdout.write(clean(line if alone else f"{path}\t{line}") + "\n")
+            for line in text.text.split("\n"):  # the writer's, which are not wrapped
+                say_at_once(line if alone else f"{path}\t{line}")
             uncertain = [c.label for c in text.characters if c.uncertain]
             if uncertain or not text.characters:
                 doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}"

@@ -1,7 +1,6 @@
 """The commands: the whole way, their pages of options, and what they say of wrong input."""
 
 import contextlib
-import importlib
 import io
 import json
 import os
@@ -12,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from PIL import Image
 from benches.cli_pages import PAGE, page
 from fastetl.etl.build import BuildConfig
 from fastetl.ink.drawings import Drawing, Stroke
-from fastetl_cli.base import bar, counted, say, show_json, show_table
+from fastetl_cli.base import bar, counted, say, show_json, show_table, width_of
 from fastetl_cli.build import Build
 from fastetl_cli.evaluate import distinct_names
 from fastetl_cli.main import COMMANDS, main
@@ -41,18 +39,13 @@ Quick = tuple[Path, dict[str, Any]]
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     text = capsys.readouterr().out
-    kind = getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())
-    assert " ".join(kind.__doc__.split()[:6]) in " ".join(text.split())
-    assert max(map(wide, text.splitlines())) <= 80
+    kind = command_of(name)
+    assert " ".join((kind.__doc__ or "").split()[:6]) in " ".join(text.split())
+    assert max(map(width_of, text.splitlines())) <= 80
     examples = [line.split()[2:] for line in text.splitlines() if line.startswith(f"  fastetl {name} ")]
     assert examples
     for arguments in examples:
         assert isinstance(parse(kind, name, arguments), kind)
-
-
-def wide(line: str) -> int:
-    """Columns of a terminal."""
-    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
 
 
 def test_basic_options_come_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,6 +129,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 BAD = {
     "inspect {tmp}/nowhere": "no such file",
+    "inspect {tmp}/empty -- -h --debug": "-h: there is no such file",
     "build {tmp}/empty {tmp}/out": "no ETL files here",
     "build {tmp}/empty {tmp}/out --size 3": "expected 8 to 126; found 3. Check --size",
     "build {tmp}/empty {tmp}/out --size big": "--size: invalid int value: 'big'",
@@ -194,16 +188,16 @@ def test_sets_of_one_name_are_told_apart() -> None:
 
 LOST = """
 import signal, time
-from fastetl_cli.main import _ended_by_sigterm, _signal_of
+from fastetl_cli.main import ended_by_sigterm, signal_of
 class Late:
     def __del__(self):
         signal.raise_signal(signal.SIGTERM)
-with _ended_by_sigterm():
+with ended_by_sigterm():
     try:
         Late()
         time.sleep(5)
     except KeyboardInterrupt as stopped:
-        print(_signal_of(stopped).name)
+        print(signal_of(stopped).name)
 """
 
 
@@ -212,13 +206,25 @@ def test_a_signal_that_was_lost_comes_again() -> None:
     assert subprocess.check_output([sys.executable, "-c", LOST], text=True, stderr=subprocess.PIPE) == "SIGTERM\n"
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "build --help", "--completion bash"])
-def test_a_reader_that_has_gone_is_no_fault(arguments: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("--help", 0),
+        ("--version", 0),
+        ("build --help", 0),
+        ("--completion bash", 0),
+        ("recognize README.md pyproject.toml --json", 1),  # which are no pictures
+        ("recognize --lines {blank} {blank}", 128 + signal.SIGPIPE),  # stops at the first line that nobody reads
+    ],
+)
+def test_a_reader_that_has_gone_changes_no_exit_code(arguments: str, code: int, tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "fastetl_cli.main", *arguments.split()]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+    Image.new("L", (64, 64), 255).save(tmp_path / "blank.png")
+    command = [sys.executable, "-m", "fastetl_cli.main", *arguments.format(blank=tmp_path / "blank.png").split()]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert done.stderr.count("\n") == (2 if code == 1 else 0)
 
 
 INTERRUPTED = "fastetl: interrupted; what was on disk before is whole\n"
