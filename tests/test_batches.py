@@ -186,6 +186,11 @@ def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
 
     assert pictures(8) == pictures(16)
     assert any(before != after for before, after in pictures(8).items())
+    many = some_pictures(groups=500)
+    write_shards(many, tmp_path / "many", rows=1000)
+    neighbours, _ = open_dataset(tmp_path / "many").samples().neighbours
+    assert len(neighbours) == 4096
+    assert {picture.tobytes() for picture in neighbours} & {picture.tobytes() for picture in many.images[4096:]}
 
 
 def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(

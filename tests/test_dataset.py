@@ -5,6 +5,7 @@ import os
 import pickle
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,8 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
     assert data.digest != data[10:20].digest == data[10:20].digest
     assert data.samples(data.labels == 3).indices.tolist() == np.flatnonzero(data.labels == 3).tolist()
     assert data not in (data[1:], 1)
+    unknown = replace(data, records={"age": np.full(142, np.nan), "sex": np.full(142, "f")})
+    assert unknown == replace(unknown) != data
 
 
 def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:

@@ -85,8 +85,13 @@ class Samples:
 
     @cached_property
     def neighbours(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Pictures that fragments are cut from, as `take` gives them; the same ones for every batch."""
-        return self.take(self.indices if isinstance(self.images, np.ndarray) else self.indices[:_NEIGHBOURS])
+        """Pictures that fragments are cut from, as `take` gives them; the same ones for every batch.
+
+        Of pictures in shards they are random ones out of some shards: those of all would take a reading of the dataset.
+        """
+        if isinstance(self.images, np.ndarray):
+            return self.images, self.indices
+        return self.take(next(self.windows(np.random.default_rng(0)))[:_NEIGHBOURS])
 
     def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
         """Pictures uint8 (B, S, S) and classes (B,) of the samples in their order, `rows` at a time."""
@@ -240,7 +245,7 @@ class Dataset:
             [d.labels, d.groups, d.digests, np.array(d.sources)[d.source], d.images, *map(d.records.get, self.records)]
             for d in (self, other)
         )
-        return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(columns, other_columns, strict=True))
+        return all(_equal(np.asarray(a), np.asarray(b)) for a, b in zip(columns, other_columns, strict=True))
 
     def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
         """The samples at `indices`, in that order, with their pictures copied into memory."""
@@ -282,6 +287,11 @@ class Dataset:
         except IndexError as error:
             raise does_not_fit("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
         return Samples(self.images, self.labels, index, weight)
+
+
+def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether arrays are equal, where NaN, an unknown value of a header field, equals itself."""
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
 
 
 def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -> list[NDArray[np.uint8]]:
