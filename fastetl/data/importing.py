@@ -20,7 +20,7 @@ import re
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -61,19 +61,26 @@ class Labelled:
     groups: NDArray[np.int32]
     passed_over: Sequence[FastetlError] = ()
 
-    def read(self, charset: Charset, size: int, read_picture: ReadPicture) -> Iterator[IndexedPicture | FastetlError]:
+    def read(
+        self, charset: Charset, size: int, read_picture: ReadPicture, advance: Callable[[], None]
+    ) -> tuple[list[IndexedPicture], list[FastetlError]]:
         """The samples whose characters are in the charset, and an error for each file that is no picture.
 
         Pictures of files are `size` × `size`. Their digests are of the file's bytes, those of arrays of the picture's.
+        advance: called after each picture.
         """
         indices = [k for k, character in enumerate(self.characters) if character in charset.class_of]
         images = self.images
+        samples: list[IndexedPicture] = []
+        errors: list[FastetlError] = []
         if not isinstance(images, list):
-            yield from ((k, images[k], digest_of(images[k].tobytes())) for k in indices)
-            return
+            for k in indices:
+                samples.append((k, images[k], digest_of(images[k].tobytes())))
+                advance()
+            return samples, errors
         from concurrent.futures import ThreadPoolExecutor  # only now: a build of records needs none
 
-        def read(k: int) -> IndexedPicture | FastetlError:
+        def read_one(k: int) -> IndexedPicture | FastetlError:
             try:
                 return k, 255 - read_picture(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
@@ -84,7 +91,13 @@ class Labelled:
         # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
         with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
             warnings.simplefilter("ignore")
-            yield from pool.map(read, indices)
+            for result in pool.map(read_one, indices):
+                if isinstance(result, FastetlError):
+                    errors.append(result)
+                else:
+                    samples.append(result)
+                advance()
+        return samples, errors
 
     def dataset(self, samples: Sequence[IndexedPicture], charset: Charset, size: int) -> Dataset:
         """The Dataset of samples that `read` gave. The source has the name of the file or folder."""
@@ -132,18 +145,18 @@ def import_pictures(
     charset = load_charset(charset_name, present) if charset_name else Charset(first.resolve().stem, tuple(present))
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     done, total = 0, counts.total() - sum(left_out.values())
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
     unread = [error for source in sources for error in source.passed_over]
     parts: list[Dataset] = []
     for source in sources:
-        samples = []
-        for sample in source.read(charset, size, read_picture):
-            if isinstance(sample, FastetlError):
-                unread.append(sample)
-            else:
-                samples.append(sample)
-            done += 1
-            if progress is not None:
-                progress(done, total)
+        samples, errors = source.read(charset, size, read_picture, advance)
+        unread += errors
         if samples:
             parts.append(source.dataset(samples, charset, size))
     if parts:
