@@ -15,13 +15,14 @@ def contrast(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArra
     """Replace each pixel of images[b], uint8 (B, S, S), contiguous, by tables[which[b], pixel], uint8 (T, 256)."""
     pixels = images.shape[1] * images.shape[2]
     if not ENABLED or not has("avx512vbmi") or pixels % _LANES or not len(images):
-        _plain(tables, which, images)
+        contrast_plain(tables, which, images)
     else:
         _vector(pixels)(tables.ctypes.data, which.ctypes.data, len(images), images.ctypes.data)
 
 
 @jit
-def _plain(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
+def contrast_plain(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
+    """The same on any processor."""
     for b in range(which.size):
         flat = images[b].reshape(images.shape[1] * images.shape[2])
         table = tables[which[b]]
