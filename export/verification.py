@@ -150,7 +150,7 @@ def package_checks(
 ) -> tuple[Check, ...]:
     """The checks of `verify`. graph, logits: layer graph and network of the run, if there is one to compare with."""
     coremltools()  # if it is missing, that is no damage
-    checks = list(gather("files", lambda: _file_checks(out)))
+    checks = list(gather("files", lambda: file_checks(out)))
     try:
         reference = read_reference(out / REFERENCE)
     except ExportError as error:
@@ -171,7 +171,7 @@ def package_checks(
     return tuple(checks)
 
 
-def _file_checks(out: Path) -> Iterator[Check]:
+def file_checks(out: Path) -> Iterator[Check]:
     """Whether there are exactly the files of a package, all regular, with the hashes in `verification.json`."""
     expected = {*files_of(out), VERIFICATION}
     regular, others = set(), []
@@ -192,12 +192,12 @@ def _file_checks(out: Path) -> Iterator[Check]:
     yield _no_faults("contents", missing)
     yield _no_faults("nothing beside", sorted(others))
     if not missing:
-        recorded, now = read_json(out / VERIFICATION)["files"], _hashes(out)
+        recorded, now = read_json(out / VERIFICATION)["files"], file_hashes(out)
         changed = sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name))
         yield _no_faults("file hashes", changed)
 
 
-def _hashes(out: Path) -> dict[str, str]:
+def file_hashes(out: Path) -> dict[str, str]:
     """SHA-256 of each of `files_of(out)`."""
     return {name: hashlib.sha256(_content(out / name)).hexdigest() for name in files_of(out)}
 
@@ -211,7 +211,7 @@ def _content(file: Path) -> bytes:
 def verification_text(out: Path, checks: Sequence[Check]) -> str:
     """The text of `verification.json`: the results of checks when the package was made, and hashes of its files."""
     passed = all(check.passed for check in checks)
-    listed = {"passed": passed, "checks": [asdict(check) for check in checks], "files": _hashes(out)}
+    listed = {"passed": passed, "checks": [asdict(check) for check in checks], "files": file_hashes(out)}
     return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
 
 

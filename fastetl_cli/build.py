@@ -41,7 +41,9 @@ class Build(Command):
         write: Callable[..., BuildResult] = build
         if self.shards.engine == "ray":
             from fastetl_ray import build_on_ray, connect
+            from fastetl_ray.datasets import check_target
 
+            check_target(out, self.overwrite)
             connect(self.shards.address)
             write = partial(build_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, DatasetPath, Out, say
 from fastetl_cli.options import Arg
 from fastetl_ray import connect, read_sweep, sweep_on_ray
+from fastetl_ray.sweep import SWEEP_KIND
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Sweep(Command):
     def run(self) -> int:
         """Run the trials, and print them in a table, the best first."""
         config = read_sweep(self.file)
+        check_output(self.out, SWEEP_KIND, self.overwrite)
         connect(self.address)
         options: dict[str, Any] = {"cpus": self.cpus, "gpus": self.gpus, "overwrite": self.overwrite}
         trials = sweep_on_ray(self.dataset, self.out, config, **options)

@@ -72,7 +72,9 @@ class Synth(Command):
         write = partial(synthesize_dataset, processes=self.processes)
         if self.shards.engine == "ray":
             from fastetl_ray import connect, synthesize_on_ray
+            from fastetl_ray.datasets import check_target
 
+            check_target(self.out, self.overwrite)
             connect(self.shards.address)
             write = partial(synthesize_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())

@@ -9,11 +9,12 @@ import export
 from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
+from fastetl.files.atomic import check_output
 from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command_line, counted, note
 from fastetl_cli.options import SEVERAL, Arg
 from model.config import FRAMING, TrainConfig
 from model.devices import is_first, join
-from model.run import Run
+from model.run import RUN_KIND, Run
 from model.training import Progress, print_epochs, train
 
 
@@ -72,8 +73,6 @@ class Train(Command):
     def __post_init__(self) -> None:
         if self.config.minutes:
             require_unset(self.config, ("steps",), "has no effect with `minutes`")
-        if self.config.minutes or self.config.steps:
-            require_unset(self.config, ("epochs",), "has no effect with `minutes` or `steps`")
         if self.config.optimizer == "adamw":
             require_unset(self.config, ("muon_learning_rate",), "is for Muon", "let `optimizer` be muon")
         if self.config.framing == "none":
@@ -97,6 +96,7 @@ class Train(Command):
         if self.engine == "ray":
             from fastetl_ray import connect, train_on_ray
 
+            check_output(self.run_path, RUN_KIND, self.overwrite)
             connect(self.address)
             run = train_on_ray(named, self.run_path, config, workers=self.workers, gpus=self.gpus, **options)
             return self._show(run)

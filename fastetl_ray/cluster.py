@@ -4,7 +4,6 @@ Ray Train starts the workers and restarts all of them when one is lost. JAX's ow
 `fastetl train --coordinator` does. (Ray's `JaxTrainer` does so for GPUs and TPUs only, so its base class is used.)
 """
 
-import dataclasses
 import pickle
 import shutil
 import socket
@@ -104,7 +103,6 @@ def train_on_ray(
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
-    **options: Any,
 ) -> Run:
     """Train one network by `workers` workers of a Ray cluster, each with `gpus` GPUs; else as `model.train` does.
 
@@ -117,14 +115,13 @@ def train_on_ray(
     """
     require_range("workers", workers, 1, error=ModelError)
     require_range("gpus", gpus, 0, error=ModelError)
-    resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
-    _require_resources(connect().cluster_resources(), resources, workers)
     require_local(Path(out))
     path, sources = Path(out).absolute(), addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
     for source, _ in sources:
         open_dataset(source)  # so that an error is raised before an interrupted run is removed
-    config = dataclasses.replace(config or TrainConfig(), **options) if options else config
+    resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
+    _require_resources(connect().cluster_resources(), resources, workers)
     begin = {"config": config, "start": opened(start), "command": command}
     with claim(path, resume, overwrite) as begun:
         if not resume:

@@ -72,10 +72,8 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Some
     return pieces
 
 
-def read_etl(
-    sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = 256, **options: Any
-) -> ray.data.Dataset:
-    """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`, with the options of `build`.
+def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = 256) -> ray.data.Dataset:
+    """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
     sources: files or folders that every worker sees, or addresses of files for fsspec. rows: most of a block. Columns
     are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Sets the option
@@ -83,7 +81,6 @@ def read_etl(
 
     Raises FastetlError as `fastetl.build` does. A file that is damaged later raises one when it is read.
     """
-    config = replace(config, **options)
     require_range("rows", rows, 1)
     connect()
     files = list(map(as_address, as_paths(sources)))
@@ -97,6 +94,12 @@ def read_etl(
 
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     return ray.data.from_items(pieces, override_num_blocks=len(pieces)).map_batches(read, batch_size=1)
+
+
+def check_target(out: StrPath, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+    """Raise FastetlError if a dataset may not be written to the folder `out`; an address is checked when it is used."""
+    if not is_url(target := as_address(out)):
+        check_output(Path(target), DATASET_KIND, overwrite, inputs)
 
 
 @contextmanager
@@ -145,21 +148,19 @@ def build_on_ray(
     overwrite: bool = False,
     progress: OnProgress | None = None,
     command: str = "",
-    **options: Any,
 ) -> BuildResult:
     """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
 
-    Rows, options and groups are those of `fastetl.build`. out: a folder that every worker sees, or an address for
-    fsspec. The output is whole or absent, also when workers are lost. The same input gives the same bytes.
+    Rows and groups are those of `fastetl.build`. out: a folder that every worker sees, or an address for fsspec. The
+    output is whole or absent, also when workers are lost. The same input gives the same bytes.
 
     Raises FastetlError as `fastetl.build` does, and if the cluster cannot be reached.
     """
-    begun, config = time.perf_counter(), replace(config, **options)
+    start_time = time.perf_counter()
     require_range("shard_rows", shard_rows, 1)
     files, target = list(map(as_address, as_paths(sources))), as_address(out)
     inputs = [Path(source) for source in files if not is_url(source)]
-    if not is_url(target):
-        check_output(Path(target), DATASET_KIND, overwrite, inputs)
+    check_target(out, overwrite, inputs)
     for path in filter(labelled_in, filter(Path.exists, inputs)):
         raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without `engine` ray")
     ray = connect()
@@ -170,7 +171,7 @@ def build_on_ray(
             data, shards, columns = _write_shards(ray, pieces, folder, progress)
             data, plan = finish(plan, data, config, command)
             write_index(folder, data, shards, columns)
-        return result_of(target, data, begun, plan)
+        return result_of(target, data, start_time, plan)
 
     return run_plan([local_copy(file).absolute() for file in files], config, write)
 
@@ -184,16 +185,14 @@ def synthesize_on_ray(
     overwrite: bool = False,
     progress: OnProgress | None = None,
     command: str = "",
-    **options: Any,
 ) -> int:
     """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.
 
-    Rows and options are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the
-    number of pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
+    Rows are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the number of
+    pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    target, pieces = as_address(out), split_writers(replace(config, **options), size, shard_rows)
-    if not is_url(target):
-        check_output(Path(target), DATASET_KIND, overwrite)
+    target, pieces = as_address(out), split_writers(config, size, shard_rows)
+    check_target(out, overwrite)
     about, ray = writers_provenance(pieces[0], command), connect()
     with _folder(target, overwrite, []) as folder:
         data, shards, columns = _write_shards(ray, pieces, folder, progress)

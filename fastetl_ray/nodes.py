@@ -2,16 +2,18 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from fastetl._lazy import import_extra
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, reason_of
 
 T = TypeVar("T")
 R = TypeVar("R")
 RETRIES = 100
 """How often a task is repeated, or a training resumed, after the loss of a worker."""
+_PATIENCE = 10.0  # seconds
 
 
 def connect(address: str = "") -> Any:
@@ -24,11 +26,13 @@ def connect(address: str = "") -> Any:
     ray = import_extra("ray")
     if not ray.is_initialized():
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        host, _, port = address.removeprefix("ray://").rpartition(":")
         try:
+            if host and port.isdecimal():  # where nothing listens, Ray would warn for a minute
+                socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
             ray.init(address, **options) if address else ray.init("local", include_dashboard=False, **options)
         except Exception as error:  # ConnectionError, RuntimeError, ValueError and Ray's own
-            reason = str(error).partition("\n")[0]
-            raise FastetlError("cannot reach the Ray cluster", found=reason, do="check `address`") from error
+            raise FastetlError("cannot reach the Ray cluster", found=reason_of(error), do="check `address`") from error
     return ray
 
 

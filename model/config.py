@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastetl.checks import ABOVE_0, BELOW_1, Range, require_options
+from fastetl.checks import ABOVE_0, BELOW_1, Range, require_options, require_unset
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.identity import By
 from fastetl.data.preprocessing import Framing, Preprocessing
@@ -91,6 +91,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_options(self, error=ModelError)
+        if self.minutes or self.steps:
+            require_unset(self, ("epochs",), "has no effect with `minutes` or `steps`", error=ModelError)
         for first, second in (("valid", "test"), ("scribbles", "merged")):
             shares = getattr(self, first), getattr(self, second)
             if sum(shares) >= 1:
@@ -109,4 +111,7 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `as_dict` gave. Raises KeyError or TypeError for a missing or unknown option."""
-        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+        options = {**values, "augmentation": Augmentation(**values["augmentation"])}
+        if values["minutes"] or values["steps"]:
+            del options["epochs"]  # which 0.2.0 allowed beside them
+        return cls(**options)

@@ -192,15 +192,24 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     Samples that the run was trained on are left out: by source and group, or by digest where the group is unknown, in
     whatever size and format they are given. If nothing else is left of a set, its validation writers are evaluated.
 
-    Raises ModelError for no set and an empty set, FastetlError for one that cannot be opened or shares no character.
+    Raises ModelError for no set, an empty set and logits that are not finite, FastetlError for a set that cannot be
+    opened or shares no character.
     """
     run, datasets = opened(run), [datasets] if isinstance(datasets, Dataset | str | PathLike) else datasets
     if not datasets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one", also=ValueError)
     sets = tuple(_evaluate_set(run, load_labelled(data, run.charset, run.preprocessing)) for data in datasets)
-    logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
+    logits = _logits(run, scribbles(SCRIBBLES, run.preprocessing.size))
     rejected = float((_confidence(logits) < run.threshold).mean())
     return Evaluation(str(run.path), run.threshold, rejected, sets)
+
+
+def _logits(run: Reader, pictures: Pictures) -> NDArray[np.float32]:
+    logits = run.predict(pictures)
+    if not np.isfinite(logits).all():
+        what, do = "the network's answers are not numbers", "train again, with a lower `learning_rate`"
+        raise ModelError(what, file=run.path, expected="finite logits", do=do, also=ValueError)
+    return logits
 
 
 def _confidence(logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -239,7 +248,7 @@ def _answers(run: Reader, dataset: Dataset, indices: NDArray[np.int64]) -> _Answ
     blocks: list[_Answers] = []
     for start in range(0, len(indices), _BLOCK):
         block = indices[start : start + _BLOCK]
-        logits = run.predict(dataset.images[block])
+        logits = _logits(run, dataset.images[block])
         blocks.append(_Answers(logits.argmax(1), _confidence(logits), _in_top5(logits, dataset.labels[block])))
     return _Answers(*map(np.concatenate, zip(*blocks, strict=True)))
 
@@ -324,8 +333,7 @@ def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -
 
 def _in_top5(logits: NDArray[np.float32], labels: NDArray[Any]) -> NDArray[np.bool_]:
     of_label = logits[np.arange(len(labels)), labels]
-    # The logits that are not greater are counted, so that a NaN is never among the five.
-    return np.asarray((logits <= of_label[:, None]).sum(1) > logits.shape[1] - min(5, logits.shape[1]))
+    return np.asarray((logits > of_label[:, None]).sum(1) < 5)
 
 
 def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, float]:

@@ -199,7 +199,7 @@ class Network(nnx.Module):
                 case Relu():
                     x = jnp.maximum(x, 0)
                 case MaxPool():
-                    x = _max_pool(x, spec.size)
+                    x = max_pool(x, spec.size)
                 case Flatten():
                     x = x.reshape(len(x), -1)
                 case Place():
@@ -217,7 +217,7 @@ class Network(nnx.Module):
                 yield Layer(spec, {name: np.asarray(value, np.float32) for name, value in state.items()})
 
 
-def _max_pool(x: jax.Array, n: int) -> jax.Array:
+def max_pool(x: jax.Array, n: int) -> jax.Array:
     """Max pool of `n` × `n` tiles by pairwise maxima, rows first: on a CPU faster than a reduction or a window.
 
     The gradient of a reduction would divide by the number of largest values, which is 0 where XLA computes the inputs a

@@ -16,7 +16,7 @@ from numba.core.caching import FunctionCache
 from PIL import Image
 
 from export.names import ONNX, package_path
-from export.verification import Check, _file_checks, gather
+from export.verification import Check, file_checks, gather
 from fastetl import build, open_dataset
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
@@ -196,7 +196,7 @@ def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Pa
     assert [file.name for file in find_samples(tmp_path / "samples")] == ["2026-11-24.jsonl"]
     shutil.copy(etl / "ETL8G_01", tmp_path / "samples")
     assert [file.path.name for file in find_files([tmp_path / "samples"])] == ["ETL8G_01"]
-    assert {check.name: check.passed for check in _file_checks(tmp_path / "package")}["nothing beside"]
+    assert {check.name: check.passed for check in file_checks(tmp_path / "package")}["nothing beside"]
     build(etl, tmp_path / "out")
     (tmp_path / "out" / name).write_bytes(b"x")
     check_output(tmp_path / "out", DATASET_KIND, True)

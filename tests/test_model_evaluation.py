@@ -21,7 +21,7 @@ from fastetl.errors import FastetlError
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.errors import ModelError
-from model.evaluation import Restricted, _in_top5, evaluate
+from model.evaluation import Restricted, evaluate
 from model.report import write_report
 from model.run import Epoch, diagnose, open_run
 from tests.model_data import finished_run, tiny
@@ -98,7 +98,9 @@ def test_top_five_and_unknown_writers() -> None:
     assert result.writers is None
     assert result.top5 == 0.5
     assert result.accuracy == 0.25
-    assert not _in_top5(np.full((1, 7), np.nan, np.float32), np.zeros(1, int)).any()
+    logits[2, 3] = np.nan
+    with pytest.raises(ModelError, match="reader: the network's answers are not numbers; expected finite logits"):
+        evaluate(reader(data.charset, logits), data)
 
 
 def test_what_is_below_the_threshold_is_rejected() -> None:

@@ -139,7 +139,7 @@ def test_gradients_are_numbers_without_optimization() -> None:
     x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 13, 13, 8)), jnp.float32)
 
     def pooled(x: jax.Array) -> jax.Array:
-        return jnp.square(m._max_pool(1.37 * x + 0.1, 3)).sum()
+        return jnp.square(m.max_pool(1.37 * x + 0.1, 3)).sum()
 
     gradient = jax.jit(jax.grad(pooled), compiler_options={"xla_backend_optimization_level": 0})(x)
     assert np.isfinite(gradient).all()

@@ -41,6 +41,7 @@ from model.training import Progress, print_epochs, train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 
 ONE_EPOCH = dataclasses.replace(CONFIG, epochs=1)
+BY_STEPS = dataclasses.replace(CONFIG, epochs=TrainConfig().epochs)
 
 
 def start(path: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
@@ -90,17 +91,20 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
 
 
 def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cut = train(tiny(), tmp_path / "cut", CONFIG, steps=5, threads=2)
+    cut = train(tiny(), tmp_path / "cut", BY_STEPS, steps=5, threads=2)
     assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
+    with pytest.raises(ModelError, match="`epochs` has no effect with `minutes` or `steps`. Leave it out"):
+        train(tiny(), tmp_path / "cut", CONFIG, steps=5)
+    assert TrainConfig.from_dict({**cut.config.as_dict(), "epochs": 3}) == cut.config  # as an older run has it
     ticks = itertools.count()  # of a clock: one whenever it is read, a hundred for a checkpoint
     monkeypatch.setattr(training, "time", Mock(perf_counter=ticks.__next__, time=time.time))
     monkeypatch.setattr(training, "save", lambda *a: save(*a) if next(itertools.islice(ticks, 99, None)) else "")
-    config = dataclasses.replace(CONFIG, minutes=0.5)
+    config = dataclasses.replace(BY_STEPS, minutes=0.5)
     timed = train(tiny(), tmp_path / "timed", config)
     assert timed.config == dataclasses.replace(config, steps=9)  # the first four epochs are not timed
     assert all(e.images_per_second > 1 for e in timed.history)
     assert training._resumed_run(timed, [(tiny(), 1.0)], config) is timed
-    again = train(tiny(), tmp_path / "again", dataclasses.replace(CONFIG, steps=9))
+    again = train(tiny(), tmp_path / "again", dataclasses.replace(BY_STEPS, steps=9))
     assert again.best == timed.best
     steps = Mock(side_effect=make_train(timed.untrained(), config))
     monkeypatch.setattr(training, "make_train", lambda *_: steps)

@@ -24,6 +24,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import write_set
+from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, read_etl, synthesize_on_ray, train_on_ray
 from model.run import unfinished
 from model.training import train
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
 BUILD = BuildConfig(charset="digits", size=16)
 SYNTH = SynthConfig(files=2, charset="digits", seed=4)
+SWEEP = Path(__file__).parents[1] / "docs" / "sweep.toml"
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,19 @@ def etl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
+    etl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    data = str(etl.with_name("here"))
+    for words in (["train", data], ["build", str(etl)], ["synth", "--size=16"], ["sweep", str(SWEEP), data]):
+        engine = [] if words[0] == "sweep" else ["--engine=ray"]
+        for out, expected in ((data, "the output exists already"), (str(tmp_path / "out"), "cannot reach the Ray")):
+            assert main([*words, out, *engine, "--address=127.0.0.1:1"]) == 2
+            (line,) = capfd.readouterr().err.splitlines()
+            assert expected in line
+
+
 def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".parquet"}
 
@@ -67,7 +82,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("rows", [7, 1000])
 def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path) -> None:
     here = open_dataset(etl.with_name("here"))
-    there = read_etl(etl, rows=rows, charset="digits", size=16).take_all()
+    there = read_etl(etl, BUILD, rows=rows).take_all()
     assert [row["image"] for row in there] == [picture.tobytes() for picture, _ in here]
     assert [row["label"] for row in there] == here.labels.tolist()
     for name, values in here.records.items():
@@ -95,7 +110,7 @@ def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path
 
 
 def test_writers_depend_on_their_number_alone(cluster: Any, etl: Path, tmp_path: Path) -> None:
-    count = synthesize_on_ray(tmp_path / "there", files=2, charset="digits", seed=4, size=BUILD.size, shard_rows=30)
+    count = synthesize_on_ray(tmp_path / "there", SYNTH, size=BUILD.size, shard_rows=30)
     there, here = open_dataset(tmp_path / "there"), open_dataset(etl.with_name("here"))
     assert count == len(there) == 100
     assert (np.asarray(there.images) == np.asarray(here.images)).all()
@@ -211,7 +226,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
     write_shards(tiny(16), tmp_path / "data", rows=64)
     data, config = tmp_path / "data", dataclasses.replace(CONFIG, epochs=1)
-    there = train_on_ray(data, tmp_path / "there", CONFIG, epochs=1)
+    there = train_on_ray(data, tmp_path / "there", config)
     here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
@@ -238,7 +253,7 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
 
     write_shards(tiny(16), tmp_path / "data", rows=64)
     data = tmp_path / "data"
-    given = read_sweep(Path(__file__).parents[1] / "docs" / "sweep.toml")
+    given = read_sweep(SWEEP)
     train = {"network": "small", "steps": 15, "valid": 0.2}  # 3 epochs
     search = {**given.search, "batch_size": [32, 1000]}
     config = dataclasses.replace(given, train=train, search=search, trials=3, seed=7)
