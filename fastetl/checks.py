@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import FastetlError
 
+T = TypeVar("T")
 ABOVE_0 = math.nextafter(0, 1)
 BELOW_1 = math.nextafter(1, 0)
 _BOUNDS = {ABOVE_0: "over 0", BELOW_1: "below 1", 2**32 - 1: "2**32 - 1", 2**64 - 1: "2**64 - 1"}
@@ -72,33 +73,54 @@ def require_choice(
         raise _error(f"unknown {name}", name, f"one of {', '.join(map(str, choices))}", value, error)
 
 
-def require_options(config: Any, *, error: type[FastetlError] = FastetlError) -> None:
-    """Raise `error` unless every field of a dataclass fits its annotation.
+@dataclass(frozen=True)
+class Hint:
+    """The annotation of an option, taken apart."""
 
-    Annotations may be bool, int, float, str, a class, Literal, or tuples of one of these; `| None` allows None, and
-    `Range` in `Annotated` bounds a number. Numbers of numpy become Python's, which JSON takes.
+    kind: Any
+    """The type of a value, or of each element of a tuple: bool, int, float, str, a class, Literal."""
+    is_optional: bool
+    """Whether the value may be None."""
+    is_tuple: bool
+    extras: tuple[Any, ...]
+    """What `Annotated` adds, such as a `Range`."""
+
+    def extra(self, kind: type[T]) -> T | None:
+        """The extra of a class, if there is one."""
+        return next((extra for extra in self.extras if isinstance(extra, kind)), None)
+
+
+@cache
+def hints_of(kind: type) -> dict[str, Hint]:
+    """The annotations of a dataclass's fields, found once: a sweep makes thousands of configurations."""
+    hints = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        hint, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        is_optional = get_origin(hint) in (Union, UnionType)
+        if is_optional:
+            (hint,) = (part for part in get_args(hint) if part is not NoneType)
+        is_tuple = get_origin(hint) is tuple
+        hints[name] = Hint(get_args(hint)[0] if is_tuple else hint, is_optional, is_tuple, tuple(extras))
+    return hints
+
+
+def require_options(config: Any, *, error: type[FastetlError] = FastetlError) -> None:
+    """Raise `error` unless every field of a dataclass fits its annotation, a number also its `Range`.
+
+    Numbers of numpy become Python's, which JSON takes.
     """
     kind: Any = type(config)
-    for name, hint in _type_hints(kind).items():
-        value, bounds = getattr(config, name), None
-        if get_origin(hint) is Annotated:
-            hint, *extras = get_args(hint)
-            bounds = next((extra for extra in extras if isinstance(extra, Range)), None)
+    for name, hint in hints_of(kind).items():
+        value = getattr(config, name)
         if isinstance(value, Real) and hasattr(value, "item"):
             value = value.item()
             object.__setattr__(config, name, value)
-        if get_origin(hint) in (Union, UnionType):
-            if value is None:
-                continue
-            (hint,) = (part for part in get_args(hint) if part is not NoneType)
-        if get_origin(hint) is tuple:
-            if not isinstance(value, tuple):
-                raise _error(f"{name} is not a tuple", name, "a tuple", value, error)
-            hint = get_args(hint)[0]
-            for part in value:
-                _require(name, part, hint, bounds, error)
-        else:
-            _require(name, value, hint, bounds, error)
+        if value is None and hint.is_optional:
+            continue
+        if hint.is_tuple and not isinstance(value, tuple):
+            raise _error(f"{name} is not a tuple", name, "a tuple", value, error)
+        for part in value if hint.is_tuple else (value,):
+            _require(name, part, hint.kind, hint.extra(Range), error)
 
 
 def require_unset(
@@ -112,12 +134,6 @@ def require_unset(
         if field.name in names and getattr(options, field.name) != field.default:
             do = f"{do}, or leave it out" if do else "leave it out"
             raise error(f"`{field.name}` {reason}", do=do, also=ValueError)
-
-
-@cache
-def _type_hints(kind: type) -> dict[str, Any]:
-    """The annotations of a class, found once: a sweep makes thousands of configurations."""
-    return get_type_hints(kind, include_extras=True)
 
 
 def _require(name: str, value: object, hint: Any, bounds: Range | None, error: type[FastetlError]) -> None:

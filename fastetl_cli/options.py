@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
+from fastetl.checks import Hint, hints_of
 from fastetl.errors import FastetlError
 
 C = TypeVar("C")
@@ -130,17 +130,15 @@ def parser_of(kind: type, name: str, explained: bool = True) -> argparse.Argumen
 
 def _options(kind: type, explained: bool, instance: Any = None) -> Iterator[_Option]:
     """The options of a dataclass and of the dataclasses within it. instance: its values are the defaults."""
-    hints, texts = get_type_hints(kind, include_extras=True), _docstrings(kind) if explained else {}
+    hints, texts = hints_of(kind), _docstrings(kind) if explained else {}
     within: list[Any] = []
     for field in dataclasses.fields(kind):
         default = field.default if instance is None else getattr(instance, field.name)
         if dataclasses.is_dataclass(default):
             within.append(default)
             continue
-        hint, arg = hints[field.name], Arg()
-        if get_origin(hint) is Annotated:
-            hint, *extras = get_args(hint)
-            arg = next((extra for extra in extras if isinstance(extra, Arg)), arg)
+        hint = hints[field.name]
+        arg = hint.extra(Arg) or Arg()
         names = (f"--{field.name.replace('_', '-')}",) if arg.names is None else arg.names
         settings = _settings(hint, default, arg.metavar, bool(names))
         if names:
@@ -164,22 +162,17 @@ def _docstrings(kind: type) -> dict[str, str]:
     return texts
 
 
-def _settings(hint: Any, default: Any, metavar: str, is_named: bool) -> dict[str, Any]:
+def _settings(hint: Hint, default: Any, metavar: str, is_named: bool) -> dict[str, Any]:
     """The keyword arguments of argparse's `add_argument` that follow from a field's type and default."""
-    if hint is bool:
-        return {"action": "store_true"}
-    if get_origin(hint) in (Union, UnionType):
-        (hint,) = (part for part in get_args(hint) if part is not NoneType)
-        if hint is bool:
-            return {"action": argparse.BooleanOptionalAction}
+    if hint.kind is bool:
+        return {"action": argparse.BooleanOptionalAction if hint.is_optional else "store_true"}
     settings: dict[str, Any] = {}
-    if get_origin(hint) is tuple:
-        hint = get_args(hint)[0]
+    if hint.is_tuple:
         settings = {"nargs": "+", "action": "extend" if is_named else "store"}
     elif not is_named and default is not MISSING:
         settings = {"nargs": "?"}
-    choices = get_args(hint) if get_origin(hint) is Literal else None
-    kind = type(choices[0]) if choices else hint
+    choices = get_args(hint.kind) if get_origin(hint.kind) is Literal else None
+    kind = type(choices[0]) if choices else hint.kind
     if default is not MISSING:
         settings["default"] = list(default) if isinstance(default, tuple) else default
     return {**settings, "type": kind, "choices": choices, "metavar": metavar or (None if choices else _METAVARS[kind])}
