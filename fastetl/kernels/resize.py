@@ -166,50 +166,62 @@ def _halved(code: Code, g: Geometry, rows: list[list[Value]]) -> list[Value]:
 
 
 def _rows(code: Code, g: Geometry, plan: Plan, scratch: Value, out: Value) -> None:
-    """Output rows from the column sums."""
+    """Write the output rows from the lines of column sums."""
     b, (table, kinds) = code.b, factors(g)
-    # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
-    kind, integer, magic = (F32, I32, 2.0**23) if table.dtype == np.float32 else (F64, I64, 2.0**52)
     weights = plan.weights.astype(np.uint8 if plan.in_bytes else np.int16)
-    factors_at, weights_at = code.table(table[:, g.groups]), code.table(weights)
-    places = np.stack([64 * plan.registers * plan.first, kinds * len(g.groups) * LANES * table.itemsize], 1)
-    places_at = code.table(places.astype(np.int64))
-    biases_at = code.table(plan.bias * plan.weights.sum((1, 2), dtype=np.int32))
+    weights_at, factors_at = code.table(weights), code.table(table[:, g.groups])
+    # For each row, where its first line is and where its factors are, in bytes, and the bias of its sums.
+    first_lines, first_factors = 64 * plan.registers * plan.first, kinds * len(g.groups) * LANES * table.itemsize
+    biases = plan.bias * plan.weights.sum((1, 2), dtype=np.int64)
+    entries_at = code.table(np.stack([first_lines, first_factors, biases], 1))
     with code.loop(g.size) as y:
-        first, row_kind = (
-            code.load(places_at, I64, 0, b.add(b.mul(y, code.number(16)), code.number(k))) for k in (0, 8)
-        )
-        sums, row_factors = code.at(scratch, first), code.at(factors_at, row_kind)
-        row = code.at(weights_at, b.mul(y, code.number(weights[0].nbytes)))
-        target = code.at(out, b.mul(y, code.number(g.size)))
+        entry = code.at(entries_at, b.mul(y, code.number(24)))
+        first_line, first_factor, bias = (code.load(entry, I64, 0, 8 * k) for k in range(3))
+        lines, row_factors = code.at(scratch, first_line), code.at(factors_at, first_factor)
+        row_weights = code.at(weights_at, b.mul(y, code.number(weights[0].nbytes)))
         if plan.in_bytes:
-            bias = code.broadcast(code.load(biases_at, I32, 0, b.mul(y, code.number(4))), LANES)
-            by = code.cast(code.broadcast(code.load(row, I32), LANES), I8)
-            two = [
-                [code.load(sums, I16, 32, 64 * (k + at)) for at in (0, plan.registers)] for k in range(plan.registers)
-            ]
-            totals = [code.dot4(bias, by, code.cast(four, I8)) for lines in two for four in code.interleaved(*lines)]
+            sums = _sums_of_bytes(code, plan, lines, row_weights, b.trunc(bias, I32))
         else:
-            totals = _of_lines(code, plan, sums, row)
+            sums = _sums_of_numbers(code, plan, lines, row_weights)
+        row = code.at(out, b.mul(y, code.number(g.size)))
         for k, group in enumerate(g.groups):
-            # A factor that many columns share is loaded once for all of them.
-            [same] = np.nonzero((table == table[:, group[:1]]).all(0))
-            if np.isin(group, same).all():
-                factor = code.broadcast(code.load(row_factors, kind, 0, int(same[0]) * table.itemsize), LANES)
-            else:
-                factor = code.load(row_factors, kind, LANES, k * LANES * table.itemsize)
-            value = b.sitofp(totals[k], ir.VectorType(kind, LANES))
-            fma = f"llvm.fma.v{LANES}{'f32' if kind == F32 else 'f64'}"  # with a single rounding
-            rounded = code.call(fma, value.type, value, factor, code.splat(kind, LANES, magic))
-            part = b.trunc(b.bitcast(rounded, ir.VectorType(integer, LANES)), ir.VectorType(I8, LANES))
-            code.store(code.shuffle(part, part, range(min(LANES, g.size))), target, int(group[0]))
+            pixels = _rounded(code, sums[k], _factors_of_group(code, g, k, row_factors))
+            code.store(code.shuffle(pixels, pixels, range(min(LANES, g.size))), row, int(group[0]))
 
 
-def _of_lines(code: Code, plan: Plan, sums: Value, row: Value) -> list[Value]:
-    """The sums of an output row's groups of columns, i32. sums: its first line. row: its weights."""
+def _sums_of_bytes(code: Code, plan: Plan, lines: Value, weights: Value, bias: Value) -> list[Value]:
+    """The sums of an output row's groups of columns, 16 × i32, from two lines of bytes. bias: added to each sum."""
+    total, by = code.broadcast(bias, LANES), code.cast(code.broadcast(code.load(weights, I32), LANES), I8)
+    pairs = [[code.load(lines, I16, 32, 64 * (k + at)) for at in (0, plan.registers)] for k in range(plan.registers)]
+    return [code.dot4(total, by, code.cast(four, I8)) for pair in pairs for four in code.interleaved(*pair)]
+
+
+def _sums_of_numbers(code: Code, plan: Plan, lines: Value, weights: Value) -> list[Value]:
+    """The sums of an output row's groups of columns, 16 × i32, from lines of 16-bit numbers, as many as it takes."""
     totals = [code.splat(I32, LANES, 0)] * plan.registers
     for tap in range(plan.weights.shape[1]):
-        weight = code.cast(code.broadcast(code.load(row, I32, 0, 4 * tap), LANES), I16)
+        weight = code.cast(code.broadcast(code.load(weights, I32, 0, 4 * tap), LANES), I16)
         for k, total in enumerate(totals):
-            totals[k] = code.dot2(total, code.load(sums, I16, 2 * LANES, 64 * (tap * plan.registers + k)), weight)
+            totals[k] = code.dot2(total, code.load(lines, I16, 2 * LANES, 64 * (tap * plan.registers + k)), weight)
     return totals
+
+
+def _factors_of_group(code: Code, g: Geometry, k: int, row_factors: Value) -> Value:
+    """The factors of the k-th group of columns, a vector. row_factors: the address of those of the row."""
+    table, group = factors(g)[0], g.groups[k]
+    kind = F32 if table.dtype == np.float32 else F64
+    # A factor that many columns share is loaded once for all of them.
+    [same] = np.nonzero((table == table[:, group[:1]]).all(0))
+    if np.isin(group, same).all():
+        return code.broadcast(code.load(row_factors, kind, 0, int(same[0]) * table.itemsize), LANES)
+    return code.load(row_factors, kind, LANES, k * LANES * table.itemsize)
+
+
+def _rounded(code: Code, sums: Value, factor: Value) -> Value:
+    """Sums, i32, times factors, rounded to pixels, i8."""
+    # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
+    integer, magic, name = (I32, 2.0**23, "f32") if factor.type.element == F32 else (I64, 2.0**52, "f64")
+    numbers = code.b.sitofp(sums, factor.type)
+    fma = f"llvm.fma.v{LANES}{name}"  # with a single rounding
+    rounded = code.call(fma, factor.type, numbers, factor, code.splat(factor.type.element, LANES, magic))
+    return code.b.trunc(code.b.bitcast(rounded, ir.VectorType(integer, LANES)), ir.VectorType(I8, LANES))
