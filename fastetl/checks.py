@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import FastetlError
 
@@ -73,17 +73,17 @@ def require_choice(
         raise _error(f"unknown {name}", name, f"one of {', '.join(map(str, choices))}", value, error)
 
 
-@dataclass(frozen=True)
-class Hint:
-    """The annotation of an option, taken apart."""
+class Hint(NamedTuple):
+    """The annotation of an option, taken apart.
+
+    kind: the type of a value, or of each element of a tuple. is_optional: whether the value may be None. extras: what
+    `Annotated` adds, such as a `Range`.
+    """
 
     kind: Any
-    """The type of a value, or of each element of a tuple: bool, int, float, str, a class, Literal."""
     is_optional: bool
-    """Whether the value may be None."""
     is_tuple: bool
     extras: tuple[Any, ...]
-    """What `Annotated` adds, such as a `Range`."""
 
     def extra(self, kind: type[T]) -> T | None:
         """The extra of a class, if there is one."""

@@ -21,7 +21,17 @@ from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.errors import FastetlError, StrPath
-from fastetl.etl.build import BuildConfig, BuildResult, DisorderError, OnProgress, convert, finish, result_of, run_plan
+from fastetl.etl.build import (
+    BuildConfig,
+    BuildResult,
+    DisorderError,
+    OnProgress,
+    provenance,
+    read_parts,
+    result_of,
+    run_plan,
+    with_copies_grouped,
+)
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy
@@ -44,12 +54,12 @@ class SomeRecords:
     size: int
 
     def dataset(self) -> Dataset:
-        """Read and convert the records. Raises FastetlError, or DisorderError if a record differs from the plan."""
+        """Read and resize the records. Raises FastetlError, or DisorderError if a record differs from the plan."""
         parts = [
             replace(part, file=replace(part.file, path=local_copy(address))) if len(part.index) else part
             for part, address in zip(self.parts, self.addresses, strict=True)
         ]
-        return convert(parts, self.charset, self.size)
+        return read_parts(parts, self.charset, self.size)
 
 
 Piece = SomeRecords | WriterRange
@@ -169,8 +179,8 @@ def build_on_ray(
         pieces = _pieces(plan, files, config.size, shard_rows)
         with _folder(target, overwrite, inputs) as folder:
             data, shards, columns = _write_shards(ray, pieces, folder, progress)
-            data, plan = finish(plan, data, config, command)
-            write_index(folder, data, shards, columns)
+            data, plan = with_copies_grouped(plan, data, config)
+            write_index(folder, replace(data, about=provenance(plan, command)), shards, columns)
         return result_of(target, data, start_time, plan)
 
     return run_plan([local_copy(file).absolute() for file in files], config, write)

@@ -237,15 +237,14 @@ class Dataset:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dataset):
             return NotImplemented
-        if (self.charset.characters, self.preprocessing) != (other.charset.characters, other.preprocessing):
-            return False
-        if self.records.keys() != other.records.keys() or len(self) != len(other):
-            return False
-        columns, other_columns = (
-            [d.labels, d.groups, d.digests, np.array(d.sources)[d.source], d.images, *map(d.records.get, self.records)]
+        columns, others = (
+            {"label": d.labels, "group": d.groups, "source": np.array(d.sources)[d.source], "digest": d.digests}
+            | {"image": d.images, **d.records}
             for d in (self, other)
         )
-        return all(_equal(np.asarray(a), np.asarray(b)) for a, b in zip(columns, other_columns, strict=True))
+        if (self.charset.characters, self.preprocessing) != (other.charset.characters, other.preprocessing):
+            return False
+        return columns.keys() == others.keys() and all(_equal(values, others[key]) for key, values in columns.items())
 
     def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
         """The samples at `indices`, in that order, with their pictures copied into memory."""
@@ -289,9 +288,9 @@ class Dataset:
         return Samples(self.images, self.labels, index, weight)
 
 
-def _equal(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Whether arrays are equal, where NaN, an unknown value of a header field, equals itself."""
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
+def _equal(a: Any, b: Any) -> bool:
+    """Whether columns are equal, where NaN, an unknown value of a header field, equals itself."""
+    return np.array_equal(np.asarray(a), np.asarray(b), equal_nan=a.dtype.kind == b.dtype.kind == "f")
 
 
 def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -> list[NDArray[np.uint8]]:

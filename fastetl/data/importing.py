@@ -1,14 +1,6 @@
-"""Labelled pictures from elsewhere → Dataset: folders, CSV, `.npz`, IDX.
+"""Labelled pictures from elsewhere → Dataset: folders, CSV, `.npz`, IDX, as docs/own-pictures.md describes them.
 
-a folder    with a subfolder of picture files for each character, named by the character (か), by its code points
-            (U+3042, U+0915-U+094D), or by its number in a `labels.txt` beside them
-a CSV       with a header: file (relative to the CSV's folder, or absolute), character, and optionally group
-an .npz     of images (uint8, N × H × W, ink high), labels (N characters) and optionally groups
-pairs       of `.npz` with `arr_0` (KMNIST's *-imgs, *-labels) or of IDX files (*-images-idx3*, *-labels-idx1*, also
-            compressed by gzip): pictures with ink high, and labels that are numbers. A `labels.txt` or a
-            `*_classmap.csv` beside them names the characters of these numbers.
-
-A folder may also contain files of one of these kinds. The kind is recognized by the content.
+The kind is recognized by the content. A folder may also contain files of one kind.
 """
 
 import csv
@@ -20,7 +12,7 @@ import re
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -61,26 +53,19 @@ class Labelled:
     groups: NDArray[np.int32]
     passed_over: Sequence[FastetlError] = ()
 
-    def read(
-        self, charset: Charset, size: int, read_picture: ReadPicture, advance: Callable[[], None]
-    ) -> tuple[list[IndexedPicture], list[FastetlError]]:
+    def read(self, charset: Charset, size: int, read_picture: ReadPicture) -> Iterator[IndexedPicture | FastetlError]:
         """The samples whose characters are in the charset, and an error for each file that is no picture.
 
         Pictures of files are `size` × `size`. Their digests are of the file's bytes, those of arrays of the picture's.
-        advance: called after each picture.
         """
         indices = [k for k, character in enumerate(self.characters) if character in charset.class_of]
         images = self.images
-        samples: list[IndexedPicture] = []
-        errors: list[FastetlError] = []
         if not isinstance(images, list):
-            for k in indices:
-                samples.append((k, images[k], digest_of(images[k].tobytes())))
-                advance()
-            return samples, errors
+            yield from ((k, images[k], digest_of(images[k].tobytes())) for k in indices)
+            return
         from concurrent.futures import ThreadPoolExecutor  # only now: a build of records needs none
 
-        def read_one(k: int) -> IndexedPicture | FastetlError:
+        def read(k: int) -> IndexedPicture | FastetlError:
             try:
                 return k, 255 - read_picture(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
@@ -88,16 +73,8 @@ class Labelled:
                     raise
                 return error
 
-        # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
-        with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-            warnings.simplefilter("ignore")
-            for result in pool.map(read_one, indices):
-                if isinstance(result, FastetlError):
-                    errors.append(result)
-                else:
-                    samples.append(result)
-                advance()
-        return samples, errors
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(read, indices)
 
     def dataset(self, samples: Sequence[IndexedPicture], charset: Charset, size: int) -> Dataset:
         """The Dataset of samples that `read` gave. The source has the name of the file or folder."""
@@ -145,20 +122,23 @@ def import_pictures(
     charset = load_charset(charset_name, present) if charset_name else Charset(first.resolve().stem, tuple(present))
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     done, total = 0, counts.total() - sum(left_out.values())
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, total)
-
     unread = [error for source in sources for error in source.passed_over]
     parts: list[Dataset] = []
-    for source in sources:
-        samples, errors = source.read(charset, size, read_picture, advance)
-        unread += errors
-        if samples:
-            parts.append(source.dataset(samples, charset, size))
+    # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for source in sources:
+            samples = []
+            for sample in source.read(charset, size, read_picture):
+                if isinstance(sample, FastetlError):
+                    unread.append(sample)
+                else:
+                    samples.append(sample)
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+            if samples:
+                parts.append(source.dataset(samples, charset, size))
     if parts:
         return concatenated(parts), left_out, unread
     if unread:
@@ -171,7 +151,7 @@ def import_pictures(
 
 
 def labelled_in(path: Path) -> list[Labelled]:
-    """The labelled pictures of a file or folder; none if it is nothing of the kinds above, such as ETL files.
+    """The labelled pictures of a file or folder; none if it is of no such kind, as ETL files.
 
     Raises FastetlError for pictures without characters, several kinds in a folder, and files that cannot be read.
     """

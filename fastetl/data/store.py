@@ -1,15 +1,7 @@
-"""Opening datasets, in each of the forms that they have on disk.
+"""Opening datasets, in each of the forms that they have on disk (docs/formats.md).
 
-A directory is written whole and opened lazily:
-
-images.npy    uint8 (N, size, size), ink high, memory-mapped when opened
-labels.npy    uint16 (N,), classes: indices into the charset
-records.npz   group, source and digest of each sample, and where it came from: file_name, record, code, sheet, age …
-dataset.json  format version, charset, preprocessing, names of the sources, counts, command
-
-A directory of shards has `shard-00000.parquet` … instead of `images.npy` (`fastetl.data.shards`); it may also be at an
-address. A Parquet file of `Dataset.to_parquet`, and an `.npz` of `images` (uint8, N × H × W, ink high) and `labels`
-(N characters), are opened into memory.
+A directory is written whole and opened lazily; one of shards (`fastetl.data.shards`) may also be at an address. A
+Parquet file of `Dataset.to_parquet` and an `.npz` of pictures and characters are opened into memory.
 """
 
 from __future__ import annotations

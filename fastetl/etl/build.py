@@ -124,7 +124,7 @@ def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dic
     return out
 
 
-def convert(
+def read_parts(
     parts: Sequence[Selection],
     charset: Charset,
     size: int,
@@ -188,8 +188,8 @@ def provenance(plan: Plan, command: str) -> About:
     }
 
 
-def finish(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Plan]:
-    """Finish a dataset: put copies into the group of the first one, note them in the plan, and add the provenance.
+def with_copies_grouped(plan: Plan, data: Dataset, config: BuildConfig) -> tuple[Dataset, Plan]:
+    """The dataset of a plan with copies in the group of the first one, and the plan with notices of them.
 
     Raises FastetlError for copies with `strict`.
     """
@@ -198,8 +198,7 @@ def finish(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tupl
     notices = tuple(notices_of_copies(files, records, data.digests, copied))
     if notices and config.strict:
         raise notices[0].error()
-    data, plan = replace(data, groups=groups, source=source), replace(plan, noticed=(*plan.noticed, *notices))
-    return replace(data, about=provenance(plan, command)), plan
+    return replace(data, groups=groups, source=source), replace(plan, noticed=(*plan.noticed, *notices))
 
 
 def build(
@@ -220,7 +219,7 @@ def build(
 
     Raises FastetlError for bad files, an unknown charset, no record that fits, or an output that exists.
     """
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     out, config = Path(out), replace(config, **options)
     paths = as_paths(sources)
     check_output(out, DATASET_KIND, overwrite, paths)
@@ -231,24 +230,24 @@ def build(
             what = "records and labelled pictures in one dataset"
             do = "build two datasets with one `charset`, and train on both with `also`"
             raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
-        data, plan = _import(labelled, config, progress, command)
+        data, plan = _read_labelled(labelled, config, progress, command)
         write(replace(data, name=out.name), out, overwrite=overwrite)
-        return result_of(str(out), data, begun, plan)
+        return result_of(str(out), data, start_time, plan)
 
     def write_records(plan: Plan) -> BuildResult:
         count = sum(len(part.index) for part in plan.parts)
         with new_output(out, DATASET_KIND, overwrite, [part.file.path for part in plan.parts]) as target:
             # Through a buffer and not a mapped file, where a full disk would end the process without an error.
             with open_images(target, count, config.size) as file:
-                data = convert(plan.parts, plan.charset, config.size, file, progress)
-            data, plan = finish(plan, data, config, command)
-            write_description(target, data)
-        return result_of(str(out), data, begun, plan)
+                data = read_parts(plan.parts, plan.charset, config.size, file, progress)
+            data, plan = with_copies_grouped(plan, data, config)
+            write_description(target, replace(data, about=provenance(plan, command)))
+        return result_of(str(out), data, start_time, plan)
 
     return run_plan(paths, config, write_records)
 
 
-def _import(
+def _read_labelled(
     sources: list[Labelled], config: BuildConfig, progress: OnProgress | None, command: str
 ) -> tuple[Dataset, Plan]:
     """Labelled pictures as a dataset, and a plan with what is to be said of them."""
@@ -323,8 +322,8 @@ def _missing(charset: Charset, labels: NDArray[np.uint16]) -> tuple[str, ...]:
     return tuple(c for k, c in enumerate(charset.characters) if k not in present)
 
 
-def result_of(out: str, data: Dataset, begun: float, plan: Plan) -> BuildResult:
-    """The result of a build that began at `begun`, by time.perf_counter. The pictures of `data` are not needed."""
+def result_of(out: str, data: Dataset, start_time: float, plan: Plan) -> BuildResult:
+    """The result of a build that began at `start_time`, by time.perf_counter. The pictures of `data` are not needed."""
     missing = _missing(data.charset, data.labels)
     return BuildResult(
         out=out,
@@ -334,7 +333,7 @@ def result_of(out: str, data: Dataset, begun: float, plan: Plan) -> BuildResult:
         missing=missing,
         unknown_codes=plan.unknown_codes,
         characterless=plan.characterless,
-        seconds=time.perf_counter() - begun,
+        seconds=time.perf_counter() - start_time,
         noticed=plan.noticed,
         left_out=plan.left_out,
     )

@@ -1,17 +1,7 @@
-"""Samples that pad and phone keep: drawings with the character that was meant, as JSON lines.
+"""Samples that pad and phone keep: drawings with the character that was meant, as JSON lines (docs/formats.md).
 
-Each line of a file `*.jsonl` (UTF-8) is an object with these keys; others are ignored:
-
-format    1
-id        1–64 of A–Z a–z 0–9 -; a later sample with the same id replaces an earlier one
-width, height, pen, strokes   the drawing, see `fastetl.ink.drawings.Drawing.as_dict`
-label     the character that was meant; "" for what is meant to be no character
-answer    the label that the network gave, or "" if it was not asked
-time      when, in UTC: 2026-11-24T20:01:02Z
-device    mouse, touch, pen or unknown
-app       what wrote it, such as "pad 0.1.0" (optional)
-
-A sample that was removed leaves {"format":1,"id":…,"removed":true}: its place and its id decide the groups of others.
+A later sample with the same id replaces an earlier one. One that was removed leaves
+{"format":1,"id":…,"removed":true}: its place and its id decide the groups of others.
 """
 
 import json
@@ -50,7 +40,7 @@ _MOST_CHARACTERS = {"answer": LONGEST, "app": 64}
 
 @dataclass(frozen=True)
 class Sample:
-    """A drawing and the character that was meant. The fields are the keys of a line, see the module."""
+    """A drawing and the character that was meant. The fields are the keys of a line (docs/formats.md)."""
 
     id: str
     drawing: Drawing

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.preprocessing import triangle_weights
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
 from fastetl.kernels.ink import cover_fast
 from fastetl.kernels.packed import TOP, pack, unpack
-from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL, Draw
 from fastetl.synth.strokes import UNKNOWN
@@ -74,9 +74,9 @@ def to_layout(levels: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
     """Pictures uint8 (N, 127, 128), levels 0–15, in a set's size and depth and packed: uint8 (N, image bytes)."""
     if (layout.height, layout.width, layout.bits) == (*levels.shape[1:], 4):
         return pack(levels, 4)
-    rows, columns = (triangle(n, m) for n, m in zip(levels.shape[1:], (layout.height, layout.width), strict=True))
-    weights = [w / w.sum(1, keepdims=True) for w in (rows, columns)]
-    grey = weights[0] @ levels.astype(np.float64) @ weights[1].T
+    height, width = levels.shape[1:]
+    rows, columns = triangle_weights(height, layout.height), triangle_weights(width, layout.width)
+    grey = rows @ levels.astype(np.float64) @ columns.T
     if layout.bits == 1:
         return pack((grey > _threshold(grey)).astype(np.uint8), 1)
     # Only ETL2 has 64 levels. It is printed, so the ink of each picture reaches the highest level.
