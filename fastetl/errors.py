@@ -105,8 +105,8 @@ class FastetlError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         names = ("what", "file", "record", "offset", "expected", "found", "do")
-        made = partial(self._kind, **{name: getattr(self, name) for name in names}, also=self.also)
-        return made, (), {"_scarcity": scarcity(self)}  # a cause is not pickled
+        construct = partial(self._kind, **{name: getattr(self, name) for name in names}, also=self.also)
+        return construct, (), {"_scarcity": scarcity(self)}  # a cause is not pickled
 
 
 def reason_of(error: BaseException) -> str:

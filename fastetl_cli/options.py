@@ -106,26 +106,29 @@ def parser_of(kind: type, name: str, explained: bool = True) -> argparse.Argumen
         allow_abbrev=False,
     )
 
-    def section(option: _Option) -> tuple[int, str | None]:
-        if not option.names:
-            return 0, None
-        if option.field in ("json", "debug"):
-            return 4, "Every command"
-        if option.section:
-            return 3, option.section
-        if option.owner is not kind and basic and option.field not in basic:
-            return 2, (inspect.getdoc(option.owner) or "").partition(".")[0]
-        return 1, "Options"
-
     groups: dict[str | None, Any] = {}
     order = {field: k for k, field in enumerate(basic)}
-    for option in sorted(options, key=lambda option: (section(option)[0], order.get(option.field, len(order)))):
-        title = section(option)[1]
+    sections = {option.field: _section(option, kind, basic) for option in options}
+    for option in sorted(options, key=lambda o: (sections[o.field][0], order.get(o.field, len(order)))):
+        title = sections[option.field][1]
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
         text = re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[1]), option.explanation)
         groups[title].add_argument(*(option.names or (option.field,)), help=text.replace("%", "%%"), **option.settings)
     return parser
+
+
+def _section(option: _Option, kind: type, basic: Sequence[str]) -> tuple[int, str | None]:
+    """The place and the title of the section of a command's help in which an option stands."""
+    if not option.names:
+        return 0, None
+    if option.field in ("json", "debug"):
+        return 4, "Every command"
+    if option.section:
+        return 3, option.section
+    if option.owner is not kind and basic and option.field not in basic:
+        return 2, (inspect.getdoc(option.owner) or "").partition(".")[0]
+    return 1, "Options"
 
 
 def _options(kind: type, explained: bool, instance: Any = None) -> Iterator[_Option]:

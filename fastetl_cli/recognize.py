@@ -86,13 +86,14 @@ class Recognize(Command):
                 raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
             has_strokes("一")  # raises where no strokes are installed
             check_output(self.boxes, BOXES, self.overwrite, paths)
+        read = self._read_lines if self.lines else self._read_character
         results: list[dict[str, Any]] = []
         with nullcontext() if self.lines else bar("recognize") as progress:  # lines show by themselves how far it is
             for number, path in enumerate(paths):
                 if progress is not None:
                     progress(number, len(paths))
                 try:
-                    results.append({"image": path, **self._read(recognizer, path, len(paths) == 1)})
+                    results.append({"image": path, **read(recognizer, path, len(paths) == 1)})
                 except FastetlError as error:
                     if len(paths) == 1:
                         raise
@@ -106,17 +107,20 @@ class Recognize(Command):
             show_table(["picture", *map(str, columns)], rows)
         return 1 if any("error" in entry for entry in results) else 0
 
-    def _read(self, recognizer: Recognizer, path: Path, alone: bool) -> dict[str, Any]:
-        if not self.lines:
-            reading = recognizer.read(path, self.top, self.by_shape)
-            if reading.fault:
-                note(f"{path}: {reading.fault}")
-            return vars(reading)
+    def _read_character(self, recognizer: Recognizer, path: Path, _: bool) -> dict[str, Any]:
+        """The likeliest characters of a picture, for the table at the end."""
+        reading = recognizer.read(path, self.top, self.by_shape)
+        if reading.fault:
+            note(f"{path}: {reading.fault}")
+        return vars(reading)
+
+    def _read_lines(self, recognizer: Recognizer, path: Path, is_alone: bool) -> dict[str, Any]:
+        """The text of a picture, which is printed at once, under the picture's name unless it is alone."""
         down = None if self.direction == "auto" else self.direction == "down"
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
             for line in text.text.split("\n"):  # the writer's, which are not wrapped
-                say_at_once(line if alone else f"{path}\t{line}")
+                say_at_once(line if is_alone else f"{path}\t{line}")
             uncertain = [c.label for c in text.characters if c.uncertain]
             if uncertain or not text.characters:
                 doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}"

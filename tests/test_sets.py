@@ -96,7 +96,7 @@ def test_the_same_writing_has_the_same_group_in_both_sets(folder: Path, tmp_path
     for name, sheets, base in (("ETL8B2", 10, 0), ("ETL9B", 20, 9_000_000)):
         for one in contents_of(find_files([folder / name])):
             raw = np.fromfile(one.file.path, one.file.layout.dtype)
-            taken = one.taken(model_pattern=False)
+            taken = one.usable(model_pattern=False)
             data_set = (raw["sheet"].astype(int) - 1) // sheets
             assert (one.groups[taken] - base == data_set[taken]).all()
             assert not taken[0]
@@ -109,9 +109,9 @@ def test_the_same_writing_has_the_same_group_in_both_sets(folder: Path, tmp_path
 def test_dummies_and_model_patterns_stay_out_by_rule(folder: Path, tmp_path: Path) -> None:
     for name, classes_, writers in (("ETL8B2", 956, 4), ("ETL9B", 3036, 2)):
         contents = contents_of(find_files([folder / name]))
-        assert sum(int(one.taken(model_pattern=False).sum()) for one in contents) == classes_ * writers
+        assert sum(int(one.usable(model_pattern=False).sum()) for one in contents) == classes_ * writers
         assert sum(int(one.models.sum()) for one in contents) == classes_
-        assert sum(int(one.taken(model_pattern=True).sum()) for one in contents) == classes_ * (writers + 1)
+        assert sum(int(one.usable(model_pattern=True).sum()) for one in contents) == classes_ * (writers + 1)
     result = build(folder / "ETL8B2", tmp_path / "out", BuildConfig(charset="hiragana-small", size=8))
     assert (result.images, result.groups) == (75 * 4, 4)
 
@@ -246,7 +246,7 @@ def test_a_dummy_with_contents_is_told_and_model_patterns_have_any_order(folder:
     records.tofile(path)
     (content,) = contents_of([detect(path)])
     assert [notice.what for notice in content.noticed] == ["record 0 is not empty"]
-    assert not content.taken(model_pattern=True)[0]
+    assert not content.usable(model_pattern=True)[0]
     assert (np.flatnonzero(content.models) == np.arange(len(records) - 956, len(records))).all()
 
 

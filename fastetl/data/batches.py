@@ -121,21 +121,21 @@ class Batches:
     def picks(self, epoch: int, start: int) -> Iterator[Picks]:
         """The samples of each batch from step `start` on; repeated ones get further augmentation numbers."""
         total = len(self) * self.batch_size
-        taken = self._counts * total // self._counts.sum()
-        taken[taken.argmax()] += total - taken.sum()  # the largest share takes the rounding error
+        counts = self._counts * total // self._counts.sum()
+        counts[counts.argmax()] += total - counts.sum()  # the largest share takes the rounding error
         random = np.random.default_rng([self.seed, epoch, 1, 0])
-        part_of = random.permutation(np.repeat(np.arange(len(taken), dtype=np.int16), taken))
+        part_of = random.permutation(np.repeat(np.arange(len(counts), dtype=np.int16), counts))
         indices, numbers = np.empty(total, np.int64), np.empty(total, np.int64)
         first = 0
         for k, part in enumerate(self.parts):
             length, span, is_of_part = len(part), len(part.images), part_of == k
             windows = [  # of all rounds that the part needs
                 window
-                for turn in range(-(-int(taken[k]) // length))
+                for turn in range(-(-int(counts[k]) // length))
                 for window in part.windows(np.random.default_rng([self.seed, epoch, 0, k, turn]))
             ]
-            indices[is_of_part] = np.concatenate([part.indices[:0], *windows])[: taken[k]]
-            numbers[is_of_part] = first + np.arange(taken[k]) // length * span + indices[is_of_part]
+            indices[is_of_part] = np.concatenate([part.indices[:0], *windows])[: counts[k]]
+            numbers[is_of_part] = first + np.arange(counts[k]) // length * span + indices[is_of_part]
             first += int(self._counts[k] // length + 2) * span  # whole rounds, one begun, and one for rounding errors
         for begin in range(start * self.batch_size, total, self.batch_size):
             batch = slice(begin, begin + self.batch_size)

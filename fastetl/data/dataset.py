@@ -337,8 +337,8 @@ def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Map
 
 def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:
     height, width = pictures[0].shape
-    alike = SMALLEST_SIDE <= height == width <= LARGEST_SIDE and len({p.shape for p in pictures}) == 1
-    return height if alike else _SIDE
+    is_uniform = SMALLEST_SIDE <= height == width <= LARGEST_SIDE and len({p.shape for p in pictures}) == 1
+    return height if is_uniform else _SIDE
 
 
 def concatenated(parts: Sequence[Dataset]) -> Dataset:

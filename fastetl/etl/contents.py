@@ -40,7 +40,7 @@ class Contents:
     models: NDArray[np.bool_]
     noticed: tuple[Notice, ...]
 
-    def taken(self, model_pattern: bool) -> NDArray[np.bool_]:
+    def usable(self, model_pattern: bool) -> NDArray[np.bool_]:
         """bool (count,): whether a dataset may have the record."""
         samples = (self.groups >= 0) & (self.codes > 0)
         return samples if model_pattern else samples & ~self.models

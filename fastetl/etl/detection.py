@@ -230,15 +230,15 @@ def detect(path: Path) -> EtlFile:
 
 def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
     """The files, each of which is a source of its own if its number does not tell its groups."""
-    taken: set[tuple[str, str, int | None]] = set()
+    numbers: set[tuple[str, str, int | None]] = set()
     for file in files:
         number = (file.layout.name, file.source, file.number)
-        if file.layout.group == "data set" and (number in taken or not file.is_numbered):
+        if file.layout.group == "data set" and (number in numbers or not file.is_numbered):
             # Of both ends alone: hashing all of a large file would take longer than a build.
             digest = hashlib.sha1(read_ends(file.path), usedforsecurity=False).hexdigest()
             yield replace(file, source=f"{file.source}:{digest[:16]}")
         else:
-            taken.add(number)
+            numbers.add(number)
             yield file
 
 

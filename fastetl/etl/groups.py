@@ -180,12 +180,12 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
     """
     start, size = starts.tolist(), lengths.tolist()
     before = np.concatenate([[0], np.cumsum(lengths)]).tolist()  # records before each run
-    back = _BACK if len(start) <= _MANY else _BACK_MANY
+    reach = _BACK if len(start) <= _MANY else _BACK_MANY
     costs: list[float] = []
     links: list[tuple[int, int]] = []  # the kept run before, and data sets begun between
     for b, rank in enumerate(start):
         cost, link = float(before[b] + rank) if rank >= 0 else float("inf"), (-1, 0)
-        for a in range(max(0, b - back), b) if rank >= 0 else ():
+        for a in range(max(0, b - reach), b) if rank >= 0 else ():
             if start[a] < 0:
                 continue
             step, begun = _step(start[a] + size[a], rank, before[b] - before[a + 1], length)
@@ -214,10 +214,10 @@ def _step(end: int, rank: int, aside: int, length: int) -> tuple[int, int]:
     there. If the second run goes back instead of on, each slot that is filled again costs 2.
     """
     empty = (rank - end) % length
-    onwards = abs(empty - aside) + aside, (end + empty) // length
-    sets_back = (end - 1 - rank) // length
-    back = 2 * (end - sets_back * length - rank) + aside, sets_back
-    return back if sets_back >= 0 and back[0] < onwards[0] else onwards
+    forward = abs(empty - aside) + aside, (end + empty) // length
+    sets_begun = (end - 1 - rank) // length
+    backward = 2 * (end - sets_begun * length - rank) + aside, sets_begun
+    return backward if sets_begun >= 0 and backward[0] < forward[0] else forward
 
 
 def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:

@@ -2,9 +2,8 @@
 
 In a sound file of ETL8G or ETL9G every writer writes the same characters in the same order. This order is learnt from
 the first data set. Then only the wanted records are read, and the code of each is checked. If a code is not the
-expected one, or a file has another length, every header is read instead. The result is the same, with one exception
-that no sound file has: a record whose code was changed from an unwanted character into a wanted one is not seen, unless
-every header is read (docs/decisions/0007-what-build-checks.md).
+expected one, or a file has another length, every header is read instead. The result is the same for every sound file
+(docs/decisions/0007-what-build-checks.md names the exception).
 """
 
 from __future__ import annotations
@@ -100,7 +99,7 @@ def _select_by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: C
 
 def _select_by_headers(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
     classes = class_of_code(charset)[content.codes]
-    index = np.flatnonzero((classes >= 0) & content.taken(model_pattern))
+    index = np.flatnonzero((classes >= 0) & content.usable(model_pattern))
     labels = classes[index].astype(np.uint16)
     return Selection(content.file, index, content.codes[index], labels, content.groups[index])
 
@@ -135,13 +134,13 @@ def _learn(sets: list[list[EtlFile]], name: str, by_order: bool) -> tuple[Charse
     orders = [learn_order(members) if by_order else None for members in sets]
     known: list[Known] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
     while True:
-        arrays = ([one] if isinstance(one, np.ndarray) else [content.codes for content in one] for one in known)
+        arrays = ([entry] if isinstance(entry, np.ndarray) else [c.codes for c in entry] for entry in known)
         # `np.unique` would import a large part of numpy, which a build has no other use for.
         codes = [set(np.flatnonzero(np.bincount(np.concatenate(of_set))).tolist()) for of_set in arrays]
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
         wanted = set(codes_of(charset).tolist())
-        lacking = [k for k, one in enumerate(known) if isinstance(one, np.ndarray) and not wanted <= codes[k]]
+        lacking = [k for k, entry in enumerate(known) if isinstance(entry, np.ndarray) and not wanted <= codes[k]]
         if not lacking:
             return charset, characters.count(None), known
         for k in lacking:  # a wanted character may be somewhere in a set whose order lacks it
@@ -161,15 +160,15 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
     parts: list[Selection] = []
     contents: list[Contents] = []
     samples = Counter[int]()
-    for members, one in zip(sets, known, strict=True):
-        if isinstance(one, np.ndarray):
-            parts += _select_by_order(members, one, charset)
-            samples.update(dict.fromkeys(one.tolist(), sum(file.count for file in members) // len(one)))
+    for members, entry in zip(sets, known, strict=True):
+        if isinstance(entry, np.ndarray):
+            parts += _select_by_order(members, entry, charset)
+            samples.update(dict.fromkeys(entry.tolist(), sum(file.count for file in members) // len(entry)))
             continue
-        contents += one
-        for content in one:
+        contents += entry
+        for content in entry:
             parts.append(_select_by_headers(content, charset, model_pattern))
-            samples.update(content.codes[content.taken(model_pattern)].tolist())
+            samples.update(content.codes[content.usable(model_pattern)].tolist())
     noticed = [notice for file in files for notice in notices_of_name(file)]
     noticed += [notice for content in contents for notice in content.noticed]
     return Plan(

@@ -142,10 +142,10 @@ def find_ink(source: Source) -> Ink:
     Raises FastetlError if a file cannot be read, is not such a picture or exceeds `LARGEST` or `LONGEST`, and for
     arrays of another shape or dtype and other objects.
     """
-    given: object = source
-    if not isinstance(given, str | PathLike | bytes | Image.Image | np.ndarray):
+    unchecked: object = source
+    if not isinstance(unchecked, str | PathLike | bytes | Image.Image | np.ndarray):
         expected, do = "a file, its bytes, a PIL image or an array", "give several to `read_all`"
-        raise FastetlError("not a picture", expected=expected, found=type(given).__name__, do=do, also=ValueError)
+        raise FastetlError("not a picture", expected=expected, found=type(unchecked).__name__, do=do, also=ValueError)
     grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)

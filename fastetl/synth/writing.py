@@ -66,8 +66,8 @@ def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequ
     for character, (draw, smaller) in zip((*characters, *beside), draws, strict=True):
         ways = forms(character)
         others = len(ways) - 1
-        taken = min(SHARE * style.ways * others, 0.8)  # probability of another way than the textbook's
-        way = ways[1 + int(draw / taken * others)] if draw < taken else ways[0]
+        probability = min(SHARE * style.ways * others, 0.8)  # of another way than the textbook's
+        way = ways[1 + int(draw / probability * others)] if draw < probability else ways[0]
         if character in LARGE_FORM:
             way = way.scaled(style.small, LOWER)
         elif character in _WITH_SMALL:
