@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import signal
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -133,20 +132,14 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def say(text: str) -> None:
-    """Print text of the result. On a terminal its lines are wrapped at words, in a pipe they are not."""
-    _write_wrapped(text, sys.stdout)
-
-
-def say_at_once(line: str) -> None:
-    """Print a line of the result during the work, not wrapped. Ends the command as SIGPIPE would if nobody reads it."""
-    if not write(clean(line) + "\n", sys.stdout):
-        raise KeyboardInterrupt(signal.SIGPIPE)
+def say(text: str) -> bool:
+    """Print text of the result. Returns False if nobody reads it, as `write` does."""
+    return write(clean(text) + "\n", sys.stdout)
 
 
 def note(text: str) -> None:
     """Print text that is not the result, on standard error, so that `fastetl … --json | jq` reads the result alone."""
-    _write_wrapped(text, sys.stderr)
+    write(clean(text) + "\n", sys.stderr)
 
 
 def write(text: str, stream: TextIO) -> bool:
@@ -154,6 +147,9 @@ def write(text: str, stream: TextIO) -> bool:
 
     Then this text and all that follows are lost, but the command goes on, as its exit code counts.
     """
+    if stream.isatty() and sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")  # erases a progress bar
+        sys.stderr.flush()
     try:
         stream.write(text)
         stream.flush()
@@ -163,19 +159,6 @@ def write(text: str, stream: TextIO) -> bool:
         os.close(nowhere)
         return False
     return True
-
-
-def _write_wrapped(text: str, stream: TextIO) -> None:
-    lines = clean(text).splitlines()
-    if stream.isatty():
-        import shutil
-        import textwrap
-
-        width, words = shutil.get_terminal_size().columns - 1, {"break_long_words": False, "break_on_hyphens": False}
-        lines = [part for line in lines for part in textwrap.wrap(line, width, subsequent_indent="  ", **words)]  # type: ignore[arg-type]
-        sys.stderr.write("\r\x1b[K" * sys.stderr.isatty())  # erases a progress bar
-        sys.stderr.flush()
-    write("\n".join(lines) + "\n", stream)
 
 
 _BAR, _BAR_EVERY = 30, 0.1  # characters, seconds

@@ -3,7 +3,6 @@
 No other command's module is imported, so that `fastetl build` does not wait for JAX.
 """
 
-import atexit
 import contextlib
 import gc
 import io
@@ -161,7 +160,6 @@ def _run(name: str, arguments: list[str]) -> int:
     try:
         kind = command_of(name)
         gc.freeze()  # what is imported stays, so that collections need not look at it
-        atexit.register(gc.freeze)  # nor need the last ones look at anything
         gc.enable()
         if {"-h", "--help"} & options:
             write(parser_of(kind, name).format_help(), sys.stdout)

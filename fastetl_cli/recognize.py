@@ -1,5 +1,6 @@
 """fastetl recognize."""
 
+import signal
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import Command, Paths, bar, note, say_at_once, show_json, show_table
+from fastetl_cli.base import Command, Paths, bar, note, say, show_json, show_table
 
 BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
 
@@ -119,8 +120,9 @@ class Recognize(Command):
         down = None if self.direction == "auto" else self.direction == "down"
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
-            for line in text.text.split("\n"):  # the writer's, which are not wrapped
-                say_at_once(line if is_alone else f"{path}\t{line}")
+            for line in text.text.split("\n"):
+                if not say(line if is_alone else f"{path}\t{line}"):
+                    raise KeyboardInterrupt(signal.SIGPIPE)  # what is still to be read, nobody would see
             uncertain = [c.label for c in text.characters if c.uncertain]
             if uncertain or not text.characters:
                 doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}"

@@ -1,18 +1,8 @@
 """What pad and app ask in practice: each kana with its sound, its strokes, and a word if the sound is not enough.
 
-The pad serves this as JSON, and the app has it as a file:
-
-source, license    of the strokes
-box                side of the square in which strokes lie, y downwards
-kana               a list in the order of the tables, each with
-    character
-    script         hiragana or katakana
-    sound          Hepburn, as one would type it: "nu", "small tsu"
-    word           a word with the character, where the sound alone leaves a choice (じ or ぢ, つ or っ), or ""
-    romaji         the word in Hepburn, or ""
-    meaning        what it means in English, or ""
-    row, column    position in the table of its script, from 0
-    strokes        in writing order; each x0, y0, x1, y1, … in whole units of the box
+The pad serves this as JSON, and the app has it as a file: source and license of the strokes; box, the side of the
+square in which they lie, y downwards; kana, a list of `Kana`, each with its strokes in writing order, x0, y0, x1, y1, …
+in whole units of the box.
 """
 
 from dataclasses import asdict, dataclass
@@ -30,7 +20,12 @@ BOX = 1000
 
 @dataclass(frozen=True)
 class Kana:
-    """One character of the tables; the module says what the fields hold."""
+    """One character of the tables.
+
+    script: hiragana or katakana. sound: Hepburn, as one would type it: "nu", "small tsu". word: one with the character,
+    where the sound alone leaves a choice (じ or ぢ, つ or っ), or "". romaji: the word in Hepburn, or "". meaning: what
+    it means in English, or "". row, column: position in the table of its script, from 0.
+    """
 
     character: str
     script: str
