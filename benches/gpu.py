@@ -41,9 +41,10 @@ from fastetl.files.atomic import replace_file
 from fastetl_cli.quickstart import Quickstart
 from model.config import TrainConfig
 from model.network import NETWORKS, Network
+from model.progress import Progress
 from model.run import Epoch, unfinished
 from model.step import load_weights, weights_of
-from model.training import Progress, train
+from model.training import train
 
 SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))

@@ -14,8 +14,9 @@ from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command
 from fastetl_cli.options import SEVERAL, Arg
 from model.config import FRAMING, TrainConfig
 from model.devices import is_first, join
+from model.progress import Progress, print_epochs
 from model.run import RUN_KIND, Run
-from model.training import Progress, print_epochs, train
+from model.training import train
 
 
 def _path_and_weight(text: str) -> tuple[str, float]:

@@ -146,7 +146,8 @@ def _trial(space: dict[str, Any]) -> None:
     """Train one trial in a worker, and report its accuracy after each epoch. space: as of `_tuner`."""
     from ray import tune
 
-    from model.training import Progress, train
+    from model.progress import Progress
+    from model.training import train
 
     reported = 0
 

@@ -199,21 +199,16 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     if not datasets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one", also=ValueError)
     sets = tuple(_evaluate_set(run, load_labelled(data, run.charset, run.preprocessing)) for data in datasets)
-    logits = _logits(run, scribbles(SCRIBBLES, run.preprocessing.size))
-    rejected = float((_confidence(logits) < run.threshold).mean())
+    logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
+    rejected = float((_confidence(run, logits) < run.threshold).mean())
     return Evaluation(str(run.path), run.threshold, rejected, sets)
 
 
-def _logits(run: Reader, pictures: Pictures) -> NDArray[np.float32]:
-    logits = run.predict(pictures)
+def _confidence(run: Reader, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The probability of the likeliest answer to each picture, (N,). Raises ModelError for logits of no number."""
     if not np.isfinite(logits).all():
         what, do = "the network's answers are not numbers", "train again, with a lower `learning_rate`"
         raise ModelError(what, file=run.path, expected="finite logits", do=do, also=ValueError)
-    return logits
-
-
-def _confidence(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The probability of the likeliest answer to each picture, (N,)."""
     return np.asarray(np.exp(log_softmax(logits).max(1)))
 
 
@@ -248,8 +243,10 @@ def _answers(run: Reader, dataset: Dataset, indices: NDArray[np.int64]) -> _Answ
     blocks: list[_Answers] = []
     for start in range(0, len(indices), _BLOCK):
         block = indices[start : start + _BLOCK]
-        logits = _logits(run, dataset.images[block])
-        blocks.append(_Answers(logits.argmax(1), _confidence(logits), _in_top5(logits, dataset.labels[block])))
+        logits = run.predict(dataset.images[block])
+        of_label = logits[np.arange(len(block)), dataset.labels[block]]
+        in_top5 = (logits > of_label[:, None]).sum(1) < 5
+        blocks.append(_Answers(logits.argmax(1), _confidence(run, logits), in_top5))
     return _Answers(*map(np.concatenate, zip(*blocks, strict=True)))
 
 
@@ -329,11 +326,6 @@ def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -
         return None
     right = first[counts[:, 0]] == first[counts[:, 1]]
     return float(counts[right, 2].sum() / counts[:, 2].sum())
-
-
-def _in_top5(logits: NDArray[np.float32], labels: NDArray[Any]) -> NDArray[np.bool_]:
-    of_label = logits[np.arange(len(labels)), labels]
-    return np.asarray((logits > of_label[:, None]).sum(1) < 5)
 
 
 def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, float]:

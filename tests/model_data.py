@@ -14,7 +14,8 @@ from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
 from model.config import TrainConfig
 from model.devices import join
-from model.training import Progress, train
+from model.progress import Progress
+from model.training import train
 
 CHARSET = Charset("few", HIRAGANA.characters[:8])
 CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, ema_decay=0.9, test=0.1)

@@ -157,5 +157,5 @@ def test_groups_mean_something_within_a_source_only() -> None:
     loose = dataclasses.replace(data, groups=np.full(len(data), -1, np.int32))
     by_digest = Trained().divided(loose, by="sample", valid=0.25, test=0.25, seed=0)
     assert (by_digest.where(data) == by_digest.where(loose)).all()
-    assert by_digest.counts(loose) == [6, 3, 3]
+    assert by_digest.counts(loose) == (6, 3, 3)
     assert (by_digest.where(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()

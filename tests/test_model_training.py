@@ -28,16 +28,17 @@ from fastetl.data.identity import TEST, TRAIN
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
-from model import outliers, training
+from model import loop, outliers, training
 from model.checkpoints import save
 from model.config import TrainConfig
 from model.devices import join, replicate, shard
 from model.errors import ModelError
 from model.network import NETWORKS, Conv, Flatten, Network, NetworkConfig, Norm, Relu
 from model.outliers import merged_characters, outlier_samples, scribbles
+from model.progress import Progress, print_epochs
 from model.run import open_run, unfinished
 from model.step import first_state, learning_rate, make_eval, make_train
-from model.training import Progress, print_epochs, train
+from model.training import train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 
 ONE_EPOCH = dataclasses.replace(CONFIG, epochs=1)
@@ -97,17 +98,18 @@ def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypa
         train(tiny(), tmp_path / "cut", CONFIG, steps=5)
     assert TrainConfig.from_dict({**cut.config.as_dict(), "epochs": 3}) == cut.config  # as an older run has it
     ticks = itertools.count()  # of a clock: one whenever it is read, a hundred for a checkpoint
-    monkeypatch.setattr(training, "time", Mock(perf_counter=ticks.__next__, time=time.time))
-    monkeypatch.setattr(training, "save", lambda *a: save(*a) if next(itertools.islice(ticks, 99, None)) else "")
+    for module in (training, loop):
+        monkeypatch.setattr(module, "time", Mock(perf_counter=ticks.__next__))
+    monkeypatch.setattr(loop, "save", lambda *a: save(*a) if next(itertools.islice(ticks, 99, None)) else "")
     config = dataclasses.replace(BY_STEPS, minutes=0.5)
     timed = train(tiny(), tmp_path / "timed", config)
     assert timed.config == dataclasses.replace(config, steps=9)  # the first four epochs are not timed
     assert all(e.images_per_second > 1 for e in timed.history)
-    assert training._resumed_run(timed, [(tiny(), 1.0)], config) is timed
+    assert training.resumed_run(timed, [(tiny(), 1.0)], config) is timed
     again = train(tiny(), tmp_path / "again", dataclasses.replace(BY_STEPS, steps=9))
     assert again.best == timed.best
     steps = Mock(side_effect=make_train(timed.untrained(), config))
-    monkeypatch.setattr(training, "make_train", lambda *_: steps)
+    monkeypatch.setattr(loop, "make_train", lambda *_: steps)
     train(tiny(), tmp_path / "two", config, steps_per_dispatch=2)
     assert [len(call.args[1]) for call in steps.mock_calls[:2]] == [1, 2]  # both are compiled before the clock starts
     monkeypatch.setattr(jax, "process_count", lambda: 2)
@@ -199,7 +201,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"has other data; expected tiny0"):
         train(tiny(seed=1), other, resume=True)
     moved = dataclasses.replace(tiny(), name="moved")
-    assert training._resumed_run(open_run(unfinished(other)), [(moved, 1.0)], None).data[0].name == "tiny0"
+    assert training.resumed_run(open_run(unfinished(other)), [(moved, 1.0)], None).data[0].name == "tiny0"
     rest = losses_of(start(other, "resume"))
     assert rest == {step: losses[step] for step in range(5, 10)}
     mine, theirs = open_run(path), open_run(other)
@@ -364,7 +366,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at", [0, 1])
 def test_a_loss_that_is_no_number_stops_the_training(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = jnp.full(2, 1.0).at[at].set(jnp.nan)
-    monkeypatch.setattr(training, "make_train", lambda *_: lambda state, batches: (state, losses))
+    monkeypatch.setattr(loop, "make_train", lambda *_: lambda state, batches: (state, losses))
     config = dataclasses.replace(CONFIG, steps_per_dispatch=2)
     with pytest.raises(ModelError, match=rf"the loss is nan at step {at + 1}: training diverged"):
         train(tiny(), tmp_path / "run", config)
@@ -398,7 +400,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
             train([(tiny(), weight)], tmp_path / "run", CONFIG)  # type: ignore[list-item]
     assert not list(tmp_path.iterdir())
     for error, kind in ((ConnectionError("gone"), ConnectionError), (OSError(28, "full"), FastetlError)):
-        monkeypatch.setattr(training._Training, "fit", Mock(side_effect=error))
+        monkeypatch.setattr(loop.Training, "fit", Mock(side_effect=error))
         with pytest.raises(kind, match=r"^gone|cannot write the output"):
             train(tiny(), tmp_path / "run", CONFIG, overwrite=True)
 

@@ -190,13 +190,14 @@ class Trained:
                 parts[is_member] = number
         return parts
 
-    def counts(self, data: Dataset) -> list[int]:
+    def counts(self, data: Dataset) -> tuple[int, int, int]:
         """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
         numbers = _identities(data)
-        return [
+        train, valid, test = (
             sum(int(np.isin(numbers[source], part[source]).sum()) for source in numbers.keys() & part.keys())
             for part in self.parts
-        ]
+        )
+        return train, valid, test
 
     def split(self, data: Dataset) -> Split | None:
         """The samples of a dataset that are in each part; None if all parts are empty."""

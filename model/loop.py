@@ -1,0 +1,281 @@
+"""The training loop: epochs of steps, their validation and their checkpoints."""
+
+import dataclasses
+import itertools
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from numpy.typing import NDArray
+
+from fastetl.data.batches import Batches
+from fastetl.data.dataset import Dataset, Samples
+from fastetl.data.identity import TRAIN, VALID
+from model.calibration import fit_temperature, log_softmax
+from model.checkpoints import restore, save
+from model.devices import is_first, replicate, shard
+from model.errors import ModelError
+from model.outliers import outlier_samples
+from model.progress import AddEvent, OnProgress, Progress, events
+from model.run import Epoch, Run, clear
+from model.start import Start, initial_weights
+from model.step import Eval, Tree, first_state, learning_rate, make_eval, make_train, predict
+
+EVENTS_EVERY = 20
+"""Steps between two losses in the TensorBoard events."""
+UNTIMED = 10
+"""Steps before the speed is measured, as the first ones compile; those that find batches ready are added."""
+TIMED = 0.04
+"""Share of `minutes` for which the speed is measured."""
+SPARE = 0.08
+"""Share of the remaining time that is kept in reserve when the number of steps is chosen."""
+REJECTED = 0.005
+"""Share of the validation characters that the run's threshold rejects."""
+MOST_CALIBRATING, MOST_LOGITS = 1 << 16, 1 << 24
+"""Most validation characters, and most of their logits, in memory to fit temperature and threshold."""
+BLOCK = 1 << 13
+"""Validation pictures in memory at a time."""
+Mixture = Sequence[tuple[Dataset, float]]
+"""Datasets, each with its weight."""
+
+
+def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
+    """The training samples and the validation samples. Raises ModelError where one of them is missing."""
+    training, validation = [], []
+    for dataset, weight in mixture:
+        part = run.trained.where(dataset)
+        if not (part == TRAIN).any():
+            what, expected = f"{dataset.name}: nothing to train on", "writers in the training part"
+            raise ModelError(what, expected=expected, do="leave it out")
+        training.append(dataset.samples(np.flatnonzero(part == TRAIN), weight))
+        if (part == VALID).any():
+            validation.append(dataset.samples(np.flatnonzero(part == VALID)))
+    if not validation:
+        raise ModelError("nothing to validate on", expected="writers never trained on", do="add more writers")
+    return training, validation
+
+
+class Validation:
+    """The validation samples of all datasets of a training. evaluate: the compiled forward pass."""
+
+    def __init__(self, sources: Sequence[Samples], evaluate: Eval, label_smoothing: float) -> None:
+        self._sources, self._evaluate, self._label_smoothing = sources, evaluate, label_smoothing
+
+    def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        """Pictures uint8 (N, S, S) and their classes (N,)."""
+        for source in self._sources:
+            for pictures, labels in source.blocks(BLOCK):
+                yield pictures, labels.astype(np.int64)
+
+    def loss_and_accuracy(self, weights: Tree) -> tuple[float, float]:
+        """Of all samples, by these weights."""
+        smoothing, loss, right, count = self._label_smoothing, 0.0, 0, 0
+        for pictures, labels in self._blocks():
+            logits = predict(partial(self._evaluate, weights), pictures)
+            log = log_softmax(logits)
+            of_label = log[np.arange(len(log)), labels]
+            loss -= float(((1 - smoothing) * of_label + smoothing * log.mean(1)).sum())
+            right += int((logits.argmax(1) == labels).sum())
+            count += len(labels)
+        return loss / count, right / count
+
+    def calibrated(self, run: Run) -> Run:
+        """The run with the temperature and the threshold that fit its best weights.
+
+        Of many samples, those at equal distances are used, as many as the bounds allow.
+        """
+        most = max(1, min(MOST_CALIBRATING, MOST_LOGITS // len(run.charset)))
+        every = -(-sum(map(len, self._sources)) // most)
+        logits_of_blocks, labels_of_blocks = [], []
+        passed = 0
+        for pictures, labels in self._blocks():
+            chosen = slice(-passed % every, None, every)
+            logits_of_blocks.append(run.predict(pictures[chosen]))
+            labels_of_blocks.append(labels[chosen])
+            passed += len(labels)
+        logits = np.concatenate(logits_of_blocks)
+        temperature = fit_temperature(logits, np.concatenate(labels_of_blocks))
+        confidence = np.exp(log_softmax(logits / temperature).max(1))
+        return dataclasses.replace(run, temperature=temperature, threshold=float(np.quantile(confidence, REJECTED)))
+
+
+class Training:
+    """A training in progress: its samples, its compiled steps, and `run`, as it was last saved."""
+
+    def __init__(self, run: Run, mixture: Mixture, progress: OnProgress | None) -> None:
+        """Raises ModelError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
+        self.run, self.progress, config = run, progress, run.config
+        if config.minutes and not config.steps and jax.process_count() > 1:  # each would choose by its own clock
+            raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
+        training, validation = _samples(run, mixture)
+        threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
+        self.batches = Batches(
+            [*training, *outlier_samples(training, len(run.charset), config)],
+            batch_size=config.batch_size,
+            seed=config.seed,
+            augmentation=config.augmentation,
+            prefetch=threads + config.steps_per_dispatch,
+            threads=threads,
+        )
+        shard(np.zeros(config.batch_size, np.uint8))  # raises before a step is compiled
+        self.steps = config.steps or len(self.batches) * config.epochs
+        self.checkpoints = run.path / "checkpoints"
+        network = nnx.eval_shape(run.untrained)
+        self.train_steps = make_train(network, config)
+        self.validation = Validation(validation, make_eval(network), config.label_smoothing)
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs, of which the last one may be cut short."""
+        return -(-self.steps // len(self.batches))
+
+    def _first_state(self) -> Tree:
+        return first_state(self.run.untrained, self.run.config, self.steps)
+
+    def begin(self, start: Start | None) -> None:
+        """Write the new run. The trained weights go first: what has a run.json can be resumed."""
+        if is_first():
+            clear(self.run.path)
+        if start is not None:
+            pictures, _ = next(self.batches.epoch(0))
+            weights = initial_weights(start, self.run.untrained(), self.run.charset, pictures)
+            save(self.checkpoints, "last", {**self._first_state(), "weights": weights, "ema": weights})
+        self.run.save()
+
+    def fit(self, start_time: float) -> None:
+        """Train from the last checkpoint, or from the beginning, to the end."""
+        has_checkpoint = (self.checkpoints / "last.safetensors").exists()
+        expected = jax.eval_shape(self._first_state)
+        state = restore(self.checkpoints, "last", expected) if has_checkpoint else self._first_state()
+        state, done = replicate(state), int(state["step"])
+        if self.run.config.minutes and not self.run.config.steps:
+            self._choose_steps(jax.tree.map(jnp.copy, state), start_time)
+        state |= {"steps": replicate(np.int32(self.steps))}
+        complete = self.epochs if done == self.steps else done // len(self.batches)
+        self.run = dataclasses.replace(self.run, history=self.run.history[:complete])
+        rates = jax.jit(learning_rate(self.run.config, self.steps))
+        with events(self.run.path / "tensorboard", done + 1) as add_event:
+            for epoch in range(complete, self.epochs):
+                state, figures = self._epoch(state, epoch, add_event)
+                add_event("epoch/learning_rate", float(rates(figures.step - 1)), figures.step)
+                self._complete(state, figures, add_event)
+        dataclasses.replace(self.validation.calibrated(self.run), finished=True).save()
+
+    def _complete(self, state: Tree, figures: Epoch, add_event: AddEvent) -> None:
+        """Record an epoch that is complete: in the events, in run.json and in the checkpoints."""
+        for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
+            add_event(f"epoch/{name}", getattr(figures, name), figures.step)
+        self.run = dataclasses.replace(self.run, history=(*self.run.history, figures))
+        # In this order, so that run.json and the best weights are never behind the last checkpoint.
+        if self.run.best_epoch is figures:
+            self.run = dataclasses.replace(self.run, best=save(self.checkpoints, "best", state["ema"]))
+        self.run.save()
+        save(self.checkpoints, "last", state)
+        self._report(figures.step, figures.loss)
+
+    def _report(self, step: int, loss: float) -> None:
+        if self.progress is not None:
+            self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
+
+    def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[list[tuple[jax.Array, jax.Array]]]:
+        """The batches of each dispatch; their copies to the devices may still be on the way."""
+        config = self.run.config
+        stream = self.batches.epoch(epoch, done - epoch * len(self.batches))
+        while done < last:
+            room = min(last - done, config.checkpoint_steps - done % config.checkpoint_steps)
+            count = config.steps_per_dispatch if room >= config.steps_per_dispatch else 1
+            yield [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
+            done += count
+
+    def _choose_steps(self, state: Tree, start_time: float) -> None:
+        """Choose `steps` so that training ends `minutes` after `start_time`, by the speed of some steps.
+
+        These steps change a copy of the state, and are not kept.
+        """
+        config, seconds = self.run.config, self.run.config.minutes * 60
+        state, step_seconds = self._timed_steps(state, TIMED * seconds)
+        for _ in range(2):  # the first time compiles
+            begin = time.perf_counter()
+            self.validation.loss_and_accuracy(state["ema"])
+            epoch_seconds = time.perf_counter() - begin
+        remaining = (1 - SPARE) * (seconds - (time.perf_counter() - start_time)) - epoch_seconds
+        self.steps = max(1, int(remaining / (step_seconds + epoch_seconds / len(self.batches))))
+        self.run = dataclasses.replace(self.run, config=dataclasses.replace(config, steps=self.steps))
+        self.run.save()
+
+    def _timed_steps(self, state: Tree, seconds: float) -> tuple[Tree, float]:
+        """The state after some steps, and the seconds that one took. seconds: how long they are timed, at least."""
+        per_epoch, untimed = len(self.batches), UNTIMED + self.batches.prefetch
+        done, begin, before = 0, 0.0, None
+        epochs = (self._dispatches(k, k * per_epoch, (k + 1) * per_epoch) for k in itertools.count())
+        for batches in itertools.chain.from_iterable(epochs):  # an epoch may be shorter than the untimed steps
+            if before is None and len(batches) > 1:  # the program of a single step, which ends an epoch, compiles too
+                state, _ = self.train_steps(state, batches[:1])
+            state, losses = self.train_steps(state, batches)
+            if before is not None:
+                before.block_until_ready()  # one dispatch ahead, as in training
+            before, done = losses, done + len(batches)
+            if not begin and done >= untimed:
+                losses.block_until_ready()
+                untimed, begin = done, time.perf_counter()
+            elif begin and time.perf_counter() - begin > seconds:
+                break
+        losses.block_until_ready()
+        return state, (time.perf_counter() - begin) / (done - untimed)
+
+    def _epoch(self, state: Tree, epoch: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
+        """Train the rest of an epoch, then validate. The state's sums are 0 again."""
+        config, first = self.run.config, epoch * len(self.batches)
+        last = min(first + len(self.batches), self.steps)
+        done_before = done = int(state["step"])
+        begin, waited, saving = time.perf_counter(), 0.0, 0.0
+        before: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
+        dispatches = self._dispatches(epoch, done, last)
+        while done < last:
+            wait_begin = time.perf_counter()
+            batches = next(dispatches)
+            if before is None or before.is_ready():  # otherwise the devices were busy meanwhile
+                waited += time.perf_counter() - wait_begin
+            state, losses = self.train_steps(state, batches)
+            if before is not None:
+                self._note_losses(add_event, done, before)  # one dispatch ahead: here the host waits for the devices
+            before, done = losses, done + len(batches)
+            if done == last or done % config.checkpoint_steps == 0:
+                self._note_losses(add_event, done, before)
+                before = None
+                if done < last:
+                    save_begin = time.perf_counter()
+                    save(self.checkpoints, "last", state)
+                    saving += time.perf_counter() - save_begin
+        seconds = time.perf_counter() - begin - saving
+        loss, accuracy = self.validation.loss_and_accuracy(state["ema"])
+        figures = Epoch(
+            epoch=epoch + 1,
+            step=done,
+            loss=float(state["loss"]) / (last - first),
+            accuracy=int(state["correct"]) / max(int(state["characters"]), 1),
+            valid_loss=loss,
+            valid_accuracy=accuracy,
+            seconds=time.perf_counter() - begin,
+            images_per_second=(done - done_before) * config.batch_size / seconds,
+            data_wait=waited / seconds,
+        )
+        return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, figures
+
+    def _note_losses(self, add_event: AddEvent, done: int, losses: jax.Array) -> None:
+        """Report the losses of the last steps, of which `done` is the newest; a loss that is not finite is an error."""
+        for step, loss in enumerate(np.asarray(losses).tolist(), done - len(losses) + 1):
+            if not math.isfinite(loss):
+                what = f"the loss is {loss} at step {step}: training diverged"
+                do = "train again with a lower `learning_rate`; the last good checkpoint is kept"
+                raise ModelError(what, expected="a finite loss", do=do)
+            if step % EVENTS_EVERY == 0:
+                add_event("batch/loss", loss, step)
+            self._report(step, loss)
