@@ -131,10 +131,10 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, required=True, help="DaKanji's char_classifier.onnx")
     parser.add_argument("--labels", type=Path, required=True, help="its labels.txt")
     parser.add_argument("--page", type=Path, default=Path("docs/peers.md"))
-    given = parser.parse_args()
-    peers = [*map(bundled, BUNDLED), dakanji(given.peer, given.labels)]
+    options = parser.parse_args()
+    peers = [*map(bundled, BUNDLED), dakanji(options.peer, options.labels)]
     rows = []
-    for part in map(read_npz, given.sets):
+    for part in map(read_npz, options.sets):
         for charset in [None, *(c for c in (KANA, HIRAGANA) if np.isin(part.characters, c.characters).mean() > 0.9)]:
             cells = [accuracy(peer, part, charset) for peer in peers]
             rows.append([part.name, charset.name if charset else "all", f"{len(part.characters):,}", *cells])
@@ -147,7 +147,7 @@ def main() -> None:
     names = [peer.name for peer in peers]
     blocks: list[str] = [ABOUT, table(["set", "compete", "samples", *names], rows, 2), table(["", *names], networks)]
     page = markdown("Beside DaKanji v2", "python -m benches.peers", blocks, conditions("onnxruntime"))
-    given.page.write_text(page, encoding="utf-8")
+    options.page.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

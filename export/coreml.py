@@ -21,7 +21,8 @@ from fastetl.errors import reason_of
 from fastetl.files.untrusted import read_bytes
 
 _SHARED = 64  # elements: equal constants of at least so many are stored once
-_MOST = 1 << 30  # bytes: no larger file is read
+MOST_BYTES = 1 << 30
+"""No larger file is read."""
 
 
 def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
@@ -151,7 +152,7 @@ def read_package(path: Path) -> MlPackage:
 
     with quiet():
         try:
-            spec.ParseFromString(read_bytes(model, _MOST))
+            spec.ParseFromString(read_bytes(model, MOST_BYTES))
             program = load(spec, spec.specificationVersion, str(weights))
         except Exception as error:  # those of protobuf, of coremltools and of Apple's library have no common base
             raise damaged(error, "cannot read the program", path) from error

@@ -155,7 +155,7 @@ def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
         {"kind": type(layer).__name__, **{k: v for k, v in vars(layer).items() if not isinstance(v, np.ndarray)}}
         for layer in graph.layers
     ]
-    described = {
+    description = {
         "side": graph.side,
         "preprocessing": graph.preprocessing.as_dict(),
         "charset": graph.charset.as_dict(),
@@ -164,15 +164,15 @@ def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
         "about": dict(graph.about),
         "layers": layers,
     }
-    return {"graph": np.array(json.dumps(described, ensure_ascii=False, sort_keys=True)), **graph.weights}
+    return {"graph": np.array(json.dumps(description, ensure_ascii=False, sort_keys=True)), **graph.weights}
 
 
 def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
     """A graph from what `graph_to_arrays` gave. Raises ExportError if anything is missing or of the wrong kind."""
     try:
-        described = json.loads(str(arrays["graph"]))
+        description = json.loads(str(arrays["graph"]))
         layers = []
-        for values in described["layers"]:
+        for values in description["layers"]:
             kind = _KINDS[values.pop("kind")]
             fields = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
             for part in ("weight", "bias") if kind in (Conv, Dense) else ():
@@ -182,9 +182,9 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
                 fields[part] = array
             make: Any = kind
             layers.append(make(**fields))
-        charset = Charset.from_dict(described["charset"])
-        spec = Preprocessing.from_dict(described["preprocessing"])
-        return Graph(**{**described, "layers": tuple(layers), "charset": charset, "preprocessing": spec})
+        charset = Charset.from_dict(description["charset"])
+        spec = Preprocessing.from_dict(description["preprocessing"])
+        return Graph(**{**description, "layers": tuple(layers), "charset": charset, "preprocessing": spec})
     except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError, RecursionError, FastetlError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ExportError("cannot read the layer graph", found=reason, do="export the run again") from error

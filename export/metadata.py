@@ -94,12 +94,12 @@ def labels_text(graph: Graph) -> str:
         "size": [one_shape(c, sizes=True) for c in characters],
         "level": [1 if c in _LEVELS[0] else 2 if c in _LEVELS[1] else None for c in characters],
     }
-    listed = {
+    entries = {
         "charset": graph.charset.name,
         "threshold": graph.threshold,
         "no_character": len(characters),
         "labels": list(graph.labels),
         **{name: [*column, None] for name, column in facts.items()},
     }
-    lines = ",\n".join(f'"{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in listed.items())
+    lines = ",\n".join(f'"{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in entries.items())
     return f"{{{lines}}}\n"

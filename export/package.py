@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,13 @@ class StoredNetwork:
         """uint8 (N, size, size) → float32 logits (N, classes), by the layer graph."""
         return graph_logits(replace(self.graph, side=self.graph.preprocessing.size), pictures)[:, :-1]
 
-    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes); of the reference pictures, Flax's, which are stored."""
-        if np.array_equal(pictures, resized(self.reference.images, self.graph.preprocessing.size)):
-            return self.reference.logits
-        return self.predict(pictures)
+    def logits(self, change: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (N, size, size) → float32 logits (N, classes); of the reference pictures, Flax's, which are stored.
+
+        change: what to add to them, see `prior_change`.
+        """
+        is_reference = np.array_equal(pictures, resized(self.reference.images, self.graph.preprocessing.size))
+        return (self.reference.logits if is_reference else self.predict(pictures)) + change
 
     def prior_change(self, config: ExportConfig) -> NDArray[np.float32]:
         """float32 (classes,): what to add to the logits so that `config.prior` replaces the package's own prior."""
@@ -99,10 +102,10 @@ def export(
     check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
     if isinstance(run, StoredNetwork):
         require_unset(config, ("license",), "is for a run, and a package keeps its own")
-        stored, change = run, run.prior_change(config)
+        change = run.prior_change(config)
         graph = run.graph.expecting(config.prior, change)
         config = replace(config, license=terms_of(graph))
-        logits: Logits = lambda pictures: stored.logits(pictures) + change  # noqa: E731
+        logits: Logits = partial(run.logits, change)
         card = repeated_card(run.card, graph, config)
     else:
         network = run.network()

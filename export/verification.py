@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from export import check_on_mac
 from export.card import card_head
 from export.config import SPECIFICATION, Precision, Storage
-from export.coreml import MlPackage, read_package, write_coreml
+from export.coreml import MOST_BYTES, MlPackage, read_package, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, graph_to_arrays
 from export.metadata import exporting_versions, labels_text, other_versions
@@ -37,7 +37,6 @@ from fastetl.files.untrusted import is_clutter, parse_json, read_bytes, read_jso
 if TYPE_CHECKING:
     from model.run import Run
 
-_MOST = 1 << 30  # bytes: no larger file is read
 _COREML_BOUNDS: dict[tuple[Storage, Precision], float] = {
     ("plain", "float32"): 1e-4,
     ("plain", "float16"): 0.03,
@@ -204,15 +203,15 @@ def file_hashes(out: Path) -> dict[str, str]:
 
 def _content(file: Path) -> bytes:
     """The bytes of a file; for a manifest, which coremltools rewrites when it opens a package, those of its value."""
-    data = read_bytes(file, _MOST)
+    data = read_bytes(file, MOST_BYTES)
     return json.dumps(parse_json(data, file), sort_keys=True).encode() if file.name == "Manifest.json" else data
 
 
 def verification_text(out: Path, checks: Sequence[Check]) -> str:
     """The text of `verification.json`: the results of checks when the package was made, and hashes of its files."""
     passed = all(check.passed for check in checks)
-    listed = {"passed": passed, "checks": [asdict(check) for check in checks], "files": file_hashes(out)}
-    return json.dumps(listed, ensure_ascii=False, indent=1) + "\n"
+    record = {"passed": passed, "checks": [asdict(check) for check in checks], "files": file_hashes(out)}
+    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
 
 
 def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits | None) -> Iterator[Check]:
@@ -224,13 +223,13 @@ def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits 
         weights = reference.graph.weights
         # Rounded twice if the prior took the place of another export's.
         bounds = {f"{graph.layers[-1].name}_bias": 1e-5} if "prior" in graph.about else {}
-        off = {name: max_abs_diff(weights.get(name, np.empty(0)), array) for name, array in graph.weights.items()}
-        yield _no_faults("weights of the run", [name for name in off if off[name] > bounds.get(name, 0)])
-        stored, described = (json.loads(str(graph_to_arrays(g)["graph"])) for g in (reference.graph, graph))
+        parity = {name: max_abs_diff(weights.get(name, np.empty(0)), array) for name, array in graph.weights.items()}
+        yield _no_faults("weights of the run", [name for name in parity if parity[name] > bounds.get(name, 0)])
+        stored, expected = (json.loads(str(graph_to_arrays(g)["graph"])) for g in (reference.graph, graph))
         for key in exporting_versions():  # of the export, not of the run
             stored["about"].pop(key, None)
-            described["about"].pop(key, None)
-        yield _no_faults("description of the run", [key for key in described if stored.get(key) != described[key]])
+            expected["about"].pop(key, None)
+        yield _no_faults("description of the run", [key for key in expected if stored.get(key) != expected[key]])
     if logits is not None:
         answers = logits(resized(reference.images, reference.graph.preprocessing.size))
         bound = max(1e-3, 1e-4 * float(np.abs(answers).max()))
@@ -240,18 +239,18 @@ def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits 
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Whether labels, code and the head of the card are what the installed fastetl writes for this graph."""
     graph = reference.graph
-    written_by, installed = graph.about.get("version", "unknown"), exporting_versions()["version"]
+    written_by, installed_version = graph.about.get("version", "unknown"), exporting_versions()["version"]
     expected = (
         (LABELS, labels_text(graph), "labels of the graph"),
         (MAC, Path(check_on_mac.__file__).read_text(encoding="utf-8"), "the installed fastetl's"),
         (CARD, card_head(graph, reference.config), "front matter, and what it takes and gives"),
     )
     for name, text, detail in (texts for texts in expected if texts[0] in files_of(out)):
-        content = read_bytes(out / name, _MOST).decode("utf-8")
+        content = read_bytes(out / name, MOST_BYTES).decode("utf-8")
         same = content.startswith(f"{text}\n\n") if name == CARD else content == text
-        if not same and written_by != installed and name != LABELS:
+        if not same and written_by != installed_version and name != LABELS:
             unread = ". Do not run it unread" if name == MAC else ""
-            yield _unchecked(name, f"fastetl {written_by}, here {installed}{unread}")
+            yield _unchecked(name, f"fastetl {written_by}, here {installed_version}{unread}")
         else:
             yield _same(name, same, detail)
 
@@ -293,11 +292,11 @@ def _interface_checks(package: MlPackage, reference: Reference) -> Iterator[Chec
     yield _label_check("labels of the package", package.labels, graph.labels)
     yield _equal("specification version", package.spec.specificationVersion, SPECIFICATION[target], f"for {target}")
     yield _equal("opset", package.spec.mlProgram.functions["main"].opset, f"CoreML{SPECIFICATION[target] - 1}")
-    (taken,) = description.input
-    image = taken.type.imageType
+    (image_input,) = description.input
+    image = image_input.type.imageType
     size = image.WhichOneof("SizeFlexibility") or f"{image.width} × {image.height}"
-    read = f"{taken.name}: {image.ColorSpace.Name(image.colorSpace)} {size}"
-    yield _equal("input", read, f"image: GRAYSCALE {graph.side} × {graph.side}")
+    input_text = f"{image_input.name}: {image.ColorSpace.Name(image.colorSpace)} {size}"
+    yield _equal("input", input_text, f"image: GRAYSCALE {graph.side} × {graph.side}")
     outputs = [f"{feature.name}: {feature.type.WhichOneof('Type')}" for feature in description.output]
     yield _equal("outputs", ", ".join(outputs), "classLabel: stringType, classLabel_probs: dictionaryType")
     predicted = (description.predictedFeatureName, description.predictedProbabilitiesName)
@@ -327,7 +326,7 @@ def _answer_check(
 
 def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     """Whether an ONNX model has the right labels and versions, and onnxruntime computes the answers with it."""
-    data = read_bytes(file, _MOST)
+    data = read_bytes(file, MOST_BYTES)
     model = parsed(data, file)
     versions = [*((o.domain, o.version) for o in model.opset_import), model.ir_version]
     yield _equal("ONNX opset", versions, [("", OPSET), IR_VERSION])

@@ -123,9 +123,9 @@ def train_on_ray(
     resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
     _require_resources(connect().cluster_resources(), resources, workers)
     begin = {"config": config, "start": opened(start), "command": command}
-    with claim(path, resume, overwrite) as begun:
+    with claim(path, resume, overwrite) as folder:
         if not resume:
-            clear(begun)
+            clear(folder)
     storage = Path(tempfile.mkdtemp(prefix=f".{path.name}.ray-", dir=path.parent))  # for the files of Ray Train
     try:
         _fit(_Task(sources, path, resume, overwrite, begin, storage / "fault"), workers, resources)

@@ -124,7 +124,7 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
 
 
 def _write_shards(
-    ray: Any, pieces: Sequence[Piece], folder: str, progress: OnProgress | None
+    pieces: Sequence[Piece], folder: str, progress: OnProgress | None
 ) -> tuple[Dataset, list[Shard], list[str]]:
     """Write a shard for each piece. Returns all rows without pictures, the shards, and the names of header fields.
 
@@ -141,7 +141,7 @@ def _write_shards(
         return replace(rows, images=rows.images[:0].copy(), records={}), shard, list(rows.records)
 
     results = []
-    with closing(results_of_tasks(ray, work, pieces, progress)) as shards:
+    with closing(results_of_tasks(work, pieces, progress)) as shards:
         for result in shards:
             if isinstance(result, DisorderError):
                 raise result
@@ -173,12 +173,12 @@ def build_on_ray(
     check_target(out, overwrite, inputs)
     for path in filter(labelled_in, filter(Path.exists, inputs)):
         raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without `engine` ray")
-    ray = connect()
+    connect()
 
     def write(plan: Plan) -> BuildResult:
         pieces = _pieces(plan, files, config.size, shard_rows)
         with _folder(target, overwrite, inputs) as folder:
-            data, shards, columns = _write_shards(ray, pieces, folder, progress)
+            data, shards, columns = _write_shards(pieces, folder, progress)
             data, plan = with_copies_grouped(plan, data, config)
             write_index(folder, replace(data, about=provenance(plan, command)), shards, columns)
         return result_of(target, data, start_time, plan)
@@ -203,8 +203,8 @@ def synthesize_on_ray(
     """
     target, pieces = as_address(out), split_writers(config, size, shard_rows)
     check_target(out, overwrite)
-    about, ray = writers_provenance(pieces[0], command), connect()
+    connect()
     with _folder(target, overwrite, []) as folder:
-        data, shards, columns = _write_shards(ray, pieces, folder, progress)
-        write_index(folder, replace(data, about=about), shards, columns)
+        data, shards, columns = _write_shards(pieces, folder, progress)
+        write_index(folder, replace(data, about=writers_provenance(pieces[0], command)), shards, columns)
     return len(data)

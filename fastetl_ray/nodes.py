@@ -52,17 +52,18 @@ def fault_of(error: BaseException) -> BaseException:
 
 
 def results_of_tasks(
-    ray: Any, work: Callable[[int, T], R], pieces: Sequence[T], progress: Callable[[int, int], None] | None
+    work: Callable[[int, T], R], pieces: Sequence[T], progress: Callable[[int, int], None] | None
 ) -> Generator[R, None, None]:
     """Compute work(number, piece) for each piece on the cluster; yields the results in the order of the pieces.
 
     A task whose worker is lost is repeated by another. Raises the error of a task as it was raised there. No task runs
     on when the generator ends or is closed.
     """
+    ray = connect()
     remote = ray.remote(work).options(max_retries=RETRIES, num_cpus=1)
-    running = [remote.remote(number, piece) for number, piece in enumerate(pieces)]
+    tasks = [remote.remote(number, piece) for number, piece in enumerate(pieces)]
     try:
-        for done, task in enumerate(running, 1):
+        for done, task in enumerate(tasks, 1):
             result: R = ray.get(task)
             if progress is not None:
                 progress(done, len(pieces))
@@ -70,8 +71,8 @@ def results_of_tasks(
     except Exception as error:  # Ray wraps a task's error in its own
         raise fault_of(error) from None
     finally:
-        _, unfinished = ray.wait(running, num_returns=len(running), timeout=0)
-        for task in unfinished:
+        _, unfinished_tasks = ray.wait(tasks, num_returns=len(tasks), timeout=0)
+        for task in unfinished_tasks:
             ray.cancel(task, force=True)
-        if unfinished:
-            ray.wait(unfinished, num_returns=len(unfinished))
+        if unfinished_tasks:
+            ray.wait(unfinished_tasks, num_returns=len(unfinished_tasks))

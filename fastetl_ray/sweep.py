@@ -225,6 +225,6 @@ def sweep_on_ray(
         trials.sort(key=lambda trial: (trial.error is not None, -trial.best, trial.number))
         for remnant in (folder / "ray", *(folder / "trials").glob("*.unfinished")):
             shutil.rmtree(remnant, ignore_errors=True)
-        described = {"train": dict(config.train), "trials": [dataclasses.asdict(trial) for trial in trials]}
-        (folder / "sweep.json").write_text(json.dumps(described, indent=1, default=str) + "\n", encoding="utf-8")
+        description = {"train": dict(config.train), "trials": [dataclasses.asdict(trial) for trial in trials]}
+        (folder / "sweep.json").write_text(json.dumps(description, indent=1, default=str) + "\n", encoding="utf-8")
     return trials

@@ -15,11 +15,10 @@ from safetensors.numpy import save as safetensors
 
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import require_regular
-from model.devices import barrier, is_first
+from model.devices import Tree, barrier, is_first
 from model.errors import ModelError
 
 Name = Literal["best", "last"]
-Tree = dict[str, Any]
 
 
 def _leaves(tree: Tree) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from fastetl.checks import require_range
 from model.errors import ModelError
 
+Tree = dict[str, Any]
+"""Arrays by name, in dictionaries within dictionaries."""
 _PATIENCE = 60.0  # seconds
 
 

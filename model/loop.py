@@ -20,13 +20,13 @@ from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore, save
-from model.devices import is_first, replicate, shard
+from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
 from model.outliers import outlier_samples
 from model.progress import AddEvent, OnProgress, Progress, events
 from model.run import Epoch, Run, clear
 from model.start import Start, initial_weights
-from model.step import Eval, Tree, first_state, learning_rate, make_eval, make_train, predict
+from model.step import Eval, first_state, learning_rate, make_eval, make_train, predict
 
 EVENTS_EVERY = 20
 """Steps between two losses in the TensorBoard events."""
@@ -68,11 +68,9 @@ class Validation:
     def __init__(self, sources: Sequence[Samples], evaluate: Eval, label_smoothing: float) -> None:
         self._sources, self._evaluate, self._label_smoothing = sources, evaluate, label_smoothing
 
-    def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
         """Pictures uint8 (N, S, S) and their classes (N,)."""
-        for source in self._sources:
-            for pictures, labels in source.blocks(BLOCK):
-                yield pictures, labels.astype(np.int64)
+        return itertools.chain.from_iterable(source.blocks(BLOCK) for source in self._sources)
 
     def loss_and_accuracy(self, weights: Tree) -> tuple[float, float]:
         """Of all samples, by these weights."""
@@ -235,14 +233,14 @@ class Training:
         config, first = self.run.config, epoch * len(self.batches)
         last = min(first + len(self.batches), self.steps)
         done_before = done = int(state["step"])
-        begin, waited, saving = time.perf_counter(), 0.0, 0.0
+        begin, wait_seconds, save_seconds = time.perf_counter(), 0.0, 0.0
         before: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
         dispatches = self._dispatches(epoch, done, last)
         while done < last:
             wait_begin = time.perf_counter()
             batches = next(dispatches)
             if before is None or before.is_ready():  # otherwise the devices were busy meanwhile
-                waited += time.perf_counter() - wait_begin
+                wait_seconds += time.perf_counter() - wait_begin
             state, losses = self.train_steps(state, batches)
             if before is not None:
                 self._note_losses(add_event, done, before)  # one dispatch ahead: here the host waits for the devices
@@ -253,8 +251,8 @@ class Training:
                 if done < last:
                     save_begin = time.perf_counter()
                     save(self.checkpoints, "last", state)
-                    saving += time.perf_counter() - save_begin
-        seconds = time.perf_counter() - begin - saving
+                    save_seconds += time.perf_counter() - save_begin
+        seconds = time.perf_counter() - begin - save_seconds
         loss, accuracy = self.validation.loss_and_accuracy(state["ema"])
         figures = Epoch(
             epoch=epoch + 1,
@@ -265,7 +263,7 @@ class Training:
             valid_accuracy=accuracy,
             seconds=time.perf_counter() - begin,
             images_per_second=(done - done_before) * config.batch_size / seconds,
-            data_wait=waited / seconds,
+            data_wait=wait_seconds / seconds,
         )
         return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, figures
 

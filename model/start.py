@@ -21,10 +21,11 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import StrPath
 from model.checkpoints import digest
 from model.config import FRAMING, TrainConfig
+from model.devices import Tree
 from model.errors import ModelError
 from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, Network, NetworkConfig, Norm, Place
 from model.run import Run, opened
-from model.step import Tree, load_weights, weights_of
+from model.step import load_weights, weights_of
 
 _FIXED = ("network", *(name for name in FRAMING if name != "readings"))
 """Options that the trained weights decide; the number of readings changes no weight."""
@@ -83,12 +84,12 @@ class Start:
         """
         weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
         stored = [layer.weights for layer in self.layers if layer.weights]
-        folded = not any(isinstance(layer.spec, Norm) for layer in self.layers)
+        is_folded = not any(isinstance(layer.spec, Norm) for layer in self.layers)
         weighted = [k for k, block in enumerate(network.blocks) if block is not None]
         bias: NDArray[np.float32] | None = None
         for k in weighted:
             params, stats = weights["params"]["blocks"][k], weights["stats"].get("blocks", {}).get(k, {})
-            if isinstance(network.specs[k], Norm) and folded:
+            if isinstance(network.specs[k], Norm) and is_folded:
                 params |= {"scale": np.full_like(params["scale"], np.sqrt(1 + NORM_EPSILON)), "bias": bias}
                 stats |= {"mean": np.zeros_like(stats["mean"]), "var": np.ones_like(stats["var"])}
                 continue

@@ -23,10 +23,9 @@ from optax.contrib import MuonDimensionNumbers, muon
 
 from fastetl.data.dataset import Pictures
 from model.config import TrainConfig
-from model.devices import shard, sharding
+from model.devices import Tree, shard, sharding
 from model.network import Network
 
-Tree = dict[str, Any]
 TrainSteps = Callable[[Tree, Sequence[tuple[jax.Array, jax.Array]]], tuple[Tree, jax.Array]]
 Eval = Callable[[Tree, jax.Array], jax.Array]
 PREDICTED = 256

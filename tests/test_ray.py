@@ -26,6 +26,7 @@ from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import write_set
 from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, read_etl, synthesize_on_ray, train_on_ray
+from fastetl_ray.nodes import results_of_tasks
 from model.run import unfinished
 from model.training import train
 from tests.conftest import write_shards
@@ -146,35 +147,27 @@ def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl
 
 
 def test_a_workers_error_is_raised_as_it_was_there(cluster: Any) -> None:
-    import ray
-
-    from fastetl_ray.nodes import results_of_tasks
-
     def work(number: int, piece: int) -> int:
         if piece == 2:
             raise FastetlError("the file ended while it was read", file="ETL8G_01", record=7)
         return number * piece
 
-    assert list(results_of_tasks(ray, work, [5, 6, 7], None)) == [0, 6, 14]
+    assert list(results_of_tasks(work, [5, 6, 7], None)) == [0, 6, 14]
     with pytest.raises(FastetlError) as caught:
-        list(results_of_tasks(ray, work, [1, 2, 3], None))
+        list(results_of_tasks(work, [1, 2, 3], None))
     assert str(caught.value) == "ETL8G_01, record 7: the file ended while it was read"
 
 
 def test_no_task_goes_on_when_its_results_are_not_wanted(cluster: Any) -> None:
-    import ray
-
-    from fastetl_ray.nodes import results_of_tasks
-
     def work(number: int, seconds: float) -> int:
         time.sleep(seconds)
         return number
 
     begun = time.monotonic()
-    results = results_of_tasks(ray, work, [0, 900, 900], None)
+    results = results_of_tasks(work, [0, 900, 900], None)
     next(results)
     results.close()
-    assert list(results_of_tasks(ray, work, [0, 0], None)) == [0, 1]  # which have the processors of the others
+    assert list(results_of_tasks(work, [0, 0], None)) == [0, 1]  # which have the processors of the others
     assert time.monotonic() - begun < 600
 
 
@@ -191,9 +184,7 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
     from fastetl_ray import datasets
 
     monkeypatch.setattr(datasets, "connect", lambda: None)
-    monkeypatch.setattr(
-        datasets, "results_of_tasks", lambda ray, work, pieces, _: (work(*p) for p in enumerate(pieces))
-    )
+    monkeypatch.setattr(datasets, "results_of_tasks", lambda work, pieces, _: (work(*p) for p in enumerate(pieces)))
     system, there = fsspec.filesystem("memory"), "memory://out/digits"
     sources = [f"memory://etl/{file.name}" for file in sorted(etl.glob("ETL8G_*"))]
     for file in etl.glob("ETL8G_*"):
