@@ -33,13 +33,13 @@ def cropped(character: str, size: int, pen: float, side: int) -> NDArray[np.uint
 
 def wrong_of(answers: Mapping[str, str]) -> dict[str, str]:
     """Characters with their answers, where these are others: へ and ヘ are alike, and KanjiVG's small kana, nearly as
-    large as the large ones, may be taken for those."""
-    shapes = {c: (one_shape(c), one_shape(c, sizes=True)) for c in answers}
+    large as the large ones, may be taken for those unless they stand low."""
+    shapes = {c: (one_shape(c), one_shape(c, sizes=c not in "ぃっェュョッ")) for c in answers}
     return {c: answer for c, answer in answers.items() if one_shape(answer) not in shapes[c]}
 
 
 def misread(pictures: Mapping[str, NDArray[np.uint8]]) -> dict[str, str]:
-    """`wrong_of` what the network of kana alone answers to pictures."""
+    """`wrong_of` what the network of kana alone answers to pictures of whole canvases."""
     recognizer = open_recognizer("kana")
-    best = recognizer.probabilities(np.stack(list(pictures.values()))).argmax(1)
+    best = recognizer.probabilities(np.stack(list(pictures.values())), canvas=True).argmax(1)
     return wrong_of({c: recognizer.labels[k] for c, k in zip(pictures, best, strict=True)})

@@ -78,12 +78,13 @@ def _scrawl(seed: int) -> Drawing:
 
 
 def verdicts(pictures: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    """Threshold, competing characters and equal shapes, on the network's own answers."""
+    """Threshold, competing characters, equal shapes and place on the canvas, on the network's own answers."""
     recognizer, rows = open_recognizer("kana"), []
     for script, first, last in SCRIPTS:
         chosen = Charset(script, tuple(c for c in recognizer.labels[:-1] if first <= c <= last or c == "ー"))
         competing = recognizer.restricted(chosen)
-        for all_labels, some in zip(recognizer.probabilities(pictures), competing.probabilities(pictures), strict=True):
+        answers = zip(recognizer.probabilities(pictures), competing.probabilities(pictures, canvas=True), strict=True)
+        for drawing, (all_labels, some) in enumerate(answers):
             alike: dict[str, list[tuple[float, str]]] = {}
             for label, probability in zip(competing.labels, some.tolist(), strict=True):
                 alike.setdefault(one_shape(label), []).append((probability, label))
@@ -92,8 +93,8 @@ def verdicts(pictures: NDArray[np.uint8]) -> list[dict[str, Any]]:
             best = max(merged, key=merged.__getitem__)
             if abs(merged[best] - recognizer.threshold) < 1e-4:
                 continue  # which side it falls on is a matter of rounding
-            row = {"script": script, "probabilities": all_labels.tolist(), "label": best, "probability": merged[best]}
-            rows.append(row)
+            row = {"script": script, "drawing": drawing, "label": best, "probability": merged[best]}
+            rows.append(row | {"probabilities": all_labels.tolist()})
     return rows
 
 

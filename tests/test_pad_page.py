@@ -135,7 +135,7 @@ def test_leitners_boxes(page: Page) -> None:
 def test_every_kana_is_read(browser: Browser, japanese: str) -> None:
     """Drawn by pointer events from KanjiVG's strokes, read by the bundled network: at least 160 of 162 right."""
     code = """async (kana) => {
-      const strokes = kana.strokes.map((stroke) => stroke.map((v) => 0.1 + (0.8 * v) / 1000));
+      const strokes = kana.strokes.map((stroke) => stroke.map((v) => v / 1000));
       (DRAW)(strokes);
       while (!fastetlPad.idle()) await new Promise((resolve) => setTimeout(resolve, 1));
       const read = document.getElementById("hero").textContent;

@@ -28,6 +28,7 @@ from fastetl.synth.writing import HEIGHT, WIDTH
 SEED = 90_001
 """Seed of the test writers; trainings take others."""
 WRITERS = {"synthetic writers on a canvas": 0.0, "synthetic writers on scanned sheets": 1.0}
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,10 @@ def test_writers(charset: Charset, files: int) -> list[Labelled]:
     return sets
 
 
-def _answers(reader: Recognizer, part: Labelled, prior: NDArray[np.float32] | float = 0.0) -> list[str]:
-    logits = reader.predict(resize(part.images, reader.preprocessing.size)) - prior
-    return [reader.charset.characters[k] for k in logits.argmax(1).tolist()]
+def _answers(reader: Recognizer, part: Labelled, canvas: bool = False, without: float | Floats = 0.0) -> list[str]:
+    pictures = resize(part.images, reader.preprocessing.size)
+    scores = reader.probabilities(pictures, canvas)[:, :-1] if canvas else reader.predict(pictures) - without
+    return [reader.charset.characters[k] for k in scores.argmax(1).tolist()]
 
 
 def _share(answers: Sequence[str], characters: Sequence[str], sizes: bool = False) -> float:
@@ -114,13 +116,13 @@ def summary(row: list[str]) -> list[str]:
     return [*row[:4], f"{plain:.1f}", f"{np.mean([value for value, _ in others]):.1f}", f"{worst:.1f}, {name}"]
 
 
-def _taken(reader: Recognizer, part: Labelled, partner: Mapping[str, str]) -> str:
-    """Percent of the characters that are taken for their partners."""
+def _taken(reader: Recognizer, part: Labelled, partner: Mapping[str, str], canvas: bool = False) -> float:
+    """Percent of the characters that are taken for their partners. canvas: as of `Recognizer.probabilities`."""
     asked = part.only({c for c, other in partner.items() if {c, other} <= reader.charset.class_of.keys()})
-    return f"{_share(_answers(reader, asked), [partner[c] for c in asked.characters]):.1f}"
+    return _share(_answers(reader, asked, canvas), [partner[c] for c in asked.characters])
 
 
-def limits(reader: Recognizer, prior: NDArray[np.float32], sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
+def limits(reader: Recognizer, prior: Floats, sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
     """Rows of what is measured, on what, in percent. prior: float32 (characters,), which the logits contain."""
     kana, hiragana = reader.restricted(KANA), reader.restricted(HIRAGANA)
     signs = (c for c in JAPANESE.characters if script_of(c) != "kanji" and c in reader.charset.class_of)
@@ -128,20 +130,21 @@ def limits(reader: Recognizer, prior: NDArray[np.float32], sets: Sequence[Labell
     at_size, with_fragments = "size and place of scans", "… and fragments"
     small = {large: little for little, large in LARGE_FORM.items()}
     written = [part for part in sets if script(part) is HIRAGANA]
-    rows = [["large kana taken for small, kana compete", sheets.name, _taken(kana, sheets, small)]]
+    rows = [["large kana taken for small, kana compete", sheets.name, f"{_taken(kana, sheets, small):.1f}"]]
     for part in written:
         resized = replace(part, images=CONDITIONS[at_size](part.images, SEED))
-        rows.append([rows[0][0], f"{part.name}, {at_size}", _taken(kana, resized, small)])
-    rows.append(["small kana taken for large, kana compete", canvas.name, _taken(kana, canvas, LARGE_FORM)])
+        rows.append([rows[0][0], f"{part.name}, {at_size}", f"{_taken(kana, resized, small):.1f}"])
+    for what, partner in (("small kana taken for large", LARGE_FORM), ("large kana taken for small", small)):
+        before, now = (_taken(kana, canvas, partner, placed) for placed in (False, True))
+        rows.append([f"{what}, kana compete", canvas.name, f"{now:.1f} ({now - before:+.1f})"])
     both = [measure(hiragana, replace(part, conditions=(at_size, with_fragments))) for part in written]
     lost = np.mean([without - among for without, among in both])
     rows.append(["lost to fragments at scans' size, hiragana compete", f"mean of {len(both)} sets", f"{lost:.1f}"])
     if prior.any():
         for name in sorted(set(map(script_of, canvas.characters))):
             part = canvas.only({c for c in canvas.characters if script_of(c) == name})
-            now, before = (_share(_answers(reader, part, without), part.characters, True) for without in (0, prior))
-            what = f"{name} right, all compete (and what the prior changes)"
-            rows.append([what, canvas.name, f"{now:.1f} ({now - before:+.1f})"])
+            now, before = (_share(_answers(reader, part, False, k), part.characters, True) for k in (0, prior))
+            rows.append([f"{name} right, all compete", canvas.name, f"{now:.1f} ({now - before:+.1f})"])
     return rows
 
 
@@ -150,21 +153,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("readers", nargs="+", type=Path, metavar="NAME", help="packages")
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
-    parser.add_argument(
-        "--files", type=int, default=4, help="of synthetic test writers of each kind: five writers a file"
-    )
-    parser.add_argument("--docs", type=Path, default=Path("docs"), help="the folder of accuracy.md")
+    parser.add_argument("--files", type=int, default=4, help="of test writers of each kind: five writers a file")
     given = parser.parse_args()
     sets, measured = [read_npz(p) for p in given.sets], list[list[str]]()
     for path in given.readers:
         reader = open_recognizer(path)
         measured += rows(path.name, reader, [*sets, *test_writers(reader.charset, given.files)], own_script=False)
         measured += rows(path.name, reader, sets, own_script=True)
-    with (given.docs / "data" / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
+    with Path("docs/data/accuracy.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([["set", "network", "compete", "pictures", *CONDITIONS], *measured])
     head = ["set", "network", "compete", "pictures", "as they are", "mean of the conditions", "worst condition"]
-    insert(given.docs / "accuracy.md", "accuracy", table(head, map(summary, measured), 3))
+    insert(Path("docs/accuracy.md"), "accuracy", table(head, map(summary, measured), 3))
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ async function start() {
   }
 
   function show(probabilities, picture) {
-    const list = probabilities && answers(probabilities, labels, compete && scripts[compete]);
+    const list = probabilities && answers(probabilities, labels, compete && scripts[compete], picture);
     answer.show(list, labels.threshold, known, keeping());
     first = list && !list[0].none ? list[0].label : null;
     element("order-first").hidden = !strokesOf.has(first);
@@ -176,7 +176,7 @@ async function start() {
     board.renew(); // the next character need not wait for this one
     try {
       // The answer to the whole picture, not that to an earlier point.
-      const [first] = answers(await engine.probabilities(picture), labels, compete && scripts[compete]);
+      const [first] = answers(await engine.probabilities(picture), labels, compete && scripts[compete], picture);
       await samples.keep({ ...drawing.values(), label, answer: first.label, device });
       toast(t("kept", shownLabel({ none: label === "", label })));
     } catch (error) {

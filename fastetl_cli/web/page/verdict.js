@@ -1,11 +1,16 @@
 // From probabilities to a verdict: the likeliest labels, and how sure the network is.
 
 const shapes = new Map(), sizes = new Map();
+let pairs = [], low = 1;
 
-/** `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. */
+/**
+ * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. `low`: under how many
+ * heights of the canvas the middle of small kana stands.
+ */
 export function startTables(about) {
   for (const group of about.shapes) for (const label of group) shapes.set(label, group);
-  for (const [small, large] of Object.entries(about.small)) sizes.set(small, large).set(large, small);
+  [pairs, low] = [Object.entries(about.small), about.low];
+  for (const [small, large] of pairs) sizes.set(small, large).set(large, small);
 }
 
 /** The other labels that are written like this one. */
@@ -20,11 +25,31 @@ export const alike = (text, other) => {
 /** The small kana of a large one, or the other way round, or "". */
 export const otherSize = (label) => sizes.get(label) ?? "";
 
+function standsLow(picture) {
+  const side = Math.sqrt(picture.length), most = picture.reduce((a, b) => Math.max(a, b), 0);
+  const isInk = (value) => value > most / 2;
+  const [top, bottom] = [picture.findIndex(isInk), picture.findLastIndex(isInk)].map((at) => Math.floor(at / side));
+  return top + bottom + 1 > 2 * low * side;
+}
+
+/** Of a small and a large kana that both compete, the small one gets the larger probability. */
+function smallFirst(probabilities, labels, allowed) {
+  const ordered = probabilities.slice();
+  for (const pair of pairs) {
+    const [small, large] = pair.map((label) => labels.indexOf(label));
+    if (small < 0 || large < 0 || (allowed && !pair.every((label) => allowed.has(label)))) continue;
+    [ordered[large], ordered[small]] = [ordered[small], ordered[large]].sort((a, b) => a - b);
+  }
+  return ordered;
+}
+
 /**
  * Answers, likeliest first: [{label, probability, none}]. `labels` is labels.json; with `allowed` (a Set) only those
  * characters compete, and no character. What is written alike (へ and ヘ) is one answer, named by its likeliest label.
+ * `picture`: of the whole canvas, where place is to tell small kana from large ones.
  */
-export function answers(probabilities, labels, allowed = null) {
+export function answers(probabilities, labels, allowed = null, picture = null) {
+  if (picture && standsLow(picture)) probabilities = smallFirst(probabilities, labels.labels, allowed);
   const sums = new Map();
   let total = 0;
   labels.labels.forEach((label, k) => {

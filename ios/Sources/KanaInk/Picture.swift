@@ -13,6 +13,17 @@ public struct Picture: Equatable, Sendable {
     /// Whether every pixel is paper.
     public var isBlank: Bool { pixels.allSatisfy { $0 == 0 } }
 
+    /// Whether the middle of the ink is lower than 0.6 heights, where on a canvas small kana stand: `LOW` in
+    /// `export/recognizer.py`.
+    public var isLow: Bool {
+        let most = pixels.max() ?? 0
+        func isInk(_ pixel: UInt8) -> Bool { pixel > most / 2 }
+        guard let first = pixels.firstIndex(where: isInk), let last = pixels.lastIndex(where: isInk) else {
+            return false
+        }
+        return Double(first / side + last / side + 1) > 2 * 0.6 * Double(side)
+    }
+
     /// Copy the rows into memory whose rows are `bytesPerRow` apart (a pixel buffer's may be longer than its width).
     ///
     /// Throws `PictureError` if the rows are too short or the memory too small.

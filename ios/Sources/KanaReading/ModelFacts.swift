@@ -14,7 +14,9 @@ extension CharacterReading {
     @concurrent public func verdict(on drawing: Drawing, script: Script) async throws -> Verdict {
         let facts = try await facts()
         let picture = Rasterizer.picture(of: drawing)
-        return try Verdict(probabilities: await probabilities(of: picture), facts: facts, script: script)
+        var probabilities = try await probabilities(of: picture)
+        if picture.isLow { Script.putSmallFirst(&probabilities) }
+        return try Verdict(probabilities: probabilities, facts: facts, script: script)
     }
 }
 

@@ -52,6 +52,15 @@ public enum Script: String, CaseIterable, Codable, Sendable {
             (String($0), String($1))
         })
 
+    /// Give the larger of the probabilities of っ and つ to っ, likewise for every small kana: for ink that stands low.
+    static func putSmallFirst(_ probabilities: inout [String: Double]) {
+        for (small, large) in large {
+            guard let ofSmall = probabilities[small], let ofLarge = probabilities[large] else { continue }
+            probabilities[small] = max(ofSmall, ofLarge)
+            probabilities[large] = min(ofSmall, ofLarge)
+        }
+    }
+
     /// Whether two characters differ in nothing but their size (っ and つ).
     public static func differInSizeAlone(_ a: String, _ b: String) -> Bool {
         a != b && (large[a] ?? a) == (large[b] ?? b)

@@ -1,4 +1,5 @@
 import Foundation
+import KanaInk
 import Testing
 
 @testable import KanaReading
@@ -61,24 +62,38 @@ private func spread(_ given: [String: Double], over facts: ModelFacts) -> [Strin
 
 private let cases = ProcessInfo.processInfo.environment["KANA_CASES"]
 
-/// What the bundled network gave for a picture, and what Python makes of it: the likeliest, and its probability among
-/// those that compete.
+/// What the bundled network gave for the picture of a drawing, and what Python makes of it: the likeliest, and its
+/// probability among those that compete.
 private struct Row: Decodable {
     let script: Script
+    let drawing: Int
     let probabilities: [Double]
     let label: String
     let probability: Double
 }
 
+private struct Network: CharacterReading {
+    let known: ModelFacts
+    let answer: [Double]
+
+    func facts() -> ModelFacts { known }
+    func probabilities(of picture: Picture) -> [String: Double] {
+        Dictionary(uniqueKeysWithValues: zip(known.labels, answer))
+    }
+}
+
 @Suite struct VerdictTests {
-    @Test(.enabled(if: cases != nil, "tests/test_ios.py gives them")) func verdictsAreThoseOfPython() throws {
-        let file = URL(fileURLWithPath: "\(cases ?? "")/verdicts.json")
-        let rows = try JSONDecoder().decode([Row].self, from: Data(contentsOf: file))
+    @Test(.enabled(if: cases != nil, "tests/test_ios.py gives them")) func verdictsAreThoseOfPython() async throws {
+        func decoded<T: Decodable>(_ name: String) throws -> T {
+            let file = URL(fileURLWithPath: "\(cases ?? "")/\(name).json")
+            return try JSONDecoder().decode(T.self, from: Data(contentsOf: file))
+        }
+        let (rows, drawings): ([Row], [Drawing]) = try (decoded("verdicts"), decoded("drawings"))
         let facts = try bundled()
         #expect(rows.count > 100)
         for row in rows {
-            let named = Dictionary(uniqueKeysWithValues: zip(facts.labels, row.probabilities))
-            let verdict = try Verdict(probabilities: named, facts: facts, script: row.script)
+            let network = Network(known: facts, answer: row.probabilities)
+            let verdict = try await network.verdict(on: drawings[row.drawing], script: row.script)
             if row.label == facts.noCharacter {
                 #expect(verdict == .nothing)
                 continue
