@@ -22,6 +22,8 @@ from model.errors import ModelError
 from model.outliers import scribbles
 from model.run import opened
 
+Part = Literal["all", "test", "valid"]
+Difference = Literal["voicing", "size", "shape", "other"]
 RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
 SCRIBBLES = 256
@@ -81,7 +83,7 @@ class Confusion:
     truth: str
     answer: str
     count: int
-    kind: Literal["voicing", "size", "shape", "other"]
+    kind: Difference
     """How the two differ: `voicing` alone (は/ば/ぱ), `size` alone (つ/っ), not even in `shape` (へ/ヘ), or `other`."""
 
 
@@ -112,7 +114,7 @@ class SetResult:
     """The results on one set."""
 
     name: str
-    part: Literal["all", "test", "valid"]
+    part: Part
     """Which samples were evaluated: `all`, those that the run has not seen (`test`), or, if none is left, `valid`."""
     excluded: int
     """Samples left out because the run was trained on them, or selected by them."""
@@ -212,7 +214,7 @@ def _confidence(run: Reader, logits: NDArray[np.float32]) -> NDArray[np.float64]
     return np.asarray(np.exp(log_softmax(logits).max(1)))
 
 
-def _part(run: Reader, dataset: Dataset) -> tuple[Literal["all", "test", "valid"], NDArray[np.int64], int]:
+def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
     """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
     everything = np.arange(len(dataset))
     if run.trained is None:
@@ -301,7 +303,7 @@ def _mistakes(
     return tuple(Mistake(index, characters[truth], characters[answer], sure) for index, truth, answer, sure in rows)
 
 
-def _kind(a: str, b: str) -> Literal["voicing", "size", "shape", "other"]:
+def _difference(a: str, b: str) -> Difference:
     if one_shape(a) == one_shape(b):
         return "shape"
     if one_shape(a, True) == one_shape(b, True):
@@ -314,7 +316,7 @@ def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[C
     """All confusions that occur, the most frequent first."""
     mistakes = counts[counts[:, 0] != counts[:, 1]]
     return tuple(
-        Confusion(characters[i], characters[j], count, _kind(characters[i], characters[j]))
+        Confusion(characters[i], characters[j], count, _difference(characters[i], characters[j]))
         for i, j, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
     )
 
