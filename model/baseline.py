@@ -34,7 +34,14 @@ def baselines(
     dataset: an opened one, or its path. It is split by group, if all groups are known, and at random.
     progress: called with (done, total) after each algorithm. Raises FastetlError for too few groups or samples.
     """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.neighbors import KNeighborsClassifier
+
     require_range("seed", seed, 0, 2**32 - 1, error=ModelError)
+    models: dict[str, Any] = {  # with default settings, as in the tutorial
+        "k nearest neighbours": KNeighborsClassifier(),
+        "random forest": RandomForestClassifier(random_state=seed, n_jobs=-1),
+    }
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     results: list[BaselineResult] = []
     splits: dict[Literal["group", "random"], Split] = {}
@@ -45,21 +52,10 @@ def baselines(
     for by, split in splits.items():
         train, test, labels = split.train, split.test, dataset.labels
         results.append(BaselineResult("guessing", by, len(train), len(test), 1 / len(dataset.charset)))
-        for name, model in _models(seed):
+        for name, model in models.items():
             model.fit(pixels[train], labels[train])
             right = model.predict(pixels[test]) == labels[test]
             results.append(BaselineResult(name, by, len(train), len(test), float(right.mean())))
             if progress is not None:
                 progress(sum(r.algorithm != "guessing" for r in results), 2 * len(splits))
     return tuple(results)
-
-
-def _models(seed: int) -> tuple[tuple[str, Any], ...]:
-    """The two algorithms with scikit-learn's default settings, as in the tutorial."""
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return (
-        ("k nearest neighbours", KNeighborsClassifier()),
-        ("random forest", RandomForestClassifier(random_state=seed, n_jobs=-1)),
-    )

@@ -167,12 +167,11 @@ class Layer:
 class Network(nnx.Module):
     """Preprocessing, the layers of a `NetworkConfig`, and a dense layer with an output for each class.
 
-    Attributes: `config`, `preprocessing` and `classes`; `specs`, the descriptions of all layers in order; `blocks`, an
+    Attributes: `preprocessing` and `classes`; `specs`, the descriptions of all layers in order; `blocks`, an
     `nnx.List` with the module of each of them, or None for a layer without weights.
     """
 
     def __init__(self, config: NetworkConfig, preprocessing: Preprocessing, classes: int, *, rngs: nnx.Rngs) -> None:
-        self.config = config
         self.preprocessing = preprocessing
         self.classes = classes
         self.specs = (*config.layers, Dense(classes))
