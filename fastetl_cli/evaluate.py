@@ -27,6 +27,17 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
+_COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")
+
+
+def _row(result: SetResult) -> tuple[str, ...]:
+    """The cells of `_COLUMNS`."""
+    name = result.name if result.part == "all" else f"{result.name} ({result.part})"
+    low, high = result.interval
+    worst = f"{result.writers.worst:.2%}" if result.writers else "–"
+    return name, f"{result.samples:,}", f"{result.accuracy:.2%}", f"{low:.1%}–{high:.1%}", f"{result.top5:.2%}", worst
+
+
 def _details(result: SetResult) -> Iterator[str]:
     if result.shape_accuracy is not None:
         yield f"with characters of one shape (へ/ヘ, カ/力) counted as one: {result.shape_accuracy:.2%}"
@@ -90,15 +101,7 @@ class Evaluate(Command):
         if self.json:
             show_json(evaluation.as_dict())
             return 0
-        rows = [
-            [
-                *(s.name + ("" if s.part == "all" else f" ({s.part})"), f"{s.samples:,}", f"{s.accuracy:.2%}"),
-                *(f"{s.interval[0]:.1%}–{s.interval[1]:.1%}", f"{s.top5:.2%}"),
-                f"{s.writers.worst:.2%}" if s.writers else "–",
-            ]
-            for s in evaluation.sets
-        ]
-        show_table(("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer"), rows)
+        show_table(_COLUMNS, map(_row, evaluation.sets))
         for result in evaluation.sets:
             for line in _details(result):
                 say(f"{result.name}: {line}")

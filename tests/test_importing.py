@@ -81,9 +81,9 @@ def test_digests_are_of_the_files_whatever_the_size(symbols: Path) -> None:
 
 def test_threads_leave_the_filters_of_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds, before = iter((0.1, 0.3)), list(warnings.filters)
-    monkeypatch.setattr("fastetl.ink.pictures._bounded", lambda *_: time.sleep(next(seconds)))
     for character in "한글":
         draw(tmp_path / "in" / character / "0.png", 0)
+    monkeypatch.setattr(Image, "preinit", lambda: time.sleep(next(seconds)))  # `open` calls it
     imported(tmp_path / "in")
     assert warnings.filters == before
 

@@ -146,10 +146,6 @@ def unnamed_source(digests: NDArray[np.uint64]) -> str:
     return f"{UNNAMED}{digest_of(digests.tobytes()):016x}"
 
 
-def _is_unnamed(source: str) -> bool:
-    return source.startswith(UNNAMED)
-
-
 Identities = Mapping[str | None, NDArray[Any]]
 """Sorted numbers: under the name of each source its groups, under None the digests of samples of unknown group."""
 
@@ -176,9 +172,9 @@ class Trained:
         these groups are unnamed, so is one of any source that a user named.
         """
         sources = {source for part in self.parts for source in part if source is not None}
-        names_tell = not any(map(_is_unnamed, sources))
+        names_tell = not any(source.startswith(UNNAMED) for source in sources)
         is_in_source = np.array([source in sources for source in data.sources], np.bool_)[data.source]
-        nameless = [_is_unnamed(source) or not (names_tell or source.startswith(_OF_FILES)) for source in data.sources]
+        nameless = [s.startswith(UNNAMED) or not (names_tell or s.startswith(_OF_FILES)) for s in data.sources]
         is_nameless = np.array(nameless, np.bool_)[data.source] & ~is_in_source
         is_unknown = bool(sources) & (is_nameless | (is_in_source & (data.groups < 0)))
         parts = np.where(is_unknown, UNKNOWN, NEW).astype(np.int8)

@@ -228,6 +228,19 @@ def detect(path: Path) -> EtlFile:
     return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(name), source)
 
 
+def _detect_below(folder: Path) -> Iterator[EtlFile]:
+    """The ETL files below a folder. Raises FastetlError for one that has an ETL file's name and is none."""
+    for path in _files_below(folder):
+        has_name = set_by_name(path.name) is not None
+        size = path.stat().st_size if not has_name and path.is_file() else 0
+        if has_name or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
+            try:
+                yield detect(path)
+            except FastetlError:
+                if has_name:
+                    raise
+
+
 def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
     """The files, each of which is a source of its own if its number does not tell its groups."""
     numbers: set[tuple[str, str, int | None]] = set()
@@ -265,15 +278,7 @@ def find_files(sources: Sources) -> list[EtlFile]:
     paths = as_paths(sources)
     for path in paths:
         if path.is_dir():
-            for inner in _files_below(path):
-                has_name = set_by_name(inner.name) is not None
-                size = inner.stat().st_size if not has_name and inner.is_file() else 0
-                if has_name or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
-                    try:
-                        files.append(detect(inner))
-                    except FastetlError:
-                        if has_name:
-                            raise
+            files += _detect_below(path)
         elif path.exists():
             files.append(detect(path))
         else:
