@@ -56,6 +56,7 @@ class FastetlError(Exception):
     _kind: type[FastetlError]
 
     def __new__(cls, what: str = "", *, also: type[Exception] | None = None, **_: object) -> Self:
+        # An instance of a class that inherits from `also` too, while `_kind`, by which it is pickled, is this one.
         both: Any = (cls, also)
         kind = cls if also is None or issubclass(cls, also) else _combined(*both)
         error: Self = (also or Exception).__new__(kind, what)

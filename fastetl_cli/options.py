@@ -197,7 +197,8 @@ def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
         first = unknown[0].partition("=")[0]
         if not first.startswith("-"):
             parser.error(f"one word too many: {unknown[0]}")
-        parser.error(f"no option {first}{suggestion(first, parser._option_string_actions)}")
+        known = [name for option in _options(kind, explained=False) for name in option.names]
+        parser.error(f"no option {first}{suggestion(first, known)}")
     return _construct(kind, vars(values))  # type: ignore[no-any-return]
 
 

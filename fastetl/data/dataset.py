@@ -174,7 +174,7 @@ class Dataset:
         pictures, texts = _checked_pictures(images), _checked_texts(characters)
         charset = _charset_of(sorted(set(texts)), charset, name)
         group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else np.asarray(groups)
-        if digests is None:
+        if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
         digests = np.asarray(digests)
         columns = {"characters": np.array(texts), "groups": group_numbers, "digests": digests}

@@ -115,9 +115,6 @@ def import_pictures(
     if len(set(names)) < len(names):
         do = "give them other names: groups of one name are one group"
         raise FastetlError("two sources of one name", file=first, found=" and ".join(sorted(names)), do=do)
-    if not counts:
-        do = "check the folder; docs/own-pictures.md says what is read"
-        raise FastetlError("no labelled pictures", file=first, do=do)
     present = sorted(counts)
     charset = load_charset(charset_name, present) if charset_name else Charset(first.resolve().stem, tuple(present))
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
