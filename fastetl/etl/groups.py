@@ -106,9 +106,6 @@ def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment
 def _fill_gaps(slots: NDArray[np.int64], is_kept: NDArray[np.bool_], length: int) -> None:
     """Give each record set aside the slot after that of the record before it, but none past the next kept record's."""
     count = np.arange(len(slots))
-    if not is_kept.any():
-        slots[:] = count
-        return
     previous = np.maximum.accumulate(np.where(is_kept, count, -1))
     following = np.minimum.accumulate(np.where(is_kept, count, len(slots))[::-1])[::-1]
     end = (int(slots[is_kept].max()) // length + 1) * length

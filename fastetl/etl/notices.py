@@ -214,8 +214,6 @@ def notices_of_order(
     codes, groups: (count,), groups as in a dataset, −1 for the empty record 0. aligned: the records after that one.
     usual: the order of most files of the set; `reference` is one of them.
     """
-    if not len(aligned.groups):
-        return
     yield from _misplaced_records(file, codes, aligned)
     yield from _lost_records(file, aligned, int(groups[file.first]) - int(aligned.groups[0]))
     yield from _doublets(file, codes, groups, "character", np.ones(65536, np.int64))
@@ -264,8 +262,6 @@ def _split_classes(file: EtlFile, codes: Codes, samples: NDArray[np.int64]) -> I
 def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[Notice]:
     """Classes that a sheet (or data set) has more often, or less often, than the set has them."""
     layout, is_sample = file.layout, groups >= 0
-    if not is_sample.any():
-        return
     usual = Counter(entry.code for entry in classes(layout.name) if entry.code_is_known)
     present, counts = np.unique(codes[is_sample], return_counts=True)
     sheets, per_sheet = len(np.unique(groups[is_sample])), np.array([usual[code] for code in present.tolist()])

@@ -138,7 +138,4 @@ def load_strokes(character: str, spacing: float) -> tuple[Polyline, ...]:
     """
     if character in _signs():
         return tuple(resample(line, spacing) for line in _signs()[character])
-    paths = _PATH.findall(_drawing(character))
-    if not paths:
-        raise FastetlError(f"no strokes of {character!r}", found="no paths", do="pip install kanjivg again")
-    return tuple(resample((_outline(p) - _BOX / 2) / _BOX, spacing) for p in paths)
+    return tuple(resample((_outline(p) - _BOX / 2) / _BOX, spacing) for p in _PATH.findall(_drawing(character)))
