@@ -142,18 +142,17 @@ def test_an_address_is_not_the_name_of_a_folder(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, full = tmp_path / "out", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     for error in (ConnectionResetError(errno.ECONNRESET, "reset"), OSError(errno.EIO, "damaged", "input.npz")):
-        with pytest.raises(type(error), match=error.strerror), replace_file(tmp_path / "out"):
+        with pytest.raises(type(error), match=error.strerror), replace_file(out):
             raise error
-    with pytest.raises(FileNotFoundError), replace_file(tmp_path / "out"):
+    with pytest.raises(FileNotFoundError), replace_file(out):
         (tmp_path / "input").read_bytes()
-    with pytest.raises(FastetlError, match=r"out: cannot write the output; this machine is out of space"):  # noqa: SIM117
-        with replace_file(tmp_path / "out"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(FastetlError, match=r"out: cannot write the output; found No such file"):  # noqa: SIM117
-        with replace_file(tmp_path / "out") as unnamed:
-            (unnamed / "inner").touch()
-    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    with pytest.raises(FastetlError, match="out: cannot write the output; this machine is out of"), replace_file(out):
+        raise full
+    with pytest.raises(FastetlError, match="out: cannot write the output; found No such"), replace_file(out) as file:
+        (file / "inner").touch()
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=full))
     with pytest.raises(FastetlError, match=r"out: cannot write the output; this machine is out of space"):
         write_file(str(tmp_path), "out", b"shard")
     assert not list(tmp_path.iterdir())
