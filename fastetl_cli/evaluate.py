@@ -27,11 +27,8 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-_COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")
-
-
 def _row(result: SetResult) -> tuple[str, ...]:
-    """The cells of `_COLUMNS`."""
+    """The row of the table for a set."""
     name = result.name if result.part == "all" else f"{result.name} ({result.part})"
     low, high = result.interval
     worst = f"{result.writers.worst:.2%}" if result.writers else "–"
@@ -101,7 +98,8 @@ class Evaluate(Command):
         if self.json:
             show_json(evaluation.as_dict())
             return 0
-        show_table(_COLUMNS, map(_row, evaluation.sets))
+        columns = "set", "samples", "accuracy", "95 % interval", "top 5", "worst writer"
+        show_table(columns, map(_row, evaluation.sets))
         for result in evaluation.sets:
             for line in _details(result):
                 say(f"{result.name}: {line}")

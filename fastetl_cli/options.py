@@ -197,8 +197,7 @@ def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
         first = unknown[0].partition("=")[0]
         if not first.startswith("-"):
             parser.error(f"one word too many: {unknown[0]}")
-        known = [name for option in _options(kind, explained=False) for name in option.names]
-        parser.error(f"no option {first}{suggestion(first, known)}")
+        parser.error(f"no option {first}{suggestion(first, _flags(_options(kind, explained=False)).values())}")
     return _construct(kind, vars(values))  # type: ignore[no-any-return]
 
 
