@@ -42,7 +42,7 @@ class Quickstart(Command):
     etl: Path | None = None
     """A folder with your files of the ETL Character Database. They are trained on together with as many synthetic
     characters, and evaluated on their own test writers. Without: synthetic files alone."""
-    files: int = 200
+    files: int = 300
     """Number of synthetic files."""
     charset: str = "hiragana"
     """Characters to learn, as of `fastetl synth --charset`."""
@@ -82,15 +82,15 @@ class Quickstart(Command):
         """The options of the training; there are so many synthetic writers that two epochs and few changes suffice."""
         if self.etl is not None:
             return TrainConfig(network=self.network or "default", epochs=self.epochs or 4)
-        defaults = asdict(Augmentation())
         return TrainConfig(
             network=self.network or "quick",
             epochs=self.epochs or 2,
             batch_size=32,
             warmup=0.05,
+            label_smoothing=0.1,
             valid=0.03,
             test=0.05,
-            augmentation=Augmentation(**{name: 0.3 * strength for name, strength in defaults.items()}),
+            augmentation=Augmentation(**{name: 0.3 * strength for name, strength in asdict(Augmentation()).items()}),
         )
 
     def _steps(self) -> list[Command]:

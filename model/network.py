@@ -140,12 +140,12 @@ _TABLE = (
             *(Flatten(), Dropout(0.05), Place(), Dense(128)),
         ),
     ),
-    # For a training of two minutes on a CPU: a sixth fewer operations than `default`.
+    # For a training of two minutes on a CPU: pooled at once, and a quarter fewer operations than `default`.
     NetworkConfig(
         "quick",
         (
-            *(Conv(32, kernel=4, stride=2), Norm(), Relu(), Conv(64, kernel=4, stride=2), Norm(), Relu()),
-            *_conv_block(64),
+            *(Conv(32, kernel=4, stride=2), Norm(), Relu(), MaxPool()),
+            *_conv_block(64, 64),
             *(Conv(128), Norm(), Relu(), Flatten(), Place()),
         ),
     ),
