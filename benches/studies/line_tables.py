@@ -235,7 +235,7 @@ def weights_table(recognizer: Recognizer) -> bytes:
     # less than it would here.
     limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "bigram": (0.7, 0.7)}
     # Real characters touch more often, and real strokes are broken more often, so both cost less than they would here.
-    limits |= {"cuts": (-0.75, 0), "more strokes": (-4, 0)}
+    limits |= {"cuts": (-0.45, 0), "more strokes": (-4, 0)}
     # The fit knows the line's true geometry; a reader estimates it from what it has read.
     limits |= {"form": (0, 0.8)}
     # A feature that speaks against a character must not speak for it by chance.

@@ -22,7 +22,7 @@ INKED = 0.3
 """A pixel belongs to a piece if it is darker than this share of the darkest ink."""
 SPECK = 6
 """Least pixels of a piece."""
-FLAT, WIDE, TALL = 0.3, 0.75, 1.2
+FLAT, WIDE, TALL = 0.3, 0.6, 1.2
 """A piece of at least this height and length may be two characters, in sizes of the line; TALL is the length in lines
 that run down. Like the constants below, chosen on lines of canvas drawings (docs/lines.md)."""
 SMALL = 0.6
