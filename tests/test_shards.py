@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -13,7 +14,7 @@ from PIL import Image
 from export.recognizer import open_recognizer
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.parquet import pictures_of, table
-from fastetl.data.shards import ShardedImages
+from fastetl.data.shards import ShardedImages, encode_shard, write_index
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from model.outliers import merged_characters
@@ -112,6 +113,13 @@ def test_damage_is_one_line(shards: Path) -> None:
     file.unlink()
     with pytest.raises(FileNotFoundError, match=r"shard-00001\.parquet"):
         open_dataset(shards)
+    whole = some_pictures()
+    for other in (whole[:59], replace(whole, records={}), replace(whole, images=np.zeros((60, 9, 9), np.uint8))):
+        shard, content = encode_shard(0, other)
+        (shards / shard.file).write_bytes(content)
+        write_index(str(shards), whole, [replace(shard, rows=60)], list(whole.records))  # the hash is right
+        with pytest.raises(FastetlError, match=r"00000\.parquet: the shard is damaged; expected 60 rows of 8 × 8"):
+            whole == open_dataset(shards)  # noqa: B015
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Datasets whose pictures are in Parquet shards, on this machine or at an address for fsspec. Extra: `arrow`.
 
-The directory is as `fastetl.data.store` says, but with `shard-00000.parquet` … instead of `images.npy`. A shard has the
+The directory is as docs/formats.md says, but with `shard-00000.parquet` … instead of `images.npy`. A shard has the
 pictures, classes and header fields of its rows. `dataset.json` is written last and has the hash of each shard.
 
 Opening reads the classes, groups and digests, 16 bytes a row. Pictures are read a whole shard at a time and checked
@@ -125,7 +125,17 @@ class ShardedImages:
         if hashlib.sha256(data).hexdigest() != shard.sha256:
             actual = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
             raise _damaged(path, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", actual)
-        return pq.read_table(pa.BufferReader(data), columns=list(columns))
+        side = self.shape[1]
+        try:
+            rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
+            kinds = [rows.schema.field(name).type for name in columns if name == "image"]
+            if len(rows) != shard.rows or any(kind != pa.binary(side**2) for kind in kinds):
+                raise ValueError(f"{len(rows)} rows of {', '.join(map(str, kinds))}")
+            if any(column.null_count for column in rows.columns):
+                raise ValueError("values are missing")
+        except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, MemoryError) as error:
+            raise _damaged(path, f"{shard.rows} rows of {side} × {side} pictures", error) from error
+        return rows
 
 
 class HeaderFields(Mapping[str, NDArray[Any]]):
