@@ -54,6 +54,10 @@ def test_every_file_is_recognized_whatever_its_name(folder: Path, tmp_path: Path
         if file.layout.kind in "KC" or file.layout.name in ("ETL8B2", "ETL1"):
             assert detect(tmp_path / "mystery").layout is file.layout or file.layout.dummy
         (tmp_path / "mystery").unlink()
+    # Classes of several files are not one file's; a name of another set does not change how long a record is.
+    firsts = [np.fromfile(file.path, file.layout.dtype, 1) for file in find_files([folder / "ETL1"])[::4]]
+    np.concatenate(firsts).tofile(tmp_path / "ETL8G_01")
+    assert [report.set for report in inspect(tmp_path / "ETL8G_01")] == ["ETL1"]
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, gen
         if np.mean(match_classes(layout, sample, part)) >= _LEAST
     ]
     if not matches:
-        return genuine or set_by_name(name) or candidates[0]
+        return genuine or next((layout for layout in candidates if layout is set_by_name(name)), candidates[0])
     return min(matches, key=lambda match: match[:3])[3]
 
 
