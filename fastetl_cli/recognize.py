@@ -121,7 +121,7 @@ class Recognize(Command):
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
             for line in text.text.split("\n"):
-                if not say(line if is_alone else f"{path}\t{line}"):
+                if not say(line if is_alone else f"{path}\t{line}") and self.boxes is None:
                     raise KeyboardInterrupt(signal.SIGPIPE)  # what is still to be read, nobody would see
             uncertain = [c.label for c in text.characters if c.uncertain]
             if uncertain or not text.characters:
