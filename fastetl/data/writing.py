@@ -1,4 +1,4 @@
-"""Writing the directory of a dataset, whole or not at all; `fastetl.data.store` says what is in it."""
+"""Writing the directory of a dataset, whole or not at all; docs/formats.md says what is in it."""
 
 from __future__ import annotations
 
