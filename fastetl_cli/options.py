@@ -197,6 +197,7 @@ def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
         first = unknown[0].partition("=")[0]
         if not first.startswith("-"):
             parser.error(f"one word too many: {unknown[0]}")
+        parser.description = None  # it may name options of other commands
         parser.error(f"no option {first}{suggestion(first, re.findall('--[a-z-]+', parser.format_help()))}")
     return _construct(kind, vars(values))  # type: ignore[no-any-return]
 
