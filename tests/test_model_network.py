@@ -60,8 +60,7 @@ OPTIONS = {
 @given(seed=st.integers(0, 2**16), options=st.fixed_dictionaries(OPTIONS))
 def test_front_equals_its_twin(seed: int, options: dict[str, Any]) -> None:
     spec = Preprocessing(frame=28, **options)
-    images = pictures(9, seed)
-    images[0] = 0  # blank
+    images = np.append(pictures(8, seed), np.zeros((1, 32, 32), np.uint8), axis=0)  # the last is blank
     for stretch in spec.stretches:
         twins = preprocessing.framed(images, spec, stretch)
         for output, twin in zip(preprocessing.framed(jnp.asarray(images), spec, stretch, jnp), twins, strict=True):
