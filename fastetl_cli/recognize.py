@@ -31,7 +31,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         files = [path]
         if path.is_dir():
-            candidates = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            candidates = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
             files = sorted(file for file in candidates if not any(map(is_clutter, file.relative_to(path).parts)))
         if not files:
             raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES)))

@@ -190,6 +190,7 @@ def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Pa
     shutil.copytree(package_path("kana"), tmp_path / "package")
     (tmp_path / "package" / name).write_bytes(b"x")
     Image.new("L", (32, 32), 255).save(tmp_path / "pictures" / "a.png")
+    (tmp_path / "pictures" / "folder.png").mkdir()
     assert find_pictures((tmp_path / "pictures",)) == [tmp_path / "pictures" / "a.png"]
     (tmp_path / "samples" / "._2026-11-24.jsonl").write_bytes(b"x")
     (tmp_path / "samples" / "2026-11-24.jsonl").write_bytes(b"")

@@ -179,7 +179,7 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
         ],
         middleware=[
             Middleware(BaseHTTPMiddleware, dispatch=partial(_guard, token)),
-            Middleware(TrustedHostMiddleware, allowed_hosts=["*"] if token else LOOPBACK),
+            Middleware(TrustedHostMiddleware, allowed_hosts=["*"] if token else [*LOOPBACK, "[::1]"]),
         ],
         exception_handlers=dict.fromkeys((HTTPException, FastetlError, OSError, Exception), _answer_error),
     )
