@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 _BATCH = 256
 _MODEL_BYTES = 1 << 28
-LOW = 0.6
-"""On a canvas, ink whose middle is lower than so many heights is a small kana rather than the large one of its shape.
+LEAN = 20.0
+"""By how much the log odds of small kana against large ones rise for each height that ink stands lower on a canvas.
 
-Chosen on synthetic writers: half of their small kana stand so low, and of 7,965 others by people one does.
+Chosen on synthetic writers. Of 7,965 pictures by people it changes one answer of `kana`, none of `japanese`.
 """
 
 
@@ -114,8 +114,8 @@ class Recognizer:
         """uint8 (N, 128, 128), one character each, either polarity → float32 (N, labels), summing to 1.
 
         If not all characters compete, the model's probabilities are divided by the sum over those that do. canvas: the
-        pictures are of whole canvases, ink high, as `rasterize` makes them. Then of っ and つ, if the ink stands low,
-        っ gets the larger of their two probabilities (`LOW`).
+        pictures are of whole canvases, ink high, as `rasterize` makes them. Then the lower the ink stands, the more of
+        the probability of っ and つ is っ's (`LEAN`).
         """
         logits = self.logits(pictures)[:, self._columns]
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
@@ -123,11 +123,14 @@ class Recognizer:
         if canvas:
             rows = pictures.max(2)
             inked = rows > rows.max(1, keepdims=True) // 2
-            low = np.flatnonzero(inked.argmax(1) + SIDE - inked[:, ::-1].argmax(1) > 2 * LOW * SIDE)[:, None]
+            lower = (inked.argmax(1) - inked[:, ::-1].argmax(1)) / (2 * SIDE)  # in heights, than the canvas' middle
+            odds = np.exp(LEAN * lower).astype(np.float32)
             for small, large in LARGE_FORM.items():
-                pair = [self.charset.class_of.get(c, -1) for c in (large, small)]
-                if min(pair) >= 0:
-                    shares[low, pair] = np.sort(shares[low, pair], axis=1)
+                if {small, large} <= self.charset.class_of.keys():
+                    pair = [self.charset.class_of[small], self.charset.class_of[large]]
+                    leaning = shares[:, pair] * np.stack([odds, np.ones_like(odds)], 1)
+                    total = np.maximum(leaning.sum(1, keepdims=True), np.float32(1e-30))
+                    shares[:, pair] = leaning * (shares[:, pair].sum(1, keepdims=True) / total)
         return shares
 
     def logits(self, pictures: Pictures) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ import export
 from benches.studies import pretrained
 from export.names import BUNDLED, CARD, COREML, LABELS, ONNX, REFERENCE, package_path
 from export.package import open_stored
+from export.recognizer import LEAN
 from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, Charset, one_shape, script_of
 from fastetl.errors import FastetlError
@@ -75,6 +76,14 @@ def test_small_kana_are_told_by_their_place_on_a_canvas() -> None:
     assert len(misread(drawn)) <= 2
     large, low = export.open_recognizer("kana", charset="hiragana"), drawn["っ"][None]
     np.testing.assert_array_equal(large.probabilities(low, canvas=True), large.probabilities(low))
+    kana = export.open_recognizer("kana")
+    pair = [kana.charset.class_of[c] for c in "っつ"]
+    places = np.stack([np.roll(drawn["つ"], by, 0) for by in (-16, 0, 16)] + [np.zeros((128, 128), np.uint8)])
+    before, after = (kana.probabilities(places, canvas)[:, pair] for canvas in (False, True))
+    np.testing.assert_allclose(after.sum(1), before.sum(1), rtol=1e-5)
+    rise = np.diff(np.log(after[:3]) - np.log(before[:3]), axis=1)[:, 0]
+    np.testing.assert_allclose(np.diff(rise), -LEAN * 16 / 128, rtol=1e-3)
+    np.testing.assert_allclose(after[3], before[3], rtol=1e-5)  # no ink
 
 
 def test_a_charset_leaves_only_its_characters_to_compete() -> None:

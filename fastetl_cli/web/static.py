@@ -13,7 +13,7 @@ import numpy as np
 
 from export.lines import MARKS, alike
 from export.names import LABELS, ONNX, file_of
-from export.recognizer import LOW, Recognizer
+from export.recognizer import LEAN, Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
 from fastetl.files.atomic import Kind, new_output
@@ -54,7 +54,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         "preprocessing": recognizer.inside.as_dict(),
         "shapes": SHAPES,
         "small": LARGE_FORM,
-        "low": LOW,
+        "lean": LEAN,
     }
     return {
         "about.json": _as_json(about),

@@ -1,15 +1,15 @@
 // From probabilities to a verdict: the likeliest labels, and how sure the network is.
 
 const shapes = new Map(), sizes = new Map();
-let pairs = [], low = 1;
+let pairs = [], lean = 0;
 
 /**
- * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. `low`: under how many
- * heights of the canvas the middle of small kana stands.
+ * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. `lean`: by how much
+ * the log odds of small kana rise for each height that ink stands lower.
  */
 export function startTables(about) {
   for (const group of about.shapes) for (const label of group) shapes.set(label, group);
-  [pairs, low] = [Object.entries(about.small), about.low];
+  [pairs, lean] = [Object.entries(about.small), about.lean];
   for (const [small, large] of pairs) sizes.set(small, large).set(large, small);
 }
 
@@ -25,22 +25,25 @@ export const alike = (text, other) => {
 /** The small kana of a large one, or the other way round, or "". */
 export const otherSize = (label) => sizes.get(label) ?? "";
 
-function standsLow(picture) {
+/** By how many heights the middle of the ink is lower than that of the canvas. */
+function lower(picture) {
   const side = Math.sqrt(picture.length), most = picture.reduce((a, b) => Math.max(a, b), 0);
-  const isInk = (value) => value > most / 2;
+  const isInk = (value) => value > Math.floor(most / 2);
   const [top, bottom] = [picture.findIndex(isInk), picture.findLastIndex(isInk)].map((at) => Math.floor(at / side));
-  return top + bottom + 1 > 2 * low * side;
+  return top < 0 ? 0 : (top + bottom + 1) / (2 * side) - 0.5;
 }
 
-/** Of a small and a large kana that both compete, the small one gets the larger probability. */
-function smallFirst(probabilities, labels, allowed) {
-  const ordered = probabilities.slice();
+/** Of the probability of a small and a large kana that both compete, the lower the ink, the more is the small one's. */
+function placed(probabilities, labels, allowed, picture) {
+  const shares = probabilities.slice(), odds = Math.exp(lean * lower(picture));
   for (const pair of pairs) {
     const [small, large] = pair.map((label) => labels.indexOf(label));
     if (small < 0 || large < 0 || (allowed && !pair.every((label) => allowed.has(label)))) continue;
-    [ordered[large], ordered[small]] = [ordered[small], ordered[large]].sort((a, b) => a - b);
+    const leaning = shares[small] * odds, total = Math.max(leaning + shares[large], 1e-30);
+    const scale = (shares[small] + shares[large]) / total;
+    [shares[small], shares[large]] = [leaning * scale, shares[large] * scale];
   }
-  return ordered;
+  return shares;
 }
 
 /**
@@ -49,7 +52,7 @@ function smallFirst(probabilities, labels, allowed) {
  * `picture`: of the whole canvas, where place is to tell small kana from large ones.
  */
 export function answers(probabilities, labels, allowed = null, picture = null) {
-  if (picture && standsLow(picture)) probabilities = smallFirst(probabilities, labels.labels, allowed);
+  if (picture) probabilities = placed(probabilities, labels.labels, allowed, picture);
   const sums = new Map();
   let total = 0;
   labels.labels.forEach((label, k) => {

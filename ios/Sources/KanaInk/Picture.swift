@@ -13,15 +13,12 @@ public struct Picture: Equatable, Sendable {
     /// Whether every pixel is paper.
     public var isBlank: Bool { pixels.allSatisfy { $0 == 0 } }
 
-    /// Whether the middle of the ink is lower than 0.6 heights, where on a canvas small kana stand: `LOW` in
-    /// `export/recognizer.py`.
-    public var isLow: Bool {
+    /// By how many heights the middle of the ink is lower than that of the picture.
+    public var lower: Double {
         let most = pixels.max() ?? 0
         func isInk(_ pixel: UInt8) -> Bool { pixel > most / 2 }
-        guard let first = pixels.firstIndex(where: isInk), let last = pixels.lastIndex(where: isInk) else {
-            return false
-        }
-        return Double(first / side + last / side + 1) > 2 * 0.6 * Double(side)
+        guard let first = pixels.firstIndex(where: isInk), let last = pixels.lastIndex(where: isInk) else { return 0 }
+        return Double(first / side + last / side + 1) / Double(2 * side) - 0.5
     }
 
     /// Copy the rows into memory whose rows are `bytesPerRow` apart (a pixel buffer's may be longer than its width).

@@ -15,7 +15,7 @@ extension CharacterReading {
         let facts = try await facts()
         let picture = Rasterizer.picture(of: drawing)
         var probabilities = try await probabilities(of: picture)
-        if picture.isLow { Script.putSmallFirst(&probabilities) }
+        Script.place(&probabilities, lower: picture.lower)
         return try Verdict(probabilities: probabilities, facts: facts, script: script)
     }
 }

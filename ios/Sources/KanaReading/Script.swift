@@ -1,3 +1,5 @@
+import Foundation
+
 /// Which characters compete for the answer.
 public enum Script: String, CaseIterable, Codable, Sendable {
     case hiragana
@@ -52,12 +54,18 @@ public enum Script: String, CaseIterable, Codable, Sendable {
             (String($0), String($1))
         })
 
-    /// Give the larger of the probabilities of っ and つ to っ, likewise for every small kana: for ink that stands low.
-    static func putSmallFirst(_ probabilities: inout [String: Double]) {
+    /// By how much the log odds of a small kana rise for each height that the ink is lower: `LEAN` in
+    /// `export/recognizer.py`.
+    static let lean = 20.0
+
+    /// Give っ more of the probability of っ and つ, likewise for every small kana, the lower the ink of a canvas stands.
+    static func place(_ probabilities: inout [String: Double], lower: Double) {
         for (small, large) in large {
             guard let ofSmall = probabilities[small], let ofLarge = probabilities[large] else { continue }
-            probabilities[small] = max(ofSmall, ofLarge)
-            probabilities[large] = min(ofSmall, ofLarge)
+            let leaning = ofSmall * exp(lean * lower)
+            let scale = (ofSmall + ofLarge) / max(leaning + ofLarge, 1e-30)
+            probabilities[small] = leaning * scale
+            probabilities[large] = ofLarge * scale
         }
     }
 
