@@ -166,7 +166,7 @@ def test_words_for_every_confidence(page: Page) -> None:
         until(page, f"document.getElementById('said').textContent.includes({expected!r})")
     reads(page, つ=0.6, っ=0.4)
     draw(page, LINE)
-    assert "They differ in size alone" in (hint.text_content() or "")
+    assert "They differ in size and place" in (hint.text_content() or "")
     reads(page, ヘ=0.45, へ=0.5, く=0.05)
     draw(page, LINE)
     assert "へ and ヘ are written alike" in (hint.text_content() or "")
