@@ -47,9 +47,10 @@ def files_of(out: Path) -> tuple[str, ...]:
 
 
 def package_path(path: StrPath = PRETRAINED) -> Path:
-    """The directory of a package: a bundled one for its name or "pretrained", unless a folder has that name."""
+    """The directory of a package: a bundled one for its name or "pretrained", unless a package or run has that name."""
     name = BUNDLED[0] if fspath(path) == PRETRAINED else fspath(path)
-    return _BUNDLED_IN / name if name in BUNDLED and not Path(path).is_dir() else Path(path)
+    is_own = any(Path(path, file).exists() for file in (*FILES, "run.json"))
+    return _BUNDLED_IN / name if name in BUNDLED and not is_own else Path(path)
 
 
 def is_package(path: StrPath) -> bool:

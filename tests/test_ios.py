@@ -116,7 +116,7 @@ def papers() -> list[dict[str, Any]]:
     greys |= {f"{c} cropped": 255 - cropped(c, 40, pen, side) for c, pen, side in crops}
     rows = []
     for name, grey in greys.items():
-        pictures = {"pixels": grey, "picture": read_picture(grey, 128), "whitened": 255 - find_ink(grey).plane}
+        pictures = {"pixels": grey, "picture": 255 - read_picture(grey, 128), "whitened": 255 - find_ink(grey).plane}
         coded = {key: base64.b64encode(picture.tobytes()).decode() for key, picture in pictures.items()}
         size = {"width": grey.shape[1], "height": grey.shape[0]}
         rows.append({"name": name, "fault": find_ink(grey).fault, **size, **coded})

@@ -17,6 +17,7 @@ from export.package import open_stored
 from export.recognizer import LEAN
 from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, Charset, one_shape, script_of
+from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import rasterize
 from fastetl.ink.pictures import find_ink
@@ -41,9 +42,13 @@ def test_each_bundled_package_has_a_name_and_the_first_stands_for_all(
     for name in BUNDLED:
         assert export.open_recognizer(name).path == package_path(name)
     assert len(export.open_recognizer().charset) == 6625
-    (tmp_path / "kana").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert package_path("kana") == Path("kana")  # a folder of one's own comes first
+    Dataset.create([np.zeros((8, 8), np.uint8)], "あ", source="").write("kana")
+    assert len(export.open_recognizer("kana").charset) == 162  # a data set of that name is no network
+    for file in ("run.json", ONNX):
+        Path("kana", file).write_text("")
+        with pytest.raises(FastetlError, match=f"^kana/{file}: "):  # one's own comes first
+            export.export("kana", "out") if file != ONNX else export.open_recognizer("kana")
 
 
 @pytest.mark.parametrize("name", BUNDLED)

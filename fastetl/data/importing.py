@@ -35,7 +35,7 @@ _IDX_BYTES = 1 << 33  # most of an array
 _FILE_WIDTH = 60  # a dataset keeps so many characters of a file's name
 _TABLES, _NPZ = (".csv", ".tsv"), ".npz"
 ReadPicture = Callable[[Path, int], NDArray[np.uint8]]
-"""Reads a file of any kind as uint8 (size, size), black on white: `fastetl.ink.pictures.read_picture`."""
+"""Reads a file of any kind as uint8 (size, size), ink high: `fastetl.ink.pictures.read_picture`."""
 IndexedPicture = tuple[int, NDArray[np.uint8], int]
 """Index in its source, picture uint8 (H, W), digest."""
 
@@ -67,7 +67,7 @@ class Labelled:
 
         def read(k: int) -> IndexedPicture | FastetlError:
             try:
-                return k, 255 - read_picture(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
+                return k, read_picture(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
                 if scarcity(error):
                     raise

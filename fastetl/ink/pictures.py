@@ -152,9 +152,10 @@ def find_ink(source: Source) -> Ink:
 
 
 def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
-    """uint8 (side, side), black ink on white paper: a picture of any kind as networks see it; see `find_ink`.
+    """uint8 (side, side), ink high, as in a dataset: the character in a picture of any kind; see `find_ink`.
 
-    side: 1 to 4,096; by default the picture's own, up to 1,600. Raises FastetlError for another, and for no picture.
+    side: 1 to 4,096; by default as many pixels as the picture has there, up to 1,600. Raises FastetlError for another,
+    and for no picture.
     """
     ink = find_ink(source)
-    return 255 - (ink.square() if side is None else ink.picture(side))
+    return ink.square() if side is None else ink.picture(side)
