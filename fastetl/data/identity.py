@@ -30,8 +30,6 @@ UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
 _OF_FILES = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
 _PARTS = ("train", "valid", "test")
-_FEW = 1 << 14  # rows that xxhash digests in less time than a compilation takes
-_digested: dict[int, int] = {}  # how many rows of each length were digested
 _MOST_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
 
@@ -89,16 +87,7 @@ def digest_of(data: bytes) -> int:
 
 def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """uint64 (N,): XXH64 of each row of uint8 (N, B). The bytes of a row are contiguous; rows may be strided."""
-    out, compiled, length = np.empty(len(rows), np.uint64), 0, rows.shape[1]
-    _digested[length] = _digested.get(length, 0) + len(rows)
-    if _digested[length] > _FEW and length % 32 == 0 and len(rows) >= 8:
-        from fastetl.kernels.digests import xxh64
-        from fastetl.kernels.vector import ENABLED
-
-        compiled = len(rows) // 8 * 8 * ENABLED
-        xxh64(rows[:compiled], out[:compiled])
-    out[compiled:] = list(map(xxhash.xxh64_intdigest, rows[compiled:]))
-    return out
+    return np.fromiter(map(xxhash.xxh64_intdigest, rows), np.uint64, len(rows))
 
 
 def group_copies(

@@ -28,7 +28,7 @@ class Sums:
         self._bsd, self._bytes = 0, 0
 
     def update(self, data: memoryview | bytes) -> None:
-        from fastetl.kernels.digests import bsd_sum  # compiles, and where a digest is known it is not needed
+        from fastetl.kernels.checksum import bsd_sum  # compiles, and where a digest is known it is not needed
 
         raw = np.frombuffer(data, np.uint8)
         self._bsd = bsd_sum(raw, self._bsd)
