@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jax.errors import JaxRuntimeError
+
 from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import StrPath, scarcity
 from fastetl.files.addresses import absolute, is_url
 from fastetl.files.atomic import check_output, require_local, write_file
 from fastetl_ray.nodes import RETRIES, connect, fault_of
@@ -76,11 +78,19 @@ def _worker(config: dict[str, _Task]) -> None:
     try:
         if resume or not task.path.exists() or task.overwrite:
             train(task.data, task.path, resume=resume, overwrite=task.overwrite, progress=None, **options)
-    except FastetlError as error:
-        if not isinstance(error, BlockingIOError):  # a lost worker may still hold the lock of the run for a moment
+    except Exception as error:
+        if not _is_of_a_loss(error, world):
             write_file(str(task.fault.parent), task.fault.name, pickle.dumps(error))
         raise
     ray.train.report({})
+
+
+def _is_of_a_loss(error: Exception, workers: int) -> bool:
+    """Whether the loss of another worker may have caused an error of `model.train`, so that another try may succeed."""
+    if isinstance(error, BlockingIOError):  # the lost one still holds the lock of the run, for a moment
+        return True
+    has_lost_connection = isinstance(error, JaxRuntimeError) and scarcity(error) is None
+    return has_lost_connection and workers > 1
 
 
 def _free_address() -> str:

@@ -31,6 +31,7 @@ from model.run import unfinished
 from model.training import train
 from tests.conftest import write_shards
 from tests.model_data import CONFIG, tiny
+from tests.pad import plain_host
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -74,6 +75,10 @@ def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
             assert main([*words, out, *engine, "--address=127.0.0.1:1"]) == 2
             (line,) = capfd.readouterr().err.splitlines()
             assert expected in line
+    with plain_host(tmp_path) as host:
+        assert main(["sweep", str(SWEEP), data, str(tmp_path / "out"), f"--address={host[7:-1]}"]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "cannot reach the Ray cluster; found what answers there is not Ray" in line
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -233,9 +238,11 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="the run has other options"):
         train_on_ray(data, tmp_path / "half", dataclasses.replace(config, seed=1), resume=True)
     shutil.rmtree(unfinished(tmp_path / "half"))
-    # A fault of the training is not tried again and again.
+    # A fault of the training is not tried again and again, whatever its kind.
     with pytest.raises(FastetlError, match="batch_size is out of range"):
         train_on_ray(data, tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))
+    with pytest.raises(TypeError, match="bytes is not JSON"):
+        train_on_ray(data, tmp_path / "run", config, command=b"")  # type: ignore[arg-type]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
 
 
