@@ -66,7 +66,7 @@ class Command(ABC):
     """Show the whole trace of an error."""
 
     @abstractmethod
-    def run(self) -> int:
+    def execute(self) -> int:
         """Run the command and return its exit code."""
 
     def answer(self, result: object, text: str, code: int = 0) -> int:

@@ -18,7 +18,7 @@ class Baseline(Command):
     seed: int = 0
     """Chooses the split and the forest."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Print a row for each algorithm and split."""
         with bar("baseline") as progress:
             results = baselines(self.dataset, seed=self.seed, progress=progress)

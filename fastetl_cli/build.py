@@ -33,7 +33,7 @@ class Build(Command):
     """Replace OUT if it exists."""
     shards: Shards = Shards()
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Write the dataset and print what it contains."""
         *sources, out = self.paths
         if not sources:

@@ -22,7 +22,7 @@ class Compare(Command):
     runs: Annotated[tuple[Path, ...], Arg((), "RUN RUN […]")]
     """Run directories. Accuracies that `evaluate` reported in them are shown too."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Print the names of the runs, and a table with a column for each run."""
         comparison = compare_runs(self.runs)
         numbers = [str(k) for k in range(1, len(self.runs) + 1)]

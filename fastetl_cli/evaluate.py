@@ -78,7 +78,7 @@ class Evaluate(Command):
     overwrite: bool = False
     """Replace an earlier report."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Print the table and write the report."""
         run: Reader = export.open_recognizer(self.run_path) if is_package(self.run_path) else open_run(self.run_path)
         if self.charset is not None:

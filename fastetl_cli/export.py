@@ -27,7 +27,7 @@ class Export(Command):
     verbose: Verbose = False
     """Show every check with its figure and bound."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Write the package, verify it, and print failed checks and a verdict."""
         run, results = self.run_path, stored_results(self.run_path)
         with bar("export") as progress:

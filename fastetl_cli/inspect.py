@@ -44,7 +44,7 @@ class Inspect(Command):
         unused = "strict" if self.statistics else "charset"
         require_unset(self, (unused,), f"has no effect with{'' if self.statistics else 'out'} `statistics`")
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Print a line for each set and each kind of irregularity, and a verdict."""
         if self.statistics:
             return self._measure()

@@ -100,7 +100,7 @@ def _dispatch(arguments: list[str]) -> int:
         expected = f"expected one of {', '.join(COMMANDS)}{suggestion(name, COMMANDS)}"
         note(f"fastetl: no command {name}; {expected}")
         return 2
-    return _run(name, rest)
+    return _execute(name, rest)
 
 
 @contextlib.contextmanager
@@ -149,7 +149,7 @@ def error_line(error: Exception, name: str) -> str:
     return f"a fault in fastetl: {type(error).__name__}: {error}. Run it with --debug and report what it prints"
 
 
-def _run(name: str, arguments: list[str]) -> int:
+def _execute(name: str, arguments: list[str]) -> int:
     gc.disable()  # until all is imported, which leaves no garbage
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else numpy's idle threads spin for 25 ms
     from fastetl_cli.base import Command, note, write
@@ -166,7 +166,7 @@ def _run(name: str, arguments: list[str]) -> int:
             return 0
         command: Command = parse(kind, name, arguments)
         with ended_by_sigterm():
-            return int(command.run())
+            return int(command.execute())
     except KeyboardInterrupt as interrupt:
         number = signal_of(interrupt)
         if number != signal.SIGPIPE:

@@ -54,7 +54,7 @@ class Pad(Command):
         else:
             require_unset(self, ("samples", "host", "port", "no_browser"), "is not for a static page")
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Serve until interrupted, or write the folder."""
         recognizer = open_recognizer(self.package)
         if self.static is not None:
@@ -79,9 +79,7 @@ class Pad(Command):
         return self.answer({"out": out, "files": files}, text)
 
     def _serve(self, recognizer: Recognizer, store: Store | None) -> None:
-        import uvicorn
-
-        from fastetl_cli.web.server import LOOPBACK, make_app
+        from fastetl_cli.web.server import LOOPBACK, make_app, make_server
 
         listening = listen(self.host, self.port)
         port = listening.getsockname()[1]
@@ -101,18 +99,7 @@ class Pad(Command):
                 segno.make(address).terminal(compact=True)
         if not self.no_browser:
             webbrowser.open(address)
-        config = uvicorn.Config(
-            app,
-            log_level="critical",
-            access_log=False,
-            http="h11",
-            server_header=False,
-            date_header=False,
-            ws="none",
-            timeout_keep_alive=5,
-            limit_concurrency=256,
-        )
-        uvicorn.Server(config).run([listening])
+        make_server(app).run([listening])
 
 
 def _own_address() -> str:

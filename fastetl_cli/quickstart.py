@@ -53,7 +53,7 @@ class Quickstart(Command):
     overwrite: bool = False
     """Replace FOLDER if it exists."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Run all commands in turn, until one fails."""
         check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
         characters_of(self.charset)  # what would fail after minutes, first
@@ -64,7 +64,7 @@ class Quickstart(Command):
             name, start_time = type(step).__name__.lower(), time.perf_counter()
             note(f"── fastetl {name}")
             with contextlib.redirect_stdout(sys.stderr) if self.json else contextlib.nullcontext():
-                code = step.run()
+                code = step.execute()
             seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start_time
             if code:
                 return code

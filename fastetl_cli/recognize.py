@@ -78,7 +78,7 @@ class Recognize(Command):
         if self.boxes is None:
             require_unset(self, ("overwrite",), "is for boxes", "give `boxes`")
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Print the answers to each picture. One that cannot be read is reported, and the command exits with 1."""
         recognizer = open_recognizer(self.package, charset=self.charset)
         paths = find_pictures(self.images)

@@ -24,7 +24,7 @@ class Samples(Command):
     overwrite: bool = False
     """Replace OUT if it exists."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Write the dataset and print what it contains. Damaged lines are reported, and the command exits with 1."""
         result = samples_to_dataset(
             self.source, self.out, self.config, overwrite=self.overwrite, command=command_line()

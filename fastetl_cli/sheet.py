@@ -30,7 +30,7 @@ class Sheet(Command):
     overwrite: bool = False
     """Replace PNG if it exists."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Write the picture."""
         data = open_dataset(self.dataset)
         write_sheet(data, self.png, rows=self.rows, columns=self.columns, seed=self.seed, overwrite=self.overwrite)

@@ -33,7 +33,7 @@ class Sweep(Command):
     overwrite: bool = False
     """Replace OUT if it exists."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Run the trials, and print them in a table, the best first."""
         config = read_sweep(self.file)
         check_output(self.out, SWEEP_KIND, self.overwrite)

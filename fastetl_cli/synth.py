@@ -56,7 +56,7 @@ class Synth(Command):
         if self.config.set or self.shards.engine == "ray":
             require_unset(self, ("processes",), "has no effect with `set` or `engine` ray")
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Write lines, a dataset or files."""
         if self.lines:
             return self._write_lines()

@@ -85,7 +85,7 @@ class Train(Command):
         if not self.coordinator:
             require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Train, and print how it went."""
         named = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.

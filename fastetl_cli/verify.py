@@ -56,7 +56,7 @@ class Verify(Command):
     verbose: Verbose = False
     """Show every check with its figure and bound."""
 
-    def run(self) -> int:
+    def execute(self) -> int:
         """Check the package, and print failed checks and a verdict."""
         with bar("verify") as progress:
             checks = verify(self.out, self.against, progress)

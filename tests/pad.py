@@ -124,17 +124,14 @@ def reads(page: Page, **shares: float) -> None:
 @contextmanager
 def serving(recognizer: Recognizer, samples: Path | None = None, *, token: str = "") -> Iterator[str]:
     """The address of a server that ends with the block."""
-    import uvicorn
-
     from fastetl_cli.pad import listen
     from fastetl_cli.web.sample_files import Store
-    from fastetl_cli.web.server import make_app
+    from fastetl_cli.web.server import make_app, make_server
 
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     store = None if samples is None else Store(samples)
-    options: Any = {"log_level": "critical", "access_log": False, "ws": "none", "http": "h11"}
-    server = uvicorn.Server(uvicorn.Config(make_app(recognizer, store, token), **options))
+    server = make_server(make_app(recognizer, store, token))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -280,10 +280,10 @@ def _many() -> NDArray[np.uint8]:
     "picture", [_cat(), _many(), *(np.pad(np.zeros((n, 100), np.uint8), 50, constant_values=255) for n in (20, 100))]
 )
 def test_unusual_pictures_take_bounded_time(recognizer: Recognizer, picture: NDArray[np.uint8]) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     with contextlib.suppress(FastetlError):
         recognizer.read_line(picture)
-    assert time.monotonic() - begin < 60
+    assert time.process_time() - begin < 5  # a fifth of a second when this was written
 
 
 def test_more_pixels_than_any_camera_are_one_line(recognizer: Recognizer, tmp_path: Path) -> None:

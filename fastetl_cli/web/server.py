@@ -12,6 +12,7 @@ import threading
 from functools import partial
 
 import numpy as np
+import uvicorn
 from anyio import CapacityLimiter, to_thread
 from h11 import LocalProtocolError
 from starlette.applications import Starlette
@@ -24,6 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from export.recognizer import Recognizer
 from fastetl import __version__
@@ -50,7 +52,7 @@ HEADERS = {
 PICTURES = 64
 """Most pictures in one request."""
 SECONDS = 10.0
-"""Time limit for receiving the body of a request."""
+"""Time limit for the first line and the headers of a connection's first request, and for the body of each."""
 _OCTETS = "application/octet-stream"
 _PUBLIC = {"/", *(f"/{path.name}" for path in PAGE.iterdir())}
 
@@ -183,3 +185,31 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
         ],
         exception_handlers=dict.fromkeys((HTTPException, FastetlError, OSError, Exception), _answer_error),
     )
+
+
+class _Connection(H11Protocol):
+    """A connection that is closed if it brings no request in time. uvicorn limits the time between requests alone."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.loop.call_later(SECONDS, self._close_if_unused)
+
+    def _close_if_unused(self) -> None:
+        if self.cycle is None:
+            self.timeout_keep_alive_handler()
+
+
+def make_server(app: Starlette) -> uvicorn.Server:
+    """The server of an application; `run` takes the sockets that it listens on."""
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        access_log=False,
+        http=_Connection,
+        server_header=False,
+        date_header=False,
+        ws="none",
+        timeout_keep_alive=5,
+        limit_concurrency=256,
+    )
+    return uvicorn.Server(config)
