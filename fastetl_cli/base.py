@@ -69,21 +69,13 @@ class Command(ABC):
     def execute(self) -> int:
         """Run the command and return its exit code."""
 
-    def answer(self, result: object, text: str, code: int = 0) -> int:
-        """Print the result, as JSON if --json was given and otherwise as text. Returns `code`."""
+    def answer(self, result: object, *lines: str, code: int = 0) -> int:
+        """Print the result, as JSON if --json was given and otherwise as lines of text. Returns `code`."""
         if self.json:
             show_json(result)
         else:
-            say(text)
+            say("\n".join(lines))
         return code
-
-    def answer_table(self, result: object, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Print the result, as JSON if --json was given and otherwise as a table. Returns 0."""
-        if self.json:
-            show_json(result)
-        else:
-            show_table(columns, rows)
-        return 0
 
 
 def command_line() -> str:
@@ -120,11 +112,11 @@ def _aligned(column: Sequence[str]) -> Iterator[str]:
         yield gap + cell if is_numeric else cell + gap
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table, with numbers aligned to the right."""
-    texts = [list(columns), *([clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows)]
-    aligned = zip(*map(_aligned, zip(*texts, strict=True)), strict=True)
-    write("".join("  ".join(row).rstrip() + "\n" for row in aligned), sys.stdout)
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """The lines of a table, with numbers aligned to the right. A cell is one line, of text that `clean` has escaped."""
+    texts = [[clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows]
+    columns = [_aligned(column) for column in zip(headings, *texts, strict=True)]
+    return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
 
 
 def counted(count: int, what: str) -> str:

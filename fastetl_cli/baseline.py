@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastetl_cli.base import Command, DatasetPath, bar
+from fastetl_cli.base import Command, DatasetPath, bar, table
 from model.baseline import baselines
 
 
@@ -23,4 +23,4 @@ class Baseline(Command):
         with bar("baseline") as progress:
             results = baselines(self.dataset, seed=self.seed, progress=progress)
         rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
-        return self.answer_table(results, ["algorithm", "split", "trained on", "tested on", "accuracy"], rows)
+        return self.answer(results, table(["algorithm", "split", "trained on", "tested on", "accuracy"], rows))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Command, say
+from fastetl_cli.base import Command, table
 from fastetl_cli.options import Arg
 from model.comparison import Comparison, compare_runs
 
@@ -26,9 +26,8 @@ class Compare(Command):
         """Print the names of the runs, and a table with a column for each run."""
         comparison = compare_runs(self.runs)
         numbers = [str(k) for k in range(1, len(self.runs) + 1)]
-        for number, name in zip(numbers, comparison.runs, strict=True) if not self.json else ():
-            say(f"{number}  {name}")
-        return self.answer_table(comparison, ["", *numbers], _rows(comparison))
+        names = [f"{number}  {name}" for number, name in zip(numbers, comparison.runs, strict=True)]
+        return self.answer(comparison, *names, table(["", *numbers], _rows(comparison)))
 
 
 def _rows(comparison: Comparison) -> Iterator[Sequence[object]]:

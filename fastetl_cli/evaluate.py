@@ -11,20 +11,25 @@ from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line, load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, Paths, RunPath, counted, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, RunPath, counted, table
 from model.evaluation import Reader, Restricted, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
-    """The names of the datasets at `paths`; equal ones begin with the folders above them, as many as they need."""
+    """The names of the datasets at `paths`; equal ones begin with the folders in which the paths differ."""
     whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  a link keeps its name
     names = [path.stem if path.suffix in (".npz", ".parquet") else path.name for path in whole]
-    folders = [list(path.parent.parts[1:]) for path in whole]
-    while again := {name for name, f in zip(names, folders, strict=True) if f and names.count(name) > 1}:
-        names = [f"{f.pop()}-{n}" if f and n in again else n for f, n in zip(folders, names, strict=True)]
-    return names
+    common = os.path.commonpath([path.parent for path in whole])
+    distinct = []
+    for path, name in zip(whole, names, strict=True):
+        folders = path.parent.relative_to(common).parts if names.count(name) > 1 else ()
+        distinct.append("-".join((*folders, name)))
+    return distinct
+
+
+_COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")
 
 
 def _row(result: SetResult) -> tuple[str, ...]:
@@ -95,15 +100,10 @@ class Evaluate(Command):
         evaluation = evaluate(run, [replace(d, name=name + only) for d, name in zip(data, names, strict=True)])
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)
-        if self.json:
-            show_json(evaluation.as_dict())
-            return 0
-        columns = "set", "samples", "accuracy", "95 % interval", "top 5", "worst writer"
-        show_table(columns, map(_row, evaluation.sets))
+        lines = [table(_COLUMNS, map(_row, evaluation.sets))]
         for result in evaluation.sets:
-            for line in _details(result):
-                say(f"{result.name}: {line}")
+            lines += [f"{result.name}: {line}" for line in _details(result)]
         where = f". Report: {report / 'index.html'}" if report is not None else ""
         samples = counted(sum(result.samples for result in evaluation.sets), "sample")
-        say(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{where}")
-        return 0
+        lines.append(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{where}")
+        return self.answer(evaluation.as_dict(), *lines)

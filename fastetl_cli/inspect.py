@@ -1,26 +1,36 @@
 """fastetl inspect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fastetl.checks import require_unset
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.notices import summarize
 from fastetl.etl.statistics import PERCENTILES, statistics
-from fastetl_cli.base import Command, Paths, bar, counted, say, show_json
+from fastetl_cli.base import Command, Paths, bar, counted, table
 
 
 def _summary(name: str, reports: Sequence[FileReport]) -> str:
     """One line on the files of a set."""
-    genuine, differ = sum(bool(r.genuine) for r in reports), sum(bool(r.differs) for r in reports)
-    parts = [
-        counted(len(reports), "file"),
-        counted(sum(r.records for r in reports), "record"),
-        f"groups {min(r.first_group for r in reports)}–{max(r.last_group for r in reports)}",
-        *([f"{genuine} genuine"] if genuine else []),
-        *([f"{differ} with other contents than the genuine files"] if differ else []),
-    ]
+    records = sum(report.records for report in reports)
+    first_group = min(report.first_group for report in reports)
+    last_group = max(report.last_group for report in reports)
+    parts = [counted(len(reports), "file"), counted(records, "record"), f"groups {first_group}–{last_group}"]
+    if genuine := sum(bool(report.genuine) for report in reports):
+        parts.append(f"{genuine} genuine")
+    if differ := sum(bool(report.differs) for report in reports):
+        parts.append(f"{differ} with other contents than the genuine files")
     return f"{name}: {', '.join(parts)}"
+
+
+def _lines(reports: Sequence[FileReport]) -> Iterator[str]:
+    """A line for each set and each kind of irregularity, and a verdict."""
+    for name in dict.fromkeys(report.set for report in reports):
+        yield _summary(name, [report for report in reports if report.set == name])
+    yield from summarize([notice for report in reports for notice in report.noticed])
+    odd_files = sum(bool(report.noticed) for report in reports)
+    verdict = f"{odd_files} with irregularities" if odd_files else "nothing irregular"
+    yield f"{counted(len(reports), 'file')}: {verdict}"
 
 
 @dataclass(frozen=True)
@@ -51,23 +61,14 @@ class Inspect(Command):
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
         code = int(self.strict and any(report.noticed for report in reports))
-        if self.json:
-            show_json(reports)
-            return code
-        for name in dict.fromkeys(report.set for report in reports):
-            say(_summary(name, [report for report in reports if report.set == name]))
-        for line in summarize([notice for report in reports for notice in report.noticed]):
-            say(line)
-        odd_files = sum(bool(report.noticed) for report in reports)
-        verdict = f"{odd_files} with irregularities" if odd_files else "nothing irregular"
-        say(f"{counted(len(reports), 'file')}: {verdict}")
-        return code
+        return self.answer(reports, *_lines(reports), code=code)
 
     def _measure(self) -> int:
         figures = statistics(self.paths, charset=self.charset)
-        rows = [
-            [f.name, f.unit, *("–" if value is None else f"{value:.3g}" for value in (f.mean, *f.percentiles))]
-            for f in figures
-        ]
         columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
-        return self.answer_table(figures, columns, [row + [""] * (len(columns) - len(row)) for row in rows])
+        rows = []
+        for figure in figures:
+            values = ["–" if value is None else f"{value:.3g}" for value in (figure.mean, *figure.percentiles)]
+            row = [figure.name, figure.unit, *values]
+            rows.append(row + [""] * (len(columns) - len(row)))
+        return self.answer(figures, table(columns, rows))

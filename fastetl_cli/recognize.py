@@ -20,7 +20,7 @@ from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import is_clutter
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import Command, Paths, bar, note, say, show_json, show_table
+from fastetl_cli.base import Command, Paths, bar, note, say, show_json, table
 
 BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
 
@@ -103,9 +103,9 @@ class Recognize(Command):
         if self.json:
             show_json(results)
         elif not self.lines:
-            columns = range(1, min(self.top, len(recognizer.labels)) + 1)
+            ranks = range(1, min(self.top, len(recognizer.labels)) + 1)
             rows = [[entry["image"], *entry["answers"]] for entry in results if "answers" in entry]
-            show_table(["picture", *map(str, columns)], rows)
+            say(table(["picture", *map(str, ranks)], rows))
         return 1 if any("error" in entry for entry in results) else 0
 
     def _read_character(self, recognizer: Recognizer, path: Path, _: bool) -> dict[str, Any]:

@@ -38,4 +38,4 @@ class Samples(Command):
             f"{result.out}: {counted(result.images, 'sample')} of {counted(result.classes, 'character')}; "
             f"{result.right:,} were recognized when they were drawn"
         )
-        return self.answer(result, text, 1 if result.faults else 0)
+        return self.answer(result, text, code=1 if result.faults else 0)

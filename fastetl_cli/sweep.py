@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, DatasetPath, Out, say
+from fastetl_cli.base import Command, DatasetPath, Out, table
 from fastetl_cli.options import Arg
 from fastetl_ray import connect, read_sweep, sweep_on_ray
 from fastetl_ray.sweep import SWEEP_KIND
@@ -38,15 +38,12 @@ class Sweep(Command):
         config = read_sweep(self.file)
         check_output(self.out, SWEEP_KIND, self.overwrite)
         connect(self.address)
-        options: dict[str, Any] = {"cpus": self.cpus, "gpus": self.gpus, "overwrite": self.overwrite}
-        trials = sweep_on_ray(self.dataset, self.out, config, **options)
+        trials = sweep_on_ray(self.dataset, self.out, config, cpus=self.cpus, gpus=self.gpus, overwrite=self.overwrite)
         rows = []
         for trial in trials:
             values = [f"{value:.4g}" if isinstance(value, float) else value for value in trial.options.values()]
             rows.append([trial.number, *values, len(trial.history), trial.error or f"{trial.best:.2%}"])
-        self.answer_table(trials, ["trial", *trials[0].options, "epochs", "validation"], rows)
-        if not self.json:
-            failed = sum(trial.error is not None for trial in trials)
-            failures = f", {failed} of {len(trials)} failed" * bool(failed)
-            say(f"{self.out}: at best {trials[0].best:.2%} on writers never trained on{failures}")
-        return 0
+        failed = sum(trial.error is not None for trial in trials)
+        failures = f", {failed} of {len(trials)} failed" if failed else ""
+        verdict = f"{self.out}: at best {trials[0].best:.2%} on writers never trained on{failures}"
+        return self.answer(trials, table(["trial", *trials[0].options, "epochs", "validation"], rows), verdict)

@@ -121,11 +121,17 @@ class Train(Command):
 
     def _show(self, run: Run) -> int:
         unseen = "by writers" if run.config.by == "group" else "on pictures"
-        values = {name: getattr(run, name) for name in ("temperature", "parameters", "diagnosis")}
-        lines = [
-            *run.diagnosis,
-            f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)",
-            f"{self.run_path}: {run.best_epoch.valid_accuracy:.2%} of {counted(len(run.charset), 'character')} "
-            f"{unseen} never trained on (best epoch {run.best_epoch.epoch}), {run.parameters:,} parameters",
-        ]
-        return self.answer({"run": self.run_path, "best": run.best_epoch, **values}, "\n".join(lines))
+        best = run.best_epoch
+        result = {
+            "run": self.run_path,
+            "best": best,
+            "temperature": run.temperature,
+            "parameters": run.parameters,
+            "diagnosis": run.diagnosis,
+        }
+        curves = f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)"
+        verdict = (
+            f"{self.run_path}: {best.valid_accuracy:.2%} of {counted(len(run.charset), 'character')} "
+            f"{unseen} never trained on (best epoch {best.epoch}), {run.parameters:,} parameters"
+        )
+        return self.answer(result, *run.diagnosis, curves, verdict)

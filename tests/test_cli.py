@@ -21,7 +21,7 @@ from PIL import Image
 from benches.cli_pages import PAGE, page
 from fastetl.etl.build import BuildConfig
 from fastetl.ink.drawings import Drawing, Stroke
-from fastetl_cli.base import bar, counted, say, show_json, show_table, width_of
+from fastetl_cli.base import bar, counted, say, show_json, table, width_of
 from fastetl_cli.build import Build
 from fastetl_cli.evaluate import distinct_names
 from fastetl_cli.main import COMMANDS, main
@@ -85,8 +85,7 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 
 def test_tables_and_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    show_table(["name", "count"], [["かな", "12"], ["a", "1,000"]])
-    assert capsys.readouterr().out == "name  count\nかな     12\na     1,000\n"
+    assert table(["name", "count"], [["かな", "12"], ["a", "1,000"]]) == "name  count\nかな     12\na     1,000"
     with pytest.raises(ValueError, match="JSON"):
         show_json({"mean": float("nan")})
     say("a\x1bb")

@@ -196,7 +196,7 @@ class _Connection(H11Protocol):
 
     def _close_if_unused(self) -> None:
         if self.cycle is None:
-            self.timeout_keep_alive_handler()
+            self.timeout_keep_alive_handler()  # type: ignore[unreachable]
 
 
 def make_server(app: Starlette) -> uvicorn.Server:
