@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO
 
 from fastetl.checks import require_range, require_unset
-from fastetl_cli.options import SEVERAL, Arg
+from fastetl_cli.options import EVERY, SEVERAL, Arg
 
 Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
@@ -60,9 +60,9 @@ def clean(text: str) -> str:
 class Command(ABC):
     """The options that every command has."""
 
-    json: bool = False
+    json: Annotated[bool, EVERY] = False
     """Print the result as JSON, for programs."""
-    debug: bool = False
+    debug: Annotated[bool, EVERY] = False
     """Show the whole trace of an error."""
 
     @abstractmethod

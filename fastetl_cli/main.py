@@ -158,13 +158,13 @@ def _execute(name: str, arguments: list[str]) -> int:
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, without source code
     options = set(itertools.takewhile(lambda word: word != "--", arguments))  # behind it are paths of any name
     try:
-        kind = command_of(name)
+        command_of(name)  # imports it
         gc.freeze()  # what is imported stays, so that collections need not look at it
         gc.enable()
         if {"-h", "--help"} & options:
-            write(parser_of(kind, name).format_help(), sys.stdout)
+            write(parser_of(name).format_help(), sys.stdout)
             return 0
-        command: Command = parse(kind, name, arguments)
+        command: Command = parse(name, arguments)
         with ended_by_sigterm():
             return int(command.execute())
     except KeyboardInterrupt as interrupt:

@@ -16,12 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from fastetl.checks import Hint, hints_of
 from fastetl.errors import FastetlError
 
-C = TypeVar("C")
 _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 
 
@@ -33,16 +32,18 @@ class Arg:
     """Names of the option, instead of the field's own; empty for a positional argument."""
     metavar: str = ""
     section: str = ""
-    """Title under which `--help` shows the option; empty for "Options"."""
+    """Title under which `--help` shows the option, if it is not that of the option's dataclass."""
 
 
+EVERY = Arg(section="Every command")
 SEVERAL = Arg(section="Several machines")
+_PLACES = {"": 0, "Options": 1, SEVERAL.section: 3, EVERY.section: 4}
+"""The order of the sections of `--help`: first the positional arguments, in 2 those of configurations."""
 
 
 @dataclass(frozen=True)
 class _Option:
     field: str
-    owner: type
     names: tuple[str, ...]
     """Empty for a positional argument."""
     section: str
@@ -84,19 +85,19 @@ def with_options(text: str, name: str) -> str:
     return re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[0]), text)
 
 
-def parser_of(kind: type, name: str, explained: bool = True) -> argparse.ArgumentParser:
-    """The parser of a command. If the class has BASIC, its help begins with the fields that are named there.
+def parser_of(name: str, explained: bool = True) -> argparse.ArgumentParser:
+    """The parser of a command.
 
     explained: whether options have help texts. They are parsed from the source, which takes a tenth of a build.
     """
+    kind = command_of(name)
     options = list(_options(kind, explained))
-    basic: tuple[str, ...] = getattr(kind, "BASIC", ())
     flags = _flags(options)
     positional = [option.settings["metavar"] for option in options if not option.names]
-    paragraphs = [
-        textwrap.indent(p, "  ") if p.startswith("fastetl ") else textwrap.fill(p, 79)
-        for p in (inspect.getdoc(kind) or "").split("\n\n")
-    ]
+    paragraphs = []
+    for paragraph in (inspect.getdoc(kind) or "").split("\n\n"):
+        is_example = paragraph.startswith("fastetl ")
+        paragraphs.append(textwrap.indent(paragraph, "  ") if is_example else textwrap.fill(paragraph, 79))
     parser = _Parser(
         f"fastetl {name}",
         " ".join(["fastetl", name, "[OPTIONS]", *positional]),
@@ -106,34 +107,24 @@ def parser_of(kind: type, name: str, explained: bool = True) -> argparse.Argumen
         allow_abbrev=False,
     )
 
-    groups: dict[str | None, Any] = {}
-    order = {field: k for k, field in enumerate(basic)}
-    sections = {option.field: _section(option, kind, basic) for option in options}
-    for option in sorted(options, key=lambda o: (sections[o.field][0], order.get(o.field, len(order)))):
-        title = sections[option.field][1]
-        if title not in groups:
-            groups[title] = parser.add_argument_group(title)
+    groups: dict[str, Any] = {}
+    for option in sorted(options, key=lambda option: _PLACES.get(option.section, 2)):
+        if option.section not in groups:
+            groups[option.section] = parser.add_argument_group(option.section or None)
         text = re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[1]), option.explanation)
-        groups[title].add_argument(*(option.names or (option.field,)), help=text.replace("%", "%%"), **option.settings)
+        names = option.names or (option.field,)
+        groups[option.section].add_argument(*names, help=text.replace("%", "%%"), **option.settings)
     return parser
 
 
-def _section(option: _Option, kind: type, basic: Sequence[str]) -> tuple[int, str | None]:
-    """The place and the title of the section of a command's help in which an option stands."""
-    if not option.names:
-        return 0, None
-    if option.field in ("json", "debug"):
-        return 4, "Every command"
-    if option.section:
-        return 3, option.section
-    if option.owner is not kind and basic and option.field not in basic:
-        return 2, (inspect.getdoc(option.owner) or "").partition(".")[0]
-    return 1, "Options"
+def _options(kind: type, explained: bool, basic: Sequence[str] = (), instance: Any = None) -> Iterator[_Option]:
+    """The options of a command's class, and of the dataclasses within it.
 
-
-def _options(kind: type, explained: bool, instance: Any = None) -> Iterator[_Option]:
-    """The options of a dataclass and of the dataclasses within it. instance: its values are the defaults."""
+    If the class has BASIC, these have sections of their own, but for the fields that BASIC names. instance: of a class
+    within; its values are the defaults.
+    """
     hints, texts = hints_of(kind), _docstrings(kind) if explained else {}
+    title = (inspect.getdoc(kind) or "").partition(".")[0] if basic else "Options"
     within: list[Any] = []
     for field in dataclasses.fields(kind):
         default = field.default if instance is None else getattr(instance, field.name)
@@ -143,15 +134,16 @@ def _options(kind: type, explained: bool, instance: Any = None) -> Iterator[_Opt
         hint = hints[field.name]
         arg = hint.extra(Arg) or Arg()
         names = (f"--{field.name.replace('_', '-')}",) if arg.names is None else arg.names
+        section = arg.section or ("Options" if field.name in basic else title)
         settings = _settings(hint, default, arg.metavar, bool(names))
         if names:
             settings |= {"dest": field.name, "required": default is MISSING}
         text = texts[field.name] if explained else ""
         if not (default is MISSING or isinstance(default, bool) or default in (None, "", ())):
             text += f" Default: {default:g}." if settings["type"] is float else f" Default: {default}."
-        yield _Option(field.name, kind, names, arg.section, text, settings)
+        yield _Option(field.name, names, section if names else "", text, settings)
     for config in within:
-        yield from _options(type(config), explained, config)
+        yield from _options(type(config), explained, basic or getattr(kind, "BASIC", ()), config)
 
 
 def _docstrings(kind: type) -> dict[str, str]:
@@ -189,9 +181,9 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
+def parse(name: str, arguments: Sequence[str]) -> Any:
     """The command of these arguments. Raises FastetlError for an unknown, missing or wrong option."""
-    parser = parser_of(kind, name, explained=False)
+    parser = parser_of(name, explained=False)
     values, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         first = unknown[0].partition("=")[0]
@@ -199,7 +191,7 @@ def parse(kind: type[C], name: str, arguments: Sequence[str]) -> C:
             parser.error(f"one word too many: {unknown[0]}")
         parser.description = None  # it may name options of other commands
         parser.error(f"no option {first}{suggestion(first, re.findall('--[a-z-]+', parser.format_help()))}")
-    return _construct(kind, vars(values))  # type: ignore[no-any-return]
+    return _construct(command_of(name), vars(values))
 
 
 def _construct(kind: type, values: Mapping[str, Any]) -> Any:
@@ -223,7 +215,7 @@ def completion(shell: str, commands: Mapping[str, str]) -> str:
     for name, what in commands.items():
         parents = []
         with contextlib.suppress(ImportError):  # an extra is not installed
-            parents = [parser_of(command_of(name), name)]
+            parents = [parser_of(name)]
         child = children.add_parser(name, help=what, parents=parents, add_help=not parents)
         for action in child._actions:
             action.help = (action.help or "").partition(".")[0]

@@ -27,7 +27,7 @@ class Synth(Command):
     fastetl synth dataset --charset kana --files 200 --size 64
     """
 
-    BASIC: ClassVar = ("size", "lines", "text", "overwrite", "processes", *(f.name for f in fields(SynthConfig)))
+    BASIC: ClassVar = tuple(field.name for field in fields(SynthConfig))
     out: Out
     """The folder to write."""
     config: SynthConfig = SynthConfig()

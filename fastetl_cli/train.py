@@ -40,7 +40,7 @@ class Train(Command):
     tensorboard --logdir run/tensorboard
     """
 
-    BASIC: ClassVar = ("also", "source", "network", "epochs", "minutes", "resume", "overwrite", "precision", "seed")
+    BASIC: ClassVar = ("network", "epochs", "minutes", "precision", "seed")
     dataset: DatasetPath
     """A dataset directory."""
     run_path: RunPath

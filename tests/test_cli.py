@@ -45,7 +45,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     examples = [line.split()[2:] for line in text.splitlines() if line.startswith(f"  fastetl {name} ")]
     assert examples
     for arguments in examples:
-        assert isinstance(parse(kind, name, arguments), kind)
+        assert isinstance(parse(name, arguments), kind)
 
 
 def test_basic_options_come_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,12 +57,12 @@ def test_basic_options_come_first(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_not_given_keeps_its_default() -> None:
-    assert parse(Pad, "pad", ["--no-browser"]) == Pad(no_browser=True)
-    assert parse(Pad, "pad", ["--no-browser", "mine"]).package == Path("mine")
-    assert parse(Build, "build", ["a", "--charset", "kana", "b", "--strict"]) == Build(
+    assert parse("pad", ["--no-browser"]) == Pad(no_browser=True)
+    assert parse("pad", ["--no-browser", "mine"]).package == Path("mine")
+    assert parse("build", ["a", "--charset", "kana", "b", "--strict"]) == Build(
         paths=(Path("a"), Path("b")), config=BuildConfig(charset="kana", strict=True)
     )
-    assert parse(Train, "train", ["a", "b", "--also", "c", "--also", "d=2", "--no-surroundings"]) == Train(
+    assert parse("train", ["a", "b", "--also", "c", "--also", "d=2", "--no-surroundings"]) == Train(
         dataset=Path("a"), run_path=Path("b"), also=("c", "d=2"), config=TrainConfig(surroundings=False)
     )
 
