@@ -18,11 +18,9 @@ from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value, lower
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts, quiet
 from fastetl.errors import reason_of
-from fastetl.files.untrusted import read_bytes
+from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 
 _SHARED = 64  # elements: equal constants of at least so many are stored once
-MOST_BYTES = 1 << 30
-"""No larger file is read."""
 
 
 def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
@@ -152,7 +150,7 @@ def read_package(path: Path) -> MlPackage:
 
     with quiet():
         try:
-            spec.ParseFromString(read_bytes(model, MOST_BYTES))
+            spec.ParseFromString(read_bytes(model, MODEL_BYTES))
             program = load(spec, spec.specificationVersion, str(weights))
         except Exception as error:  # those of protobuf, of coremltools and of Apple's library have no common base
             raise damaged(error, "cannot read the program", path) from error

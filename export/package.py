@@ -24,12 +24,11 @@ from export.verification import Check, gather, onnx_checks, package_checks, veri
 from fastetl.checks import require_unset
 from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, check_output, new_output
-from fastetl.files.untrusted import read_bytes
+from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from model.run import Run, open_run
 
 _STEPS = 5
 ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
-_CARD_BYTES = 1 << 20
 _ALL = (*sorted({file.partition("/")[0] for file in FILES}), VERIFICATION)
 PACKAGE_KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
 
@@ -71,7 +70,7 @@ class StoredNetwork:
 def open_stored(path: StrPath) -> StoredNetwork:
     """Open the network of a package ("pretrained": a bundled one). Raises FastetlError if it is missing or damaged."""
     reference, card = read_reference(file_of(path, REFERENCE)), file_of(path, CARD)
-    return StoredNetwork(card.parent, reference, read_bytes(card, _CARD_BYTES).decode("utf-8", "replace"))
+    return StoredNetwork(card.parent, reference, read_bytes(card, TEXT_BYTES).decode("utf-8", "replace"))
 
 
 def export(

@@ -22,7 +22,7 @@ from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError, StrPath
-from fastetl.files.untrusted import parse_json, read_bytes
+from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.ink import SIDE
 from fastetl.ink.pictures import Source, find_ink
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from fastetl.ink.drawings import Drawing
 
 _BATCH = 256
-_MODEL_BYTES = 1 << 28
 LEAN = 20.0
 """By how much the log odds of small kana against large ones rise for each height that ink stands lower on a canvas.
 
@@ -217,7 +216,7 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None
     """
     file = file_of(path, ONNX)
     try:
-        data = read_bytes(file, _MODEL_BYTES)
+        data = read_bytes(file, MODEL_BYTES)
         if not is_bundled(file):
             from export.onnx_structure import parsed  # takes a tenth of a second
 

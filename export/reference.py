@@ -28,7 +28,7 @@ Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """The trained network: pictures uint8 (N, size, size) → logits float32 (N, classes), divided by its temperature."""
 
 _FORMAT = 4
-_MOST = 1 << 28  # bytes of one array
+_ARRAY_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def write_reference(reference: Reference, path: Path) -> None:
 def read_reference(path: Path) -> Reference:
     """Read `reference.npz`. Raises ExportError naming the file if it is missing, damaged or of another format."""
     try:
-        arrays = read_npz(path, lambda name, shape, dtype: math.prod(shape) * dtype.itemsize <= _MOST)
+        arrays = read_npz(path, lambda name, shape, dtype: math.prod(shape) * dtype.itemsize <= _ARRAY_BYTES)
         if int(arrays["format"]) != _FORMAT:
             raise ExportError("a reference of another format", expected=_FORMAT, found=arrays["format"])
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from export import check_on_mac
 from export.card import card_head
 from export.config import SPECIFICATION, Precision, Storage
-from export.coreml import MOST_BYTES, MlPackage, read_package, write_coreml
+from export.coreml import MlPackage, read_package, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, graph_to_arrays
 from export.metadata import exporting_versions, labels_text, other_versions
@@ -32,7 +32,7 @@ from export.onnx_structure import labels_of, parsed
 from export.reference import Logits, Reference, pictures, read_reference, resized
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts
 from fastetl.errors import FastetlError, StrPath, scarcity
-from fastetl.files.untrusted import is_clutter, parse_json, read_bytes, read_json
+from fastetl.files.untrusted import MODEL_BYTES, is_clutter, parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
     from model.run import Run
@@ -203,7 +203,7 @@ def file_hashes(out: Path) -> dict[str, str]:
 
 def _content(file: Path) -> bytes:
     """The bytes of a file; for a manifest, which coremltools rewrites when it opens a package, those of its value."""
-    data = read_bytes(file, MOST_BYTES)
+    data = read_bytes(file, MODEL_BYTES)
     return json.dumps(parse_json(data, file), sort_keys=True).encode() if file.name == "Manifest.json" else data
 
 
@@ -246,7 +246,7 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
         (CARD, card_head(graph, reference.config), "front matter, and what it takes and gives"),
     )
     for name, text, detail in (texts for texts in expected if texts[0] in files_of(out)):
-        content = read_bytes(out / name, MOST_BYTES).decode("utf-8")
+        content = read_bytes(out / name, MODEL_BYTES).decode("utf-8")
         same = content.startswith(f"{text}\n\n") if name == CARD else content == text
         if not same and written_by != installed_version and name != LABELS:
             unread = ". Do not run it unread" if name == MAC else ""
@@ -326,7 +326,7 @@ def _answer_check(
 
 def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     """Whether an ONNX model has the right labels and versions, and onnxruntime computes the answers with it."""
-    data = read_bytes(file, MOST_BYTES)
+    data = read_bytes(file, MODEL_BYTES)
     model = parsed(data, file)
     versions = [*((o.domain, o.version) for o in model.opset_import), model.ir_version]
     yield _equal("ONNX opset", versions, [("", OPSET), IR_VERSION])

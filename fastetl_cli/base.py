@@ -12,34 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import Annotated, Any, TextIO
 
-from fastetl.checks import require_range, require_unset
-from fastetl_cli.options import EVERY, SEVERAL, Arg
+from fastetl_cli.options import EVERY, Arg
 
 Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
 RunPath = Annotated[Path, Arg((), "RUN")]
-OF_RAY = ("is for a Ray cluster", "give `engine` ray")
 Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
-
-
-@dataclass(frozen=True)
-class Shards:
-    """Which machines write a dataset."""
-
-    engine: Annotated[Literal["local", "ray"], SEVERAL] = "local"
-    """local: this machine writes a directory. ray: a Ray cluster writes Parquet shards (docs/scale.md)."""
-    address: Annotated[str, SEVERAL] = ""
-    """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
-    shard_rows: Annotated[int, SEVERAL] = 4096
-    """With --engine ray: approximate number of pictures in a shard."""
-
-    def __post_init__(self) -> None:
-        require_range("shard_rows", self.shard_rows, 1)
-        if self.engine == "local":
-            require_unset(self, ("address", "shard_rows"), *OF_RAY)
 
 
 # Control characters other than tab and newline, invisible and direction marks, surrogates.

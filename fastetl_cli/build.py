@@ -4,16 +4,46 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import in_a_line
+from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.notices import summarize
-from fastetl_cli.base import Command, Shards, bar, command_line, counted, note
-from fastetl_cli.options import Arg
+from fastetl_cli.base import Command, bar, command_line, counted, note
+from fastetl_cli.options import OF_RAY, SEVERAL, Arg
 
 _MOST_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Which machines write a dataset."""
+
+    engine: Annotated[Literal["local", "ray"], SEVERAL] = "local"
+    """local: this machine writes a directory. ray: a Ray cluster writes Parquet shards (docs/scale.md)."""
+    address: Annotated[str, SEVERAL] = ""
+    """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
+    shard_rows: Annotated[int, SEVERAL] = ROWS
+    """With --engine ray: approximate number of pictures in a shard."""
+
+    def __post_init__(self) -> None:
+        require_range("shard_rows", self.shard_rows, 1)
+        if self.engine == "local":
+            require_unset(self, ("address", "shard_rows"), *OF_RAY)
+
+    def on_ray(self, out: Path, overwrite: bool) -> bool:
+        """Whether a Ray cluster writes the dataset `out`; then this is checked, and the cluster is connected."""
+        if self.engine == "local":
+            return False
+        from fastetl_ray import connect
+        from fastetl_ray.datasets import check_target
+
+        check_target(out, overwrite)
+        connect(self.address)
+        return True
 
 
 @dataclass(frozen=True)
@@ -39,12 +69,9 @@ class Build(Command):
         if not sources:
             raise FastetlError("no output given", do="name files or folders, and the output last")
         write: Callable[..., BuildResult] = build
-        if self.shards.engine == "ray":
-            from fastetl_ray import build_on_ray, connect
-            from fastetl_ray.datasets import check_target
+        if self.shards.on_ray(out, self.overwrite):
+            from fastetl_ray import build_on_ray
 
-            check_target(out, self.overwrite)
-            connect(self.shards.address)
             write = partial(build_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("build") as progress:

@@ -37,6 +37,7 @@ class Arg:
 
 EVERY = Arg(section="Every command")
 SEVERAL = Arg(section="Several machines")
+OF_RAY = ("is for a Ray cluster", "give `engine` ray")
 _PLACES = {"": 0, "Options": 1, SEVERAL.section: 3, EVERY.section: 4}
 """The order of the sections of `--help`: first the positional arguments, in 2 those of configurations."""
 

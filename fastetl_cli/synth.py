@@ -11,10 +11,11 @@ from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import as_address
-from fastetl.files.untrusted import read_bytes
+from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
-from fastetl_cli.base import Command, Out, Shards, bar, command_line, counted
+from fastetl_cli.base import Command, Out, bar, command_line, counted
+from fastetl_cli.build import Shards
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,9 @@ class Synth(Command):
 
     def _write_dataset(self) -> int:
         write = partial(synthesize_dataset, processes=self.processes)
-        if self.shards.engine == "ray":
-            from fastetl_ray import connect, synthesize_on_ray
-            from fastetl_ray.datasets import check_target
+        if self.shards.on_ray(self.out, self.overwrite):
+            from fastetl_ray import synthesize_on_ray
 
-            check_target(self.out, self.overwrite)
-            connect(self.shards.address)
             write = partial(synthesize_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("synth") as progress:
@@ -88,7 +86,7 @@ class Synth(Command):
         if self.text is None:
             texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(self.lines)]
         else:
-            text = nfc(read_bytes(self.text, 1 << 20).decode("utf-8-sig", "replace"))
+            text = nfc(read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig", "replace"))
             rows = [row.strip() for row in text.split("\n") if row.strip()]
             if not rows:
                 raise FastetlError("no text", file=self.text, expected="lines to write")

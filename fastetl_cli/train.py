@@ -10,8 +10,8 @@ from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import OF_RAY, Command, DatasetPath, RunPath, bar, command_line, counted, note
-from fastetl_cli.options import SEVERAL, Arg
+from fastetl_cli.base import Command, DatasetPath, RunPath, bar, command_line, counted, note
+from fastetl_cli.options import OF_RAY, SEVERAL, Arg
 from model.config import FRAMING, TrainConfig
 from model.devices import is_first, join
 from model.progress import Progress, print_epochs

@@ -25,14 +25,13 @@ from fastetl.checks import Range, require_choice, require_options
 from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.atomic import Kind, check_output, new_output
-from fastetl.files.untrusted import read_bytes
+from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import Addresses, addresses
 from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig
 from model.errors import ModelError
 
 SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
-_FILE_BYTES = 1 << 20
 _METRIC = "valid_accuracy"
 _MOST = 10_000
 _WHOLE = {name for name, hint in get_type_hints(TrainConfig).items() if int in (hint, *get_args(hint))}
@@ -124,7 +123,7 @@ def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainCo
 def read_sweep(path: StrPath) -> SweepConfig:
     """Read the TOML file of a sweep. Raises FastetlError if it is none, or for a value that is rejected."""
     try:
-        tables = tomllib.loads(read_bytes(path, _FILE_BYTES).decode("utf-8"))
+        tables = tomllib.loads(read_bytes(path, TEXT_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ModelError("cannot read the sweep", file=path, expected="TOML", found=error, do="mend it") from error
     train, search, settings = (tables.get(name, {}) for name in ("train", "search", "sweep"))

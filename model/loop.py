@@ -23,7 +23,7 @@ from model.checkpoints import restore, save
 from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
 from model.outliers import outlier_samples
-from model.progress import AddEvent, OnProgress, Progress, events
+from model.progress import AddEvent, OnStep, Progress, events
 from model.run import Epoch, Run, clear
 from model.start import Start, initial_weights
 from model.step import Eval, first_state, learning_rate, make_eval, make_train, predict
@@ -107,7 +107,7 @@ class Validation:
 class Training:
     """A training in progress: its samples, its compiled steps, and `run`, as it was last saved."""
 
-    def __init__(self, run: Run, mixture: Mixture, progress: OnProgress | None) -> None:
+    def __init__(self, run: Run, mixture: Mixture, progress: OnStep | None) -> None:
         """Raises ModelError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
         self.run, self.progress, config = run, progress, run.config
         if config.minutes and not config.steps and jax.process_count() > 1:  # each would choose by its own clock

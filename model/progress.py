@@ -30,7 +30,8 @@ class Progress:
     """The epochs that are complete."""
 
 
-OnProgress = Callable[[Progress], None]
+OnStep = Callable[[Progress], None]
+"""What is called after each step and each epoch."""
 AddEvent = Callable[[str, float, int], None]
 """Writes a TensorBoard event: name, value and step."""
 

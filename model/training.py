@@ -18,7 +18,7 @@ from model.devices import barrier, is_first
 from model.errors import ModelError
 from model.loop import Mixture, Training
 from model.network import NETWORKS
-from model.progress import OnProgress, print_epochs
+from model.progress import OnStep, print_epochs
 from model.run import RUN_KIND, DatasetShare, Run, claim, current_versions, open_run
 from model.start import Start, start_of
 
@@ -34,7 +34,7 @@ def train(
     start: Start | Run | StrPath | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    progress: OnProgress | None = print_epochs,
+    progress: OnStep | None = print_epochs,
     command: str = "",
     **options: Any,
 ) -> Run:

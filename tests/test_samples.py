@@ -17,7 +17,7 @@ from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
-from fastetl.ink.samples import MOST_BYTES, Sample, SamplesConfig, read_samples, samples_to_dataset
+from fastetl.ink.samples import LINE_BYTES, Sample, SamplesConfig, read_samples, samples_to_dataset
 from fastetl_cli.main import main
 from fastetl_cli.web.sample_files import Store
 
@@ -84,7 +84,7 @@ def test_a_damaged_line_is_a_fault_and_nothing_else(data: st.DataObject) -> None
 
 def test_faults_are_named_by_line_and_the_rest_is_read(tmp_path: Path) -> None:
     deep = b"[" * 100_000
-    long = b'{"format":1,"x":"' + b"y" * (2 * MOST_BYTES) + b'"}'
+    long = b'{"format":1,"x":"' + b"y" * (2 * LINE_BYTES) + b'"}'
     one, two = "\ufeff" + sample(1).as_line(), sample(2).as_line()
     file = write(tmp_path / "a.jsonl", one, b"\xff\xfe", deep, long, b"", two, b"{}")
     read, faults = read_samples(file)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.files.untrusted import read_bytes
+from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
 LONGEST = 32
 """Most code points of one character."""
@@ -36,7 +36,6 @@ SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "
 """Signs that differ from a capital letter only by size and position, each with that letter."""
 _ONE_SHAPE = {ord(c): group[0] for group in SHAPES for c in group}
 _ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
-_FILE_BYTES = 1 << 20  # most of a file that lists characters; JIS X 0208 has 6,879
 _JOINERS = "\u200c\u200d"  # invisible, but allowed within a character
 
 
@@ -229,7 +228,7 @@ def load_charset(name: str, present: Iterable[str] = ()) -> Charset:
 def read_entries(path: Path) -> tuple[str, ...]:
     """The lines of a text file, or the code points of its only line. Raises FastetlError if it has none."""
     try:
-        text = nfc(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"))
+        text = nfc(read_bytes(path, TEXT_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         what, do = "cannot read the charset", "save it as UTF-8"
         raise FastetlError(what, file=path, expected="UTF-8 text", found=error, do=do) from error

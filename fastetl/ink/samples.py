@@ -28,7 +28,7 @@ from fastetl.ink.drawings import Drawing, rasterize
 
 FORMAT = 1
 DEVICES = ("mouse", "touch", "pen", "unknown")
-MOST_BYTES = 1 << 21
+LINE_BYTES = 1 << 21
 """Longest line, in bytes: the largest drawing with pressure and time is shorter."""
 LINES_PER_GROUP = 20
 """How many lines of a file make a group, which a split keeps together: one person's samples are alike."""
@@ -118,8 +118,8 @@ def _parse(path: StrPath) -> Iterator[tuple[int, str, Sample | FastetlError | No
         identity = match[1].decode() if match else ""
         content: Sample | FastetlError | None = None
         try:
-            if len(line) > MOST_BYTES:
-                raise _wrong("length", f"at most {MOST_BYTES:,} bytes", "more")
+            if len(line) > LINE_BYTES:
+                raise _wrong("length", f"at most {LINE_BYTES:,} bytes", "more")
             if line.strip() not in (b"", removal_line(identity).encode()):
                 content = Sample.from_line(line)
                 identity = content.id
@@ -131,12 +131,12 @@ def _parse(path: StrPath) -> Iterator[tuple[int, str, Sample | FastetlError | No
 
 
 def _lines(path: StrPath) -> Iterator[bytes]:
-    """The lines of a file. One that is too long is cut off at one byte more than `MOST_BYTES`."""
+    """The lines of a file. One that is too long is cut off at one byte more than `LINE_BYTES`."""
     with open_regular(path) as file:
-        while line := file.readline(MOST_BYTES + 1):
+        while line := file.readline(LINE_BYTES + 1):
             yield line
-            while len(line) > MOST_BYTES and not line.endswith(b"\n"):
-                line = file.readline(MOST_BYTES + 1)
+            while len(line) > LINE_BYTES and not line.endswith(b"\n"):
+                line = file.readline(LINE_BYTES + 1)
 
 
 def find_samples(source: StrPath) -> list[Path]:

@@ -11,7 +11,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import replace_file, try_lock
 from fastetl.ink.samples import Sample, read_samples, removal_line
 
-MOST_FOLDER = 1 << 30
+FOLDER_BYTES = 1 << 30
 """Most bytes of all sample files together."""
 MOST_LISTED = 500
 """Most samples of one file in a list: the newest ones."""
@@ -53,7 +53,7 @@ class Store:
         sample = Sample.from_values(values)
         line = sample.as_line().encode() + b"\n"
         with self._turn:
-            if sum(p.stat().st_size for p in self._files()) + len(line) > MOST_FOLDER:
+            if sum(p.stat().st_size for p in self._files()) + len(line) > FOLDER_BYTES:
                 raise FastetlError("the folder of samples is full", file=self.folder, do="empty it, or name another")
             _append(self.folder / f"{now:%Y-%m-%d}.jsonl", line)
         return sample

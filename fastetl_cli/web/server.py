@@ -33,7 +33,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.untrusted import parse_json
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, rasterize
-from fastetl.ink.samples import MOST_BYTES
+from fastetl.ink.samples import LINE_BYTES
 from fastetl_cli.base import note
 from fastetl_cli.web.sample_files import Store
 from fastetl_cli.web.static import PAGE, POLICY, documents
@@ -100,7 +100,7 @@ def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
 
 def _sample_routes(store: Store) -> list[Route]:
     async def keep(request: Request) -> Response:
-        values = parse_json(await _body(request, "application/json", MOST_BYTES // 2), "the sample")
+        values = parse_json(await _body(request, "application/json", LINE_BYTES // 2), "the sample")
         sample = await run_in_threadpool(store.add, values, f"pad {__version__}")
         return JSONResponse({"id": sample.id, "file": f"{sample.time[:10]}.jsonl"}, 201)
 

@@ -17,7 +17,7 @@ from export.recognizer import LEAN, Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
 from fastetl.files.atomic import Kind, new_output
-from fastetl.files.untrusted import read_bytes
+from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
 from fastetl.lines.path import FOLLOWS, SCRIPTS, weights
@@ -33,7 +33,6 @@ POLICY = (
 """The content security policy of the page: nothing from other hosts, nothing inline."""
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package."""
-_MOST_BYTES = 1 << 28
 _TYPES = ("html", "css", "js", "json", "svg", "webmanifest", "mjs", "wasm", "onnx", "bin")
 PAD_KIND = Kind(
     "the folder of a pad", ("index.html", "about.json", "service-worker.js"), tuple(f"*.{t}" for t in _TYPES)
@@ -99,8 +98,8 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     contents = {}
     for name in RUNTIME:
         file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
-        contents[name] = read_bytes(file, _MOST_BYTES)
-    contents[ONNX] = read_bytes(file_of(recognizer.path, ONNX), _MOST_BYTES)
+        contents[name] = read_bytes(file, MODEL_BYTES)
+    contents[ONNX] = read_bytes(file_of(recognizer.path, ONNX), MODEL_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
     contents |= documents(recognizer, engine="browser", samples=False)
     # The policy must permit compiling WebAssembly.
