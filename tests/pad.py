@@ -70,9 +70,8 @@ def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "request", lambda request: None if request.url.startswith((address, "data:")) else problems.append(request.url)
-    )
+    own = (address, "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(own) else problems.append(request.url))
     page.goto(address)
     page.wait_for_selector("body[data-ready]")
     yield page

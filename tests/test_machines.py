@@ -23,10 +23,9 @@ from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
 from fastetl.files.atomic import check_output
 from fastetl.ink.samples import find_samples
-from fastetl.testing.records import make_records
 from fastetl_cli.main import error_line
 from fastetl_cli.recognize import find_pictures
-from tests.conftest import python, write_shards
+from tests.conftest import Write, python, write_shards
 
 DEFAULT = f"""
 import onnxruntime, time
@@ -103,13 +102,10 @@ def test_kernels_compile_where_nothing_can_be_kept(before: str, reason: str, tmp
     assert reason in done.stderr
 
 
-@pytest.fixture(scope="module")
-def etl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def etl(etl_file: Write) -> Path:
     """A folder with one file of ETL8G."""
-    folder = tmp_path_factory.mktemp("machines") / "etl"
-    folder.mkdir()
-    (folder / "ETL8G_01").write_bytes(make_records(2).tobytes())
-    return folder
+    return etl_file().parent
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from fastetl.synth.practice import practice
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests import golden_lines
-from tests.kana import wrong_of
+from tests.kana import kana_drawings, wrong_of
 from tests.pad import DRAW, PHONE, draw, opened, plain_host, reads, serving, until
 from tests.test_ink import GOLDEN
 
@@ -533,45 +534,31 @@ def test_the_static_folder_works_offline_with_the_same_answers(
 ) -> None:
     out = tmp_path / "static"
     assert main(["pad", str(package.path), "--static", str(out), "--runtime", str(ORT_WEB)]) == 0
-    pictures = np.stack(
-        [
-            rasterize(Drawing(1000, 1000, tuple(Stroke(tuple(s[::2]), tuple(s[1::2])) for s in k["strokes"])))
-            for k in practice()["kana"][::40]
-        ]
-    )
-    with plain_host(out) as address:
-        context = browser.new_context()
-        context.set_default_timeout(120_000)
-        page = context.new_page()
-        problems: list[str] = []
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else problems.append(r.url))
-        page.goto(address)
-        page.wait_for_selector("body[data-offline]")
-    # The host is gone, and so is the network.
-    context.set_offline(True)
-    page.reload()
-    page.wait_for_selector("body[data-ready]")
+    pictures = np.stack([rasterize(drawing) for drawing in [*kana_drawings().values()][::40]])
     code = """async (text) => {
       const { BrowserEngine, askAll } = await import("./engine.js");
       return (await askAll(new BrowserEngine(128), Uint8Array.from(atob(text), (c) => c.charCodeAt(0)))).join();
     }"""
-    answer = page.evaluate(code, base64.b64encode(pictures.tobytes()).decode())
-    probabilities = np.array(answer.split(","), float).reshape(len(pictures), -1)
-    assert np.abs(probabilities - package.probabilities(pictures)).max() < 1e-3
-    draw(page, LINE)
-    assert page.locator("#said").text_content()
-    # Corrections stay in the browser, once they are asked for, and leave it as a file.
-    assert page.locator("#another").is_hidden()
-    page.check("#keep-here-box")
-    page.click("#candidates li:nth-child(1) button")
-    page.click("[data-go=samples]")
-    page.wait_for_selector("#sample-list li canvas")
-    with page.expect_download() as download:
-        page.click("#save")
     saved = tmp_path / "kana.jsonl"
-    download.value.save_as(saved)
+    with ExitStack() as host, opened(browser, host.enter_context(plain_host(out))) as page:
+        page.wait_for_selector("body[data-offline]")
+        host.close()
+        page.context.set_offline(True)
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        answer = page.evaluate(code, base64.b64encode(pictures.tobytes()).decode())
+        probabilities = np.array(answer.split(","), float).reshape(len(pictures), -1)
+        assert np.abs(probabilities - package.probabilities(pictures)).max() < 1e-3
+        draw(page, LINE)
+        assert page.locator("#said").text_content()
+        # Corrections stay in the browser, once they are asked for, and leave it as a file.
+        assert page.locator("#another").is_hidden()
+        page.check("#keep-here-box")
+        page.click("#candidates li:nth-child(1) button")
+        page.click("[data-go=samples]")
+        page.wait_for_selector("#sample-list li canvas")
+        with page.expect_download() as download:
+            page.click("#save")
+        download.value.save_as(saved)
     [(_, sample)] = read_samples(saved)[0]
     assert sample.drawing.strokes[0].x == (0.2, 0.8)
-    context.close()
-    assert problems == []

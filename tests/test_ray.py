@@ -25,8 +25,9 @@ from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import write_set
 from fastetl_cli.main import main
-from fastetl_ray import build_on_ray, read_etl, synthesize_on_ray, train_on_ray
+from fastetl_ray import build_on_ray, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
+from fastetl_ray.sweep import read_sweep, sweep_on_ray
 from model.run import unfinished
 from model.training import train
 from tests.conftest import write_shards
@@ -186,8 +187,6 @@ def test_files_of_one_name_at_two_addresses_are_two() -> None:
 
 def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the memory of this process, which therefore does the work of the workers."""
-    from fastetl_ray import datasets
-
     monkeypatch.setattr(datasets, "connect", lambda: None)
     monkeypatch.setattr(datasets, "results_of_tasks", lambda work, pieces, _: (work(*p) for p in enumerate(pieces)))
     system, there = fsspec.filesystem("memory"), "memory://out/digits"
@@ -247,8 +246,6 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
 
 
 def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(cluster: Any, tmp_path: Path) -> None:
-    from fastetl_ray.sweep import read_sweep, sweep_on_ray
-
     write_shards(tiny(16), tmp_path / "data", rows=64)
     data = tmp_path / "data"
     given = read_sweep(SWEEP)
@@ -292,8 +289,6 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     ],
 )
 def test_a_bad_sweep_is_one_line(text: str, message: str, tmp_path: Path) -> None:
-    from fastetl_ray.sweep import read_sweep
-
     (tmp_path / "sweep.toml").write_text(text, encoding="utf-8")
     with pytest.raises(FastetlError, match=message):
         read_sweep(tmp_path / "sweep.toml")
