@@ -159,7 +159,7 @@ class Recognizer:
     def read_all(self, pictures: Iterable[Source], most: int = 5, by_shape: bool = False) -> list[Reading]:
         """What `read` answers to each picture. Faster than one by one, for the network sees them together."""
         require_range("most", most, 1)
-        if isinstance(pictures, str | bytes):
+        if isinstance(pictures, str | bytes) or not isinstance(pictures, Iterable):
             raise does_not_fit("pictures", "several", "one", "give it to `read`")
         inks = [find_ink(picture) for picture in pictures]
         resized = np.array([ink.picture(SIDE) for ink in inks], np.uint8).reshape(-1, SIDE, SIDE)

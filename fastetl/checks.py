@@ -38,6 +38,12 @@ def does_not_fit(name: str, expected: str, found: object, do: str | None = None)
     return FastetlError(f"{name} does not fit", expected=expected, found=found, do=do, also=ValueError)
 
 
+def require_instance(name: str, value: object, kind: type | UnionType, expected: str, do: str | None = None) -> None:
+    """Raise FastetlError unless `value` is of a class. expected: the class in words."""
+    if not isinstance(value, kind):
+        raise does_not_fit(name, expected, repr(value)[:40], do)
+
+
 def _error(what: str, name: str, expected: str, value: object, error: type[FastetlError]) -> FastetlError:
     return error(what, expected=expected, found=repr(value), do=f"check `{name}`", also=ValueError)
 

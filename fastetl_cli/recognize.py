@@ -17,7 +17,7 @@ from fastetl.checks import require_range, require_unset
 from fastetl.data.importing import SUFFIXES
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import Kind, check_output, new_output
-from fastetl.files.untrusted import is_clutter
+from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
 from fastetl_cli.base import Command, Paths, bar, note, say, show_json, table
@@ -31,8 +31,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         files = [path]
         if path.is_dir():
-            candidates = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-            files = sorted(file for file in candidates if not any(map(is_clutter, file.relative_to(path).parts)))
+            files = [file for file in files_below(path) if file.suffix.lower() in SUFFIXES and file.is_file()]
         if not files:
             raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES)))
         pictures += files

@@ -143,7 +143,7 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
     picture[:] = 0  # a copy of the caller's own
     assert data.images[-1].any()
     assert sum(1 for _ in data) == len(data) == 142
-    for index in (142, None, np.array(3)):
+    for index in (142, None, np.array(3), True):
         with pytest.raises(IndexError):
             data[index]  # type: ignore[index]
     assert data[10:20] == data.subset(np.arange(10, 20)) == data[[*range(10, 20)]]
@@ -173,8 +173,9 @@ def test_a_pickled_dataset_is_what_it_was(data: Dataset, etl_file: Write, tmp_pa
     ("options", "message"),
     [
         ({"seed": -1}, "seed is out of range"),
-        ({"valid": -0.1}, "the split does not fit"),
-        ({"valid": float("nan")}, "the split does not fit"),
+        ({"valid": -0.1}, "valid is out of range; expected 0 to below 1"),
+        ({"valid": float("nan")}, "valid is out of range"),
+        ({"test": "a"}, "test is out of range; expected a number, 0 to below 1; found 'a'"),
         ({"valid": 0.5, "test": 0.5}, "the split does not fit"),
         ({"by": "writers"}, "unknown by; expected one of group, sample; found 'writers'"),
     ],

@@ -180,13 +180,14 @@ def test_closed_streams_stop_no_build(etl: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["._a.png", ".DS_Store", "Thumbs.db", "desktop.ini"])
 def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Path) -> None:
-    for folder in (tmp_path / "pictures", tmp_path / "pictures" / "__MACOSX", tmp_path / "samples"):
-        folder.mkdir()
-        (folder / name).write_bytes(b"\0" * 2052)
+    for folder in ("pictures", "pictures/__MACOSX", "pictures/.thumbs", "samples"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(b"\0" * 2052)
     shutil.copytree(package_path("kana"), tmp_path / "package")
     (tmp_path / "package" / name).write_bytes(b"x")
     Image.new("L", (32, 32), 255).save(tmp_path / "pictures" / "a.png")
     (tmp_path / "pictures" / "folder.png").mkdir()
+    shutil.copy(tmp_path / "pictures" / "a.png", tmp_path / "pictures" / ".thumbs")
     assert find_pictures((tmp_path / "pictures",)) == [tmp_path / "pictures" / "a.png"]
     (tmp_path / "samples" / "._2026-11-24.jsonl").write_bytes(b"x")
     (tmp_path / "samples" / "2026-11-24.jsonl").write_bytes(b"")

@@ -219,8 +219,9 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
     expected = recognizer.read(tmp_path / "a.png")
     with pytest.raises(ValueError, match="most is out of range"):
         recognizer.read(image, most=0)
-    with pytest.raises(ValueError, match="pictures does not fit; expected several; found one. Give it to `read`"):
-        recognizer.read_all(str(tmp_path / "a.png"))
+    for one in (str(tmp_path / "a.png"), tmp_path / "a.png", image):
+        with pytest.raises(ValueError, match="pictures does not fit; expected several; found one. Give it to `read`"):
+            recognizer.read_all(one)  # type: ignore[arg-type]
     colour = np.asarray(image.convert("RGB"))
     for same in ((tmp_path / "a.png").read_bytes(), image, colour, np.asarray(image.convert("RGBA")), colour[..., :1]):
         assert recognizer.read(same) == expected

@@ -42,6 +42,8 @@ def test_rows_are_the_same(shards: Path) -> None:
     assert len(opened(shards).shards) == 3
     for index in (slice(17, 43), np.array([59, 0, 20, 20]), -1):
         assert (data.images[index] == first.images[index]).all()
+    with pytest.raises(ValueError, match="pictures in shards are copied"):
+        np.array(data.images, copy=False)
     assert data.records["file_name"].dtype == first.records["file_name"].dtype
     # Groups are stored once, beside the shards.
     names = ["image", "label", "character", "record", "file_name"]
@@ -90,6 +92,7 @@ def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pyt
     assert data.split(seed=3) == split
     assert "60 pictures 8 × 8" in repr(data)
     assert list(data.records) == list(first.records)
+    assert data != first[::-1]
     assert not read
 
 

@@ -65,7 +65,8 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
 
 
 def _require(name: str, array: NDArray[Any], dtype: type[np.generic], *shape: int) -> None:
-    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+    is_array = isinstance(array, np.ndarray)
+    if not is_array or array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
         raise does_not_fit(name, f"{dtype.__name__} {shape}, contiguous", array)
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_range
+from fastetl.checks import does_not_fit, require_instance, require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.preprocessing import LARGEST_SIDE
@@ -50,6 +50,9 @@ class Batches:
         Raises FastetlError for pictures of different sizes, or fewer samples than one batch.
         """
         several = [parts] if isinstance(parts, Dataset | Samples) else parts
+        for part in several:
+            require_instance("parts", part, Dataset | Samples, "datasets, or samples of them")
+        require_instance("augmentation", augmentation, Augmentation | None, "an Augmentation, or None")
         self.parts = tuple(part.samples() if isinstance(part, Dataset) else part for part in several)
         sides = ", ".join(str(part.side) for part in self.parts)
         if len({part.side for part in self.parts}) != 1:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, get_args, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastetl.checks import does_not_fit, require_choice
+from fastetl.checks import does_not_fit, require_choice, require_instance
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Charset, in_a_line, load_charset, nfc
 from fastetl.data.identity import By, Split, Trained, digest_of, group_copies, unnamed_source
@@ -168,8 +168,7 @@ class Dataset:
 
         Raises FastetlError for arrays that do not fit each other, or a character that the charset lacks.
         """
-        if not isinstance(source, str):
-            raise does_not_fit("source", "a name", repr(source))
+        require_instance("source", source, str, "a name")
         name, fields = source or "own", {key: np.asarray(values) for key, values in (records or {}).items()}
         pictures, texts = _checked_pictures(images), _checked_texts(characters)
         charset = _charset_of(sorted(set(texts)), charset, name)
@@ -215,7 +214,7 @@ class Dataset:
     @overload
     def __getitem__(self, index: slice | NDArray[Any] | Sequence[int]) -> Dataset: ...
     def __getitem__(self, index: Any) -> tuple[NDArray[np.uint8], int] | Dataset:
-        if isinstance(index, int | np.integer):
+        if isinstance(index, int | np.integer) and not isinstance(index, bool):
             # A copy: mapped pictures are read-only, which torch.from_numpy does not take.
             return np.array(self.images[index]), int(self.labels[index])
         indices = np.arange(len(self))[index]
@@ -237,14 +236,17 @@ class Dataset:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dataset):
             return NotImplemented
-        columns, others = (
-            {"label": d.labels, "group": d.groups, "source": np.array(d.sources)[d.source], "digest": d.digests}
-            | {"image": d.images, **d.records}
-            for d in (self, other)
-        )
         if (self.charset.characters, self.preprocessing) != (other.charset.characters, other.preprocessing):
             return False
-        return columns.keys() == others.keys() and all(_equal(values, others[key]) for key, values in columns.items())
+        if self.records.keys() != other.records.keys():
+            return False
+        # Pictures and header fields come last, since those of shards have to be read.
+        return (
+            all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("labels", "groups", "digests"))
+            and np.array_equal(np.array(self.sources)[self.source], np.array(other.sources)[other.source])
+            and _equal(self.images, other.images)
+            and all(_equal(values, other.records[name]) for name, values in self.records.items())
+        )
 
     def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
         """The samples at `indices`, in that order, with their pictures copied into memory."""
@@ -304,8 +306,7 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
 def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
     texts = list(characters)
     for text in texts:
-        if not isinstance(text, str):
-            raise does_not_fit("characters", "texts", repr(text), "convert them: a class to its character")
+        require_instance("characters", text, str, "texts", "convert them: a class to its character")
     return list(map(nfc, texts))
 
 

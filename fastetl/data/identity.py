@@ -17,7 +17,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_range
+from fastetl.checks import BELOW_1, does_not_fit, require_range
 from fastetl.errors import FastetlError
 
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ def draw_parts(
 
     Raises FastetlError for fractions that do not fit, or a `count` that is too small.
     """
-    if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
-        expected, do = "fractions of at least 0 that sum to less than 1", "check `valid` and `test`"
-        raise does_not_fit("the split", expected, f"valid {valid}, test {test}", do)
+    require_range("valid", valid, 0, BELOW_1, integer=False)
+    require_range("test", test, 0, BELOW_1, integer=False)
+    if valid + test >= 1:
+        do = "check `valid` and `test`"
+        raise does_not_fit("the split", "fractions that sum to less than 1", f"valid {valid}, test {test}", do)
     require_range("seed", seed, 0)
     n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
     parts = np.full(count, TRAIN, np.int8)

@@ -13,7 +13,7 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import LONGEST, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
-from fastetl.data.identity import digest_of
+from fastetl.data.identity import digest_of, group_copies
 from fastetl.errors import FastetlError, reason_of, scarcity
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
@@ -77,13 +77,12 @@ class Labelled:
             yield from pool.map(read, indices)
 
     def dataset(self, samples: Sequence[IndexedPicture], charset: Charset, size: int) -> Dataset:
-        """The Dataset of samples that `read` gave. The source has the name of the file or folder."""
+        """The Dataset of samples that `read` gave, without groups. The source has the name of the file or folder."""
         index, images, digests = (list(column) for column in zip(*samples, strict=True))
         files = [self.images[k] if isinstance(self.images, list) else Path(self.path.name) for k in index]
         return Dataset.create(
             images,
             [self.characters[k] for k in index],
-            self.groups[index],
             source=self.path.resolve().name,
             size=size,
             charset=charset,
@@ -106,8 +105,10 @@ def import_pictures(
 
     charset_name: as `load_charset` takes; if None, the characters that occur, in code point order.
 
-    Also returns how many pictures of each character were left out, as the charset lacks it, and the errors of files
-    that are no pictures and of folders without one. Raises FastetlError if no picture is left.
+    Also returns how many pictures of each character were left out, as the charset lacks it, and errors whose `do` is
+    what was done: of files that are no pictures, folders without one, and copies with another character or group.
+
+    Raises FastetlError if no picture is left.
     """
     counts = Counter(character for source in sources for character in source.characters)
     first = sources[0].path
@@ -121,6 +122,7 @@ def import_pictures(
     done, total = 0, counts.total() - sum(left_out.values())
     unread = [error for source in sources for error in source.passed_over]
     parts: list[Dataset] = []
+    groups: list[NDArray[np.int32]] = []
     # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -136,12 +138,34 @@ def import_pictures(
                     progress(done, total)
             if samples:
                 parts.append(source.dataset(samples, charset, size))
+                groups.append(source.groups[[index for index, *_ in samples]])
     if parts:
-        return concatenated(parts), left_out, unread
+        data = replace(concatenated(parts), groups=np.concatenate(groups))
+        has_ink = np.asarray(data.images).max((1, 2)) > 0
+        for error in unread:
+            error.do = "left out"
+        faults = [*unread, *_copies(data, has_ink)]
+        blank = data.digests[~has_ink].tolist()
+        groups_of, source_of, _ = group_copies(data.groups, data.source, data.digests, blank)
+        return replace(data, groups=groups_of, source=source_of), left_out, faults
     if unread:
         raise unread[0]
     what, do = "no picture of a character of the charset", "choose another `charset`"
     raise FastetlError(what, file=first, expected=charset.name, found=in_a_line(left_out, 10), do=do)
+
+
+def _copies(data: Dataset, has_ink: NDArray[np.bool_]) -> Iterator[FastetlError]:
+    """An error for each picture that an earlier one equals, but not in its character or its group."""
+    _, first_of_digest, digest_numbers = np.unique(data.digests, return_index=True, return_inverse=True)
+    first = first_of_digest[digest_numbers]
+    is_grouped = (data.groups >= 0) & (data.groups[first] >= 0)
+    in_two_groups = is_grouped & ((data.groups != data.groups[first]) | (data.source != data.source[first]))
+    differs = has_ink & (in_two_groups | (data.labels != data.labels[first]))
+    names, records = data.records["file_name"], data.records["record"]
+    for k in np.flatnonzero(differs).tolist():
+        what, do = "one picture with two characters or in two groups", "taken, in the group of the first"
+        expected, original = "a picture of its own", f"that of {names[first[k]]}, record {records[first[k]]}"
+        yield FastetlError(what, file=names[k], record=records[k], expected=expected, found=original, do=do)
 
 
 # Recognizing the kind

@@ -82,6 +82,8 @@ class ShardedImages:
         return self.shape[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint8]:
+        if copy is False:
+            raise ValueError("pictures in shards are copied: give `copy` None or True")
         return self[:]
 
     def __getitem__(self, index: int | np.integer[Any] | slice | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:

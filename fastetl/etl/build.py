@@ -254,11 +254,9 @@ def _read_labelled(
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")
     from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
 
-    data, left_out, unread = import_pictures(sources, config.charset, config.size, read_picture, progress)
-    noticed = tuple(
-        Notice(error.what, str(error.file), error.record, error.expected, error.found, "left out") for error in unread
-    )
-    plan = Plan(data.charset, (), 0, noticed, left_out=left_out)
+    data, left_out, faults = import_pictures(sources, config.charset, config.size, read_picture, progress)
+    noticed = [Notice(e.what, str(e.file), e.record, e.expected, e.found, e.do) for e in faults]
+    plan = Plan(data.charset, (), 0, tuple(noticed), left_out=left_out)
     if config.strict:
         _require_all(plan, data.labels)
     files: list[dict[str, str | int]] = [{"file": source.path.name} for source in sources]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
-from fastetl.files.untrusted import list_folder, open_regular, read_ends
+from fastetl.files.untrusted import files_below, open_regular, read_ends
 
 STAMP = b"synth:"
 """Stands with the seed behind it in the spare bytes of synthetic writers' records."""
@@ -185,18 +185,6 @@ def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
     return FastetlError("not a file of a known set", file=path, expected=expected, found=contents, do=do)
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder that is not hidden, sorted in the same way on every disk.
-
-    Hidden folders are left out, since an interrupted `synth` leaves one with half of its files.
-    """
-    for path in list_folder(folder):
-        if not path.is_dir():
-            yield path
-        elif not path.is_symlink():  # a link may lead back here
-            yield from _files_below(path)
-
-
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
     """The opened file. Raises FastetlError if it cannot be opened or, in the `with` block, read."""
@@ -230,7 +218,7 @@ def detect(path: Path) -> EtlFile:
 
 def _detect_below(folder: Path) -> Iterator[EtlFile]:
     """The ETL files below a folder. Raises FastetlError for one that has an ETL file's name and is none."""
-    for path in _files_below(folder):
+    for path in files_below(folder):
         has_name = set_by_name(path.name) is not None
         size = path.stat().st_size if not has_name and path.is_file() else 0
         if has_name or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):

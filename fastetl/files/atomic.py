@@ -79,6 +79,9 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
         do = "choose another output"
         raise FastetlError(f"not the name of {kind.name}", file=path, expected=f"a name in {kind.suffix}", do=do)
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
+    if not folder.is_dir():
+        what, do = "the output would be in a file", "choose another output"
+        raise FastetlError(what, file=path, expected="a folder", found=folder, do=do, also=NotADirectoryError)
     if not os.access(folder, os.W_OK):
         raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
     if not (path.exists() or path.is_symlink()):

@@ -11,7 +11,7 @@ import math
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -48,6 +48,18 @@ def list_folder(folder: Path) -> list[Path]:
         return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
     except OSError as error:
         raise _unreadable(folder, error, "cannot list the folder") from error
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder that is not hidden, sorted in the same way on every disk.
+
+    Hidden folders are left out: an interrupted command leaves one with half of its files, others hold thumbnails.
+    """
+    for path in list_folder(folder):
+        if not path.is_dir():
+            yield path
+        elif not path.is_symlink():  # a link may lead back here
+            yield from files_below(path)
 
 
 def require_regular(path: StrPath) -> int:
