@@ -182,15 +182,16 @@ class _Writer:
     def conv(self, op: Op) -> None:
         if op.inputs["pad_type"] != "custom":
             raise ExportError(f"no ONNX padding is known for {op.inputs['pad_type']!r} ({op.name})")
-        weight = op.inputs["weight"]
-        if isinstance(weight, np.ndarray) and weight.shape[2:] == (1, 1) and set(weight.ravel().tolist()) == {0, 1}:
-            # It exchanges or selects channels. Core ML has it as a convolution; Gather is cheaper here.
+        strides, pads = (np.asarray(op.inputs[key]).tolist() for key in ("strides", "pad"))
+        weight, bias = op.inputs["weight"], op.inputs["bias"]
+        is_plain = strides == [1, 1] and not any(pads) and isinstance(bias, np.ndarray) and not bias.any()
+        if is_plain and isinstance(weight, np.ndarray) and _copies_channels(weight):
+            # Core ML exchanges or selects channels by a convolution; Gather is cheaper here.
             channels = self.constant(f"{op.name}_picked", weight[:, :, 0, 0].argmax(1).astype(np.int64))
             self.node("Gather", [self.input(op, "x"), channels], op.name, axis=1)
             return
-        top, bottom, left, right = np.asarray(op.inputs["pad"]).tolist()
-        inputs = [self.input(op, k) for k in ("x", "weight", "bias")]
-        strides = np.asarray(op.inputs["strides"]).tolist()
+        top, bottom, left, right = pads
+        inputs = [self.input(op, key) for key in ("x", "weight", "bias")]
         self.node("Conv", inputs, op.name, strides=strides, pads=[top, left, bottom, right])
 
     def matmul(self, op: Op) -> None:
@@ -209,6 +210,12 @@ class _Writer:
             f"{op.name}_shape", np.array([-1, *np.asarray(op.inputs["shape"]).tolist()[1:]], np.int64)
         )
         self.node("Reshape", [self.input(op, "x"), shape], op.name)
+
+
+def _copies_channels(weight: NDArray[Any]) -> bool:
+    """Whether a convolution with these weights (out, in, height, width) makes each output a copy of one input."""
+    is_binary = bool(np.isin(weight, (0, 1)).all())
+    return weight.shape[2:] == (1, 1) and is_binary and bool((weight.sum(1) == 1).all())
 
 
 _OTHERS: dict[str, Callable[[_Writer, Op], None]] = {

@@ -20,7 +20,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "coremltools": ("export",),
     "kanji": ("synth", "pad"),  # the distribution kanjivg
     "sklearn": ("report",),
-    "scipy": ("report",),
+    "scipy": ("report", "train"),
     "segno": ("pad",),
     "starlette": ("pad",),
     "uvicorn": ("pad",),

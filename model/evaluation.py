@@ -274,7 +274,7 @@ def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
         left_out=dict(dataset.about.get("left_out", {})),
         samples=len(labels),
         accuracy=float(right.mean()),
-        interval=_interval(right, writers if groups_known else np.arange(len(right))),
+        interval=_interval(right, writers if groups_known else None),
         top5=float(answers.in_top5.mean()),
         shape_accuracy=_merged_accuracy(counts, run.charset, sizes=False),
         shape_and_size_accuracy=_merged_accuracy(counts, run.charset, sizes=True),
@@ -297,10 +297,12 @@ def _mistakes(
 ) -> tuple[Mistake, ...]:
     """The mistakes with the highest confidence, in descending order."""
     wrong = np.flatnonzero(answers.classes != labels)
-    worst = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MOST_MISTAKES]
-    columns = (indices[worst], labels[worst], answers.classes[worst], answers.confidence[worst])
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return tuple(Mistake(index, characters[truth], characters[answer], sure) for index, truth, answer, sure in rows)
+    most_confident = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MOST_MISTAKES]
+    mistakes = []
+    for k in most_confident.tolist():
+        truth, answer = characters[labels[k]], characters[answers.classes[k]]
+        mistakes.append(Mistake(int(indices[k]), truth, answer, float(answers.confidence[k])))
+    return tuple(mistakes)
 
 
 def _difference(a: str, b: str) -> Difference:
@@ -330,14 +332,17 @@ def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -
     return float(counts[right, 2].sum() / counts[:, 2].sum())
 
 
-def _interval(right: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, float]:
-    """Percentile bootstrap that resamples groups: the samples of one writer are not independent."""
-    _, group = np.unique(groups, return_inverse=True)
-    total = np.bincount(group)
-    hits = np.bincount(group, right)
+def _interval(right: NDArray[np.bool_], writers: NDArray[np.int64] | None) -> tuple[float, float]:
+    """Percentile bootstrap that resamples writers, whose samples are not independent; without writers, samples."""
     random = np.random.default_rng(0)
-    draws = (random.integers(0, len(total), len(total)) for _ in range(RESAMPLES))  # all would take much memory
-    shares = [hits[draw].sum() / total[draw].sum() for draw in draws]
+    if writers is None:
+        shares = random.binomial(len(right), right.mean(), RESAMPLES) / len(right)
+    else:
+        _, writer = np.unique(writers, return_inverse=True)
+        total = np.bincount(writer)
+        hits = np.bincount(writer, right)
+        draws = (random.integers(0, len(total), len(total)) for _ in range(RESAMPLES))  # all would take much memory
+        shares = np.array([hits[draw].sum() / total[draw].sum() for draw in draws])
     low, high = np.quantile(shares, (0.025, 0.975))
     return float(low), float(high)
 
