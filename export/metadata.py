@@ -22,7 +22,7 @@ LICENSES: dict[License, str] = {
         " fastetl's synthetic writers"
     ),
 }
-_LEVELS = frozenset(LEVEL_1), frozenset(LEVEL_2)
+_LEVELS = {**dict.fromkeys(LEVEL_1, 1), **dict.fromkeys(LEVEL_2, 2)}
 DESCRIPTION = {
     "model": "Reads one handwritten character. Any paper and ink: polarity, contrast and framing are in the model.",
     "image": "One character, greyscale {side} x {side}, white ink on black or black on white.",
@@ -74,6 +74,10 @@ def shared_metadata(graph: Graph) -> dict[str, str]:
     }
 
 
+def _code_points(character: str) -> str:
+    return " ".join(f"U+{ord(part):04X}" for part in character)
+
+
 def labels_text(graph: Graph) -> str:
     """The text of `labels.json`.
 
@@ -87,12 +91,12 @@ def labels_text(graph: Graph) -> str:
     characters = graph.charset.characters
     codes = [char_to_jis(c) for c in characters]
     facts: dict[str, list[object]] = {
-        "code_point": [" ".join(f"U+{ord(part):04X}" for part in c) for c in characters],
+        "code_point": [_code_points(c) for c in characters],
         "jis": [None if code is None else f"{code:04x}" for code in codes],
         "script": [script_of(c) for c in characters],
         "shape": [one_shape(c) for c in characters],
         "size": [one_shape(c, sizes=True) for c in characters],
-        "level": [1 if c in _LEVELS[0] else 2 if c in _LEVELS[1] else None for c in characters],
+        "level": [_LEVELS.get(c) for c in characters],
     }
     entries = {
         "charset": graph.charset.name,

@@ -1,6 +1,8 @@
 """Runs side by side: the options in which they differ, their accuracy on each set, their curves."""
 
+import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,22 +60,37 @@ def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
         if not run.history:
             raise ModelError("the run has no complete epoch", file=run.path, do="train it further")
     options = _by_name([_options(run) for run in compared])
-    results = [stored_results(run.path) for run in compared]
-    names = [[f"{result['name']} ({result['part']})" for result in of_run] for of_run in results]
-    repeated = {name for of_run in names for name in of_run if of_run.count(name) > 1}
-    accuracies = [
-        {name + f", {s['report']}" * (name in repeated): s["accuracy"] for name, s in zip(of_run, sets, strict=True)}
-        for of_run, sets in zip(names, results, strict=True)
-    ]
     return Comparison(
         runs=tuple(str(run.path) for run in compared),
         options={name: values for name, values in options.items() if len({json.dumps(v) for v in values}) > 1},
         best=tuple(run.best_epoch for run in compared),
-        accuracy=dict(sorted(_by_name(accuracies).items())),
+        accuracy=dict(sorted(_by_name(_accuracies(compared)).items())),
         curves=tuple(tuple(epoch.valid_accuracy for epoch in run.history) for run in compared),
     )
 
 
+def _accuracies(runs: Sequence[Run]) -> list[dict[str, float]]:
+    """The accuracies of each run by the names of `Comparison.accuracy`."""
+    results_of_runs = [stored_results(run.path) for run in runs]
+    repeated: set[str] = set()
+    for results in results_of_runs:
+        count = Counter(map(_set_name, results))
+        repeated |= {name for name in count if count[name] > 1}
+    accuracies = []
+    for results in results_of_runs:
+        accuracy: dict[str, float] = {}
+        for result in results:
+            name = _set_name(result)
+            accuracy[f"{name}, {result['report']}" if name in repeated else name] = result["accuracy"]
+        accuracies.append(accuracy)
+    return accuracies
+
+
+def _set_name(result: Mapping[str, Any]) -> str:
+    return f"{result['name']} ({result['part']})"
+
+
 def _by_name(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
     """The values of all runs for each name that one of them has."""
-    return {name: tuple(run.get(name) for run in runs) for name in dict.fromkeys(name for run in runs for name in run)}
+    names = dict.fromkeys(itertools.chain(*runs))
+    return {name: tuple(run.get(name) for run in runs) for name in names}

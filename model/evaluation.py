@@ -59,9 +59,13 @@ class Restricted:
     """A reader that answers with characters of `charset` only. Raises FastetlError for one that it does not know."""
 
     def __init__(self, reader: Reader, charset: Charset) -> None:
-        self._reader, self._columns = reader, reader.charset.columns_of(charset, reader.path)
-        self.path, self.charset, self.preprocessing = reader.path, charset, reader.preprocessing
-        self.threshold, self.trained = reader.threshold, reader.trained
+        self._reader = reader
+        self._columns = reader.charset.columns_of(charset, reader.path)
+        self.charset = charset
+        self.path = reader.path
+        self.preprocessing = reader.preprocessing
+        self.threshold = reader.threshold
+        self.trained = reader.trained
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         return self._reader.predict(pictures)[:, self._columns]
@@ -197,7 +201,9 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     Raises ModelError for no set, an empty set and logits that are not finite, FastetlError for a set that cannot be
     opened or shares no character.
     """
-    run, datasets = opened(run), [datasets] if isinstance(datasets, Dataset | str | PathLike) else datasets
+    run = opened(run)
+    if isinstance(datasets, Dataset | str | PathLike):
+        datasets = [datasets]
     if not datasets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one", also=ValueError)
     sets = tuple(_evaluate_set(run, load_labelled(data, run.charset, run.preprocessing)) for data in datasets)
@@ -233,53 +239,62 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
 
 
 class _Answers(NamedTuple):
-    """What a network answered to N pictures: the class, its probability, and whether the label is among five."""
+    """What a network answered to N pictures of a dataset. Each array is (N,)."""
 
+    indices: NDArray[np.int64]
+    """Of the pictures in the dataset."""
+    labels: NDArray[np.int64]
     classes: NDArray[np.int64]
+    """The likeliest class of each picture."""
     confidence: NDArray[np.float64]
+    """Its probability."""
     in_top5: NDArray[np.bool_]
+    """Whether the label is among the five likeliest."""
 
 
 def _answers(run: Reader, dataset: Dataset, indices: NDArray[np.int64]) -> _Answers:
     """The answers to the samples at `indices`; only a block's logits are in memory at a time."""
-    blocks: list[_Answers] = []
-    for start in range(0, len(indices), _BLOCK):
-        block = indices[start : start + _BLOCK]
-        logits = run.predict(dataset.images[block])
-        of_label = logits[np.arange(len(block)), dataset.labels[block]]
-        in_top5 = (logits > of_label[:, None]).sum(1) < 5
-        blocks.append(_Answers(logits.argmax(1), _confidence(run, logits), in_top5))
-    return _Answers(*map(np.concatenate, zip(*blocks, strict=True)))
+    count = len(indices)
+    labels = dataset.labels[indices].astype(np.int64)
+    answers = _Answers(indices, labels, np.empty(count, np.int64), np.empty(count), np.empty(count, np.bool_))
+    for start in range(0, count, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        logits = run.predict(dataset.images[indices[block]])
+        of_label = np.take_along_axis(logits, labels[block, None], 1)
+        answers.classes[block] = logits.argmax(1)
+        answers.confidence[block] = _confidence(run, logits)
+        answers.in_top5[block] = (logits > of_label).sum(1) < 5
+    return answers
 
 
 def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     part, indices, unknown = _part(run, dataset)
-    labels, groups, source = (array[indices] for array in (dataset.labels, dataset.groups, dataset.source))
-    writers = source.astype(np.int64) << 32 | groups.astype(np.int64)
-    groups_known = bool((groups >= 0).all())
     answers = _answers(run, dataset, indices)
-    right = answers.classes == labels
+    right = answers.classes == answers.labels
+    groups = dataset.groups[indices].astype(np.int64)
+    writers = None if (groups < 0).any() else dataset.source[indices].astype(np.int64) << 32 | groups
     # Of thousands of classes, a confusion matrix would be mostly 0.
-    combinations, occurrences = np.unique(np.stack([labels, answers.classes], 1), axis=0, return_counts=True)
+    pairs = np.stack([answers.labels, answers.classes], 1)
+    combinations, occurrences = np.unique(pairs, axis=0, return_counts=True)
     counts = np.column_stack([combinations, occurrences])
     confusions = _confusions(counts, run.charset.characters)
-    mistakes = _mistakes(answers, labels, indices, run.charset.characters)
+    mistakes = _mistakes(answers, run.charset.characters)
     return SetResult(
         name=dataset.name,
         part=part,
         excluded=len(dataset) - len(indices),
         unknown=unknown,
         left_out=dict(dataset.about.get("left_out", {})),
-        samples=len(labels),
+        samples=len(indices),
         accuracy=float(right.mean()),
-        interval=_interval(right, writers if groups_known else None),
+        interval=_interval(right, writers),
         top5=float(answers.in_top5.mean()),
         shape_accuracy=_merged_accuracy(counts, run.charset, sizes=False),
         shape_and_size_accuracy=_merged_accuracy(counts, run.charset, sizes=True),
         characters=_by_character(counts, run.charset),
-        writers=_by_writer(right, writers) if groups_known else None,
+        writers=None if writers is None else _by_writer(right, writers),
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
         size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
@@ -292,16 +307,14 @@ def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
     )
 
 
-def _mistakes(
-    answers: _Answers, labels: NDArray[Any], indices: NDArray[np.int64], characters: Sequence[str]
-) -> tuple[Mistake, ...]:
+def _mistakes(answers: _Answers, characters: Sequence[str]) -> tuple[Mistake, ...]:
     """The mistakes with the highest confidence, in descending order."""
-    wrong = np.flatnonzero(answers.classes != labels)
+    wrong = np.flatnonzero(answers.classes != answers.labels)
     most_confident = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MOST_MISTAKES]
     mistakes = []
     for k in most_confident.tolist():
-        truth, answer = characters[labels[k]], characters[answers.classes[k]]
-        mistakes.append(Mistake(int(indices[k]), truth, answer, float(answers.confidence[k])))
+        truth, answer = characters[answers.labels[k]], characters[answers.classes[k]]
+        mistakes.append(Mistake(int(answers.indices[k]), truth, answer, float(answers.confidence[k])))
     return tuple(mistakes)
 
 
@@ -317,10 +330,11 @@ def _difference(a: str, b: str) -> Difference:
 def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[Confusion, ...]:
     """All confusions that occur, the most frequent first."""
     mistakes = counts[counts[:, 0] != counts[:, 1]]
-    return tuple(
-        Confusion(characters[i], characters[j], count, _difference(characters[i], characters[j]))
-        for i, j, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
-    )
+    confusions = []
+    for label, answer, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist():
+        a, b = characters[label], characters[answer]
+        confusions.append(Confusion(a, b, count, _difference(a, b)))
+    return tuple(confusions)
 
 
 def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:

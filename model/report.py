@@ -24,6 +24,7 @@ from model.errors import ModelError
 from model.evaluation import Evaluation, Reader, SetResult
 from model.run import Run, opened
 
+_STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
 REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
 
 
@@ -34,7 +35,9 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
 
     Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
     """
-    run, out, values_of_sets = opened(run), Path(out), evaluation.as_dict()
+    run = opened(run)
+    out = Path(out)
+    values_of_sets = evaluation.as_dict()
     text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"
     for result, values in zip(evaluation.sets, values_of_sets["sets"], strict=True):
         values |= {"characters": _by_character(result, run.charset.characters), "pictures": _pictures(result)}
@@ -45,11 +48,9 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
         "training": _training(run) if isinstance(run, Run) else None,
     }
     with new_output(out, REPORT_KIND, overwrite, [run.path]) as folder:
-        for name, content in (
-            ("index.html", _page(f"{run.path.name}: {len(run.charset):,} characters", figures)),
-            ("evaluation.json", text),
-        ):
-            (folder / name).write_text(content, encoding="utf-8", errors="backslashreplace")
+        page = _page(f"{run.path.name}: {len(run.charset):,} characters", figures)
+        (folder / "index.html").write_text(page, encoding="utf-8", errors="backslashreplace")
+        (folder / "evaluation.json").write_text(text, encoding="utf-8", errors="backslashreplace")
     return out / "index.html"
 
 
@@ -66,11 +67,12 @@ def _page(title: str, figures: Mapping[str, Any]) -> str:
 
 def stored_results(run: Path) -> list[dict[str, Any]]:
     """Some values of each `SetResult` in a run's reports, and `report`, its folder. Raises ModelError for damage."""
-    names, results = ("name", "part", "samples", "accuracy", "interval", "top5"), []
+    results = []
     for file in sorted(run.glob("report*/**/evaluation.json")):
+        report = file.parent.relative_to(run).as_posix()
         try:
-            report = {"report": file.parent.relative_to(run).as_posix()}
-            results += [report | {name: values[name] for name in names} for values in read_json(file)["sets"]]
+            for values in read_json(file)["sets"]:
+                results.append({"report": report, **{name: values[name] for name in _STORED}})
         except (LookupError, TypeError) as error:
             raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
     return results
