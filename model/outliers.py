@@ -43,32 +43,40 @@ _TRIES = 6
 
 
 class _Ink(NamedTuple):
-    """The box of a character's ink in pixels, and how tangled the ink is.
+    """The box of a character's ink in pixels, and how tangled the ink is."""
 
-    crossings: edges of the ink in a row and in a column, on average and over two; 0 for a character that was cut.
-    """
-
-    top: int
     left: int
-    height: int
-    width: int
+    top: int
+    right: int
+    bottom: int
     crossings: float
+    """Edges of the ink in a row and in a column, on average and over two; 0 for a character that was cut."""
+
+    @property
+    def size(self) -> int:
+        return max(self.right - self.left, self.bottom - self.top)
 
     def cut_from(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+        return picture[self.top : self.bottom, self.left : self.right]
 
 
 def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
     """The scribbles and merged characters for a training on `sources`; their label is `classes`, beyond the last."""
-    total, weight, seed = sum(map(len, sources)), sum(source.weight for source in sources), config.seed + 1
-    odds = np.array([config.scribbles, config.merged]) / (1 - config.scribbles - config.merged)
-    counts = np.minimum(np.rint(odds * total).astype(int), (MOST_SCRIBBLES, MOST_MERGED)).tolist()
-    kinds = scribbles(counts[0], sources[0].side, seed=seed), merged_characters(sources, counts[1], seed)
-    return [
-        Samples(pictures, np.full(len(pictures), classes), np.arange(len(pictures)), float(odd * weight))
-        for pictures, odd in zip(kinds, odds, strict=True)
-        if len(pictures)
-    ]
+    seed = config.seed + 1
+    characters = 1 - config.scribbles - config.merged  # their share of the training pictures
+    count = sum(map(len, sources)) / characters
+    weight = sum(source.weight for source in sources) / characters
+    drawn = min(round(config.scribbles * count), MOST_SCRIBBLES)
+    merged = min(round(config.merged * count), MOST_MERGED)
+    samples = []
+    for share, pictures in (
+        (config.scribbles, scribbles(drawn, sources[0].side, seed=seed)),
+        (config.merged, merged_characters(sources, merged, seed)),
+    ):
+        if len(pictures):
+            labels = np.full(len(pictures), classes)
+            samples.append(Samples(pictures, labels, np.arange(len(pictures)), share * weight))
+    return samples
 
 
 def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -97,19 +105,23 @@ def merged_characters(sources: Sequence[Samples], count: int, seed: int = 0) -> 
     """
     random, side = np.random.default_rng(seed), sources[0].side
     weights = np.array([source.weight for source in sources])
-    # Where pictures are read piece by piece, only one window of them is drawn from; sorted, so writer by writer.
-    windows = [np.sort(next(source.windows(np.random.default_rng(seed)))) for source in sources]
-    stored = [source.take(indices) for source, indices in zip(sources, windows, strict=True)]
+    windows = []
+    for source in sources:
+        # Where pictures are read piece by piece, only one window of them is drawn from; sorted, so writer by writer.
+        indices = np.sort(next(source.windows(np.random.default_rng(seed))))
+        windows.append((*source.take(indices), source.labels[indices]))
     composed: list[NDArray[np.uint8]] = []
     for k in random.choice(len(sources), _TRIES * count, p=weights / weights.sum()).tolist():
         if len(composed) == count:
             break
-        first, window = int(random.integers(len(windows[k]))), windows[k]
-        chosen = [first, (first + int(random.integers(1, _NEAR))) % len(window)]
-        (pictures, places), labels = stored[k], sources[k].labels[window[chosen]]
+        pictures, places, labels = windows[k]
+        first = int(random.integers(len(places)))
+        second = (first + int(random.integers(1, _NEAR))) % len(places)
         is_down = random.random() < _DOWN
-        left, right = (pictures[place].T if is_down else pictures[place] for place in places[chosen])
-        picture = None if labels[0] == labels[1] else _side_by_side(left, right, random)
+        if labels[first] == labels[second]:
+            continue
+        left, right = pictures[places[first]], pictures[places[second]]
+        picture = _side_by_side(left.T, right.T, random) if is_down else _side_by_side(left, right, random)
         if picture is not None:
             composed.append(picture.T if is_down else picture)
     return np.array(composed, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
@@ -122,14 +134,14 @@ def _side_by_side(
     a, b = _ink_of(first), _ink_of(second)
     if a is None or b is None:
         return None
-    size = max(a.height, a.width, b.height, b.width)
+    size = max(a.size, b.size)
     cut = random.random()
     if cut < _CUT / 2:
-        left = _thinnest(first, a, 1 - random.uniform(*_LEFT))
-        a = a._replace(left=left, width=a.left + a.width - left, crossings=0)
+        a = a._replace(left=_thinnest(first, a, 1 - random.uniform(*_LEFT)), crossings=0)
     elif cut < _CUT:
-        b = b._replace(width=_thinnest(second, b, random.uniform(*_LEFT)) - b.left, crossings=0)
-    gap, offset = round(size * random.uniform(*_GAP)), round(size * random.uniform(*_OFFSET))
+        b = b._replace(right=_thinnest(second, b, random.uniform(*_LEFT)), crossings=0)
+    gap = round(size * random.uniform(*_GAP))
+    offset = round(size * random.uniform(*_OFFSET))
     joined = _joined(a.cut_from(first), b.cut_from(second), gap, b.top + offset - a.top)
     height, length = joined.shape
     if max(a.crossings, b.crossings) < _TANGLED or length < _LONG * height:
@@ -139,42 +151,40 @@ def _side_by_side(
 
 def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: int) -> NDArray[np.uint8]:
     """Two pieces of ink side by side, `gap` pixels apart, the right one `lower` pixels lower at its top."""
-    top = max(-lower, 0)
-    height = max(top + len(left), top + lower + len(right))
-    canvas = np.zeros((height, left.shape[1] + gap + right.shape[1]), np.uint8)
-    canvas[top : top + len(left), : left.shape[1]] = left
-    beside = canvas[top + lower :, -right.shape[1] :][: len(right)]
-    np.maximum(beside, right, out=beside)
-    return canvas
+    top_left, top_right = max(-lower, 0), max(lower, 0)
+    bottom_left, bottom_right = top_left + len(left), top_right + len(right)
+    layers = np.zeros((2, max(bottom_left, bottom_right), left.shape[1] + gap + right.shape[1]), np.uint8)
+    layers[0, top_left:bottom_left, : left.shape[1]] = left
+    layers[1, top_right:bottom_right, -right.shape[1] :] = right
+    return np.asarray(layers.max(0))
 
 
 def _in_the_middle(ink: NDArray[np.uint8], window: int, side: int) -> NDArray[np.uint8]:
     """The middle `window` × `window` pixels around ink, resized to (side, side)."""
-    room = max(*ink.shape, window)
-    y, x = (room - ink.shape[0]) // 2, (room - ink.shape[1]) // 2
-    canvas = np.zeros((room, room), np.uint8)
-    canvas[y : y + len(ink), x : x + ink.shape[1]] = ink
-    spare = (room - window) // 2
-    visible = Image.fromarray(canvas[spare : spare + window, spare : spare + window])
+    height, width = ink.shape
+    top, left = (height - window) // 2, (width - window) // 2  # below 0 where there is less ink
+    visible = Image.fromarray(ink).crop((left, top, left + window, top + window))
     return np.asarray(visible.resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _ink_of(picture: NDArray[np.uint8]) -> _Ink | None:
     """Where a picture's ink is; None if it is narrow or small, or touches an edge of the picture."""
-    ink = picture >= _INK
-    rows, columns = np.flatnonzero(ink.any(1)).tolist(), np.flatnonzero(ink.any(0)).tolist()
-    if not rows or min(rows[0], columns[0]) < 1 or max(rows[-1], columns[-1]) > len(ink) - 2:
+    ink, side = picture >= _INK, len(picture)
+    box = Image.fromarray(ink).getbbox()
+    if box is None or min(box) < 1 or max(box) >= side:
         return None
-    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
-    short, long = sorted((height, width))
-    if short < _SQUARE * long or long < _LARGE * len(ink):
+    left, top, right, bottom = box
+    short, long = sorted((bottom - top, right - left))
+    if short < _SQUARE * long or long < _LARGE * side:
         return None
-    crossings = np.diff(ink, axis=1).sum() / height + np.diff(ink, axis=0).sum() / width
-    return _Ink(rows[0], columns[0], height, width, float(crossings) / 2)
+    in_rows = np.diff(ink, axis=1).sum() / (bottom - top)
+    in_columns = np.diff(ink, axis=0).sum() / (right - left)
+    return _Ink(left, top, right, bottom, float(in_rows + in_columns) / 2)
 
 
 def _thinnest(picture: NDArray[np.uint8], ink: _Ink, share: float) -> int:
     """The column with the least ink, among those near a share of the way from the left of the ink to its right."""
-    reach = max(ink.width // 8, 1)
-    start = round(ink.left + share * ink.width) - reach
+    width = ink.right - ink.left
+    reach = max(width // 8, 1)
+    start = round(ink.left + share * width) - reach
     return start + int(picture[:, start : start + 2 * reach].sum(0).argmin())
