@@ -66,7 +66,9 @@ class Validation:
     """The validation samples of all datasets of a training. evaluate: the compiled forward pass."""
 
     def __init__(self, sources: Sequence[Samples], evaluate: Eval, label_smoothing: float) -> None:
-        self._sources, self._evaluate, self._label_smoothing = sources, evaluate, label_smoothing
+        self._sources = sources
+        self._evaluate = evaluate
+        self._label_smoothing = label_smoothing
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
         """Pictures uint8 (N, S, S) and their classes (N,)."""
@@ -74,7 +76,9 @@ class Validation:
 
     def loss_and_accuracy(self, weights: Tree) -> tuple[float, float]:
         """Of all samples, by these weights."""
-        smoothing, loss, right, count = self._label_smoothing, 0.0, 0, 0
+        smoothing = self._label_smoothing
+        loss = 0.0
+        right = count = 0
         for pictures, labels in self._blocks():
             logits = predict(partial(self._evaluate, weights), pictures)
             log = log_softmax(logits)
@@ -109,7 +113,9 @@ class Training:
 
     def __init__(self, run: Run, mixture: Mixture, progress: OnStep | None) -> None:
         """Raises ModelError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
-        self.run, self.progress, config = run, progress, run.config
+        self.run = run
+        self.progress = progress
+        config = run.config
         if config.minutes and not config.steps and jax.process_count() > 1:  # each would choose by its own clock
             raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
         training, validation = _samples(run, mixture)
@@ -197,7 +203,8 @@ class Training:
 
         These steps change a copy of the state, and are not kept.
         """
-        config, seconds = self.run.config, self.run.config.minutes * 60
+        config = self.run.config
+        seconds = config.minutes * 60
         state, step_seconds = self._timed_steps(state, TIMED * seconds)
         for _ in range(2):  # the first time compiles
             begin = time.perf_counter()
@@ -210,30 +217,33 @@ class Training:
 
     def _timed_steps(self, state: Tree, seconds: float) -> tuple[Tree, float]:
         """The state after some steps, and the seconds that one took. seconds: how long they are timed, at least."""
-        per_epoch, untimed = len(self.batches), UNTIMED + self.batches.prefetch
-        done, begin, before = 0, 0.0, None
+        per_epoch = len(self.batches)
         epochs = (self._dispatches(k, k * per_epoch, (k + 1) * per_epoch) for k in itertools.count())
-        for batches in itertools.chain.from_iterable(epochs):  # an epoch may be shorter than the untimed steps
-            if before is None and len(batches) > 1:  # the program of a single step, which ends an epoch, compiles too
-                state, _ = self.train_steps(state, batches[:1])
+        dispatches = itertools.chain.from_iterable(epochs)  # an epoch may be shorter than the untimed steps
+        state, losses = self.train_steps(state, next(dispatches)[:1])  # what ends an epoch compiles, too
+        untimed = 0
+        while untimed < UNTIMED + self.batches.prefetch:
+            batches = next(dispatches)
             state, losses = self.train_steps(state, batches)
-            if before is not None:
-                before.block_until_ready()  # one dispatch ahead, as in training
-            before, done = losses, done + len(batches)
-            if not begin and done >= untimed:
-                losses.block_until_ready()
-                untimed, begin = done, time.perf_counter()
-            elif begin and time.perf_counter() - begin > seconds:
-                break
+            losses.block_until_ready()
+            untimed += len(batches)
+        begin, timed = time.perf_counter(), 0
+        while not timed or time.perf_counter() - begin < seconds:
+            batches, before = next(dispatches), losses
+            state, losses = self.train_steps(state, batches)
+            before.block_until_ready()  # one dispatch ahead, as in training
+            timed += len(batches)
         losses.block_until_ready()
-        return state, (time.perf_counter() - begin) / (done - untimed)
+        return state, (time.perf_counter() - begin) / timed
 
     def _epoch(self, state: Tree, epoch: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
         """Train the rest of an epoch, then validate. The state's sums are 0 again."""
-        config, first = self.run.config, epoch * len(self.batches)
+        config = self.run.config
+        first = epoch * len(self.batches)
         last = min(first + len(self.batches), self.steps)
         done_before = done = int(state["step"])
-        begin, wait_seconds, save_seconds = time.perf_counter(), 0.0, 0.0
+        wait_seconds = save_seconds = 0.0
+        begin = time.perf_counter()
         before: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
         dispatches = self._dispatches(epoch, done, last)
         while done < last:

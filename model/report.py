@@ -24,7 +24,6 @@ from model.errors import ModelError
 from model.evaluation import Evaluation, Reader, SetResult
 from model.run import Run, opened
 
-_STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
 REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
 
 
@@ -71,11 +70,15 @@ def stored_results(run: Path) -> list[dict[str, Any]]:
     for file in sorted(run.glob("report*/**/evaluation.json")):
         report = file.parent.relative_to(run).as_posix()
         try:
-            for values in read_json(file)["sets"]:
-                results.append({"report": report, **{name: values[name] for name in _STORED}})
+            results += [_stored(values, report) for values in read_json(file)["sets"]]
         except (LookupError, TypeError) as error:
             raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
     return results
+
+
+def _stored(values: Mapping[str, Any], report: str) -> dict[str, Any]:
+    names = ("name", "part", "samples", "accuracy", "interval", "top5")
+    return {"report": report, **{name: values[name] for name in names}}
 
 
 def _training(run: Run) -> dict[str, Any]:

@@ -175,7 +175,8 @@ class Run:
         }
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}: {', '.join(f'{name} {fact}' for name, fact in self._facts().items())})"
+        facts = ", ".join(f"{name} {fact}" for name, fact in self._facts().items())
+        return f"Run({str(self.path)!r}: {facts})"
 
     def _repr_html_(self) -> str:
         return html_table(f"Run {self.path}", self._facts())
@@ -287,8 +288,9 @@ def open_run(path: StrPath) -> Run:
     except ModelError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, FastetlError) as error:
-        part = error.found if isinstance(error, FastetlError) else None
-        reason = part or f"{type(error).__name__} {error}"
+        reason = f"{type(error).__name__} {error}"
+        if isinstance(error, FastetlError):
+            reason = error.found or reason
         raise ModelError("cannot read", file=file, expected="a run", found=reason, do="train again") from error
 
 
@@ -312,16 +314,18 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     folder = unfinished(path)
     has_run = (folder / "run.json").is_file()
     if resume and not has_run:
-        state = "it is finished" if path.exists() else "nothing was trained yet" if folder.exists() else "there is none"
+        state = "it is finished" if path.exists() else "there is none"
         raise ModelError(
             "no interrupted run to resume", file=path, found=state, do="leave out `resume`", also=FileNotFoundError
         )
-    if folder.exists() and (reason := UNFINISHED.why_foreign(folder)) is not None:
+    reason = UNFINISHED.why_foreign(folder) if folder.exists() else None
+    if reason is not None:
         raise ModelError("no place to train in", file=folder, expected=UNFINISHED.name, found=reason, do="move it away")
     lock: BinaryIO | None = None
     if is_first():
         folder.mkdir(parents=True, exist_ok=True)
-        if (lock := try_lock(folder / _LOCK)) is None:
+        lock = try_lock(folder / _LOCK)
+        if lock is None:
             what, do = "another process is training this run", "wait until it ends, or stop it"
             raise ModelError(what, file=folder, do=do, also=BlockingIOError)
     try:

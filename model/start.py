@@ -23,7 +23,7 @@ from model.checkpoints import digest
 from model.config import FRAMING, TrainConfig
 from model.devices import Tree
 from model.errors import ModelError
-from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, Network, NetworkConfig, Norm, Place
+from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, LayerSpec, Network, NetworkConfig, Norm, Place
 from model.run import Run, opened
 from model.step import load_weights, weights_of
 
@@ -64,8 +64,10 @@ class Start:
         for config in NETWORKS.values():
             if [spec for spec in config.layers if not isinstance(spec, left_out)] == stored:
                 return config
-        with_norms = [(spec, Norm()) if isinstance(spec, Conv) else (spec,) for spec in stored]
-        return NetworkConfig(self.name, tuple(spec for specs in with_norms for spec in specs))
+        with_norms: list[LayerSpec] = []
+        for spec in stored:
+            with_norms += [spec, Norm()] if isinstance(spec, Conv) else [spec]
+        return NetworkConfig(self.name, tuple(with_norms))
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
         """Raise ModelError for a dataset of another picture size, and for an option that the weights decide."""

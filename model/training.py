@@ -59,12 +59,14 @@ def train(
     Raises FastetlError if `out` exists (without `overwrite`), if an interrupted run is there (without `resume` or
     `overwrite`), and if data and configuration do not fit together.
     """
-    path, start_time = Path(out), time.perf_counter()
+    start_time = time.perf_counter()
+    path = Path(out)
     if options:
         config = dataclasses.replace(config or TrainConfig(), **options)
-    start = start if start is None or isinstance(start, Start) else start_of(start)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
+    if start is not None and not isinstance(start, Start):
+        start = start_of(start)
     mixture = [(d if isinstance(d, Dataset) else open_dataset(d), weight) for d, weight in weighted(data)]
     with writes(path, path), claim(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
@@ -89,14 +91,16 @@ def train(
 
 def weighted(data: Data) -> list[tuple[Dataset | StrPath, float]]:
     """The datasets of a training with their weights. Raises ModelError for what is no dataset, path or weight."""
-    parts = [data] if isinstance(data, Dataset | str | os.PathLike) else data
-    pairs: list[tuple[Any, Any]] = [part if isinstance(part, tuple) and len(part) == 2 else (part, 1) for part in parts]
-    for dataset, weight in pairs:
+    parts: Sequence[Any] = [data] if isinstance(data, Dataset | str | os.PathLike) else data
+    pairs = []
+    for part in parts:
+        dataset, weight = part if isinstance(part, tuple) and len(part) == 2 else (part, 1)
         if not isinstance(dataset, Dataset | str | os.PathLike):
             expected, do = "datasets or paths, or pairs of one and its weight", "give a list, as in [(dataset, 2.0)]"
             raise ModelError("`data` does not fit", expected=expected, found=repr(dataset), do=do, also=TypeError)
         require_range("weight", weight, ABOVE_0, integer=False, error=ModelError)
-    return [(dataset, float(weight)) for dataset, weight in pairs]
+        pairs.append((dataset, float(weight)))
+    return pairs
 
 
 def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | None, command: str) -> Run:
@@ -111,7 +115,7 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
         raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
     if start is not None:
         start.check(first, config)
-    trained = (start and start.trained) or Trained()
+    trained = Trained() if start is None else start.trained or Trained()
     for dataset, _ in mixture:
         trained = trained.divided(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
     return Run(
@@ -133,8 +137,8 @@ def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     if config is not None and config.minutes and not config.steps:  # the run has chosen its steps by the minutes
         config = dataclasses.replace(config, steps=run.config.steps)
     if config is not None and config != run.config:
-        options, run_options = config.as_dict(), run.config.as_dict()
-        expected = ", ".join(f"{name} {run_options[name]}" for name in options if run_options[name] != options[name])
+        given = config.as_dict()
+        expected = ", ".join(f"{name} {value}" for name, value in run.config.as_dict().items() if value != given[name])
         raise ModelError("the run has other options", file=run.path, expected=expected, do="resume without options")
     if [(d.digest, weight) for d, weight in mixture] != [(d.digest, d.weight) for d in run.data]:
         expected = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)
