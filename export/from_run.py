@@ -76,8 +76,6 @@ def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE
 
     Raises ExportError for a layer order that cannot be folded.
     """
-    if not temperature > 0:
-        raise ExportError("temperature is out of range", expected="over 0", found=temperature, do="train the run again")
     parts = list(network.layers())
     channels, width = network.preprocessing.channels, network.preprocessing.side
     flattened = 0  # how many inputs of the next dense layer are a flattened picture
@@ -174,7 +172,7 @@ def open_start(path: StrPath) -> Start:
 
 
 def start_of_graph(graph: g.Graph, name: str) -> Start:
-    """The network of a layer graph, to begin a training with. Raises ExportError if no network has such layers."""
+    """The network of a layer graph, to begin a training with."""
     channels, flattened = graph.preprocessing.channels, 0
     layers: list[m.Layer] = []
     for layer in graph.layers:
@@ -182,10 +180,6 @@ def start_of_graph(graph: g.Graph, name: str) -> Start:
             case g.Conv():
                 channels, _, kernel, _ = layer.weight.shape
                 conv = m.Conv(channels, kernel, layer.stride)
-                if layer.pads != (conv.pad,) * 4:
-                    raise ExportError(
-                        f"{layer.name}: no network's", expected="equal pads", found=layer.pads, do="train anew"
-                    )
                 weight = np.ascontiguousarray(layer.weight.transpose(2, 3, 1, 0))
                 layers.append(m.Layer(conv, {"kernel": weight, "bias": layer.bias}))
             case g.Relu():

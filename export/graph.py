@@ -120,12 +120,12 @@ class Graph:
     @property
     def weights(self) -> dict[str, _Array]:
         """Every trained array, named `<layer>_weight` or `<layer>_bias`."""
-        return {
-            f"{layer.name}_{part}": getattr(layer, part)
-            for layer in self.layers
-            if isinstance(layer, Conv | Dense)
-            for part in ("weight", "bias")
-        }
+        weights = {}
+        for layer in self.layers:
+            if isinstance(layer, Conv | Dense):
+                weights[f"{layer.name}_weight"] = layer.weight
+                weights[f"{layer.name}_bias"] = layer.bias
+        return weights
 
     def weights_sha256(self) -> str:
         """SHA-256 of the weights' names, shapes and values, in hexadecimal digits."""
@@ -151,10 +151,10 @@ class Graph:
 
 def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
     """A graph as named arrays for an `.npz`: `graph` (JSON text), and one array for each weight."""
-    layers = [
-        {"kind": type(layer).__name__, **{k: v for k, v in vars(layer).items() if not isinstance(v, np.ndarray)}}
-        for layer in graph.layers
-    ]
+    layers = []
+    for layer in graph.layers:
+        options = {name: value for name, value in vars(layer).items() if not isinstance(value, np.ndarray)}
+        layers.append({"kind": type(layer).__name__, **options})
     description = {
         "side": graph.side,
         "preprocessing": graph.preprocessing.as_dict(),

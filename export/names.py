@@ -56,7 +56,9 @@ def package_path(path: StrPath = PRETRAINED) -> Path:
 def is_package(path: StrPath) -> bool:
     """Whether `path` is a package: the name of a bundled one, a folder with any file of one, or an ONNX model alone."""
     folder = package_path(path)
-    return any(file.exists() for file in ([folder] if folder.suffix == ".onnx" else map(folder.joinpath, FILES)))
+    if folder.suffix == ".onnx":
+        return folder.exists()
+    return any((folder / file).exists() for file in FILES)
 
 
 def file_of(path: StrPath, name: str) -> Path:
@@ -65,10 +67,12 @@ def file_of(path: StrPath, name: str) -> Path:
     Raises ExportError if there is no package at `path`, or only a model alone where another file is asked for.
     """
     folder = package_path(path)
-    is_alone = folder.suffix == ".onnx" and folder.exists()
-    if is_package(path) and (not is_alone or name == ONNX):
-        return folder if is_alone else folder / name
+    found, do = None, "check the path"
+    if folder.suffix == ".onnx" and folder.exists():
+        if name == ONNX:
+            return folder
+        found, do = "an ONNX model alone", "export to a directory"
+    elif is_package(path):
+        return folder / name
     expected = f"a directory with {name}, or one of {', '.join(BUNDLED)}"
-    found = "an ONNX model alone" if is_alone else None
-    do = "export to a directory" if is_alone else "check the path"
     raise ExportError("no package here", file=path, expected=expected, found=found, do=do, also=FileNotFoundError)

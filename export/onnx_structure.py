@@ -4,6 +4,7 @@ The model has to take a picture and give labelled probabilities, as an export do
 model is rejected if it has external files, subgraphs, or tensors larger than such a network needs.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -99,7 +100,7 @@ def _sizes(model: onnx.ModelProto) -> Iterator[str]:
         yield " ".join(str(error).split())[:200] or type(error).__name__
         return
     shapes = {v.name: v.type.tensor_type.shape for v in (*inferred.graph.value_info, *inferred.graph.output)}
-    for name in (name for node in model.graph.node for name in node.output):
+    for name in itertools.chain.from_iterable(node.output for node in model.graph.node):
         if name not in shapes:
             yield f"{name!r} of no known size"
             continue

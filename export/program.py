@@ -87,6 +87,17 @@ def expand(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
     return ((data.astype(np.float32) - zero) * scale).astype(inputs["scale"].dtype)
 
 
+def _operand(value: Any) -> Value:
+    """An input of an operation, of which bools, ints and tuples of ints become constants."""
+    match value:
+        case bool():
+            return np.asarray(value)
+        case int() | (int(), *_):
+            return np.asarray(value, np.int32)
+    operand: Value = value
+    return operand
+
+
 @dataclass
 class _Program:
     """Collects operations. Its methods add one and return its name."""
@@ -108,14 +119,7 @@ class _Program:
 
     def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> str:
         """Add any operation. Its inputs may also be bools, ints and tuples of ints."""
-        kinds = {bool: np.bool_, int: np.int32, tuple: np.int32}
-        operands = {
-            key: np.asarray(value, kinds[type(value)])
-            if type(value) in kinds and not (isinstance(value, tuple) and isinstance(value[0], Ref))
-            else value
-            for key, value in inputs.items()
-        }
-        self.ops.append(Op(kind, name, dtype, operands))
+        self.ops.append(Op(kind, name, dtype, {key: _operand(value) for key, value in inputs.items()}))
         self.types[name] = dtype
         return name
 

@@ -5,12 +5,10 @@ The trained network's answers come from `reference.npz`, or from the run itself 
 
 import hashlib
 import json
-import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -131,12 +129,12 @@ def verify(
 
         run = against if isinstance(against, Run) else open_run(against)
         network = run.network()
-        config = None
-        with suppress(ExportError):  # a failed check says that the reference cannot be read
+        try:
             config = read_reference(out / REFERENCE).config
-        if config is not None:
-            graph = graph_from_run(run, config, network)
-            logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
+        except ExportError:
+            return package_checks(out, progress=progress)  # where this is a failed check
+        graph = graph_from_run(run, config, network)
+        logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
     return package_checks(out, graph=graph, logits=logits, progress=progress)
 
 
@@ -173,20 +171,16 @@ def package_checks(
 def file_checks(out: Path) -> Iterator[Check]:
     """Whether there are exactly the files of a package, all regular, with the hashes in `verification.json`."""
     expected = {*files_of(out), VERIFICATION}
+    folders = {parent.as_posix() for file in expected for parent in Path(file).parents}
     regular, others = set(), []
-    for folder, folders, files in os.walk(out):
-        for name in (name for name in (*folders, *files) if not is_clutter(name)):
-            path = Path(folder) / name
-            mode, entry = path.lstat().st_mode, path.relative_to(out).as_posix()
-            if stat.S_ISDIR(mode):
-                if not any(file.startswith(f"{entry}/") for file in expected):
-                    others.append(entry)
-            elif entry not in expected:
-                others.append(entry)
-            elif not stat.S_ISREG(mode):
-                others.append(f"{entry}, which is no ordinary file")
-            else:
-                regular.add(entry)
+    for path in out.rglob("*"):
+        mode, entry = path.lstat().st_mode, path.relative_to(out).as_posix()
+        if entry in expected and stat.S_ISREG(mode):
+            regular.add(entry)
+        elif entry in expected:
+            others.append(f"{entry}, which is no ordinary file")
+        elif not (is_clutter(path.name) or (entry in folders and stat.S_ISDIR(mode))):
+            others.append(entry)
     missing = sorted(expected - regular)
     yield _no_faults("contents", missing)
     yield _no_faults("nothing beside", sorted(others))

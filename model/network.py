@@ -112,7 +112,10 @@ class NetworkConfig:
 
 def _conv_block(*features: int) -> tuple[LayerSpec, ...]:
     """A convolution, norm and ReLU for each number of features, then a max pool."""
-    return (*(layer for n in features for layer in (Conv(n), Norm(), Relu())), MaxPool())
+    layers: list[LayerSpec] = []
+    for count in features:
+        layers += [Conv(count), Norm(), Relu()]
+    return (*layers, MaxPool())
 
 
 _TABLE = (

@@ -29,7 +29,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from fastetl import __version__
-from fastetl._html import html_table
+from fastetl.checks import does_not_fit
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
@@ -163,23 +163,17 @@ class Run:
         """Number of trained weights."""
         return sum(x.size for x in jax.tree.leaves(nnx.state(nnx.eval_shape(self.untrained), nnx.Param)))
 
-    def _facts(self) -> dict[str, str]:
-        best = self.best_epoch if self.history else None
-        return {
-            "network": self.network_config.name,
-            "charset": f"{self.charset.name} ({len(self.charset):,})",
-            "trained on": ", ".join(d.name for d in self.data),
-            "begun with": self.start or "random weights",
-            "epochs": f"{len(self.history)}{'' if self.finished else ', not finished'}",
-            "validation accuracy": "–" if best is None else f"{best.valid_accuracy:.2%} (epoch {best.epoch})",
-        }
-
     def __repr__(self) -> str:
-        facts = ", ".join(f"{name} {fact}" for name, fact in self._facts().items())
-        return f"Run({str(self.path)!r}: {facts})"
-
-    def _repr_html_(self) -> str:
-        return html_table(f"Run {self.path}", self._facts())
+        facts = [
+            f"network {self.network_config.name}",
+            f"charset {self.charset.name} ({len(self.charset):,})",
+            f"trained on {', '.join(d.name for d in self.data)}",
+            f"begun with {self.start or 'random weights'}",
+            f"epochs {len(self.history)}{'' if self.finished else ', not finished'}",
+        ]
+        if self.history:
+            facts.append(f"validation accuracy {self.best_epoch.valid_accuracy:.2%} (epoch {self.best_epoch.epoch})")
+        return f"Run({str(self.path)!r}: {', '.join(facts)})"
 
     def untrained(self) -> Network:
         """The network with the initial weights of the configuration's seed."""
@@ -204,9 +198,7 @@ class Run:
         """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, divided by `temperature`."""
         side = self.preprocessing.size
         if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side):
-            what, found = f"pictures must be uint8 (N, {side}, {side})", f"{pictures.dtype} {pictures.shape}"
-            do = "resize them as the preprocessing says"
-            raise ModelError(what, file=self.path, found=found, do=do, also=ValueError)
+            raise does_not_fit("pictures", f"uint8 (N, {side}, {side})", pictures, "resize them")
         return predict(self._logits, pictures) / np.float32(self.temperature)
 
     def as_dict(self) -> dict[str, Any]:

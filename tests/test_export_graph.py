@@ -1,5 +1,6 @@
 """The layer graph and its operations against Flax, against fastetl's own preprocessing, and against coremltools."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -94,6 +95,17 @@ def test_absent_ink_is_no_character() -> None:
     np.testing.assert_allclose(graph_logits(graph, strokes), graph_logits(graph, 255 - strokes), atol=0.01)
 
 
+def test_a_convolution_of_zeros_and_ones_may_do_more_than_choose_channels() -> None:
+    def convolution(name: str, x: str, weight: list[list[int]], bias: list[int]) -> Op:
+        arrays = {"weight": np.array(weight, np.float32)[:, :, None, None], "bias": np.array(bias, np.float32)}
+        plain = {"pad": np.zeros(4, int), "strides": np.ones(2, int)}
+        return Op("conv", name, "fp32", {"x": Ref(x), "pad_type": "custom", **arrays, **plain})
+
+    ops = convolution("a", "image", [[1], [1]], [0, 5]), convolution("b", "a", [[1, 1], [1, 0]], [0, 0])
+    answers = evaluate_ops(ops, np.full((1, 4, 4), 3, np.uint8), ("b",))
+    assert answers["b"][0, :, 0, 0].tolist() == [3 + 8, 3]
+
+
 def test_operations_that_do_not_fit_are_named() -> None:
     images, x, row = np.zeros((1, 4, 4), np.uint8), {"x": Ref("image")}, np.zeros(3, np.float32)
     for op, words in (
@@ -136,7 +148,7 @@ def test_what_cannot_be_written_is_rejected() -> None:
     with pytest.raises(ExportError, match="6 outputs"):
         graph_of(random_network(), charset=Charset("one", ("あ",)))
     with pytest.raises(ExportError, match="over 0"):
-        graph_of(random_network(), temperature=0)
+        replace(graph_of(random_network()), temperature=0.0)
     network = m.NetworkConfig("late norm", (m.Conv(4), m.Relu(), m.Norm(), m.Flatten()))
     with pytest.raises(ExportError, match="found norm_2"):
         graph_of(random_network(network))
