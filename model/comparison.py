@@ -53,6 +53,8 @@ def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
 
     Raises ModelError for fewer than two runs, a run without a complete epoch, and a file that cannot be read.
     """
+    if isinstance(runs, str):
+        runs = [runs]
     compared = [opened(run) for run in runs]
     if len(compared) < 2:
         raise ModelError("nothing to compare with", expected="two runs or more", found=len(compared), do="name another")

@@ -47,7 +47,7 @@ from model.step import load_weights, make_eval, predict, weights_of
 FORMAT = 3
 R = TypeVar("R")
 RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report*", "lock"))
-UNFINISHED = Kind("an interrupted run", (), RUN_KIND.entries)
+UNFINISHED = Kind("an interrupted run", (), ("run.json", "checkpoints", "tensorboard", "reports", "lock"))
 
 _LOCK = "lock"
 _PLAIN = ("temperature", "threshold", "finished", "best", "start", "command", "versions")

@@ -36,13 +36,14 @@ def train(
     overwrite: bool = False,
     progress: OnStep | None = print_epochs,
     command: str = "",
-    **options: Any,
 ) -> Run:
     """Train a network on a dataset, or on several with weights, and write the run to `out`.
 
     data: a dataset or its path, or a list of several, each alone or as (dataset, weight). Each batch has pictures of
     all, in proportion to the weights, which are over 0, and 1 if not given. The writers of each dataset are split as
     the configuration says; a writer of two datasets is in the same part of both.
+
+    config: how to train, as in `train(data, "run", TrainConfig(epochs=5))`; `TrainConfig()` unless given.
 
     start: trained weights to begin with: a run or its path, or what `export.open_start` gives for a package. Its
     network and preprocessing are used; characters that it does not know are learnt anew.
@@ -51,7 +52,6 @@ def train(
     its own configuration; one that is given must be the same.
 
     progress: called after each step and each epoch. Without it, each epoch prints a line; None prints nothing.
-    options: fields of the config by keyword, as in `train(data, "run", epochs=5)`.
 
     Where several processes train together (`model.devices.join`), all of them call this with the same arguments, and
     see the same files.
@@ -61,8 +61,6 @@ def train(
     """
     start_time = time.perf_counter()
     path = Path(out)
-    if options:
-        config = dataclasses.replace(config or TrainConfig(), **options)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
     if start is not None and not isinstance(start, Start):
@@ -110,7 +108,7 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
     for dataset, _ in mixture[1:]:
         if dataset.charset.characters != first.charset.characters or dataset.preprocessing != first.preprocessing:
             what = f"{dataset.name}: its characters or its preprocessing differ from {first.name}'s"
-            raise ModelError(what, do="build both with the same `charset` and `size`")
+            raise ModelError(what, do="build both with the same options")
     if len(first.charset) < 2:
         raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
     if start is not None:

@@ -156,7 +156,7 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert {check.name for check in verify(out, str(run.path)) if check.passed} >= {"answers of the run", "weight.bin"}
     for source, name, prior in ((run, "likelier", "hiragana=3"), (tmp_path / "likelier", "again", "hiragana=1")):
-        export(source, tmp_path / name, prior=(prior,))
+        export(source, tmp_path / name, ExportConfig(prior=(prior,)))
     assert failures(verify(tmp_path / "again", run)) == []
     with np.load(out / REFERENCE) as stored:
         mine = run.predict(resize(stored["images"], run.preprocessing.size))

@@ -92,10 +92,10 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
 
 
 def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cut = train(tiny(), tmp_path / "cut", BY_STEPS, steps=5, threads=2)
+    cut = train(tiny(), tmp_path / "cut", dataclasses.replace(BY_STEPS, steps=5, threads=2))
     assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
     with pytest.raises(ModelError, match="`epochs` has no effect with `minutes` or `steps`. Leave it out"):
-        train(tiny(), tmp_path / "cut", CONFIG, steps=5)
+        dataclasses.replace(CONFIG, steps=5)
     assert TrainConfig.from_dict({**cut.config.as_dict(), "epochs": 3}) == cut.config  # as an older run has it
     ticks = itertools.count()  # of a clock: one whenever it is read, a hundred for a checkpoint
     for module in (training, loop):
@@ -110,7 +110,7 @@ def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypa
     assert again.best == timed.best
     steps = Mock(side_effect=make_train(timed.untrained(), config))
     monkeypatch.setattr(loop, "make_train", lambda *_: steps)
-    train(tiny(), tmp_path / "two", config, steps_per_dispatch=2)
+    train(tiny(), tmp_path / "two", dataclasses.replace(config, steps_per_dispatch=2))
     assert {len(call.args[1]) for call in steps.mock_calls[:9]} == {1, 2}  # both are compiled before the clock starts
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     with pytest.raises(ModelError, match="`minutes` are for training by one process. Give `steps`"):
@@ -334,7 +334,11 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="overwrite replaces only what fastetl wrote; expected a run"):
         train(tiny(), path, CONFIG, overwrite=True)
     assert [p.name for p in path.iterdir()] == ["precious"]
-    shutil.rmtree(path)
+    path.rename(unfinished(path))
+    (unfinished(path) / "precious").rename(unfinished(path) / "report.docx")
+    with pytest.raises(ModelError, match="no place to train in; .*'report.docx' in it"):
+        train(tiny(), path, CONFIG)
+    shutil.rmtree(unfinished(path))
     shutil.copytree(finished_run()[0], path)
     before = (path / "run.json").read_text()
     with pytest.raises(FastetlError, match="batch_size is out of range"):

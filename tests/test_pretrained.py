@@ -248,9 +248,9 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
     monkeypatch.setattr("export.metadata.version", {"fastetl": "9.9", "numpy": "1", "onnx": "2"}.__getitem__)
     path = tmp_path / "alone.onnx"
     with pytest.raises(FastetlError, match="`precision` is for Core ML"):
-        export.export("kana", path, precision="float32")
+        export.export("kana", path, export.ExportConfig(precision="float32"))
     with pytest.raises(FastetlError, match="`license` is for a run"):
-        export.export("kana", path, license="kanjivg")
+        export.export("kana", path, export.ExportConfig(license="kanjivg"))
     assert all(check.passed for check in export.export("kana", path))
     facts = {p.key: p.value for p in onnx.load(path).metadata_props}
     assert (facts["version"], facts["exported_with"]) == ("9.9", '{"numpy": "1", "onnx": "2"}')
