@@ -17,7 +17,6 @@ from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, term
 from export.names import MODEL, WEIGHTS
 from export.program import Op, Ref, Value, lower
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts, quiet
-from fastetl.errors import reason_of
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 
 _SHARED = 64  # elements: equal constants of at least so many are stored once
@@ -26,7 +25,7 @@ _SHARED = 64  # elements: equal constants of at least so many are stored once
 def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
     """Write the package directory `path`, which must not exist yet. The same graph and config give the same bytes.
 
-    Raises ExportError if coremltools rejects the program, or cannot write here.
+    Raises ExportError if coremltools cannot write here.
     """
     ct = coremltools()
     if not native_parts():
@@ -37,21 +36,18 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
         )
     with tempfile.TemporaryDirectory() as folder, quiet():
         built = Path(folder) / "built.mlpackage"
-        try:
-            model = ct.convert(
-                _mil(ct, lower(graph, config.precision, config.storage), graph.side, config.target),
-                convert_to="mlprogram",
-                # The program has all types already: no pass may change them, or anything else.
-                compute_precision=ct.precision.FLOAT32,
-                pass_pipeline=ct.PassPipeline.EMPTY,
-                minimum_deployment_target=getattr(ct.target, config.target),
-                inputs=[ct.ImageType("image", (1, 1, graph.side, graph.side), color_layout=ct.colorlayout.GRAYSCALE)],
-                classifier_config=ct.ClassifierConfig(list(graph.labels)),
-                skip_model_load=True,
-                package_dir=str(built),
-            )
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise ExportError("coremltools cannot write this graph", found=reason_of(error), do="report it") from error
+        model = ct.convert(
+            _mil(ct, lower(graph, config.precision, config.storage), graph.side, config.target),
+            convert_to="mlprogram",
+            # The program has all types already: no pass may change them, or anything else.
+            compute_precision=ct.precision.FLOAT32,
+            pass_pipeline=ct.PassPipeline.EMPTY,
+            minimum_deployment_target=getattr(ct.target, config.target),
+            inputs=[ct.ImageType("image", (1, 1, graph.side, graph.side), color_layout=ct.colorlayout.GRAYSCALE)],
+            classifier_config=ct.ClassifierConfig(list(graph.labels)),
+            skip_model_load=True,
+            package_dir=str(built),
+        )
         spec = model.get_spec()
         _describe(spec, graph, config)
         _write_package(path, spec, Path(model.weights_dir) / "weight.bin")

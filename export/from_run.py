@@ -53,17 +53,12 @@ def _answers(network: m.Network, pictures: jax.Array) -> jax.Array:
 def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> "Logits":
     """The trained network as a function, computed by JAX on its device in full float32.
 
-    prior: is added to the logits, see `ExportConfig.prior_logits`. The function raises ExportError for logits that are
-    not finite.
+    prior: is added to the logits, see `ExportConfig.prior_logits`.
     """
 
     def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         with jax.default_matmul_precision("highest"):
             logits = np.asarray(_answers(network, jnp.asarray(pictures)), np.float32)
-        if not np.isfinite(logits).all():
-            raise ExportError(
-                "the run's network answers with what is not a number", do="train again, with a lower learning rate"
-            )
         return np.asarray(logits / np.float32(temperature) + prior, np.float32)
 
     return ask
@@ -181,7 +176,11 @@ def start_of_graph(graph: g.Graph, name: str) -> Start:
                 channels, _, kernel, _ = layer.weight.shape
                 conv = m.Conv(channels, kernel, layer.stride)
                 weight = np.ascontiguousarray(layer.weight.transpose(2, 3, 1, 0))
-                layers.append(m.Layer(conv, {"kernel": weight, "bias": layer.bias}))
+                layers.append(m.Layer(conv, {"kernel": weight}))
+                # The norm that was folded into it is added again such that it changes nothing.
+                scale = np.full_like(layer.bias, np.sqrt(1 + m.NORM_EPSILON))
+                statistics = {"mean": np.zeros_like(layer.bias), "var": np.ones_like(layer.bias)}
+                layers.append(m.Layer(m.Norm(), {"scale": scale, "bias": layer.bias, **statistics}))
             case g.Relu():
                 layers.append(m.Layer(m.Relu()))
             case g.MaxPool():

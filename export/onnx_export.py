@@ -1,6 +1,6 @@
 """Writes ONNX models: the operations of `program.lower`, which Core ML is written from too, one by one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +78,13 @@ def write_onnx(graph: Graph, config: ExportConfig, path: Path) -> None:
 def onnx_answers(model: bytes, images: NDArray[np.uint8], file: Path | None = None) -> dict[str, NDArray[Any]]:
     """onnxruntime's outputs, by name, for pictures uint8 (N, side, side).
 
-    Raises ExportError if onnxruntime rejects the model or the pictures.
+    Raises ExportError if onnxruntime rejects the model.
     """
     session = onnx_session(model, file, threads=1)
     names = [output.name for output in session.get_outputs()]
-    try:
-        parts = [session.run(names, {"image": images[k : k + _BLOCK, None]}) for k in range(0, len(images), _BLOCK)]
-    except Exception as error:  # onnxruntime's errors share no public base
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ExportError("onnxruntime rejects the pictures", file=file, found=reason, do="export it again") from error
-    return {name: np.concatenate(blocks) for name, blocks in zip(names, zip(*parts, strict=True), strict=True)}
+    blocks = [images[start : start + _BLOCK, None] for start in range(0, len(images), _BLOCK)]
+    outputs = [session.run(names, {"image": block}) for block in blocks]
+    return {name: np.concatenate(parts) for name, *parts in zip(names, *outputs, strict=True)}
 
 
 def evaluate_ops(
@@ -156,17 +153,17 @@ class _Writer:
             attributes = {name: np.asarray(op.inputs[key]).tolist() for key, name in options.items()}
             tensors = [self.input(op, key) for key in _TENSORS if key in op.inputs]
             self.node(kind, tensors, op.name, **attributes, **_FIXED.get(op.type, {}))
-        elif op.type in _OTHERS:
-            _OTHERS[op.type](self, op)
+        elif hasattr(self, f"write_{op.type}"):
+            getattr(self, f"write_{op.type}")(op)
         else:
             raise ExportError(f"no ONNX operation is known for {op.type!r} ({op.name})")
 
-    def concat(self, op: Op) -> None:
+    def write_concat(self, op: Op) -> None:
         refs = op.inputs["values"]
         names = [ref.name for ref in refs if isinstance(ref, Ref)] if isinstance(refs, tuple) else []
         self.node("Concat", names, op.name, axis=int(np.asarray(op.inputs["axis"])))
 
-    def dequantize(self, op: Op) -> None:
+    def write_constexpr_affine_dequantize(self, op: Op) -> None:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
             self.constant(op.name, expand({k: np.asarray(v) for k, v in op.inputs.items()}))
             return
@@ -179,7 +176,7 @@ class _Writer:
         self.node("Cast", [data], f"{op.name}_steps", to=TensorProto.FLOAT)
         self.node("Mul", [f"{op.name}_steps", step], op.name)
 
-    def conv(self, op: Op) -> None:
+    def write_conv(self, op: Op) -> None:
         if op.inputs["pad_type"] != "custom":
             raise ExportError(f"no ONNX padding is known for {op.inputs['pad_type']!r} ({op.name})")
         strides, pads = (np.asarray(op.inputs[key]).tolist() for key in ("strides", "pad"))
@@ -194,7 +191,7 @@ class _Writer:
         inputs = [self.input(op, key) for key in ("x", "weight", "bias")]
         self.node("Conv", inputs, op.name, strides=strides, pads=[top, left, bottom, right])
 
-    def matmul(self, op: Op) -> None:
+    def write_matmul(self, op: Op) -> None:
         x, y = self.input(op, "x"), op.inputs["y"]
         if not bool(np.asarray(op.inputs["transpose_y"])):
             self.node("MatMul", [x, self.input(op, "y")], op.name)
@@ -205,7 +202,7 @@ class _Writer:
             self.constant(f"{op.name}_y", np.swapaxes(np.asarray(y), -1, -2))
         self.node("MatMul", [x, f"{op.name}_y"], op.name)
 
-    def reshape(self, op: Op) -> None:
+    def write_reshape(self, op: Op) -> None:
         shape = self.constant(
             f"{op.name}_shape", np.array([-1, *np.asarray(op.inputs["shape"]).tolist()[1:]], np.int64)
         )
@@ -216,12 +213,3 @@ def _copies_channels(weight: NDArray[Any]) -> bool:
     """Whether a convolution with these weights (out, in, height, width) makes each output a copy of one input."""
     is_binary = bool(np.isin(weight, (0, 1)).all())
     return weight.shape[2:] == (1, 1) and is_binary and bool((weight.sum(1) == 1).all())
-
-
-_OTHERS: dict[str, Callable[[_Writer, Op], None]] = {
-    "concat": _Writer.concat,
-    "constexpr_affine_dequantize": _Writer.dequantize,
-    "conv": _Writer.conv,
-    "matmul": _Writer.matmul,
-    "reshape": _Writer.reshape,
-}

@@ -23,7 +23,7 @@ from model.checkpoints import digest
 from model.config import FRAMING, TrainConfig
 from model.devices import Tree
 from model.errors import ModelError
-from model.network import NETWORKS, NORM_EPSILON, Conv, Dropout, Layer, LayerSpec, Network, NetworkConfig, Norm, Place
+from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig, Place
 from model.run import Run, opened
 from model.step import load_weights, weights_of
 
@@ -39,7 +39,7 @@ class Start:
     charset: Charset
     preprocessing: Preprocessing
     layers: tuple[Layer, ...]
-    """All layers, as `Network.layers()` lists them; batch norms may be folded into the convolutions before them."""
+    """All layers, as `Network.layers()` lists them."""
     network_config: NetworkConfig | None = None
     """The architecture of these layers, if it is known."""
     trained: Trained | None = None
@@ -54,20 +54,17 @@ class Start:
     def architecture(self) -> NetworkConfig:
         """The architecture to train.
 
-        If it is not known: the architecture of `NETWORKS` that has these layers, where norms and dropout, which a
-        package does not store, are not compared. Failing that, these layers with a norm after each convolution.
+        If it is not known: the architecture of `NETWORKS` that has these layers, where dropout, which a package does
+        not store, is not compared. Failing that, these layers.
         """
         if self.network_config is not None:
             return self.network_config
-        stored = [layer.spec for layer in self.layers[:-1]]
-        left_out = Norm | Dropout if self.preprocessing.place else Norm | Dropout | Place
+        stored = tuple(layer.spec for layer in self.layers[:-1])
+        left_out = Dropout if self.preprocessing.place else Dropout | Place
         for config in NETWORKS.values():
-            if [spec for spec in config.layers if not isinstance(spec, left_out)] == stored:
+            if tuple(spec for spec in config.layers if not isinstance(spec, left_out)) == stored:
                 return config
-        with_norms: list[LayerSpec] = []
-        for spec in stored:
-            with_norms += [spec, Norm()] if isinstance(spec, Conv) else [spec]
-        return NetworkConfig(self.name, tuple(with_norms))
+        return NetworkConfig(self.name, stored)
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
         """Raise ModelError for a dataset of another picture size, and for an option that the weights decide."""
@@ -80,32 +77,19 @@ class Start:
         require_unset(config, _FIXED, reason, error=ModelError)
 
     def weights(self, network: Network, charset: Charset) -> Tree:
-        """These weights for an untrained `network` of this architecture whose classes are the characters of `charset`.
-
-        Norms that were folded into convolutions are added again such that they change nothing.
-        """
+        """These weights for an untrained `network` of this architecture that has the classes of `charset`."""
         weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
-        stored = [layer.weights for layer in self.layers if layer.weights]
-        is_folded = not any(isinstance(layer.spec, Norm) for layer in self.layers)
-        weighted = [k for k, block in enumerate(network.blocks) if block is not None]
-        bias: NDArray[np.float32] | None = None
-        for k in weighted:
-            params, stats = weights["params"]["blocks"][k], weights["stats"].get("blocks", {}).get(k, {})
-            if isinstance(network.specs[k], Norm) and is_folded:
-                params |= {"scale": np.full_like(params["scale"], np.sqrt(1 + NORM_EPSILON)), "bias": bias}
-                stats |= {"mean": np.zeros_like(stats["mean"]), "var": np.ones_like(stats["var"])}
-                continue
-            layer = stored.pop(0)
-            if k == weighted[-1]:
-                shared = [character for character in charset.characters if character in self.charset.class_of]
-                classes = [charset.class_of[character] for character in shared]
-                stored_classes = [self.charset.class_of[character] for character in shared]
-                for part in ("kernel", "bias"):
-                    params[part][..., classes] = layer[part][..., stored_classes]
-                continue
-            bias = layer.get("bias")  # of the norm after this convolution, if it was folded into it
-            params |= {part: layer[part] for part in params}
-            stats |= {part: layer[part] for part in stats}
+        params, stats = weights["params"]["blocks"], weights["stats"].get("blocks", {})
+        *weighted, last = [k for k, block in enumerate(network.blocks) if block is not None]
+        *stored, stored_last = [layer.weights for layer in self.layers if layer.weights]
+        for k, layer in zip(weighted, stored, strict=True):
+            for arrays in (params[k], stats.get(k, {})):
+                arrays.update({part: layer[part] for part in arrays})
+        shared = [character for character in charset.characters if character in self.charset.class_of]
+        classes = [charset.class_of[character] for character in shared]
+        stored_classes = [self.charset.class_of[character] for character in shared]
+        for part in ("kernel", "bias"):
+            params[last][part][..., classes] = stored_last[part][..., stored_classes]
         return weights
 
 
