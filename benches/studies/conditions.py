@@ -26,11 +26,8 @@ _INK = 0.15  # of the darkest
 
 def _box(picture: Pictures) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the ink; of the whole picture where there is none."""
-    ink = picture >= max(1, _INK * int(picture.max()))
-    if not ink.any():
-        return 0, 0, picture.shape[1], picture.shape[0]
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    ink = Image.fromarray(picture >= max(1, _INK * int(picture.max())))
+    return ink.getbbox() or (0, 0, *ink.size)
 
 
 def _cropped(picture: Pictures) -> Pictures:
