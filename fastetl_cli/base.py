@@ -93,9 +93,17 @@ def _aligned(column: Sequence[str]) -> Iterator[str]:
         yield gap + cell if is_numeric else cell + gap
 
 
+def _cell(value: object) -> str:
+    """The text of a cell in one line, a float with four digits."""
+    if value is None:
+        return "–"
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return clean(text).replace("\n", "\\n")
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The lines of a table, with numbers aligned to the right. A cell is one line, of text that `clean` has escaped."""
-    texts = [[clean(str(cell)).replace("\n", "\\n") for cell in row] for row in rows]
+    """The lines of a table, with numbers aligned to the right; "–" stands for None."""
+    texts = [[_cell(value) for value in row] for row in rows]
     columns = [_aligned(column) for column in zip(headings, *texts, strict=True)]
     return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
 

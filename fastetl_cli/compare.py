@@ -33,15 +33,15 @@ class Compare(Command):
 def _rows(comparison: Comparison) -> Iterator[Sequence[object]]:
     """The rows of the table: a name, and a cell for each run."""
     for name, values in comparison.options.items():
-        yield name, *(f"{v:.4g}" if isinstance(v, float) else "–" if v is None else v for v in values)
+        yield name, *values
     yield "best epoch", *(entry.epoch for entry in comparison.best)
     yield "validation loss", *(f"{entry.valid_loss:.4f}" for entry in comparison.best)
     yield "pictures a second", *(f"{entry.images_per_second:,.0f}" for entry in comparison.best)
     yield "accuracy on validation writers", *(f"{entry.valid_accuracy:.2%}" for entry in comparison.best)
     for name, accuracies in comparison.accuracy.items():
-        yield f"accuracy on {name}", *("–" if a is None else f"{a:.2%}" for a in accuracies)
+        yield f"accuracy on {name}", *(None if accuracy is None else f"{accuracy:.2%}" for accuracy in accuracies)
     longest = max(map(len, comparison.curves))
     step = -(-longest // _ROWS)
     for epoch in sorted({*range(step, longest + 1, step), longest}):
-        cells = (f"{curve[epoch - 1]:.2%}" if epoch <= len(curve) else "–" for curve in comparison.curves)
+        cells = (f"{curve[epoch - 1]:.2%}" if epoch <= len(curve) else None for curve in comparison.curves)
         yield f"validation after epoch {epoch}", *cells

@@ -88,7 +88,8 @@ class Evaluate(Command):
         run: Reader = export.open_recognizer(self.run_path) if is_package(self.run_path) else open_run(self.run_path)
         if self.charset is not None:
             run = Restricted(run, load_charset(self.charset, run.charset.characters))
-        names, report = distinct_names(self.sets), self.report
+        names = distinct_names(self.sets)
+        report = self.report
         if isinstance(run, Run) and report is None:
             report = self.run_path / "reports" / "+".join(dict.fromkeys(names))
         if report is None:
@@ -96,8 +97,11 @@ class Evaluate(Command):
         else:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
         only = f", {run.charset.name} only" if self.charset is not None else ""
-        data = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
-        evaluation = evaluate(run, [replace(d, name=name + only) for d, name in zip(data, names, strict=True)])
+        sets = []
+        for path, name in zip(self.sets, names, strict=True):
+            data = load_labelled(path, run.charset, run.preprocessing)
+            sets.append(replace(data, name=name + only))
+        evaluation = evaluate(run, sets)
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]

@@ -68,7 +68,6 @@ class Inspect(Command):
         columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
         rows = []
         for figure in figures:
-            values = ["–" if value is None else f"{value:.3g}" for value in (figure.mean, *figure.percentiles)]
-            row = [figure.name, figure.unit, *values]
-            rows.append(row + [""] * (len(columns) - len(row)))
+            values = figure.percentiles or [""] * len(PERCENTILES)
+            rows.append([figure.name, figure.unit, figure.mean, *values])
         return self.answer(figures, table(columns, rows))

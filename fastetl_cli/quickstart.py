@@ -70,8 +70,9 @@ class Quickstart(Command):
                 return code
         report = self.folder / "run" / "reports" / "dataset"
         if self.json:
-            checks, sets = (read_json(self.folder / "package" / VERIFICATION), read_json(report / "evaluation.json"))
-            show_json({"seconds": seconds, "checks": checks["checks"], "sets": sets["sets"]})
+            checks = read_json(self.folder / "package" / VERIFICATION)["checks"]
+            sets = read_json(report / "evaluation.json")["sets"]
+            show_json({"seconds": seconds, "checks": checks, "sets": sets})
             return 0
         say("  ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items()))
         say(f"{self.folder}: done in {sum(seconds.values()):.0f} s. Look at {report / 'index.html'} and sheet.png")
@@ -96,15 +97,21 @@ class Quickstart(Command):
     def _steps(self) -> list[Command]:
         folder, overwrite = self.folder, self.overwrite
         files, data, run = folder / "etl", folder / "dataset", folder / "run"
-        mixed, synthetic = self.etl is not None, folder / "synthetic"
-        source, config = self.etl or files, BuildConfig(charset=self.charset)
+        config = BuildConfig(charset=self.charset)
+        mixed: list[Command] = []
+        also: tuple[str, ...] = ()
+        if self.etl is not None:
+            mixed.append(Build((files, folder / "synthetic"), config, overwrite=overwrite))
+            also = (str(folder / "synthetic"),)
+        source = self.etl or files
+        terms = ExportConfig(license="data" if self.etl else "kanjivg")
         return [
             Synth(files, SynthConfig(files=self.files, charset=self.charset), overwrite=overwrite),
             Inspect((source,)),
             Build((source, data), config, overwrite=overwrite),
             Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),
-            *([Build((files, synthetic), config, overwrite=overwrite)] if mixed else []),
-            Train(data, run, also=(str(synthetic),) if mixed else (), config=self.training, overwrite=overwrite),
+            *mixed,
+            Train(data, run, also=also, config=self.training, overwrite=overwrite),
             Evaluate(run, (data,), overwrite=overwrite),
-            Export(run, folder / "package", ExportConfig(license="data" if mixed else "kanjivg"), overwrite=overwrite),
+            Export(run, folder / "package", terms, overwrite=overwrite),
         ]

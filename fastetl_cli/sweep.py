@@ -41,8 +41,8 @@ class Sweep(Command):
         trials = sweep_on_ray(self.dataset, self.out, config, cpus=self.cpus, gpus=self.gpus, overwrite=self.overwrite)
         rows = []
         for trial in trials:
-            values = [f"{value:.4g}" if isinstance(value, float) else value for value in trial.options.values()]
-            rows.append([trial.number, *values, len(trial.history), trial.error or f"{trial.best:.2%}"])
+            best = trial.error or f"{trial.best:.2%}"
+            rows.append([trial.number, *trial.options.values(), len(trial.history), best])
         failed = sum(trial.error is not None for trial in trials)
         failures = f", {failed} of {len(trials)} failed" if failed else ""
         verdict = f"{self.out}: at best {trials[0].best:.2%} on writers never trained on{failures}"

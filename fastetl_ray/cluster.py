@@ -126,11 +126,12 @@ def train_on_ray(
     require_range("workers", workers, 1, error=ModelError)
     require_range("gpus", gpus, 0, error=ModelError)
     require_local(Path(out))
-    path, sources = Path(out).absolute(), addresses(data)
+    path = Path(out).absolute()
+    sources = addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
     for source, _ in sources:
         open_dataset(source)  # so that an error is raised before an interrupted run is removed
-    resources = {"CPU": 1, **({"GPU": gpus} if gpus else {})}
+    resources = {"CPU": 1, "GPU": gpus}
     _require_resources(connect().cluster_resources(), resources, workers)
     begin = {"config": config, "start": opened(start), "command": command}
     with claim(path, resume, overwrite) as folder:
@@ -159,7 +160,9 @@ def _fit(task: _Task, workers: int, resources: Mapping[str, float]) -> None:
     trainer = DataParallelTrainer(
         _worker,
         train_loop_config={"task": task},
-        scaling_config=ScalingConfig(num_workers=workers, resources_per_worker=dict(resources)),
+        scaling_config=ScalingConfig(
+            num_workers=workers, use_gpu=resources["GPU"] > 0, resources_per_worker=dict(resources)
+        ),
         run_config=RunConfig(
             name=task.path.name, storage_path=str(task.fault.parent), failure_config=FailureConfig(RETRIES)
         ),

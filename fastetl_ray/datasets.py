@@ -71,13 +71,16 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Some
     first_of = {part.file.layout: part for part in reversed(plan.parts)}
     pieces = []
     for first in range(0, sum(len(part.index) for part in plan.parts), rows):
-        parts, before = [], 0
+        parts: list[Selection] = []
+        before = 0  # records of the parts that were cut
         for part in plan.parts:
             selection = part.cut(slice(max(first - before, 0), max(first + rows - before, 0)))
             before += len(part.index)
             # The first one of a set also without records, so that all pieces have the same columns.
-            parts += [selection] if len(selection.index) or part is first_of[part.file.layout] else []
-        addresses = tuple(address_of.get(path, path) for path in (str(part.file.path) for part in parts))
+            if len(selection.index) or part is first_of[part.file.layout]:
+                parts.append(selection)
+        paths = [str(part.file.path) for part in parts]
+        addresses = tuple(address_of.get(path, path) for path in paths)
         pieces.append(SomeRecords(tuple(parts), addresses, plan.charset, size))
     return pieces
 
@@ -140,13 +143,16 @@ def _write_shards(
         write_file(folder, shard.file, stored)
         return replace(rows, images=rows.images[:0].copy(), records={}), shard, list(rows.records)
 
-    results = []
-    with closing(results_of_tasks(work, pieces, progress)) as shards:
-        for result in shards:
+    parts, shards = [], []
+    columns: list[str] = []  # the same in all pieces
+    with closing(results_of_tasks(work, pieces, progress)) as results:
+        for result in results:
             if isinstance(result, DisorderError):
                 raise result
-            results.append(result)
-    return concatenated([rows for rows, _, _ in results]), [shard for _, shard, _ in results], results[0][2]
+            rows, shard, columns = result
+            parts.append(rows)
+            shards.append(shard)
+    return concatenated(parts), shards, columns
 
 
 def build_on_ray(

@@ -91,8 +91,11 @@ def _draw(rng: np.random.Generator, name: str, values: Any) -> Any:
     if isinstance(values, list):
         return values[rng.integers(len(values))]
     low, high = _bounds(name, values)
-    drawn = math.exp(rng.uniform(math.log(low), math.log(high))) if values.get("log") else rng.uniform(low, high)
-    drawn = min(max(drawn, low), high)  # an exponential may be rounded beyond
+    if values.get("log"):
+        exponent = rng.uniform(math.log(low), math.log(high))
+        drawn = min(max(math.exp(exponent), low), high)  # it may be rounded beyond
+    else:
+        drawn = rng.uniform(low, high)
     return round(drawn) if name in _WHOLE else drawn
 
 
@@ -127,9 +130,8 @@ def read_sweep(path: StrPath) -> SweepConfig:
     except (ValueError, RecursionError) as error:
         raise ModelError("cannot read the sweep", file=path, expected="TOML", found=error, do="mend it") from error
     train, search, settings = (tables.get(name, {}) for name in ("train", "search", "sweep"))
-    if not (
-        set(tables) <= {"train", "search", "sweep"} and all(isinstance(t, dict) for t in tables.values()) and search
-    ):
+    are_tables = all(isinstance(table, dict) for table in tables.values())
+    if not (are_tables and search and set(tables) <= {"train", "search", "sweep"}):
         expected = "tables train, search, sweep"
         raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
     try:
@@ -214,11 +216,13 @@ def sweep_on_ray(
         with redirect_stdout(sys.stderr):  # Ray's messages
             results = _tuner(config, data, folder.absolute(), cpus, gpus).fit()
         for result in results:
-            (number, options), frame = result.config["trial"], result.metrics_dataframe
+            number, options = result.config["trial"]
+            frame = result.metrics_dataframe
             history = tuple(frame[_METRIC].tolist()) if frame is not None and _METRIC in frame else ()
-            fault = None if result.error is None else _fault(result.error)
-            faults += [fault] if fault else []
-            trials.append(Trial(number, options, history, str(fault) if fault else None))
+            if result.error is not None:
+                faults.append(_fault(result.error))
+            error = None if result.error is None else str(faults[-1])
+            trials.append(Trial(number, options, history, error))
         if len(faults) == len(trials):
             raise faults[0]
         trials.sort(key=lambda trial: (trial.error is not None, -trial.best, trial.number))

@@ -43,12 +43,12 @@ SWEEP = Path(__file__).parents[1] / "docs" / "sweep.toml"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two nodes on this machine, each with a raylet of its own."""
+    """Two nodes on this machine, each with a raylet of its own, one of which seems to have a GPU."""
     os.environ |= {"RAY_worker_niceness": "0", "RAY_health_check_timeout_ms": "60000"}  # a busy node is not dead
     import ray
     from ray.cluster_utils import Cluster
 
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1, "include_dashboard": False})
     nodes.add_node(num_cpus=1)
     ray.init(nodes.address, logging_level=logging.ERROR, log_to_driver=False)
     yield nodes
@@ -221,7 +221,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
     write_shards(tiny(16), tmp_path / "data", rows=64)
     data, config = tmp_path / "data", dataclasses.replace(CONFIG, epochs=1)
-    there = train_on_ray(data, tmp_path / "there", config)
+    there = train_on_ray(data, tmp_path / "there", config, gpus=1)
     here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]

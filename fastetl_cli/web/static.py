@@ -107,7 +107,8 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
     contents["index.html"] = contents["index.html"].replace(b"<!-- policy -->", meta)
     names = sorted(set(contents) - {"service-worker.js"})
-    version = hashlib.sha256(b"".join(hashlib.sha256(contents[name]).digest() for name in names)).hexdigest()[:16]
+    digests = [hashlib.sha256(contents[name]).digest() for name in names]
+    version = hashlib.sha256(b"".join(digests)).hexdigest()[:16]
     worker = contents["service-worker.js"].decode()
     worker = worker.replace('"VERSION"', json.dumps(version)).replace('["FILES"]', json.dumps(["./", *names]))
     contents["service-worker.js"] = worker.encode()
