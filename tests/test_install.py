@@ -125,9 +125,6 @@ def test_wheel_and_sdist_are_ready_for_an_index(tmp_path: Path) -> None:
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "MIT AND CC-BY-SA-3.0 AND CC-BY-SA-4.0 AND Apache-2.0"
     assert sum("MIT License" in text for text in texts) == sum("ShareAlike 3.0 Unported" in text for text in texts) == 1
-    assert metadata["Author"]
-    assert {url.partition(",")[0] for url in metadata.get_all("Project-URL", [])} >= {"Homepage", "Changelog"}
-    assert any("Development Status" in text for text in metadata.get_all("Classifier", []))
     text = str(metadata.get_payload(decode=True), "utf-8")  # type: ignore[arg-type]
     targets = re.findall(r"\]\(([^)]+)\)", re.sub(r"```.*?```", "", text, flags=re.S))
     assert len(targets) > 10
