@@ -76,23 +76,25 @@ def open_stored(path: StrPath) -> StoredNetwork:
 def export(
     run: Run | StoredNetwork | StrPath,
     out: StrPath,
-    config: ExportConfig = ExportConfig(),
+    config: ExportConfig | None = None,
     *,
     sets: Sequence[Mapping[str, Any]] = (),
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> tuple[Check, ...]:
     """Write the package directory `out` from a run's best weights, and return the checks of `verify` on it.
 
     run: a run, the network of another package, or the path of one. A package's network is compared with the answers
     that are stored there. out: if it ends in `.onnx`, only that model is written and checked, without coremltools.
-    config: how to store it, as in `export(run, "package", ExportConfig(onnx="int8"))`. sets: results of `evaluate` for
-    the model card (`SetResult.as_dict()`). The same run, configuration and versions give the same bytes.
+    config: how to store it. options: its fields by keyword, as in `export(run, "package", onnx="int8")`. sets: results
+    of `evaluate` for the model card (`SetResult.as_dict()`). The same run, configuration and versions give the same
+    bytes.
 
     Raises ExportError or FastetlError if `out` exists, the run cannot be read, the graph cannot be written, or an
     option would have no effect. A failed check is no error: it is in the result, and in `verification.json`.
     """
-    out = Path(out)
+    out, config = Path(out), replace(config or ExportConfig(), **options)
     if out.suffix == ".onnx":
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
     if not isinstance(run, Run | StoredNetwork):

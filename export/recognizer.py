@@ -15,6 +15,7 @@ from export.lines import Answer, Text, lines_of_drawing, lines_of_picture, read_
 from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.runtimes import onnx_session
+from fastetl._html import html_table
 from fastetl.checks import does_not_fit, require_range
 from fastetl.data.charset import LARGE_FORM, Charset, load_charset
 from fastetl.data.dataset import Pictures
@@ -77,6 +78,10 @@ class Recognizer:
         """Pickle its path and charset: whoever unpickles it, in any folder, opens the model again."""
         charset = self.charset if self.labels != self.known else None
         return partial(open_recognizer, self.path.absolute(), charset=charset), ()
+
+    def _repr_html_(self) -> str:
+        rows = {"charset": f"{self.charset.name} ({len(self.charset):,})", "trusted from": f"{self.threshold:.0%}"}
+        return html_table(f"Recognizer {self.path}", rows)
 
     def restricted(self, charset: str | Charset) -> Self:
         """A recognizer with the same model in which only some characters, and "no character", compete.

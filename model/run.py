@@ -29,6 +29,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from fastetl import __version__
+from fastetl._html import html_table
 from fastetl.checks import does_not_fit
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
@@ -164,16 +165,24 @@ class Run:
         return sum(x.size for x in jax.tree.leaves(nnx.state(nnx.eval_shape(self.untrained), nnx.Param)))
 
     def __repr__(self) -> str:
-        facts = [
-            f"network {self.network_config.name}",
-            f"charset {self.charset.name} ({len(self.charset):,})",
-            f"trained on {', '.join(d.name for d in self.data)}",
-            f"begun with {self.start or 'random weights'}",
-            f"epochs {len(self.history)}{'' if self.finished else ', not finished'}",
-        ]
+        facts = ", ".join(f"{name} {fact}" for name, fact in self._facts().items())
+        return f"Run({str(self.path)!r}: {facts})"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Run {self.path}", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        facts = {
+            "network": self.network_config.name,
+            "charset": f"{self.charset.name} ({len(self.charset):,})",
+            "trained on": ", ".join(d.name for d in self.data),
+            "begun with": self.start or "random weights",
+            "epochs": f"{len(self.history)}{'' if self.finished else ', not finished'}",
+        }
         if self.history:
-            facts.append(f"validation accuracy {self.best_epoch.valid_accuracy:.2%} (epoch {self.best_epoch.epoch})")
-        return f"Run({str(self.path)!r}: {', '.join(facts)})"
+            best = self.best_epoch
+            facts["validation accuracy"] = f"{best.valid_accuracy:.2%} (epoch {best.epoch})"
+        return facts
 
     def untrained(self) -> Network:
         """The network with the initial weights of the configuration's seed."""

@@ -36,6 +36,7 @@ def train(
     overwrite: bool = False,
     progress: OnStep | None = print_epochs,
     command: str = "",
+    **options: Any,
 ) -> Run:
     """Train a network on a dataset, or on several with weights, and write the run to `out`.
 
@@ -43,7 +44,8 @@ def train(
     all, in proportion to the weights, which are over 0, and 1 if not given. The writers of each dataset are split as
     the configuration says; a writer of two datasets is in the same part of both.
 
-    config: how to train, as in `train(data, "run", TrainConfig(epochs=5))`; `TrainConfig()` unless given.
+    config: how to train; `TrainConfig()` unless given. options: its fields by keyword, as in
+    `train(data, "run", epochs=5)`.
 
     start: trained weights to begin with: a run or its path, or what `export.open_start` gives for a package. Its
     network and preprocessing are used; characters that it does not know are learnt anew.
@@ -61,6 +63,8 @@ def train(
     """
     start_time = time.perf_counter()
     path = Path(out)
+    if options:
+        config = dataclasses.replace(config or TrainConfig(), **options)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
     if start is not None and not isinstance(start, Start):

@@ -92,7 +92,7 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
 
 
 def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cut = train(tiny(), tmp_path / "cut", dataclasses.replace(BY_STEPS, steps=5, threads=2))
+    cut = train(tiny(), tmp_path / "cut", BY_STEPS, steps=5, threads=2)
     assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
     with pytest.raises(ModelError, match="`epochs` has no effect with `minutes` or `steps`. Leave it out"):
         dataclasses.replace(CONFIG, steps=5)

@@ -229,7 +229,10 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
         assert [[a.label for a in reading.answers[:2]] for reading in (*both, expected)] == [["あ", "お"]] * 3
 
 
-def test_a_recognizer_survives_pickling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "<tr><th>charset</th><td>kana (162)</td></tr>" in export.open_recognizer("kana")._repr_html_()
     pictures, _ = _written(1, ("あ", "め"))
     for recognizer in {export.open_recognizer(), export.open_recognizer(charset="hiragana")}:
         again = pickle.loads(pickle.dumps(recognizer))
@@ -250,7 +253,7 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
     with pytest.raises(FastetlError, match="`precision` is for Core ML"):
         export.export("kana", path, export.ExportConfig(precision="float32"))
     with pytest.raises(FastetlError, match="`license` is for a run"):
-        export.export("kana", path, export.ExportConfig(license="kanjivg"))
+        export.export("kana", path, license="kanjivg")
     assert all(check.passed for check in export.export("kana", path))
     facts = {p.key: p.value for p in onnx.load(path).metadata_props}
     assert (facts["version"], facts["exported_with"]) == ("9.9", '{"numpy": "1", "onnx": "2"}')
