@@ -19,7 +19,6 @@ class Baseline(Command):
     """Chooses the split and the forest."""
 
     def execute(self) -> int:
-        """Print a row for each algorithm and split."""
         with bar("baseline") as progress:
             results = baselines(self.dataset, seed=self.seed, progress=progress)
         rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]

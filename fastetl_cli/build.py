@@ -64,7 +64,6 @@ class Build(Command):
     shards: Shards = Shards()
 
     def execute(self) -> int:
-        """Write the dataset and print what it contains."""
         *sources, out = self.paths
         if not sources:
             raise FastetlError("no output given", do="name files or folders, and the output last")

@@ -23,7 +23,6 @@ class Compare(Command):
     """Run directories. Accuracies that `evaluate` reported in them are shown too."""
 
     def execute(self) -> int:
-        """Print the names of the runs, and a table with a column for each run."""
         comparison = compare_runs(self.runs)
         numbers = [str(k) for k in range(1, len(self.runs) + 1)]
         names = [f"{number}  {name}" for number, name in zip(numbers, comparison.runs, strict=True)]

@@ -84,7 +84,6 @@ class Evaluate(Command):
     """Replace an earlier report."""
 
     def execute(self) -> int:
-        """Print the table and write the report."""
         run: Reader = export.open_recognizer(self.run_path) if is_package(self.run_path) else open_run(self.run_path)
         if self.charset is not None:
             run = Restricted(run, load_charset(self.charset, run.charset.characters))

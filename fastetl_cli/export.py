@@ -28,7 +28,6 @@ class Export(Command):
     """Show every check with its figure and bound."""
 
     def execute(self) -> int:
-        """Write the package, verify it, and print failed checks and a verdict."""
         run, results = self.run_path, stored_results(self.run_path)
         with bar("export") as progress:
             checks = export(run, self.out, self.config, sets=results, overwrite=self.overwrite, progress=progress)

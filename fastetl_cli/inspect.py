@@ -55,7 +55,6 @@ class Inspect(Command):
         require_unset(self, (unused,), f"has no effect with{'' if self.statistics else 'out'} `statistics`")
 
     def execute(self) -> int:
-        """Print a line for each set and each kind of irregularity, and a verdict."""
         if self.statistics:
             return self._measure()
         with bar("inspect") as progress:

@@ -31,7 +31,6 @@ class Sheet(Command):
     """Replace PNG if it exists."""
 
     def execute(self) -> int:
-        """Write the picture."""
         data = open_dataset(self.dataset)
         write_sheet(data, self.png, rows=self.rows, columns=self.columns, seed=self.seed, overwrite=self.overwrite)
         return self.answer({"png": self.png}, str(self.png))

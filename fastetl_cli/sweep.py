@@ -34,7 +34,6 @@ class Sweep(Command):
     """Replace OUT if it exists."""
 
     def execute(self) -> int:
-        """Run the trials, and print them in a table, the best first."""
         config = read_sweep(self.file)
         check_output(self.out, SWEEP_KIND, self.overwrite)
         connect(self.address)

@@ -86,7 +86,6 @@ class Train(Command):
             require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
 
     def execute(self) -> int:
-        """Train, and print how it went."""
         named = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.
         config = None if self.resume and self.config == TrainConfig() else self.config
@@ -122,13 +121,8 @@ class Train(Command):
     def _show(self, run: Run) -> int:
         unseen = "by writers" if run.config.by == "group" else "on pictures"
         best = run.best_epoch
-        result = {
-            "run": self.run_path,
-            "best": best,
-            "temperature": run.temperature,
-            "parameters": run.parameters,
-            "diagnosis": run.diagnosis,
-        }
+        result = {"run": self.run_path, "best": best, "diagnosis": run.diagnosis}
+        result |= {"temperature": run.temperature, "parameters": run.parameters}
         curves = f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)"
         verdict = (
             f"{self.run_path}: {best.valid_accuracy:.2%} of {counted(len(run.charset), 'character')} "

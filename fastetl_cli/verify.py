@@ -57,7 +57,6 @@ class Verify(Command):
     """Show every check with its figure and bound."""
 
     def execute(self) -> int:
-        """Check the package, and print failed checks and a verdict."""
         with bar("verify") as progress:
             checks = verify(self.out, self.against, progress)
         return show_checks(self.out, checks, as_json=self.json, verbose=self.verbose)
