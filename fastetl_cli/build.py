@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastetl.checks import require_range, require_unset
+from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
@@ -30,7 +30,6 @@ class Shards:
     """With --engine ray: approximate number of pictures in a shard."""
 
     def __post_init__(self) -> None:
-        require_range("shard_rows", self.shard_rows, 1)
         if self.engine == "local":
             require_unset(self, ("address", "shard_rows"), *OF_RAY)
 

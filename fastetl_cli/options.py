@@ -39,7 +39,7 @@ EVERY = Arg(section="Every command")
 SEVERAL = Arg(section="Several machines")
 OF_RAY = ("is for a Ray cluster", "give `engine` ray")
 _PLACES = {"": 0, "Options": 1, SEVERAL.section: 3, EVERY.section: 4}
-"""The order of the sections of `--help`: first the positional arguments, in 2 those of configurations."""
+"""The order of the sections of `--help`: first the positional arguments, at 2 those of configurations."""
 
 
 @dataclass(frozen=True)
@@ -118,33 +118,28 @@ def parser_of(name: str, explained: bool = True) -> argparse.ArgumentParser:
     return parser
 
 
-def _options(kind: type, explained: bool, basic: Sequence[str] = (), instance: Any = None) -> Iterator[_Option]:
-    """The options of a command's class, and of the dataclasses within it.
-
-    If the class has BASIC, these have sections of their own, but for the fields that BASIC names. instance: of a class
-    within; its values are the defaults.
-    """
+def _options(kind: type, explained: bool, config: Any = None) -> Iterator[_Option]:
+    """The options of a command's class, and of the dataclasses within it. config: one of these, with the defaults."""
     hints, texts = hints_of(kind), _docstrings(kind) if explained else {}
-    title = (inspect.getdoc(kind) or "").partition(".")[0] if basic else "Options"
+    title = "Options" if config is None else (inspect.getdoc(kind) or "").partition(".")[0]
     within: list[Any] = []
     for field in dataclasses.fields(kind):
-        default = field.default if instance is None else getattr(instance, field.name)
+        default = field.default if config is None else getattr(config, field.name)
         if dataclasses.is_dataclass(default):
             within.append(default)
             continue
         hint = hints[field.name]
         arg = hint.extra(Arg) or Arg()
         names = (f"--{field.name.replace('_', '-')}",) if arg.names is None else arg.names
-        section = arg.section or ("Options" if field.name in basic else title)
         settings = _settings(hint, default, arg.metavar, bool(names))
         if names:
             settings |= {"dest": field.name, "required": default is MISSING}
         text = texts[field.name] if explained else ""
         if not (default is MISSING or isinstance(default, bool) or default in (None, "", ())):
             text += f" Default: {default:g}." if settings["type"] is float else f" Default: {default}."
-        yield _Option(field.name, names, section if names else "", text, settings)
-    for config in within:
-        yield from _options(type(config), explained, basic or getattr(kind, "BASIC", ()), config)
+        yield _Option(field.name, names, (arg.section or title) if names else "", text, settings)
+    for inner in within:
+        yield from _options(type(inner), explained, inner)
 
 
 def _docstrings(kind: type) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """fastetl synth."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -28,7 +27,6 @@ class Synth(Command):
     fastetl synth dataset --charset kana --files 200 --size 64
     """
 
-    BASIC: ClassVar = tuple(field.name for field in fields(SynthConfig))
     out: Out
     """The folder to write."""
     config: SynthConfig = SynthConfig()

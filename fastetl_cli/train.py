@@ -3,7 +3,7 @@
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import export
 from fastetl.checks import require_unset
@@ -40,7 +40,6 @@ class Train(Command):
     tensorboard --logdir run/tensorboard
     """
 
-    BASIC: ClassVar = ("network", "epochs", "minutes", "precision", "seed")
     dataset: DatasetPath
     """A dataset directory."""
     run_path: RunPath

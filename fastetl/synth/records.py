@@ -40,7 +40,7 @@ ATTRIBUTION = (Path(__file__).parent / "ATTRIBUTION.txt").read_text(encoding="ut
 
 @dataclass(frozen=True)
 class SynthConfig:
-    """What `synthesize` writes."""
+    """What synthetic writers write."""
 
     set: tuple[str, ...] = ()
     """Sets to write, such as ETL1 ETL6. Each has all of its classes, in the order and with the oddities of the genuine
