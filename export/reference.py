@@ -61,7 +61,7 @@ class Reference:
 def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_]:
     """bool (N,): which of the pictures uint8 (N, H, W) hold no character. The program's rule, plainly."""
     small = resize(images, spec.size).astype(np.float32)
-    light = border_sum(small, spec).ravel() > spec.darkest_paper
+    light = border_sum(small).ravel() > spec.darkest_paper
     small[light] = 255 - small[light]
     top = small.max((1, 2), keepdims=True)
     ink = (np.maximum(small / np.maximum(top, 1) - spec.floor, 0) / (1 - spec.floor)).mean((1, 2))

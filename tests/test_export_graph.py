@@ -36,7 +36,6 @@ def test_graph_is_flax(config: m.NetworkConfig) -> None:
     "spec",
     [
         Preprocessing(),
-        Preprocessing(framing="moments", polarity="mean"),
         Preprocessing(size=48, frame=24, scale=0.2, floor=0.3),
         Preprocessing(framing="none"),
         Preprocessing(size=64, surroundings=False),

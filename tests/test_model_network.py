@@ -49,8 +49,7 @@ def with_random_weights(config: NetworkConfig) -> tuple[Network, Any]:
 OPTIONS = {
     "scale": st.floats(0.1, 0.5),
     "floor": st.floats(0, 0.4),
-    "framing": st.sampled_from(["adaptive", "moments", "none"]),
-    "polarity": st.sampled_from(["border", "mean"]),
+    "framing": st.sampled_from(["adaptive", "none"]),
     "surroundings": st.booleans(),
     "readings": st.sampled_from([1, 3]),
 }

@@ -61,7 +61,7 @@ def test_every_value_of_a_choice_runs(k: int, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     tiny().write(tmp_path / "data")
     Image.fromarray(255 - np.hstack([picture for picture, _ in tiny()[:3]])).save("picture.png")
-    how = [option for option in turn("train", k) if k < 2 or "readings" not in option]  # which unframed ones have none
+    how = [option for option in turn("train", k) if k != 1 or "readings" not in option]  # which unframed ones have none
     for command in (
         ["train", "data", "run", "--network", "small", "--steps", "2", *how],
         ["export", "run", "package", *turn("export", k)],

@@ -32,8 +32,7 @@ from fastetl.kernels.triangle import triangle
 SMALLEST_SIDE, LARGEST_SIDE = 8, 126
 """Sides in pixels of a dataset's pictures: no set stores larger ones, and the kernels are tested up to here."""
 
-Framing = Literal["adaptive", "moments", "none"]
-Polarity = Literal["border", "mean"]
+Framing = Literal["adaptive", "none"]
 
 BORDER = 2
 """Rows and columns on each side whose mean tells paper from ink."""
@@ -62,17 +61,16 @@ class Preprocessing:
     """Side in pixels of the stored pictures and of the network's input."""
     filter: Literal["triangle"] = "triangle"
     """Resize filter: the triangle that Pillow calls BILINEAR, antialiased."""
-    polarity: Polarity = "border"
-    """Which mean decides whether ink is black on white: that of the two outermost rows and columns (`border`), or that
-    of the whole picture (`mean`), which fails for thick strokes cropped to the ink."""
+    polarity: Literal["border"] = "border"
+    """Decides whether ink is black on white: the mean of the two outermost rows and columns. That of the whole picture
+    fails for thick strokes cropped to the ink."""
     invert_above: Share = 0.5
     """A picture whose mean (0–1) is over this is taken for black ink on white and inverted."""
     floor: Annotated[float, Range(0, 0.9)] = 0.15
     """Share of the brightest pixel below which ink counts as paper."""
     framing: Framing = "adaptive"
     """`adaptive` centres and scales by moments that a Gaussian weighs, so that pieces of neighbouring characters at
-    the edge count little (adaptive moments: Bernstein and Jarvis, 2002); `moments` by those of all ink; `none` takes
-    the picture as it is."""
+    the edge count little (adaptive moments: Bernstein and Jarvis, 2002); `none` takes the picture as it is."""
     scale: Annotated[float, Range(0.01, 1)] = 0.28
     """With framing: the ink's deviation afterwards, as a fraction of the frame's side."""
     frame: Annotated[int, Range(8, 512)] = 40
@@ -109,9 +107,8 @@ class Preprocessing:
 
     @property
     def darkest_paper(self) -> int:
-        """The greatest sum of the pixels (0–255) that `polarity` names at which a picture is not inverted."""
-        inside = 0 if self.polarity == "mean" else max(self.size - 2 * BORDER, 0)
-        return int(self.invert_above * 255 * (self.size**2 - inside**2))
+        """The greatest sum of the border's pixels (0–255) at which a picture is not inverted."""
+        return int(self.invert_above * 255 * (self.size**2 - (self.size - 2 * BORDER) ** 2))
 
     @property
     def place(self) -> int:
@@ -155,12 +152,10 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return out
 
 
-def border_sum(pixels: Any, spec: Preprocessing) -> Any:
-    """The sum of the pixels that `spec.polarity` names: float32 (N, size, size) → (N, 1, 1), exact below 2²⁴."""
-    total = pixels.sum((1, 2), keepdims=True)
-    if spec.polarity == "border":
-        total = total - pixels[:, BORDER:-BORDER, BORDER:-BORDER].sum((1, 2), keepdims=True)
-    return total
+def border_sum(pixels: Any) -> Any:
+    """The sum of the border's pixels: float32 (N, size, size) → (N, 1, 1), exact below 2²⁴."""
+    inside = pixels[:, BORDER:-BORDER, BORDER:-BORDER]
+    return pixels.sum((1, 2), keepdims=True) - inside.sum((1, 2), keepdims=True)
 
 
 def framed(
@@ -174,7 +169,7 @@ def framed(
     """
     x = xp.asarray(pictures, np.float32)
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
-    x = xp.where(border_sum(x, spec) > spec.darkest_paper, 255 - x, x) / 255
+    x = xp.where(border_sum(x) > spec.darkest_paper, 255 - x, x) / 255
     x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - spec.floor, 0) / (1 - spec.floor)
     if spec.framing == "none":
         return x[..., None], xp.zeros((len(x), 0), np.float32)
@@ -226,7 +221,7 @@ def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, A
 
 def place(x: Any, spec: Preprocessing, xp: Any = np) -> tuple[Any, Any, Any]:
     """Where the frame lies over pictures in 0–1: its centre's y and x, and its side, each float32 (N, 1)."""
-    cy, cx, summed = _adaptive_moments(x, spec, xp) if spec.framing == "adaptive" else _moments(x, xp)
+    cy, cx, summed = _adaptive_moments(x, spec, xp)
     return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)
 
 

@@ -81,13 +81,13 @@ export function framed(picture, n, spec) {
     x = resample(x, n, weights, weights).map((value) => Math.floor(value + 0.5));
   }
   const outer = (k) => Math.min(k, size - 1 - k) < BORDER;
-  const counted = x.filter((_, k) => spec.polarity === "mean" || outer(k % size) || outer(Math.floor(k / size)));
+  const counted = x.filter((_, k) => outer(k % size) || outer(Math.floor(k / size)));
   if (sum(counted) > Math.floor(spec.invert_above * 255 * counted.length)) x = x.map((value) => 255 - value);
   x = x.map((value) => value / 255);
   const top = Math.max(x.reduce((a, b) => Math.max(a, b), 0), 1 / 255);
   x = x.map((value) => Math.max(value / top - spec.floor, 0) / (1 - spec.floor));
   if (spec.framing === "none") return { side: size, pixels: x };
-  const [cy, cx, summed] = spec.framing === "adaptive" ? adaptiveMoments(x, size, spec) : moments(x, size);
+  const [cy, cx, summed] = adaptiveMoments(x, size, spec);
   const scale = Math.max(Math.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE);
   const pixels = resample(x, size, frameWeights(cy, scale, spec), frameWeights(cx, scale, spec));
   return { side: spec.frame, pixels };
