@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from fastetl_cli.main import COMMANDS
-from fastetl_cli.options import command_of, parser_of
+from fastetl_cli.options import command_of, explained_parser_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 EVERYWHERE = ("json", "debug", "overwrite")
@@ -41,7 +41,7 @@ def page() -> str:
     for name in COMMANDS:
         command = command_of(name)
         described, again = list[str](), dict[str, list[str]]()
-        for action in parser_of(name)._actions:
+        for action in explained_parser_of(name)._actions:
             text, _, default = (action.help or "").replace("%%", "%").partition(" Default: ")
             first, *more = _SENTENCE.split(text.removesuffix("."))
             zero = [sentence.removeprefix("0: ") for sentence in more if sentence.startswith("0: ")]

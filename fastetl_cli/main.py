@@ -153,7 +153,7 @@ def _execute(name: str, arguments: list[str]) -> int:
     gc.disable()  # until all is imported, which leaves no garbage
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else numpy's idle threads spin for 25 ms
     from fastetl_cli.base import Command, note, write
-    from fastetl_cli.options import command_of, parse, parser_of
+    from fastetl_cli.options import command_of, explained_parser_of, parse
 
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, without source code
     options = set(itertools.takewhile(lambda word: word != "--", arguments))  # behind it are paths of any name
@@ -162,7 +162,7 @@ def _execute(name: str, arguments: list[str]) -> int:
         gc.freeze()  # what is imported stays, so that collections need not look at it
         gc.enable()
         if {"-h", "--help"} & options:
-            write(parser_of(name).format_help(), sys.stdout)
+            write(explained_parser_of(name).format_help(), sys.stdout)
             return 0
         command: Command = parse(name, arguments)
         with ended_by_sigterm():

@@ -43,14 +43,16 @@ _PLACES = {"": 0, "Options": 1, SEVERAL.section: 3, EVERY.section: 4}
 
 
 @dataclass(frozen=True)
-class _Option:
-    field: str
+class _Field:
+    """A field of a command's class, or of a configuration within it."""
+
+    name: str
+    hint: Hint
+    default: Any
     names: tuple[str, ...]
-    """Empty for a positional argument."""
+    """Names of the option; empty for a positional argument."""
+    metavar: str
     section: str
-    explanation: str
-    settings: dict[str, Any]
-    """Keyword arguments of argparse's `add_argument`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,52 +77,49 @@ def command_of(name: str) -> type:
     return getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())  # type: ignore[no-any-return]
 
 
-def _flags(options: Iterable[_Option]) -> dict[str, str]:
+def _flags(parser: argparse.ArgumentParser) -> dict[str, str]:
     """For each field that is given by an option, the option."""
-    return {option.field: option.names[-1] for option in options if option.names}
+    return {action.dest: action.option_strings[-1] for action in parser._actions if action.option_strings}
 
 
 def with_options(text: str, name: str) -> str:
     """A text of the library: fields of the command `name` in backticks become its options, other words stay."""
-    flags = _flags(_options(command_of(name), explained=False)) if "`" in text else {}
+    flags = _flags(parser_of(name)) if "`" in text else {}
     return re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[0]), text)
 
 
-def parser_of(name: str, explained: bool = True) -> argparse.ArgumentParser:
-    """The parser of a command.
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of a command, without its help, which `explained_parser_of` has."""
+    parser = _Parser(f"fastetl {name}", formatter_class=_Help, add_help=False, allow_abbrev=False)
+    groups: dict[str, Any] = {}
+    for field in sorted(_fields(command_of(name)), key=lambda field: _PLACES.get(field.section, 2)):
+        if field.section not in groups:
+            groups[field.section] = parser.add_argument_group(field.section or None)
+        groups[field.section].add_argument(*(field.names or (field.name,)), **_settings(field))
+    positional = [str(action.metavar) for action in parser._actions if not action.option_strings]
+    parser.usage = " ".join([parser.prog, "[OPTIONS]", *positional])
+    return parser
 
-    explained: whether options have help texts. They are parsed from the source, which takes a tenth of a build.
-    """
-    kind = command_of(name)
-    options = list(_options(kind, explained))
-    flags = _flags(options)
-    positional = [option.settings["metavar"] for option in options if not option.names]
+
+def explained_parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of a command with its help, which is parsed from the source; that takes a tenth of a build."""
+    kind, parser = command_of(name), parser_of(name)
     paragraphs = []
     for paragraph in (inspect.getdoc(kind) or "").split("\n\n"):
         is_example = paragraph.startswith("fastetl ")
         paragraphs.append(textwrap.indent(paragraph, "  ") if is_example else textwrap.fill(paragraph, 79))
-    parser = _Parser(
-        f"fastetl {name}",
-        " ".join(["fastetl", name, "[OPTIONS]", *positional]),
-        "\n\n".join(paragraphs),
-        formatter_class=_Help,
-        add_help=False,
-        allow_abbrev=False,
-    )
-
-    groups: dict[str, Any] = {}
-    for option in sorted(options, key=lambda option: _PLACES.get(option.section, 2)):
-        if option.section not in groups:
-            groups[option.section] = parser.add_argument_group(option.section or None)
-        text = re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[1]), option.explanation)
-        names = option.names or (option.field,)
-        groups[option.section].add_argument(*names, help=text.replace("%", "%%"), **option.settings)
+    parser.description = "\n\n".join(paragraphs)
+    flags, texts = _flags(parser), _docstrings(kind)
+    for action in parser._actions:
+        text = re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[1]), texts[action.dest])
+        if not (isinstance(action.default, bool) or action.default in (None, "", [])):
+            text += f" Default: {action.default:g}." if action.type is float else f" Default: {action.default}."
+        action.help = text.replace("%", "%%")
     return parser
 
 
-def _options(kind: type, explained: bool, config: Any = None) -> Iterator[_Option]:
-    """The options of a command's class, and of the dataclasses within it. config: one of these, with the defaults."""
-    hints, texts = hints_of(kind), _docstrings(kind) if explained else {}
+def _fields(kind: type, config: Any = None) -> Iterator[_Field]:
+    """The fields of a command's class, and of the configurations within it. config: one of these, with the defaults."""
     title = "Options" if config is None else (inspect.getdoc(kind) or "").partition(".")[0]
     within: list[Any] = []
     for field in dataclasses.fields(kind):
@@ -128,23 +127,21 @@ def _options(kind: type, explained: bool, config: Any = None) -> Iterator[_Optio
         if dataclasses.is_dataclass(default):
             within.append(default)
             continue
-        hint = hints[field.name]
+        hint = hints_of(kind)[field.name]
         arg = hint.extra(Arg) or Arg()
         names = (f"--{field.name.replace('_', '-')}",) if arg.names is None else arg.names
-        settings = _settings(hint, default, arg.metavar, bool(names))
-        if names:
-            settings |= {"dest": field.name, "required": default is MISSING}
-        text = texts[field.name] if explained else ""
-        if not (default is MISSING or isinstance(default, bool) or default in (None, "", ())):
-            text += f" Default: {default:g}." if settings["type"] is float else f" Default: {default}."
-        yield _Option(field.name, names, (arg.section or title) if names else "", text, settings)
+        section = (arg.section or title) if names else ""
+        yield _Field(field.name, hint, default, names, arg.metavar, section)
     for inner in within:
-        yield from _options(type(inner), explained, inner)
+        yield from _fields(type(inner), inner)
 
 
 def _docstrings(kind: type) -> dict[str, str]:
-    """The docstring of each field, also of those that are inherited."""
+    """The docstring of each field, also of those that are inherited, and of those of configurations."""
     texts: dict[str, str] = {}
+    for config in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(config.default):
+            texts |= _docstrings(type(config.default))
     for base in kind.__mro__[:-1]:
         body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body  # type: ignore[attr-defined]
         for field, text in pairwise(body):
@@ -153,20 +150,22 @@ def _docstrings(kind: type) -> dict[str, str]:
     return texts
 
 
-def _settings(hint: Hint, default: Any, metavar: str, is_named: bool) -> dict[str, Any]:
-    """The keyword arguments of argparse's `add_argument` that follow from a field's type and default."""
+def _settings(field: _Field) -> dict[str, Any]:
+    """The other arguments of argparse's `add_argument`."""
+    hint, default = field.hint, field.default
+    settings: dict[str, Any] = {"dest": field.name, "required": default is MISSING} if field.names else {}
     if hint.kind is bool:
-        return {"action": argparse.BooleanOptionalAction if hint.is_optional else "store_true"}
-    settings: dict[str, Any] = {}
+        return {**settings, "action": argparse.BooleanOptionalAction if hint.is_optional else "store_true"}
     if hint.is_tuple:
-        settings = {"nargs": "+", "action": "extend" if is_named else "store"}
-    elif not is_named and default is not MISSING:
-        settings = {"nargs": "?"}
+        settings |= {"nargs": "+", "action": "extend" if field.names else "store"}
+    elif not field.names and default is not MISSING:
+        settings["nargs"] = "?"
     choices = get_args(hint.kind) if get_origin(hint.kind) is Literal else None
     kind = type(choices[0]) if choices else hint.kind
     if default is not MISSING:
         settings["default"] = list(default) if isinstance(default, tuple) else default
-    return {**settings, "type": kind, "choices": choices, "metavar": metavar or (None if choices else _METAVARS[kind])}
+    metavar = field.metavar or (None if choices else _METAVARS[kind])
+    return {**settings, "type": kind, "choices": choices, "metavar": metavar}
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -179,14 +178,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def parse(name: str, arguments: Sequence[str]) -> Any:
     """The command of these arguments. Raises FastetlError for an unknown, missing or wrong option."""
-    parser = parser_of(name, explained=False)
+    parser = parser_of(name)
     values, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         first = unknown[0].partition("=")[0]
         if not first.startswith("-"):
             parser.error(f"one word too many: {unknown[0]}")
-        parser.description = None  # it may name options of other commands
-        parser.error(f"no option {first}{suggestion(first, re.findall('--[a-z-]+', parser.format_help()))}")
+        parser.error(f"no option {first}{suggestion(first, parser._option_string_actions)}")
     return _construct(command_of(name), vars(values))
 
 
@@ -211,7 +209,7 @@ def completion(shell: str, commands: Mapping[str, str]) -> str:
     for name, what in commands.items():
         parents = []
         with contextlib.suppress(ImportError):  # an extra is not installed
-            parents = [parser_of(name)]
+            parents = [explained_parser_of(name)]
         child = children.add_parser(name, help=what, parents=parents, add_help=not parents)
         for action in child._actions:
             action.help = (action.help or "").partition(".")[0]

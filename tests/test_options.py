@@ -15,11 +15,11 @@ from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.datasets import split_writers
 from fastetl.synth.records import characters_of
 from fastetl_cli.main import COMMANDS, error_line, main
-from fastetl_cli.options import parser_of
+from fastetl_cli.options import explained_parser_of
 from tests.model_data import tiny
 from tests.test_samples import sample, write
 
-ACTIONS = {name: parser_of(name)._actions for name in COMMANDS}
+ACTIONS = {name: explained_parser_of(name)._actions for name in COMMANDS}
 CONDITION = re.compile("^With --|[Oo]nly with --|Only (without) (--set)")
 
 
