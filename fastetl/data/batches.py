@@ -129,21 +129,27 @@ class Batches:
         random = np.random.default_rng([self.seed, epoch, 1, 0])
         part_of = random.permutation(np.repeat(np.arange(len(counts), dtype=np.int16), counts))
         indices, numbers = np.empty(total, np.int64), np.empty(total, np.int64)
-        first = 0
+        first_number = 0
         for k, part in enumerate(self.parts):
-            length, span, is_of_part = len(part), len(part.images), part_of == k
-            windows = [  # of all rounds that the part needs
-                window
-                for turn in range(-(-int(counts[k]) // length))
-                for window in part.windows(np.random.default_rng([self.seed, epoch, 0, k, turn]))
-            ]
-            indices[is_of_part] = np.concatenate([part.indices[:0], *windows])[: counts[k]]
-            numbers[is_of_part] = first + np.arange(counts[k]) // length * span + indices[is_of_part]
-            first += int(self._counts[k] // length + 2) * span  # whole rounds, one begun, and one for rounding errors
+            drawn = self._drawn(k, int(counts[k]), epoch)
+            rounds = np.arange(len(drawn)) // len(part)
+            is_of_part = part_of == k
+            indices[is_of_part] = drawn
+            numbers[is_of_part] = first_number + rounds * len(part.images) + drawn
+            most_rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
+            first_number += most_rounds * len(part.images)
         for begin in range(start * self.batch_size, total, self.batch_size):
             batch = slice(begin, begin + self.batch_size)
             rows_of = [begin + np.flatnonzero(part_of[batch] == k) for k in range(len(self.parts))]
             yield [(indices[rows], numbers[rows]) for rows in rows_of]
+
+    def _drawn(self, number: int, count: int, epoch: int) -> NDArray[np.int64]:
+        """`count` indices of a part: all in random order, in another one in each further round."""
+        part = self.parts[number]
+        windows = [part.indices[:0]]
+        for turn in range(-(-count // len(part))):
+            windows += part.windows(np.random.default_rng([self.seed, epoch, 0, number, turn]))
+        return np.concatenate(windows)[:count]
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         picks, side = self.picks(epoch, start), self.parts[0].side

@@ -8,7 +8,7 @@ set (sets of the same writing are one), synthetic writers of one seed, a folder 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -147,6 +147,13 @@ def _identities(data: Dataset) -> Identities:
     return {source: numbers for source, numbers in identities.items() if len(numbers)}
 
 
+def _may_be_one_of(source: str, others: Set[str]) -> bool:
+    """Whether a source may be another name of one of the others: one of the two is unnamed, and users named them."""
+    if source.startswith(UNNAMED):
+        return True
+    return not source.startswith(_OF_FILES) and any(other.startswith(UNNAMED) for other in others)
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """Which samples a run was trained on, validated on, and never saw: `parts`, in this order."""
@@ -162,28 +169,32 @@ class Trained:
         Unknown is a sample without source or group, if the run knows what it was trained on by groups. If some of
         these groups are unnamed, so is one of any source that a user named.
         """
-        sources = {source for part in self.parts for source in part if source is not None}
-        names_tell = not any(source.startswith(UNNAMED) for source in sources)
-        is_in_source = np.array([source in sources for source in data.sources], np.bool_)[data.source]
-        nameless = [s.startswith(UNNAMED) or not (names_tell or s.startswith(_OF_FILES)) for s in data.sources]
-        is_nameless = np.array(nameless, np.bool_)[data.source] & ~is_in_source
-        is_unknown = bool(sources) & (is_nameless | (is_in_source & (data.groups < 0)))
-        parts = np.where(is_unknown, UNKNOWN, NEW).astype(np.int8)
+        trained_on = {source for part in self.parts for source in part if source is not None}
+        parts = np.full(len(data), NEW, np.int8)
+        for number, source in enumerate(data.sources):
+            is_of_source = data.source == number
+            if source in trained_on:
+                parts[is_of_source & (data.groups < 0)] = UNKNOWN
+            elif trained_on and _may_be_one_of(source, trained_on):
+                parts[is_of_source] = UNKNOWN
         for number in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
-            for source, members in self.parts[number].items():
-                is_member = np.isin(data.digests if source is None else data.groups, members)
-                if source is not None:
-                    is_member &= np.array([name == source for name in data.sources], np.bool_)[data.source]
+            for name, members in self.parts[number].items():
+                if name is None:
+                    is_member = np.isin(data.digests, members)
+                else:
+                    is_of_name = np.array([source == name for source in data.sources], np.bool_)
+                    is_member = is_of_name[data.source] & np.isin(data.groups, members)
                 parts[is_member] = number
         return parts
 
     def counts(self, data: Dataset) -> tuple[int, int, int]:
         """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
-        numbers = _identities(data)
-        train, valid, test = (
-            sum(int(np.isin(numbers[source], part[source]).sum()) for source in numbers.keys() & part.keys())
-            for part in self.parts
-        )
+        identities = _identities(data)
+        counts = []
+        for part in self.parts:
+            shared = identities.keys() & part.keys()
+            counts.append(sum(int(np.isin(identities[source], part[source]).sum()) for source in shared))
+        train, valid, test = counts
         return train, valid, test
 
     def split(self, data: Dataset) -> Split | None:
@@ -225,15 +236,20 @@ class Trained:
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
-        draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=any(self.parts))
         undivided = {}
         for source, numbers in _identities(data).items():
-            members = np.concatenate([numbers[:0], *(part[source] for part in self.parts if source in part)])
-            undivided[source] = np.setdiff1d(numbers, members, assume_unique=True)
+            members = [part[source] for part in self.parts if source in part]
+            undivided[source] = np.setdiff1d(numbers, np.concatenate([numbers[:0], *members]), assume_unique=True)
         samples = len(undivided.get(None, ()))
-        drawn = np.concatenate([draw(sum(map(len, undivided.values())) - samples, "group"), draw(samples, "sample")])
-        parts, ends = [dict(part) for part in self.parts], np.cumsum([len(numbers) for numbers in undivided.values()])
-        for (source, numbers), part_of in zip(undivided.items(), np.split(drawn, ends[:-1]), strict=False):
+        groups = sum(map(len, undivided.values())) - samples
+        draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=any(self.parts))
+        # The groups of all sources are drawn together, then the samples, which come last in `_identities`.
+        drawn = np.concatenate([draw(groups, "group"), draw(samples, "sample")])
+        parts = [dict(part) for part in self.parts]
+        begin = 0
+        for source, numbers in undivided.items():
+            part_of = drawn[begin : begin + len(numbers)]
+            begin += len(numbers)
             for number, part in enumerate(parts):
                 members = numbers[part_of == number]
                 if len(members):

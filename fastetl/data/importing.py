@@ -177,17 +177,20 @@ def labelled_in(path: Path) -> list[Labelled]:
     Raises FastetlError for pictures without characters, several kinds in a folder, and files that cannot be read.
     """
     entries = list_folder(path) if path.is_dir() else [path]
-    kinds: dict[Callable[[Path], Labelled | None], list[Path]] = {}
+    by_reader: dict[Callable[[Path], Labelled | None], list[Path]] = {}
     for entry in entries:
-        kind = _kind(entry)
-        if kind is not None:
-            kinds.setdefault(kind, []).append(entry)
-    if len(kinds) > 1:
-        names = " and ".join(files[0].name for files in list(kinds.values())[:2])
+        reader = _reader_of(entry)
+        if reader is not None:
+            by_reader.setdefault(reader, []).append(entry)
+    if len(by_reader) > 1:
+        names = " and ".join(files[0].name for files in list(by_reader.values())[:2])
         what, do = "several kinds of labelled pictures in one folder", "name the one to read"
         raise FastetlError(what, file=path, expected="one kind", found=names, do=do)
-    for kind, files in kinds.items():
-        sources = [source for source in map(kind, [path] if kind is _from_folders else files) if source is not None]
+    if by_reader:
+        ((reader, files),) = by_reader.items()
+        if reader is _from_folders:
+            files = [path]  # its subfolders are one source
+        sources = [source for source in map(reader, files) if source is not None]
         if not sources:  # labels without pictures
             raise _not_labelled(files[0], _arrays(files[0]))
         return sources
@@ -204,7 +207,7 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def _kind(path: Path) -> Callable[[Path], Labelled | None] | None:
+def _reader_of(path: Path) -> Callable[[Path], Labelled | None] | None:
     """The function that reads a path of its kind; None if it is no labelled pictures."""
     if path.is_dir():
         return _from_folders if any(map(_is_picture, list_folder(path))) else None

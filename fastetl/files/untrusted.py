@@ -12,6 +12,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -130,17 +131,17 @@ def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
     return values
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether the first axis runs fastest, and dtype from the head of an `.npy` stream, or ValueError."""
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype from the head of an `.npy` stream, or ValueError."""
     read_header = _HEADERS.get(np.lib.format.read_magic(file))
     if read_header is None:
         raise ValueError("an unknown version of the .npy format")
-    shape, fortran, dtype = read_header(file)
+    shape, _, dtype = read_header(file)
     if dtype.hasobject:
         raise ValueError("Python objects, not numbers or texts: give them a dtype such as str")
     if any(not 0 <= side < 2**48 for side in shape):
         raise ValueError(f"shape {shape}")
-    return shape, fortran, dtype
+    return shape, dtype
 
 
 def mapped_array(path: StrPath, dtype: str, ndim: int) -> np.memmap[Any, Any]:
@@ -174,26 +175,32 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
                     name = member.filename.removesuffix(".npy")
                     if name in arrays:
                         raise ValueError(f"{name} is in it twice")
-                    with archive.open(member) as stored:
-                        shape, fortran, dtype = _header(stored)
-                        if not accept(name, shape, dtype):
-                            continue
-                        size = math.prod(shape) * dtype.itemsize
-                        if member.file_size - stored.tell() != size:
-                            raise ValueError(f"{name} has {member.file_size - stored.tell():,} bytes, not {size:,}")
-                        values = bytearray(size)
-                        view = memoryview(values)
-                        while view and (count := stored.readinto(view)):  # type: ignore[attr-defined,unused-ignore]
-                            view = view[count:]
-                        stored.read(1)  # the checksum is compared at the end
-                    array = np.frombuffer(values, dtype) if size else np.empty(shape, dtype)
-                    arrays[name] = array.reshape(shape, order="F" if fortran else "C")
-                    if dtype.kind == "U" and size and np.frombuffer(values, dtype.byteorder + "u4").max() > 0x10FFFF:
-                        raise ValueError(f"{name} has code points beyond Unicode's")
+                    array = _read_member(archive, member, partial(accept, name))
+                    if array is not None:
+                        arrays[name] = array
         except Exception as error:  # for a damaged archive, zipfile raises many classes
             what, fault, do = "cannot read", reason_of(error), "make it again"
             raise FastetlError(what, file=path, expected="an .npz", found=fault, do=do) from error
     return arrays
+
+
+def _read_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, accept: Callable[[tuple[int, ...], np.dtype[Any]], bool]
+) -> NDArray[Any] | None:
+    """One array of an `.npz`, None if it is not accepted. Raises ValueError and zipfile's errors for a damaged one."""
+    with archive.open(member) as file:
+        shape, dtype = _header(file)
+        if not accept(shape, dtype):
+            return None
+        claimed, stored = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+    if stored != claimed:
+        raise ValueError(f"{member.filename} has {stored:,} bytes, not {claimed:,}")
+    with archive.open(member) as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        file.read(1)  # the checksum is compared at the end
+    if dtype.kind == "U" and array.size and array.ravel().view(f"{dtype.byteorder}u4").max() > 0x10FFFF:
+        raise ValueError(f"{member.filename} has code points beyond Unicode's")
+    return array
 
 
 def _digest(described: Mapping[str, Any], arrays: tuple[NDArray[Any], ...]) -> str:
