@@ -176,7 +176,7 @@ def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.Captu
     assert main(["inspect", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     (line,) = (line for line in lines if "blank" in line)
-    assert line.startswith("2 files: blank pictures, 2 to 3 each (first: ")
+    assert line.startswith("2 files: blank pictures (first: ")
     assert lines[-1] == "2 files: 2 with irregularities"
     assert main(["inspect", str(folder), "--strict"]) == 1
 

@@ -19,7 +19,7 @@ from fastetl.data.writing import DATASET_KIND, open_images, write, write_descrip
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import character_codes
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
-from fastetl.etl.layouts import bytes_of
+from fastetl.etl.layouts import Layout, bytes_of
 from fastetl.etl.notices import Notice, blanks_of, format_code, notices_of_copies, notices_of_length
 from fastetl.etl.reading import block, new_buffer, read_records
 from fastetl.etl.selection import Plan, Selection, select
@@ -99,29 +99,36 @@ def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
 
 
 def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The columns of the records. A field that a set does not have is −1 or an empty text in its records."""
-    sizes = [len(p.index) for p in parts]
-    out = {
-        "file_name": np.repeat([p.file.path.name for p in parts], sizes),
-        "set": np.repeat([p.file.layout.name for p in parts], sizes),
-        "record": np.concatenate([p.index for p in parts]).astype(np.int32),
-        "code": np.concatenate([p.codes for p in parts]),
+    """The columns of the records."""
+    sizes = [len(part.index) for part in parts]
+    columns = {
+        "file_name": np.repeat([part.file.path.name for part in parts], sizes),
+        "set": np.repeat([part.file.layout.name for part in parts], sizes),
+        "record": np.concatenate([part.index for part in parts]).astype(np.int32),
+        "code": np.concatenate([part.codes for part in parts]),
     }
     for name in _COLUMNS:
-        layouts = [p.file.layout for p in parts]
-        columns = [s.column(h, name) if name in s.by_name else None for s, h in zip(layouts, headers, strict=True)]
-        present = [column for column in columns if column is not None]
-        if present:
-            kind = np.result_type(*(column.dtype for column in present))
-            if kind.kind == "u" and len(present) < len(columns):
-                kind = np.dtype(np.int64)
-            absent: Any = b"" if kind.kind == "S" else -1
-            filled = [np.full(n, absent, kind) if c is None else c for n, c in zip(sizes, columns, strict=True)]
-            values = np.concatenate(filled).astype(kind)
-            if kind.kind == "S":  # Latin-1, since a damaged record may have any byte
-                values = values.view(np.uint8).astype(np.uint32).view(f"U{kind.itemsize}")
-            out[name] = values
-    return out
+        layouts = [part.file.layout for part in parts]
+        if any(name in layout.by_name for layout in layouts):
+            columns[name] = _column(name, layouts, headers)
+    return columns
+
+
+def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """A field of all records; −1 or an empty text in records whose set does not have it."""
+    fields = [layout.by_name.get(name) for layout in layouts]
+    dtype = np.result_type(*(field.dtype for field in fields if field is not None))
+    if dtype.kind == "u" and None in fields:
+        dtype = np.dtype(np.int64)
+    absent: Any = b"" if dtype.kind == "S" else -1
+    pieces = []
+    for layout, header in zip(layouts, headers, strict=True):
+        has_field = name in layout.by_name
+        pieces.append(layout.column(header, name) if has_field else np.full(len(header), absent, dtype))
+    values = np.concatenate(pieces).astype(dtype)
+    if dtype.kind == "S":  # Latin-1, since a damaged record may have any byte
+        values = values.view(np.uint8).astype(np.uint32).view(f"U{dtype.itemsize}")
+    return values
 
 
 def read_parts(

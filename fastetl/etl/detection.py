@@ -9,11 +9,10 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
-from fastetl.files.untrusted import files_below, open_regular, read_ends
+from fastetl.files.untrusted import files_below, open_file, read_ends
 
 STAMP = b"synth:"
 """Stands with the seed behind it in the spare bytes of synthetic writers' records."""
@@ -122,16 +121,16 @@ def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, gen
     If several fit: the set `genuine`, else the one with files of this name, else the one with fewest classes a file.
     """
     index = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64)).tolist()
-    matches = [
-        (layout is not genuine, layout is not set_by_name(name), len(part), layout)
-        for layout in candidates
-        for sample in [_headers(layout, read, index)]
-        for part in classes_by_file(layout.name)
-        if np.mean(match_classes(layout, sample, part)) >= _LEAST
-    ]
-    if not matches:
-        return genuine or next((layout for layout in candidates if layout is set_by_name(name)), candidates[0])
-    return min(matches, key=lambda match: match[:3])[3]
+    matches = []
+    for layout in candidates:
+        headers = _headers(layout, read, index)
+        for part in classes_by_file(layout.name):
+            if np.mean(match_classes(layout, headers, part)) >= _LEAST:
+                rank = (layout is not genuine, layout is not set_by_name(name), len(part))  # False before True
+                matches.append((rank, layout))
+    if matches:
+        return min(matches, key=lambda match: match[0])[1]
+    return genuine or next((layout for layout in candidates if layout is set_by_name(name)), candidates[0])
 
 
 def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
@@ -183,16 +182,6 @@ def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
         contents += f" (the size would fit {', '.join(likely)}, the contents do not)"
     expected, do = f"records of {LAYOUTS[0].name} to {LAYOUTS[-1].name}", "give the unpacked files, such as ETL8G_01"
     return FastetlError("not a file of a known set", file=path, expected=expected, found=contents, do=do)
-
-
-@contextmanager
-def open_file(path: Path) -> Iterator[BinaryIO]:
-    """The opened file. Raises FastetlError if it cannot be opened or, in the `with` block, read."""
-    with open_regular(path) as opened:
-        try:
-            yield opened
-        except OSError as error:
-            raise FastetlError("cannot read the file", file=path, found=error.strerror, do="check it") from error
 
 
 def detect(path: Path) -> EtlFile:

@@ -8,6 +8,8 @@ A slot is a position in a file without defects: data set × L + rank, where L ch
 a character's position in the order.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,34 +131,46 @@ def _breaks(rank: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
 
 def _most_followed_order(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """The codes of one data set, each once: of the one that most of the file follows."""
-    count = len(codes)
-    is_first = np.zeros(count, bool)
-    is_first[np.unique(codes, return_index=True)[1]] = True
-    comes_again = np.flatnonzero(~is_first & ~np.append(is_first[1:], False))
-    lengths = [int(comes_again[0]) if len(comes_again) else count]
-    by_code = np.argsort(codes, kind="stable")
-    is_repeated = codes[by_code[1:]] == codes[by_code[:-1]]
-    if is_repeated.any():
-        # The distance at which most characters come again.
-        lengths.append(int(np.bincount(np.diff(by_code)[is_repeated]).argmax()))
-        # The characters that are not rare; and all, since one that comes many times makes the others rare.
-        often = np.bincount(codes)
-        lengths += [int((2 * often >= often.max()).sum()), int(np.count_nonzero(often))]
-    best, fewest = codes, count + 1
-    for length in dict.fromkeys(lengths):
-        begins = [k * length for k in range(min(_TRIED, max(1, count // length)))]
-        # From the end too: what is lost from the first of two data sets is in the second.
-        begins += [count - length - first for first in begins if count > length + first]
-        # What is lost before a data set moves its beginning.
-        for begin in (max(0, first - moved) for moved in range(_MOVED) for first in begins):
+    best, fewest = codes, len(codes)
+    for length in _likely_lengths(codes):
+        for begin in _likely_begins(length, len(codes)):
             order = codes[begin : begin + length]
             order = order[np.sort(np.unique(order, return_index=True)[1])]
             broken = int(_breaks(_ranks(order, codes), len(order)).sum())
             if broken < fewest:
                 best, fewest = order, broken
             if not fewest:
-                return best.copy()
-    return best.copy()
+                return best
+    return best
+
+
+def _likely_lengths(codes: NDArray[np.uint16]) -> list[int]:
+    """How many characters a data set may have, the likeliest number first."""
+    is_first = np.zeros(len(codes), bool)
+    is_first[np.unique(codes, return_index=True)[1]] = True
+    comes_again = np.flatnonzero(~is_first & ~np.append(is_first[1:], False))
+    lengths = [int(comes_again[0]) if len(comes_again) else len(codes)]
+    by_code = np.argsort(codes, kind="stable")
+    is_repeated = codes[by_code[1:]] == codes[by_code[:-1]]
+    if is_repeated.any():
+        # The distance at which most characters come again.
+        distances = np.diff(by_code)[is_repeated]
+        lengths.append(int(np.bincount(distances).argmax()))
+        # The characters that are not rare; and all, since one that comes many times makes the others rare.
+        often = np.bincount(codes)
+        lengths += [int((2 * often >= often.max()).sum()), int(np.count_nonzero(often))]
+    return list(dict.fromkeys(lengths))
+
+
+def _likely_begins(length: int, count: int) -> Iterator[int]:
+    """Where in a file of `count` records data sets of this length may begin, the likeliest places first."""
+    begins = [k * length for k in range(min(_TRIED, max(1, count // length)))]
+    # From the end too: what is lost from the first of two data sets is in the second.
+    begins += [count - length - first for first in begins if count > length + first]
+    # What is lost before a data set moves its beginning.
+    for moved in range(_MOVED):
+        for begin in begins:
+            yield max(0, begin - moved)
 
 
 def _begin_as_file(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -181,13 +195,14 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
     costs: list[float] = []
     links: list[tuple[int, int]] = []  # the kept run before, and data sets begun between
     for b, rank in enumerate(start):
-        cost, link = float(before[b] + rank) if rank >= 0 else float("inf"), (-1, 0)
-        for a in range(max(0, b - reach), b) if rank >= 0 else ():
-            if start[a] < 0:
-                continue
-            step, begun = _step(start[a] + size[a], rank, before[b] - before[a + 1], length)
-            if costs[a] + step < cost:
-                cost, link = costs[a] + step, (a, begun)
+        cost, link = math.inf, (-1, 0)
+        if rank >= 0:  # others are never kept
+            cost = before[b] + rank
+            for a in range(max(0, b - reach), b):
+                if start[a] >= 0:
+                    step, begun = _step(start[a] + size[a], rank, before[b] - before[a + 1], length)
+                    if costs[a] + step < cost:
+                        cost, link = costs[a] + step, (a, begun)
         costs.append(cost)
         links.append(link)
     # What is left of the file after the last kept run is set aside.
@@ -195,7 +210,7 @@ def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) 
     ends = [cost + total - before[k + 1] for k, cost in enumerate(costs)]
     run = min(range(len(ends)), key=ends.__getitem__)
     runs, steps = [], []
-    while run >= 0 and ends[run] < float("inf"):
+    while run >= 0 and ends[run] < math.inf:
         runs.append(run)
         run, begun = links[run]
         steps.append(begun)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_rows, group_copies
 from fastetl.etl.contents import Contents, contents_of
-from fastetl.etl.detection import EtlFile, Sources, find_files, open_file, source_column
+from fastetl.etl.detection import EtlFile, Sources, find_files, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
 from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_copies, notices_of_length, notices_of_name
 from fastetl.etl.reading import new_buffer, read_records
+from fastetl.files.untrusted import open_file
 
 KNOWN = {file.digest or f"sums {file.bsd} {file.sysv}": file.name for file in GENUINE_FILES.values()}
 """Fingerprint → name of the genuine file. A fingerprint is a digest, or the two 16-bit sums if no digest is known."""

@@ -1,6 +1,5 @@
 """What a user should know about files that can be read: records out of order, lost, doubled or unknown, and so on."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,11 +54,9 @@ def summarize(notices: Sequence[Notice]) -> list[str]:
 
 
 def _together(kind: str, members: Sequence[Notice]) -> str:
-    counts = sorted(int(n[1].replace(",", "")) for m in members if (n := re.match(r"[^:]*: ([\d,]*\d)", m.what)))
-    span = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if counts[0] < counts[-1] else "") if counts else ""
     files, treatment = len({notice.file for notice in members}), members[0].done
-    line = f"{files:,} file{'s' * (files > 1)}: {kind}" + (f", {span} each" if counts else "")
-    return f"{line} (first: {members[0].file})" + (f". {treatment[0].upper()}{treatment[1:]}" if treatment else "")
+    line = f"{files:,} file{'s' * (files > 1)}: {kind} (first: {members[0].file})"
+    return line + (f". {treatment[0].upper()}{treatment[1:]}" if treatment else "")
 
 
 def format_code(code: int | np.integer[Any]) -> str:
@@ -262,14 +259,17 @@ def _split_classes(file: EtlFile, codes: Codes, samples: NDArray[np.int64]) -> I
 def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[Notice]:
     """Classes that a sheet (or data set) has more often, or less often, than the set has them."""
     layout, is_sample = file.layout, groups >= 0
-    usual = Counter(entry.code for entry in classes(layout.name) if entry.code_is_known)
+    sheets = len(np.unique(groups[is_sample]))
     present, counts = np.unique(codes[is_sample], return_counts=True)
-    sheets, per_sheet = len(np.unique(groups[is_sample])), np.array([usual[code] for code in present.tolist()])
+    per_code = Counter(entry.code for entry in classes(layout.name) if entry.code_is_known)
+    per_sheet = np.array([per_code[code] for code in present.tolist()], np.int64)
     # A class that is not of this file has no limit: ETL1 has some of its second イ, ウ and エ in other files.
+    is_of_file = per_sheet > 0
     limit = np.full(65536, len(codes), np.int64)
-    limit[present] = np.where(per_sheet > 0, per_sheet, len(codes))
+    limit[present[is_of_file]] = per_sheet[is_of_file]
     yield from _doublets(file, codes, groups, "class", limit)
-    complete = np.where(per_sheet > 0, np.maximum(np.rint(counts / sheets), 1), 0).astype(np.int64) * sheets
+    usual = np.maximum(np.rint(counts / sheets), 1).astype(np.int64)  # on a sheet
+    complete = np.where(is_of_file, usual * sheets, 0)
     lost = np.maximum(complete - counts, 0)
     if lost.sum() > _KNOWN_GAPS.get((layout.name, file.number or 0), 0):
         k = int(np.flatnonzero(lost)[0])

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
-from fastetl.etl.detection import EtlFile, open_file
+from fastetl.etl.detection import EtlFile
 from fastetl.etl.layouts import Layout, bytes_of
+from fastetl.files.untrusted import open_file
 
 BLOCK_BYTES = 3 << 20
 """Bytes of a block, few enough to stay in the processor's caches."""

@@ -126,6 +126,13 @@ Known = NDArray[np.uint16] | list[Contents]
 """What the records of a set are selected by: the order of its files, or every header."""
 
 
+def _codes_in(known: Known) -> set[int]:
+    """The codes of a set's records."""
+    arrays = [known] if isinstance(known, np.ndarray) else [content.codes for content in known]
+    # `np.unique` would import a large part of numpy, which a build has no other use for.
+    return set(np.flatnonzero(np.bincount(np.concatenate(arrays))).tolist())
+
+
 def _learn(sets: list[list[EtlFile]], name: str, by_order: bool) -> tuple[Charset, int, list[Known]]:
     """The charset, how many codes stand for no character, and what is known of each set.
 
@@ -134,9 +141,7 @@ def _learn(sets: list[list[EtlFile]], name: str, by_order: bool) -> tuple[Charse
     orders = [learn_order(members) if by_order else None for members in sets]
     known: list[Known] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
     while True:
-        arrays = ([entry] if isinstance(entry, np.ndarray) else [c.codes for c in entry] for entry in known)
-        # `np.unique` would import a large part of numpy, which a build has no other use for.
-        codes = [set(np.flatnonzero(np.bincount(np.concatenate(of_set))).tolist()) for of_set in arrays]
+        codes = [_codes_in(entry) for entry in known]
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
         wanted = set(codes_of(charset).tolist())

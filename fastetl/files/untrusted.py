@@ -12,6 +12,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -93,13 +94,20 @@ def open_regular(path: StrPath) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def read_bytes(path: StrPath, most: int) -> bytes:
-    """The contents of a regular file. Raises FastetlError if they are more than `most` bytes, or cannot be read."""
+@contextmanager
+def open_file(path: StrPath) -> Iterator[BinaryIO]:
+    """The opened file. Raises FastetlError if it cannot be opened or, in the `with` block, read."""
     with open_regular(path) as file:
         try:
-            data = file.read(most + 1)
+            yield file
         except OSError as error:
             raise _unreadable(path, error) from error
+
+
+def read_bytes(path: StrPath, most: int) -> bytes:
+    """The contents of a regular file. Raises FastetlError if they are more than `most` bytes, or cannot be read."""
+    with open_file(path) as file:
+        data = file.read(most + 1)
     if len(data) > most:
         raise FastetlError("the file is too large", file=path, expected=f"at most {most:,} bytes", do="check it")
     return data
