@@ -199,12 +199,7 @@ def _number_of_data_sets(file: EtlFile, aligned: Alignment) -> Iterator[Notice]:
 
 
 def notices_of_order(
-    file: EtlFile,
-    codes: Codes,
-    groups: Groups,
-    aligned: Alignment,
-    usual: Codes,
-    reference: EtlFile,
+    file: EtlFile, codes: Codes, groups: Groups, aligned: Alignment, usual: Codes, reference: EtlFile
 ) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another data set by data set.
 

@@ -17,18 +17,7 @@ from PIL import Image
 
 from fastetl.checks import require_range
 from fastetl.ink import MOST_SIDE
-from fastetl.ink.blocks import (
-    MOST_BLOCKS,
-    Grey,
-    closed,
-    extreme,
-    odd_share,
-    opened,
-    pooled,
-    quantile,
-    smoothed,
-    spread,
-)
+from fastetl.ink.blocks import MOST_BLOCKS, Grey, closed, extreme, odd_share, opened, pooled, quantile, smoothed, spread
 from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components
 from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 
