@@ -177,14 +177,12 @@ class Trained:
                 parts[is_of_source & (data.groups < 0)] = UNKNOWN
             elif trained_on and _may_be_one_of(source, trained_on):
                 parts[is_of_source] = UNKNOWN
-        for number in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
-            for name, members in self.parts[number].items():
-                if name is None:
-                    is_member = np.isin(data.digests, members)
-                else:
-                    is_of_name = np.array([source == name for source in data.sources], np.bool_)
-                    is_member = is_of_name[data.source] & np.isin(data.groups, members)
-                parts[is_member] = number
+        for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
+            members = self.parts[part]
+            parts[np.isin(data.digests, members.get(None, ()))] = part
+            for number, source in enumerate(data.sources):
+                if source in members:
+                    parts[(data.source == number) & np.isin(data.groups, members[source])] = part
         return parts
 
     def counts(self, data: Dataset) -> tuple[int, int, int]:

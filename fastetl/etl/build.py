@@ -79,11 +79,7 @@ _COLUMNS = (
 
 
 class DisorderError(Exception):
-    """A record does not have the code that the plan expects."""
-
-    def __init__(self, notice: Notice) -> None:
-        super().__init__(notice)
-        self.notice = notice
+    """A record does not have the code that the plan expects. Its argument is a Notice of that."""
 
 
 def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
@@ -289,7 +285,7 @@ def run_plan(sources: Sources, config: BuildConfig, do: Callable[[Plan], T], *, 
         try:
             return do(plan)
         except DisorderError as disorder:
-            noticed = (disorder.notice,)
+            noticed = disorder.args
     changed = replace(noticed[0], what="the file changed while it was read")
     raise changed.error("another process is changing it: wait and retry")
 

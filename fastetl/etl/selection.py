@@ -9,7 +9,7 @@ expected one, or a file has another length, every header is read instead. The re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,17 +111,6 @@ def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
     return {character: samples[code] for code in others if (character := jis_to_char(code))}
 
 
-def _same_writing(sets: Sequence[Sequence[EtlFile]]) -> Iterator[Notice]:
-    """Sets of the same writing whose files do not tell their numbers, by which such sets share their groups."""
-    what = "the same writing as in another set here, in files whose names do not tell which they are"
-    families = [members[0].layout.family for members in sets]
-    for members in sets:
-        layout, nameless = members[0].layout, [file for file in members if file.number is None]
-        if nameless and layout.group == "data set" and families.count(layout.family) > 1:
-            file = nameless[0].path
-            yield Notice(what, str(file), None, layout.file_name, file.name, "groups are counted")
-
-
 Known = NDArray[np.uint16] | list[Contents]
 """What the records of a set are selected by: the order of its files, or every header."""
 
@@ -180,7 +169,7 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
         charset=charset,
         parts=tuple(part for part in parts if len(part.index)),
         unknown_codes=unknown_codes,
-        noticed=(*noticed, *_same_writing(sets)),
+        noticed=tuple(noticed),
         characterless=sum(content.characterless for content in contents),
         left_out=_left_out(samples, set(codes_of(charset).tolist())),
     )

@@ -20,11 +20,14 @@ def label_components(mask: Mask) -> Components:
     width = mask.shape[1] + 2
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     # Runs of ink, as positions in one long line of all rows: the next row is `width` further.
-    first, end = (np.flatnonzero(np.pad(edges, ((0, 0), (0, 1))) == step) for step in (1, -1))
+    steps = np.pad(edges, ((0, 0), (0, 1)))
+    first, end = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    # Each run touches those from `low` to before `high` in the next row: all pairs, as runs `above` and `below`.
     low, high = np.searchsorted(end, first + width), np.searchsorted(first, end + width, "right")
     touching = np.maximum(high - low, 0)
     above = np.repeat(np.arange(len(first)), touching)
     below = np.arange(len(above)) - np.repeat(np.cumsum(touching) - touching, touching) + np.repeat(low, touching)
+    # The root of a run is the first run of its component as far as known. Pairs join roots until all agree.
     root = np.arange(len(first))
     while (root[above] != root[below]).any():
         a, b = root[above], root[below]
