@@ -192,9 +192,8 @@ def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
     paper = p.binary("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
     # The threshold lies between two possible means, so that rounding cannot decide.
     brightness = p.reduce("reduce_mean", "brightness", paper, (2, 3))
-    dark_on_light = p.binary(
-        "greater", "dark_on_light", brightness, (spec.darkest_paper + 0.5) / (2 * spec.size), "bool"
-    )
+    threshold = (spec.darkest_paper + 0.5) / (2 * spec.size)
+    dark_on_light = p.binary("greater", "dark_on_light", brightness, threshold, "bool")
     white = p.binary("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
     return p.unary("abs", "ink", p.binary("sub", "above_paper", x, white))
 
@@ -234,7 +233,7 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
     with its channels exchanged: the transposed picture, multiplied by the window of x, gives the profile along y.
     """
     profile = p.matmul(f"profile{turn}", crossing, both)
-    windowed = p.binary("mul", f"seen{turn}", profile, window)
+    windowed = profile if isinstance(window, float) else p.binary("mul", f"seen{turn}", profile, window)
     position = _positions(size)
     ink = p.matmul(f"seen_ink{turn}", windowed, _for_both_axes(np.ones((size, 1))))
     divisor = p.binary("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2)
@@ -308,8 +307,12 @@ class _Input(NamedTuple):
 def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Input:
     """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
     both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=(0, 1, 3, 2)), x))
-    moments = _adaptive_moments(p, both, spec)
-    summed = 4 * spec.window / (2 * spec.window - 1)  # what the window took away comes back
+    if spec.framing == "adaptive":
+        moments = _adaptive_moments(p, both, spec)
+        summed = 4 * spec.window / (2 * spec.window - 1)  # what the window took away comes back
+    else:
+        moments = _moments(p, both, _for_both_axes(np.ones((1, spec.size))), 1.0, spec.size, "")
+        summed = 2.0  # of two axes, from their mean
     deviation = p.unary("sqrt", "deviation", moments.variance)
     to_frame = p.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.binary("maximum", "scale", to_frame, SMALLEST_SCALE)

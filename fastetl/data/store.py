@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from fastetl._lazy import import_extra
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import WIDEST, About, Dataset, Pictures
-from fastetl.data.identity import UNNAMED
 from fastetl.data.importing import from_npz
 from fastetl.data.parquet import ABOUT, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
@@ -170,7 +169,7 @@ def _dataset(
         preprocessing=preprocessing,
         digests=digests,
         source=source,
-        sources=tuple(name or UNNAMED for name in names),  # once written for an unknown source
+        sources=tuple(names),
         records=records,
         about=cast("About", {name: described[name] for name in About.__annotations__ if name in described}),
         path=path,

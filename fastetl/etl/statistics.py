@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import Sources, find_files
 from fastetl.etl.reading import new_buffer, read_records
@@ -82,17 +81,16 @@ def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     }
 
 
-def statistics(sources: Sources, *, charset: str = "hiragana", most: int = 2500, seed: int = 0) -> list[Figure]:
-    """Measure `most` pictures of ETL files, drawn at random from those of the charset, each in its set's own pixels.
+def statistics(sources: Sources, *, charset: str = "hiragana") -> list[Figure]:
+    """Measure 2,500 pictures of ETL files, drawn at random from those of the charset, each in its set's own pixels.
 
     Raises FastetlError as `fastetl.build` does.
     """
-    require_range("most", most, 1)
     plan = select(find_files(sources), charset)
     if not plan.parts:
         raise FastetlError("no record has a character of the charset", expected=charset, do="choose another `charset`")
     total = sum(len(part.index) for part in plan.parts)
-    numbers = np.sort(np.random.default_rng(seed).permutation(total)[:most])
+    numbers = np.sort(np.random.default_rng(0).permutation(total)[:2500])
     return [_figure(name, values) for name, values in picture_statistics(_read_levels(plan.parts, numbers)).items()]
 
 
