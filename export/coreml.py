@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import tempfile
 import uuid
 from dataclasses import dataclass
@@ -107,18 +108,21 @@ def _write_package(path: Path, spec: Any, weights: Path) -> None:
     """Write `spec` and a copy of the weight file as the package `path`; ids are derived from the content."""
     data = path / "Data"
     (data / WEIGHTS).mkdir(parents=True)
-    entries = {}
-    for name, text, where, content in (
-        ("model.mlmodel", "CoreML Model Specification", MODEL, spec.SerializeToString(deterministic=True)),
-        ("weights", "CoreML Model Weights", WEIGHTS, weights.read_bytes()),
-    ):
-        (data / where / ("" if where == MODEL else "weight.bin")).write_bytes(content)
-        key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name} {hashlib.sha256(content).hexdigest()}")).upper()
-        entries[key] = {"author": "com.apple.CoreML", "description": text, "name": name, "path": where}
-    root = next(key for key, entry in entries.items() if entry["path"] == MODEL)
+    program = spec.SerializeToString(deterministic=True)
+    (data / MODEL).write_bytes(program)
+    shutil.copyfile(weights, data / WEIGHTS / weights.name)
+    root, program_entry = _entry("model.mlmodel", "CoreML Model Specification", MODEL, program)
+    key, weights_entry = _entry("weights", "CoreML Model Weights", WEIGHTS, weights.read_bytes())
+    entries = {root: program_entry, key: weights_entry}
     manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": root}
     # Sorted keys, as Apple's library writes them.
     (path / "Manifest.json").write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _entry(name: str, description: str, path: str, content: bytes) -> tuple[str, dict[str, str]]:
+    """A file's id and its entry in the manifest."""
+    key = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name} {hashlib.sha256(content).hexdigest()}")).upper()
+    return key, {"author": "com.apple.CoreML", "description": description, "name": name, "path": path}
 
 
 @dataclass(frozen=True)

@@ -233,20 +233,21 @@ def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits 
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Whether labels, code and the head of the card are what the installed fastetl writes for this graph."""
     graph = reference.graph
+    yield _same(LABELS, _text(out / LABELS) == labels_text(graph), "labels of the graph")
+    is_same = {CARD: _text(out / CARD).startswith(f"{card_head(graph, reference.config)}\n\n")}
+    if MAC in files_of(out):
+        is_same[MAC] = _text(out / MAC) == _text(Path(check_on_mac.__file__))
     written_by, installed_version = graph.about.get("version", "unknown"), exporting_versions()["version"]
-    expected = (
-        (LABELS, labels_text(graph), "labels of the graph"),
-        (MAC, Path(check_on_mac.__file__).read_text(encoding="utf-8"), "the installed fastetl's"),
-        (CARD, card_head(graph, reference.config), "front matter, and what it takes and gives"),
-    )
-    for name, text, detail in (texts for texts in expected if texts[0] in files_of(out)):
-        content = read_bytes(out / name, MODEL_BYTES).decode("utf-8")
-        same = content.startswith(f"{text}\n\n") if name == CARD else content == text
-        if not same and written_by != installed_version and name != LABELS:
+    for name, same in is_same.items():
+        if same or written_by == installed_version:
+            yield _same(name, same, "what the installed fastetl writes")
+        else:
             unread = ". Do not run it unread" if name == MAC else ""
             yield _unchecked(name, f"fastetl {written_by}, here {installed_version}{unread}")
-        else:
-            yield _same(name, same, detail)
+
+
+def _text(file: Path) -> str:
+    return read_bytes(file, MODEL_BYTES).decode("utf-8")
 
 
 def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> Check:
@@ -310,11 +311,11 @@ def _answer_check(
     second, first = np.sort(reference.logits, 1)[:, -2:].T
     sure = (reference.blank | (first - second > 2 * doubt)).tolist()
     no_character = reference.graph.labels[-1]
-    mistakes = [
-        f"picture {k} is read as {label!r}, not {expected!r}"
-        for k, (best, expected) in enumerate(zip(probabilities.argmax(1).tolist(), reference.labels, strict=True))
-        if (label := labels[best]) != expected and (sure[k] or no_character in (label, expected))
-    ]
+    mistakes = []
+    for k, (best, expected) in enumerate(zip(probabilities.argmax(1).tolist(), reference.labels, strict=True)):
+        label = labels[best]
+        if label != expected and (sure[k] or no_character in (label, expected)):
+            mistakes.append(f"picture {k} is read as {label!r}, not {expected!r}")
     return _no_faults(name, mistakes, f"{sum(sure)} of {len(sure)} pictures are sure")
 
 

@@ -73,23 +73,15 @@ def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
 
 def _accuracies(runs: Sequence[Run]) -> list[dict[str, float]]:
     """The accuracies of each run by the names of `Comparison.accuracy`."""
-    results_of_runs = [stored_results(run.path) for run in runs]
-    repeated: set[str] = set()
-    for results in results_of_runs:
-        count = Counter(map(_set_name, results))
-        repeated |= {name for name in count if count[name] > 1}
-    accuracies = []
-    for results in results_of_runs:
-        accuracy: dict[str, float] = {}
-        for result in results:
-            name = _set_name(result)
-            accuracy[f"{name}, {result['report']}" if name in repeated else name] = result["accuracy"]
-        accuracies.append(accuracy)
+    results: list[tuple[int, str, Mapping[str, Any]]] = []
+    for k, run in enumerate(runs):
+        results += [(k, f"{result['name']} ({result['part']})", result) for result in stored_results(run.path)]
+    count = Counter((k, name) for k, name, _ in results)
+    repeated = {name for k, name in count if count[k, name] > 1}
+    accuracies: list[dict[str, float]] = [{} for _ in runs]
+    for k, name, result in results:
+        accuracies[k][f"{name}, {result['report']}" if name in repeated else name] = result["accuracy"]
     return accuracies
-
-
-def _set_name(result: Mapping[str, Any]) -> str:
-    return f"{result['name']} ({result['part']})"
 
 
 def _by_name(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:

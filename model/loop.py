@@ -236,33 +236,42 @@ class Training:
         losses.block_until_ready()
         return state, (time.perf_counter() - begin) / timed
 
+    def _train_until(
+        self, state: Tree, step: int, dispatches: Iterator[list[tuple[jax.Array, jax.Array]]], add_event: AddEvent
+    ) -> tuple[Tree, float]:
+        """The state after a step, and the seconds in which the devices waited for pictures."""
+        done, wait_seconds = int(state["step"]), 0.0
+        pending: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
+        while done < step:
+            wait_begin = time.perf_counter()
+            batches = next(dispatches)
+            if pending is None or pending.is_ready():  # otherwise the devices were busy meanwhile
+                wait_seconds += time.perf_counter() - wait_begin
+            state, losses = self.train_steps(state, batches)
+            if pending is not None:
+                self._note_losses(add_event, done, pending)  # one dispatch ahead: here the host waits for the devices
+            pending = losses
+            done += len(batches)
+        self._note_losses(add_event, done, pending)
+        return state, wait_seconds
+
     def _epoch(self, state: Tree, epoch: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
         """Train the rest of an epoch, then validate. The state's sums are 0 again."""
         config = self.run.config
         first = epoch * len(self.batches)
         last = min(first + len(self.batches), self.steps)
-        done_before = done = int(state["step"])
-        wait_seconds = save_seconds = 0.0
-        begin = time.perf_counter()
-        before: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
+        resumed_at = done = int(state["step"])
         dispatches = self._dispatches(epoch, done, last)
+        train_seconds = wait_seconds = 0.0
+        begin = time.perf_counter()
         while done < last:
-            wait_begin = time.perf_counter()
-            batches = next(dispatches)
-            if before is None or before.is_ready():  # otherwise the devices were busy meanwhile
-                wait_seconds += time.perf_counter() - wait_begin
-            state, losses = self.train_steps(state, batches)
-            if before is not None:
-                self._note_losses(add_event, done, before)  # one dispatch ahead: here the host waits for the devices
-            before, done = losses, done + len(batches)
-            if done == last or done % config.checkpoint_steps == 0:
-                self._note_losses(add_event, done, before)
-                before = None
-                if done < last:
-                    save_begin = time.perf_counter()
-                    save(self.checkpoints, "last", state)
-                    save_seconds += time.perf_counter() - save_begin
-        seconds = time.perf_counter() - begin - save_seconds
+            train_begin = time.perf_counter()
+            done = min(last, (done // config.checkpoint_steps + 1) * config.checkpoint_steps)
+            state, waited = self._train_until(state, done, dispatches, add_event)
+            wait_seconds += waited
+            train_seconds += time.perf_counter() - train_begin
+            if done < last:
+                save(self.checkpoints, "last", state)
         loss, accuracy = self.validation.loss_and_accuracy(state["ema"])
         figures = Epoch(
             epoch=epoch + 1,
@@ -272,8 +281,8 @@ class Training:
             valid_loss=loss,
             valid_accuracy=accuracy,
             seconds=time.perf_counter() - begin,
-            images_per_second=(done - done_before) * config.batch_size / seconds,
-            data_wait=wait_seconds / seconds,
+            images_per_second=(done - resumed_at) * config.batch_size / train_seconds,
+            data_wait=wait_seconds / train_seconds,
         )
         return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, figures
 
