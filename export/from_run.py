@@ -99,11 +99,11 @@ def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE
             case m.Relu():
                 layers.append(g.Relu(name))
             case m.Place():
-                layers.append(g.Place(name))
+                if network.preprocessing.place:
+                    layers.append(g.Place(name))
             case _:
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
-    framed = [layer for layer in layers if network.preprocessing.place or not isinstance(layer, g.Place)]
-    return g.Graph(side, network.preprocessing, _balanced(framed), charset, temperature)
+    return g.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)
 
 
 def _exchanged(kernel: NDArray[Any], outer: int, flattened: int) -> NDArray[Any]:

@@ -158,7 +158,8 @@ def read_reference(path: Path) -> Reference:
             raise ExportError("a reference of another format", expected=_FORMAT, found=arrays["format"])
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
         options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}
-        if graph.side != SIDE or options.pop("input", "canvas") != "canvas":  # only older ones say `input`
+        options.pop("input", None)  # of older packages
+        if graph.side != SIDE:
             raise ExportError("a package of another kind", expected=f"pictures {SIDE} × {SIDE}", found=graph.side)
         kinds, count = tuple(arrays["kinds"].tolist()), len(arrays["images"])
         for name, dtype, shape in (

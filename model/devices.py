@@ -92,7 +92,4 @@ def shard(array: NDArray[Any]) -> jax.Array:
 
 def _put(array: NDArray[Any], sharding: NamedSharding) -> jax.Array:
     """Copy an array to this process's devices as `sharding` says; the copying goes on after this returns."""
-    if jax.process_count() == 1:
-        placed: jax.Array = jax.device_put(array, sharding)
-        return placed
     return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])
