@@ -87,9 +87,9 @@ def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
 
     def synth(name: str, part: Part, *options: str) -> None:
         begun, command = time.monotonic(), [sys.executable, "-m", "fastetl_cli.main", "synth", str(folder / name)]
-        options = (*options, "--charset", part.charset, "--files", str(part.files), "--seed", str(part.seed))
-        options = (*options, "--size", str(SIZE), "--processes", str(max(1, PROCESSORS - 3)), "--json")
-        result = subprocess.run([*command, *options], check=True, capture_output=True, text=True).stdout
+        command += [*options, "--charset", part.charset, "--files", str(part.files), "--seed", str(part.seed)]
+        command += ["--size", str(SIZE), "--processes", str(max(1, PROCESSORS - 3)), "--json"]
+        result = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         row = {"characters": json.loads(result)["images"], "seconds": time.monotonic() - begun}
         (folder / f"{name}.json").write_text(json.dumps(row), encoding="utf-8")
 
@@ -271,16 +271,16 @@ class Bench:
     def long_training(self) -> None:
         """Train a network in the remaining time. The best weights are copied to the results after each epoch."""
         self.writers.join()
-        files = {part: sorted(self.folder.glob(f"{part.name}-*.json")) for part in self.parts}
-        figures = [json.loads(file.read_text("utf-8")) for some in files.values() for file in some]
-        characters, seconds = (sum(row[name] for row in figures) for name in ("characters", "seconds"))
-        self.add("writers", characters=characters, characters_per_second=round(characters / seconds))
         charset, spec = load_charset(self.parts[0].charset), Preprocessing(size=SIZE)
-        mixture = [
-            (load_labelled(file.with_suffix(""), charset, spec), part.weight / len(some))
-            for part, some in files.items()
-            for file in some
-        ]
+        characters, seconds, mixture = 0, 0.0, []
+        for part in self.parts:
+            files = sorted(self.folder.glob(f"{part.name}-*.json"))
+            for file in files:
+                row = json.loads(file.read_text("utf-8"))
+                characters += row["characters"]
+                seconds += row["seconds"]
+                mixture.append((load_labelled(file.with_suffix(""), charset, spec), part.weight / len(files)))
+        self.add("writers", characters=characters, characters_per_second=round(characters / seconds))
         path = self.folder / "run"
 
         def copy(run: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
 
+import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
 Kind = Literal["ours", "form", "baseline", "peer", "limit"]
@@ -50,10 +51,11 @@ def row_of(work: str, contenders: Sequence[Contender], seconds: dict[str, list[f
 
     def ratios(kind: str) -> list[tuple[float, str]]:
         """How many times faster ours is."""
-        here = [c.name for c in contenders if c.kind == kind and c.name in seconds]
-        return [(statistics.median(t / o for t, o in zip(seconds[name], own, strict=True)), name) for name in here]
+        names = [c.name for c in contenders if c.kind == kind and c.name in seconds]
+        return [(float(np.median(np.divide(seconds[name], own))), name) for name in names]
 
-    peers, [(baseline, _)] = sorted(ratios("peer")), ratios("baseline")
+    peers = sorted(ratios("peer"))
+    [(baseline, _)] = ratios("baseline")
     others = [f"{name} {1 / ratio:.2f} of ours" for ratio, name in ratios("form")]
     others += [f"{name} {ratio:.0f}×" for ratio, name in peers[1:]]
     others += [f"{c.name}: not installed" for c in contenders if c.name not in seconds]
