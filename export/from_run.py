@@ -3,13 +3,12 @@
 import dataclasses
 import json
 from collections.abc import Mapping
+from functools import partial
 from os import fspath
 from typing import TYPE_CHECKING, Any, assert_never
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from numpy.typing import NDArray
 
 from export import graph as g
@@ -21,8 +20,10 @@ from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 from model import network as m
+from model.devices import replicate
 from model.run import Run
 from model.start import Start, start_of
+from model.step import make_eval, predict, weights_of
 
 if TYPE_CHECKING:
     from export.reference import Logits
@@ -45,20 +46,16 @@ def graph_from_run(run: Run, config: ExportConfig, network: m.Network) -> g.Grap
     return graph.expecting(config.prior, config.prior_logits(run.charset))
 
 
-@nnx.jit
-def _answers(network: m.Network, pictures: jax.Array) -> jax.Array:
-    return network(pictures)
-
-
 def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> "Logits":
     """The trained network as a function, computed by JAX on its device in full float32.
 
     prior: is added to the logits, see `ExportConfig.prior_logits`.
     """
+    answers = partial(make_eval(network), replicate(weights_of(network)))
 
     def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         with jax.default_matmul_precision("highest"):
-            logits = np.asarray(_answers(network, jnp.asarray(pictures)), np.float32)
+            logits = predict(answers, pictures)
         return np.asarray(logits / np.float32(temperature) + prior, np.float32)
 
     return ask

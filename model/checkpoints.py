@@ -67,10 +67,9 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
         raise _unreadable(file, str(error).rstrip(".")) from error
     types = {path: f"{leaf.shape} of {leaf.dtype}" for path, leaf in _leaves(expected).items()}
     stored_types = {path: f"{array.shape} of {array.dtype}" for path, array in arrays.items()}
-    for path in sorted(types.keys() | stored_types.keys()):
-        actual, wanted = stored_types.get(path, "none"), types.get(path, "none")
-        if actual != wanted:
-            raise _unreadable(file, actual, f"{path} {wanted}")
+    if stored_types != types:
+        path, _ = min(types.items() ^ stored_types.items())
+        raise _unreadable(file, stored_types.get(path, "none"), f"{path} {types.get(path, 'none')}")
     tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
     if (tree_digest := digest(tree)) != expected_digest:
         what, do = "the checkpoint is not what was written", "copy it again from a good copy, or train again"

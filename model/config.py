@@ -94,11 +94,10 @@ class TrainConfig:
         if self.minutes or self.steps:
             require_unset(self, ("epochs",), "has no effect with `minutes` or `steps`", error=ModelError)
         for first, second in (("valid", "test"), ("scribbles", "merged")):
-            shares = getattr(self, first), getattr(self, second)
-            if sum(shares) >= 1:
+            total = getattr(self, first) + getattr(self, second)
+            if total >= 1:
                 what, do = f"{first} and {second} leave nothing to train on", f"check `{first}` and `{second}`"
-                found = f"{shares[0]:g} + {shares[1]:g}"
-                raise ModelError(what, expected="a sum below 1", found=found, do=do, also=ValueError)
+                raise ModelError(what, expected="a sum below 1", found=f"{total:g}", do=do, also=ValueError)
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """A dataset's preprocessing, with what this configuration changes of it."""
