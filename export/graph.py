@@ -175,16 +175,17 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
         for values in description["layers"]:
             kind = _KINDS[values.pop("kind")]
             fields = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-            for part in ("weight", "bias") if kind in (Conv, Dense) else ():
-                array = arrays[f"{fields['name']}_{part}"]
-                if array.dtype != np.float32:
-                    raise TypeError(f"{fields['name']}_{part} is {array.dtype}, not float32")
-                fields[part] = array
+            if kind in (Conv, Dense):
+                fields |= {part: arrays[f"{fields['name']}_{part}"] for part in ("weight", "bias")}
             make: Any = kind
             layers.append(make(**fields))
         charset = Charset.from_dict(description["charset"])
         spec = Preprocessing.from_dict(description["preprocessing"])
-        return Graph(**{**description, "layers": tuple(layers), "charset": charset, "preprocessing": spec})
+        graph = Graph(**{**description, "layers": tuple(layers), "charset": charset, "preprocessing": spec})
+        for name, array in graph.weights.items():
+            if array.dtype != np.float32:
+                raise TypeError(f"{name} is {array.dtype}, not float32")
+        return graph
     except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError, RecursionError, FastetlError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ExportError("cannot read the layer graph", found=reason, do="export the run again") from error

@@ -277,16 +277,13 @@ def _sampled(p: _Program, pictures: str, centres: str, scales: str, spec: Prepro
     # The filter is a triangle of height `density` that falls to 0 over `support`; positions are scaled by its slope.
     slope = p.binary("real_div", f"{prefix}slope", density, support)
     source = p.binary("add", f"{prefix}source", p.binary("mul", f"{prefix}reach", scales, target), centres)
-    ends = (
-        p.binary("mul", f"{prefix}sloped_position", slope, position),
-        p.binary("mul", f"{prefix}sloped_source", slope, source),
-    )
-    distance = p.unary("abs", f"{prefix}distance", p.binary("sub", f"{prefix}offset", *ends))
+    sloped_position = p.binary("mul", f"{prefix}sloped_position", slope, position)
+    sloped_source = p.binary("mul", f"{prefix}sloped_source", slope, source)
+    distance = p.unary("abs", f"{prefix}distance", p.binary("sub", f"{prefix}offset", sloped_position, sloped_source))
     weights = p.unary("relu", f"{prefix}weights", p.binary("sub", f"{prefix}hill", density, distance))
-    down, across = (
-        _channels(p, f"{prefix}weights_{axis}", weights, np.eye(2 * spec.channels)[k::2].tolist())
-        for k, axis in enumerate("yx")
-    )
+    one_of_each = np.eye(2 * spec.channels).tolist()
+    down = _channels(p, f"{prefix}weights_y", weights, one_of_each[0::2])
+    across = _channels(p, f"{prefix}weights_x", weights, one_of_each[1::2])
     return p.matmul(f"{prefix}framed", p.matmul(f"{prefix}framed_rows", down, pictures), across, True)
 
 
@@ -319,7 +316,8 @@ def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Inpu
     views = np.array([1, AROUND] if spec.surroundings else [1])
     pictures, centres = x, moments.centre
     if spec.surroundings:
-        pictures, centres = p.concat("pictures", (x, x)), p.concat("centres", (centres, centres))
+        pictures = p.concat("pictures", (x, x))
+        centres = p.concat("centres", (centres, centres))
     frames: dict[str, str] = {}
     for prefix, stretch in zip(reading_names(spec), spec.stretches, strict=True):
         scales = p.binary("mul", f"{prefix}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))

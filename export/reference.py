@@ -55,7 +55,7 @@ class Reference:
     def labels(self) -> list[str]:
         """The label that an app has to show for each picture."""
         labels = self.graph.labels
-        return [labels[-1 if b else k] for b, k in zip(self.blank, self.logits.argmax(1).tolist(), strict=True)]
+        return [labels[k] for k in np.where(self.blank, -1, self.logits.argmax(1)).tolist()]
 
 
 def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_]:

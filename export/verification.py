@@ -71,9 +71,12 @@ def _within(name: str, figure: float, bound: float, detail: str = "") -> Check:
 
 
 def _equal(name: str, value: object, expected: object, detail: str = "") -> Check:
-    texts = [" ".join(str(thing).split()) for thing in (value, expected)]
-    figure, bound = (text if len(text) <= 60 else f"{text[:57]}..." for text in texts)
-    return Check(name, bool(value == expected), figure, bound, detail)
+    return Check(name, bool(value == expected), _short(value), _short(expected), detail)
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _same(name: str, same: bool, detail: str) -> Check:
