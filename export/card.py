@@ -65,10 +65,8 @@ def _accuracy(run: "Run", sets: Sequence[Mapping[str, Any]]) -> str:
     lines = ["Accuracy", ""]
     if run.history:
         best = run.best_epoch
-        lines += [
-            f"On the validation writers, who chose the epoch: {best.valid_accuracy:.2%} (epoch {best.epoch}).",
-            "",
-        ]
+        chosen = f"On the validation writers, who chose the epoch: {best.valid_accuracy:.2%} (epoch {best.epoch})."
+        lines += [chosen, ""]
     if not sets:
         return "\n".join([*lines, "No other set was given to the export."])
     lines += ["| set | part | samples | accuracy | 95 % interval | among the first five |", "|---|---|---|---|---|---|"]
