@@ -33,10 +33,14 @@ def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbos
 
 
 def _line(check: Check) -> str:
-    word = ("ok" if check.passed else "FAILED") if check.checked else "–"
-    bound = "" if check.figure == check.bound else f"expected {check.bound}" if check.bound else ""
-    notes = "; ".join(filter(None, (bound, check.detail)))
-    return f"{word}  {check.name}: {check.figure}" + (f" ({notes})" if notes else "")
+    verdict = "ok" if check.passed else "FAILED"
+    line = f"{verdict if check.checked else '–'}  {check.name}: {check.figure}"
+    notes = []
+    if check.bound and check.bound != check.figure:
+        notes.append(f"expected {check.bound}")
+    if check.detail:
+        notes.append(check.detail)
+    return f"{line} ({'; '.join(notes)})" if notes else line
 
 
 @dataclass(frozen=True)

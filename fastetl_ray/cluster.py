@@ -170,9 +170,6 @@ def _fit(task: _Task, workers: int, resources: Mapping[str, float]) -> None:
     try:
         trainer.fit()
     except Exception as error:  # Ray wraps a worker's error in its own
-        fault = fault_of(error)
-        if fault is error:
-            raise
-        raise fault from None
+        raise fault_of(error) from None
     if task.fault.exists():
         raise pickle.loads(task.fault.read_bytes())  # our own worker's

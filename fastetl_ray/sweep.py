@@ -187,9 +187,10 @@ def _tuner(config: SweepConfig, data: Addresses, out: Path, cpus: float, gpus: f
 def _fault(error: BaseException) -> FastetlError:
     """The error of a trial as one line, also where a worker was killed."""
     fault = fault_of(error)
+    if isinstance(fault, FastetlError):
+        return fault
     cause = getattr(fault, "cause", None) or fault
-    reason = f"{type(cause).__name__}: {reason_of(cause)}"
-    return fault if isinstance(fault, FastetlError) else ModelError("a training failed", found=reason)
+    return ModelError("a training failed", found=f"{type(cause).__name__}: {reason_of(cause)}")
 
 
 def sweep_on_ray(
