@@ -159,9 +159,8 @@ class _Writer:
             raise ExportError(f"no ONNX operation is known for {op.type!r} ({op.name})")
 
     def write_concat(self, op: Op) -> None:
-        refs = op.inputs["values"]
-        names = [ref.name for ref in refs if isinstance(ref, Ref)] if isinstance(refs, tuple) else []
-        self.node("Concat", names, op.name, axis=int(np.asarray(op.inputs["axis"])))
+        refs: Any = op.inputs["values"]
+        self.node("Concat", [ref.name for ref in refs], op.name, axis=int(np.asarray(op.inputs["axis"])))
 
     def write_constexpr_affine_dequantize(self, op: Op) -> None:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not

@@ -71,7 +71,8 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
         path, _ = min(types.items() ^ stored_types.items())
         raise _unreadable(file, stored_types.get(path, "none"), f"{path} {types.get(path, 'none')}")
     tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
-    if (tree_digest := digest(tree)) != expected_digest:
+    tree_digest = digest(tree)
+    if tree_digest != expected_digest:
         what, do = "the checkpoint is not what was written", "copy it again from a good copy, or train again"
         raise ModelError(what, file=file, expected=f"digest {expected_digest}", found=tree_digest, do=do)
     return tree
