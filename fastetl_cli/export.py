@@ -28,7 +28,8 @@ class Export(Command):
     """Show every check with its figure and bound."""
 
     def execute(self) -> int:
-        run, results = self.run_path, stored_results(self.run_path)
+        run = self.run_path
+        sets = stored_results(run)
         with bar("export") as progress:
-            checks = export(run, self.out, self.config, sets=results, overwrite=self.overwrite, progress=progress)
+            checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
         return show_checks(self.out, checks, as_json=self.json, verbose=self.verbose)

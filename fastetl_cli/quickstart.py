@@ -61,7 +61,8 @@ class Quickstart(Command):
             find_files([self.etl])
         seconds: dict[str, float] = {}
         for step in self._steps():
-            name, start_time = type(step).__name__.lower(), time.perf_counter()
+            name = type(step).__name__.lower()
+            start_time = time.perf_counter()
             note(f"── fastetl {name}")
             with contextlib.redirect_stdout(sys.stderr) if self.json else contextlib.nullcontext():
                 code = step.execute()

@@ -174,7 +174,8 @@ def build_on_ray(
     """
     start_time = time.perf_counter()
     require_range("shard_rows", shard_rows, 1)
-    files, target = list(map(as_address, as_paths(sources))), as_address(out)
+    files = list(map(as_address, as_paths(sources)))
+    target = as_address(out)
     inputs = [Path(source) for source in files if not is_url(source)]
     check_target(out, overwrite, inputs)
     for path in filter(labelled_in, filter(Path.exists, inputs)):
@@ -207,7 +208,8 @@ def synthesize_on_ray(
     Rows are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the number of
     pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    target, pieces = as_address(out), split_writers(config, size, shard_rows)
+    target = as_address(out)
+    pieces = split_writers(config, size, shard_rows)
     check_target(out, overwrite)
     connect()
     with _folder(target, overwrite, []) as folder:

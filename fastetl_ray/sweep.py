@@ -194,13 +194,7 @@ def _fault(error: BaseException) -> FastetlError:
 
 
 def sweep_on_ray(
-    data: Addresses,
-    out: StrPath,
-    config: SweepConfig,
-    *,
-    cpus: float = 1,
-    gpus: float = 0,
-    overwrite: bool = False,
+    data: Addresses, out: StrPath, config: SweepConfig, *, cpus: float = 1, gpus: float = 0, overwrite: bool = False
 ) -> list[Trial]:
     """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
 
