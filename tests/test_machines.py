@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from numba.core.caching import FunctionCache
 from PIL import Image
 
 from export.names import ONNX, package_path
@@ -85,21 +84,13 @@ def test_telemetry_is_off_before_onnxruntime_is_imported() -> None:
 
 
 NO_LOCATOR = "import numba.core.caching as c; c.FunctionCache._impl_class._locator_classes = []"
-FULL_DISK = """
-import errno, numba.core.caching as c
-def full(*_): raise OSError(errno.ENOSPC, "No space left on device")
-c.FunctionCache.save_overload = full
-"""
 
 
-@pytest.mark.parametrize(("before", "reason"), [(NO_LOCATOR, "no folder"), (FULL_DISK, "No space left")])
-def test_kernels_compile_where_nothing_can_be_kept(before: str, reason: str, tmp_path: Path) -> None:
-    assert hasattr(FunctionCache, "save_overload"), "numba has renamed it: see _survive_a_full_disk in kernels/jit.py"
-    code = f"{before}\nimport fastetl; print(fastetl.rasterize(fastetl.Drawing(1, 1, ())).shape)"
+def test_kernels_compile_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    code = f"{NO_LOCATOR}\nimport fastetl; print(fastetl.rasterize(fastetl.Drawing(1, 1, ())).shape)"
     done = python(code, NUMBA_CACHE_DIR=str(tmp_path / "cache"), NUMBA_DISABLE_JIT="0")
     assert done.stdout.startswith("(")
     assert done.stderr.count("Set NUMBA_CACHE_DIR") == 1
-    assert reason in done.stderr
 
 
 @pytest.fixture

@@ -28,29 +28,11 @@ def jit(function: F) -> F:
         try:
             compiled.enable_caching()
         except RuntimeError:  # no file can be written beside the source or below the user's home
-            _warn("no folder to keep them in")
-        else:
-            _survive_a_full_disk(compiled)
+            _warn()
     return cast(F, compiled)
 
 
-def _survive_a_full_disk(compiled: Any) -> None:
-    """Make a failure to store the compiled kernel, raised at its first call, a warning: it runs without its file.
-
-    numba has no public hook for it; tests/test_machines.py fails if a release renames `_cache.save_overload`.
-    """
-    save = compiled._cache.save_overload
-
-    def save_or_warn(*arguments: Any) -> None:
-        try:
-            save(*arguments)
-        except OSError as error:
-            _warn(error.strerror or str(error))
-
-    compiled._cache.save_overload = save_or_warn
-
-
 @cache
-def _warn(reason: str) -> None:
-    message = f"compiled kernels are not stored ({reason}), so each process takes seconds to start. Set NUMBA_CACHE_DIR"
+def _warn() -> None:
+    message = "no folder to keep compiled kernels in, so each process takes seconds to start. Set NUMBA_CACHE_DIR"
     warnings.warn(message, RuntimeWarning, stacklevel=3)
