@@ -59,20 +59,13 @@ def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
 def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.bool_]:
     """bool (N,): which records are ETL8B2's model patterns: behind the last class, each character once more.
 
-    characters: how many the set has. The order of the model patterns is not documented. In a file of a single writer,
-    they begin where the codes fall.
+    characters: how many the set has. The order of the model patterns is not documented.
     """
+    is_last = np.zeros(len(codes), bool)  # of its code
+    is_last[len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]] = True
+    begin = int(np.flatnonzero(~is_last).max(initial=-1)) + 1
     models = np.zeros(len(codes), bool)
-    after_pair = np.flatnonzero(codes[1:] == codes[:-1]) + 2
-    tail = codes[after_pair[-1] :] if len(after_pair) else codes
-    if len(after_pair) and len(tail) > characters // 2 and len(np.unique(tail)) == len(tail):
-        models[after_pair[-1] :] = True
-        return models
-    falls = np.flatnonzero(codes[1:].astype(int) < codes[:-1]) + 1
-    if len(falls):
-        before, tail = codes[: falls[-1]], codes[falls[-1] :]
-        # Only with every character: at the end of a damaged file, two records may happen to rise.
-        models[falls[-1] :] = bool((tail[1:] > tail[:-1]).all() and np.isin(before, tail).all())
+    models[begin:] = len(codes) - begin > characters // 2
     return models
 
 

@@ -133,8 +133,6 @@ def draw_data_set(
     records["occupation"] = rng.integers(100, 1000)
     collected, scanned = int(rng.integers(1, 7)), int(rng.integers(7, 13))
     records["collected"], records["scanned"] = 7600 + collected, 7600 + scanned
-    if writer == 0:
-        records["scanned"][0] = 16880  # no date, as in the first genuine record
     return records
 
 

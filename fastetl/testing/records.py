@@ -41,15 +41,15 @@ def make_records(
     return records
 
 
-def first_records(name: str, seed: int = 0, characters: int = 40, count: int = 200) -> NDArray[np.uint8]:
-    """About `count` records of a set's first characters, uint8 (N, record bytes), with noise for pictures.
+def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
+    """About 200 records of a set's first 40 characters, uint8 (N, record bytes), with noise for pictures.
 
     They are ordered by class, or by data set if these are the groups.
     """
     layout, entries = BY_NAME[name], classes(name)
-    picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:characters]
+    picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:40]
     ordered = by_writer if layout.group == "data set" or name == "ETL4" else by_class
-    rows = ordered("", [entries.index(entry) for entry in picks], range(count // len(picks)))
+    rows = ordered("", [entries.index(entry) for entry in picks], range(200 // len(picks)))
     texts = {"style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
     rows.columns.update(sheet=1001 + rows.writer, **{name: np.array(text) for name, text in texts.items()})
     records = fill(layout, rows, seed)
