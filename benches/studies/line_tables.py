@@ -22,7 +22,7 @@ from fastetl.lines import path, shapes, whole
 from fastetl.lines.path import FEATURES, features, fitted_geometry, log_follows
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
-from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, pen_strokes
+from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, extent_of, pen_strokes
 
 WRITERS = 16
 SEED = 77
@@ -41,8 +41,7 @@ def shapes_table(_: Recognizer) -> bytes:
         written = pen_strokes(choose_glyphs(style, rng, characters), style, rng)[: len(characters)]
         strokes.append([len(one) for one in written])
         em = WIDTH * style.size
-        low = [np.min([(p - r[:, None]).min(0) for p, r, _ in one], 0) for one in written]
-        high = [np.max([(p + r[:, None]).max(0) for p, r, _ in one], 0) for one in written]
+        low, high = zip(*map(extent_of, written), strict=True)
         gaps = [[_gap(one, axis) for axis in (0, 1)] for one in written]
         rows.append(np.concatenate([np.subtract(high, low), np.add(high, low) / 2 - middle, gaps], 1) / em)
     values = np.array(rows)

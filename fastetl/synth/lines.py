@@ -21,7 +21,7 @@ from fastetl.lines.bigrams import bigrams
 from fastetl.lines.shapes import CORNER, TURNED
 from fastetl.synth.records import ATTRIBUTION
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, pen_strokes
+from fastetl.synth.writing import HEIGHT, WIDTH, PenStroke, choose_glyphs, extent_of, pen_strokes
 
 Array = NDArray[np.floating]
 LINES_KIND = Kind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
@@ -69,6 +69,12 @@ class WrittenLine:
         return painted(segments_of(self.drawing, shape), shape)
 
 
+def _in_boxes(stroke: PenStroke, size: float, em: float) -> PenStroke:
+    """A stroke in pixels from its box's middle, in boxes of `em` pixels. size: factor of the character's."""
+    middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
+    return stroke._replace(points=(stroke.points - middle) * size / em, radii=stroke.radii / em)
+
+
 def _turned(points: Array, character: str) -> Array:
     """Points of a character (float (N, 2), from its box's middle, in boxes) as they stand in a line that runs down."""
     if character in TURNED:
@@ -88,7 +94,6 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     if not letters:
         raise does_not_fit("text", "characters to write", repr(text))
     em = WIDTH * style.size
-    middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
     written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
     tight = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
@@ -103,11 +108,10 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
             along += em * rng.uniform(0.7, 1.1)
             continue
         in_pixels, size = next(queue)
-        pieces = [((points - middle) * size / em, radii / em, mark) for points, radii, mark in in_pixels]
+        in_boxes = [_in_boxes(stroke, size, em) for stroke in in_pixels]
         if config.down:
-            pieces = [(_turned(points, character), radii, mark) for points, radii, mark in pieces]
-        low = np.min([(points - radii[:, None]).min(0) for points, radii, _ in pieces], 0)
-        high = np.max([(points + radii[:, None]).max(0) for points, radii, _ in pieces], 0)
+            in_boxes = [stroke._replace(points=_turned(stroke.points, character)) for stroke in in_boxes]
+        low, high = extent_of(in_boxes)
         gap = max(config.spacing + rng.normal(0, spread), 0.02)
         if rng.random() < config.touching:
             gap = rng.uniform(-0.12, 0)
@@ -117,7 +121,8 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
         shift[1 - main] = slope * shift[main] + bulge * np.sin(shift[main] / 3) + rng.normal(0, 0.5 * spread)
         end = tight * high[main] + (1 - tight) * max(0.42, high[main])
         along = (shift[main] + end) * em
-        strokes += [(mark, _stroke((points + shift) * em, radii * em / style.pen)) for points, radii, mark in pieces]
+        for points, radii, is_mark in in_boxes:
+            strokes.append((is_mark, _stroke((points + shift) * em, radii * em / style.pen)))
         boxes.append(np.concatenate([low + shift, high + shift]) * em)
     return _drawn(text, strokes, boxes, style, rng.random() < config.delayed)
 
@@ -175,11 +180,13 @@ def _drawn(
     corners = np.array(boxes).reshape(-1, 4)
     low, high = corners[:, :2].min(0) - margin, corners[:, 2:].max(0) + margin
     width, height = map(float, np.ceil(high - low))
+    left, top = map(float, low)
     clock, placed = 0.0, []
     for _, stroke in strokes:
         time = clock + _STEP * np.arange(len(stroke))
         clock = float(time[-1]) + 150
-        x, y = (tuple(round(v - float(o), 2) for v in column) for column, o in ((stroke.x, low[0]), (stroke.y, low[1])))
+        x = tuple(round(value - left, 2) for value in stroke.x)
+        y = tuple(round(value - top, 2) for value in stroke.y)
         placed.append(Stroke(x, y, stroke.pressure, tuple(map(float, time))))
     drawing = Drawing(width, height, tuple(placed), style.pen / max(width, height))
     moved = corners - np.concatenate([low, low])

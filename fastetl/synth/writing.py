@@ -5,6 +5,7 @@ The spreads within one writer, below, were chosen like those between writers in 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -340,18 +341,28 @@ def _points_of(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     return _fit(p, g, style)
 
 
-def pen_strokes(
-    g: Glyph, style: WriterStyle, rng: np.random.Generator
-) -> list[list[tuple[Array, NDArray[np.floating], bool]]]:
-    """The strokes of each character as the pen draws them: points (n, 2) and radii (n,) in pixels, and if it is a mark.
+class PenStroke(NamedTuple):
+    """A stroke as the pen draws it: points (n, 2), radii (n,), and whether it is of a dakuten or handakuten."""
 
-    Joined strokes are one stroke.
-    """
+    points: NDArray[np.floating]
+    radii: NDArray[np.floating]
+    is_mark: bool
+
+
+def extent_of(strokes: Sequence[PenStroke]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Left and top, and right and bottom, of the ink of some strokes: float (2,) each."""
+    low = [(stroke.points - stroke.radii[:, None]).min(0) for stroke in strokes]
+    high = [(stroke.points + stroke.radii[:, None]).max(0) for stroke in strokes]
+    return np.min(low, 0), np.max(high, 0)
+
+
+def pen_strokes(g: Glyph, style: WriterStyle, rng: np.random.Generator) -> list[list[PenStroke]]:
+    """The strokes of each character, in pixels. Joined strokes are one stroke."""
     p = _points_of(g, style, rng)
     radius, _ = _trace(p, g, style, rng)
     k, lines = _joins(p, g, style, rng)
     joined = {int(stroke): lines[:, n] for n, stroke in enumerate(k)}
-    characters: list[list[tuple[Array, NDArray[np.floating], bool]]] = [[] for _ in range(g.count)]
+    characters: list[list[PenStroke]] = [[] for _ in range(g.count)]
     points, radii = [p[:0]], [radius[:0]]
     for stroke, (begin, end) in enumerate(zip(g.starts[:-1], g.starts[1:], strict=True)):
         points.append(p[begin:end])
@@ -360,7 +371,7 @@ def pen_strokes(
             points.append(joined[stroke].astype(np.float32))
             radii.append(np.full(len(joined[stroke]), max(style.link * radius[end - 1], 0.35), np.float32))
             continue
-        whole = np.concatenate(points), np.concatenate(radii), bool(g.mark[stroke])
+        whole = PenStroke(np.concatenate(points), np.concatenate(radii), bool(g.mark[stroke]))
         characters[g.character[stroke]].append(whole)
         points, radii = [p[:0]], [radius[:0]]
     return characters
