@@ -270,11 +270,12 @@ class Dataset:
 
     def groups_by_source(self) -> dict[str, NDArray[np.int32]]:
         """The known groups of each source, sorted."""
-        known = (self.groups[(self.source == k) & (self.groups >= 0)] for k in range(len(self.sources)))
-        # Without counts numpy would load its masked arrays, for which a build waits.
-        return {
-            name: np.unique(groups, return_counts=True)[0] for name, groups in zip(self.sources, known, strict=True)
-        }
+        groups = {}
+        for number, name in enumerate(self.sources):
+            known = self.groups[(self.source == number) & (self.groups >= 0)]
+            # Without counts numpy would load its masked arrays, for which a build waits.
+            groups[name] = np.unique(known, return_counts=True)[0]
+        return groups
 
     @property
     def group_count(self) -> int:

@@ -175,10 +175,11 @@ def framed(
         return x[..., None], xp.zeros((len(x), 0), np.float32)
     cy, cx, scale = place(x, spec, xp)
     height, width = stretch
-    views = [
-        _frame_weights(cy, side * height, spec, xp) @ x @ _frame_weights(cx, side * width, spec, xp).swapaxes(1, 2)
-        for side in (scale, scale * AROUND)[: spec.channels]
-    ]
+    views = []
+    for side in (scale, scale * AROUND)[: spec.channels]:
+        down = _frame_weights(cy, side * height, spec, xp)
+        across = _frame_weights(cx, side * width, spec, xp)
+        views.append(down @ x @ across.swapaxes(1, 2))
     return xp.stack(views, -1), xp.concatenate([cy, cx, scale], 1)
 
 

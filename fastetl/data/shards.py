@@ -92,9 +92,8 @@ class ShardedImages:
             return np.asarray(self[index[None]][0])
         pictures = np.empty((len(index), *self.shape[1:]), np.uint8)
         shard_numbers = np.searchsorted(self.starts, index, "right") - 1
-        order = np.argsort(shard_numbers, kind="stable")  # so that each shard is read once at most
-        for part in np.split(order, np.flatnonzero(np.diff(shard_numbers[order])) + 1) if len(order) else ():
-            number = int(shard_numbers[part[0]])
+        for number in np.unique(shard_numbers).tolist():  # so that each shard is read once at most
+            part = np.flatnonzero(shard_numbers == number)
             pictures[part] = self._pictures(number)[index[part] - self.starts[number]]
         return pictures
 

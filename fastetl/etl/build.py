@@ -150,7 +150,7 @@ def read_parts(
     blocks = {layout: np.empty((block(layout), size, size), np.uint8) for layout in buffers}
     for part, start, header in zip(parts, starts[:-1], headers, strict=True):
         layout, buffer = part.file.layout, buffers[part.file.layout]
-        for span, records in read_records(part.file, part.index, buffer) if len(part.index) else ():
+        for span, records in read_records(part.file, part.index, buffer):
             _require_order(part, span, records)
             target = slice(start + span.start, start + span.stop)
             resized = pictures[target] if file is None else blocks[layout][: len(records)]

@@ -41,6 +41,8 @@ def read_records(
 
     Raises FastetlError if the file cannot be read or ends too early.
     """
+    if not len(index):
+        return
     size, most = file.layout.record_bytes, block(file.layout)
     records, view = buffer[: most * size].view(file.layout.dtype), buffer.data
     with open_file(file.path) as source:
@@ -71,7 +73,9 @@ def _fill(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets
     """Fill each run with the bytes at its offset of the file. total: bytes of all runs together."""
     # `map` because this loop runs once for each wanted record: every microsecond counts.
     counts = list(map(os.preadv, itertools.repeat(source), runs, offsets))
-    for k, ((run,), filled) in enumerate(zip(runs, counts, strict=True)) if sum(counts) < total else ():
+    if sum(counts) == total:
+        return
+    for k, ((run,), filled) in enumerate(zip(runs, counts, strict=True)):
         while filled < len(run):
             offset = offsets[k] + filled
             count = os.preadv(source, (run[filled:],), offset)

@@ -102,7 +102,7 @@ def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iter
         index = part.index[numbers[(numbers >= first) & (numbers < first + len(part.index))] - first]
         first += len(part.index)
         raw = new_buffer(layout)
-        for _, records in read_records(part.file, index, raw) if len(index) else ():
+        for _, records in read_records(part.file, index, raw):
             starts = np.arange(len(records)) * layout.record_bytes + layout.image_offset
             yield from levels_of(raw, starts, layout.height, layout.width, layout.bits)
 

@@ -92,8 +92,10 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
     if not overwrite:
         do = "choose another, or give `overwrite`"
         raise FastetlError("the output exists already", file=path, do=do, also=FileExistsError)
-    for source in inputs if path.exists() else ():
-        if any(part.exists() and part.samefile(path) for part in (source, *source.absolute().parents)):
+    for source in inputs:
+        if path.exists() and any(
+            part.exists() and part.samefile(path) for part in (source, *source.absolute().parents)
+        ):
             what, do = "an input of this command would be replaced", "choose another output"
             raise FastetlError(what, file=path, found=source, do=do, also=FileExistsError)
     reason = kind.why_foreign(path)

@@ -36,7 +36,7 @@ def pooled(picture: Grey, op: np.ufunc) -> Grey:
 
 def spread(blocks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """A picture of `shape` in which each pixel has its block's value: the inverse of `pooled`."""
-    for axis in (1, 0) if blocks.shape != shape else ():
+    for axis in (1, 0):
         blocks = np.repeat(blocks, np.diff(_edges(shape[axis], blocks.shape[axis]), append=shape[axis]), axis=axis)
     return blocks
 

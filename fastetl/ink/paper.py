@@ -89,17 +89,15 @@ class Ink:
         Very thin pens are thickened and very thick ones thinned, to what networks are trained on.
         """
         height, width = self.plane.shape
-        side, (left, top) = max(height, width), (width // 2, height // 2)
+        side, x, y = max(height, width), width // 2, height // 2
         if self.box is not None:
-            longest = max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+            left, top, right, bottom = self.box
+            longest = max(right - left, bottom - top)
             if longest * _SMALL < side:
-                side, left, top = longest * 9 // 5, (self.box[0] + self.box[2]) // 2, (self.box[1] + self.box[3]) // 2
-        left, top = left - side // 2, top - side // 2
-        square = np.zeros((side, side), np.uint8)
-        rows, columns = (slice(max(at, 0), min(at + side, n)) for at, n in ((top, height), (left, width)))
-        inside = np.s_[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-        square[inside] = self.plane[rows, columns]
-        return _with_usual_pen(square)
+                side, x, y = longest * 9 // 5, (left + right) // 2, (top + bottom) // 2
+        left, top = x - side // 2, y - side // 2
+        square = Image.fromarray(self.plane).crop((left, top, left + side, top + side))  # 0 beyond the plane
+        return _with_usual_pen(np.array(square))
 
     def picture(self, side: int) -> Grey:
         """uint8 (side, side), ink high: the square resized. side: 1 to 4,096, else FastetlError."""
@@ -127,7 +125,8 @@ def _with_usual_pen(square: Grey) -> Grey:
     if step:
         square = np.asarray(Image.fromarray(square).resize((MOST_BLOCKS, MOST_BLOCKS), Image.Resampling.BOX))
     around, thinner = np.pad(square, reach), square.copy()
-    for y, x in np.argwhere(np.hypot(*np.ogrid[-reach : reach + 1, -reach : reach + 1]) <= reach).tolist():
+    down, across = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    for y, x in np.argwhere(np.hypot(down, across) <= reach).tolist():  # of a disc
         np.minimum(thinner, around[y:, x:][: len(square), : len(square)], out=thinner)
     return thinner
 

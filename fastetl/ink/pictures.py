@@ -65,7 +65,9 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
         if not np.isfinite(levels).all():
             raise ValueError("a pixel that is not a number")
         top = float(levels.max())
-        full = 1.0 if opened.mode == "F" and top <= 1 else 255.0 if top <= 255 else 65535.0
+        full = 255.0 if top <= 255 else 65535.0
+        if opened.mode == "F" and top <= 1:
+            full = 1.0
         return np.asarray(np.clip(levels / full, 0, 1) * 255 + 0.5, np.uint8)
     if not opened.has_transparency_data:
         return np.asarray(opened.convert("L"))

@@ -48,10 +48,9 @@ def kana() -> tuple[Kana, ...]:
 
 def practice() -> dict[str, Any]:
     """The contents of the file. Raises FastetlError if the package kanjivg is missing."""
-    entries = [
-        {**asdict(entry), "strokes": [np.rint((s + 0.5) * BOX).astype(int).ravel().tolist() for s in strokes]}
-        for entry in kana()
-        for strokes in [load_strokes(entry.character, 0.03)]
-    ]
+    entries = []
+    for entry in kana():
+        strokes = [np.rint((s + 0.5) * BOX).astype(int).ravel().tolist() for s in load_strokes(entry.character, 0.03)]
+        entries.append({**asdict(entry), "strokes": strokes})
     source = "KanjiVG, © Ulrich Apel and contributors, https://kanjivg.tagaini.net"
     return {"source": source, "license": "CC BY-SA 3.0", "box": BOX, "kana": entries}

@@ -88,7 +88,9 @@ def _sign(entry: EtlClass, layout: Layout) -> str:
     """What a writer writes for a class: its character, or the sign that the set has instead."""
     if entry.character is not None:
         return entry.character
-    return _NONE if layout.kind == "K" else _BLANK if layout.family in (1, 3) else UNKNOWN
+    if layout.kind == "K":
+        return _NONE
+    return _BLANK if layout.family in (1, 3) else UNKNOWN
 
 
 def _levels(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.uint8]:

@@ -72,7 +72,8 @@ def resample(points: NDArray[np.floating], spacing: float) -> Polyline:
 def _folder() -> Path:
     """The folder of the package `kanjivg`, which installs its files under the name `kanji`, without a module."""
     spec = find_spec("kanji")
-    for location in (spec.submodule_search_locations or ()) if spec else ():
+    locations = spec.submodule_search_locations if spec else None
+    for location in locations or ():
         if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
             return Path(location)
     do = "run: pip install 'fastetl[synth]'"
