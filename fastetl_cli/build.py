@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import fastetl_ray
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.shards import ROWS
@@ -37,11 +38,10 @@ class Shards:
         """Whether a Ray cluster writes the dataset `out`; then this is checked, and the cluster is connected."""
         if self.engine == "local":
             return False
-        from fastetl_ray import connect
         from fastetl_ray.datasets import check_target
 
         check_target(out, overwrite)
-        connect(self.address)
+        fastetl_ray.connect(self.address)
         return True
 
 
@@ -68,9 +68,7 @@ class Build(Command):
             raise FastetlError("no output given", do="name files or folders, and the output last")
         write: Callable[..., BuildResult] = build
         if self.shards.on_ray(out, self.overwrite):
-            from fastetl_ray import build_on_ray
-
-            write = partial(build_on_ray, shard_rows=self.shards.shard_rows)
+            write = partial(fastetl_ray.build_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("build") as progress:
             result = write(sources, out, self.config, progress=progress)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+import fastetl_ray
 from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError
@@ -70,9 +71,7 @@ class Synth(Command):
     def _write_dataset(self) -> int:
         write = partial(synthesize_dataset, processes=self.processes)
         if self.shards.on_ray(self.out, self.overwrite):
-            from fastetl_ray import synthesize_on_ray
-
-            write = partial(synthesize_on_ray, shard_rows=self.shards.shard_rows)
+            write = partial(fastetl_ray.synthesize_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("synth") as progress:
             count = write(self.out, self.config, size=64 if self.size is None else self.size, progress=progress)

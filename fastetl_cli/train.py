@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import export
+import fastetl_ray
 from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -93,11 +94,11 @@ class Train(Command):
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
         options["start"] = export.open_start(self.start) if self.start else None
         if self.engine == "ray":
-            from fastetl_ray import connect, train_on_ray
-
             check_output(self.run_path, RUN_KIND, self.overwrite)
-            connect(self.address)
-            run = train_on_ray(named, self.run_path, config, workers=self.workers, gpus=self.gpus, **options)
+            fastetl_ray.connect(self.address)
+            run = fastetl_ray.train_on_ray(
+                named, self.run_path, config, workers=self.workers, gpus=self.gpus, **options
+            )
             return self._show(run)
         data = [(open_dataset(path), weight) for path, weight in named]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
