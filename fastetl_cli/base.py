@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import sys
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -142,34 +141,20 @@ def write(text: str, stream: TextIO) -> bool:
     return True
 
 
-_BAR, _BAR_EVERY = 30, 0.1  # characters, seconds
-
-
 @contextmanager
 def bar(what: str) -> Iterator[Callable[..., None] | None]:
     """Show a progress bar on standard error; yields the library's callback (done, total), None without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
-    import shutil
+    from tqdm import tqdm
 
-    start_time, drawn_at = time.monotonic(), 0.0
+    tqdm.monitor_interval = 0  # no thread beside
+    with tqdm(desc=what, leave=False, file=sys.stderr, dynamic_ncols=True) as shown:
 
-    def draw(text: str) -> None:
-        sys.stderr.write(f"\r{text[: shutil.get_terminal_size().columns - 1]}\x1b[K")
-        sys.stderr.flush()
+        def step(done: int, total: int, text: str = "") -> None:
+            shown.total = total
+            shown.set_postfix_str(text, refresh=False)
+            shown.update(done - shown.n)
 
-    def step(done: int, total: int, text: str = "") -> None:
-        nonlocal drawn_at
-        now = time.monotonic()
-        if now - drawn_at >= _BAR_EVERY or done == total:
-            drawn_at = now
-            filled = _BAR * done // max(total, 1)
-            left = f"{(now - start_time) / done * (total - done):,.0f} s left" if done else ""
-            draw(f"{what}  {'#' * filled}{'.' * (_BAR - filled)}  {done:,} of {total:,}  {text}  {left}")
-
-    draw(f"{what} …")
-    try:
         yield step
-    finally:
-        draw("")
