@@ -223,8 +223,8 @@ def _table(mask: Mask, is_white: bool) -> Mask:
     full = [side.sum() * 20 >= 19 * len(side) for side in sides]
     outside = around[:size], around[-size:], around[:, :size], around[:, -size:]
     for k, opposite in enumerate((1, 0, 3, 2)):
-        begin, end = full[2:] if k < 2 else full[:2]
-        between = sides[opposite][size * begin : len(sides[opposite]) - size * end]
+        is_first_full, is_last_full = full[2:] if k < 2 else full[:2]  # the sides that begin and end these two
+        between = sides[opposite][size * is_first_full : len(sides[opposite]) - size * is_last_full]
         if full[k] and not (is_white and not full[opposite] and between.any()):
             outside[k][:] = True
     if not _edge(around).any():

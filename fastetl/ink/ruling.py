@@ -147,20 +147,27 @@ def _scores(blocks: _Blocks) -> NDArray[np.float64]:
 def _line(blocks: _Blocks, row: int, rise: int) -> Line:
     height, width = blocks.thin.shape
     rows, columns = row + _offsets(width)[rise], np.arange(width)
-    spots, sheet = (np.flatnonzero(blocks.along(mask, rows)) for mask in (blocks.thin, blocks.paper))
+    spots = np.flatnonzero(blocks.along(blocks.thin, rows))
+    sheet = np.flatnonzero(blocks.along(blocks.paper, rows))
     nearby = [(rows + step).clip(0, height - 1) for step in range(-blocks.thickest, blocks.thickest + 1)]
     ink = np.stack([blocks.ink[beside, columns] for beside in nearby])[:, spots[0] : spots[-1] + 1]
-    dashes, pieces = (1 + int((np.diff(np.flatnonzero(on)) > 1).sum()) for on in (ink.any(0), ink[blocks.thickest]))
+    dashes, on_line = _pieces(np.asarray(ink.any(0))), _pieces(ink[blocks.thickest])
+    thin = sum(blocks.thin[beside, columns][spots].sum() for beside in nearby)
     level = np.max([blocks.missing[beside, columns] for beside in nearby[blocks.thickest - 1 : blocks.thickest + 2]], 0)
     return Line(
         row,
         rise,
-        thickness=float(sum(blocks.thin[beside, columns][spots].sum() for beside in nearby) / len(spots)),
+        thickness=float(thin / len(spots)),
         level=int(level[spots].sum(dtype=int)) // len(spots),
         spans_paper=bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
         dashes=dashes,
-        bends=pieces - dashes,
+        bends=on_line - dashes,
     )
+
+
+def _pieces(is_inked: NDArray[np.bool_]) -> int:
+    """How many runs of ink there are along a line with some."""
+    return 1 + int((np.diff(np.flatnonzero(is_inked)) > 1).sum())
 
 
 def without_lines(mask: Mask, lines: list[Line], margin: int = 0) -> Mask:
@@ -211,8 +218,9 @@ def _runs(plane: NDArray[Any], rows: NDArray[np.intp], near: int, least: int) ->
     ink = (rows >= 0) & (rows < len(plane)) & (plane[rows.clip(0, len(plane) - 1), columns[:, None]] >= least)
     order = np.argsort(np.abs(position - len(position) // 2), kind="stable")[: 2 * near + 1]
     start = order[ink[:, order].argmax(1)]
-    top = np.maximum.accumulate(np.where(ink, -1, position), 1)[columns, start] + 1
-    bottom = np.minimum.accumulate(np.where(ink, len(position), position)[:, ::-1], 1)[:, ::-1][columns, start]
+    paper_before = np.maximum.accumulate(np.where(ink, -1, position), 1)
+    paper_behind = np.minimum.accumulate(np.where(ink, len(position), position)[:, ::-1], 1)[:, ::-1]
+    top, bottom = paper_before[columns, start] + 1, paper_behind[columns, start]
     return top, np.where(ink[columns, start], bottom, top)
 
 
