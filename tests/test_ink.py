@@ -69,6 +69,9 @@ def test_a_dot_is_a_disc_of_the_pens_width() -> None:
     assert drawn.sum() / 255 == pytest.approx(math.pi * 16**2, rel=0.005)
     assert (drawn == drawn.T).all()
     assert (drawn == drawn[::-1]).all()
+    of_arrays = Stroke(np.array([150]), np.array([150]))  # type: ignore[arg-type]
+    assert of_arrays == Stroke((150,), (150,))
+    assert (rasterize(Drawing(300, 300, (of_arrays,), pen=0.25)) == drawn).all()
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ class Stroke:
     pressure: Numbers | None = None
     time: Numbers | None = None
 
+    def __post_init__(self) -> None:
+        for name in _COLUMNS:
+            values = getattr(self, name)
+            if values is not None:  # an array or a list, too
+                object.__setattr__(self, name, tuple(values.tolist() if isinstance(values, np.ndarray) else values))
+
     def __len__(self) -> int:
         return len(self.x)
 
