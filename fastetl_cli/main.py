@@ -58,8 +58,6 @@ From the ETL handwriting database to a verified Core ML recognizer.
 {chr(10).join(f"  {name:{max(map(len, COMMANDS))}}  {what}" for name, what in COMMANDS.items())}
 
 fastetl COMMAND --help explains a command; fastetl --version prints the version.
-Completion for bash or zsh: source <(fastetl --completion bash). For fish:
-fastetl --completion fish > ~/.config/fish/completions/fastetl.fish
 Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.
 """
 
@@ -79,9 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    """Run the command, or print the usage, the version or a completion script; returns the exit code."""
+    """Run the command, or print the usage or the version; returns the exit code."""
     from fastetl_cli.base import note, write
-    from fastetl_cli.options import completion, suggestion
+    from fastetl_cli.options import suggestion
 
     if not arguments or arguments[0] in ("-h", "--help"):
         write(_USAGE, sys.stdout)
@@ -89,12 +87,6 @@ def _dispatch(arguments: list[str]) -> int:
     name, *rest = arguments
     if name == "--version":
         write(f"fastetl {__version__}\n", sys.stdout)
-        return 0
-    if name == "--completion":
-        if rest not in (["bash"], ["zsh"], ["fish"]):
-            note("fastetl: --completion needs the name of a shell: bash, zsh or fish")
-            return 2
-        write(completion(rest[0], COMMANDS) + "\n", sys.stdout)
         return 0
     if name not in COMMANDS:
         expected = f"expected one of {', '.join(COMMANDS)}{suggestion(name, COMMANDS)}"

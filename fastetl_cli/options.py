@@ -1,4 +1,4 @@
-"""The options of a command, made from its dataclass: argparse parses and explains them, shtab completes them.
+"""The options of a command, made from its dataclass: argparse parses and explains them.
 
 A field's name, type and default say how the option is given, its docstring is the help, and `Arg` says the rest. A
 field that is itself a dataclass adds the options of its own fields; all names in a command are different.
@@ -6,7 +6,6 @@ field that is itself a dataclass adds the options of its own fields; all names i
 
 import argparse
 import ast
-import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -198,21 +197,3 @@ def _construct(kind: type, values: Mapping[str, Any]) -> Any:
         else:
             arguments[field.name] = _construct(type(field.default), values)
     return kind(**arguments)
-
-
-def completion(shell: str, commands: Mapping[str, str]) -> str:
-    """A script that completes commands, options, choices and files in `bash`, `zsh` or `fish`."""
-    import shtab
-
-    parser = argparse.ArgumentParser("fastetl")
-    children = parser.add_subparsers()
-    for name, what in commands.items():
-        parents = []
-        with contextlib.suppress(ImportError):  # an extra is not installed
-            parents = [explained_parser_of(name)]
-        child = children.add_parser(name, help=what, parents=parents, add_help=not parents)
-        for action in child._actions:
-            action.help = (action.help or "").partition(".")[0]
-            if action.type is Path or action.nargs == "+":
-                action.complete = shtab.FILE  # type: ignore[attr-defined]
-    return str(shtab.complete(parser, shell))

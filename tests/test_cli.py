@@ -67,23 +67,6 @@ def test_what_is_not_given_keeps_its_default() -> None:
     )
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion(shell: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["--completion", shell]) == 0
-    script = tmp_path / "script"
-    script.write_text(capsys.readouterr().out, encoding="utf-8")
-    assert "recognize" in script.read_text(encoding="utf-8")
-    if shutil.which(shell):
-        subprocess.run([shell, "-n", script], check=True)
-    if shell == "bash":
-        (tmp_path / "here").touch()
-        ask = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _shtab_fastetl; echo ${COMPREPLY[@]}"
-        given = "fastetl re", "fastetl build --si", "fastetl build --engine r", "fastetl build h"
-        for words, expected in zip(given, ("recognize", "--size", "ray", "here"), strict=True):
-            code = f"source {script}; COMP_WORDS=({words}); {ask}"
-            assert subprocess.check_output(["bash", "-c", code], text=True, cwd=tmp_path).strip() == expected
-
-
 def test_tables_and_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert table(["name", "count"], [["かな", "12"], ["a", "1,000"]]) == "name  count\nかな     12\na     1,000"
     with pytest.raises(ValueError, match="JSON"):
@@ -137,7 +120,6 @@ BAD = {
     "sheet a --json=1": "--json: takes no value; found '1'. See fastetl sheet --help",
     "synth {tmp}/out --shard-rows 0": "--shard-rows is for a Ray cluster. Give --engine ray, or leave it out",
     "recognize a.png --lines --boxes {tmp}/b.jpg": "with boxes by fastetl; expected a name in .png",
-    "--completion": "fastetl: --completion needs the name of a shell: bash, zsh or fish",
     "verify {tmp}/empty": "no package here; expected a directory with reference.npz, or one of japanese",
     "recognize a --package {tmp}/empty": "empty: no package here; expected a directory with kana.onnx",
     "pad {tmp}/empty.onnx": "empty.onnx: no package here; expected a directory with kana.onnx",
@@ -202,7 +184,7 @@ def test_a_signal_that_was_lost_comes_again() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        *((arguments, 0) for arguments in ("--help", "--version", "build --help", "--completion bash")),
+        *((arguments, 0) for arguments in ("--help", "--version", "build --help")),
         ("recognize README.md pyproject.toml --json", 1),  # which are no pictures
         ("recognize --lines {blank} {blank}", 128 + signal.SIGPIPE),  # stops at the first line that nobody reads
         ("recognize --lines {blank} --boxes {blank}.png", 0),  # which somebody may look at
