@@ -157,17 +157,6 @@ def test_a_token_guards_all_but_the_pages_own_files(package: Recognizer) -> None
         assert client.post("/samples", json=SAMPLE, headers=own).status_code == 405  # without a folder nothing is kept
 
 
-def test_a_connection_without_a_request_is_closed(package: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Browsers open some in advance; as many as the server takes kept others out for as long as they stayed."""
-    monkeypatch.setattr("fastetl_cli.web.server.SECONDS", 0.3)
-    with serving(package) as address:
-        port = int(address.rpartition(":")[2])
-        for request in (b"", b"GET / HTTP/1.1\r\n"):
-            with socket.create_connection(("127.0.0.1", port), 20) as connection:
-                connection.sendall(request)
-                assert connection.recv(1) == b""
-
-
 @pytest.mark.parametrize(("host", "others"), [("::1", "127.0.0.1"), ("::", "::1"), ("::", "127.0.0.1")])
 def test_an_address_of_ipv6_is_listened_on(host: str, others: str) -> None:
     with listen(host, 0) as listening:

@@ -25,7 +25,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from export.recognizer import Recognizer
 from fastetl import __version__
@@ -52,7 +51,7 @@ HEADERS = {
 PICTURES = 64
 """Most pictures in one request."""
 SECONDS = 10.0
-"""Time limit for the first line and the headers of a connection's first request, and for the body of each."""
+"""Time limit for receiving the body of a request."""
 _OCTETS = "application/octet-stream"
 _PUBLIC = {"/", *(f"/{path.name}" for path in PAGE.iterdir())}
 
@@ -187,25 +186,13 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
     )
 
 
-class _Connection(H11Protocol):
-    """A connection that is closed if it brings no request in time. uvicorn limits the time between requests alone."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.loop.call_later(SECONDS, self._close_if_unused)
-
-    def _close_if_unused(self) -> None:
-        if self.cycle is None:
-            self.timeout_keep_alive_handler()  # type: ignore[unreachable]
-
-
 def make_server(app: Starlette) -> uvicorn.Server:
     """The server of an application; `run` takes the sockets that it listens on."""
     config = uvicorn.Config(
         app,
         log_level="critical",
         access_log=False,
-        http=_Connection,
+        http="h11",
         server_header=False,
         date_header=False,
         ws="none",
