@@ -14,8 +14,6 @@ R = TypeVar("R")
 RETRIES = 100
 """How often a task is repeated, or a training resumed, after the loss of a worker."""
 _PATIENCE = 10.0  # seconds
-_SETTINGS = 4  # the kind of frame of HTTP/2, on which gRPC is based, with which both sides begin
-_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0])
 
 
 def connect(address: str = "") -> Any:
@@ -28,25 +26,14 @@ def connect(address: str = "") -> Any:
     ray = import_extra("ray")
     if not ray.is_initialized():
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        host, _, port = address.removeprefix("ray://").rpartition(":")
         try:
-            _require_server(address)
+            if host and port.isdecimal():  # where nothing listens, Ray would warn for a minute
+                socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
             ray.init(address, **options) if address else ray.init("local", include_dashboard=False, **options)
         except Exception as error:  # ConnectionError, RuntimeError, ValueError and Ray's own
             raise FastetlError("cannot reach the Ray cluster", found=reason_of(error), do="check `address`") from error
     return ray
-
-
-def _require_server(address: str) -> None:
-    """Raise OSError where no server of gRPC answers, as those of Ray do: Ray would try for minutes, with warnings."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and port.isdecimal()):
-        return
-    with socket.create_connection((host.strip("[]"), int(port)), _PATIENCE) as connection:
-        if "RAY_USE_TLS" in os.environ:
-            return
-        connection.sendall(_GREETING)
-        if connection.recv(4)[3:] != bytes([_SETTINGS]):
-            raise ConnectionError("what answers there is not Ray")
 
 
 def fault_of(error: BaseException) -> BaseException:

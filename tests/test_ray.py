@@ -32,7 +32,6 @@ from model.run import unfinished
 from model.training import train
 from tests.conftest import write_shards
 from tests.model_data import CONFIG, tiny
-from tests.pad import plain_host
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -76,10 +75,6 @@ def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
             assert main([*words, out, *engine, "--address=127.0.0.1:1"]) == 2
             (line,) = capfd.readouterr().err.splitlines()
             assert expected in line
-    with plain_host(tmp_path) as host:
-        assert main(["sweep", str(SWEEP), data, str(tmp_path / "out"), f"--address={host[7:-1]}"]) == 2
-    (line,) = capfd.readouterr().err.splitlines()
-    assert "cannot reach the Ray cluster; found what answers there is not Ray" in line
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
