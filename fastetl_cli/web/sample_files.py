@@ -11,8 +11,6 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import replace_file, try_lock
 from fastetl.ink.samples import Sample, read_samples, removal_line
 
-FOLDER_BYTES = 1 << 30
-"""Most bytes of all sample files together."""
 MOST_LISTED = 500
 """Most samples of one file in a list: the newest ones."""
 _LOCK = ".pad.lock"
@@ -46,16 +44,13 @@ class Store:
     def add(self, values: dict[str, Any], app: str) -> Sample:
         """Append a sample: the values that the page sends, an id, and this machine's time.
 
-        Raises FastetlError for values that are no sample or a full folder, and OSError if they cannot be written.
+        Raises FastetlError for values that are no sample, and OSError if they cannot be written.
         """
         now = datetime.now(UTC)
         values = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
         sample = Sample.from_values(values)
-        line = sample.as_line().encode() + b"\n"
         with self._turn:
-            if sum(p.stat().st_size for p in self._files()) + len(line) > FOLDER_BYTES:
-                raise FastetlError("the folder of samples is full", file=self.folder, do="empty it, or name another")
-            _append(self.folder / f"{now:%Y-%m-%d}.jsonl", line)
+            _append(self.folder / f"{now:%Y-%m-%d}.jsonl", sample.as_line().encode() + b"\n")
         return sample
 
     def list_files(self) -> list[dict[str, Any]]:
