@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SIZE = 92
 """Height of a line, in pixels of the pictures (128 × 128) that the network is shown."""
+TOUCHING_OVERLAP, EDGE = 0.8, 0.1
+"""`overlap`, and `edge` in sizes of the line, with which `atoms_of` parts lines of characters that touch."""
 BOX = 1.15
 """Size of the writing (the side of a character's box), in heights of a line."""
 MARGIN = 1.1
@@ -134,7 +136,9 @@ class _Line:
 
     @cached_property
     def atoms(self) -> list[list[int]]:
-        return atoms_of(self.boxes, self.order, 0.8 if self.cuts else 0.5)
+        if not self.cuts:
+            return atoms_of(self.boxes, self.order)
+        return atoms_of(self.boxes, self.order, TOUCHING_OVERLAP, EDGE * self.size)
 
     @cached_property
     def runs(self) -> Runs:

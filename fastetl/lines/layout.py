@@ -216,17 +216,20 @@ def line_size(boxes: Boxes) -> float:
     return max(height, 0.9 * size if len(boxes) < 4 else 0.5 * size, 1e-6)
 
 
-def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5) -> list[list[int]]:
+def atoms_of(
+    boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5, edge: float = float("-inf")
+) -> list[list[int]]:
     """Atoms: groups of boxes that lie over or under one another, so that no cut may part them, from left to right.
 
     order: the boxes' indices, from left to right or in the order of time. overlap: two boxes are in one atom if they
-    share more than this part of the narrower one's width.
+    share more than this part of the narrower one's width. edge: and if the narrower one's middle is at least so far
+    within the wider one; else it may be the neighbouring character's.
     """
     groups: list[tuple[float, float, list[int]]] = []
     for k in order.tolist():
         left, right, members = float(boxes[k, 0]), float(boxes[k, 2]), [k]
         while True:
-            common = [min(b, right) - max(a, left) - overlap * min(b - a, right - left) for a, b, _ in groups]
+            common = [_common((a, b), (left, right), overlap, edge) for a, b, _ in groups]
             # A mark that lies over two characters belongs to one of them and must not join them.
             g = int(np.argmax(common)) if common else 0
             if not common or common[g] <= 0:
@@ -236,6 +239,15 @@ def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5) -> li
         groups.append((left, right, members))
     groups.sort(key=lambda group: group[0] + group[1])
     return [members for _, _, members in groups]
+
+
+def _common(a: tuple[float, float], b: tuple[float, float], overlap: float, edge: float) -> float:
+    """The length that two spans share, beyond what `atoms_of` allows to two atoms; 0 if they are two atoms anyway."""
+    narrow, wide = sorted((a[1] - a[0], b[1] - b[0]))
+    apart = abs(a[0] + a[1] - b[0] - b[1]) / 2
+    if apart > max(wide / 2 - edge, edge):
+        return 0.0
+    return min(a[1], b[1]) - max(a[0], b[0]) - overlap * narrow
 
 
 def runs_of(spans: NDArray[np.float64], size: float, in_time: bool) -> NDArray[np.int64]:

@@ -36,7 +36,7 @@ FEATURES = (
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 UNKNOWN = -9.0
 """Least log probability of a bigram: no word is impossible."""
-NEIGHBOURS = 40
+NEIGHBOURS = 16
 """How many of the best states before each cut are followed further."""
 _SEEN = 0.01
 """Characters that the network gives less probability than this are ignored in the feature `spare`."""

@@ -22,14 +22,14 @@ INKED = 0.3
 """A pixel belongs to a piece if it is darker than this share of the darkest ink."""
 SPECK = 6
 """Least pixels of a piece."""
-FLAT, WIDE, TALL = 0.3, 0.6, 1.2
+FLAT, WIDE, TALL = 0.3, 0.4, 1.2
 """A piece of at least this height and length may be two characters, in sizes of the line; TALL is the length in lines
 that run down. Like the constants below, chosen on lines of canvas drawings (docs/lines.md)."""
 SMALL = 0.6
 """Size of small characters, in sizes of the line."""
 STRAIGHT = -0.6
 """Two ends at a crossing are one stroke if the cosine of the angle between them is less than this."""
-COST = 1.6
+COST = 1.2
 """Most ink that a seam may cross, in widths of a stroke: one stroke and somewhat more."""
 APART = 0.15
 """Least distance between two seams, and least reach of a stroke to both sides of a seam that cuts it, in sizes of the
