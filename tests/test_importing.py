@@ -111,11 +111,12 @@ def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> 
 
 def test_a_picture_with_two_characters_or_groups_is_noticed(tmp_path: Path) -> None:
     rows = ["file,character,group", "0.png,한,Nan", "0.png,한,Rei", "1.png,가,Nan", "1.png,나,Nan", "1.png,가,Nan"]
+    rows += ["2.png,한,", "2.png,한,Nan", "2.png,한,Rei"]
     (tmp_path / "in.csv").write_text("\n".join(rows), encoding="utf-8")
-    for seed in range(2):
+    for seed in range(3):
         draw(tmp_path / f"{seed}.png", seed)
     result = fastetl.build(tmp_path / "in.csv", tmp_path / "out")
-    assert [notice.record for notice in result.noticed] == [1, 3]
+    assert [notice.record for notice in result.noticed] == [1, 3, 7]
     assert str(result.noticed[1]).endswith("1.png, record 2. Taken, in the group of the first")
     assert result.groups == 1
     with pytest.raises(FastetlError, match="record 1: one picture with two characters or in two groups; expected a"):

@@ -123,6 +123,7 @@ def test_a_picture_is_made_square_with_its_edge(tmp_path: Path) -> None:
     Image.fromarray(drawn).save(path)
     read = read_picture(path, 64)
     assert (read.shape, int(read[0, 0]), int(read[32, 32])) == ((64, 64), 0, 255)
+    read[:] = 0  # the caller's own
 
 
 def test_the_rotation_of_the_camera_is_applied(tmp_path: Path) -> None:

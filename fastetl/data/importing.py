@@ -144,9 +144,9 @@ def import_pictures(
         has_ink = np.asarray(data.images).max((1, 2)) > 0
         for error in unread:
             error.do = "left out"
-        faults = [*unread, *_copies(data, has_ink)]
         blank = data.digests[~has_ink].tolist()
-        groups_of, source_of, _ = group_copies(data.groups, data.source, data.digests, blank)
+        groups_of, source_of, copied = group_copies(data.groups, data.source, data.digests, blank)
+        faults = [*unread, *_copies(data, has_ink, copied)]
         return replace(data, groups=groups_of, source=source_of), left_out, faults
     if unread:
         raise unread[0]
@@ -154,13 +154,12 @@ def import_pictures(
     raise FastetlError(what, file=first, expected=charset.name, found=in_a_line(left_out, 10), do=do)
 
 
-def _copies(data: Dataset, has_ink: NDArray[np.bool_]) -> Iterator[FastetlError]:
+def _copies(data: Dataset, has_ink: NDArray[np.bool_], copied: NDArray[np.int64]) -> Iterator[FastetlError]:
     """An error for each picture that an earlier one equals, but not in its character or its group."""
     _, first_of_digest, digest_numbers = np.unique(data.digests, return_index=True, return_inverse=True)
     first = first_of_digest[digest_numbers]
-    is_grouped = (data.groups >= 0) & (data.groups[first] >= 0)
-    in_two_groups = is_grouped & ((data.groups != data.groups[first]) | (data.source != data.source[first]))
-    differs = has_ink & (in_two_groups | (data.labels != data.labels[first]))
+    differs = has_ink & (data.labels != data.labels[first])
+    differs[copied] |= data.groups[copied] >= 0  # `group_copies` gave them another group
     names, records = data.records["file_name"], data.records["record"]
     for k in np.flatnonzero(differs).tolist():
         what, do = "one picture with two characters or in two groups", "taken, in the group of the first"

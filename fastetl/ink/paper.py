@@ -102,7 +102,7 @@ class Ink:
     def picture(self, side: int) -> Grey:
         """uint8 (side, side), ink high: the square resized. side: 1 to 4,096, else FastetlError."""
         require_range("side", side, 1, MOST_SIDE)
-        return np.asarray(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
+        return np.array(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _with_usual_pen(square: Grey) -> Grey:
