@@ -232,8 +232,7 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
     both: (1, 2, size, size): the picture transposed, and the picture. window: (1, 2, 1, size). crossing: the window
     with its channels exchanged: the transposed picture, multiplied by the window of x, gives the profile along y.
     """
-    profile = p.matmul(f"profile{turn}", crossing, both)
-    windowed = profile if isinstance(window, float) else p.binary("mul", f"seen{turn}", profile, window)
+    windowed = p.binary("mul", f"seen{turn}", p.matmul(f"profile{turn}", crossing, both), window)
     position = _positions(size)
     ink = p.matmul(f"seen_ink{turn}", windowed, _for_both_axes(np.ones((size, 1))))
     divisor = p.binary("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2)
@@ -304,12 +303,8 @@ class _Input(NamedTuple):
 def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Input:
     """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
     both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=(0, 1, 3, 2)), x))
-    if spec.framing == "adaptive":
-        moments = _adaptive_moments(p, both, spec)
-        summed = 4 * spec.window / (2 * spec.window - 1)  # what the window took away comes back
-    else:
-        moments = _moments(p, both, _for_both_axes(np.ones((1, spec.size))), 1.0, spec.size, "")
-        summed = 2.0  # of two axes, from their mean
+    moments = _adaptive_moments(p, both, spec)
+    summed = 4 * spec.window / (2 * spec.window - 1)  # of both axes; what the window took away comes back
     deviation = p.unary("sqrt", "deviation", moments.variance)
     to_frame = p.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.binary("maximum", "scale", to_frame, SMALLEST_SCALE)

@@ -160,7 +160,7 @@ def _copies(data: Dataset, has_ink: NDArray[np.bool_], copied: NDArray[np.int64]
     first = first_of_digest[digest_numbers]
     differs = has_ink & (data.labels != data.labels[first])
     differs[copied] |= data.groups[copied] >= 0  # `group_copies` gave them another group
-    names, records = data.records["file_name"], data.records["record"]
+    names, records = data.records["file_name"].tolist(), data.records["record"].tolist()
     for k in np.flatnonzero(differs).tolist():
         what, do = "one picture with two characters or in two groups", "taken, in the group of the first"
         expected, original = "a picture of its own", f"that of {names[first[k]]}, record {records[first[k]]}"
