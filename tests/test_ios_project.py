@@ -16,6 +16,7 @@ from export.recognizer import LEAN
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
 from fastetl.data.preprocessing import resize
 from fastetl.ink.drawings import rasterize
+from fastetl.lines.path import NEIGHBOURS
 from fastetl.lines.shapes import TURNED
 from fastetl.synth.practice import practice
 from tests.kana import kana_drawings, misread
@@ -149,6 +150,8 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     tables = (IOS / "Sources/KanaLines/LineTables.swift").read_text(encoding="utf-8")
     (turned,) = re.findall(r'turned: .*= Set\("(.*?)"', tables)
     assert set(turned) == TURNED
+    for file in ("ios/Sources/KanaLines/LinePath.swift", "fastetl_cli/web/page/lines.js"):
+        assert re.findall(r"neighbours = (\d+)", (ROOT / file).read_text(encoding="utf-8").lower()) == [str(NEIGHBOURS)]
 
 
 def test_the_bundled_package_is_what_the_actor_demands() -> None:

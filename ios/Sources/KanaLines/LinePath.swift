@@ -4,7 +4,7 @@ import Foundation
 /// state is a run together with one of the characters that compete for it.
 struct LinePath {
     /// How many of the best states before each cut are followed further.
-    private static let neighbours = 40
+    private static let neighbours = 16
 
     /// Characters that the network gives less probability than this are ignored in `spare`.
     private static let seen = 0.01
