@@ -88,10 +88,7 @@ def onnx_answers(model: bytes, images: NDArray[np.uint8], file: Path | None = No
 
 
 def evaluate_ops(
-    ops: Sequence[Op],
-    images: NDArray[np.uint8],
-    names: Sequence[str] = ("logits",),
-    arithmetic: Precision = "float32",
+    ops: Sequence[Op], images: NDArray[np.uint8], names: Sequence[str] = ("logits",), arithmetic: Precision = "float32"
 ) -> dict[str, NDArray[Any]]:
     """Compute operations, lowered or read from a package, by onnxruntime: float32 (N, ...) for each of `names`.
 

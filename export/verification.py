@@ -112,9 +112,7 @@ def gather(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]
 
 
 def verify(
-    path: StrPath,
-    against: "Run | StrPath | None" = None,
-    progress: Callable[[int, int], None] | None = None,
+    path: StrPath, against: "Run | StrPath | None" = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Check, ...]:
     """Check the package directory `path` ("pretrained": the bundled one); nothing in it is changed.
 

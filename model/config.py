@@ -110,4 +110,7 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `as_dict` gave. Raises KeyError or TypeError for a missing or unknown option."""
-        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+        options = {**values, "augmentation": Augmentation(**values["augmentation"])}
+        if values["minutes"] or values["steps"]:
+            del options["epochs"]  # which 0.2.0 allowed beside them
+        return cls(**options)

@@ -96,6 +96,7 @@ def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypa
     assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
     with pytest.raises(ModelError, match="`epochs` has no effect with `minutes` or `steps`. Leave it out"):
         dataclasses.replace(CONFIG, steps=5)
+    assert TrainConfig.from_dict({**cut.config.as_dict(), "epochs": 3}) == cut.config  # as an older run has it
     ticks = itertools.count()  # of a clock: one whenever it is read, a hundred for a checkpoint
     for module in (training, loop):
         monkeypatch.setattr(module, "time", Mock(perf_counter=ticks.__next__))
