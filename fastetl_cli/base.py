@@ -150,7 +150,7 @@ def bar(what: str) -> Iterator[Callable[..., None] | None]:
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0  # no thread beside
-    with tqdm(desc=what, leave=False, file=sys.stderr, dynamic_ncols=True) as shown:
+    with tqdm(desc=what, leave=False, file=sys.stderr, dynamic_ncols=True, miniters=1) as shown:
 
         def step(done: int, total: int, text: str = "") -> None:
             shown.total = total
