@@ -13,7 +13,6 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -183,7 +182,7 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
                     name = member.filename.removesuffix(".npy")
                     if name in arrays:
                         raise ValueError(f"{name} is in it twice")
-                    array = _read_member(archive, member, partial(accept, name))
+                    array = _read_member(archive, member, name, accept)
                     if array is not None:
                         arrays[name] = array
         except Exception as error:  # for a damaged archive, zipfile raises many classes
@@ -192,22 +191,20 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _read_member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, accept: Callable[[tuple[int, ...], np.dtype[Any]], bool]
-) -> NDArray[Any] | None:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, accept: Accept) -> NDArray[Any] | None:
     """One array of an `.npz`, None if it is not accepted. Raises ValueError and zipfile's errors for a damaged one."""
     with archive.open(member) as file:
         shape, dtype = _header(file)
-        if not accept(shape, dtype):
+        if not accept(name, shape, dtype):
             return None
         claimed, stored = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
     if stored != claimed:
-        raise ValueError(f"{member.filename} has {stored:,} bytes, not {claimed:,}")
+        raise ValueError(f"{name} has {stored:,} bytes, not {claimed:,}")
     with archive.open(member) as file:
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
         file.read(1)  # the checksum is compared at the end
     if dtype.kind == "U" and array.size and array.ravel().view(f"{dtype.byteorder}u4").max() > 0x10FFFF:
-        raise ValueError(f"{member.filename} has code points beyond Unicode's")
+        raise ValueError(f"{name} has code points beyond Unicode's")
     return array
 
 

@@ -216,9 +216,7 @@ def line_size(boxes: Boxes) -> float:
     return max(height, 0.9 * size if len(boxes) < 4 else 0.5 * size, 1e-6)
 
 
-def atoms_of(
-    boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5, edge: float = float("-inf")
-) -> list[list[int]]:
+def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5, edge: float = -np.inf) -> list[list[int]]:
     """Atoms: groups of boxes that lie over or under one another, so that no cut may part them, from left to right.
 
     order: the boxes' indices, from left to right or in the order of time. overlap: two boxes are in one atom if they
