@@ -53,7 +53,7 @@ MARKS, LEAST_MARK = "、。・,.", 0.05
 """Marks that the network cannot tell from dirt, and the least probability of each. Chosen on synthetic lines."""
 STRETCHES = (1.0, 0.7)
 """Values of `Geometry.stretch` from which a line is fitted; the likelier outcome is taken."""
-OTHER = 0.3
+OTHER = 0.5
 """By how much the score of each character of text that is no Japanese is raised before it is compared. Chosen on
 synthetic lines, so that random characters are read about as well as without the bigrams."""
 SURE = 0.5

@@ -45,7 +45,7 @@ public actor LineReader {
     /// A gap is a space if it exceeds the line's median gap by this, in sizes of the writing.
     private static let space = 0.75
     /// By how much the score of each character of text that is no Japanese is raised before it is compared.
-    private static let other = 0.3
+    private static let other = 0.5
     /// Values of `LinePlace.stretch` from which a line is fitted; the likelier outcome is taken.
     private static let stretches = [1, 0.7]
 
