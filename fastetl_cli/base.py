@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -101,9 +102,9 @@ def _cell(value: object) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The lines of a table, with numbers aligned to the right; "–" stands for None."""
+    """The lines of a table, with numbers aligned to the right; "–" stands for None. The last cells may be missing."""
     texts = [[_cell(value) for value in row] for row in rows]
-    columns = [_aligned(column) for column in zip(headings, *texts, strict=True)]
+    columns = [_aligned(column) for column in zip_longest(headings, *texts, fillvalue="")]
     return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
 
 

@@ -65,8 +65,5 @@ class Inspect(Command):
     def _measure(self) -> int:
         figures = statistics(self.paths, charset=self.charset)
         columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
-        rows = []
-        for figure in figures:
-            values = figure.percentiles or [""] * len(PERCENTILES)
-            rows.append([figure.name, figure.unit, figure.mean, *values])
+        rows = [[figure.name, figure.unit, figure.mean, *figure.percentiles] for figure in figures]
         return self.answer(figures, table(columns, rows))

@@ -68,7 +68,7 @@ def test_what_is_not_given_keeps_its_default() -> None:
 
 
 def test_tables_and_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert table(["name", "count"], [["かな", "12"], ["a", "1,000"]]) == "name  count\nかな     12\na     1,000"
+    assert table(["name", "count"], [["かな", 12], ["a", "1,000"], ["b"]]) == "name  count\nかな     12\na     1,000\nb"
     with pytest.raises(ValueError, match="JSON"):
         show_json({"mean": float("nan")})
     say("a\x1bb")
