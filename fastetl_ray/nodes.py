@@ -13,7 +13,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 RETRIES = 100
 """How often a task is repeated, or a training resumed, after the loss of a worker."""
-_PATIENCE = 10.0  # seconds
 
 
 def connect(address: str = "") -> Any:
@@ -29,7 +28,7 @@ def connect(address: str = "") -> Any:
         host, _, port = address.removeprefix("ray://").rpartition(":")
         try:
             if host and port.isdecimal():  # where nothing listens, Ray would warn for a minute
-                socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
+                socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
             ray.init(address, **options) if address else ray.init("local", include_dashboard=False, **options)
         except Exception as error:  # ConnectionError, RuntimeError, ValueError and Ray's own
             raise FastetlError("cannot reach the Ray cluster", found=reason_of(error), do="check `address`") from error

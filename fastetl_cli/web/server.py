@@ -196,7 +196,6 @@ def make_server(app: Starlette) -> uvicorn.Server:
         server_header=False,
         date_header=False,
         ws="none",
-        timeout_keep_alive=5,
         limit_concurrency=256,
     )
     return uvicorn.Server(config)
