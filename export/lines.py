@@ -383,7 +383,7 @@ def _read_line(recognizer: Recognizer, line: _Line, plain: bool) -> TextLine:
         outcomes.append((best(geometry, plain), geometry))
     path, geometry = max(outcomes, key=lambda outcome: _total(outcome[0]))
     # Text that is no Japanese scores higher without the bigrams.
-    other = best(geometry, True)
+    other = path if plain else best(geometry, True)
     path = other if _total(other) + OTHER * len(other) > _total(path) else path
     return _text(recognizer, line, competing.columns, path, geometry.size)
 
