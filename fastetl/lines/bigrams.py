@@ -39,9 +39,8 @@ class Bigrams:
     def log_probability(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
         """float64, of the two arrays' common shape: log P(second | first)."""
         count = len(self.shares) - 1
-        first, second = np.broadcast_arrays(first, second)
-        key = np.where((first >= 0) & (second >= 0), first * count + second, -1)
-        at = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
+        key = first * count + np.where(second < 0, -(count**2), second)  # below 0 without a pair
+        at = np.searchsorted(self.keys[:-1], key)
         backed_off = np.where(first < 0, self.beginnings[second], self.factors[first] + self.shares[second])
         return np.where(self.keys[at] == key, self.values[at], backed_off)
 

@@ -190,7 +190,6 @@ def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
 
     plain: tell it from the scripts of the two alone, for text that is no Japanese.
     """
-    first, second = np.broadcast_arrays(first, second)
     if plain:
         return np.asarray(FOLLOWS[SCRIPTS[first], SCRIPTS[second]])
     return np.maximum(bigrams().log_probability(first, second), UNKNOWN)
