@@ -311,9 +311,9 @@ def asked(recognizer: Recognizer, line: _Line) -> NDArray[np.float32]:
 def competition(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]) -> Competition:
     """The characters that compete for each run. logits: see `asked`."""
     known, competing = recognizer.known[:-1], recognizer.labels[:-1]
-    class_of = {label: k for k, label in enumerate(known)}
-    marks = [class_of[c] for c in MARKS if c in class_of]
-    known_as, classes = (np.array([of.get(c, -1) for c in competing]) for of in (class_of, JAPANESE.class_of))
+    marks = [known.index(c) for c in MARKS if c in known]
+    known_as = np.array(recognizer.columns[:-1])
+    classes = np.array([JAPANESE.class_of.get(c, -1) for c in competing])
     count = min(COLUMNS, len(competing))
 
     def best(likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:

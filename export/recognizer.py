@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 _BATCH = 256
 LEAN = 20.0
 """By how much the log odds of small kana against large ones rise for each height that ink stands lower on a canvas.
-
-Chosen on synthetic writers. Of 7,965 pictures by people it changes one answer of `kana`, none of `japanese`.
-"""
+Chosen on synthetic writers. Of 7,965 pictures by people it changes one answer of `kana`, none of `japanese`."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,8 @@ class Recognizer:
     """What the model does to a picture by itself."""
     threshold: float
     """Probability under which an answer should not be trusted."""
-    _columns: list[int]  # of the competing characters among the known ones and, last, of "no character"
+    columns: list[int]
+    """Where the competing characters, and last "no character", stand among the known ones."""
     _session: Any
     prior: tuple[str, ...] = ()
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
@@ -91,7 +90,7 @@ class Recognizer:
         """
         competing = charset if isinstance(charset, Charset) else load_charset(charset, self.known[:-1])
         columns = Charset("known", self.known[:-1]).columns_of(competing, self.path)
-        return replace(self, charset=competing, _columns=[*columns, len(self.known) - 1])
+        return replace(self, charset=competing, columns=[*columns, len(self.known) - 1])
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -116,7 +115,7 @@ class Recognizer:
         pictures are of whole canvases, ink high, as `rasterize` makes them. Then the lower the ink stands, the more of
         the probability of っ and つ is っ's (`LEAN`).
         """
-        logits = self.logits(pictures)[:, self._columns]
+        logits = self.logits(pictures)[:, self.columns]
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
         shares = np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
         if canvas:
@@ -144,7 +143,7 @@ class Recognizer:
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
-        return self.logits(pictures)[:, self._columns[:-1]]
+        return self.logits(pictures)[:, self.columns[:-1]]
 
     def read(self, picture: Source, most: int = 5, by_shape: bool = False) -> Reading:
         """The `most` likeliest labels of the character in a picture, likeliest first.
@@ -230,7 +229,7 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None
             charset=Charset(properties["charset_name"], labels[:-1]),
             inside=Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file)),
             threshold=float(properties["threshold"]),
-            _columns=list(range(len(labels))),
+            columns=list(range(len(labels))),
             _session=session,
             prior=tuple(properties.get("prior", "").split()),
             weights=properties.get("weights_sha256", ""),
