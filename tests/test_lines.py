@@ -211,7 +211,9 @@ def test_words_and_numbers_that_are_easily_misread(recognizer: Recognizer, text:
     assert recognizer.read_ink(write_line(text, seed).drawing).text == text
 
 
-@pytest.mark.parametrize(("text", "seed"), [("さくらのはな", 1), ("こんにちは", 2), ("いけばな", 6), ("しりとり", 10)])
+@pytest.mark.parametrize(
+    ("text", "seed"), [("さくらのはな", 1), ("こんにちは", 2), ("おはよう", 3), ("いけばな", 6), ("しりとり", 10)]
+)
 def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_path: Path) -> None:
     """By `japanese`, wherever it lies and whatever is beside it."""
     picture = 255 - write_line(text, [43, seed], LineConfig(running=0, touching=0.7, slope=0)).picture()
