@@ -31,9 +31,10 @@ def scarcity(error: BaseException) -> tuple[str, str] | None:
                 return current._scarcity
         else:
             number = current.errno if isinstance(current, OSError) else None
+            text = getattr(current, "strerror", None) or str(current)  # without the name of a file
             for resource, (numbers, words) in _SIGNS.items():
                 rust = "|".join(rf"os error {n}\b" for n in numbers)  # as Rust's libraries write it
-                if number in numbers or re.search(f"{words}|{rust}", str(current), re.IGNORECASE):
+                if number in numbers or re.search(f"{words}|{rust}", text, re.IGNORECASE):
                     return resource, str(current).partition("\n")[0]
         current = current.__cause__
     return None

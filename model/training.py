@@ -19,7 +19,7 @@ from model.errors import ModelError
 from model.loop import Mixture, Training
 from model.network import NETWORKS
 from model.progress import OnStep, print_epochs
-from model.run import RUN_KIND, DatasetShare, Run, claim, current_versions, open_run
+from model.run import RUN_KIND, DatasetShare, Run, claim, current_versions, open_run, unfinished
 from model.start import Start, start_of
 
 Data = Dataset | StrPath | Sequence[Dataset | StrPath | tuple[Dataset | StrPath, float]]
@@ -70,7 +70,7 @@ def train(
     if start is not None and not isinstance(start, Start):
         start = start_of(start)
     mixture = [(d if isinstance(d, Dataset) else open_dataset(d), weight) for d, weight in weighted(data)]
-    with writes(path, path), claim(path, resume, overwrite) as folder:
+    with writes(path, unfinished(path)), claim(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
             run = resumed_run(open_run(folder), mixture, config)

@@ -112,6 +112,7 @@ def etl(etl_file: Write) -> Path:
         (ValueError("Disk quota exceeded (os error 122)"), "space"),
         (ValueError("No character (os error 121)"), None),
         (FileNotFoundError(errno.ENOENT, "no space left"), "space"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "quota exceeded.png"), None),
     ],
 )
 def test_what_the_machine_lacks_is_no_fault_of_a_file(error: Exception, lacking: str | None) -> None:

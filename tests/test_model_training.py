@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import itertools
 import os
 import re
@@ -403,9 +404,14 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(ModelError, match="weight is out of range; expected .*over 0; found"):
             train([(tiny(), weight)], tmp_path / "run", CONFIG)  # type: ignore[list-item]
     assert not list(tmp_path.iterdir())
-    for error, kind in ((ConnectionError("gone"), ConnectionError), (OSError(28, "full"), FastetlError)):
+    beside = FileNotFoundError(errno.ENOENT, "gone", str(tmp_path / "run-data" / "images.npy"))
+    for error, kind in (
+        (ConnectionError("gone"), ConnectionError),
+        (beside, OSError),
+        (OSError(28, "full"), FastetlError),
+    ):
         monkeypatch.setattr(loop.Training, "fit", Mock(side_effect=error))
-        with pytest.raises(kind, match=r"^gone|cannot write the output"):
+        with pytest.raises(kind, match=r"gone|cannot write the output"):
             train(tiny(), tmp_path / "run", CONFIG, overwrite=True)
 
 

@@ -147,11 +147,11 @@ def _clean(path: Path) -> None:
 
 @contextmanager
 def writes(path: Path, folder: Path) -> Iterator[None]:
-    """A block that writes the output `path`. OSErrors of paths that begin with `folder` become FastetlErrors."""
+    """A block that writes the output `path`. OSErrors of `folder` and what is in it become FastetlErrors."""
     try:
         yield
     except OSError as error:
-        ours = error.errno in _FULL or str(error.filename).startswith(str(folder))
+        ours = error.errno in _FULL or Path(str(error.filename)).is_relative_to(folder)
         if isinstance(error, FastetlError) or not ours:  # an input that is gone, a connection
             raise
         raise _failed(path, error) from error
