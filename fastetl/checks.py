@@ -44,6 +44,12 @@ def require_instance(name: str, value: object, kind: type | UnionType, expected:
         raise does_not_fit(name, expected, repr(value)[:40], do)
 
 
+def as_python(value: Any) -> Any:
+    """A number of numpy as Python's, which JSON takes; anything else as it is."""
+    is_of_numpy = hasattr(value, "item") and isinstance(value, Real)
+    return value.item() if is_of_numpy else value
+
+
 def _error(what: str, name: str, expected: str, value: object, error: type[FastetlError]) -> FastetlError:
     return error(what, expected=expected, found=repr(value), do=f"check `{name}`", also=ValueError)
 
@@ -113,14 +119,12 @@ def hints_of(kind: type) -> dict[str, Hint]:
 def require_options(config: Any, *, error: type[FastetlError] = FastetlError) -> None:
     """Raise `error` unless every field of a dataclass fits its annotation, a number also its `Range`.
 
-    Numbers of numpy become Python's, which JSON takes.
+    Numbers of numpy become Python's.
     """
     kind: Any = type(config)
     for name, hint in hints_of(kind).items():
-        value = getattr(config, name)
-        if isinstance(value, Real) and hasattr(value, "item"):
-            value = value.item()
-            object.__setattr__(config, name, value)
+        value = as_python(getattr(config, name))
+        object.__setattr__(config, name, value)
         if value is None and hint.is_optional:
             continue
         if hint.is_tuple and not isinstance(value, tuple):

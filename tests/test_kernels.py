@@ -1,5 +1,7 @@
 """The reading kernels, every form of them that this processor runs, against their readable twins."""
 
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from PIL import Image
 
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
-from fastetl.kernels.resize import OVERREAD, resize_records, resize_twin
+from fastetl.kernels.resize import OVERREAD, _kernel, resize_records, resize_twin
 from fastetl.kernels.resize_plan import Geometry, factors, plan_of
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN, best, forms
@@ -130,6 +132,14 @@ def test_nothing_outside_the_mapping_is_read() -> None:
     """The pages before and behind the pictures may not be touched: that would end the process."""
     done = python(GUARD)
     assert (done.stdout.strip(), done.stderr) == ("unharmed", "")
+
+
+@pytest.mark.skipif(PYTHON, reason="nothing is compiled")
+def test_kernels_of_few_sizes_are_kept() -> None:
+    assert _kernel.cache_info().maxsize is not None
+    code = weakref.ref(_kernel(10, 16, 4, 8, best()).engine)  # type: ignore[union-attr]
+    _kernel.cache_clear()
+    assert code() is None
 
 
 def test_pictures_outside_the_buffer_are_rejected() -> None:

@@ -24,7 +24,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_range
+from fastetl.checks import as_python, require_range
 from fastetl.errors import FastetlError
 from fastetl.ink import MOST_SIDE, SIDE
 from fastetl.kernels.ink import cover
@@ -38,6 +38,7 @@ MOST_POINTS = 80_000
 REACH = 16.0
 """How far outside of the canvas a point may be, in longer sides of the canvas, since a captured pointer leaves it."""
 _SIDES = (1e-3, 1e6)  # of the canvas, in any unit
+_PENS = (1e-5, 0.5)
 _TIME = 1e9  # milliseconds at most, before or after 0
 
 _COLUMNS = ("x", "y", "pressure", "time")
@@ -61,7 +62,7 @@ class Stroke:
         for name in _COLUMNS:
             values = getattr(self, name)
             if values is not None:  # an array or a list, too
-                object.__setattr__(self, name, tuple(values.tolist() if isinstance(values, np.ndarray) else values))
+                object.__setattr__(self, name, tuple(map(as_python, values)))
 
     def __len__(self) -> int:
         return len(self.x)
@@ -97,9 +98,10 @@ class Drawing:
     pen: float = PEN
 
     def __post_init__(self) -> None:
-        _require("width", self.width, *_SIDES)
-        _require("height", self.height, *_SIDES)
-        _require("pen", self.pen, 1e-5, 0.5)
+        for name, limits in (("width", _SIDES), ("height", _SIDES), ("pen", _PENS)):
+            object.__setattr__(self, name, as_python(getattr(self, name)))
+            _require(name, getattr(self, name), *limits)
+        object.__setattr__(self, "strokes", tuple(self.strokes))
         points = sum(map(len, self.strokes))
         if len(self.strokes) > MOST_STROKES or points > MOST_POINTS:
             expected = f"at most {MOST_STROKES:,} strokes and {MOST_POINTS:,} points"

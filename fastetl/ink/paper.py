@@ -25,49 +25,29 @@ from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 # levels falls far below the next.
 MOST = 1600
 """Longest side of a plane, in pixels: larger pictures are reduced to it."""
-_WIDEST = 40
-"""What is dark and wider than this per cent of the longest side is paper in a shadow, or a table."""
-_SHADE = 20
-"""A shadow darkens at least this per cent of the longest side at the picture's edge."""
-_GRAINY = 1
-"""A picture with more grain than this is smoothed."""
-_GRAINIEST = 64
-"""On white paper, what looks like more grain than this is strokes."""
-_PASSES = 3
-"""Grain is smoothed at most so many times."""
-_WINDOWS = (4, 8, 14, 26)
-"""Windows in which dark ink is compared with light ink, in per cent of the longest side."""
-_WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)
-"""Stroke widths that are distinguished, in blocks."""
-_DIM = 32
-"""Added to the paper's level before the contrast is divided by it, since grain matters more in little light."""
-_CONTRAST = 12
-"""Least difference between ink and paper, of 255."""
-_DASHES = 6
-"""Lines both across and down of at least so many pieces each are the dashed guides of a practice square."""
-_SPECKS = 4
-"""Blocks that may be darker than the darkest ink, as specks are."""
-_LEAST_INK = 6
-"""Least ink beside printed lines, in blocks."""
-_SMALL = 4
-"""If the character's longer side goes more often into the picture, the character is cropped."""
-_WHITE = 250
-"""Least level of white paper."""
-_TINY = 12
-"""If the character's longer side goes more often into the picture, the character may be too small to be read."""
-_THIN = 4
-"""If the least blocks that hold a pen's ink are more than so many times that ink, the pen is hardly seen."""
-_THICK = 12
-"""If a pen's width goes less often into the character, the pen is thick."""
-_PEN = 20
-"""A thick pen is thinned until its width goes so many times into the character."""
-_SAMPLED = 400
-"""Pixels along the longest side that contrast is measured on."""
-_BAR = 4
-"""A dark picture at least so many times as long as wide is a cropped stroke: ー."""
+_INK_WIDTH = 40  # per cent of the longest side: what is dark and wider is paper in a shadow, or a table
+_SHADOW_WIDTH = 20  # per cent of the longest side: a shadow at the picture's edge is at least so wide
+_USUAL_GRAIN = 1  # a picture with more is smoothed
+_MOST_GRAIN = 64  # on white paper, what looks like more is strokes
+_MOST_PASSES = 3  # of smoothing
+_WINDOWS = (4, 8, 14, 26)  # per cent of the longest side, in which dark ink is compared with light ink
+_STROKE_WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)  # that are distinguished, in blocks
+_DIM_LIGHT = 32  # added to the paper's level before contrast is divided by it: grain matters more in little light
+_LEAST_CONTRAST = 12  # between ink and paper, of 255
+_GUIDE_DASHES = 6  # if lines across and lines down have so many pieces each, they are a practice square's guides
+_SPECK_BLOCKS = 4  # that may be darker than the darkest ink
+_LEAST_INK = 6  # beside printed lines, in blocks
+_WHITE_LEVEL = 250  # the least of white paper
+_CROPPED_RATIO = 4  # of picture to character, along their longer sides: above it, the picture is cropped
+_TINY_RATIO = 12  # of picture to character: above it, the character may be too small to be read
+_THIN_PEN = 4  # a pen is hardly seen if the blocks that hold its ink are more than so many times that ink
+_THICK_PEN = 12  # a pen is thick if its width goes less often into the character
+_USUAL_PEN = 20  # a thick pen is thinned until its width goes so many times into the character
+_SAMPLED_PIXELS = 400  # along the longest side, on which contrast is measured
+_BAR_RATIO = 4  # a dark picture so many times as long as wide is a cropped stroke: ー
 
 _LIGHT, _DARK = np.arange(256)[:, None], np.arange(256)
-_MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM) // (_LIGHT + _DIM)).astype(np.uint8).ravel()
+_MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM_LIGHT) // (_LIGHT + _DIM_LIGHT)).astype(np.uint8).ravel()
 
 
 @dataclass(frozen=True)
@@ -93,7 +73,7 @@ class Ink:
         if self.box is not None:
             left, top, right, bottom = self.box
             longest = max(right - left, bottom - top)
-            if longest * _SMALL < side:
+            if longest * _CROPPED_RATIO < side:
                 side, x, y = longest * 9 // 5, (left + right) // 2, (top + bottom) // 2
         left, top = x - side // 2, y - side // 2
         square = Image.fromarray(self.plane).crop((left, top, left + side, top + side))  # 0 beyond the plane
@@ -107,34 +87,43 @@ class Ink:
 
 def _with_usual_pen(square: Grey) -> Grey:
     """uint8 (S, S): the ink as a usual pen leaves it; a thinned one is reduced to at most 160 × 160 pixels."""
-    side, small = len(square), pooled(square, np.maximum)
-    step = side // MOST_BLOCKS
-    if step > 1 and small.sum(dtype=int) * step * step > _THIN * square.sum(dtype=int):
+    blocks = pooled(square, np.maximum)
+    step = len(square) // MOST_BLOCKS  # pixels of a block, along each side
+    if step > 1 and blocks.sum(dtype=int) * step * step > _THIN_PEN * square.sum(dtype=int):
         return extreme(square, step | 1, np.maximum, 0)
-    mask = small >= 128
-    if not mask.any():
-        return square
-    left, top, right, bottom = boxes_of(mask)[0].tolist()
-    longest = max(right - left, bottom - top)
-    width = _stroke_width(mask, 5) if _mean_width(mask) * _THICK > longest else 0
-    reach = (width - longest // _PEN) // 2
-    while reach > 0 and opened(mask, 2 * reach + 1).sum() * 10 < 8 * mask.sum():  # strokes are not lost
-        reach -= 1
-    if not width * 3 <= longest < width * _THICK or reach <= 0:
+    excess = _excess(blocks >= 128)
+    if excess <= 0:
         return square
     if step:
         square = np.asarray(Image.fromarray(square).resize((MOST_BLOCKS, MOST_BLOCKS), Image.Resampling.BOX))
-    around, thinner = np.pad(square, reach), square.copy()
-    down, across = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    for y, x in np.argwhere(np.hypot(down, across) <= reach).tolist():  # of a disc
+    thinner, around = square.copy(), np.pad(square, excess)
+    down, across = np.ogrid[-excess : excess + 1, -excess : excess + 1]
+    for y, x in np.argwhere(np.hypot(down, across) <= excess).tolist():  # of a disc
         np.minimum(thinner, around[y:, x:][: len(square), : len(square)], out=thinner)
     return thinner
+
+
+def _excess(mask: Mask) -> int:
+    """How many blocks a thick pen's strokes have to lose at each side; 0 or less for any other pen."""
+    if not mask.any():
+        return 0
+    left, top, right, bottom = boxes_of(mask)[0].tolist()
+    longest = max(right - left, bottom - top)
+    if _mean_width(mask) * _THICK_PEN <= longest:
+        return 0
+    width = _stroke_width(mask, 5)
+    if width * 3 > longest or width * _THICK_PEN <= longest:
+        return 0
+    excess: int = (width - longest // _USUAL_PEN) // 2
+    while excess > 0 and opened(mask, 2 * excess + 1).sum() * 10 < 8 * mask.sum():  # strokes would be lost
+        excess -= 1
+    return excess
 
 
 def _grain(small: Grey) -> int:
     """How far neighbouring blocks differ in the quietest quarter of the picture; 0 if those are strokes on white."""
     grain = quantile(extreme(small, 3, np.maximum, 0) - extreme(small, 3, np.minimum, 255), 25)
-    return 0 if grain > _GRAINIEST and quantile(small, 90) >= _WHITE else grain
+    return 0 if grain > _MOST_GRAIN and quantile(small, 90) >= _WHITE_LEVEL else grain
 
 
 def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
@@ -143,7 +132,7 @@ def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     return np.asarray(_MISSING.take(paper * np.uint16(256) + darker))
 
 
-def _top(missing: Grey, few: int = _SPECKS) -> int:
+def _top(missing: Grey, few: int = _SPECK_BLOCKS) -> int:
     """The highest level that a few blocks reach."""
     counts = np.bincount(missing.ravel(), minlength=256)[::-1].cumsum()
     return 255 - int((counts >= min(few, missing.size // 8 + 1)).argmax())
@@ -210,6 +199,11 @@ def _is_light_thinner(dark: Grey, light: Grey, brightness: float) -> bool:
     return thinner + 1.43 * brightness + 3 * brightness**27 < 0
 
 
+_ENDS = {"top": ("left", "right"), "bottom": ("left", "right"), "left": ("top", "bottom"), "right": ("top", "bottom")}
+"""The sides of a picture, and at which others each begins and ends."""
+_OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
+
+
 def _table(mask: Mask, is_white: bool) -> Mask:
     """The table or frame around a sheet: what is dark along a whole side, as far inwards as it is wider than strokes.
 
@@ -217,16 +211,17 @@ def _table(mask: Mask, is_white: bool) -> Mask:
     not all along; ink in a corner that another dark side reaches does not count.
     """
     size = odd_share(mask, 10)
-    around = np.pad(mask, size)
     height, width = mask.shape
-    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
-    full = [side.sum() * 20 >= 19 * len(side) for side in sides]
-    outside = around[:size], around[-size:], around[:, :size], around[:, -size:]
-    for k, opposite in enumerate((1, 0, 3, 2)):
-        is_first_full, is_last_full = full[2:] if k < 2 else full[:2]  # the sides that begin and end these two
-        between = sides[opposite][size * is_first_full : len(sides[opposite]) - size * is_last_full]
-        if full[k] and not (is_white and not full[opposite] and between.any()):
-            outside[k][:] = True
+    around = np.pad(mask, size)
+    beyond = {"top": around[:size], "bottom": around[-size:], "left": around[:, :size], "right": around[:, -size:]}
+    edges = {"top": mask[0], "bottom": mask[-1], "left": mask[:, 0], "right": mask[:, -1]}
+    is_full = {side: bool(edge.sum() * 20 >= 19 * len(edge)) for side, edge in edges.items()}
+    for side, (first, last) in _ENDS.items():
+        opposite = _OPPOSITE[side]
+        between_corners = edges[opposite][size * is_full[first] : len(edges[opposite]) - size * is_full[last]]
+        is_stroke = is_white and not is_full[opposite] and between_corners.any()
+        if is_full[side] and not is_stroke:
+            beyond[side][:] = True
     if not _edge(around).any():
         return np.zeros_like(mask)
     return extreme(opened(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
@@ -241,7 +236,7 @@ def _mean_width(mask: Mask) -> float:
 def _stroke_width(mask: Mask, tenths: int = 3) -> int:
     """The greatest width, in blocks, that at least so many tenths of the ink have."""
     count, width = int(mask.sum()), 1
-    for size in _WIDTHS:
+    for size in _STROKE_WIDTHS:
         if size > max(mask.shape) or int(opened(mask, size).sum()) * 10 < tenths * count:
             break
         width = size
@@ -270,7 +265,7 @@ class _Sheet:
     @property
     def is_plain(self) -> bool:
         """Whether all paper is white, with no table around it: a drawing or a clean scan."""
-        return not self.outside.any() and quantile(self.paper, 5) >= _WHITE
+        return not self.outside.any() and quantile(self.paper, 5) >= _WHITE_LEVEL
 
     def at_least(self, tenths: int) -> Mask:
         """Where at least so many tenths of `top` are missing."""
@@ -293,23 +288,25 @@ def _closed_beyond(dark: Grey, size: int) -> Grey:
 
 def _sheet(dark: Grey) -> _Sheet:
     """Paper and ink, found with ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
-    size, grain = odd_share(dark, _WIDEST), _grain(dark)
-    paper = closed(dark, size)
-    is_white = quantile(paper, 5) >= _WHITE
+    grain = _grain(dark)
+    window = odd_share(dark, _INK_WIDTH)
+    paper = closed(dark, window)
+    is_white = quantile(paper, 5) >= _WHITE_LEVEL
     outside = np.zeros(dark.shape, bool)
     while True:
         if not is_white:
-            paper = np.minimum(paper, _closed_beyond(dark, max(size, odd_share(dark, _SHADE))))
+            paper = np.minimum(paper, _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
         missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
-        sheet = _Sheet(paper, missing, outside, _CONTRAST + 4 * grain)
-        if sheet.is_plain and _edge(dark).min() >= _WHITE:
+        sheet = _Sheet(paper, missing, outside, _LEAST_CONTRAST + 4 * grain)
+        if sheet.is_plain and _edge(dark).min() >= _WHITE_LEVEL:
             return sheet
         sheet = sheet.without(_table(sheet.at_least(5), is_white))
         outside = sheet.outside
-        narrower = max(3 * _stroke_width(sheet.at_least(7)) + 2 | 1, 9)
-        if is_white or narrower * 5 >= size * 4:  # white paper has no shadows, for which windows are narrowed
+        narrower = max((3 * _stroke_width(sheet.at_least(7)) + 2) | 1, 9)
+        if is_white or narrower * 5 >= window * 4:  # white paper has no shadows, for which windows are narrowed
             return sheet
-        size, paper = narrower, closed(dark, narrower)
+        window = narrower
+        paper = closed(dark, window)
 
 
 def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
@@ -318,50 +315,62 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
     A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On white it has to be
     both, or part of a practice square.
     """
-    top, inside = sheet.top, ~sheet.outside
-    across = ruled_lines(sheet.missing, inside, top // 3)
-    down = ruled_lines(sheet.missing.T, inside.T, top // 3)
+    inside = ~sheet.outside
+    across = ruled_lines(sheet.missing, inside, sheet.top // 3)
+    down = ruled_lines(sheet.missing.T, inside.T, sheet.top // 3)
     if not across and not down:
-        return [], [], top
-    strokes = np.where(without_lines(without_lines(inside, across).T, down).T, sheet.missing, np.uint8(0))
-    strength = _top(strokes, 6 * _SPECKS)
-    ink = strokes >= max((strength + 1) // 2, 1)
-    if strength < sheet.least or ink.sum() < _LEAST_INK or _are_strokes(ink, across, down, strength):
-        return [], [], top
+        return [], [], sheet.top
+    beside_lines = np.where(without_lines(inside, across, down), sheet.missing, np.uint8(0))
+    level = _top(beside_lines, 6 * _SPECK_BLOCKS)
+    ink = beside_lines >= max((level + 1) // 2, 1)
+    if level < sheet.least or ink.sum() < _LEAST_INK or _are_strokes(ink, across, down, level):
+        return [], [], sheet.top
     width = _mean_width(ink)
-    has_guides = all(any(line.dashes >= _DASHES for line in lines) for lines in (across, down))
-    is_square = len(across) > 1 and len(down) > 1
-
-    def printed(lines: list[Line], ink: Mask) -> list[Line]:
-        others = [line for line in lines if has_guides or _differs(line, width, strength)]
-        if not sheet.is_plain or sum(line.spans_paper and 3 <= line.row < len(ink) - 3 for line in lines) > 1:
-            return [line for line in lines if line.spans_paper or line in others]
-        others = [line for line in others if has_guides or line.bends < 2]
-        rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
-        is_cropped = min(rows) < 3 and max(rows) >= len(ink) - 3  # to the ink: then a stroke spans it, too
-        return [line for line in others if is_square or (line.spans_paper and not is_cropped)]
-
-    across, down = printed(across, ink), printed(down, ink.T)
-    return across, down, strength if across or down else top
+    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
+    unlike_strokes = [line for line in across + down if has_guides or _differs(line, width, level)]
+    if sheet.is_plain:
+        straight = [line for line in unlike_strokes if has_guides or line.bends < 2]
+        is_square = len(across) > 1 and len(down) > 1
+        across = _printed_on_white(across, ink, unlike_strokes, straight, is_square)
+        down = _printed_on_white(down, ink.T, unlike_strokes, straight, is_square)
+    else:
+        across, down = (_printed(lines, unlike_strokes) for lines in (across, down))
+    return across, down, level if across or down else sheet.top
 
 
-def _differs(line: Line, width: float, strength: int) -> bool:
+def _printed(lines: list[Line], unlike_strokes: list[Line]) -> list[Line]:
+    return [line for line in lines if line.spans_paper or line in unlike_strokes]
+
+
+def _printed_on_white(
+    lines: list[Line], ink: Mask, unlike_strokes: list[Line], straight: list[Line], is_square: bool
+) -> list[Line]:
+    """straight: those unlike strokes that do not bend. is_square: whether lines also run the other way."""
+    height = len(ink)
+    if sum(line.spans_paper and 3 <= line.row < height - 3 for line in lines) > 1:  # ruled paper
+        return _printed(lines, unlike_strokes)
+    rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
+    is_cropped = min(rows) < 3 and max(rows) >= height - 3  # to the ink: then a stroke spans it, too
+    return [line for line in lines if line in straight and (is_square or (line.spans_paper and not is_cropped))]
+
+
+def _differs(line: Line, width: float, level: int) -> bool:
     """Whether a line is clearly thinner, fainter or darker than strokes of a mean width and level."""
-    return 4 * line.thickness <= 3 * width or not 8 * strength < 10 * line.level < 13 * strength
+    return 4 * line.thickness <= 3 * width or not 8 * level < 10 * line.level < 13 * level
 
 
-def _are_strokes(ink: Mask, across: list[Line], down: list[Line], strength: int) -> bool:
-    """Whether the ink beside the lines is but what they leave where they bend: then they are strokes, as in 目."""
-    beside = without_lines(without_lines(ink, across, 2).T, down, 2)
-    return max(line.level for line in across + down) > 2 * strength and bool(beside.sum() < _LEAST_INK)
+def _are_strokes(ink: Mask, across: list[Line], down: list[Line], level: int) -> bool:
+    """Whether the ink beside the lines is only what they leave where they bend: then they are strokes, as in 目."""
+    away_from_lines = without_lines(ink, across, down, margin=2)
+    return max(line.level for line in across + down) > 2 * level and bool(away_from_lines.sum() < _LEAST_INK)
 
 
 def _full_contrast(plane: Grey, top: int) -> Grey | None:
     """uint8 (H, W): the plane stretched, ink to 255 and faint traces to 0; None if there is no ink."""
-    step = -(-max(plane.shape) // _SAMPLED)
+    step = -(-max(plane.shape) // _SAMPLED_PIXELS)
     sample = plane[::step, ::step]
     full = quantile(sample[sample >= (top + 1) // 2], 90)
-    if full < _CONTRAST:
+    if full < _LEAST_CONTRAST:
         return None
     far = ~extreme(sample >= (full + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
     faint = min(full // 2, quantile(sample[far], 95) * 5 // 4)
@@ -372,7 +381,7 @@ def _is_bar(grey: Grey) -> bool:
     """Whether the picture is nothing but one dark stroke, cropped."""
     long = grey if grey.shape[1] >= grey.shape[0] else grey.T
     height, width = long.shape
-    return width >= _BAR * height and bool((long[height // 3 : height - height // 3] < 128).all())
+    return width >= _BAR_RATIO * height and bool((long[height // 3 : height - height // 3] < 128).all())
 
 
 def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
@@ -384,10 +393,9 @@ def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
     plane = _missing(spread(sheet.paper, grey.shape), grey)
     if sheet.outside.any():
         plane[spread(sheet.outside, grey.shape)] = 0
-    rows, columns = sheet.paper.shape
-    for lines, turned, shape in ((across, plane, (rows, columns)), (down, plane.T, (columns, rows))):
+    for lines, oriented, shape in ((across, plane, sheet.paper.shape), (down, plane.T, sheet.paper.T.shape)):
         for line in lines:
-            erase(turned, line, shape, max(_CONTRAST, line.level) // 2)
+            erase(oriented, line, shape, max(_LEAST_CONTRAST, line.level) // 2)
     ink = _full_contrast(plane, top)
     return ink, sheet.outside if ink is None else pooled(ink, np.maximum) >= 128
 
@@ -403,8 +411,8 @@ def separate_ink(grey: Grey) -> Ink:
     if _is_bar(grey):
         return Ink(255 - grey, (0, 0, width, height), scale)
     dark = pooled(grey, np.minimum)
-    for _ in range(_PASSES):
-        if _grain(dark) <= _GRAINY:
+    for _ in range(_MOST_PASSES):
+        if _grain(dark) <= _USUAL_GRAIN:
             break
         grey = smoothed(grey, longest // 200 | 1)
         dark = pooled(grey, np.minimum)
@@ -416,11 +424,12 @@ def separate_ink(grey: Grey) -> Ink:
     character = None if ink is None else character_box(mask)
     if ink is None or character is None:
         return Ink(np.zeros_like(grey), None, scale, "there is no ink in it: look at the picture")
-    (rows, columns), (left, top, right, bottom) = dark.shape, character
+    rows, columns = dark.shape
+    left, top, right, bottom = character
     fault = ""
     if is_several_characters(mask[top:bottom, left:right]):
         fault = "several characters: read them as a line"
-    elif max(right - left, bottom - top) * _TINY < max(rows, columns):
+    elif max(right - left, bottom - top) * _TINY_RATIO < max(rows, columns):
         fault = "the character is small: crop the picture"
     box = (left * width // columns, top * height // rows, -(-right * width // columns), -(-bottom * height // rows))
     return Ink(ink, box, scale, fault)

@@ -11,18 +11,12 @@ from fastetl.ink.blocks import Grey, quantile
 from fastetl.ink.components import Mask
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
-_COVERED = 0.35
-"""A line has ink on at least this share of the paper's width."""
-_DASHED = 0.45
-"""A line has ink on at least this share of its own length, since dashed lines have gaps."""
-_LENGTH = 0.6
-"""A line is at least this long, as a share of the paper's width."""
-_SLOPE = 10
-"""Steepest line, in per cent of the width."""
-_THICKEST = 3
-"""Thickest line, in per cent of the longest side."""
-_MOST = 60
-"""Most lines that are looked for."""
+_LEAST_COVERED = 0.35  # share of the paper's width on which a line has ink
+_LEAST_INKED = 0.45  # share of its own length on which it has ink: dashed lines have gaps
+_LEAST_LENGTH = 0.6  # as a share of the paper's width
+_STEEPEST_SLOPE = 10  # in per cent of the width
+_MOST_THICKNESS = 3  # in per cent of the longest side
+_MOST_LINES = 60
 
 
 @dataclass(frozen=True)
@@ -63,13 +57,17 @@ class _Blocks:
     def along(self, mask: Mask, rows: NDArray[np.intp]) -> Mask:
         """The mask at one row of each column (..., W); False outside of the picture."""
         height, width = mask.shape
-        return np.asarray(mask[rows.clip(0, height - 1), np.arange(width)] & (rows >= 0) & (rows < height))
+        return np.asarray(mask[rows.clip(0, height - 1), np.arange(width)] & _is_inside(rows, height))
+
+
+def _is_inside(rows: NDArray[np.intp], height: int) -> Mask:
+    return np.asarray((rows >= 0) & (rows < height))
 
 
 @lru_cache(maxsize=8)
 def _offsets(width: int) -> dict[int, NDArray[np.intp]]:
     """For each rise, how many rows the line is below its middle in each column; the least slanting rise first."""
-    reach = max(width * _SLOPE // 100, 2)
+    reach = max(width * _STEEPEST_SLOPE // 100, 2)
     along = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
     return {rise: np.rint(rise * along).astype(np.intp) for rise in sorted(range(-reach, reach + 1), key=abs)}
 
@@ -96,7 +94,7 @@ def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
     least: `missing` of a block that counts as ink.
     """
     ink = missing >= least
-    thickest = max(2, max(ink.shape) * _THICKEST // 100)
+    thickest = max(2, max(ink.shape) * _MOST_THICKNESS // 100)
     blocks = _Blocks(missing, ink, _thin(ink, thickest), paper, thickest)
     height, width = ink.shape
     if not blocks.thin.any(0).sum() * 2 >= width:
@@ -105,7 +103,7 @@ def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
     rises, offsets = list(_offsets(width)), np.array(list(_offsets(width).values()))
     lines: list[Line] = []
     middle, ends = np.arange(height), offsets[:, [0, -1]].T
-    while len(lines) < _MOST and score.max(initial=0) >= _COVERED:
+    while len(lines) < _MOST_LINES and score.max(initial=0) >= _LEAST_COVERED:
         number, row = divmod(int(score.argmax()), height)
         lines.append(_line(blocks, row, rises[number]))
         near = np.abs(middle[None] - row) <= thickest
@@ -135,33 +133,35 @@ def _scores(blocks: _Blocks) -> NDArray[np.float64]:
     offsets = np.array(list(_offsets(width).values()))
     on, possible = _sums(blocks.thin, offsets), _sums(blocks.paper, offsets)
     score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
-    numbers, candidates = np.nonzero(score >= _COVERED)
+    numbers, candidates = np.nonzero(score >= _LEAST_COVERED)
     rows = candidates[:, None] + offsets[numbers]
     spots, sheet = blocks.along(blocks.thin, rows), blocks.along(blocks.paper, rows)
     length = width - spots.argmax(1) - spots[:, ::-1].argmax(1)
-    gaps = (spots.sum(1) < _DASHED * length) | (length < _LENGTH * sheet.sum(1))
+    gaps = (spots.sum(1) < _LEAST_INKED * length) | (length < _LEAST_LENGTH * sheet.sum(1))
     score[numbers[gaps], candidates[gaps]] = 0
     return score
 
 
 def _line(blocks: _Blocks, row: int, rise: int) -> Line:
     height, width = blocks.thin.shape
-    rows, columns = row + _offsets(width)[rise], np.arange(width)
-    spots = np.flatnonzero(blocks.along(blocks.thin, rows))
-    sheet = np.flatnonzero(blocks.along(blocks.paper, rows))
-    nearby = [(rows + step).clip(0, height - 1) for step in range(-blocks.thickest, blocks.thickest + 1)]
-    ink = np.stack([blocks.ink[beside, columns] for beside in nearby])[:, spots[0] : spots[-1] + 1]
-    dashes, on_line = _pieces(np.asarray(ink.any(0))), _pieces(ink[blocks.thickest])
-    thin = sum(blocks.thin[beside, columns][spots].sum() for beside in nearby)
-    level = np.max([blocks.missing[beside, columns] for beside in nearby[blocks.thickest - 1 : blocks.thickest + 2]], 0)
+    rows = row + _offsets(width)[rise]
+    columns = np.flatnonzero(blocks.along(blocks.thin, rows))  # in which the line has ink
+    on_paper = np.flatnonzero(blocks.along(blocks.paper, rows))
+    first, last = columns[0], columns[-1]
+    middle = blocks.thickest  # the line itself among the rows beside it
+    beside = rows + np.arange(-middle, middle + 1)[:, None]
+    nearby = beside.clip(0, height - 1), np.arange(width)
+    ink = blocks.ink[nearby][:, first : last + 1]
+    level = blocks.missing[nearby][middle - 1 : middle + 2].max(0)
+    dashes = _pieces(ink.any(0))
     return Line(
         row,
         rise,
-        thickness=float(thin / len(spots)),
-        level=int(level[spots].sum(dtype=int)) // len(spots),
-        spans_paper=bool(spots[0] - sheet[0] <= 2 and sheet[-1] - spots[-1] <= 2),
+        thickness=float(blocks.thin[nearby][:, columns].sum() / len(columns)),
+        level=int(level[columns].sum(dtype=int)) // len(columns),
+        spans_paper=bool(first - on_paper[0] <= 2 and on_paper[-1] - last <= 2),
         dashes=dashes,
-        bends=on_line - dashes,
+        bends=_pieces(ink[middle]) - dashes,
     )
 
 
@@ -170,19 +170,21 @@ def _pieces(is_inked: NDArray[np.bool_]) -> int:
     return 1 + int((np.diff(np.flatnonzero(is_inked)) > 1).sum())
 
 
-def without_lines(mask: Mask, lines: list[Line], margin: int = 0) -> Mask:
-    """The mask without the blocks that lines cover, and a margin above and below."""
-    rest, columns = mask.copy(), np.arange(mask.shape[1])
-    for line in lines:
-        reach = int(line.thickness / 2 + 1.5) + margin
-        for step in range(-reach, reach + 1):
-            rows = line.rows(mask.shape[1]) + step
-            inside = (rows >= 0) & (rows < len(mask))
-            rest[rows[inside], columns[inside]] = False
+def without_lines(mask: Mask, across: list[Line], down: list[Line], margin: int = 0) -> Mask:
+    """The mask without the blocks that lines cover, and a margin to both sides of each."""
+    rest = mask.copy()
+    for oriented, lines in ((rest, across), (rest.T, down)):
+        height, width = oriented.shape
+        for line in lines:
+            reach = int(line.thickness / 2 + 1.5) + margin
+            for step in range(-reach, reach + 1):
+                rows = line.rows(width) + step
+                columns = np.flatnonzero(_is_inside(rows, height))
+                oriented[rows[columns], columns] = False
     return rest
 
 
-def erase(plane: NDArray[Any], line: Line, shape: tuple[int, int], least: int) -> None:
+def erase(plane: NDArray[Any], line: Line, shape: tuple[int, ...], least: int) -> None:
     """Take a line out of a plane (H, W), in place: what crosses it goes on as it is beside it.
 
     shape: rows and columns of the blocks on which the line was found. least: pixels from this level on are ink. Where
@@ -202,7 +204,7 @@ def erase(plane: NDArray[Any], line: Line, shape: tuple[int, int], least: int) -
     _fill(plane, rows, np.where(is_line, top - blur, 0), np.where(is_line, bottom + blur, 0))
 
 
-def _centre(size: tuple[int, ...], line: Line, shape: tuple[int, int]) -> NDArray[np.intp]:
+def _centre(size: tuple[int, ...], line: Line, shape: tuple[int, ...]) -> NDArray[np.intp]:
     """The line's row of pixels in each column of a plane (H, W)."""
     height, width = size
     along = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
@@ -214,23 +216,23 @@ def _runs(plane: NDArray[Any], rows: NDArray[np.intp], near: int, least: int) ->
 
     Both are indices into `rows`; they are equal where no ink is `near` the middle.
     """
-    columns, position = np.arange(len(rows)), np.arange(rows.shape[1])
-    ink = (rows >= 0) & (rows < len(plane)) & (plane[rows.clip(0, len(plane) - 1), columns[:, None]] >= least)
-    order = np.argsort(np.abs(position - len(position) // 2), kind="stable")[: 2 * near + 1]
-    start = order[ink[:, order].argmax(1)]
+    height, (width, length) = len(plane), rows.shape
+    columns, position = np.arange(width), np.arange(length)
+    ink = _is_inside(rows, height) & (plane[rows.clip(0, height - 1), columns[:, None]] >= least)
+    from_middle = np.argsort(np.abs(position - length // 2), kind="stable")[: 2 * near + 1]
+    nearest = from_middle[ink[:, from_middle].argmax(1)]
     paper_before = np.maximum.accumulate(np.where(ink, -1, position), 1)
-    paper_behind = np.minimum.accumulate(np.where(ink, len(position), position)[:, ::-1], 1)[:, ::-1]
-    top, bottom = paper_before[columns, start] + 1, paper_behind[columns, start]
-    return top, np.where(ink[columns, start], bottom, top)
+    paper_behind = np.minimum.accumulate(np.where(ink, length, position)[:, ::-1], 1)[:, ::-1]
+    top, bottom = paper_before[columns, nearest] + 1, paper_behind[columns, nearest]
+    return top, np.where(ink[columns, nearest], bottom, top)
 
 
 def _fill(plane: NDArray[Any], rows: NDArray[np.intp], top: NDArray[np.intp], bottom: NDArray[np.intp]) -> None:
     """Replace the pixels of each column from `top` to before `bottom`, indices into `rows`, by the lighter end."""
-    columns, position = np.arange(len(rows)), np.arange(rows.shape[1])
-    above, below = (
-        plane[rows[columns, end.clip(0, len(position) - 1)].clip(0, len(plane) - 1), columns]
-        for end in (top - 1, bottom)
-    )
-    is_inside = (rows >= 0) & (rows < len(plane))
-    column, at = np.nonzero((position >= top[:, None]) & (position < bottom[:, None]) & is_inside)
+    height, (width, length) = len(plane), rows.shape
+    columns, position = np.arange(width), np.arange(length)
+    ends = (rows[columns, end.clip(0, length - 1)].clip(0, height - 1) for end in (top - 1, bottom))
+    above, below = (plane[end, columns] for end in ends)
+    is_filled = (position >= top[:, None]) & (position < bottom[:, None]) & _is_inside(rows, height)
+    column, at = np.nonzero(is_filled)
     plane[rows[column, at], column] = np.minimum(above, below)[column]

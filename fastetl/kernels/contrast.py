@@ -1,6 +1,6 @@
 """Darker and paler ink: a table for each picture replaces its pixels."""
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ def contrast_plain(tables: NDArray[np.uint8], which: NDArray[np.int64], images: 
             flat[i] = table[flat[i]]
 
 
-@cache
+@lru_cache(maxsize=64)
 def _vector(pixels: int) -> Kernel:
     def write(code: Code, tables: Value, which: Value, count: Value, images: Value) -> None:
         b = code.b

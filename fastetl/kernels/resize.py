@@ -8,7 +8,7 @@ a little larger than the exact one, so that exact halves round up, but no other 
 float64, or the next float32 where `factors` finds that exact, which is twice as fast.
 """
 
-from functools import cache, reduce
+from functools import lru_cache, reduce
 from itertools import accumulate
 
 import numpy as np
@@ -16,7 +16,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes, unpack_vector
-from fastetl.kernels.resize_plan import LANES, Geometry, Plan, chunks, factors, plan_of
+from fastetl.kernels.resize_plan import CACHED, LANES, Geometry, Plan, chunks, factors, plan_of
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, best, compile_kernel
 
 OVERREAD = 64
@@ -62,7 +62,7 @@ def resize_records(
         out[k : k + 256] = resize_twin(levels, out.shape[1], bits)
 
 
-@cache
+@lru_cache(maxsize=CACHED)
 def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel | None:
     """Kernel(addresses int64 (N,), N, out uint8 (N, S, S)), by address, N ≥ 1; None where the twin does the work."""
     g = Geometry(height, width, bits, size)

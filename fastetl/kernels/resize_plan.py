@@ -9,7 +9,7 @@ weights an output row takes its lines.
 """
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from fastetl.kernels.vector import PLAIN
 
 LANES = 16
 """Output columns of a group."""
+CACHED = 64
+"""Geometries whose plans and kernels are kept, those used last."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _bands(g: Geometry) -> Plan:
     return Plan(rows, weighted, y, weights.astype(np.int16), 2 * len(g.spans))
 
 
-@cache
+@lru_cache(maxsize=CACHED)
 def plan_of(g: Geometry, form: str) -> Plan | None:
     """The plan for a form of the kernel; None where the kernel's numbers do not hold its rows, weights and sums."""
     # `unpack_vector` takes a whole row at a time.
@@ -138,7 +140,7 @@ def _in_bytes(g: Geometry, plan: Plan, form: str) -> Plan:
     return replace(plan, in_bytes=True, registers=len(g.spans), bias=128 if form == "vnni" and largest > 127 else 0)
 
 
-@cache
+@lru_cache(maxsize=CACHED)
 def factors(g: Geometry) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
     """What sums are multiplied by: (K, S) for K kinds of rows, float32 if that is exact, else float64; and int64 (S,),
     the kind of each row."""

@@ -58,15 +58,12 @@ def best() -> str:
     return forms()[0]
 
 
-@cache
 def _target() -> Any:
+    """For one engine, which owns it."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     return llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
-
-
-_engines: list[Any] = []  # they own the code that kernels run, of a few geometries, as long as the process lives
 
 
 def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: str) -> Kernel:
@@ -85,9 +82,10 @@ def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: s
     parsed.verify()
     engine = llvm.create_mcjit_compiler(parsed, _target())
     engine.finalize_object()
-    _engines.append(engine)
     prototype = ctypes.CFUNCTYPE(None, *(kinds[a][1] for a in arguments))
-    return prototype(engine.get_function_address(name))
+    kernel = prototype(engine.get_function_address(name))
+    kernel.engine = engine  # type: ignore[attr-defined]  # it owns the code that the kernel runs
+    return kernel
 
 
 @dataclass(frozen=True)
