@@ -160,12 +160,12 @@ class _Line:
     @cached_property
     def alone(self) -> list[int]:
         """If the line runs down, the runs of one atom: the network is shown their pictures turned, too."""
-        return [k for k, (i, j) in enumerate(self.runs.runs) if i == j and self.down]
+        return [k for k, (i, j) in enumerate(self.runs.ends) if i == j and self.down]
 
     def pictures(self) -> list[Pixels]:
         """The pictures for the network: of each run, and of each of `alone` turned."""
         upright = []
-        for (i, j), box in zip(self.runs.runs, self.runs.boxes, strict=True):
+        for (i, j), box in zip(self.runs.ends, self.runs.boxes, strict=True):
             x = (box[0] + box[2]) / 2
             members = [piece for atom in self.atoms[i : j + 1] for piece in atom]
             upright.append(self.window(members, x, self.geometry.middle + self.geometry.slope * x))
@@ -180,14 +180,14 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     """
     factor = min(1.0, REDUCED / max(ink.shape))
     small = _resized(ink, factor) if factor < 1 else ink
-    marks, boxes = pieces_of(small)
+    numbers, boxes = pieces_of(small)
     if len(boxes) > MOST_PIECES:
         expected, count = f"at most {MOST_PIECES:,}", f"{len(boxes):,}"
         raise ExportError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
-    if (ruled := rules(marks, boxes)).any():
+    if (ruled := rules(numbers, boxes)).any():
         small = np.where(ruled, 0, small).astype(np.uint8)
-        marks, boxes = pieces_of(small)
-    written = np.flatnonzero(~underlines(boxes, lambda k: np.argwhere((marks == k + 1).T).T + 0.5))
+        numbers, boxes = pieces_of(small)
+    written = np.flatnonzero(~underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
     down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes
     lines = []
@@ -195,7 +195,7 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
         size = line_size(oriented[members])
         of_line = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])
         (left, top), (right, bottom) = boxes[members, :2].min(0).astype(int), boxes[members, 2:].max(0).astype(int)
-        part = np.where(of_line[marks[top:bottom, left:right]], small[top:bottom, left:right], 0)
+        part = np.where(of_line[numbers[top:bottom, left:right]], small[top:bottom, left:right], 0)
         lines.append(_line_of_picture(part.astype(np.uint8), (left, top), factor / scale, size, down))
     return [line for line in lines if len(line.boxes)]
 
@@ -215,8 +215,8 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
     ink = _resized(part, zoom)
     pieces = parted(*pieces_of(np.rot90(ink) if down else ink), SIZE, down)
     boxes = pieces.boxes
-    padded, numbers = np.pad(np.rot90(ink) if down else ink, SIDE), np.pad(pieces.marks, SIDE)
-    chosen = np.zeros(int(pieces.marks.max(initial=0)) + 1, np.uint8)
+    padded, numbers = np.pad(np.rot90(ink) if down else ink, SIDE), np.pad(pieces.numbers, SIDE)
+    chosen = np.zeros(int(pieces.numbers.max(initial=0)) + 1, np.uint8)
 
     def window(members: Sequence[int], x: float, y: float) -> Pixels:
         chosen[:] = 0
@@ -349,7 +349,7 @@ def _likely(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]) ->
     """
     every: NDArray[np.float32] = np.exp(logits)
     every /= every.sum(1, keepdims=True)
-    count = len(line.runs.runs)
+    count = len(line.runs.ends)
     likely = every[:count].astype(np.float64)
     if line.down:
         lying = [k for k, label in enumerate(recognizer.known) if label in TURNED]
@@ -370,7 +370,7 @@ def _read_line(recognizer: Recognizer, line: _Line, plain: bool) -> TextLine:
 
     def best(geometry: Geometry, plain: bool) -> list[State]:
         scores = features(runs, geometry, competing, spare, line.down) @ np.array(fitted.features) + competing.whole
-        return best_path(scores, competing.classes, runs.runs, len(runs.atoms), fitted.bigram, plain)
+        return best_path(scores, competing.classes, runs.ends, len(runs.atoms), fitted.bigram, plain)
 
     outcomes = []
     for stretch in STRETCHES:

@@ -134,7 +134,7 @@ def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Any
         if overlaps[run] < 0.7 or not len(column):
             return None
         truth.append(run * columns + int(column[0]))
-    runs, count = line.runs.runs, len(line.runs.atoms)
+    runs, count = line.runs.ends, len(line.runs.atoms)
     path = runs[[state // columns for state in truth]]
     if path[0, 0] or path[-1, 1] != count - 1 or (path[1:, 0] != path[:-1, 1] + 1).any():
         return None

@@ -53,6 +53,11 @@ def boxes_of(components: Components | Mask) -> Boxes:
     return np.stack([*low, *high], 1)
 
 
+def outline_of(mask: Mask) -> int:
+    """Length of the outline of ink, without the picture's edge, in sides of pixels."""
+    return int((mask[1:] ^ mask[:-1]).sum()) + int((mask[:, 1:] ^ mask[:, :-1]).sum())
+
+
 def character_box(mask: Mask) -> Box | None:
     """The box of the group of components with the most ink, specks left out; None where there is no ink.
 

@@ -12,24 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 Boxes = NDArray[np.float64]
 """float64 (N, 4): left, top, right, bottom."""
 
-MOST_ATOMS = 9
-"""Most atoms (see `atoms_of`) that one character has."""
-WIDEST, WIDEST_OF_STROKES = 1.45, 2.2
-"""Largest width of a character, in sizes of the line. What is so wide in a picture may be characters that touch."""
-FULL = 0.5
-"""Least height of a band that is a line of its own, in sizes of the writing."""
-ONE_LINE = 1.5
-"""Two overlapping bands are one line if together they are less high than this, in heights of the higher one."""
-LONG, THIN = 3.5, 0.12
-"""An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths."""
-LONGEST = 8
-"""Greatest length of a ー, in usual lengths of boxes."""
-HOLLOW = 0.33
-"""The ink of a frame is farther than this from the middle of its box, in widths or heights of the box."""
-SQUARE = 0.6
-"""Writing may be a grid if its rows and columns differ less in thickness than by this ratio."""
-_SLOPES = np.arange(-20, 21) / 100
-"""Slopes that lines of a picture may have. This and the limits above were chosen by eye on synthetic lines."""
+# Chosen by eye on synthetic lines.
+MOST_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
+WIDEST, WIDEST_OF_STROKES = 1.45, 2.2  # in sizes of the line: what is so wide in a picture may be touching characters
+LEAST_BAND = 0.5  # height of a band that is a line of its own, in sizes of the writing
+ONE_LINE = 1.5  # two overlapping bands are one line if together they are lower than so many heights of the higher one
+UNDERLINE_LENGTH = 3.5  # in usual lengths of boxes: an underline is longer
+UNDERLINE_THICKNESS = 0.12  # in its own lengths: an underline is thinner
+VOWEL_LENGTH = 8  # in usual lengths of boxes, of a ー at most
+HOLLOW = 0.33  # the ink of a frame is farther than this from the middle of its box, in widths or heights of the box
+SQUARE = 0.6  # writing may be a grid if its rows and columns differ less in thickness than by this ratio
+_SLOPES = np.arange(-20, 21) / 100  # that lines of a picture may have
 
 
 def turned(boxes: Boxes) -> Boxes:
@@ -52,11 +45,11 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> NDArray[np.b
     points: gives x and y, (2, P), of the ink in the box of an index.
     """
     extents, thickness = _extents(boxes), (boxes[:, 2:] - boxes[:, :2]).min(1)
-    order, flat = np.sort(extents), thickness < THIN * extents
+    order, flat = np.sort(extents), thickness < UNDERLINE_THICKNESS * extents
     # What is shorter than two pens are dots, which say nothing of the size.
     first = np.searchsorted(order, np.where(flat, 2 * thickness, 0), "right")
     usual = np.append(order, np.inf)[first + (0.7 * (len(boxes) - first - 1)).astype(int)]
-    found = (len(boxes) - first > 3) & (extents > LONG * usual)
+    found = (len(boxes) - first > 3) & (extents > UNDERLINE_LENGTH * usual)
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     for k in np.flatnonzero(found):
         low, high = boxes[k, :2], boxes[k, 2:]
@@ -64,7 +57,7 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> NDArray[np.b
         marked = ((middles >= low - beside) & (middles <= high + beside)).all(1).sum() > 2
         if flat[k]:
             # A long ー has no writing over or under it.
-            found[k] = marked or extents[k] > LONGEST * usual[k]
+            found[k] = marked or extents[k] > VOWEL_LENGTH * usual[k]
         else:
             away = np.abs(np.asarray(points(int(k))).T - middles[k]) / (high - low)
             found[k] = marked and away.max(1).min() > HOLLOW
@@ -142,7 +135,7 @@ def _joined_by_place(
         together = np.subtract(high[1:], low[:-1])
         # The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
         halves = (len(bands) == 2) & (gaps < 0.25 * least) & (width < 3 * together)
-        thin = (least < FULL * size) & (together < 1.8 * max(size, float(np.max(heights))))
+        thin = (least < LEAST_BAND * size) & (together < 1.8 * max(size, float(np.max(heights))))
         overlapping = (gaps < 0) & (together < ONE_LINE * np.maximum(size, np.maximum(heights[1:], heights[:-1])))
         gaps[~(thin | halves | overlapping)] = np.inf
         k = int(gaps.argmin())

@@ -8,6 +8,7 @@ log probability of the second character after the first.
 import json
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,9 @@ FEATURES = (
     "more strokes",  # log of one plus the strokes that the run has beyond the character's
 )
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
-UNKNOWN = -9.0
-"""Least log probability of a bigram: no word is impossible."""
-NEIGHBOURS = 16
-"""How many of the best states before each cut are followed further."""
-_SEEN = 0.01
-"""Characters that the network gives less probability than this are ignored in the feature `spare`."""
+LEAST_BIGRAM = -9.0  # log probability: no word is impossible
+NEIGHBOURS = 16  # how many of the best states before each cut are followed further
+_LEAST_SEEN = 0.01  # probability of a character: those below it are ignored in the feature `spare`
 
 
 @dataclass(frozen=True)
@@ -61,20 +59,20 @@ def weights() -> Weights:
 class Runs:
     """The R runs over the A atoms of a line.
 
-    atoms: float64 (A, 4), the atoms' boxes. runs: int64 (R, 2), first and last atom of each run. cuts: bool (A + 1,),
+    atoms: float64 (A, 4), the atoms' boxes. ends: int64 (R, 2), first and last atom of each run. cuts: bool (A + 1,),
     whether a piece of ink was cut before each atom and at the end. strokes: int64 (A,), strokes of each; 0 in pictures.
     """
 
     atoms: Floats
-    runs: Ints
+    ends: Ints
     cuts: NDArray[np.bool_]
     strokes: Ints
 
     @cached_property
     def boxes(self) -> Floats:
         """float64 (R, 4): the box of each run."""
-        span = [self.atoms[i : j + 1] for i, j in self.runs]
-        return np.reshape([(*atoms[:, :2].min(0), *atoms[:, 2:].max(0)) for atoms in span], (-1, 4))
+        spans = [self.atoms[first : last + 1] for first, last in self.ends]
+        return np.reshape([(*atoms[:, :2].min(0), *atoms[:, 2:].max(0)) for atoms in spans], (-1, 4))
 
 
 @dataclass(frozen=True)
@@ -96,22 +94,23 @@ class Competition:
 
         The network often takes the picture of two characters for one of them.
         """
-        run_of = {(i, j): r for r, (i, j) in enumerate(runs.runs.tolist())}
+        run_of = {(first, last): run for run, (first, last) in enumerate(runs.ends.tolist())}
         lengths = ((runs.boxes[:, 2] - runs.boxes[:, 0]) / size).tolist()
+        labels, probabilities = self.columns.tolist(), np.exp(self.log_shape).tolist()
         likely = [
-            [(k, p) for k, p in zip(row, probabilities, strict=True) if p > _SEEN]
-            for row, probabilities in zip(self.columns.tolist(), np.exp(self.log_shape).tolist(), strict=True)
+            [(label, p) for label, p in zip(*of_run, strict=True) if p > _LEAST_SEEN]
+            for of_run in zip(labels, probabilities, strict=True)
         ]
-        out = np.zeros(self.columns.shape)
-        for (i, j), r in run_of.items():
-            column_of = {k: column for column, k in enumerate(self.columns[r].tolist())}
-            for first in range(i, j + 1):
-                for last in range(first, j + (first > i)):
-                    part = run_of[first, last]
-                    for k, p in likely[part]:
-                        if (column := column_of.get(k)) is not None:
-                            out[r, column] = max(out[r, column], p * (lengths[r] - lengths[part]))
-        return out
+        spare = np.zeros(self.columns.shape)
+        for (first, last), run in run_of.items():
+            column_of = {label: column for column, label in enumerate(labels[run])}
+            for part in combinations_with_replacement(range(first, last + 1), 2):
+                longer = lengths[run] - lengths[run_of[part]]
+                for label, probability in likely[run_of[part]]:
+                    if label in column_of:
+                        column = column_of[label]
+                        spare[run, column] = max(spare[run, column], probability * longer)
+        return spare
 
 
 @dataclass(frozen=True)
@@ -143,13 +142,13 @@ class Geometry:
 
 def features(runs: Runs, geometry: Geometry, competition: Competition, spare: Floats, down: bool) -> Floats:
     """float64 (R, K, F): the `FEATURES` of each run and each of its characters. spare: see `Competition.spare`."""
-    boxes, (first, last) = runs.boxes, runs.runs.T
+    first, last = runs.ends.T
     edges = np.concatenate([[[-np.inf] * 2], runs.atoms[:, [0, 2]], [[np.inf] * 2]])
-    apart = edges[1:, 0] - np.maximum.accumulate(edges[:, 1])[:-1]
-    inner = np.array([apart[i + 1 : j + 1].max(initial=0) for i, j in runs.runs], float)
-    gaps = np.clip(apart / geometry.size, -0.4, 0.6)
-    measured = geometry.measured(boxes, inner)
-    strokes = np.array([runs.strokes[i : j + 1].sum() for i, j in runs.runs])[:, None]
+    gap_before = edges[1:, 0] - np.maximum.accumulate(edges[:, 1])[:-1]  # of each atom, and at the end
+    inner_gaps = np.array([gap_before[i + 1 : j + 1].max(initial=0) for i, j in runs.ends], float)
+    gaps = np.clip(gap_before / geometry.size, -0.4, 0.6)
+    measured = geometry.measured(runs.boxes, inner_gaps)
+    strokes = np.array([runs.strokes[i : j + 1].sum() for i, j in runs.ends])[:, None]
     usual = np.where(strokes, stroke_counts()[competition.classes], 0)
     values = (
         1.0,
@@ -192,7 +191,7 @@ def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
     """
     if plain:
         return np.asarray(FOLLOWS[SCRIPTS[first], SCRIPTS[second]])
-    return np.maximum(bigrams().log_probability(first, second), UNKNOWN)
+    return np.maximum(bigrams().log_probability(first, second), LEAST_BIGRAM)
 
 
 @dataclass(frozen=True)
@@ -209,50 +208,53 @@ class State:
     other: float
 
 
-def best_path(scores: Floats, classes: Ints, runs: Ints, count: int, weight: float, plain: bool) -> list[State]:
+def best_path(scores: Floats, classes: Ints, ends: Ints, count: int, weight: float, plain: bool) -> list[State]:
     """The characters of the best path from the first atom to the last; none where no path reaches the end.
 
-    scores, classes: (R, K), of each run's characters; runs: (R, 2); count: how many atoms there are; weight: of the
-    bigrams; plain: see `log_follows`.
+    scores, classes: (R, K), of each run's characters; ends: (R, 2), of each run; count: how many atoms there are;
+    weight: of the bigrams; plain: see `log_follows`.
     """
     if not count:
         return []
-    columns, flat, labels = np.arange(scores.shape[1]), scores.ravel(), classes.ravel()
-    begins, ends = (
-        [(np.flatnonzero(side == t)[:, None] * len(columns) + columns).ravel() for t in range(count)] for side in runs.T
+    # The state of a run's character in a column has the index run × K + column.
+    columns = np.arange(scores.shape[1])
+    score, label = scores.ravel(), classes.ravel()
+    beginning, ending = (
+        [(np.flatnonzero(end == atom)[:, None] * len(columns) + columns).ravel() for atom in range(count)]
+        for end in ends.T
     )
-    forward, before = flat.copy(), np.full(flat.shape, -1)
-    forward[begins[0]] += weight * log_follows(np.array(-1), labels[begins[0]], plain)
+    # The best scores of paths from the line's first atom up to each state, and of paths that go on behind it.
+    forward, backward = score.copy(), np.full(score.shape, -np.inf)
+    previous = np.full(score.shape, -1)
+    forward[beginning[0]] += weight * log_follows(np.array(-1), label[beginning[0]], plain)
     steps: list[tuple[Ints, Ints, Floats]] = []
-    for left, right in zip(ends, begins[1:], strict=False):
+    for left, right in zip(ending, beginning[1:], strict=False):
         left = left[np.argsort(-forward[left], kind="stable")[:NEIGHBOURS]]
         if not len(left) or not len(right):
             continue
-        step = weight * log_follows(labels[left][:, None], labels[right], plain)
-        steps.append((left, right, step))
-        total = forward[left][:, None] + step
+        bigram = weight * log_follows(label[left][:, None], label[right], plain)
+        steps.append((left, right, bigram))
+        total = forward[left][:, None] + bigram
         forward[right] += total.max(0)
-        before[right] = left[total.argmax(0)]
-    backward = np.full(flat.shape, -np.inf)
-    backward[ends[-1]] = 0
-    for left, right, step in reversed(steps):
-        backward[left] = (step + flat[right] + backward[right]).max(1)
+        previous[right] = left[total.argmax(0)]
+    backward[ending[-1]] = 0
+    for left, right, bigram in reversed(steps):
+        backward[left] = (bigram + score[right] + backward[right]).max(1)
     through = (forward + backward).reshape(scores.shape)
-    state = int(ends[-1][forward[ends[-1]].argmax()]) if len(ends[-1]) else -1
+    state = int(ending[-1][forward[ending[-1]].argmax()]) if len(ending[-1]) else -1
     path: list[State] = []
     while state >= 0:
         run, column = divmod(state, len(columns))
-        rivals = (runs[:, 0] <= runs[run, 1]) & (runs[:, 1] >= runs[run, 0])
-        rivals[run] = False
-        path.append(State(run, column, through[run], float(through[rivals].max(initial=-np.inf))))
-        state = int(before[state])
+        first, last = ends[run]
+        overlaps = (ends[:, 0] <= last) & (ends[:, 1] >= first)
+        overlaps[run] = False
+        path.append(State(run, column, through[run], float(through[overlaps].max(initial=-np.inf))))
+        state = int(previous[state])
     return path[::-1]
 
 
-_USUAL = (0.12, 0.06)
-"""`uneven` and `wander` of usual writing, measured on synthetic lines."""
-_PRIOR = 4
-"""How many characters it takes to outweigh `_USUAL`, and a stretch of 1."""
+_USUAL_UNEVEN, _USUAL_WANDER = 0.12, 0.06  # of usual writing, measured on synthetic lines
+_PRIOR_COUNT = 4  # of characters that outweigh these two, and a stretch of 1
 
 
 def fitted_geometry(boxes: Floats, classes: Ints, geometry: Geometry, down: bool) -> Geometry:
@@ -260,26 +262,29 @@ def fitted_geometry(boxes: Floats, classes: Ints, geometry: Geometry, down: bool
 
     boxes: (M, 4); classes: (M,); geometry: what is kept where the characters tell too little.
     """
-    rows = shapes(down)[classes]
-    residuals = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - rows[:, :2]
-    telling = rows[:, :2] > np.log(0.3)  # the thickness of a ー says nothing about the size
+    length, height, offset, _, length_deviation, height_deviation, offset_deviation, _ = shapes(down)[classes].T
+    usual = np.stack([length, height], 1)
+    log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - usual
+    tells_size = usual > np.log(0.3)  # the thickness of a ー does not
     along, across = (
-        np.median(residuals[telling[:, k], k]) if telling[:, k].any() else np.log(geometry.size) for k in (0, 1)
+        np.median(log_sizes[tells_size[:, axis], axis]) if tells_size[:, axis].any() else np.log(geometry.size)
+        for axis in (0, 1)
     )
-    stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR)
+    stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
     size = float(np.exp((along + across - stretch) / 2))
     x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
-    y = y - rows[:, 2] * size
+    y = y - offset * size
     slope = line_through(x, y)[1] if len(boxes) >= 4 else geometry.slope
     middle = float(np.mean(y - slope * x))
-    sizes = residuals[telling.all(1)].mean(1) - (along + across) / 2
-    offsets = (y - middle - slope * x) / size
-    own_sizes, own_offsets = np.hypot(*rows[telling.all(1), 4:6].T) / 2, rows[:, 6]
-    spreads = _spread(sizes, own_sizes, _USUAL[0]), _spread(offsets, own_offsets, _USUAL[1])
-    return Geometry(middle, slope, size, float(np.exp(stretch)), *spreads)
+    tells_both = tells_size.all(1)
+    sizes = log_sizes[tells_both].mean(1) - (along + across) / 2
+    size_deviation = np.hypot(length_deviation, height_deviation)[tells_both] / 2
+    uneven = _spread(sizes, size_deviation, _USUAL_UNEVEN)
+    wander = _spread((y - middle - slope * x) / size, offset_deviation, _USUAL_WANDER)
+    return Geometry(middle, slope, size, float(np.exp(stretch)), uneven, wander)
 
 
 def _spread(residuals: Floats, own: Floats, usual: float) -> float:
     """Standard deviation of what a line adds to the characters' own deviations; `usual` where there are few."""
-    added = _PRIOR * usual**2 + np.maximum(residuals**2 - own**2, 0).sum()
-    return float(np.sqrt(added / (_PRIOR + len(residuals))))
+    added = _PRIOR_COUNT * usual**2 + np.maximum(residuals**2 - own**2, 0).sum()
+    return float(np.sqrt(added / (_PRIOR_COUNT + len(residuals))))

@@ -4,7 +4,7 @@ import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
 const SIZE = 92, BOX = 1.15, COLUMNS = 16, OTHER = 0.5, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, LONGEST = 8, HOLLOW = 0.33, SQUARE = 0.6, UNKNOWN = -9, NEIGHBOURS = 16, LEAST = 0.02, SEEN = 0.01;
+const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, LONGEST = 8, HOLLOW = 0.33, SQUARE = 0.6, LEAST_BIGRAM = -9, NEIGHBOURS = 16, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -254,10 +254,10 @@ export class Tables {
         if (this.second[half] < second) low = half + 1;
         else high = half;
       }
-      if (low < this.starts[first + 1] && this.second[low] === second) return Math.max(this.values[low], UNKNOWN);
+      if (low < this.starts[first + 1] && this.second[low] === second) return Math.max(this.values[low], LEAST_BIGRAM);
     }
     const shares = first < 0 ? this.beginnings : this.shares;
-    return Math.max((this.factors[first] ?? 0) + (shares[second] ?? least([...shares])), UNKNOWN);
+    return Math.max((this.factors[first] ?? 0) + (shares[second] ?? least([...shares])), LEAST_BIGRAM);
   }
 }
 
