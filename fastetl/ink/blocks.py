@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
-"""A picture, or its blocks, uint8 (H, W)."""
-MOST_BLOCKS = 160
-"""Blocks along a picture's longest side, at most."""
+Grey = NDArray[np.uint8]  # a picture, or its blocks, uint8 (H, W)
+MOST_BLOCKS = 160  # blocks along a picture's longest side, at most
 
 
 def block_shape(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -46,16 +44,15 @@ def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDA
 
     outside: the value of what lies beyond the picture.
     """
-    for axis in (0, 1):
-        length, span, reach = picture.shape[axis], 1, size // 2
-        line = np.full((length + 2 * reach, picture.shape[1 - axis]), outside, picture.dtype)
-        line = line if axis == 0 else line.reshape(picture.shape[0], -1)
-        along = (lambda first, last: np.s_[first:last]) if axis == 0 else (lambda first, last: np.s_[:, first:last])
-        line[along(reach, reach + length)] = picture
+    reach = size // 2
+    for _ in range(2):  # along columns, then along rows
+        length, span = len(picture), 1
+        line = np.full_like(picture, outside, shape=(length + 2 * reach, picture.shape[1]))
+        line[reach : reach + length] = picture
         while 2 * span <= size:
-            line = op(line[along(None, -span)], line[along(span, None)])
+            line = op(line[:-span], line[span:])
             span *= 2
-        picture = op(line[along(None, length)], line[along(size - span, size - span + length)])
+        picture = op(line[:length], line[size - span : size - span + length]).T
     return picture
 
 

@@ -3,39 +3,35 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Components = NDArray[np.int32]
-"""The number of each pixel's component, from 1; 0 where there is no ink."""
+Components = NDArray[np.int32]  # the number of each pixel's component, from 1; 0 where there is no ink
 Boxes = NDArray[np.intp]
 Mask = NDArray[np.bool_]
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels; the last two are the first outside."""
-_MOST = 60
-"""How many components are looked at for the character, the largest ones."""
-_SPECK = 24
-"""A component is a speck if the largest has more than this many times its pixels."""
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; the last two are the first outside
+_MOST_COMPONENTS = 60  # that are looked at for the character, the largest ones
+_SPECK_RATIO = 24  # a component is a speck if the largest has more than so many times its pixels
 
 
 def label_components(mask: Mask) -> Components:
     """int32 (H, W): the components of a mask, numbered from the top; neighbours at corners are connected, too."""
-    width = mask.shape[1] + 2
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     # Runs of ink, as positions in one long line of all rows: the next row is `width` further.
-    steps = np.pad(edges, ((0, 0), (0, 1)))
-    first, end = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    # Each run touches those from `low` to before `high` in the next row: all pairs, as runs `above` and `below`.
-    low, high = np.searchsorted(end, first + width), np.searchsorted(first, end + width, "right")
-    touching = np.maximum(high - low, 0)
-    above = np.repeat(np.arange(len(first)), touching)
-    below = np.arange(len(above)) - np.repeat(np.cumsum(touching) - touching, touching) + np.repeat(low, touching)
+    steps = np.diff(np.pad(mask, ((0, 0), (1, 2))).astype(np.int8), axis=1)
+    width = steps.shape[1]
+    begin, end = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    # Each run touches those from `first` to before `behind` in the next row: all pairs, as runs `above` and `below`.
+    first, behind = np.searchsorted(end, begin + width), np.searchsorted(begin, end + width, "right")
+    count = np.maximum(behind - first, 0)
+    above = np.repeat(np.arange(len(begin)), count)
+    number = np.arange(len(above)) - np.repeat(np.cumsum(count) - count, count)  # among those below the same run
+    below = np.repeat(first, count) + number
     # The root of a run is the first run of its component as far as known. Pairs join roots until all agree.
-    root = np.arange(len(first))
+    root = np.arange(len(begin))
     while (root[above] != root[below]).any():
-        a, b = root[above], root[below]
-        np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
+        pair = root[above], root[below]
+        np.minimum.at(root, np.maximum(*pair), np.minimum(*pair))
         while (root != root[root]).any():
             root = root[root]
     components = np.zeros(mask.shape, np.int32)
-    components[mask] = np.repeat(np.unique(root, return_inverse=True)[1] + 1, end - first)
+    components[mask] = np.repeat(np.unique(root, return_inverse=True)[1] + 1, end - begin)
     return components
 
 
@@ -43,9 +39,9 @@ def boxes_of(components: Components | Mask) -> Boxes:
     """(N, 4): left, top, right, bottom of each component in order; of a mask, one box around all of it."""
     y, x = np.nonzero(components)
     number = components[y, x]
-    order = np.argsort(number, kind="stable")
-    if not len(order):
+    if not len(number):
         return np.zeros((0, 4), np.intp)
+    order = np.argsort(number, kind="stable")
     begin = np.searchsorted(number[order], np.arange(1, number.max() + 1))
     x, y = x[order], y[order]
     low = [np.minimum.reduceat(values, begin) for values in (x, y)]
@@ -66,8 +62,8 @@ def character_box(mask: Mask) -> Box | None:
     """
     components = label_components(mask)
     sizes = np.bincount(components.ravel())[1:]
-    largest = np.argsort(-sizes, kind="stable")[:_MOST]
-    largest = largest[_SPECK * sizes[largest] >= sizes.max(initial=0)]
+    largest = np.argsort(-sizes, kind="stable")[:_MOST_COMPONENTS]
+    largest = largest[_SPECK_RATIO * sizes[largest] >= sizes.max(initial=0)]
     boxes, sizes = boxes_of(components)[largest], sizes[largest]
     while len(boxes):
         low, high = boxes[:, :2], boxes[:, 2:]

@@ -29,12 +29,9 @@ from fastetl.errors import FastetlError
 from fastetl.ink import MOST_SIDE, SIDE
 from fastetl.kernels.ink import cover
 
-PEN = 0.05
-"""Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""
-MOST_STROKES = 4_000
-"""Most strokes of a drawing."""
-MOST_POINTS = 80_000
-"""Most points of a drawing, of all strokes together."""
+PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer side of the canvas
+MOST_STROKES = 4_000  # most strokes of a drawing
+MOST_POINTS = 80_000  # most points of a drawing, of all strokes together
 REACH = 16.0
 """How far outside of the canvas a point may be, in longer sides of the canvas, since a captured pointer leaves it."""
 _SIDES = (1e-3, 1e6)  # of the canvas, in any unit

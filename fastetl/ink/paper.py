@@ -31,8 +31,7 @@ from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that none of its
 # levels falls far below the next.
-MOST = 1600
-"""Longest side of a plane, in pixels: larger pictures are reduced to it."""
+MOST = 1600  # longest side of a plane, in pixels: larger pictures are reduced to it
 _INK_WIDTH = 40  # per cent of the longest side: what is dark and wider is paper in a shadow, or a table
 _SHADOW_WIDTH = 20  # per cent of the longest side: a shadow at the picture's edge is at least so wide
 _USUAL_GRAIN = 1  # a picture with more is smoothed

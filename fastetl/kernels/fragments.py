@@ -32,11 +32,9 @@ not the measured ones: a depth from 1 to 24 was chosen for training."""
 GAP = 10 / 128
 """Least paper between character and fragment, which is cut if need be, as a share of the side; chosen, not measured."""
 
-SLIDE = 1 / 16
-"""How far a fragment is moved along the edge at most, as a share of the side; chosen, not measured."""
+SLIDE = 1 / 16  # how far a fragment is moved along the edge at most, as a share of the side; chosen, not measured
 
-MARGIN = 1 / 25
-"""How much paper a crop leaves around the ink at most, as a share of the side; chosen, not measured."""
+MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most, as a share of the side; chosen, not measured
 
 
 @jit

@@ -10,8 +10,7 @@ TOP = {1: 1, 4: 15, 6: 63}
 """The highest level, by the bits of a stored pixel. The first pixel is in the highest bits; rows have no gap between
 them."""
 
-PIXELS = {1: 64, 4: 128, 6: 64}
-"""Pixels that `unpack_vector` takes: 8, 64 or 48 bytes."""
+PIXELS = {1: 64, 4: 128, 6: 64}  # pixels that `unpack_vector` takes: 8, 64 or 48 bytes
 
 
 def packed_bytes(pixels: int, bits: int) -> int:

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
 
-AFFINE_DRAWS = 16
-"""Random values for each picture without elastic warp: those named below, and spare ones."""
+AFFINE_DRAWS = 16  # random values for each picture without elastic warp: those named below, and spare ones
 _ROTATION, _ZOOM, _ASPECT, _SHEAR, _SHIFT_X, _SHIFT_Y, _PEN_CHANGES, _PEN, _CONTRAST = range(9)
 
 ELASTIC_DRAWS = 48

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
 
-PER_BLOCK = 8
-"""Values from one counter: four words, each cut into two halves of 16 bits."""
+PER_BLOCK = 8  # values from one counter: four words, each cut into two halves of 16 bits
 
 _ROUNDS = 10
 _LOW = np.uint64(0xFFFFFFFF)

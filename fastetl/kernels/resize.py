@@ -16,11 +16,10 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes, unpack_vector
-from fastetl.kernels.resize_plan import CACHED, LANES, Geometry, Plan, chunks, factors, plan_of
+from fastetl.kernels.resize_plan import CACHED, LANES, Resizing, RowPlan, chunks, factors, plan_of
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, best, compile_kernel
 
-OVERREAD = 64
-"""Bytes behind a picture's last that the kernel reads, whatever they are."""
+OVERREAD = 64  # bytes behind a picture's last that the kernel reads, whatever they are
 
 
 def resize_records(
@@ -65,7 +64,7 @@ def resize_records(
 @lru_cache(maxsize=CACHED)
 def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel | None:
     """Kernel(addresses int64 (N,), N, out uint8 (N, S, S)), by address, N ≥ 1; None where the twin does the work."""
-    g = Geometry(height, width, bits, size)
+    g = Resizing(height, width, bits, size)
     plan = plan_of(g, form)
     if plan is None:
         return None
@@ -90,72 +89,87 @@ def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArra
 
     Returns uint8 (N, size, size).
     """
-    g = Geometry(levels.shape[1], levels.shape[2], bits, size)
+    g = Resizing(levels.shape[1], levels.shape[2], bits, size)
     products = g.rows.astype(np.float64) @ levels.astype(np.float64) @ g.columns.T.astype(np.float64)  # whole numbers
     sums, denominator = 2 * 255 * products.astype(np.int64), TOP[bits] * g.rows.sum(1)[:, None] * g.columns.sum(1)
     return np.asarray((sums + denominator) // (2 * denominator), np.uint8)
 
 
-def _columns(code: Code, g: Geometry, plan: Plan, source: Value, following: Value, scratch: Value) -> None:
+def _columns(code: Code, g: Resizing, plan: RowPlan, source: Value, following: Value, scratch: Value) -> None:
     """Write the lines of column sums to `scratch`. following: the next picture, which is fetched meanwhile."""
-    b, width, row_bytes = code.b, plan.rows.shape[1], g.width * g.bits // 8
+    b, row_bytes = code.b, g.width * g.bits // 8
+    lines, rows_of_line = plan.rows.shape
     places = code.table(np.where(plan.rows < 0, -1, plan.rows * row_bytes).astype(np.int64))
     paper = code.table(np.zeros(OVERREAD, np.uint8))
-    ahead = -(-g.height * row_bytes // (64 * len(plan.rows)))  # cache lines of the next picture
-    hint = [ir.Constant(I32, v) for v in (0, 3, 1)]  # to be read; into the first cache; data
-    with code.loop(len(plan.rows)) as line:
-        for k in range(ahead):
-            address = code.at(following, b.add(b.mul(line, code.number(64 * ahead)), code.number(64 * k)))
-            code.call("llvm.prefetch.p0", ir.VoidType(), address, *hint)
+    with code.loop(lines) as line:
+        _fetch(code, following, line, -(-g.height * row_bytes // (64 * lines)))
         rows = []
-        for k in range(width):
-            place = code.load(places, I64, 0, b.add(b.mul(line, code.number(8 * width)), code.number(8 * k)))
+        for k in range(rows_of_line):
+            place = code.load(places, I64, 0, b.add(b.mul(line, code.number(8 * rows_of_line)), code.number(8 * k)))
             levels = b.select(b.icmp_signed("<", place, code.number(0)), paper, code.at(source, place))
-            *planes, where = unpack_vector(code, levels, code.number(0), g.bits)
-            rows.append(planes)
-        if plan.in_bytes and g.bits == 4 and g.width == 2 * g.size == 128:
-            sums = _halved(code, g, rows)
-        else:
-            if plan.weighted:  # the sum of all rows, and of row k times k, in bytes
-                totals = [list(accumulate(reversed(plane), b.add)) for plane in zip(*rows, strict=True)]
-                rows = [[total[-1] for total in totals], [reduce(b.add, total[:-1]) for total in totals]]
-            sums = _column_sums(code, g, plan, rows, where)
+            *registers, lanes = unpack_vector(code, levels, code.number(0), g.bits)
+            rows.append(registers)
+        if plan.weighted:
+            rows = _sum_and_weighted_sum(code, rows)
         to = code.at(scratch, b.mul(line, code.number(64 * plan.registers)))
-        for k, total in enumerate(sums):
+        for k, total in enumerate(_column_sums(code, g, plan, rows, lanes)):
             code.store(total, to, 64 * k)
 
 
-def _column_sums(code: Code, g: Geometry, plan: Plan, rows: list[list[Value]], where: list[int]) -> list[Value]:
-    """The registers of a line: the column sums of two rows, side by side. where: see `unpack_vector`."""
+def _fetch(code: Code, picture: Value, line: Value, count: int) -> None:
+    """Fetch a line's share of a picture, `count` cache lines, into the processor's first cache."""
+    b, for_reading = code.b, [ir.Constant(I32, value) for value in (0, 3, 1)]
+    for k in range(count):
+        address = code.at(picture, b.add(b.mul(line, code.number(64 * count)), code.number(64 * k)))
+        code.call("llvm.prefetch.p0", ir.VoidType(), address, *for_reading)
+
+
+def _sum_and_weighted_sum(code: Code, rows: list[list[Value]]) -> list[list[Value]]:
+    """The sum of all rows, and of row k times k, in bytes."""
+    # The sums of the last row, of the last two, and so on: row k is in k of those that leave out row 0.
+    partial = [list(accumulate(reversed(register), code.b.add)) for register in zip(*rows, strict=True)]
+    return [[sums[-1] for sums in partial], [reduce(code.b.add, sums[:-1]) for sums in partial]]
+
+
+def _column_sums(code: Code, g: Resizing, plan: RowPlan, rows: list[list[Value]], lanes: list[int]) -> list[Value]:
+    """The registers of a line: the column sums of two rows, side by side. lanes: see `unpack_vector`."""
+    if plan.in_bytes and g.is_halving:
+        return _halved(code, g, rows)
 
     def factors_of(pixels: NDArray[np.int64], weights: NDArray[np.int64]) -> list[tuple[Value, Value]]:
         """Each row's pixels and their weights, the larger numbers first."""
-        order, by = np.take(where, pixels).tolist(), code.lanes(I8, weights.tolist())
+        order, by = np.take(lanes, pixels).tolist(), code.lanes(I8, weights.tolist())
         pairs = [(code.shuffle(row[0], row[1], order), by) for row in rows]
         return [(y, x) for x, y in pairs] if g.columns.max() > 127 else pairs
 
-    sums: list[Value] = []
     by_four = [chunks(g.columns[group], 4) for group in g.groups]
     by_two = [chunks(g.columns[span], 2) for span in g.spans]
     if code.form == "vnni" and not plan.in_bytes and sum(map(len, by_four)) <= sum(map(len, by_two)):
-        for four in by_four:
-            total = code.splat(I32, LANES, 0)
-            for pairs in list(zip(*(factors_of(*chunk) for chunk in four), strict=True))[::-1]:
-                total = reduce(lambda total, pair: code.dot4(total, *pair), pairs, code.shift(total, 16))
-            sums.append(total)
-        return sums
-    for two in by_two:
-        products = zip(*([code.products(*pair) for pair in factors_of(*chunk)] for chunk in two), strict=True)
-        first, second = (reduce(code.b.add, row) for row in products)
-        if plan.in_bytes:
-            both = code.cast(code.b.or_(first, code.shift(second, 8)), I8)
-            sums.append(code.b.xor(both, code.splat(I8, 64, plan.bias)))
-        else:
-            sums += code.interleaved(first, second)
-    return sums
+        return [_sum_by_four(code, [factors_of(*chunk) for chunk in four]) for four in by_four]
+    return [total for two in by_two for total in _sums_by_two(code, plan, [factors_of(*chunk) for chunk in two])]
 
 
-def _halved(code: Code, g: Geometry, rows: list[list[Value]]) -> list[Value]:
+def _sum_by_four(code: Code, factors: list[list[tuple[Value, Value]]]) -> Value:
+    """The column sums of two rows, in the lower and upper 16 bits of 32. factors: of each chunk and row."""
+    total = code.splat(I32, LANES, 0)
+    for of_row in reversed(list(zip(*factors, strict=True))):
+        total = code.shift(total, 16)
+        for pixels, weights in of_row:
+            total = code.dot4(total, pixels, weights)
+    return total
+
+
+def _sums_by_two(code: Code, plan: RowPlan, factors: list[list[tuple[Value, Value]]]) -> list[Value]:
+    """The column sums of two rows, alternately: one register in bytes, else two. factors: of each chunk and row."""
+    products = [[code.products(*pair) for pair in of_chunk] for of_chunk in factors]
+    first, second = (reduce(code.b.add, of_row) for of_row in zip(*products, strict=True))
+    if not plan.in_bytes:
+        return list(code.interleaved(first, second))
+    both = code.cast(code.b.or_(first, code.shift(second, 8)), I8)
+    return [code.b.xor(both, code.splat(I8, 64, plan.bias))]
+
+
+def _halved(code: Code, g: Resizing, rows: list[list[Value]]) -> list[Value]:
     """The same without products, where all columns fill a register, and weigh four pixels 1 3 3 1."""
     b, nothing, sums = code.b, code.splat(I8, 64, 0), []
     for even, odd in rows:
@@ -165,7 +179,7 @@ def _halved(code: Code, g: Geometry, rows: list[list[Value]]) -> list[Value]:
     return [code.shuffle(sums[0], sums[1], np.stack([span, span + 64], 1).ravel().tolist()) for span in g.spans]
 
 
-def _rows(code: Code, g: Geometry, plan: Plan, scratch: Value, out: Value) -> None:
+def _rows(code: Code, g: Resizing, plan: RowPlan, scratch: Value, out: Value) -> None:
     """Write the output rows from the lines of column sums."""
     b, (table, kinds) = code.b, factors(g)
     weights = plan.weights.astype(np.uint8 if plan.in_bytes else np.int16)
@@ -189,14 +203,14 @@ def _rows(code: Code, g: Geometry, plan: Plan, scratch: Value, out: Value) -> No
             code.store(code.shuffle(pixels, pixels, range(min(LANES, g.size))), row, int(group[0]))
 
 
-def _sums_of_bytes(code: Code, plan: Plan, lines: Value, weights: Value, bias: Value) -> list[Value]:
+def _sums_of_bytes(code: Code, plan: RowPlan, lines: Value, weights: Value, bias: Value) -> list[Value]:
     """The sums of an output row's groups of columns, 16 × i32, from two lines of bytes. bias: added to each sum."""
     total, by = code.broadcast(bias, LANES), code.cast(code.broadcast(code.load(weights, I32), LANES), I8)
     pairs = [[code.load(lines, I16, 32, 64 * (k + at)) for at in (0, plan.registers)] for k in range(plan.registers)]
     return [code.dot4(total, by, code.cast(four, I8)) for pair in pairs for four in code.interleaved(*pair)]
 
 
-def _sums_of_numbers(code: Code, plan: Plan, lines: Value, weights: Value) -> list[Value]:
+def _sums_of_numbers(code: Code, plan: RowPlan, lines: Value, weights: Value) -> list[Value]:
     """The sums of an output row's groups of columns, 16 × i32, from lines of 16-bit numbers, as many as it takes."""
     totals = [code.splat(I32, LANES, 0)] * plan.registers
     for tap in range(plan.weights.shape[1]):
@@ -206,7 +220,7 @@ def _sums_of_numbers(code: Code, plan: Plan, lines: Value, weights: Value) -> li
     return totals
 
 
-def _factors_of_group(code: Code, g: Geometry, k: int, row_factors: Value) -> Value:
+def _factors_of_group(code: Code, g: Resizing, k: int, row_factors: Value) -> Value:
     """The factors of the k-th group of columns, a vector. row_factors: the address of those of the row."""
     table, group = factors(g)[0], g.groups[k]
     kind = F32 if table.dtype == np.float32 else F64

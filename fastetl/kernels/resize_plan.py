@@ -18,14 +18,12 @@ from fastetl.kernels.packed import PIXELS, TOP
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN
 
-LANES = 16
-"""Output columns of a group."""
-CACHED = 64
-"""Geometries whose plans and kernels are kept, those used last."""
+LANES = 16  # output columns of a group
+CACHED = 64  # geometries whose plans and kernels are kept, those used last
 
 
 @dataclass(frozen=True)
-class Geometry:
+class Resizing:
     """Stored pictures of `height` × `width` pixels of `bits` bits, resized to `size` × `size`."""
 
     height: int
@@ -53,9 +51,14 @@ class Geometry:
         groups = self.groups + self.groups[-1:] * (len(self.groups) % 2)
         return [np.reshape(groups[k : k + 2], (2, 4, 4)).swapaxes(0, 1).ravel() for k in range(0, len(groups), 2)]
 
+    @property
+    def is_halving(self) -> bool:
+        """Whether the columns fill one register, and each weighs four pixels 1 3 3 1."""
+        return self.bits == 4 and self.width == 2 * self.size == 128
+
 
 @dataclass(frozen=True)
-class Plan:
+class RowPlan:
     """How rows are combined: in lines, which hold two sums for each output column."""
 
     rows: NDArray[np.int64]
@@ -74,19 +77,20 @@ class Plan:
     """What is taken from such a sum, so that it is a signed byte."""
 
 
-def _pairs(g: Geometry) -> Plan:
+def _pairs(g: Resizing) -> RowPlan:
     """Lines of two rows each."""
     pairs = -(-g.height // 2)
     rows = np.arange(2 * pairs).reshape(pairs, 2)
     by_pair = np.pad(g.rows, ((0, 0), (0, 2 * pairs - g.height))).reshape(g.size, pairs, 2)
-    used = by_pair.max(2) > 0
-    taps = int((pairs - used[:, ::-1].argmax(1) - used.argmax(1)).max())
-    first = np.minimum(used.argmax(1), pairs - taps)
+    is_used = by_pair.max(2) > 0
+    first_used, last_used = is_used.argmax(1), pairs - 1 - is_used[:, ::-1].argmax(1)
+    taps = int((last_used - first_used).max()) + 1
+    first = np.minimum(first_used, pairs - taps)
     weights = np.take_along_axis(by_pair, (first[:, None] + np.arange(taps))[:, :, None], 1)
-    return Plan(np.where(rows < g.height, rows, -1), False, first, weights.astype(np.int16), 2 * len(g.spans))
+    return RowPlan(np.where(rows < g.height, rows, -1), False, first, weights.astype(np.int16), 2 * len(g.spans))
 
 
-def _bands(g: Geometry) -> Plan:
+def _bands(g: Resizing) -> RowPlan:
     """Lines of the rows between the centres of two output rows.
 
     From row to row there, the weights for the output row above fall by a step, and those for the row below rise by the
@@ -106,42 +110,43 @@ def _bands(g: Geometry) -> Plan:
         full = int(counts.argmax())
         step = padded[full, begins[full] + 1] - padded[full, begins[full]]
         weights[:, :, 1] = step, -step
-    return Plan(rows, weighted, y, weights.astype(np.int16), 2 * len(g.spans))
+    return RowPlan(rows, weighted, y, weights.astype(np.int16), 2 * len(g.spans))
 
 
 @lru_cache(maxsize=CACHED)
-def plan_of(g: Geometry, form: str) -> Plan | None:
+def plan_of(g: Resizing, form: str) -> RowPlan | None:
     """The plan for a form of the kernel; None where the kernel's numbers do not hold its rows, weights and sums."""
     # `unpack_vector` takes a whole row at a time.
     if form == PLAIN or g.width * g.bits % 8 or g.width > PIXELS[g.bits]:
         return None
-    by_column = int(g.columns.sum(1).max())
+    top, weight = TOP[g.bits], int(g.columns.max())
+    column_weight, row_weight = int(g.columns.sum(1).max()), int(g.rows.sum(1).max())
     for plan in (_bands(g), _pairs(g)) if 2 * g.height > 3 * g.size else (_pairs(g),):
         rows = plan.rows.shape[1]
-        # The greatest sum of one pixel's levels in a line; its bytes, and then 16 and 32 bits hold what is made of it.
-        level = TOP[g.bits] * (rows * (rows - 1) // 2 if plan.weighted else 1)
-        fits = (
-            level < 256 and level * by_column < 1 << 15 and TOP[g.bits] * by_column * int(g.rows.sum(1).max()) < 1 << 31
-        )
-        # One factor of a product may be up to 255, the other one up to 127.
-        if fits and (g.columns.max() < 128 or (level < 128 and g.columns.max() < 256)):
+        level = top * (rows * (rows - 1) // 2 if plan.weighted else 1)  # the greatest sum of one pixel's in a line
+        fits_products = max(level, weight) < 1 << 8 and min(level, weight) < 1 << 7  # bytes, one of them signed
+        fits_lines = level * column_weight < 1 << 15
+        fits_pixels = top * column_weight * row_weight < 1 << 31
+        if fits_products and fits_lines and fits_pixels:
             return _in_bytes(g, plan, form)
     return None
 
 
-def _in_bytes(g: Geometry, plan: Plan, form: str) -> Plan:
+def _in_bytes(g: Resizing, plan: RowPlan, form: str) -> RowPlan:
     """The same with sums in bytes, if they fit and one product of four bytes makes an output pixel."""
-    largest, weights = TOP[g.bits] * int(g.columns.sum(1).max()), plan.weights.astype(np.int64)
-    if plan.weighted or weights.shape[1] != 2 or len(g.groups) % 2 or max(largest, weights.max()) > 255:
-        return plan
+    weights = plan.weights.astype(np.int64)
+    largest = TOP[g.bits] * int(g.columns.sum(1).max())
+    makes_pixels = not plan.weighted and weights.shape[1] == 2 and len(g.groups) % 2 == 0
     # The portable form adds two products in 16 bits, AVX2 in 15.
-    if form == "avx2" or (form == "portable" and largest * weights.sum(2).max() >= 1 << 16):
+    fits_form = form == "vnni" or (form == "portable" and largest * weights.sum(2).max() < 1 << 16)
+    if not makes_pixels or max(largest, weights.max()) >= 1 << 8 or not fits_form:
         return plan
-    return replace(plan, in_bytes=True, registers=len(g.spans), bias=128 if form == "vnni" and largest > 127 else 0)
+    bias = 128 if form == "vnni" and largest > 127 else 0
+    return replace(plan, in_bytes=True, registers=len(g.spans), bias=bias)
 
 
 @lru_cache(maxsize=CACHED)
-def factors(g: Geometry) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
+def factors(g: Resizing) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
     """What sums are multiplied by: (K, S) for K kinds of rows, float32 if that is exact, else float64; and int64 (S,),
     the kind of each row."""
     rows, kinds = np.unique(g.rows.sum(1), return_inverse=True)
@@ -164,11 +169,12 @@ def chunks(columns: NDArray[np.int64], each: int) -> list[tuple[NDArray[np.int64
     Returns pairs of arrays, (N × each,).
     """
     width = columns.shape[1]
-    taps = -(-int((columns > 0).sum(1).max()) // each) * each
-    first = np.minimum((columns > 0).argmax(1), max(0, width - taps))
-    place = first[:, None] + np.arange(taps)
+    is_used = columns > 0
+    taps = -(-int(is_used.sum(1).max()) // each) * each  # pixels that are taken of each column
+    first = np.minimum(is_used.argmax(1), max(0, width - taps))
+    pixels = first[:, None] + np.arange(taps)
     # Even pixels first: of 4 bits, they lie in another register than odd ones, and a chunk then needs one of both.
-    place = np.take_along_axis(place, (place % 2).argsort(1, kind="stable"), 1)
-    weights = np.take_along_axis(np.pad(columns, ((0, 0), (0, taps))), place, 1)
-    pixels = np.minimum(place, width - 2 + place % 2)
-    return [(pixels[:, k : k + each].ravel(), weights[:, k : k + each].ravel()) for k in range(0, taps, each)]
+    pixels = np.take_along_axis(pixels, (pixels % 2).argsort(1, kind="stable"), 1)
+    weights = np.take_along_axis(np.pad(columns, ((0, 0), (0, taps))), pixels, 1)
+    inside = np.minimum(pixels, width - 2 + pixels % 2)  # those beyond the row weigh nothing
+    return [(inside[:, k : k + each].ravel(), weights[:, k : k + each].ravel()) for k in range(0, taps, each)]

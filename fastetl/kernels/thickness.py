@@ -5,8 +5,7 @@ from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
 
-FULL = 256
-"""The amount at which a picture is replaced by its maximum."""
+FULL = 256  # the amount at which a picture is replaced by its maximum
 
 
 @jit

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import JAPANESE
 
 FILE = Path(__file__).parent / "tables" / "bigrams.bin"
-STEPS = 16
-"""Steps into which one unit of a logarithm is divided."""
+STEPS = 16  # steps into which one unit of a logarithm is divided
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Boxes = NDArray[np.float64]
-"""float64 (N, 4): left, top, right, bottom."""
+Boxes = NDArray[np.float64]  # float64 (N, 4): left, top, right, bottom
 
 # Chosen by eye on synthetic lines.
 MOST_ATOMS = 9  # most atoms (see `atoms_of`) that one character has

@@ -16,8 +16,7 @@ from fastetl.files.tables import table_rows
 from fastetl.synth.glyphs import Glyph, glyph
 from fastetl.synth.strokes import TABLES, Polyline, load_components, load_strokes, resample
 
-SHARE = 0.1
-"""Share of writers who use another way than the textbook's, for each such way; chosen, not measured."""
+SHARE = 0.1  # share of writers who use another way than the textbook's, for each such way; chosen, not measured
 SPACING, SPACING_KANJI = 0.018, 0.04
 """Distance between points on a stroke, of kana and letters and of kanji, in sides of the character's box."""
 

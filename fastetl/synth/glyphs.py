@@ -31,48 +31,27 @@ class Glyph:
     Lengths are in sides of the character's box; y runs down.
     """
 
-    points: NDArray[np.float32]
-    """(P, 2)"""
-    t: NDArray[np.float32]
-    """(P,): position of the point on its stroke, 0–1."""
-    anchor: NDArray[np.float32]
-    """(P, 2): where the point's loop crosses itself; outside of loops the point itself."""
-    big: NDArray[np.float32]
-    """(P,): from 0, if the point's loop is a detail of the character (は), to 1, if it is its body (の)."""
-    least: NDArray[np.float32]
-    """(P,): least factor by which the point's loop may be scaled."""
-    before: NDArray[np.int64]
-    """(P,): index of a point shortly before on the same stroke."""
-    after: NDArray[np.int64]
-    """(P,): index of a point shortly after on the same stroke."""
-    stroke: NDArray[np.int64]
-    """(P,): index of the point's stroke."""
-    leg: NDArray[np.int64]
-    """(P,): index of the last target before the point, which lies on the leg from there to the next target."""
-    along: NDArray[np.float32]
-    """(P,): position of the point on its leg, 0–1."""
-    targets: NDArray[np.float32]
-    """(T, 2): ends and turns of each stroke."""
-    target_stroke: NDArray[np.int64]
-    """(T,): index of the target's stroke."""
-    free: NDArray[np.float32]
-    """(T,): how far the leg that begins at the target may change, 0–1."""
-    length: NDArray[np.float32]
-    """(S,): length of the stroke."""
-    hook: NDArray[np.float32]
-    """(S,): share of the stroke before its hook (はね), 1 without a hook."""
-    mark: NDArray[np.float32]
-    """(S,): 1 for a stroke of a dakuten or handakuten, otherwise 0."""
-    component: NDArray[np.int64]
-    """(S,): index of the stroke's component."""
-    character: NDArray[np.int64]
-    """(S,): index of the stroke's character."""
-    room: NDArray[np.float32]
-    """(C,): how far legs and strokes may vary, as a factor: less in characters of many strokes, or with a double."""
-    corner: NDArray[np.float32]
-    """(C, 2): upper right corner of the character without its marks."""
-    count: int = 1
-    """Number of characters, C."""
+    points: NDArray[np.float32]  # (P, 2)
+    t: NDArray[np.float32]  # (P,): position of the point on its stroke, 0–1
+    anchor: NDArray[np.float32]  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
+    big: NDArray[np.float32]  # (P,): 0 if the point's loop is a detail of the character (は), 1 if it is its body (の)
+    least: NDArray[np.float32]  # (P,): least factor by which the point's loop may be scaled
+    before: NDArray[np.int64]  # (P,): index of a point shortly before on the same stroke
+    after: NDArray[np.int64]  # (P,): index of a point shortly after on the same stroke
+    stroke: NDArray[np.int64]  # (P,): index of the point's stroke
+    leg: NDArray[np.int64]  # (P,): index of the last target before the point; its leg goes on to the next target
+    along: NDArray[np.float32]  # (P,): position of the point on its leg, 0–1
+    targets: NDArray[np.float32]  # (T, 2): ends and turns of each stroke
+    target_stroke: NDArray[np.int64]  # (T,): index of the target's stroke
+    free: NDArray[np.float32]  # (T,): how far the leg that begins at the target may change, 0–1
+    length: NDArray[np.float32]  # (S,): length of the stroke
+    hook: NDArray[np.float32]  # (S,): share of the stroke before its hook (はね), 1 without a hook
+    mark: NDArray[np.float32]  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
+    component: NDArray[np.int64]  # (S,): index of the stroke's component
+    character: NDArray[np.int64]  # (S,): index of the stroke's character
+    room: NDArray[np.float32]  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
+    corner: NDArray[np.float32]  # (C, 2): upper right corner of the character without its marks
+    count: int = 1  # number of characters, C
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
         """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""

@@ -21,8 +21,7 @@ from fastetl.etl.notices import count_within
 Draw = Callable[[Layout, int], NDArray[np.uint8]]
 """(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""
 
-MODEL = -1
-"""The writer's number of model patterns."""
+MODEL = -1  # the writer's number of model patterns
 
 
 @dataclass(frozen=True)

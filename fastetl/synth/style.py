@@ -21,98 +21,52 @@ _POPULATION = table_rows(TABLES / "population.tsv")  # trait, distribution, numb
 class WriterStyle:
     """Habits of one writer. The defaults are those of the model pattern: the textbook's forms without any habit."""
 
-    ways: float = 0.0
-    """How readily the writer takes another way than the textbook's, as a multiple of the population's share."""
-    joined: float = -50.0
-    """Log odds of joining two strokes that meet. Strokes that are farther apart are joined less often."""
-    link: float = 1.0
-    """Width of the line between joined strokes, as a share of the pen's."""
-    plain: float = -50.0
-    """Log odds of leaving off a hook."""
-    lengths: tuple[float, ...] = (0.0,) * 4
-    """Logarithm of a leg's length by its direction a: the coefficients of cos a, sin a, cos 2a and sin 2a."""
-    turns: tuple[float, ...] = (0.0,) * 4
-    """By which angle a leg is turned, by its direction a: the coefficients of cos a, sin a, cos 2a and sin 2a."""
-    last: tuple[float, float] = (0.0, 0.0)
-    """Logarithm of the length of each stroke's last leg, and the angle by which it is turned."""
-    legs: float = 0.0
-    """How much each leg differs from the writer's own, as a factor."""
-    components: float = 0.0
-    """How far each component of a kanji moves and grows on its own, as a factor."""
-    sloppiness: float = 0.0
-    """How much one character differs from the next: a factor on every variation within the writer."""
-    size: float = 0.8
-    """Side of the character's box as a fraction of the frame's width."""
-    aspect: float = 0.0
-    """Logarithm of width over height."""
-    slant: float = 0.0
-    """Lean of verticals: x gains this much for each unit upwards."""
-    rise: float = 0.0
-    """Rise of horizontals to the right."""
-    centre: tuple[float, float] = (0.0, 0.0)
-    """Offset (x, y) of the characters' centre from the frame's centre, as fractions of the frame."""
-    bow: tuple[float, ...] = (0.0,) * 10
-    """The writer's own warp of the plane: the coefficients of x², xy, y², x³, y³ for x, then those for y."""
-    bend: float = 0.0
-    """Curvature added to every stroke, to one side."""
-    angular: float = 0.0
-    """0 draws curves, 1 draws straight pieces between corners."""
-    round: float = 0.0
-    """How far corners are rounded off, 0–1."""
-    loop: tuple[float, float] = (0.0, 0.0)
-    """Logarithms of the width and height of loops."""
-    mark_size: float = 0.0
-    """Logarithm of the size of dakuten and handakuten."""
-    mark_gap: float = 0.0
-    """Logarithm of the distance between the strokes of a dakuten."""
-    mark_joined: float = -50.0
-    """Log odds of joining the strokes of a dakuten."""
-    ring: float = 0.0
-    """Logarithm of the size of handakuten, in addition to that of all marks."""
-    ring_open: float = 0.0
-    """Share of handakuten that are not closed."""
-    mark_offset: tuple[float, float] = (0.0, 0.0)
-    """Displacement (x, y) of the marks."""
-    mark_corner: float = 0.0
-    """Where the marks stand on the way from KanjiVG's position (0) to the character's upper right corner (1)."""
-    ends: tuple[float, float] = (0.0, 0.0)
-    """How much strokes are lengthened at the start and at the end; negative values shorten them."""
-    curt: float = 0.0
-    """Share of strokes that begin late, and share of strokes that end early."""
-    reach: float = 0.0
-    """Share of strokes that begin or end much farther out or in."""
-    tremor: float = 0.0
-    """Amplitude of the pen's trembling."""
-    tremor_rate: float = 10.0
-    """Trembles per unit of length."""
-    pen: float = 3.6
-    """Width of the pen in pixels of the 128 × 127 frame."""
-    taper: tuple[float, float] = (0.0, 0.0)
-    """How much thinner strokes begin and end, 0–1."""
-    pressure: float = 0.0
-    """Swelling and thinning along the stroke, as a share of the width."""
-    nib: tuple[float, float] = (0.0, 0.0)
-    """How much the width of a felt pen or brush depends on the direction, as a share; and where it is widest."""
-    press: float = 0.0
-    """How much wider a brush is where it is set down and lifted, as a share."""
-    dry: float = 0.0
-    """How much the ink fails along the stroke, 0–1."""
-    level: float = 9.0
-    """Level (0–15) of full ink."""
-    blur: float = 0.15
-    """Outer tap of the scanner's three-tap blur."""
-    grain: float = 0.0
-    """Spread of the ink's level from pixel to pixel, as a share."""
-    specks: float = 0.0
-    """Share of characters that have a speck beside them; some have two."""
-    wander: float = 0.35
-    """How far characters wander from the writer's centre, as a share of the room around the box."""
-    small: float = 1.0
-    """Size of small kana, as a factor of KanjiVG's small forms."""
-    shrink: float = 0.0
-    """By which share kana with a small form are drawn smaller at most, since size alone must not tell them apart."""
-    fragments: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    """Share of pictures with a fragment of a neighbouring character at the left, right, upper and lower edge."""
+    ways: float = 0.0  # how readily another way than the textbook's is taken: multiple of the population's share
+    joined: float = -50.0  # log odds of joining two strokes that meet; less for those farther apart
+    link: float = 1.0  # width of the line between joined strokes, as a share of the pen's
+    plain: float = -50.0  # log odds of leaving off a hook
+    lengths: tuple[float, ...] = (0.0,) * 4  # log length of a leg by its direction a: of cos a, sin a, cos 2a, sin 2a
+    turns: tuple[float, ...] = (0.0,) * 4  # by which angle a leg is turned, by its direction in the same way
+    last: tuple[float, float] = (0.0, 0.0)  # log length of each stroke's last leg, and by which angle it is turned
+    legs: float = 0.0  # how much each leg differs from the writer's own, as a factor
+    components: float = 0.0  # how far each component of a kanji moves and grows on its own, as a factor
+    sloppiness: float = 0.0  # how much one character differs from the next: a factor on all variation within a writer
+    size: float = 0.8  # side of the character's box as a fraction of the frame's width
+    aspect: float = 0.0  # logarithm of width over height
+    slant: float = 0.0  # lean of verticals: x gains this much for each unit upwards
+    rise: float = 0.0  # rise of horizontals to the right
+    centre: tuple[float, float] = (0.0, 0.0)  # of the characters, from the frame's: x, y in fractions of the frame
+    bow: tuple[float, ...] = (0.0,) * 10  # warp of the plane: factors of x², xy, y², x³, y³ for x, then for y
+    bend: float = 0.0  # curvature added to every stroke, to one side
+    angular: float = 0.0  # 0 draws curves, 1 draws straight pieces between corners
+    round: float = 0.0  # how far corners are rounded off, 0–1
+    loop: tuple[float, float] = (0.0, 0.0)  # logarithms of the width and height of loops
+    mark_size: float = 0.0  # logarithm of the size of dakuten and handakuten
+    mark_gap: float = 0.0  # logarithm of the distance between the strokes of a dakuten
+    mark_joined: float = -50.0  # log odds of joining the strokes of a dakuten
+    ring: float = 0.0  # logarithm of the size of handakuten, in addition to that of all marks
+    ring_open: float = 0.0  # share of handakuten that are not closed
+    mark_offset: tuple[float, float] = (0.0, 0.0)  # displacement (x, y) of the marks
+    mark_corner: float = 0.0  # marks' place from KanjiVG's position (0) to the character's upper right corner (1)
+    ends: tuple[float, float] = (0.0, 0.0)  # how much strokes are longer at the start and at the end; below 0: shorter
+    curt: float = 0.0  # share of strokes that begin late, and share of strokes that end early
+    reach: float = 0.0  # share of strokes that begin or end much farther out or in
+    tremor: float = 0.0  # amplitude of the pen's trembling
+    tremor_rate: float = 10.0  # trembles per unit of length
+    pen: float = 3.6  # width of the pen in pixels of the 128 × 127 frame
+    taper: tuple[float, float] = (0.0, 0.0)  # how much thinner strokes begin and end, 0–1
+    pressure: float = 0.0  # swelling and thinning along the stroke, as a share of the width
+    nib: tuple[float, float] = (0.0, 0.0)  # how much the width depends on the direction, as a share; where it is widest
+    press: float = 0.0  # how much wider a brush is where it is set down and lifted, as a share
+    dry: float = 0.0  # how much the ink fails along the stroke, 0–1
+    level: float = 9.0  # level (0–15) of full ink
+    blur: float = 0.15  # outer tap of the scanner's three-tap blur
+    grain: float = 0.0  # spread of the ink's level from pixel to pixel, as a share
+    specks: float = 0.0  # share of characters that have a speck beside them; some have two
+    wander: float = 0.35  # how far characters wander from the writer's centre, as a share of the room around the box
+    small: float = 1.0  # size of small kana, as a factor of KanjiVG's small forms
+    shrink: float = 0.0  # most shrinking of kana with a small form, as a share: size alone must not tell them apart
+    fragments: tuple[float, ...] = (0.0,) * 4  # share of pictures with a neighbour's at the left, right, top, bottom
 
 
 def draw_style(rng: np.random.Generator, scan: bool = False) -> WriterStyle:

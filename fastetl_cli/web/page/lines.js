@@ -4,7 +4,7 @@ import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
 const SIZE = 92, BOX = 1.15, COLUMNS = 16, OTHER = 0.5, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, FULL = 0.5, ONE_LINE = 1.5, LONG = 3.5, THIN = 0.12, LONGEST = 8, HOLLOW = 0.33, SQUARE = 0.6, LEAST_BIGRAM = -9, NEIGHBOURS = 16, LEAST = 0.02, SEEN = 0.01;
+const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, LEAST_BAND = 0.5, ONE_LINE = 1.5, UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33, SQUARE = 0.6, LEAST_BIGRAM = -9, NEIGHBOURS = 16, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -34,15 +34,15 @@ function underlines(boxes, strokes) {
   const extents = boxes.map(extent), order = [...extents].sort((a, b) => a - b);
   return boxes.map(([a, b, c, d], k) => {
     // What is shorter than two pens are dots, which say nothing of the size.
-    const thickness = Math.min(c - a, d - b), flat = thickness < THIN * extents[k];
+    const thickness = Math.min(c - a, d - b), flat = thickness < UNDERLINE_THICKNESS * extents[k];
     const sizes = flat ? order.filter((value) => value > 2 * thickness) : order;
     const usual = sizes[Math.floor(0.7 * (sizes.length - 1))];
-    if (sizes.length <= 3 || extents[k] <= LONG * usual) return false;
+    if (sizes.length <= 3 || extents[k] <= UNDERLINE_LENGTH * usual) return false;
     const [besideX, besideY] = [c - a, d - b].map((length) => (length < extents[k] ? usual : 0));
     const isNear = (x, y) => x >= a - besideX && x <= c + besideX && y >= b - besideY && y <= d + besideY;
     const marked = boxes.filter((box) => isNear(middleX(box), middleY(box))).length > 2;
     // A long ー has no writing over or under it.
-    if (flat) return marked || extents[k] > LONGEST * usual;
+    if (flat) return marked || extents[k] > VOWEL_LENGTH * usual;
     const away = (x, y) => Math.max(Math.abs(x - (a + c) / 2) / (c - a), Math.abs(y - (b + d) / 2) / (d - b));
     return marked && strokes[k].x.every((x, n) => away(x, strokes[k].y[n]) > HOLLOW);
   });
@@ -107,7 +107,7 @@ function join(bands, top, bottom, width, size) {
     const gaps = range(bands.length - 1).map((k) => {
       const gap = low[k + 1] - high[k], smaller = Math.min(heights[k], heights[k + 1]), together = high[k + 1] - low[k];
       const halves = bands.length === 2 && gap < 0.25 * smaller && width < 3 * together;
-      const largest = Math.max(size, tallest), thin = smaller < FULL * size && together < 1.8 * largest;
+      const largest = Math.max(size, tallest), thin = smaller < LEAST_BAND * size && together < 1.8 * largest;
       // Where characters of one line stand high and low, their bands overlap.
       const overlapping = gap < 0 && together < ONE_LINE * Math.max(size, heights[k], heights[k + 1]);
       return thin || halves || overlapping ? gap : Infinity;

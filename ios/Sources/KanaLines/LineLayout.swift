@@ -110,13 +110,13 @@ enum LineLayout {
     /// Largest width of a character, in sizes of the line.
     private static let widest = 2.2
     /// Least height of a band that is a line of its own, in sizes of the writing.
-    private static let full = 0.5
+    private static let leastBand = 0.5
     /// Two overlapping bands are one line if together they are less high than this, in heights of the higher one.
     private static let oneLine = 1.5
     /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
-    private static let (long, thin) = (3.5, 0.12)
+    private static let (underlineLength, underlineThickness) = (3.5, 0.12)
     /// Greatest length of a ー, in usual lengths of boxes.
-    private static let longest = 8.0
+    private static let vowelLength = 8.0
     /// The ink of a frame is farther than this from the middle of its box, in widths or heights of the box.
     private static let hollow = 0.33
     /// Writing may be a grid if its rows and columns differ less in thickness than by this ratio.
@@ -128,12 +128,12 @@ enum LineLayout {
         let order = boxes.map(\.extent).sorted()
         return zip(boxes, strokes).map { box, stroke -> Bool in
             let thickness = min(box.width, box.height)
-            let isFlat = thickness < thin * box.extent
+            let isFlat = thickness < underlineThickness * box.extent
             // What is shorter than two pens are dots, which say nothing of the size.
             let sizes = isFlat ? order.filter { $0 > 2 * thickness } : order
             guard sizes.count > 3 else { return false }
             let usual = sizes[Int(0.7 * Double(sizes.count - 1))]
-            guard box.extent > long * usual else { return false }
+            guard box.extent > underlineLength * usual else { return false }
             let besideX = box.width < box.extent ? usual : 0
             let besideY = box.height < box.extent ? usual : 0
             let near = InkBox(box.left - besideX, box.top - besideY, box.right + besideX, box.bottom + besideY)
@@ -141,7 +141,7 @@ enum LineLayout {
                 $0.x >= near.left && $0.x <= near.right && $0.y >= near.top && $0.y <= near.bottom
             }
             // A long ー has no writing over or under it.
-            if isFlat { return marked.count > 2 || box.extent > longest * usual }
+            if isFlat { return marked.count > 2 || box.extent > vowelLength * usual }
             let isHollow = zip(stroke.x, stroke.y).allSatisfy { x, y in
                 max(abs(x - box.x) / box.width, abs(y - box.y) / box.height) > hollow
             }
@@ -222,7 +222,7 @@ enum LineLayout {
                 let smaller = min(heights[k], heights[k + 1])
                 // The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
                 let areHalves = bands.count == 2 && gap < 0.25 * smaller && width < 3 * together
-                let isThin = smaller < full * size && together < 1.8 * max(size, tallest)
+                let isThin = smaller < leastBand * size && together < 1.8 * max(size, tallest)
                 // Where characters of one line stand high and low, their bands overlap.
                 let areOverlapping = gap < 0 && together < oneLine * max(size, heights[k], heights[k + 1])
                 return areHalves || isThin || areOverlapping ? gap : .infinity
