@@ -32,9 +32,9 @@ class Glyph:
     """
 
     points: NDArray[np.float32]  # (P, 2)
-    t: NDArray[np.float32]  # (P,): position of the point on its stroke, 0–1
+    position: NDArray[np.float32]  # (P,): position of the point on its stroke, 0–1
     anchor: NDArray[np.float32]  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
-    big: NDArray[np.float32]  # (P,): 0 if the point's loop is a detail of the character (は), 1 if it is its body (の)
+    big: NDArray[np.float32]  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
     least: NDArray[np.float32]  # (P,): least factor by which the point's loop may be scaled
     before: NDArray[np.int64]  # (P,): index of a point shortly before on the same stroke
     after: NDArray[np.int64]  # (P,): index of a point shortly after on the same stroke
@@ -66,9 +66,35 @@ class Glyph:
         return np.searchsorted(self.stroke, np.arange(len(self.length) + 1))
 
     @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """int64 (S,): index of each stroke's first point."""
+        return self.starts[:-1]
+
+    @cached_property
+    def last(self) -> NDArray[np.int64]:
+        """int64 (S,): index of each stroke's last point."""
+        return self.starts[1:] - 1
+
+    @cached_property
+    def character_starts(self) -> NDArray[np.int64]:
+        """int64 (C,): index of each character's first point."""
+        return self.starts[np.searchsorted(self.character, np.arange(self.count))]
+
+    @cached_property
+    def point_character(self) -> NDArray[np.int64]:
+        """int64 (P,): index of the point's character."""
+        return self.character[self.stroke]
+
+    @cached_property
+    def is_ring(self) -> NDArray[np.bool_]:
+        """bool (S,): whether the stroke is a handakuten, the mark of one stroke."""
+        marks = np.bincount(self.character, self.mark, self.count)  # strokes of each character's mark
+        return np.asarray((self.mark > 0) & (marks[self.character] == 1))
+
+    @cached_property
     def middles(self) -> NDArray[np.float32]:
         """float32 (S, 2): mean of the points of each stroke."""
-        sums = np.add.reduceat(self.points, self.starts[:-1], 0)
+        sums = np.add.reduceat(self.points, self.first, 0)
         return np.asarray(sums / np.diff(self.starts)[:, None], np.float32)
 
     @cached_property
@@ -147,7 +173,7 @@ def _stroke(s: Polyline, least: float, detailed: bool) -> Glyph:
     first = np.zeros(1, np.int64)
     return Glyph(
         points=s,
-        t=np.linspace(0, 1, len(s), dtype=np.float32),
+        position=np.linspace(0, 1, len(s), dtype=np.float32),
         anchor=anchor,
         big=big,
         least=np.full(len(s), least, np.float32),
