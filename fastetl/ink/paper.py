@@ -253,14 +253,10 @@ def _stroke_width(mask: Mask, tenths: int = 3) -> int:
 class _Sheet:
     """Paper and ink of each block (H, W)."""
 
-    paper: Grey
-    """Level of the paper."""
-    missing: Grey
-    """Share of the paper's light that is missing, of 255; 0 outside of the sheet."""
-    outside: Mask
-    """Table and frames."""
-    least: int
-    """Where less is missing, it is grain."""
+    paper: Grey  # level of the paper
+    missing: Grey  # share of the paper's light that is missing, of 255; 0 outside of the sheet
+    outside: Mask  # table and frames
+    least: int  # where less is missing, it is grain
 
     @cached_property
     def top(self) -> int:

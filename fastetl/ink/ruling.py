@@ -42,8 +42,7 @@ class _Blocks:
 
     missing: Grey
     ink: Mask
-    thin: Mask
-    """The ink that is no thicker than a line may be."""
+    thin: Mask  # the ink that is no thicker than a line may be
     paper: Mask
     thickest: int
 

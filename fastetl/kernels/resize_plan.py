@@ -61,20 +61,13 @@ class Resizing:
 class RowPlan:
     """How rows are combined: in lines, which hold two sums for each output column."""
 
-    rows: NDArray[np.int64]
-    """(lines, R): the rows of each line, filled up with −1."""
-    weighted: bool
-    """A line holds the sum of its rows, and that of its k-th row times k. Otherwise it holds its two rows."""
-    first: NDArray[np.int64]
-    """(S,): the first line that each output row takes."""
-    weights: NDArray[np.int16]
-    """(S, T, 2): the weights of the two sums of the T lines that an output row takes."""
-    registers: int
-    """How many registers a line fills."""
-    in_bytes: bool = False
-    """Whether sums are bytes, not numbers of 16 bits."""
-    bias: int = 0
-    """What is taken from such a sum, so that it is a signed byte."""
+    rows: NDArray[np.int64]  # (lines, R): the rows of each line, filled up with −1
+    weighted: bool  # whether a line holds the sum of its rows, and that of row k times k; otherwise its two rows
+    first: NDArray[np.int64]  # (S,): the first line that each output row takes
+    weights: NDArray[np.int16]  # (S, T, 2): the weights of the two sums of the T lines that an output row takes
+    registers: int  # how many registers a line fills
+    in_bytes: bool = False  # whether sums are bytes, not numbers of 16 bits
+    bias: int = 0  # what is taken from such a sum, so that it is a signed byte
 
 
 def _pairs(g: Resizing) -> RowPlan:

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import groupby, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastetl.data.charset import LARGE_FORM
 from fastetl.files.tables import table_rows
@@ -39,41 +40,45 @@ def _line(text: str, textbook: list[Polyline]) -> Polyline:
     targets = text.split()
     points = np.array([target.rstrip("!").split(",") for target in targets], float) / 100 - 0.5
     sharp = [k for k, target in enumerate(targets) if target.endswith("!")]
-    ends = [0, *sharp, len(points) - 1]
     t = np.linspace(0, 1, 13)[:, None]
     pieces = []
-    for first, last in pairwise(ends):
-        p = np.concatenate([points[first : first + 1], points[first : last + 1], points[last : last + 1]])
+    for first, last in pairwise([0, *sharp, len(points) - 1]):
+        around = np.concatenate([points[first : first + 1], points[first : last + 1], points[last : last + 1]])
         pieces += [
             0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-            for a, b, c, d in zip(p, p[1:], p[2:], p[3:], strict=False)
+            for a, b, c, d in zip(around, around[1:], around[2:], around[3:], strict=False)
         ]
     return resample(np.concatenate(pieces), SPACING)
 
 
 def _forms(character: str) -> Iterator[Glyph]:
     parts = unicodedata.normalize("NFD", character)
-    simple = "ぁ" <= character <= "ヺ" or character.isascii()
-    strokes = list(load_strokes(character, SPACING if simple else SPACING_KANJI))
-    marks = 0 if len(parts) == 1 else 2 if parts[1] == "\u3099" else 1
     large = LARGE_FORM.get(character, parts[0])
-    least, firm = 0.85 if large in _NEEDS_END else 0.3, 0.55 if large in _FIRM else 1.0
-    components = None if simple else load_components(character)
-    yield glyph(strokes, marks, least, detailed=simple, components=components, firm=firm)
-    body, rest = strokes[: len(strokes) - marks], strokes[len(strokes) - marks :]
-    # The other ways of a small kana are those of its large form, as small and as low as KanjiVG draws the small one.
-    ink = np.concatenate(body)
+    is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
+    strokes = list(load_strokes(character, SPACING if is_simple else SPACING_KANJI))
+    components = None if is_simple else load_components(character)
+    mark_strokes = {"": 0, "\u3099": 2}.get(parts[1:], 1)  # strokes of a dakuten or handakuten
+    least = 0.85 if large in _NEEDS_END else 0.3
+    firm = 0.55 if large in _FIRM else 1.0
+    yield glyph(strokes, mark_strokes, least, detailed=is_simple, components=components, firm=firm)
+    body, rest = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
     for way in WAYS.get(large, ()):
-        lines = [_line(text, body) for text in way.split(";")]
+        texts = way.split(";")
+        lines = [_line(text, body) for text in texts]
         if character in LARGE_FORM:
-            model = np.concatenate(load_strokes(large, SPACING))
-            ratio = np.ptp(ink, 0).max() / np.ptp(model, 0).max()
-            shift = (ink.min(0) + ink.max(0)) / 2 - ratio * (model.min(0) + model.max(0)) / 2
+            # The other ways of a small kana are those of its large form, as small and as low as KanjiVG draws it.
+            small_ink, large_ink = np.concatenate(body), np.concatenate(load_strokes(large, SPACING))
+            ratio = np.ptp(small_ink, 0).max() / np.ptp(large_ink, 0).max()
+            shift = _middle(small_ink) - ratio * _middle(large_ink)
             lines = [
                 line if text.startswith("=") else (ratio * line + shift).astype(np.float32)
-                for line, text in zip(lines, way.split(";"), strict=True)
+                for line, text in zip(lines, texts, strict=True)
             ]
-        yield glyph(lines + rest, marks, least, firm=firm)
+        yield glyph(lines + rest, mark_strokes, least, firm=firm)
+
+
+def _middle(points: Polyline) -> NDArray[np.float32]:
+    return np.asarray((points.min(0) + points.max(0)) / 2)
 
 
 @cache

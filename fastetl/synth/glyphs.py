@@ -51,7 +51,6 @@ class Glyph:
     character: NDArray[np.int64]  # (S,): index of the stroke's character
     room: NDArray[np.float32]  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
     corner: NDArray[np.float32]  # (C, 2): upper right corner of the character without its marks
-    count: int = 1  # number of characters, C
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
         """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""
@@ -59,6 +58,11 @@ class Glyph:
         names = "points", "anchor", "targets", "corner"
         lengths = {name: (getattr(self, name) - fixed) * np.float32(factor) + fixed for name in names}
         return replace(self, **lengths, length=self.length * np.float32(factor))
+
+    @property
+    def count(self) -> int:
+        """Number of characters, C."""
+        return len(self.room)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -108,19 +112,24 @@ class Glyph:
         return np.asarray(sums / np.maximum(counts, 1), np.float32)
 
 
-def _crossing(stroke: Polyline) -> tuple[int, int, NDArray[np.float32]] | None:
+def _cross(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Cross products of vectors (..., 2)."""
+    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
+
+
+def _loop(stroke: Polyline) -> tuple[int, int, NDArray[np.float32]] | None:
     """The first loop of a stroke: its first and last point and where it closes, or None."""
-    a, d = stroke[:-1].astype(float), np.diff(stroke, axis=0).astype(float)
-    between = a[None] - a[:, None]
-    cross = d[:, None, 0] * d[None, :, 1] - d[:, None, 1] * d[None, :, 0]
-    cross = np.where(np.abs(cross) < 1e-12, np.inf, cross)
-    u = (between[..., 0] * d[None, :, 1] - between[..., 1] * d[None, :, 0]) / cross
-    v = (between[..., 0] * d[:, None, 1] - between[..., 1] * d[:, None, 0]) / cross
-    index = np.arange(len(a))
-    hit = (u >= 0) & (u < 1) & (v >= 0) & (v < 1) & (index[None] - index[:, None] > 4)
-    if hit.any():
-        i, j = np.argwhere(hit)[0]
-        return int(i) + 1, int(j), (a[i] + u[i, j] * d[i]).astype(np.float32)
+    begin, step = stroke[:-1].astype(float), np.diff(stroke, axis=0).astype(float)
+    # Segments i and j cross where begin[i] + u·step[i] = begin[j] + v·step[j].
+    apart = begin[None] - begin[:, None]
+    turn = _cross(step[:, None], step[None])
+    turn = np.where(np.abs(turn) < 1e-12, np.inf, turn)
+    u, v = _cross(apart, step[None]) / turn, _cross(apart, step[:, None]) / turn
+    index = np.arange(len(begin))
+    is_crossing = (u >= 0) & (u < 1) & (v >= 0) & (v < 1) & (index[None] - index[:, None] > 4)
+    if is_crossing.any():
+        i, j = np.argwhere(is_crossing)[0]
+        return int(i) + 1, int(j), (begin[i] + u[i, j] * step[i]).astype(np.float32)
     early = stroke[: int(len(stroke) * 0.7)]
     gap = np.hypot(*(early - stroke[-1]).T)
     if len(early) and gap.min() < _LOOSE:
@@ -135,69 +144,72 @@ def _corners(points: Polyline, first: int, last: int) -> list[int]:
     ends = points[last] - points[first]
     away = points[first : last + 1] - points[first]
     size = float(np.hypot(*ends))
-    distance = np.abs(away[:, 0] * ends[1] - away[:, 1] * ends[0]) / size if size > 1e-3 else np.hypot(*away.T)
-    k = int(distance.argmax()) + first
+    distance = np.abs(_cross(away, ends)) / size if size > 1e-3 else np.hypot(*away.T)
+    corner = int(distance.argmax()) + first
     if distance.max() < _BEND:
         return []
-    return [*_corners(points, first, k), k, *_corners(points, k, last)]
+    return [*_corners(points, first, corner), corner, *_corners(points, corner, last)]
 
 
-def _hook(s: Polyline) -> float:
+def _hook(stroke: Polyline) -> float:
     """The share of a stroke before its hook, a short straight end after a sharp turn; 1 if it has none."""
-    steps = np.diff(s, axis=0)
-    turned = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
-    left = np.hypot(*steps.T)[::-1].cumsum()[::-1]
+    steps = np.diff(stroke, axis=0)
+    heading = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
+    left = np.hypot(*steps.T)[::-1].cumsum()[::-1]  # length from each point to the end
     near = max(1, round(_TURN * len(steps) / left[0]))
     for k in range(1, len(steps)):
-        turn = turned[min(k + near, len(steps)) - 1] - turned[max(k - near, 0)]
+        turn = heading[min(k + near, len(steps)) - 1] - heading[max(k - near, 0)]
         if left[k] < min(_HOOK, 0.35 * left[0]) and abs(turn) > _SHARP:
             return k / len(steps)
     return 1.0
 
 
-def _stroke(s: Polyline, least: float, detailed: bool) -> Glyph:
+def _stroke(points: Polyline, least: float, detailed: bool) -> Glyph:
     """One stroke as a character of its own."""
-    anchor, big = s.copy(), np.zeros(len(s), np.float32)
-    turns = np.array([0, *_corners(s, 0, len(s) - 1), len(s) - 1])
+    count = len(points)
+    anchor, big = points.copy(), np.zeros(count, np.float32)
+    turns = np.array([0, *_corners(points, 0, count - 1), count - 1])
     free = np.ones(len(turns), np.float32)
-    if least > TIGHT:
+    is_tight = least > TIGHT
+    if is_tight:
         free[-3:] = 0.4
-    loop = _crossing(s) if detailed else None
+    loop = _loop(points) if detailed else None
     if loop is not None:
-        i, j, where = loop
-        anchor[i : j + 1] = where
-        big[i : j + 1] = min(max((float(np.ptp(s[i : j + 1], axis=0).max()) - 0.25) / 0.2, 0), 1)
-        free[(turns >= i - 2) & (turns <= j)] = 0.2 if least > TIGHT else 0.6
-    index = np.arange(len(s))
+        first, last, crossing = loop
+        inside = slice(first, last + 1)
+        anchor[inside] = crossing
+        big[inside] = min(max((float(np.ptp(points[inside], axis=0).max()) - 0.25) / 0.2, 0), 1)
+        free[(turns >= first - 2) & (turns <= last)] = 0.2 if is_tight else 0.6
+    index = np.arange(count)
     leg = np.minimum(np.searchsorted(turns, index, "right") - 1, len(turns) - 2)
-    first = np.zeros(1, np.int64)
+    zero = np.zeros(1, np.int64)
     return Glyph(
-        points=s,
-        position=np.linspace(0, 1, len(s), dtype=np.float32),
+        points=points,
+        position=np.linspace(0, 1, count, dtype=np.float32),
         anchor=anchor,
         big=big,
-        least=np.full(len(s), least, np.float32),
+        least=np.full(count, least, np.float32),
         before=np.maximum(index - _REACH, 0),
-        after=np.minimum(index + _REACH, len(s) - 1),
-        stroke=np.zeros(len(s), np.int64),
+        after=np.minimum(index + _REACH, count - 1),
+        stroke=np.zeros(count, np.int64),
         leg=leg,
         along=((index - turns[leg]) / np.diff(turns)[leg]).astype(np.float32),
-        targets=s[turns],
+        targets=points[turns],
         target_stroke=np.zeros(len(turns), np.int64),
         free=free,
-        length=np.array([np.hypot(*np.diff(s, axis=0).T).sum()], np.float32),
-        hook=np.array([1 if least > TIGHT else _hook(s)], np.float32),
+        length=np.array([np.hypot(*np.diff(points, axis=0).T).sum()], np.float32),
+        hook=np.array([1 if is_tight else _hook(points)], np.float32),
         mark=np.zeros(1, np.float32),
-        component=first,
-        character=first,
+        component=zero,
+        character=zero,
         room=np.ones(1, np.float32),
-        corner=np.array([[s[:, 0].max(), s[:, 1].min()]], np.float32),
+        corner=np.array([[points[:, 0].max(), points[:, 1].min()]], np.float32),
     )
 
 
 def glyph(
     strokes: Sequence[Polyline],
-    marks: int = 0,
+    mark_strokes: int = 0,
     least: float = 0.3,
     detailed: bool = True,
     components: Sequence[int] | None = None,
@@ -205,27 +217,26 @@ def glyph(
 ) -> Glyph:
     """One character.
 
-    marks: how many of its last strokes are a dakuten or handakuten. least: least factor by which its loops may be
-    scaled. detailed: whether to look for loops, which kanji do not have. components: of each stroke, from 0.
+    mark_strokes: how many strokes, its last ones, are a dakuten or handakuten. least: least factor by which its loops
+    may be scaled. detailed: whether to look for loops, which kanji do not have. components: of each stroke, from 0.
     firm: below 1 for a character that a small variation would turn into another.
     """
     count = len(strokes)
     joined = compose([_stroke(s, least, detailed) for s in strokes])
-    body = joined.corner[: count - marks]
+    body = joined.corner[: count - mark_strokes]
     return replace(
         joined,
-        mark=(np.arange(count) >= count - marks).astype(np.float32),
+        mark=(np.arange(count) >= count - mark_strokes).astype(np.float32),
         component=np.array(components or [0] * count),
         character=np.zeros(count, np.int64),
         room=np.array([firm * np.sqrt(5 / max(count, 5))], np.float32),
         corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
-        count=1,
     )
 
 
 def compose(glyphs: Sequence[Glyph]) -> Glyph:
     """Several characters as one glyph, in the order given."""
-    joined = {f.name: np.concatenate([getattr(g, f.name) for g in glyphs]) for f in fields(Glyph) if f.name != "count"}
+    joined = {field.name: np.concatenate([getattr(g, field.name) for g in glyphs]) for field in fields(Glyph)}
     points, targets, strokes, components = np.array(
         [(len(g.points), len(g.targets), len(g.length), g.component.max() + 1) for g in glyphs]
     ).T
@@ -236,7 +247,7 @@ def compose(glyphs: Sequence[Glyph]) -> Glyph:
     joined["target_stroke"] += _before(strokes, targets)
     joined["component"] += _before(components, strokes)
     joined["character"] += np.repeat(np.arange(len(glyphs)), strokes)
-    return Glyph(**joined, count=len(glyphs))
+    return Glyph(**joined)
 
 
 def _before(counts: NDArray[np.int64], repeats: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -69,10 +69,11 @@ class WrittenLine:
         return painted(segments_of(self.drawing, shape), shape)
 
 
-def _in_boxes(stroke: PenStroke, size: float, em: float) -> PenStroke:
-    """A stroke in pixels from its box's middle, in boxes of `em` pixels. size: factor of the character's."""
+def _in_boxes(strokes: list[PenStroke], character: str, size: float, em: float, down: bool) -> list[PenStroke]:
+    """A character's strokes from its box's middle, in boxes of `em` pixels. size: factor of the character's."""
     middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
-    return stroke._replace(points=(stroke.points - middle) * size / em, radii=stroke.radii / em)
+    in_boxes = [s._replace(points=(s.points - middle) * size / em, radii=s.radii / em) for s in strokes]
+    return [s._replace(points=_turned(s.points, character)) for s in in_boxes] if down else in_boxes
 
 
 def _turned(points: Array, character: str) -> Array:
@@ -93,38 +94,35 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     letters = [c for c in text if not c.isspace()]
     if not letters:
         raise does_not_fit("text", "characters to write", repr(text))
-    em = WIDTH * style.size
+    em = WIDTH * style.size  # pixels
     written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
     tight = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
     spread = rng.uniform(0.02, 0.08)
-    along, main = 0.0, int(config.down)
+    sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
+    shapes = iter([_in_boxes(*each, em, config.down) for each in zip(written, letters, sizes, strict=True)])
+    end, along = 0.0, int(config.down)  # where the line ends, in pixels; the axis along which it runs
     strokes: list[tuple[bool, Stroke]] = []
     boxes: list[Array] = []
-    sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
-    queue = iter(zip(written, sizes, strict=True))
     for character in text:
         if character.isspace():
-            along += em * rng.uniform(0.7, 1.1)
+            end += em * rng.uniform(0.7, 1.1)
             continue
-        in_pixels, size = next(queue)
-        in_boxes = [_in_boxes(stroke, size, em) for stroke in in_pixels]
-        if config.down:
-            in_boxes = [stroke._replace(points=_turned(stroke.points, character)) for stroke in in_boxes]
-        low, high = extent_of(in_boxes)
+        shape = next(shapes)
+        low, high = extent_of(shape)
         gap = max(config.spacing + rng.normal(0, spread), 0.02)
         if rng.random() < config.touching:
             gap = rng.uniform(-0.12, 0)
-        begin = tight * low[main] + (1 - tight) * min(-0.42, low[main])
+        before = tight * low[along] + (1 - tight) * min(-0.42, low[along])
+        behind = tight * high[along] + (1 - tight) * max(0.42, high[along])
         shift = np.zeros(2)
-        shift[main] = along / em + (gap if along else 0) - begin
-        shift[1 - main] = slope * shift[main] + bulge * np.sin(shift[main] / 3) + rng.normal(0, 0.5 * spread)
-        end = tight * high[main] + (1 - tight) * max(0.42, high[main])
-        along = (shift[main] + end) * em
-        for points, radii, is_mark in in_boxes:
+        shift[along] = end / em + (gap if end else 0) - before
+        shift[1 - along] = slope * shift[along] + bulge * np.sin(shift[along] / 3) + rng.normal(0, 0.5 * spread)
+        end = (shift[along] + behind) * em
+        for points, radii, is_mark in shape:
             strokes.append((is_mark, _stroke((points + shift) * em, radii * em / style.pen)))
         boxes.append(np.concatenate([low + shift, high + shift]) * em)
-    return _drawn(text, strokes, boxes, style, rng.random() < config.delayed)
+    return _on_canvas(text, strokes, boxes, style, is_delayed=rng.random() < config.delayed)
 
 
 def _stroke(points: Array, thickness: Array) -> Stroke:
@@ -170,21 +168,21 @@ def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator)
     return replace(style, joined=joined, size=size, centre=(0.0, 0.0), wander=0.1, specks=0.0, pen=pen)
 
 
-def _drawn(
-    text: str, strokes: list[tuple[bool, Stroke]], boxes: Sequence[Array], style: WriterStyle, late: bool
+def _on_canvas(
+    text: str, strokes: list[tuple[bool, Stroke]], boxes: Sequence[Array], style: WriterStyle, is_delayed: bool
 ) -> WrittenLine:
-    """Put the strokes on a canvas just large enough. late: write all dakuten at the end."""
-    if late:
+    """Put the strokes on a canvas just large enough. is_delayed: write all dakuten at the end."""
+    if is_delayed:
         strokes = sorted(strokes, key=lambda stroke: stroke[0])
     margin = 0.3 * WIDTH * style.size
     corners = np.array(boxes).reshape(-1, 4)
     low, high = corners[:, :2].min(0) - margin, corners[:, 2:].max(0) + margin
     width, height = map(float, np.ceil(high - low))
     left, top = map(float, low)
-    clock, placed = 0.0, []
+    begin, placed = 0.0, []
     for _, stroke in strokes:
-        time = clock + _STEP * np.arange(len(stroke))
-        clock = float(time[-1]) + 150
+        time = begin + _STEP * np.arange(len(stroke))
+        begin = float(time[-1]) + 150
         x = tuple(round(value - left, 2) for value in stroke.x)
         y = tuple(round(value - top, 2) for value in stroke.y)
         placed.append(Stroke(x, y, stroke.pressure, tuple(map(float, time))))

@@ -36,20 +36,13 @@ _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner m
 class PenInk:
     """The ink of C pictures and of characters that show at their edges."""
 
-    segments: Array
-    """(M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1."""
-    starts: NDArray[np.int64]
-    """(C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]."""
-    neighbours: NDArray[np.int64]
-    """(C, K): the characters of which each picture shows a fragment, or −1."""
-    shifts: Array
-    """(C, K, 2): by how many pixels these are moved."""
-    levels: Array
-    """(C,): level of full coverage."""
-    grain: Array
-    """(G,): factors for the paper's grain."""
-    blur: float
-    """Outer tap of the scanner's blur, 0–1/3."""
+    segments: Array  # (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1
+    starts: NDArray[np.int64]  # (C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]
+    neighbours: NDArray[np.int64]  # (C, K): the characters of which each picture shows a fragment, or −1
+    shifts: Array  # (C, K, 2): by how many pixels these are moved
+    levels: Array  # (C,): level of full coverage
+    grain: Array  # (G,): factors for the paper's grain
+    blur: float  # outer tap of the scanner's blur, 0–1/3
 
 
 def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> Glyph:
@@ -108,7 +101,7 @@ def _leg_changes(
     heading: (T,), angle of each leg. starts: (S + 1,), index of each stroke's first target.
     """
     waves = np.stack([np.cos(heading), np.sin(heading), np.cos(2 * heading), np.sin(2 * heading)], 1)
-    change = waves @ np.array([style.lengths, style.turns]).T
+    change: NDArray[np.float64] = waves @ np.array([style.lengths, style.turns]).T
     last = starts[1:] - 2
     change[last] += np.array(style.last) * (last > starts[:-1])[:, None]
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
@@ -116,7 +109,7 @@ def _leg_changes(
     change += _normal(rng, 1, len(heading), 2) * spread * np.array([0.1, 0.075])
     room = glyph.room[glyph.character] * (1 - 0.4 * glyph.mark - 0.4 * glyph.is_ring)
     weight = glyph.free * room[glyph.target_stroke]
-    return np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6))
+    return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
 
 
 def _plane(points: NDArray[np.complexfloating]) -> Array:
