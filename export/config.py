@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import ExportError
 from fastetl.checks import require_options
 from fastetl.data.charset import Charset, script_of
+from fastetl.errors import ArgumentError
 
 License = Literal["data", "kanjivg"]
 Precision = Literal["float32", "float16"]
@@ -41,13 +41,13 @@ class ExportConfig:
     "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or as Unicode's names begin."""
 
     def __post_init__(self) -> None:
-        require_options(self, error=ExportError)
+        require_options(self)
         if self.storage != "plain" and self.target == "iOS15":
             what = f"`storage` {self.storage} needs `target` iOS16 or newer"
-            raise ExportError(what, found=self.target, do="check `target`", also=ValueError)
+            raise ArgumentError(what, found=self.target, do="check `target`")
 
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
-        """float32 (classes,): what `prior` adds to the logits. Raises ExportError for anything but SCRIPT=FACTOR."""
+        """float32 (classes,): what `prior` adds to the logits. Raises FastetlError for anything but SCRIPT=FACTOR."""
         scripts = [script_of(c) for c in charset.characters]
         factors: dict[str, float] = {}
         for text in self.prior:
@@ -55,6 +55,6 @@ class ExportConfig:
             is_factor = re.fullmatch(r"\d+\.?\d*|\.\d+", factor) is not None and float(factor) > 0
             if script not in scripts or script in factors or not is_factor:
                 expected = f"SCRIPT=FACTOR, each script once, of {', '.join(sorted(set(scripts)))}, factors over 0"
-                raise ExportError("unknown prior", expected=expected, found=text, do="check `prior`", also=ValueError)
+                raise ArgumentError("unknown prior", expected=expected, found=text, do="check `prior`")
             factors[script] = float(factor)
         return np.log([factors.get(script, 1.0) for script in scripts]).astype(np.float32)

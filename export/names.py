@@ -3,7 +3,7 @@
 from os import fspath
 from pathlib import Path
 
-from export.errors import ExportError
+from export.errors import MissingPackageError
 from fastetl.errors import StrPath
 
 PRETRAINED = "pretrained"
@@ -75,4 +75,4 @@ def file_of(path: StrPath, name: str) -> Path:
     elif is_package(path):
         return folder / name
     expected = f"a directory with {name}, or one of {', '.join(BUNDLED)}"
-    raise ExportError("no package here", file=path, expected=expected, found=found, do=do, also=FileNotFoundError)
+    raise MissingPackageError("no package here", file=path, expected=expected, found=found, do=do)

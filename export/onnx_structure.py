@@ -38,7 +38,7 @@ def parsed(data: bytes, file: StrPath) -> onnx.ModelProto:
     else:
         faults = structure_faults(model)
     for fault in faults:
-        raise ExportError("not a model of fastetl's", file=file, found=fault, do="export it again", also=ValueError)
+        raise ExportError("not a model of fastetl's", file=file, found=fault, do="export it again")
     return model
 
 

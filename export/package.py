@@ -21,7 +21,7 @@ from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERI
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Logits, Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, gather, onnx_checks, package_checks, verification_text
-from fastetl.checks import require_unset
+from fastetl.checks import config_of, require_unset
 from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
@@ -94,7 +94,8 @@ def export(
     Raises ExportError or FastetlError if `out` exists, the run cannot be read, the graph cannot be written, or an
     option would have no effect. A failed check is no error: it is in the result, and in `verification.json`.
     """
-    out, config = Path(out), replace(config or ExportConfig(), **options)
+    out = Path(out)
+    config = config_of(ExportConfig, config, options)
     if out.suffix == ".onnx":
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
     if not isinstance(run, Run | StoredNetwork):

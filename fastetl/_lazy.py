@@ -8,27 +8,19 @@ from typing import Any
 
 import lazy_loader
 
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, NotInstalledError
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "numba": ("batches", "train", "synth", "pad", "ray"),
-    "jax": ("train",),
-    "flax": ("train",),
-    "optax": ("train",),
-    "safetensors": ("train",),
-    "tensorboardX": ("train",),
-    "coremltools": ("export",),
-    "kanji": ("synth", "pad"),  # the distribution kanjivg
-    "sklearn": ("report",),
-    "scipy": ("report", "train"),
-    "segno": ("pad",),
-    "starlette": ("pad",),
-    "uvicorn": ("pad",),
-    "pyarrow": ("arrow", "ray"),
-    "fsspec": ("arrow", "ray"),
-    "ray": ("ray",),
+    "batches": ("numba",),
+    "report": ("sklearn", "scipy"),
+    "train": ("numba", "jax", "flax", "optax", "safetensors", "tensorboardX", "scipy"),
+    "export": ("coremltools",),
+    "synth": ("numba", "kanji"),  # the distribution kanjivg
+    "pad": ("numba", "kanji", "segno", "starlette", "uvicorn"),
+    "arrow": ("pyarrow", "fsspec"),
+    "ray": ("numba", "pyarrow", "fsspec", "ray"),
 }
-"""Modules that the base installation lacks, each with the extras of pyproject.toml that install it."""
+"""Modules that the base installation lacks, by the extra of pyproject.toml that installs them."""
 _OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its public names need
 
 
@@ -42,12 +34,13 @@ def missing(error: ImportError, *needed: str) -> FastetlError | None:
     file = getattr(sys.modules.get(package), "__file__", None) if package in ("model", "export") else None
     if file is not None and Path(file).resolve().parent.parent != Path(__file__).resolve().parent.parent:
         what = f"this file is imported in place of fastetl's package {package}"
-        return FastetlError(what, file=file, do="rename it, or work in another folder", also=ImportError)
-    if package not in EXTRAS:
+        return NotInstalledError(what, file=file, do="rename it, or work in another folder")
+    bringing = [extra for extra, modules in EXTRAS.items() if package in modules]
+    if not bringing:
         return None
-    extras = needed if set(needed) & set(EXTRAS[package]) else EXTRAS[package][:1]
-    do = f"run: pip install 'fastetl[{','.join(extras)}]'"
-    return FastetlError(f"{package} is not installed", do=do, also=ModuleNotFoundError)
+    extras = needed if set(needed) & set(bringing) else bringing[:1]
+    do = f"run in the checkout: pip install '.[{','.join(extras)}]'"
+    return NotInstalledError(f"{package} is not installed", do=do)
 
 
 def import_extra(name: str) -> Any:

@@ -2,14 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from fastetl.errors import FastetlError
+from fastetl.errors import ArgumentError, FastetlError
 
 T = TypeVar("T")
 ABOVE_0 = math.nextafter(0, 1)
@@ -35,7 +35,7 @@ def does_not_fit(name: str, expected: str, found: object, do: str | None = None)
     if hasattr(found, "dtype") and hasattr(found, "shape"):
         found = f"{found.dtype} {found.shape}"
     do = do or f"check `{name}`"
-    return FastetlError(f"{name} does not fit", expected=expected, found=found, do=do, also=ValueError)
+    return ArgumentError(f"{name} does not fit", expected=expected, found=found, do=do)
 
 
 def require_instance(name: str, value: object, kind: type | UnionType, expected: str, do: str | None = None) -> None:
@@ -50,20 +50,12 @@ def as_python(value: Any) -> Any:
     return value.item() if is_of_numpy else value
 
 
-def _error(what: str, name: str, expected: str, value: object, error: type[FastetlError]) -> FastetlError:
-    return error(what, expected=expected, found=repr(value), do=f"check `{name}`", also=ValueError)
+def _error(what: str, name: str, expected: str, value: object) -> FastetlError:
+    return ArgumentError(what, expected=expected, found=repr(value), do=f"check `{name}`")
 
 
-def require_range(
-    name: str,
-    value: object,
-    low: float,
-    high: float = math.inf,
-    *,
-    integer: bool = True,
-    error: type[FastetlError] = FastetlError,
-) -> None:
-    """Raise `error` unless `value` is a number with low <= value <= high; a whole one, if `integer`.
+def require_range(name: str, value: object, low: float, high: float = math.inf, *, integer: bool = True) -> None:
+    """Raise FastetlError unless `value` is a number with low <= value <= high; a whole one, if `integer`.
 
     Infinity and NaN are outside of every range.
     """
@@ -74,15 +66,13 @@ def require_range(
     kind = "" if is_number else f"{_KINDS[int if integer else float]}, "
     more = " or more" if low != ABOVE_0 else ""
     expected = f"{kind}{least}{more}" if high == math.inf else f"{kind}{least} to {most}"
-    raise _error(f"{name} is out of range", name, expected, value, error)
+    raise _error(f"{name} is out of range", name, expected, value)
 
 
-def require_choice(
-    name: str, value: object, choices: Sequence[object], *, error: type[FastetlError] = FastetlError
-) -> None:
-    """Raise `error` unless `value` equals one of `choices` and has its type, so that True is not 1."""
+def require_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Raise FastetlError unless `value` equals one of `choices` and has its type, so that True is not 1."""
     if not any(type(value) is type(choice) and value == choice for choice in choices):
-        raise _error(f"unknown {name}", name, f"one of {', '.join(map(str, choices))}", value, error)
+        raise _error(f"unknown {name}", name, f"one of {', '.join(map(str, choices))}", value)
 
 
 class Hint(NamedTuple):
@@ -116,8 +106,8 @@ def hints_of(kind: type) -> dict[str, Hint]:
     return hints
 
 
-def require_options(config: Any, *, error: type[FastetlError] = FastetlError) -> None:
-    """Raise `error` unless every field of a dataclass fits its annotation, a number also its `Range`.
+def require_options(config: Any) -> None:
+    """Raise FastetlError unless every field of a dataclass fits its annotation, a number also its `Range`.
 
     Numbers of numpy become Python's.
     """
@@ -128,28 +118,40 @@ def require_options(config: Any, *, error: type[FastetlError] = FastetlError) ->
         if value is None and hint.is_optional:
             continue
         if hint.is_tuple and not isinstance(value, tuple):
-            raise _error(f"{name} is not a tuple", name, "a tuple", value, error)
+            raise _error(f"{name} is not a tuple", name, "a tuple", value)
         for part in value if hint.is_tuple else (value,):
-            _require(name, part, hint.kind, hint.extra(Range), error)
+            _require(name, part, hint.kind, hint.extra(Range))
 
 
-def require_unset(
-    options: Any, names: Iterable[str], reason: str, do: str = "", *, error: type[FastetlError] = FastetlError
-) -> None:
-    """Raise `error` if one of these options was given, as it would have no effect.
+def config_of(kind: type[T], config: T | None, options: Mapping[str, Any]) -> T:
+    """A configuration, by default that of its class, with some fields changed.
+
+    Raises FastetlError for an object of another class, and for names that are no fields.
+    """
+    require_instance("config", config, kind | None, f"a {kind.__name__}")
+    base: Any = kind() if config is None else config
+    names = [field.name for field in dataclasses.fields(base)]
+    for name in options:
+        require_choice("option", name, names)
+    changed: T = dataclasses.replace(base, **options)
+    return changed
+
+
+def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "") -> None:
+    """Raise FastetlError if one of these options was given, as it would have no effect.
 
     reason: why, after the option's name: "is for a Ray cluster". do: what makes it have one: "give `engine` ray".
     """
     for field in dataclasses.fields(options):
         if field.name in names and getattr(options, field.name) != field.default:
             do = f"{do}, or leave it out" if do else "leave it out"
-            raise error(f"`{field.name}` {reason}", do=do, also=ValueError)
+            raise ArgumentError(f"`{field.name}` {reason}", do=do)
 
 
-def _require(name: str, value: object, hint: Any, bounds: Range | None, error: type[FastetlError]) -> None:
+def _require(name: str, value: object, hint: Any, bounds: Range | None) -> None:
     if get_origin(hint) is Literal:
-        require_choice(name, value, get_args(hint), error=error)
+        require_choice(name, value, get_args(hint))
     elif bounds is not None:
-        require_range(name, value, bounds.low, bounds.high, integer=hint is int, error=error)
+        require_range(name, value, bounds.low, bounds.high, integer=hint is int)
     elif not isinstance(value, get_origin(hint) or hint):
-        raise _error(f"{name} is of another type", name, _KINDS.get(hint, hint.__name__), value, error)
+        raise _error(f"{name} is of another type", name, _KINDS.get(hint, hint.__name__), value)

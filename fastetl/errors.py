@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import re
-from functools import cache, partial
+from functools import partial
 from os import PathLike
-from typing import Any, Self
+from typing import Any
 
 StrPath = str | PathLike[str]
 """A path as a user gives it."""
@@ -14,7 +14,7 @@ StrPath = str | PathLike[str]
 _SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
     "memory": ((errno.ENOMEM,), "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted|low on memory"),
     "file handles (ulimit -n)": ((errno.EMFILE, errno.ENFILE), "too many open files"),
-    "threads or processes (ulimit -u)": ((errno.EAGAIN,), "can't start new thread"),
+    "threads or processes (ulimit -u)": ((), "can't start new thread"),  # EAGAIN may be a lock's or a socket's
     "space on a disk": ((errno.ENOSPC, errno.EDQUOT), "no space left|quota exceeded"),
 }
 """Resources of a machine, each with the errno values and the words by which Python, C++, XLA and Ray report a lack."""
@@ -33,36 +33,20 @@ def scarcity(error: BaseException) -> tuple[str, str] | None:
             number = current.errno if isinstance(current, OSError) else None
             text = getattr(current, "strerror", None) or str(current)  # without the name of a file
             for resource, (numbers, words) in _SIGNS.items():
-                rust = "|".join(rf"os error {n}\b" for n in numbers)  # as Rust's libraries write it
-                if number in numbers or re.search(f"{words}|{rust}", text, re.IGNORECASE):
+                signs = "|".join([words, *(rf"os error {n}\b" for n in numbers)])  # the latter by Rust's libraries
+                if number in numbers or re.search(signs, text, re.IGNORECASE):
                     return resource, str(current).partition("\n")[0]
         current = current.__cause__
     return None
-
-
-@cache
-def _combined(kind: type, builtin: type) -> type:
-    """A class that inherits from both. Equal arguments give the same class, so that it can be compared."""
-    return type(kind.__name__, (kind, builtin), {"__module__": kind.__module__})
 
 
 class FastetlError(Exception):
     """Bad input or wrong use. Its text is one line: file, record, byte offset, fault, expected, found, what to do.
 
     what: the fault. file, record (from 0), offset (in bytes): its place. expected, found: what should be there, and
-    what is. do: advice to the user. also: a built-in exception class, such as FileNotFoundError, by which
-    `except FileNotFoundError` catches this error too.
+    what is. do: advice to the user. Some subclasses are a built-in exception, too: `except FileNotFoundError` catches
+    each MissingFileError.
     """
-
-    _kind: type[FastetlError]
-
-    def __new__(cls, what: str = "", *, also: type[Exception] | None = None, **_: object) -> Self:
-        # An instance of a class that inherits from `also` too, while `_kind`, by which it is pickled, is this one.
-        both: Any = (cls, also)
-        kind = cls if also is None or issubclass(cls, also) else _combined(*both)
-        error: Self = (also or Exception).__new__(kind, what)
-        error._kind = cls
-        return error
 
     def __init__(
         self,
@@ -74,7 +58,6 @@ class FastetlError(Exception):
         expected: object = None,
         found: object = None,
         do: str | None = None,
-        also: type[Exception] | None = None,
     ) -> None:
         Exception.__init__(self, what)
         self.what = what
@@ -84,7 +67,6 @@ class FastetlError(Exception):
         self.expected = None if expected is None else str(expected)
         self.found = None if found is None else str(found)
         self.do = do
-        self.also = also
         self._scarcity: tuple[str, str] | None = None  # by the cause, in the process that this error comes from
 
     def __str__(self) -> str:
@@ -107,8 +89,24 @@ class FastetlError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         names = ("what", "file", "record", "offset", "expected", "found", "do")
-        construct = partial(self._kind, **{name: getattr(self, name) for name in names}, also=self.also)
+        construct = partial(type(self), **{name: getattr(self, name) for name in names})
         return construct, (), {"_scarcity": scarcity(self)}  # a cause is not pickled
+
+
+class ArgumentError(FastetlError, ValueError):
+    """An argument or an option that does not fit."""
+
+
+class MissingFileError(FastetlError, FileNotFoundError):
+    """A file or folder that is not there."""
+
+
+class OutputExistsError(FastetlError, FileExistsError):
+    """Something that may not be replaced has the name of an output."""
+
+
+class NotInstalledError(FastetlError, ModuleNotFoundError):
+    """A module that an extra brings is not installed, or another one is imported in its place."""
 
 
 def reason_of(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import export
 import fastetl_ray
 from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
+from fastetl.errors import ArgumentError
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, DatasetPath, RunPath, bar, command_line, counted, note
 from fastetl_cli.options import OF_RAY, SEVERAL, Arg
@@ -29,7 +29,7 @@ def _path_and_weight(text: str) -> tuple[str, float]:
         if 0 < float(weight) < math.inf:
             return path, float(weight)
     what, expected = f"{text} has no weight over 0", "DATASET or DATASET=WEIGHT"
-    raise FastetlError(what, expected=expected, found=weight, do="check `also`", also=ValueError)
+    raise ArgumentError(what, expected=expected, found=weight, do="check `also`")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from jax.errors import JaxRuntimeError
 from fastetl.checks import require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
-from fastetl.errors import StrPath, scarcity
+from fastetl.errors import ArgumentError, StrPath, scarcity
 from fastetl.files.addresses import absolute, is_url
 from fastetl.files.atomic import check_output, require_local, write_file
 from fastetl_ray.nodes import RETRIES, connect, fault_of
@@ -34,12 +34,12 @@ Addresses = StrPath | Sequence[StrPath | tuple[StrPath, float]]
 
 
 def addresses(data: Addresses) -> list[tuple[str, float]]:
-    """The datasets of a training, for workers in any folder, with their weights. Raises ModelError for an open one."""
+    """The datasets of a training, for workers in any folder, with weights. Raises FastetlError for an open one."""
     pairs = []
     for source, weight in weighted(data):
         if isinstance(source, Dataset):
             what, do = f"{source.name}: workers open datasets themselves", "write it, and give its path"
-            raise ModelError(what, expected="paths or addresses", do=do, also=TypeError)
+            raise ArgumentError(what, expected="paths or addresses", do=do)
         pairs.append((absolute(source), weight))
     return pairs
 
@@ -123,8 +123,8 @@ def train_on_ray(
 
     Raises what `model.train` raises, and ModelError if the cluster cannot be reached or is too small.
     """
-    require_range("workers", workers, 1, error=ModelError)
-    require_range("gpus", gpus, 0, error=ModelError)
+    require_range("workers", workers, 1)
+    require_range("gpus", gpus, 0)
     require_local(Path(out))
     path = Path(out).absolute()
     sources = addresses(data)

@@ -10,8 +10,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from fastetl.checks import require_range
 from fastetl.data.charset import Charset
@@ -59,7 +62,10 @@ class SomeRecords:
             replace(part, file=replace(part.file, path=local_copy(address))) if len(part.index) else part
             for part, address in zip(self.parts, self.addresses, strict=True)
         ]
-        return read_parts(parts, self.charset, self.size)
+        pictures = BytesIO()
+        rows = read_parts(parts, self.charset, self.size, pictures)
+        images = np.frombuffer(pictures.getbuffer(), np.uint8).reshape(len(rows), self.size, self.size)
+        return replace(rows, images=images)
 
 
 Piece = SomeRecords | WriterRange

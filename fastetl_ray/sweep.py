@@ -44,7 +44,7 @@ class SweepConfig:
     """What to try. train: options of all trainings. search: for each option a list of values, or {low, high, log}.
 
     trials: how many trainings. grace: epochs before one may be stopped. reduction: of so many, one goes on. seed:
-    draws the options. Raises ModelError for values, and for drawn options, that `TrainConfig` rejects.
+    draws the options. Raises FastetlError for values, and for drawn options, that `TrainConfig` rejects.
     """
 
     train: Mapping[str, Any]
@@ -55,7 +55,7 @@ class SweepConfig:
     seed: Annotated[int, Range(0, _MOST)] = 0
 
     def __post_init__(self) -> None:
-        require_options(self, error=ModelError)
+        require_options(self)
         for name, values in self.search.items():
             if name in self.train:
                 raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
@@ -136,7 +136,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
         raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
     try:
         for name in settings:
-            require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"), error=ModelError)
+            require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"))
         return SweepConfig(train, search, **settings)
     except FastetlError as error:
         error.file = str(path)

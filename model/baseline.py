@@ -11,7 +11,6 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
-from model.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def baselines(
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.neighbors import KNeighborsClassifier
 
-    require_range("seed", seed, 0, 2**32 - 1, error=ModelError)
+    require_range("seed", seed, 0, 2**32 - 1)
     models: dict[str, Any] = {  # with default settings, as in the tutorial
         "k nearest neighbours": KNeighborsClassifier(),
         "random forest": RandomForestClassifier(random_state=seed, n_jobs=-1),

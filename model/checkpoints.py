@@ -16,7 +16,7 @@ from safetensors.numpy import save as safetensors
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import require_regular
 from model.devices import Tree, barrier, is_first
-from model.errors import ModelError
+from model.errors import MissingRunError, ModelError
 
 Name = Literal["best", "last"]
 
@@ -57,7 +57,7 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
     """
     file = folder / f"{name}.safetensors"
     if not file.exists():
-        raise ModelError("no checkpoint", file=file, do="train it further, or again", also=FileNotFoundError)
+        raise MissingRunError("no checkpoint", file=file, do="train it further, or again")
     require_regular(file)
     try:
         with safe_open(file, framework="numpy") as stored:

@@ -11,7 +11,7 @@ from fastetl.checks import ABOVE_0, BELOW_1, Range, require_options, require_uns
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.identity import By
 from fastetl.data.preprocessing import Framing, Preprocessing
-from model.errors import ModelError
+from fastetl.errors import ArgumentError
 
 FRAMING = ("framing", "frame", "scale", "surroundings", "readings")
 """The options that change the dataset's preprocessing."""
@@ -90,14 +90,14 @@ class TrainConfig:
     """Seeds the initial weights, the order of the pictures, the augmentation and the dropout."""
 
     def __post_init__(self) -> None:
-        require_options(self, error=ModelError)
+        require_options(self)
         if self.minutes or self.steps:
-            require_unset(self, ("epochs",), "has no effect with `minutes` or `steps`", error=ModelError)
+            require_unset(self, ("epochs",), "has no effect with `minutes` or `steps`")
         for first, second in (("valid", "test"), ("scribbles", "merged")):
             total = getattr(self, first) + getattr(self, second)
             if total >= 1:
                 what, do = f"{first} and {second} leave nothing to train on", f"check `{first}` and `{second}`"
-                raise ModelError(what, expected="a sum below 1", found=f"{total:g}", do=do, also=ValueError)
+                raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do=do)
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """A dataset's preprocessing, with what this configuration changes of it."""

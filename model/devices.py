@@ -29,7 +29,7 @@ def join(coordinator: str, processes: int, process: int) -> None:
     coordinator: HOST:PORT on which process 0 listens; the others wait for it for a minute. Raises ModelError if the
     processes cannot be connected.
     """
-    require_range("process", process, 0, processes - 1, error=ModelError)
+    require_range("process", process, 0, processes - 1)
     try:
         _meet(coordinator, process)
         jax.distributed.initialize(coordinator, processes, process)

@@ -205,7 +205,7 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     if isinstance(datasets, Dataset | str | PathLike):
         datasets = [datasets]
     if not datasets:
-        raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one", also=ValueError)
+        raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one")
     sets = tuple(_evaluate_set(run, load_labelled(data, run.charset, run.preprocessing)) for data in datasets)
     logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
     rejected = float((_confidence(run, logits) < run.threshold).mean())
@@ -216,7 +216,7 @@ def _confidence(run: Reader, logits: NDArray[np.float32]) -> NDArray[np.float64]
     """The probability of the likeliest answer to each picture, (N,). Raises ModelError for logits of no number."""
     if not np.isfinite(logits).all():
         what, do = "the network's answers are not numbers", "train again, with a lower `learning_rate`"
-        raise ModelError(what, file=run.path, expected="finite logits", do=do, also=ValueError)
+        raise ModelError(what, file=run.path, expected="finite logits", do=do)
     return np.asarray(np.exp(log_softmax(logits).max(1)))
 
 

@@ -35,13 +35,13 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.atomic import Kind, replace_file, require_local, try_lock
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate
-from model.errors import ModelError
+from model.errors import MissingRunError, ModelError, RunLockedError
 from model.network import Network, NetworkConfig
 from model.step import load_weights, make_eval, predict, weights_of
 
@@ -278,7 +278,7 @@ def open_run(path: StrPath) -> Run:
             what, found = "training was interrupted", f"{unfinished(path)}, which is not finished"
             do = "continue it with `resume`"
         expected = "a directory with run.json"
-        raise ModelError(what, file=path, expected=expected, found=found, do=do, also=FileNotFoundError)
+        raise MissingRunError(what, file=path, expected=expected, found=found, do=do)
     try:
         values = read_json(file)
         if values["format"] != FORMAT:
@@ -311,14 +311,12 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     """
     require_local(path)
     if not path.name:
-        raise ModelError("a run needs a name", file=path, do="give a folder to write", also=ValueError)
+        raise ArgumentError("a run needs a name", file=path, do="give a folder to write")
     folder = unfinished(path)
     has_run = (folder / "run.json").is_file()
     if resume and not has_run:
         state = "it is finished" if path.exists() else "there is none"
-        raise ModelError(
-            "no interrupted run to resume", file=path, found=state, do="leave out `resume`", also=FileNotFoundError
-        )
+        raise MissingRunError("no interrupted run to resume", file=path, found=state, do="leave out `resume`")
     reason = UNFINISHED.why_foreign(folder) if folder.exists() else None
     if reason is not None:
         raise ModelError("no place to train in", file=folder, expected=UNFINISHED.name, found=reason, do="move it away")
@@ -328,11 +326,11 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
         lock = try_lock(folder / _LOCK)
         if lock is None:
             what, do = "another process is training this run", "wait until it ends, or stop it"
-            raise ModelError(what, file=folder, do=do, also=BlockingIOError)
+            raise RunLockedError(what, file=folder, do=do)
     try:
         if has_run and not (resume or overwrite):
             what, do = "an interrupted run is here", "continue it with `resume`, or give `overwrite`"
-            raise ModelError(what, file=folder, do=do, also=FileExistsError)
+            raise ModelError(what, file=folder, do=do)
         yield folder
     finally:
         if lock is not None:

@@ -18,11 +18,10 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import StrPath
+from fastetl.errors import ArgumentError, StrPath
 from model.checkpoints import digest
 from model.config import FRAMING, TrainConfig
 from model.devices import Tree
-from model.errors import ModelError
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig, Place
 from model.run import Run, opened
 from model.step import load_weights, weights_of
@@ -72,9 +71,9 @@ class Start:
         if dataset_size != size:
             what = f"{dataset.name}: pictures of another size than those of {self.name}"
             expected, do = f"{size} × {size}", f"build it with `size` {size}"
-            raise ModelError(what, expected=expected, found=dataset_size, do=do, also=ValueError)
+            raise ArgumentError(what, expected=expected, found=dataset_size, do=do)
         reason = f"is decided by {self.name}, with whose weights training begins"
-        require_unset(config, _FIXED, reason, error=ModelError)
+        require_unset(config, _FIXED, reason)
 
     def weights(self, network: Network, charset: Charset) -> Tree:
         """These weights for an untrained `network` of this architecture that has the classes of `charset`."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastetl.checks import ABOVE_0, require_range
+from fastetl.checks import ABOVE_0, config_of, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Trained
 from fastetl.data.store import open_dataset
-from fastetl.errors import StrPath
+from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.atomic import check_output, new_output, writes
 from model.config import TrainConfig
 from model.devices import barrier, is_first
@@ -64,7 +64,7 @@ def train(
     start_time = time.perf_counter()
     path = Path(out)
     if options:
-        config = dataclasses.replace(config or TrainConfig(), **options)
+        config = config_of(TrainConfig, config, options)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
     if start is not None and not isinstance(start, Start):
@@ -92,15 +92,15 @@ def train(
 
 
 def weighted(data: Data) -> list[tuple[Dataset | StrPath, float]]:
-    """The datasets of a training with their weights. Raises ModelError for what is no dataset, path or weight."""
+    """The datasets of a training with their weights. Raises FastetlError for what is no dataset, path or weight."""
     parts: Sequence[Any] = [data] if isinstance(data, Dataset | str | os.PathLike) else data
     pairs = []
     for part in parts:
         dataset, weight = part if isinstance(part, tuple) and len(part) == 2 else (part, 1)
         if not isinstance(dataset, Dataset | str | os.PathLike):
             expected, do = "datasets or paths, or pairs of one and its weight", "give a list, as in [(dataset, 2.0)]"
-            raise ModelError("`data` does not fit", expected=expected, found=repr(dataset), do=do, also=TypeError)
-        require_range("weight", weight, ABOVE_0, integer=False, error=ModelError)
+            raise ArgumentError("`data` does not fit", expected=expected, found=repr(dataset), do=do)
+        require_range("weight", weight, ABOVE_0, integer=False)
         pairs.append((dataset, float(weight)))
     return pairs
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,14 +60,15 @@ def some_pictures(groups: int = 6, each: int = 10) -> Dataset:
     """Noise of 8 × 8 with random labels, as if from a genuine file."""
     rng = np.random.default_rng(0)
     count = groups * each
-    return Dataset.create(
+    data = Dataset.create(
         rng.integers(0, 256, (count, 8, 8), np.uint8),
         [HIRAGANA.characters[k] for k in rng.integers(0, len(HIRAGANA), count)],
         np.repeat(np.arange(groups), each),
-        source="ETL8",
+        source="noise",
         charset=HIRAGANA,
         records={"record": np.arange(count, dtype=np.int32), "file_name": np.full(count, "ETL8G_01")},
     )
+    return replace(data, sources=("ETL8",))
 
 
 @pytest.fixture

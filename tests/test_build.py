@@ -92,7 +92,7 @@ def test_only_files_that_fastetl_wrote_are_overwritten(etl_file: Write, tmp_path
     with pytest.raises(FastetlError, match="replaces only what fastetl wrote.*without fastetl's mark"):
         write(out, overwrite=True)
     assert out.read_bytes() == before
-    with pytest.raises(NotADirectoryError, match="would be in a file; .* found .*Choose another output"):
+    with pytest.raises(FastetlError, match="would be in a file; .* found .*Choose another output"):
         write(out / name)
     (tmp_path / "link").symlink_to("nowhere")
     (tmp_path / "out" / "mine.parquet").write_bytes(before)

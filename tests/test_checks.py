@@ -1,6 +1,8 @@
 """Every wrong value of an option is an error of one line, wherever it is given."""
 
+import pickle
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,17 @@ import pytest
 from export.config import ExportConfig
 from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation
+from fastetl.data.charset import Charset, load_charset
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig
+from fastetl.data.store import open_dataset
+from fastetl.data.writing import DATASET_KIND
+from fastetl.errors import ArgumentError, FastetlError
+from fastetl.etl.build import BuildConfig, build
+from fastetl.files.atomic import check_output
 from fastetl.synth import SynthConfig
 from model.config import TrainConfig
 
-WRONG: list[tuple[type, Mapping[str, Any], str]] = [
+WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"optimizer": "sgd"}, "unknown optimizer; expected one of muon, adamw; found 'sgd'. Check "),
     (TrainConfig, {"epochs": 2.5}, "epochs is out of range; expected a whole number, 1 to 100,000; found 2.5"),
     (TrainConfig, {"readings": 2}, "unknown readings; expected one of 1, 3; found 2"),
@@ -31,14 +37,21 @@ WRONG: list[tuple[type, Mapping[str, Any], str]] = [
     (SynthConfig, {"set": "ETL8G"}, "set is not a tuple"),
     (SynthConfig, {"set": ("ETL8",)}, "unknown set; expected one of ETL1,"),
     (ExportConfig, {"precision": "float8"}, "unknown precision; expected one of float32, float16"),
+    (load_charset, {"name": None}, "charset does not fit; expected one of hiragana, .*; found None"),
+    (Charset, {"name": "x", "characters": [1, 2]}, "charset does not fit; expected a name and its characters"),
+    (Charset, {"name": None, "characters": "あ"}, "charset does not fit"),
+    (build, {"sources": "etl", "out": "out", "config": 5}, "config does not fit; expected a BuildConfig; found 5"),
+    (build, {"sources": "etl", "out": "out", "sizes": 3}, "unknown option; expected one of charset, .*'sizes'"),
+    (check_output, {"path": Path("a\0b"), "kind": DATASET_KIND, "overwrite": False}, "not a path; .*found 'a.x00b'"),
+    (open_dataset, {"path": 5}, "path does not fit; expected a path; found 5"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "options", "message"), WRONG)
 def test_a_wrong_value_is_one_line(kind: Callable[..., Any], options: Mapping[str, Any], message: str) -> None:
-    with pytest.raises(FastetlError, match=message) as caught:
+    with pytest.raises(ArgumentError, match=message) as caught:
         kind(**options)
-    assert isinstance(caught.value, ValueError)
+    assert isinstance(pickle.loads(pickle.dumps(caught.value)), ValueError)
     assert "\n" not in str(caught.value)
 
 

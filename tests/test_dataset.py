@@ -85,7 +85,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "other format": (lambda out: edit(out, format=2), "of another format; expected 4; found 2. Build it again"),
     "unknown preprocessing": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
     "scale NaN": (lambda out: edit(out, preprocessing={"scale": float("nan")}), "range: nan. B"),
-    "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "a charset is"),
+    "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "charset does not fit"),
 }
 
 
@@ -110,6 +110,8 @@ def test_split_by_group_shares_no_group(etl_file: Write, tmp_path: Path) -> None
     assert data.split(by="sample", valid=0.1, test=0.3, seed=3) == split  # all groups are known
     with pytest.raises(FastetlError, match="too few"):
         data.subset(np.flatnonzero(data.groups < 2)).split()
+    with pytest.raises(FastetlError, match="no samples to divide"):
+        data[:0].split()
 
 
 def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from export.program import Op, Ref, expand, in_8_bits, lower, reading_names
 from export.reference import is_blank, make_reference, pictures, resized
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, framed, resize
+from fastetl.errors import FastetlError
 from fastetl.kernels.triangle import triangle
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
@@ -148,7 +149,7 @@ def test_what_cannot_be_written_is_rejected() -> None:
     network = m.NetworkConfig("late norm", (m.Conv(4), m.Relu(), m.Norm(), m.Flatten()))
     with pytest.raises(ExportError, match="found norm_2"):
         graph_of(random_network(network))
-    with pytest.raises(ExportError, match="iOS15"):
+    with pytest.raises(FastetlError, match="iOS15"):
         ExportConfig(target="iOS15", storage="int8")
 
 

@@ -108,6 +108,7 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
         ({"groups": np.zeros((12, 1), int)}, r"groups does not fit; expected 12, .* found int64 \(12, 1\)"),
         ({"digests": np.arange(12)}, "digests does not fit; expected uint64; found int64"),
         ({"source": None}, "source does not fit; expected a name; found None"),
+        *(({"source": name}, "a name of your own") for name in ("ETL8", "ETL8:a", "synth:3", "unnamed:0")),
         ({"characters": [None] * 12}, "characters does not fit; expected texts; found None. Convert them"),
         ({"charset": "kanas"}, "no charset 'kanas'"),
     ],

@@ -106,6 +106,7 @@ def etl(etl_file: Write) -> Path:
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory"),
         (OSError(errno.EMFILE, "Too many open files"), "file handles"),
         (RuntimeError("can't start new thread"), "threads"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), None),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory\nLargest buffers:\n"), "memory"),
         (ValueError("I/O error: Cannot allocate memory (os error 12)"), "memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "space"),

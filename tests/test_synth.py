@@ -326,7 +326,7 @@ def test_characters_that_cannot_be_written_are_named(tmp_path: Path) -> None:
 def test_missing_strokes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strokes, "find_spec", lambda name: None)
     strokes._folder.cache_clear()
-    with pytest.raises(FastetlError, match=r"pip install 'fastetl\[synth\]'"):
+    with pytest.raises(FastetlError, match=r"pip install '\.\[synth\]'"):
         strokes.load_strokes("亜", 0.123)
     monkeypatch.undo()
     strokes._folder.cache_clear()

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError
+from fastetl.checks import does_not_fit, require_instance
+from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
 LONGEST = 32
@@ -75,7 +76,10 @@ class Charset:
     characters: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "characters", tuple(self.characters))  # a text or an iterator, too
+        characters = tuple(self.characters) if isinstance(self.characters, Iterable) else (self.characters,)
+        if not all(isinstance(text, str) for text in (self.name, *characters)):
+            raise does_not_fit("charset", "a name and its characters, as texts", (self.name, *characters[:3]))
+        object.__setattr__(self, "characters", characters)
         if not self.characters:
             raise FastetlError(f"charset {self.name!r} is empty", expected="characters", do="list some")
         text = "".join(self.characters)
@@ -105,12 +109,8 @@ class Charset:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Charset:
-        """From what `as_dict` gave, or with a text of code points. Raises KeyError, TypeError or FastetlError."""
-        name, characters = values["name"], values["characters"]
-        are_texts = isinstance(characters, str | list) and all(isinstance(c, str) for c in characters)
-        if not (isinstance(name, str) and are_texts):
-            raise TypeError("a charset is a name and its characters")
-        return cls(name, tuple(characters))
+        """From what `as_dict` gave. Raises KeyError, TypeError or FastetlError."""
+        return cls(values["name"], values["characters"])
 
     @cached_property
     def class_of(self) -> dict[str, int]:
@@ -131,7 +131,7 @@ class Charset:
         if unknown:
             what, do = "the network does not know these characters", "choose another `charset`"
             expected, actual = f"some of its {len(self):,}", in_a_line(unknown, 20)
-            raise FastetlError(what, file=file, expected=expected, found=actual, do=do, also=ValueError)
+            raise ArgumentError(what, file=file, expected=expected, found=actual, do=do)
         return [self.class_of[c] for c in charset.characters]
 
 
@@ -204,13 +204,18 @@ def one_shape(character: str, sizes: bool = False) -> str:
     return shape.translate(_ONE_SIZE).translate(_ONE_SHAPE) if sizes else shape
 
 
-def load_charset(name: str, present: Iterable[str] = ()) -> Charset:
+def load_charset(name: Charset | StrPath, present: Iterable[str] = ()) -> Charset:
     """A named charset, or one read from a UTF-8 text file: one character a line, or single code points in one line.
 
-    `all` takes the characters that are `present` in the data, in their order; `kanji` takes the kanji among them.
+    `all` takes the characters that are `present` in the data, in their order; `kanji` takes the kanji among them. A
+    Charset is returned as it is.
 
     Raises FastetlError for an unknown name, an unreadable file, a character that occurs twice or is none.
     """
+    require_instance("charset", name, Charset | str | os.PathLike, f"one of {', '.join(NAMES)}, a file, or a Charset")
+    if isinstance(name, Charset):
+        return name
+    name = os.fspath(name)
     if name in _NAMED:
         return _NAMED[name]
     if name in _OF_THE_DATA:
@@ -221,7 +226,7 @@ def load_charset(name: str, present: Iterable[str] = ()) -> Charset:
     path = Path(name)
     if not os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         expected = f"one of {', '.join(NAMES)}, or a text file of characters"
-        raise FastetlError(f"no charset {str(name)[:40]!r}", expected=expected, do="check `charset`")
+        raise FastetlError(f"no charset {name[:40]!r}", expected=expected, do="check `charset`")
     return Charset(path.stem, read_entries(path))
 
 

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastetl.checks import does_not_fit, require_choice, require_instance
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Charset, in_a_line, load_charset, nfc
-from fastetl.data.identity import By, Split, Trained, digest_of, group_copies, unnamed_source
+from fastetl.data.identity import RESERVED, UNNAMED, By, Split, Trained, digest_of, group_copies
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
+from fastetl.errors import StrPath
 from fastetl.files.untrusted import sealed
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Dataset:
         *,
         source: str,
         size: int | None = None,
-        charset: Charset | str | None = None,
+        charset: Charset | StrPath | None = None,
         digests: NDArray[np.uint64] | None = None,
         records: Mapping[str, ArrayLike] | None = None,
     ) -> Dataset:
@@ -169,6 +170,9 @@ class Dataset:
         Raises FastetlError for arrays that do not fit each other, or a character that the charset lacks.
         """
         require_instance("source", source, str, "a name")
+        if RESERVED.fullmatch(source):
+            expected = "a name of your own, not one of ETL files, synthetic writers or unnamed sources"
+            raise does_not_fit("source", expected, source, "choose another")
         name, fields = source or "own", {key: np.asarray(values) for key, values in (records or {}).items()}
         pictures, texts = _checked_pictures(images), _checked_texts(characters)
         charset = _charset_of(sorted(set(texts)), charset, name)
@@ -191,7 +195,7 @@ class Dataset:
             preprocessing=preprocessing,
             digests=digests,
             source=source_numbers,
-            sources=(source or unnamed_source(digests),),
+            sources=(source or f"{UNNAMED}{digest_of(digests.tobytes()):016x}",),
             records=fields,
         )
 
@@ -311,11 +315,11 @@ def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
     return list(map(nfc, texts))
 
 
-def _charset_of(characters: Sequence[str], charset: Charset | str | None, name: str) -> Charset:
+def _charset_of(characters: Sequence[str], charset: Charset | StrPath | None, name: str) -> Charset:
     """The charset, given, by its name, or of the characters. Raises FastetlError if it lacks one of them."""
     if charset is None:
         return Charset(name, tuple(characters))
-    charset = load_charset(charset, characters) if isinstance(charset, str) else charset
+    charset = load_charset(charset, characters)
     lacking = [character for character in characters if character not in charset.class_of]
     if lacking:
         raise does_not_fit("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))

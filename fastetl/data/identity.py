@@ -8,6 +8,7 @@ set (sets of the same writing are one), synthetic writers of one seed, a folder 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,8 @@ TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or unknown."""
 UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
+RESERVED = re.compile(r"ETL\d+(:.*)?|synth:.*|unnamed:.*")
+"""Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""
 _OF_FILES = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
 _PARTS = ("train", "valid", "test")
 _MOST_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
@@ -132,11 +135,6 @@ def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
-def unnamed_source(digests: NDArray[np.uint64]) -> str:
-    """The source of samples whose groups mean something in one dataset alone."""
-    return f"{UNNAMED}{digest_of(digests.tobytes()):016x}"
-
-
 Identities = Mapping[str | None, NDArray[Any]]
 """Sorted numbers: under the name of each source its groups, under None the digests of samples of unknown group."""
 
@@ -228,8 +226,10 @@ class Trained:
         valid, test: fractions as of `draw_parts`. by: "sample" divides samples of unknown group one by one, with
         copies together; "group" rejects them. Groups stay together in either case.
 
-        Raises FastetlError for fractions that do not fit, unknown groups or too few of them.
+        Raises FastetlError for no samples, fractions that do not fit, unknown groups or too few of them.
         """
+        if not len(data):
+            raise FastetlError(f"{data.name}: no samples to divide", do="give a dataset with some")
         if by != "sample" and (data.groups < 0).any():
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +77,10 @@ class Labelled:
             yield from pool.map(read, indices)
 
     def dataset(self, samples: Sequence[IndexedPicture], charset: Charset, size: int) -> Dataset:
-        """The Dataset of samples that `read` gave, without groups. The source has the name of the file or folder."""
+        """The Dataset of samples that `read` gave. The source has the name of the file or folder."""
         index, images, digests = (list(column) for column in zip(*samples, strict=True))
         files = [self.images[k] if isinstance(self.images, list) else Path(self.path.name) for k in index]
-        return Dataset.create(
+        data = Dataset.create(
             images,
             [self.characters[k] for k in index],
             source=self.path.resolve().name,
@@ -92,6 +92,16 @@ class Labelled:
                 "record": np.array(index, np.int32),
             },
         )
+        return replace(data, groups=self.groups[index])  # `import_pictures` groups copies, over all sources
+
+
+class Imported(NamedTuple):
+    """left_out: how many pictures of each character that the charset lacks. faults: errors, each with what was done: of
+    files that are no pictures, folders without one, and copies with another character or group."""
+
+    data: Dataset
+    left_out: dict[str, int]
+    faults: list[tuple[FastetlError, str]]
 
 
 def import_pictures(
@@ -100,29 +110,26 @@ def import_pictures(
     size: int,
     read_picture: ReadPicture,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Dataset, dict[str, int], list[FastetlError]]:
+) -> Imported:
     """The Dataset of what `labelled_in` gives; each element is a source, and their files have different names.
 
     charset_name: as `load_charset` takes; if None, the characters that occur, in code point order.
 
-    Also returns how many pictures of each character were left out, as the charset lacks it, and errors whose `do` is
-    what was done: of files that are no pictures, folders without one, and copies with another character or group.
-
     Raises FastetlError if no picture is left.
     """
-    counts = Counter(character for source in sources for character in source.characters)
     first = sources[0].path
-    names = [source.path.resolve().name for source in sources]
+    names = sorted(source.path.resolve().name for source in sources)
     if len(set(names)) < len(names):
         do = "give them other names: groups of one name are one group"
-        raise FastetlError("two sources of one name", file=first, found=" and ".join(sorted(names)), do=do)
+        raise FastetlError("two sources of one name", file=first, found=" and ".join(names), do=do)
+    counts = Counter(character for source in sources for character in source.characters)
     present = sorted(counts)
     charset = load_charset(charset_name, present) if charset_name else Charset(first.resolve().stem, tuple(present))
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
-    done, total = 0, counts.total() - sum(left_out.values())
+    total = counts.total() - sum(left_out.values())
+    done = 0
     unread = [error for source in sources for error in source.passed_over]
     parts: list[Dataset] = []
-    groups: list[NDArray[np.int32]] = []
     # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -138,33 +145,33 @@ def import_pictures(
                     progress(done, total)
             if samples:
                 parts.append(source.dataset(samples, charset, size))
-                groups.append(source.groups[[index for index, *_ in samples]])
     if parts:
-        data = replace(concatenated(parts), groups=np.concatenate(groups))
-        has_ink = np.asarray(data.images).max((1, 2)) > 0
-        for error in unread:
-            error.do = "left out"
-        blank = data.digests[~has_ink].tolist()
-        groups_of, source_of, copied = group_copies(data.groups, data.source, data.digests, blank)
-        faults = [*unread, *_copies(data, has_ink, copied)]
-        return replace(data, groups=groups_of, source=source_of), left_out, faults
+        data, copies = _with_copies_grouped(concatenated(parts))
+        faults = [(error, "left out") for error in unread]
+        faults += [(error, "taken, in the group of the first") for error in copies]
+        return Imported(data, left_out, faults)
     if unread:
         raise unread[0]
     what, do = "no picture of a character of the charset", "choose another `charset`"
     raise FastetlError(what, file=first, expected=charset.name, found=in_a_line(left_out, 10), do=do)
 
 
-def _copies(data: Dataset, has_ink: NDArray[np.bool_], copied: NDArray[np.int64]) -> Iterator[FastetlError]:
-    """An error for each picture that an earlier one equals, but not in its character or its group."""
+def _with_copies_grouped(data: Dataset) -> tuple[Dataset, list[FastetlError]]:
+    """The dataset with copies in the group of the first, and an error for those of another character or group."""
+    has_ink = np.asarray(data.images).max((1, 2)) > 0
+    blank = data.digests[~has_ink].tolist()
+    groups, source, regrouped = group_copies(data.groups, data.source, data.digests, blank)
     _, first_of_digest, digest_numbers = np.unique(data.digests, return_index=True, return_inverse=True)
     first = first_of_digest[digest_numbers]
     differs = has_ink & (data.labels != data.labels[first])
-    differs[copied] |= data.groups[copied] >= 0  # `group_copies` gave them another group
+    differs[regrouped] |= data.groups[regrouped] >= 0
+    what, expected = "one picture with two characters or in two groups", "a picture of its own"
     names, records = data.records["file_name"].tolist(), data.records["record"].tolist()
+    copies = []
     for k in np.flatnonzero(differs).tolist():
-        what, do = "one picture with two characters or in two groups", "taken, in the group of the first"
-        expected, original = "a picture of its own", f"that of {names[first[k]]}, record {records[first[k]]}"
-        yield FastetlError(what, file=names[k], record=records[k], expected=expected, found=original, do=do)
+        original = f"that of {names[first[k]]}, record {records[first[k]]}"
+        copies.append(FastetlError(what, file=names[k], record=records[k], expected=expected, found=original))
+    return replace(data, groups=groups, source=source), copies
 
 
 # Recognizing the kind
@@ -176,30 +183,31 @@ def labelled_in(path: Path) -> list[Labelled]:
     Raises FastetlError for pictures without characters, several kinds in a folder, and files that cannot be read.
     """
     entries = list_folder(path) if path.is_dir() else [path]
-    by_reader: dict[Callable[[Path], Labelled | None], list[Path]] = {}
-    for entry in entries:
-        reader = _reader_of(entry)
-        if reader is not None:
-            by_reader.setdefault(reader, []).append(entry)
-    if len(by_reader) > 1:
-        names = " and ".join(files[0].name for files in list(by_reader.values())[:2])
+    reader_of = {entry: reader for entry in entries if (reader := _reader_of(entry)) is not None}
+    if not reader_of:
+        _require_unlabelled(path, entries)
+        return []
+    first, read = next(iter(reader_of.items()))
+    other = next((entry for entry, reader in reader_of.items() if reader is not read), None)
+    if other is not None:
         what, do = "several kinds of labelled pictures in one folder", "name the one to read"
-        raise FastetlError(what, file=path, expected="one kind", found=names, do=do)
-    if by_reader:
-        ((reader, files),) = by_reader.items()
-        if reader is _from_folders:
-            files = [path]  # its subfolders are one source
-        sources = [source for source in map(reader, files) if source is not None]
-        if not sources:  # labels without pictures
-            raise _not_labelled(files[0], _arrays(files[0]))
-        return sources
+        raise FastetlError(what, file=path, expected="one kind", found=f"{first.name} and {other.name}", do=do)
+    if read is _from_folders:
+        return [_from_folders(path)]  # its subfolders are one source
+    sources = [source for source in map(read, reader_of) if source is not None]
+    if not sources:  # labels without pictures
+        raise _not_labelled(first, _arrays(first))
+    return sources
+
+
+def _require_unlabelled(path: Path, entries: Sequence[Path]) -> None:
+    """Raise FastetlError for pictures, and for tables and arrays alone, that are not labelled: no ETL files either."""
     if any(map(_is_picture, entries)):
         expected = "one subfolder for each character, or a CSV of file and character"
         do = "sort them into folders; to read pictures, use `fastetl recognize`"
         raise FastetlError("pictures without characters", file=path, expected=expected, do=do)
     if entries and all(entry.is_file() and entry.suffix.lower() in (_NPZ, *_TABLES) for entry in entries):
         raise _not_labelled(entries[0], _arrays(entries[0]))
-    return []
 
 
 def _is_picture(path: Path) -> bool:

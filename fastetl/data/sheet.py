@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from fastetl.checks import does_not_fit, require_range
+from fastetl.data.dataset import Dataset
+from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, new_output
-
-if TYPE_CHECKING:
-    from fastetl.data.dataset import Dataset
 
 PNG = Kind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet", suffix=".png")
 NOT_FOR_PUBLICATION = "Pictures of the ETL Character Database: its terms forbid publishing them."
@@ -58,15 +56,17 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
 
 
 def write_sheet(
-    data: Dataset, out: StrPath, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
+    data: Dataset | StrPath, out: StrPath, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
 ) -> None:
     """Write a PNG with a labelled row of `columns` random samples for each of `rows` random classes.
 
-    Raises FastetlError if there is no picture, or `out` exists, cannot be written or does not end in .png.
+    data: a dataset, or the path of one. Raises FastetlError if it has no picture, or `out` exists, cannot be written
+    or does not end in .png.
     """
     require_range("rows", rows, 1, 4096)
     require_range("columns", columns, 1, 4096)
     require_range("seed", seed, 0, 2**64 - 1)
+    data = data if isinstance(data, Dataset) else open_dataset(data)
     if not len(data):
         raise does_not_fit("data", "a picture", "none")
     with new_output(Path(out), PNG, overwrite, [] if data.path is None else [data.path]) as file:

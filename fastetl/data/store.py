@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,14 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
-from fastetl.data.charset import Charset
+from fastetl.checks import require_instance
+from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import WIDEST, About, Dataset, Pictures
 from fastetl.data.importing import from_npz
 from fastetl.data.parquet import ABOUT, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
-from fastetl.errors import FastetlError, StrPath, reason_of
+from fastetl.errors import FastetlError, MissingFileError, StrPath, reason_of
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, open_regular, read_json, read_npz, require_sealed
 
@@ -73,6 +75,7 @@ def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
 
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
+    require_instance("path", path, str | os.PathLike, "a path")
     data = _open(path, size)
     return data if size is None else _resized(data, size)
 
@@ -98,10 +101,10 @@ def _open(path: StrPath, size: int | None) -> Dataset:
         return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path)
     if path.is_file() and _is_parquet(path):
         return _read_parquet(path)
-    also = None if path.is_file() else FileNotFoundError
+    kind = FastetlError if path.is_file() else MissingFileError
     forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
     do = "make one of records or pictures with `fastetl build`"
-    raise FastetlError("no dataset here", file=path, expected=forms, do=do, also=also)
+    raise kind("no dataset here", file=path, expected=forms, do=do)
 
 
 def _open_address(address: str) -> Dataset:
@@ -176,13 +179,16 @@ def _dataset(
     )
 
 
-def load_labelled(data: StrPath | Dataset, charset: Charset, preprocessing: Preprocessing) -> Dataset:
+def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preprocessing: Preprocessing) -> Dataset:
     """A dataset, given or to open, to evaluate a network on: in the classes and the picture size of the network.
+
+    charset: one, or as `load_charset` takes it.
 
     Samples of other characters are left out; `about["left_out"]` counts them by character.
 
     Raises FastetlError as `open_dataset` does, and if no sample is left.
     """
+    charset = load_charset(charset)
     data = data if isinstance(data, Dataset) else _open(data, preprocessing.size)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Range, require_options, require_unset
+from fastetl.checks import Range, config_of, require_options, require_unset
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows, group_copies
@@ -96,10 +96,10 @@ def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
 
 def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The columns of the records."""
-    sizes = [len(part.index) for part in parts]
+    counts = [len(part.index) for part in parts]
     columns = {
-        "file_name": np.repeat([part.file.path.name for part in parts], sizes),
-        "set": np.repeat([part.file.layout.name for part in parts], sizes),
+        "file_name": np.repeat([part.file.path.name for part in parts], counts),
+        "set": np.repeat([part.file.layout.name for part in parts], counts),
         "record": np.concatenate([part.index for part in parts]).astype(np.int32),
         "code": np.concatenate([part.codes for part in parts]),
     }
@@ -128,44 +128,39 @@ def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]
 
 
 def read_parts(
-    parts: Sequence[Selection],
-    charset: Charset,
-    size: int,
-    file: BinaryIO | None = None,
-    progress: OnProgress | None = None,
+    parts: Sequence[Selection], charset: Charset, size: int, file: BinaryIO, progress: OnProgress | None = None
 ) -> Dataset:
-    """Read the records of a plan, or of some of its parts, as a dataset in memory.
-
-    file: takes the pictures, a block at a time; those of the dataset are then an empty array.
+    """Read the records of a plan, or of some of its parts, as a dataset without pictures: these are written to `file`.
 
     Raises DisorderError if a record does not have the code that the plan expects.
     """
     from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
 
-    starts = np.cumsum([0, *(len(part.index) for part in parts)]).tolist()
-    pictures = np.empty((0 if file else starts[-1], size, size), np.uint8)
-    digests = np.empty(starts[-1], np.uint64)
+    counts = [len(part.index) for part in parts]
+    total = sum(counts)
+    digests = np.empty(total, np.uint64)
     headers = [np.empty(len(part.index), part.file.layout.header) for part in parts]
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
     blocks = {layout: np.empty((block(layout), size, size), np.uint8) for layout in buffers}
-    for part, start, header in zip(parts, starts[:-1], headers, strict=True):
-        layout, buffer = part.file.layout, buffers[part.file.layout]
+    done = 0  # records, of all parts
+    for part, header in zip(parts, headers, strict=True):
+        layout = part.file.layout
+        buffer = buffers[layout]
         for span, records in read_records(part.file, part.index, buffer):
             _require_order(part, span, records)
-            target = slice(start + span.start, start + span.stop)
-            resized = pictures[target] if file is None else blocks[layout][: len(records)]
+            pictures = blocks[layout][: len(records)]
             offsets = np.arange(len(records)) * layout.record_bytes + layout.image_offset
-            resize_records(buffer, offsets, layout.height, layout.width, resized, bits=layout.bits)
-            if file is not None:
-                file.write(resized.data)
-            digests[target] = digest_rows(layout.packed(records))
+            resize_records(buffer, offsets, layout.height, layout.width, pictures, bits=layout.bits)
+            file.write(pictures.data)
+            digests[done : done + len(records)] = digest_rows(layout.packed(records))
             bytes_of(header)[span] = bytes_of(records)[:, : layout.image_offset]
+            done += len(records)
             if progress is not None:
-                progress(target.stop, starts[-1])
-    sources, source = source_column([part.file for part in parts], np.diff(starts).tolist())
+                progress(done, total)
+    sources, source = source_column([part.file for part in parts], counts)
     return Dataset(
         name="",
-        images=pictures,
+        images=np.empty((0, size, size), np.uint8),
         labels=np.concatenate([part.labels for part in parts]),
         groups=np.concatenate([part.groups for part in parts]),
         charset=charset,
@@ -207,7 +202,7 @@ def with_copies_grouped(plan: Plan, data: Dataset, config: BuildConfig) -> tuple
 def build(
     sources: Sources,
     out: StrPath,
-    config: BuildConfig = BuildConfig(),
+    config: BuildConfig | None = None,
     *,
     overwrite: bool = False,
     progress: OnProgress | None = None,
@@ -223,7 +218,8 @@ def build(
     Raises FastetlError for bad files, an unknown charset, no record that fits, or an output that exists.
     """
     start_time = time.perf_counter()
-    out, config = Path(out), replace(config, **options)
+    out = Path(out)
+    config = config_of(BuildConfig, config, options)
     paths = as_paths(sources)
     check_output(out, DATASET_KIND, overwrite, paths)
     by_path = [labelled_in(path) for path in paths]
@@ -243,9 +239,9 @@ def build(
             # Through a buffer and not a mapped file, where a full disk would end the process without an error.
             with open_images(target, count, config.size) as file:
                 data = read_parts(plan.parts, plan.charset, config.size, file, progress)
-            data, plan = with_copies_grouped(plan, data, config)
-            write_description(target, replace(data, about=provenance(plan, command)))
-        return result_of(str(out), data, start_time, plan)
+            data, noted_plan = with_copies_grouped(plan, data, config)
+            write_description(target, replace(data, about=provenance(noted_plan, command)))
+        return result_of(str(out), data, start_time, noted_plan)
 
     return run_plan(paths, config, write_records)
 
@@ -258,7 +254,7 @@ def _read_labelled(
     from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
 
     data, left_out, faults = import_pictures(sources, config.charset, config.size, read_picture, progress)
-    noticed = [Notice(e.what, str(e.file), e.record, e.expected, e.found, e.do) for e in faults]
+    noticed = [Notice(e.what, str(e.file), e.record, e.expected, e.found, done) for e, done in faults]
     plan = Plan(data.charset, (), 0, tuple(noticed), left_out=left_out)
     if config.strict:
         _require_all(plan, data.labels)
@@ -266,8 +262,8 @@ def _read_labelled(
     return replace(data, about={**provenance(plan, command), "sets": list(data.sources), "files": files}), plan
 
 
-def run_plan(sources: Sources, config: BuildConfig, do: Callable[[Plan], T], *, by_order: bool = True) -> T:
-    """Call `do` with the plan of a build. If it raises DisorderError, plan again by every header, and call it again.
+def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T], *, by_order: bool = True) -> T:
+    """Call `execute` with the plan of a build. If it raises DisorderError, plan by every header, and call it again.
 
     by_order: whether the first plan relies on the order of the first data set; with `strict` it never does.
 
@@ -275,19 +271,21 @@ def run_plan(sources: Sources, config: BuildConfig, do: Callable[[Plan], T], *, 
     """
     files = [f for f in find_files(sources) if config.model_pattern or not f.is_model_pattern]
     if not files:
-        what, advice = "only the model-pattern file is here", "give `model_pattern` to take it"
-        raise FastetlError(what, expected="files that writers wrote", do=advice)
+        what, do = "only the model-pattern file is here", "give `model_pattern` to take it"
+        raise FastetlError(what, expected="files that writers wrote", do=do)
     for notice in (notice for file in files for notice in notices_of_length(file)):
         raise notice.error("download or copy it again")
     noticed: tuple[Notice, ...] = ()
-    for trusted in (by_order and not config.strict, False):
-        plan = _plan(files, config, trusted, noticed)
+    if by_order and not config.strict:
         try:
-            return do(plan)
+            return execute(_plan(files, config, True, noticed))
         except DisorderError as disorder:
             noticed = disorder.args
-    changed = replace(noticed[0], what="the file changed while it was read")
-    raise changed.error("another process is changing it: wait and retry")
+    try:
+        return execute(_plan(files, config, False, noticed))
+    except DisorderError as disorder:
+        changed: Notice = replace(disorder.args[0], what="the file changed while it was read")
+        raise changed.error("another process is changing it: wait and retry") from disorder
 
 
 def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...]) -> Plan:
@@ -298,10 +296,6 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
     plan = select(files, config.charset or "hiragana", model_pattern=config.model_pattern, by_order=by_order)
     left_out = plan.left_out if config.charset else {}  # the user did not choose the default charset
     plan = replace(plan, noticed=noticed + plan.noticed, left_out=left_out)
-    if not plan.parts:
-        where = ", ".join(str(file.path) for file in files[:3]) + (", …" if len(files) > 3 else "")
-        what, do = "no record has a character of the charset", "choose another `charset`"
-        raise FastetlError(what, file=where, expected=plan.charset.name, do=do)
     if config.strict:
         _require_all(plan, np.concatenate([part.labels for part in plan.parts]))
     return plan

@@ -11,6 +11,8 @@ a character's position in the order.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +75,7 @@ def align(codes: NDArray[np.uint16], genuine: NDArray[np.uint16] | None = None) 
     orders = [*genuine_orders, _begin_as_file(order, codes), order]
     # In one or two data sets a defect at the beginning breaks the true order more often than it breaks a wrong one.
     if len(codes) < 3 * len(order):
-        by_appearance = codes[np.sort(np.unique(codes, return_index=True)[1])]
+        by_appearance = _once(codes)
         orders += [_begin_as_file(by_appearance, codes), by_appearance]
     alignments = [_align_to(order, codes) for order in {order.tobytes(): order for order in orders}.values()]
     faults = [aligned.faults() for aligned in alignments] if len(alignments) > 1 else [0]
@@ -95,11 +97,10 @@ def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment
     rank = _ranks(order, codes)
     begins = np.concatenate([[0], np.flatnonzero(_breaks(rank, length)) + 1])
     lengths = np.diff(np.append(begins, len(codes)))
-    runs, sets = _choose(rank[begins], lengths, length)
     slots = np.full(len(codes), -1, np.int64)
-    for run, number in zip(runs, sets, strict=True):
+    for run, data_set in _runs_to_keep(rank[begins], lengths, length):
         first = int(begins[run])
-        slots[first : first + lengths[run]] = number * length + int(rank[first]) + np.arange(lengths[run])
+        slots[first : first + lengths[run]] = data_set * length + int(rank[first]) + np.arange(lengths[run])
     is_kept = slots >= 0
     _fill_gaps(slots, is_kept, length)
     return Alignment(order, (slots // length).astype(np.int32), rank, np.flatnonzero(~is_kept), slots % length)
@@ -134,14 +135,18 @@ def _most_followed_order(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     best, fewest = codes, len(codes)
     for length in _likely_lengths(codes):
         for begin in _likely_begins(length, len(codes)):
-            order = codes[begin : begin + length]
-            order = order[np.sort(np.unique(order, return_index=True)[1])]
-            broken = int(_breaks(_ranks(order, codes), len(order)).sum())
-            if broken < fewest:
-                best, fewest = order, broken
-            if not fewest:
-                return best
+            order = _once(codes[begin : begin + length])
+            breaks = int(_breaks(_ranks(order, codes), len(order)).sum())
+            if not breaks:
+                return order
+            if breaks < fewest:
+                best, fewest = order, breaks
     return best
+
+
+def _once(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Each code once, in the order in which they first appear."""
+    return codes[np.sort(np.unique(codes, return_index=True)[1])]
 
 
 def _likely_lengths(codes: NDArray[np.uint16]) -> list[int]:
@@ -181,41 +186,49 @@ def _begin_as_file(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDAr
     return np.roll(order, -int(np.bincount(begins).argmax())) if len(begins) else order
 
 
-def _choose(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) -> tuple[list[int], list[int]]:
-    """The runs to keep, and the data set in which each begins: the least costly chain, by dynamic programming.
+class _Chain(NamedTuple):
+    """The least costly chain of kept runs up to one of them. previous: the kept run before that, −1 if there is none.
+    sets_begun: how many data sets begin between the two."""
+
+    cost: float
+    previous: int
+    sets_begun: int
+
+
+def _runs_to_keep(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) -> list[tuple[int, int]]:
+    """The runs to keep, each with the data set in which it begins: the least costly chain, by dynamic programming.
 
     starts: rank of each run's first record, −1 for a code that is not in the order. lengths: records in each run.
 
-    The least cost of a chain that ends with run b is the least of the cost at run a and that of the step from a to b,
-    over the runs a before it; if b is the first run kept, it is the records before b and the slots before its rank.
+    The least cost of a chain that ends with a run is the least of the cost at a run before and that of the step from
+    there. If it is the first run kept, the cost is that of the records before it and the slots before its rank.
     """
-    start, size = starts.tolist(), lengths.tolist()
-    before = np.concatenate([[0], np.cumsum(lengths)]).tolist()  # records before each run
-    reach = _BACK if len(start) <= _MANY else _BACK_MANY
-    costs: list[float] = []
-    links: list[tuple[int, int]] = []  # the kept run before, and data sets begun between
-    for b, rank in enumerate(start):
-        cost, link = math.inf, (-1, 0)
-        if rank >= 0:  # others are never kept
-            cost = before[b] + rank
-            for a in range(max(0, b - reach), b):
-                if start[a] >= 0:
-                    step, begun = _step(start[a] + size[a], rank, before[b] - before[a + 1], length)
-                    if costs[a] + step < cost:
-                        cost, link = costs[a] + step, (a, begun)
-        costs.append(cost)
-        links.append(link)
+    ranks = starts.tolist()
+    ends = np.cumsum(lengths).tolist()
+    begins = [0, *ends]
+    reach = _BACK if len(ranks) <= _MANY else _BACK_MANY
+    chains: list[_Chain] = []
+    for run, rank in enumerate(ranks):
+        best = _Chain(begins[run] + rank if rank >= 0 else math.inf, -1, 0)
+        for previous in range(max(0, run - reach), run):
+            if rank < 0 or ranks[previous] < 0:
+                continue  # a code that is not in the order is never kept
+            next_rank = ranks[previous] + ends[previous] - begins[previous]
+            step_cost, sets_begun = _step(next_rank, rank, begins[run] - ends[previous], length)
+            cost = chains[previous].cost + step_cost
+            if cost < best.cost:
+                best = _Chain(cost, previous, sets_begun)
+        chains.append(best)
     # What is left of the file after the last kept run is set aside.
-    total = before[-1]
-    ends = [cost + total - before[k + 1] for k, cost in enumerate(costs)]
-    run = min(range(len(ends)), key=ends.__getitem__)
-    runs, steps = [], []
-    while run >= 0 and ends[run] < math.inf:
-        runs.append(run)
-        run, begun = links[run]
-        steps.append(begun)
-    # The first kept run begins in data set 0.
-    return runs[::-1], np.cumsum(steps[::-1]).astype(int).tolist()
+    totals = [chain.cost + ends[-1] - end for chain, end in zip(chains, ends, strict=True)]
+    run = min(range(len(totals)), key=totals.__getitem__)
+    kept = []
+    while run >= 0 and totals[run] < math.inf:
+        kept.append(run)
+        run = chains[run].previous
+    kept.reverse()
+    data_sets = accumulate(chains[run].sets_begun for run in kept)  # the first kept run begins in data set 0
+    return list(zip(kept, data_sets, strict=True))
 
 
 def _step(end: int, rank: int, aside: int, length: int) -> tuple[int, int]:
@@ -239,14 +252,18 @@ def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list
     allow it. Otherwise they are counted from file to file, so that no two files of a source share a group.
     """
     layout = files[0].layout
-    each = layout.data_sets_per_file
-    counts = [int(sets[-1]) + 1 if len(sets) else 0 for sets in within]
-    starts = [0] * len(files)
+    counts = [int(sets[-1]) + 1 if len(sets) else 0 for sets in within]  # of data sets
+    starts = np.full(len(files), layout.group_base)
     for source in dict.fromkeys(file.source for file in files):
         members = [k for k, file in enumerate(files) if file.source == source]
-        genuine = all(
-            files[k].is_numbered and counts[k] <= max(layout.data_sets(files[k].number or 1), each) for k in members
-        )
-        for number, k in enumerate(members):
-            starts[k] = each * ((files[k].number or 1) - 1) if genuine else sum(counts[j] for j in members[:number])
-    return [(w + np.int32(start + layout.group_base)).astype(np.int32) for w, start in zip(within, starts, strict=True)]
+        if all(_is_numbered_as_genuine(files[k], counts[k]) for k in members):
+            starts[members] += [layout.data_sets_per_file * ((files[k].number or 1) - 1) for k in members]
+        else:
+            starts[members] += np.cumsum([0, *(counts[k] for k in members[:-1])])
+    return [(sets + start).astype(np.int32) for sets, start in zip(within, starts, strict=True)]
+
+
+def _is_numbered_as_genuine(file: EtlFile, data_sets: int) -> bool:
+    """Whether a file's number tells its groups, and it has no more data sets than a genuine file of this number."""
+    most = max(file.layout.data_sets(file.number or 1), file.layout.data_sets_per_file)
+    return file.is_numbered and data_sets <= most

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, load_charset
+from fastetl.errors import FastetlError
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import number_groups
@@ -146,10 +147,9 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
 
     by_order: select by the order of sets that have one; otherwise by every header.
 
-    Raises FastetlError for an unknown charset, or a file that cannot be read.
+    Raises FastetlError for an unknown charset, a file that cannot be read, or if no record is wanted.
     """
-    files = [file for file in files if file.count]
-    sets = by_layout(files)
+    sets = by_layout([file for file in files if file.count])
     charset, unknown_codes, known = _learn(sets, name, by_order)
     parts: list[Selection] = []
     contents: list[Contents] = []
@@ -163,6 +163,9 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
         for content in entry:
             parts.append(_select_by_headers(content, charset, model_pattern))
             samples.update(content.codes[content.usable(model_pattern)].tolist())
+    if not any(len(part.index) for part in parts):
+        what, do = "no record has a character of the charset", "choose another `charset`"
+        raise FastetlError(what, file=files[0].path, expected=charset.name, do=do)
     noticed = [notice for file in files for notice in notices_of_name(file)]
     noticed += [notice for content in contents for notice in content.noticed]
     return Plan(

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError
 from fastetl.etl.detection import Sources, find_files
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.etl.selection import Selection, select
@@ -86,12 +85,10 @@ def statistics(sources: Sources, *, charset: str = "hiragana") -> list[Figure]:
 
     Raises FastetlError as `fastetl.build` does.
     """
-    plan = select(find_files(sources), charset)
-    if not plan.parts:
-        raise FastetlError("no record has a character of the charset", expected=charset, do="choose another `charset`")
-    total = sum(len(part.index) for part in plan.parts)
+    parts = select(find_files(sources), charset).parts
+    total = sum(len(part.index) for part in parts)
     numbers = np.sort(np.random.default_rng(0).permutation(total)[:2500])
-    return [_figure(name, values) for name, values in picture_statistics(_read_levels(plan.parts, numbers)).items()]
+    return [_figure(name, values) for name, values in picture_statistics(_read_levels(parts, numbers)).items()]
 
 
 def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:

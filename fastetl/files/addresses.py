@@ -10,7 +10,7 @@ from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath
 from fastetl.files.untrusted import read_bytes
 
 
@@ -20,8 +20,16 @@ def is_url(path: StrPath) -> bool:
 
 
 def as_address(path: StrPath) -> str:
-    """The text of a path, with the slashes of an address put back: `Path` turns s3://bucket into s3:/bucket."""
-    return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", lambda m: f"{m[1]}://{'/' * (m[1] == 'file')}", fspath(path))
+    """The text of a path, with the slashes of an address put back: `Path` turns s3://bucket into s3:/bucket.
+
+    A path into a folder that is here, such as `data:/x` in `data:`, is no address.
+    """
+    text = fspath(path)
+    match = re.match(r"([a-z][a-z0-9+.-]+):/(?!/)", text)
+    if match is None or Path(f"{match[1]}:").exists():
+        return text
+    slashes = "///" if match[1] == "file" else "//"
+    return f"{match[1]}:{slashes}{text[match.end() :]}"
 
 
 def absolute(path: StrPath) -> str:
@@ -42,9 +50,9 @@ def one_line_errors(what: str, address: str, do: str) -> Iterator[None]:
     except Exception as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
         if isinstance(error, ImportError):  # of a file system, fsspec itself says which package it needs
-            do = "run: pip install 'fastetl[arrow]'" if error.name == "fsspec" else "install it"
-        also = FileNotFoundError if isinstance(error, FileNotFoundError) else None
-        raise FastetlError(what, file=address, found=reason, do=do, also=also) from error
+            do = "run in the checkout: pip install '.[arrow]'" if error.name == "fsspec" else "install it"
+        kind = MissingFileError if isinstance(error, FileNotFoundError) else FastetlError
+        raise kind(what, file=address, found=reason, do=do) from error
 
 
 def read_file(folder: str, name: str, most: int) -> bytes:
@@ -97,4 +105,4 @@ def claim_address(out: str, mark: str, overwrite: bool) -> None:
             system.rm(path)
     if exists and not overwrite:
         do = "choose another, or give `overwrite`"
-        raise FastetlError("the output exists already", file=out, do=do, also=FileExistsError)
+        raise OutputExistsError("the output exists already", file=out, do=do)

@@ -5,13 +5,11 @@ disk before; a directory is not, as a build would then take twice as long. After
 contents, which their digests show.
 """
 
-import ctypes
 import errno
 import fcntl
 import fnmatch
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
-from fastetl.errors import FastetlError
+from fastetl.errors import ArgumentError, FastetlError, OutputExistsError
 from fastetl.files.addresses import as_address, is_url, one_line_errors
 from fastetl.files.untrusted import is_clutter, read_ends
 
@@ -62,7 +60,10 @@ class Kind:
 
 
 def require_local(path: Path) -> None:
-    """Raise FastetlError for an address, which all but Ray would take for the name of a folder here."""
+    """Raise FastetlError for no path, and for an address, which all but Ray would take for a folder's name here."""
+    if "\0" in str(path):
+        expected = "a text without null characters"
+        raise ArgumentError("not a path", expected=expected, found=repr(str(path)), do="correct it")
     if is_url(path):
         expected, do = "a path on this machine", "give one; only datasets that Ray writes may be at addresses"
         raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)
@@ -81,55 +82,38 @@ def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path]
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if not folder.is_dir():
         what, do = "the output would be in a file", "choose another output"
-        raise FastetlError(what, file=path, expected="a folder", found=folder, do=do, also=NotADirectoryError)
+        raise FastetlError(what, file=path, expected="a folder", found=folder, do=do)
     if not os.access(folder, os.W_OK):
         raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
     if not (path.exists() or path.is_symlink()):
         for remnant in sorted(path.parent.glob(f".{escape(path.name)}.old-*")):
             what, do = "an interrupted command left the old output aside", "move it back to its name, or delete it"
-            raise FastetlError(what, file=path, found=remnant, do=do, also=FileExistsError)
+            raise OutputExistsError(what, file=path, found=remnant, do=do)
         return
     if not overwrite:
         do = "choose another, or give `overwrite`"
-        raise FastetlError("the output exists already", file=path, do=do, also=FileExistsError)
+        raise OutputExistsError("the output exists already", file=path, do=do)
     for source in inputs:
         if path.exists() and any(
             part.exists() and part.samefile(path) for part in (source, *source.absolute().parents)
         ):
             what, do = "an input of this command would be replaced", "choose another output"
-            raise FastetlError(what, file=path, found=source, do=do, also=FileExistsError)
+            raise OutputExistsError(what, file=path, found=source, do=do)
     reason = kind.why_foreign(path)
     if reason is not None:
         what, do = "overwrite replaces only what fastetl wrote", "choose another output, or move it away"
-        raise FastetlError(what, file=path, expected=kind.name, found=reason, do=do, also=FileExistsError)
-
-
-def _exchanged(a: Path, b: Path) -> bool:
-    """Exchange the names of two files or folders in one step. Returns False if the file system cannot."""
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if sys.platform == "darwin":
-            swap = 2
-            failed = libc.renamex_np(os.fsencode(a), os.fsencode(b), swap)
-        else:
-            at_cwd, exchange = -100, 2
-            failed = libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), exchange)
-    except (OSError, AttributeError):  # a C library without this function
-        return False
-    if failed and ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(b))
-    return not failed
+        raise OutputExistsError(what, file=path, expected=kind.name, found=reason, do=do)
 
 
 def _put(temporary: Path, path: Path) -> None:
-    """Give `temporary` the name `path`. An old output of this name is removed only after that."""
-    if not (path.exists() or path.is_symlink()):
-        temporary.rename(path)
-    elif not _exchanged(temporary, path):
-        aside = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
-        path.rename(aside)
-        temporary.rename(path)
-        shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
+    """Give `temporary` the name `path`. A file is replaced in one step, an old folder removed after two renames."""
+    if not path.is_dir():
+        temporary.replace(path)
+        return
+    aside = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
+    path.rename(aside)
+    temporary.rename(path)
+    shutil.rmtree(aside)
 
 
 def _failed(path: Path, error: OSError) -> FastetlError:
@@ -160,21 +144,16 @@ def writes(path: Path, folder: Path) -> Iterator[None]:
 @contextmanager
 def _sibling(path: Path) -> Iterator[Path]:
     """A name in a temporary folder beside `path`, to write to. The folder is removed at the end of the block."""
-    holder, lock = path, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
-        for _ in range(2):  # again, if another command removed it before it was locked; some disks have no locks
-            holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
-            lock = try_lock(holder / _LOCK)
-            if lock is not None or holder.exists():
-                break
+        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
     except OSError as error:
-        if holder != path:
-            shutil.rmtree(holder, ignore_errors=True)
         raise _failed(path, error) from error
+    lock: BinaryIO | None = None
     try:
         with writes(path, holder):
+            lock = try_lock(holder / _LOCK)  # None also on a disk without locks
             yield holder / ("new" if path.name == _LOCK else path.name)
     finally:
         shutil.rmtree(holder, ignore_errors=True)

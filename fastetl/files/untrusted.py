@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError, StrPath, reason_of
+from fastetl.errors import FastetlError, MissingFileError, StrPath, reason_of
 
 JSON_BYTES = 1 << 26
 """Most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer."""
@@ -71,7 +71,7 @@ def require_regular(path: StrPath) -> int:
 
 def _unreadable(path: StrPath, error: Exception, what: str = "cannot read the file") -> FastetlError:
     if isinstance(error, FileNotFoundError):
-        return FastetlError("there is no such file", file=path, do="check the path", also=FileNotFoundError)
+        return MissingFileError("there is no such file", file=path, do="check the path")
     reason = getattr(error, "strerror", None) or error
     return FastetlError(what, file=path, found=reason, do="check it")
 
@@ -87,9 +87,7 @@ def open_regular(path: StrPath) -> BinaryIO:
     if not stat.S_ISREG(mode):
         os.close(descriptor)
         kind = "a folder" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device"
-        also = IsADirectoryError if stat.S_ISDIR(mode) else None
-        what, do = "not a file to read", "give a file"
-        raise FastetlError(what, file=path, expected="a regular file", found=kind, do=do, also=also)
+        raise FastetlError("not a file to read", file=path, expected="a regular file", found=kind, do="give a file")
     return os.fdopen(descriptor, "rb")
 
 
@@ -129,12 +127,12 @@ def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
     """The object in `data`, the contents of the JSON file `path`. Raises FastetlError as `read_json` does."""
     try:
         values = json.loads(data.decode("utf-8-sig"))
+        if not isinstance(values, dict):
+            raise ValueError(type(values).__name__)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise FastetlError("cannot read", file=path, expected="JSON", found=reason, do="make it again") from error
-    if not isinstance(values, dict):
-        kind = type(values).__name__
-        raise FastetlError("cannot read", file=path, expected="a JSON object", found=kind, do="make it again")
+        expected = "a JSON object"
+        raise FastetlError("cannot read", file=path, expected=expected, found=reason, do="make it again") from error
     return values
 
 

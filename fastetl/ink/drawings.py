@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import as_python, require_range
-from fastetl.errors import FastetlError
+from fastetl.errors import ArgumentError, FastetlError
 from fastetl.ink import MOST_SIDE, SIDE
 from fastetl.kernels.ink import cover
 
@@ -130,7 +130,7 @@ class Drawing:
 
 
 def _wrong(name: str, expected: str, found: object) -> FastetlError:
-    return FastetlError(f"drawing: {name}", expected=expected, found=found, do="check the drawing", also=ValueError)
+    return ArgumentError(f"drawing: {name}", expected=expected, found=found, do="check the drawing")
 
 
 def _require(name: str, value: object, least: float, most: float) -> None:

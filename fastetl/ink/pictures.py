@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
 from fastetl.ink.paper import MOST, Ink, separate_ink
@@ -36,7 +36,7 @@ def _bounded(path: StrPath, size: tuple[int, int]) -> None:
     if not short >= 1 or long > LARGEST or long > LONGEST * short:
         what, found = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
         expected = f"sides up to {LARGEST:,} pixels, one at most {LONGEST} times the other"
-        raise FastetlError(what, file=path, expected=expected, found=found, do="crop it", also=ValueError)
+        raise ArgumentError(what, file=path, expected=expected, found=found, do="crop it")
 
 
 def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -82,7 +82,7 @@ def _image_of(array: NDArray[np.uint8]) -> Image.Image:
     if array.dtype not in (np.uint8, np.bool_) or not has_shape or not array.size:
         expected, kind = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", f"{array.dtype} {array.shape}"
         do = "convert it, or give several to `read_all`"
-        raise FastetlError("not a picture", expected=expected, found=kind, do=do, also=ValueError)
+        raise ArgumentError("not a picture", expected=expected, found=kind, do=do)
     levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
     return Image.fromarray(np.ascontiguousarray(levels[..., 0] if levels.shape[2:] == (1,) else levels))
 
@@ -147,7 +147,7 @@ def find_ink(source: Source) -> Ink:
     unchecked: object = source
     if not isinstance(unchecked, str | PathLike | bytes | Image.Image | np.ndarray):
         expected, do = "a file, its bytes, a PIL image or an array", "give several to `read_all`"
-        raise FastetlError("not a picture", expected=expected, found=type(unchecked).__name__, do=do, also=ValueError)
+        raise ArgumentError("not a picture", expected=expected, found=type(unchecked).__name__, do=do)
     grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)

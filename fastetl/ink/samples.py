@@ -21,7 +21,7 @@ from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE
 from fastetl.data.writing import DATASET_KIND
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import list_folder, open_regular, parse_json
 from fastetl.ink.drawings import Drawing, rasterize
@@ -92,7 +92,7 @@ class Sample:
 
 
 def _wrong(name: str, expected: str, found: object) -> FastetlError:
-    return FastetlError(f"sample: {name}", expected=expected, found=found, also=ValueError)
+    return ArgumentError(f"sample: {name}", expected=expected, found=found)
 
 
 def removal_line(identity: str) -> str:

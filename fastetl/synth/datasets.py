@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastetl.checks import require_range, require_unset
+from fastetl.checks import config_of, require_range, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import About, Dataset, concatenated
 from fastetl.data.identity import digest_rows
@@ -103,7 +103,7 @@ def synthesize_dataset(
     Raises FastetlError as `synthesize` does, and for `set`, which only files have.
     """
     require_range("processes", processes, 0)
-    jobs = split_writers(replace(config, **options), size)
+    jobs = split_writers(config_of(SynthConfig, config, options), size)
     count, parts = jobs[-1].end * len(jobs[0].characters), []
     with new_output(Path(out), DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:

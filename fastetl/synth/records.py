@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Range, Share, require_choice, require_options, require_range, require_unset
+from fastetl.checks import Range, Share, config_of, require_choice, require_options, require_range, require_unset
 from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import classes, classes_by_file
@@ -159,7 +159,7 @@ def synthesize(
     or without a code in JIS X 0208, or if KanjiVG's strokes are not installed.
     """
     require_range("processes", processes, 0)
-    config = replace(config, **options)
+    config = config_of(SynthConfig, config, options)
     files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
     with new_output(Path(out), SYNTHETIC_KIND, overwrite) as folder:
         for name, records in files:

@@ -75,7 +75,7 @@ def _folder() -> Path:
     for location in locations or ():
         if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
             return Path(location)
-    do = "run: pip install 'fastetl[synth]'"
+    do = "run in the checkout: pip install '.[synth]'"
     raise FastetlError("KanjiVG's strokes are not installed", expected="the package kanjivg", do=do)
 
 
