@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,15 +59,14 @@ def some_pictures(groups: int = 6, each: int = 10) -> Dataset:
     """Noise of 8 × 8 with random labels, as if from a genuine file."""
     rng = np.random.default_rng(0)
     count = groups * each
-    data = Dataset.create(
+    return Dataset.create(
         rng.integers(0, 256, (count, 8, 8), np.uint8),
         [HIRAGANA.characters[k] for k in rng.integers(0, len(HIRAGANA), count)],
         np.repeat(np.arange(groups), each),
-        source="noise",
+        source="ETL8G",
         charset=HIRAGANA,
         records={"record": np.arange(count, dtype=np.int32), "file_name": np.full(count, "ETL8G_01")},
     )
-    return replace(data, sources=("ETL8",))
 
 
 @pytest.fixture

@@ -5,24 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from fastetl.data.charset import (
-    DIGITS,
-    ETL9,
-    HIRAGANA,
-    HIRAGANA_SMALL,
-    JAPANESE,
-    KANA,
-    KATAKANA,
-    LATIN,
-    NAMES,
-    SHAPES,
-    Charset,
-    is_kanji,
-    load_charset,
-    one_shape,
-)
+from fastetl.data.charset import HIRAGANA, JAPANESE, NAMES, SHAPES, Charset, is_kanji, load_charset, one_shape
 from fastetl.errors import FastetlError
 from fastetl.etl.jis import assigned_codes, char_to_jis, class_of_code, codes_of, jis_to_char
+
+_OTHERS = "hiragana-small", "katakana", "kana", "digits", "latin", "etl9"
+HIRAGANA_SMALL, KATAKANA, KANA, DIGITS, LATIN, ETL9 = map(load_charset, _OTHERS)
 
 
 def test_the_named_charsets() -> None:
@@ -106,18 +94,15 @@ def test_bad_charset_files(tmp_path: Path, content: bytes, expected: str) -> Non
         load_charset(str(path))
 
 
-def test_charset_file_and_unknown_name(tmp_path: Path) -> None:
+def test_files_of_characters_and_unknown_names(tmp_path: Path) -> None:
+    """Also of clusters, syllables and names of one's own, none in JIS X 0208, in whatever form they were typed."""
     path = tmp_path / "vowels.txt"
     path.write_text("あ いう\n", encoding="utf-8")
     assert load_charset(str(path)) == Charset("vowels", ("あ", "い", "う"))
     for name in ("hirgana", "あいう" * 100):
         with pytest.raises(FastetlError, match="expected one of hiragana"):
             load_charset(name)
-
-
-def test_a_file_with_an_entry_a_line(tmp_path: Path) -> None:
-    """Clusters, syllables and names of one's own, none in JIS X 0208, in whatever form they were typed."""
-    path = tmp_path / "mine.txt"
+    path = path.with_name("mine.txt")
     path.write_text("क्ष\n\n한\n  spiral-left\nか\u3099\n", encoding="utf-8")
     charset = load_charset(str(path))
     assert charset == Charset("mine", ("क्ष", "한", "spiral-left", "が"))

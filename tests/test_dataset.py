@@ -162,6 +162,8 @@ def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
     assert repr(data.split(valid=0, test=0.5)) == "Split(train 71, valid 0, test 71 samples)"
     with pytest.raises(FastetlError, match="data does not fit; expected a picture; found none"):
         write_sheet(data[:0], "none.png")
+    with pytest.raises(FastetlError, match="path does not fit; expected a path; found 5"):
+        write_sheet(5, "none.png")  # type: ignore[arg-type]
 
 
 def test_a_pickled_dataset_is_what_it_was(data: Dataset, etl_file: Write, tmp_path: Path) -> None:

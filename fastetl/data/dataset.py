@@ -163,11 +163,13 @@ class Dataset:
         images: uint8 (N, H, W), or N pictures uint8 (H, W), such as Pillow's in mode L, ink high. characters: N texts.
         groups: N whole numbers from 0 (who wrote it), −1 where unknown; copies of a picture get the group of the first.
         source: the name under which these groups are known; "" if they mean something in this dataset alone. size: side
-        in pixels to resize to; if not given, the pictures' own where all are square and alike, otherwise 64. charset:
-        one, or as `load_charset` takes it; if not given, the characters that occur, sorted. digests: uint64 (N,), of
-        the source data; if not given, of `images`. records: further fields, N values each.
+        in pixels to resize to, 8 to 512 (to be augmented, up to 126); if not given, the pictures' own where all are
+        square and alike, otherwise 64. charset: one, or as `load_charset` takes it; if not given, the characters that
+        occur, sorted. digests: uint64 (N,), of the source data; if not given, of `images`. records: further fields, N
+        values each.
 
-        Raises FastetlError for arrays that do not fit each other, or a character that the charset lacks.
+        Raises FastetlError for arrays that do not fit each other, a character that the charset lacks, or a `source`
+        such as ETL8, which files have.
         """
         require_instance("source", source, str, "a name")
         if RESERVED.fullmatch(source):

@@ -30,7 +30,8 @@ from fastetl.errors import FastetlError
 from fastetl.kernels.triangle import triangle
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 126
-"""Sides in pixels of a dataset's pictures: no set stores larger ones, and the kernels are tested up to here."""
+"""Sides in pixels of pictures that are built and augmented: no set stores larger ones, and the kernels are tested up to
+here. Pictures up to 512 may be kept to evaluate networks on, and to train on without augmentation (`Preprocessing`)."""
 
 Framing = Literal["adaptive", "none"]
 
