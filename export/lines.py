@@ -23,7 +23,7 @@ from fastetl.ink import SIDE
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
 from fastetl.lines.path import Competition, Floats, Geometry, Runs, State, best_path, features, fitted_geometry, weights
 from fastetl.lines.pieces import parted, pieces_of, rules
-from fastetl.lines.shapes import TURNED
+from fastetl.lines.shapes import LYING
 from fastetl.lines.whole import NETWORK, wholeness
 
 if TYPE_CHECKING:
@@ -352,7 +352,7 @@ def _likely(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]) ->
     count = len(line.runs.ends)
     likely = every[:count].astype(np.float64)
     if line.down:
-        lying = [k for k, label in enumerate(recognizer.known) if label in TURNED]
+        lying = [k for k, label in enumerate(recognizer.known) if label in LYING]
         likely[:, lying] = 0
         likely[np.array(line.alone, int)[:, None], lying] = every[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), NONZERO)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from export import open_recognizer
 from fastetl.data.charset import one_shape
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
-from fastetl.synth.practice import BOX, practice
+from fastetl.synth.practice import BOX, practice_data
 from fastetl.synth.strokes import load_strokes
 
 
@@ -18,7 +18,7 @@ def kana_drawings() -> dict[str, Drawing]:
         entry["character"]: Drawing(
             BOX, BOX, tuple(Stroke(tuple(flat[::2]), tuple(flat[1::2])) for flat in entry["strokes"])
         )
-        for entry in practice()["kana"]
+        for entry in practice_data()["kana"]
     }
 
 

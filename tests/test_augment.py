@@ -18,11 +18,11 @@ from fastetl.data.augmentation import Augmentation, augment, contrast_tables
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.errors import FastetlError
-from fastetl.kernels.contrast import contrast, contrast_plain
-from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, GAP, MARGIN, SLIDE, fragments
-from fastetl.kernels.parameters import ELASTIC_DRAWS, parameters
+from fastetl.kernels.contrast import change_contrast, change_contrast_plain
+from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, GAP, MARGIN, SLIDE, add_fragments
+from fastetl.kernels.parameters import ELASTIC_DRAWS, fill_parameters
 from fastetl.kernels.philox import philox, uniforms
-from fastetl.kernels.thickness import thickness
+from fastetl.kernels.thickness import change_thickness
 from fastetl.kernels.vector import ENABLED
 from fastetl.kernels.warp import terms, warp
 
@@ -177,7 +177,7 @@ def test_fragments_equal_their_twin(seed: int, side: int) -> None:
     draws = np.maximum(draws, np.float32(-0.9999))
     pool = np.array([1, 2, 5])
     out, expected = images.copy(), images.copy()
-    fragments(images, pool, draws, 0.0, 1.0, FRAGMENT_SHARES, DEPTHS, out)
+    add_fragments(images, pool, draws, 0.0, 1.0, FRAGMENT_SHARES, DEPTHS, out)
     fragments_twin(images, pool, draws, expected)
     np.testing.assert_array_equal(out, expected)
 
@@ -266,7 +266,7 @@ def drawn(seed: int, count: int, side: int) -> tuple[NDArray[np.float32], NDArra
     """Maps as `augment` makes them."""
     draws = np.random.default_rng(seed).uniform(-1, 1, (count, ELASTIC_DRAWS)).astype(np.float32)
     affines, nodes = np.empty((count, 2, 3), np.float32), np.empty((count, 4, 2, 4), np.float32)
-    parameters(draws, RANGES, side, 65, affines, nodes, np.empty(count, np.int16), np.empty(count, np.int64))
+    fill_parameters(draws, RANGES, side, 65, affines, nodes, np.empty(count, np.int16), np.empty(count, np.int64))
     return affines, nodes
 
 
@@ -354,12 +354,12 @@ def test_thickness_equals_its_twin(seed: int, side: int, amount: int) -> None:
     )
     mixed = images + (extreme.astype(float) - images) * abs(amount) / 256
     changed = images.copy()
-    thickness(np.array([amount, 0], np.int16), changed)
+    change_thickness(np.array([amount, 0], np.int16), changed)
     np.testing.assert_array_equal(changed[0], np.floor(mixed[0] + 0.5))
     np.testing.assert_array_equal(changed[1], images[1])
 
 
-@pytest.mark.parametrize("form", [contrast, contrast_plain])
+@pytest.mark.parametrize("form", [change_contrast, change_contrast_plain])
 def test_contrast_equals_its_twin(form: Callable[..., None]) -> None:
     images = pictures(3, 4, 16)
     tables = contrast_tables(0.7)
@@ -378,7 +378,7 @@ def test_parameters_equal_their_twin(seed: int, side: int) -> None:
     draws = np.random.default_rng(seed).uniform(-1, 1, (1, ELASTIC_DRAWS)).astype(np.float32)
     affines, nodes = np.empty((1, 2, 3), np.float32), np.empty((1, 4, 2, 4), np.float32)
     amounts, which = np.empty(1, np.int16), np.empty(1, np.int64)
-    parameters(draws, RANGES, side, 65, affines, nodes, amounts, which)
+    fill_parameters(draws, RANGES, side, 65, affines, nodes, amounts, which)
     u = draws[0].astype(float)
 
     turn, zoom, aspect, shear = np.array(RANGES[:4]) * u[:4]

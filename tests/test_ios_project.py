@@ -17,8 +17,8 @@ from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
 from fastetl.data.preprocessing import resize
 from fastetl.ink.drawings import rasterize
 from fastetl.lines.path import NEIGHBOURS
-from fastetl.lines.shapes import TURNED
-from fastetl.synth.practice import practice
+from fastetl.lines.shapes import LYING
+from fastetl.synth.practice import practice_data
 from tests.kana import kana_drawings, misread
 
 ROOT = Path(__file__).parent.parent
@@ -139,8 +139,8 @@ def test_no_text_for_developers_is_in_a_release() -> None:
 
 
 def test_what_swift_repeats_of_python_is_the_same() -> None:
-    """json.dumps(practice(), ensure_ascii=False, separators=(",", ":")) is the file."""
-    assert json.loads((IOS / "Sources/KanaApp/practice.json").read_text(encoding="utf-8")) == practice()
+    """json.dumps(practice_data(), ensure_ascii=False, separators=(",", ":")) is the file."""
+    assert json.loads((IOS / "Sources/KanaApp/practice.json").read_text(encoding="utf-8")) == practice_data()
     script = (IOS / "Sources/KanaReading/Script.swift").read_text(encoding="utf-8")
     listed = script[script.index("static let shapes = [") : script.index("private static let firstOfShape")]
     assert tuple(re.findall(r'"(.+?)"', listed)) == SHAPES
@@ -149,7 +149,7 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     assert f"let lean = {LEAN}\n" in script
     tables = (IOS / "Sources/KanaLines/LineTables.swift").read_text(encoding="utf-8")
     (turned,) = re.findall(r'turned: .*= Set\("(.*?)"', tables)
-    assert set(turned) == TURNED
+    assert set(turned) == LYING
     for file in ("ios/Sources/KanaLines/LinePath.swift", "fastetl_cli/web/page/lines.js"):
         assert re.findall(r"neighbours = (\d+)", (ROOT / file).read_text(encoding="utf-8").lower()) == [str(NEIGHBOURS)]
 

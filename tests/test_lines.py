@@ -20,10 +20,10 @@ from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
-from fastetl.lines.bigrams import FILE, bigrams
+from fastetl.lines.bigrams import FILE, load_bigrams
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, underlines, unturned
 from fastetl.lines.pieces import parted, pieces_of
-from fastetl.lines.shapes import shapes
+from fastetl.lines.shapes import load_shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
 from tests.golden_lines import FILE as GOLDEN
@@ -138,7 +138,7 @@ def test_rows_and_columns_alike_were_written_line_by_line(size: tuple[int, int],
 
 
 def test_the_table_of_bigrams() -> None:
-    table, of = bigrams(), JAPANESE.class_of
+    table, of = load_bigrams(), JAPANESE.class_of
     assert FILE.stat().st_size <= 200_000
     for text in ("学校木", "きょよ", "ちっつ", "体力カ", "ラー一", "は一ー", "12二", "3-ー", "5分・"):
         first, second, other = list(text)
@@ -156,12 +156,12 @@ def test_a_table_of_bigrams_keeps_what_it_was_made_of(tmp_path: Path, monkeypatc
     (tmp_path / "bigrams.bin").write_bytes(packed(joint, joint.sum(1), 3))
     monkeypatch.setattr("fastetl.lines.bigrams.JAPANESE", JAPANESE.characters[:9])
     monkeypatch.setattr("fastetl.lines.bigrams.FILE", tmp_path / "bigrams.bin")
-    odds = np.exp(bigrams.__wrapped__().log_probability(np.array([0, -1]), np.array([1, 2])))
+    odds = np.exp(load_bigrams.__wrapped__().log_probability(np.array([0, -1]), np.array([1, 2])))
     assert odds.tolist() == pytest.approx([0.8, 0.1], abs=0.05)
 
 
 def test_what_lies_on_its_side_downwards() -> None:
-    across, down = (shapes(d)[[JAPANESE.class_of[c] for c in "ー。"]] for d in (False, True))
+    across, down = (load_shapes(d)[[JAPANESE.class_of[c] for c in "ー。"]] for d in (False, True))
     np.testing.assert_allclose(down[0, :2], across[0, :2])
     assert down[1, 2] < 0 < across[1, 2], "below the middle, or to the right of it"
 

@@ -19,7 +19,7 @@ from fastetl.data.preprocessing import Preprocessing, framed, resize
 from fastetl.data.store import open_dataset
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import read_samples
-from fastetl.synth.practice import practice
+from fastetl.synth.practice import practice_data
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests import golden_lines
@@ -147,7 +147,7 @@ def test_every_kana_is_read(browser: Browser, japanese: str) -> None:
     with opened(browser, japanese) as page:
         for script in ("hiragana", "katakana"):
             page.click(f"[data-compete={script}]")
-            asked = [kana for kana in practice()["kana"] if kana["script"] == script]
+            asked = [kana for kana in practice_data()["kana"] if kana["script"] == script]
             read |= {kana["character"]: page.evaluate(code.replace("DRAW", DRAW), kana) for kana in asked}
     assert len(read) == 162
     assert len(wrong_of(read)) <= 2, wrong_of(read)
@@ -390,7 +390,7 @@ def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
         script = next(name for name in ("hiragana", "katakana") if name in asked.lower())
         [word] = {
             one["word"]
-            for one in practice()["kana"]
+            for one in practice_data()["kana"]
             if one["word"] and f"{one['romaji']} ({one['meaning']})" in asked and one["script"] == script
         }
         page.evaluate(canvas, written(word, page.evaluate(width)))

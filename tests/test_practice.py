@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastetl.data.charset import KANA
-from fastetl.synth.practice import BOX, kana, practice
+from fastetl.synth.practice import BOX, kana, practice_data
 
 
 def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:
@@ -18,7 +18,7 @@ def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:
 
 
 def test_the_strokes_lie_in_the_box() -> None:
-    read = practice()
+    read = practice_data()
     assert "KanjiVG" in read["source"]
     counts = {k["character"]: len(k["strokes"]) for k in read["kana"]}
     assert [counts[c] for c in "あぬほシー"] == [3, 2, 4, 3, 1]

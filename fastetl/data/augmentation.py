@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from fastetl.checks import Range, Share, does_not_fit, require_options, require_range
 from fastetl.data.preprocessing import LARGEST_SIDE
-from fastetl.kernels.contrast import contrast
-from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, crop_maps, fragments
-from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, parameters
+from fastetl.kernels.contrast import change_contrast
+from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, add_fragments, crop_maps
+from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, fill_parameters
 from fastetl.kernels.philox import PER_BLOCK, uniforms
-from fastetl.kernels.thickness import FULL, thickness
+from fastetl.kernels.thickness import FULL, change_thickness
 from fastetl.kernels.warp import terms, warp
 
 TABLES = 65
@@ -119,11 +119,11 @@ def augment(
         pool = np.arange(len(beside)) if pool is None else pool
         _require("neighbours", beside, np.uint8, len(beside), *out.shape[1:])
         _require_numbers("pool", pool, len(pool), min(len(beside), 2**31), least=1)
-        fragments(beside, pool, framed, config.crop, config.fragments, FRAGMENT_SHARES, DEPTHS, out)
+        add_fragments(beside, pool, framed, config.crop, config.fragments, FRAGMENT_SHARES, DEPTHS, out)
     if config.thickness:
-        thickness(amounts, out)
+        change_thickness(amounts, out)
     if config.contrast:
-        contrast(contrast_tables(config.contrast), which, out)
+        change_contrast(contrast_tables(config.contrast), which, out)
     if config.crop:
         _crop(out, framed, config.crop)
     return out
@@ -148,7 +148,7 @@ def _check(
 def _drawn(
     samples: NDArray[np.int64], key: NDArray[np.uint64], config: Augmentation, side: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16], NDArray[np.int64]]:
-    """The arguments of `warp`, `thickness` and `contrast` (see `parameters`)."""
+    """The arguments of `warp`, `change_thickness` and `change_contrast` (see `fill_parameters`)."""
     count = len(samples)
     draws = np.empty((count, ELASTIC_DRAWS if config.elastic else AFFINE_DRAWS), np.float32)
     uniforms(samples, key, 0, draws)
@@ -158,7 +158,7 @@ def _drawn(
     # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
     pens, turn = (config.thickness, FULL, FULL // 2), math.radians(config.rotation)
     most = turn, config.zoom, config.aspect, config.shear, config.shift, config.elastic, *pens
-    parameters(draws, tuple(map(float, most)), side, TABLES, affines, nodes, amounts, which)
+    fill_parameters(draws, tuple(map(float, most)), side, TABLES, affines, nodes, amounts, which)
     return affines, nodes, amounts, which
 
 

@@ -11,31 +11,31 @@ from fastetl.kernels.vector import ENABLED, I8, I64, Code, Kernel, Value, best, 
 _LANES = 64
 
 
-def contrast(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
-    """Replace each pixel of images[b], uint8 (B, S, S), contiguous, by tables[which[b], pixel], uint8 (T, 256)."""
+def change_contrast(tables: NDArray[np.uint8], table_of: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
+    """Replace each pixel of images[b], uint8 (B, S, S), contiguous, by tables[table_of[b], pixel], uint8 (T, 256)."""
     pixels = images.shape[1] * images.shape[2]
     if not ENABLED or not has("avx512vbmi") or pixels % _LANES or not len(images):
-        contrast_plain(tables, which, images)
+        change_contrast_plain(tables, table_of, images)
     else:
-        _vector(pixels)(tables.ctypes.data, which.ctypes.data, len(images), images.ctypes.data)
+        _vector(pixels)(tables.ctypes.data, table_of.ctypes.data, len(images), images.ctypes.data)
 
 
 @jit
-def contrast_plain(tables: NDArray[np.uint8], which: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
+def change_contrast_plain(tables: NDArray[np.uint8], table_of: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
     """The same on any processor."""
-    for b in range(which.size):
+    for b in range(table_of.size):
         flat = images[b].reshape(images.shape[1] * images.shape[2])
-        table = tables[which[b]]
+        table = tables[table_of[b]]
         for i in range(flat.size):
             flat[i] = table[flat[i]]
 
 
 @lru_cache(maxsize=64)
 def _vector(pixels: int) -> Kernel:
-    def write(code: Code, tables: Value, which: Value, count: Value, images: Value) -> None:
+    def write(code: Code, tables: Value, table_of: Value, count: Value, images: Value) -> None:
         b = code.b
         with code.loop(count) as picture:
-            number = code.load(which, I64, 0, b.mul(picture, code.number(8)))
+            number = code.load(table_of, I64, 0, b.mul(picture, code.number(8)))
             table = code.at(tables, b.mul(number, code.number(256)))
             quarters = [code.load(table, I8, _LANES, _LANES * k) for k in range(4)]
             flat = code.at(images, b.mul(picture, code.number(pixels)))

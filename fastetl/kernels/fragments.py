@@ -20,10 +20,12 @@ FRAGMENT_DEPTHS = (0.5, 1.0, 4.0, 8.0, 13.0, 22.0, 28.0)
 """How far the left fragment reaches into the frame, in pixels. The first and the last value were chosen."""
 
 FRAGMENT_DRAWS = 24
-"""Random values for each picture: four (below; the last is spare), then five for each side, also below."""
+"""Random values for each picture: four (below; the last is spare), then five for each edge, also below."""
+_OF_PICTURE = 4
 _CROPPED, _MARGIN, _FRAGMENTED = range(3)  # whether it is cropped, the crop's margin, whether it has fragments
-# Whether a side has a fragment, its depth, its slide, and the two halves of the number that chooses the neighbour.
-_HAS, _DEPTH, _SLIDE, _HIGH, _LOW = range(5)
+_OF_EDGE = 5
+# Whether an edge has a fragment, its depth, its slide, and the two halves of the number that chooses the neighbour.
+_HAS, _DEPTH, _SLIDE, _HIGH, _LOW = range(_OF_EDGE)
 
 DEPTHS = np.array(list(zip(CUMULATIVE, (1.0, *FRAGMENT_DEPTHS[1:5], 20.0, 24.0), strict=True)))
 """Rows of cumulative share and depth in 1/128 of the side, to be interpolated linearly. The first and the last two are
@@ -100,7 +102,7 @@ def paste(
 
 
 @jit
-def fragments(
+def add_fragments(
     images: NDArray[np.uint8],
     pool: NDArray[np.int64],
     draws: NDArray[np.float32],
@@ -123,13 +125,14 @@ def fragments(
             continue
         if not ink_box(out[b], box):
             continue
-        for k in range(4):
-            draw = draws[b, 4 + 5 * k : 9 + 5 * k]
-            if share_of(draw[_HAS]) >= sides[k]:
+        for edge in range(4):  # left, right, top, bottom
+            first = _OF_PICTURE + _OF_EDGE * edge
+            draw = draws[b, first : first + _OF_EDGE]
+            if share_of(draw[_HAS]) >= sides[edge]:
                 continue
-            is_first = k % 2 == 0  # left or top: the side where rows or columns begin
+            begins = edge % 2 == 0  # left or top, where columns or rows begin
             depth = int(depth_of(share_of(draw[_DEPTH]), depths) * side / 128 + 0.5)
-            paper = box[k] if is_first else side - 1 - box[k]
+            paper = box[edge] if begins else side - 1 - box[edge]
             depth = min(max(1, depth), int(paper - GAP * side))
             high, low = np.int64(share_of(draw[_HIGH]) * 65536), np.int64(share_of(draw[_LOW]) * 65536)
             neighbour = images[pool[((high << 16 | low) * pool.size) >> 32]]
@@ -137,9 +140,10 @@ def fragments(
                 continue
             slide = int(np.floor(np.float64(draw[_SLIDE]) * SLIDE * side + 0.5))
             # The neighbour is moved until its ink ends `depth` pixels inside the edge.
-            move = neighbour_box[k + 1] - (depth - 1) if is_first else neighbour_box[k - 1] - (side - depth)
-            span = (0, depth) if is_first else (side - depth, side)
-            if k < 2:
+            opposite = edge + 1 if begins else edge - 1
+            move = neighbour_box[opposite] - (depth - 1 if begins else side - depth)
+            span = (0, depth) if begins else (side - depth, side)
+            if edge < 2:
                 paste(out[b], neighbour, (0, side), span, slide, move)
             else:
                 paste(out[b], neighbour, span, (0, side), move, slide)

@@ -16,22 +16,22 @@ indexed by [node row, x or y, node column]."""
 
 
 @jit
-def parameters(
+def fill_parameters(
     draws: NDArray[np.float32],
     ranges: tuple[float, ...],
     side: int,
     tables: int,
     affines: NDArray[np.float32],
     nodes: NDArray[np.float32],
-    amounts: NDArray[np.int16],
-    which: NDArray[np.int64],
+    pen_changes: NDArray[np.int16],
+    table_of: NDArray[np.int64],
 ) -> None:
-    """Fill the arguments of `warp`, `thickness` and `contrast`, whose docstrings explain them.
+    """Fill the arguments of `warp`, `change_thickness` and `change_contrast`, whose docstrings explain them.
 
-    affines float32 (B, 2, 3), nodes float32 (B or 0, 4, 2, 4), amounts int16 (B,), which int64 (B,). draws float32
-    (B, AFFINE_DRAWS or ELASTIC_DRAWS) in −1 … 1. ranges: the most of each change: rotation in radians, zoom, aspect,
-    shear, shift and elastic in sides of the picture, the share of pictures whose pen changes, the most thickening and
-    thinning in 1/256. tables: number of contrast tables.
+    affines float32 (B, 2, 3), nodes float32 (B or 0, 4, 2, 4), pen_changes int16 (B,), table_of int64 (B,). draws
+    float32 (B, AFFINE_DRAWS or ELASTIC_DRAWS) in −1 … 1. ranges: the most of each change: rotation in radians, zoom,
+    aspect, shear, shift and elastic in sides of the picture, the share of pictures whose pen changes, the most
+    thickening and thinning in 1/256. tables: number of contrast tables.
     """
     centre = (side - 1) / 2 + 1  # of the picture within its border of one pixel
     most_turn, most_zoom, most_aspect, most_shear, shift, elastic, pens, thicker, thinner = ranges
@@ -51,8 +51,8 @@ def parameters(
         affines[b, 1, 2] = np.float32(centre - yx * to_x - yy * to_y)
         for k in range(draws.shape[1] - AFFINE_DRAWS):
             nodes[b, k // 8, k // 4 % 2, k % 4] = draws[b, AFFINE_DRAWS + k] * amplitude
-        amounts[b] = 0
+        pen_changes[b] = 0
         if (draws[b, _PEN_CHANGES] + 1) / 2 < pens:
             most = thicker if draws[b, _PEN] > 0 else thinner
-            amounts[b] = np.int16(round(most * draws[b, _PEN]))
-        which[b] = np.int64((draws[b, _CONTRAST] + 1) / 2 * tables)
+            pen_changes[b] = np.int16(round(most * draws[b, _PEN]))
+        table_of[b] = np.int64((draws[b, _CONTRAST] + 1) / 2 * tables)

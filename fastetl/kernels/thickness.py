@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
 
-FULL = 256  # the amount at which a picture is replaced by its maximum
+FULL = 256  # the change at which a picture is replaced by its maximum
 
 
 @jit
@@ -21,10 +21,10 @@ def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[
 
 
 @jit
-def thickness(amounts: NDArray[np.int16], images: NDArray[np.uint8]) -> None:
+def change_thickness(pen_changes: NDArray[np.int16], images: NDArray[np.uint8]) -> None:
     """Change pictures in place: uint8 (B, S, S), ink high, paper outside.
 
-    amounts int16 (B,), −256 … 256: how much of the 3 × 3 maximum (positive) or minimum (negative) is mixed in, in
+    pen_changes int16 (B,), −256 … 256: how much of the 3 × 3 maximum (positive) or minimum (negative) is mixed in, in
     1/256; 0 leaves the picture as it is. Rounded half up.
     """
     side = images.shape[1]
@@ -32,12 +32,12 @@ def thickness(amounts: NDArray[np.int16], images: NDArray[np.uint8]) -> None:
     padded = np.empty(stride * stride, np.uint8)
     row = np.zeros(stride * stride - 2, np.uint8)
     extreme = np.zeros(stride * side - 2, np.uint8)
-    for b in range(amounts.size):
-        amount = np.int32(amounts[b])
-        if amount == 0:
+    for b in range(pen_changes.size):
+        change = np.int32(pen_changes[b])
+        if change == 0:
             continue
         # The minimum is the maximum of the negative.
-        share, negative = abs(amount), np.uint8(255 if amount < 0 else 0)
+        share, negative = abs(change), np.uint8(255 if change < 0 else 0)
         padded[:] = negative
         for y in range(side):
             source, target = images[b, y], padded[(y + 1) * stride + 1 : (y + 1) * stride + 1 + side]

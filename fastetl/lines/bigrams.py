@@ -45,7 +45,7 @@ class Bigrams:
 
 
 @cache
-def bigrams() -> Bigrams:
+def load_bigrams() -> Bigrams:
     """The bundled table."""
     data, n = FILE.read_bytes(), len(JAPANESE)
     counts = np.frombuffer(data, "<u2", n, 2 * n)

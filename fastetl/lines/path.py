@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, script_of
-from fastetl.lines.bigrams import bigrams
+from fastetl.lines.bigrams import load_bigrams
 from fastetl.lines.layout import line_through
-from fastetl.lines.shapes import log_likelihood, shapes, stroke_counts
+from fastetl.lines.shapes import load_shapes, log_likelihood, stroke_counts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -191,7 +191,7 @@ def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
     """
     if plain:
         return np.asarray(FOLLOWS[SCRIPTS[first], SCRIPTS[second]])
-    return np.maximum(bigrams().log_probability(first, second), LEAST_BIGRAM)
+    return np.maximum(load_bigrams().log_probability(first, second), LEAST_BIGRAM)
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ def fitted_geometry(boxes: Floats, classes: Ints, geometry: Geometry, down: bool
 
     boxes: (M, 4); classes: (M,); geometry: what is kept where the characters tell too little.
     """
-    length, height, offset, _, length_deviation, height_deviation, offset_deviation, _ = shapes(down)[classes].T
+    length, height, offset, _, length_deviation, height_deviation, offset_deviation, _ = load_shapes(down)[classes].T
     usual = np.stack([length, height], 1)
     log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - usual
     tells_size = usual > np.log(0.3)  # the thickness of a ー does not

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import JAPANESE, LARGE_FORM
 
 FILE = Path(__file__).parent / "tables" / "shapes.bin"
-TURNED = frozenset("ー〜…-=()「」『』")  # characters that lie on their side in lines that run down
+LYING = frozenset("ー〜…-=()「」『』")  # characters that lie on their side in lines that run down
 CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM, 0.14)
 """How far a character moves to the upper right in lines that run down, in sizes of the writing."""
 UNEVEN_GAP = 0.06
@@ -35,7 +35,7 @@ def stroke_counts() -> NDArray[np.int64]:
 
 
 @cache
-def shapes(down: bool) -> NDArray[np.float64]:
+def load_shapes(down: bool) -> NDArray[np.float64]:
     """float64 (N + 1, 8): means, then standard deviations, of four measures of each character: log length along and log
     length across the line, offset across it from the line's middle, and largest inner gap along it. The last row is
     for any other character. down: for lines that run down."""
@@ -43,7 +43,7 @@ def shapes(down: bool) -> NDArray[np.float64]:
     means, deviations = _table()[:, :6] / 100, _table()[:, 6:12] / 100
     if down:
         for k, character in enumerate(JAPANESE.characters):
-            if character in TURNED:
+            if character in LYING:
                 means[k], deviations[k] = means[k, turn] * (1, 1, -1, 1, 1, 1), deviations[k, turn]
             far = CORNER.get(character, 0.0)
             means[k, 2:4] += far, -far
@@ -63,7 +63,7 @@ def log_likelihood(
     measured: (R, 4), lengths along and across the line, offset across it and inner gap, in sizes of the writing.
     classes: (R, K). uneven, wander: see `fastetl.lines.path.Geometry`.
     """
-    rows = shapes(down)[classes]
+    rows = load_shapes(down)[classes]
     length, height, offset, gap = np.moveaxis(
         np.concatenate([np.log(np.maximum(measured[:, :2], LEAST)), measured[:, 2:]], 1)[:, None] - rows[..., :4], -1, 0
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import LARGE_FORM
 from fastetl.files.tables import table_rows
-from fastetl.synth.glyphs import Glyph, glyph
+from fastetl.synth.glyphs import Glyph, make_glyph
 from fastetl.synth.strokes import TABLES, Polyline, load_components, load_strokes, resample
 
 SHARE = 0.1  # share of writers who use another way than the textbook's, for each such way; chosen, not measured
@@ -60,7 +60,7 @@ def _forms(character: str) -> Iterator[Glyph]:
     mark_strokes = {"": 0, "\u3099": 2}.get(parts[1:], 1)  # strokes of a dakuten or handakuten
     least = 0.85 if large in _NEEDS_END else 0.3
     firm = 0.55 if large in _FIRM else 1.0
-    yield glyph(strokes, mark_strokes, least, detailed=is_simple, components=components, firm=firm)
+    yield make_glyph(strokes, mark_strokes, least, detailed=is_simple, components=components, firm=firm)
     body, rest = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
     for way in WAYS.get(large, ()):
         texts = way.split(";")
@@ -74,7 +74,7 @@ def _forms(character: str) -> Iterator[Glyph]:
                 line if text.startswith("=") else (ratio * line + shift).astype(np.float32)
                 for line, text in zip(lines, texts, strict=True)
             ]
-        yield glyph(lines + rest, mark_strokes, least, firm=firm)
+        yield make_glyph(lines + rest, mark_strokes, least, firm=firm)
 
 
 def _middle(points: Polyline) -> NDArray[np.float32]:

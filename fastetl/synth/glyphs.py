@@ -207,7 +207,7 @@ def _stroke(points: Polyline, least: float, detailed: bool) -> Glyph:
     )
 
 
-def glyph(
+def make_glyph(
     strokes: Sequence[Polyline],
     mark_strokes: int = 0,
     least: float = 0.3,

@@ -17,8 +17,8 @@ from fastetl.checks import Range, Share, does_not_fit, require_options
 from fastetl.data.charset import JAPANESE
 from fastetl.files.atomic import Kind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, painted, segments_of
-from fastetl.lines.bigrams import bigrams
-from fastetl.lines.shapes import CORNER, TURNED
+from fastetl.lines.bigrams import load_bigrams
+from fastetl.lines.shapes import CORNER, LYING
 from fastetl.synth.records import ATTRIBUTION
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, PenStroke, choose_glyphs, extent_of, pen_strokes
@@ -73,12 +73,12 @@ def _in_boxes(strokes: list[PenStroke], character: str, size: float, em: float, 
     """A character's strokes from its box's middle, in boxes of `em` pixels. size: factor of the character's."""
     middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
     in_boxes = [s._replace(points=(s.points - middle) * size / em, radii=s.radii / em) for s in strokes]
-    return [s._replace(points=_turned(s.points, character)) for s in in_boxes] if down else in_boxes
+    return [s._replace(points=_in_columns(s.points, character)) for s in in_boxes] if down else in_boxes
 
 
-def _turned(points: Array, character: str) -> Array:
+def _in_columns(points: Array, character: str) -> Array:
     """Points of a character (float (N, 2), from its box's middle, in boxes) as they stand in a line that runs down."""
-    if character in TURNED:
+    if character in LYING:
         return np.stack([-points[:, 1], points[:, 0]], 1)
     far = CORNER.get(character, 0.0)
     return np.asarray(points + np.array([far, -far]))
@@ -134,7 +134,7 @@ def _stroke(points: Array, thickness: Array) -> Stroke:
 
 def random_text(rng: np.random.Generator, length: int) -> str:
     """Draw characters from the bigrams, one after another: like Japanese text, but most make no words."""
-    table, every, text = bigrams(), np.arange(len(JAPANESE)), [-1]
+    table, every, text = load_bigrams(), np.arange(len(JAPANESE)), [-1]
     for _ in range(length):
         odds = table.shares[:-1] if text == [-1] else table.log_probability(np.array(text[-1]), every)
         odds = np.exp(odds - odds.max())

@@ -46,7 +46,7 @@ def kana() -> tuple[Kana, ...]:
     )
 
 
-def practice() -> dict[str, Any]:
+def practice_data() -> dict[str, Any]:
     """The contents of the file. Raises FastetlError if the package kanjivg is missing."""
     entries = []
     for entry in kana():

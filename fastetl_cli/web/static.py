@@ -21,8 +21,8 @@ from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
 from fastetl.lines.path import FOLLOWS, SCRIPTS, weights
-from fastetl.lines.shapes import CORNER, TURNED
-from fastetl.synth.practice import practice
+from fastetl.lines.shapes import CORNER, LYING
+from fastetl.synth.practice import practice_data
 
 PAGE = Path(__file__).parent / "page"
 """The folder of the page's own files."""
@@ -58,7 +58,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
     return {
         "about.json": _as_json(about),
         LABELS: _as_json({"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold}),
-        "kana.json": _as_json(practice()),
+        "kana.json": _as_json(practice_data()),
         "lines.json": _as_json(_lines(recognizer)),
         "bigrams.bin": bigrams.FILE.read_bytes(),
         "shapes.bin": shapes.FILE.read_bytes(),
@@ -79,8 +79,8 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
         "sizes": sizes,
         "marks": [k for k, c in enumerate(labels) if c in MARKS],
         "classes": [JAPANESE.class_of.get(c, -1) for c in labels],
-        "lying": [k for k, c in enumerate(recognizer.labels) if c in TURNED],
-        "turned": sorted(JAPANESE.class_of[c] for c in TURNED),
+        "lying": [k for k, c in enumerate(recognizer.labels) if c in LYING],
+        "turned": sorted(JAPANESE.class_of[c] for c in LYING),
         "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
         "scripts": {"of": SCRIPTS.tolist(), "follows": FOLLOWS.tolist()},
         "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
