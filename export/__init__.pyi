@@ -12,6 +12,7 @@ from .recognizer import Reading as Reading
 from .recognizer import Recognizer as Recognizer
 from .recognizer import open_recognizer as open_recognizer
 from .verification import Check as Check
+from .verification import FailedChecksError as FailedChecksError
 from .verification import verify as verify
 
 __version__: str

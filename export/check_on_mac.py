@@ -27,9 +27,6 @@ BOUND = 0.03
 """Largest difference of a probability that another order of sums in float16 explains. Apple's Core AI runtime on a
 Linux CPU stays below a third of it: docs/decisions/0011."""
 
-UNITS = ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
-"""Where Core ML is asked to compute."""
-
 Predict = Callable[[Any], Mapping[str, Any]]
 """A greyscale PIL image → what Core ML answers: `classLabel` and `classLabel_probs`."""
 
@@ -90,13 +87,12 @@ def main() -> int:
     with np.load(here / "reference.npz") as stored:
         reference = {name: stored[name] for name in ("images", "answers")}
     passed = True
-    for name in UNITS:
+    for name in ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL"):
         units = getattr(ct.ComputeUnit, name)
         model = ct.models.MLModel(str(here / "Kana.mlpackage"), compute_units=units)
 
         def predict(picture: Any, model: Any = model) -> Mapping[str, Any]:
-            answer: Mapping[str, Any] = model.predict({"image": picture})
-            return answer
+            return dict(model.predict({"image": picture}))
 
         result = compare(predict, reference, labels)
         passed = passed and result["passed"]

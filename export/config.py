@@ -19,6 +19,8 @@ Target = Literal["iOS15", "iOS16", "iOS17", "iOS18", "iOS26"]
 SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18": 9, "iOS26": 10}
 """Core ML's specification version for each deployment target. Source: coremltools, SPECIFICATION_VERSION."""
 
+_PRIOR = re.compile(r"[^=]+=(?=.*[1-9])(\d+\.?\d*|\.\d+)")
+
 
 @dataclass(frozen=True)
 class ExportConfig:
@@ -45,16 +47,18 @@ class ExportConfig:
         if self.storage != "plain" and self.target == "iOS15":
             what = f"`storage` {self.storage} needs `target` iOS16 or newer"
             raise ArgumentError(what, found=self.target, do="check `target`")
+        scripts = {text.partition("=")[0] for text in self.prior}
+        if len(scripts) < len(self.prior) or not all(map(_PRIOR.fullmatch, self.prior)):
+            raise self._unknown_prior("SCRIPT=FACTOR, each script once, factors over 0")
 
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
-        """float32 (classes,): what `prior` adds to the logits. Raises FastetlError for anything but SCRIPT=FACTOR."""
+        """float32 (classes,): what `prior` adds to the logits. Raises ArgumentError for a script without characters."""
         scripts = [script_of(c) for c in charset.characters]
-        factors: dict[str, float] = {}
-        for text in self.prior:
-            script, _, factor = text.partition("=")
-            is_factor = re.fullmatch(r"\d+\.?\d*|\.\d+", factor) is not None and float(factor) > 0
-            if script not in scripts or script in factors or not is_factor:
-                expected = f"SCRIPT=FACTOR, each script once, of {', '.join(sorted(set(scripts)))}, factors over 0"
-                raise ArgumentError("unknown prior", expected=expected, found=text, do="check `prior`")
-            factors[script] = float(factor)
-        return np.log([factors.get(script, 1.0) for script in scripts]).astype(np.float32)
+        factors = dict(text.split("=") for text in self.prior)
+        if not factors.keys() <= set(scripts):
+            raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(sorted(set(scripts)))}")
+        return np.log([float(factors.get(script, 1)) for script in scripts]).astype(np.float32)
+
+    def _unknown_prior(self, expected: str) -> ArgumentError:
+        found = " ".join(self.prior)
+        return ArgumentError("unknown prior", expected=expected, found=found, do="check `prior`")

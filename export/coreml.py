@@ -30,11 +30,9 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
     """
     ct = coremltools()
     if not native_parts():
-        raise ExportError(
-            f"{NO_NATIVE_PARTS}: no Core ML package can be written",
-            expected="its wheel for Linux on x86-64 or for macOS",
-            do="use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx",
-        )
+        what, expected = f"{NO_NATIVE_PARTS}: no Core ML package can be written", "its wheel for Linux or macOS"
+        do = "use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx"
+        raise ExportError(what, expected=expected, do=do)
     with tempfile.TemporaryDirectory() as folder, quiet():
         built = Path(folder) / "built.mlpackage"
         model = ct.convert(

@@ -11,7 +11,7 @@ class MissingPackageError(ExportError, MissingFileError):
     """A package, or a file of one, that is not there."""
 
 
-def damaged(error: Exception, what: str, file: StrPath) -> ExportError:
+def damaged(error: Exception, what: str, file: StrPath | None) -> ExportError:
     """The fault `error` as one of `file`, which has to be exported again. what: said unless the error itself does."""
     do = "export it again"
     if isinstance(error, FastetlError):

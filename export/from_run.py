@@ -123,12 +123,8 @@ def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
     In 8 bits the weights of an output channel share a step, in which the weights of an input channel with large values
     would be lost (Nagel et al., Data-free quantization through weight equalization, 2019).
     """
-    convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, g.Conv)][:2]
-    if len(convolutions) < 2:
-        return tuple(layers)
-    (i, first), (j, second) = convolutions
-    if not all(isinstance(layer, g.Relu | g.MaxPool) for layer in layers[i + 1 : j]):
-        return tuple(layers)
+    convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, g.Conv)]
+    (i, first), (j, second) = convolutions[:2]
     largest = np.maximum(np.abs(second.weight).max((0, 2, 3)), np.float32(1e-6))
     factor = np.exp2(np.rint(np.log2(largest.mean() / largest))).astype(np.float32)
     weight, bias = first.weight / factor[:, None, None, None], first.bias / factor

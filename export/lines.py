@@ -30,35 +30,35 @@ if TYPE_CHECKING:
     from export.recognizer import Recognizer
     from fastetl.ink.drawings import Drawing
 
-SIZE = 92
+LINE_HEIGHT = 92
 """Height of a line, in pixels of the pictures (128 × 128) that the network is shown."""
-TOUCHING_OVERLAP, EDGE = 0.8, 0.1
-"""`overlap`, and `edge` in sizes of the line, with which `atoms_of` parts lines of characters that touch."""
-BOX = 1.15
+TOUCHING_OVERLAP, TOUCHING_EDGE = 0.8, 0.1
+"""`overlap`, and `edge` in heights of the line, with which `atoms_of` parts lines of characters that touch."""
+WRITING_SIZE = 1.15
 """Size of the writing (the side of a character's box), in heights of a line."""
-MARGIN = 1.1
+LEAST_WINDOW = 1.1
 """Least side of a picture of strokes, in lengths of what it shows."""
-REDUCED = 2400
+LONGEST_SIDE = 2400
 """Longest side, in pixels, to which a picture is reduced before its lines are found."""
 MOST_PIECES = 10_000
 """Most pieces of ink in a picture; more are an error."""
-COLUMNS = 16
+MOST_COMPETING = 16
 """Most characters that compete for a run."""
 SIZE_RANK, OWN_RANK = 1e-3, 1e-6
-"""How much a character's share of its size, and its own probability, count beside the shape's in choosing `COLUMNS`:
-they only order characters that are written alike."""
+"""How much a character's share of its size, and its own probability, count beside the shape's in choosing those that
+compete: they only order characters that are written alike."""
 LEAST_SHAPE, LEAST_OWN, NONZERO = 1e-6, -3.0, 1e-9
 """Least probability of a shape, least log share of a size, and what keeps a quotient finite."""
-MARKS, LEAST_MARK = "、。・,.", 0.05
+PUNCTUATION, LEAST_PUNCTUATION = "、。・,.", 0.05
 """Marks that the network cannot tell from dirt, and the least probability of each. Chosen on synthetic lines."""
-STRETCHES = (1.0, 0.7)
+FIRST_STRETCHES = (1.0, 0.7)
 """Values of `Geometry.stretch` from which a line is fitted; the likelier outcome is taken."""
-OTHER = 0.5
+FOREIGN_BONUS = 0.5
 """By how much the score of each character of text that is no Japanese is raised before it is compared. Chosen on
 synthetic lines, so that random characters are read about as well as without the bigrams."""
-SURE = 0.5
+LEAST_SURE = 0.5
 """A character with less confidence than this is marked as uncertain."""
-SPACE = 0.75
+SPACE_GAP = 0.75
 """A gap is a space if it exceeds the line's median gap by this, in sizes of the writing."""
 
 Box = tuple[float, float, float, float]
@@ -81,7 +81,7 @@ class Character:
     """A character of a line.
 
     box: left, top, right, bottom in the picture's pixels or the canvas' units. confidence: 0–1. uncertain: whether the
-    confidence is under `SURE`. alternatives: up to five characters that it may be, itself included, likeliest first.
+    confidence is under `LEAST_SURE`. alternatives: up to five characters that it may be, likeliest first.
     """
 
     label: str
@@ -138,16 +138,16 @@ class _Line:
     def atoms(self) -> list[list[int]]:
         if not self.cuts:
             return atoms_of(self.boxes, self.order)
-        return atoms_of(self.boxes, self.order, TOUCHING_OVERLAP, EDGE * self.size)
+        return atoms_of(self.boxes, self.order, TOUCHING_OVERLAP, TOUCHING_EDGE * self.size)
 
     @cached_property
     def runs(self) -> Runs:
-        spans = [np.concatenate([self.boxes[a, :2].min(0), self.boxes[a, 2:].max(0)]) for a in self.atoms]
+        spans = [np.concatenate([self.boxes[atom, :2].min(0), self.boxes[atom, 2:].max(0)]) for atom in self.atoms]
         boxes = np.reshape(spans, (-1, 4))
-        atom_of = {piece: a for a, atom in enumerate(self.atoms) for piece in atom}
+        atom_of = {piece: number for number, atom in enumerate(self.atoms) for piece in atom}
         cuts = np.zeros(len(boxes) + 1, bool)
-        for a, b in self.cuts:
-            first, last = sorted((atom_of[a], atom_of[b]))
+        for piece, other in self.cuts:
+            first, last = sorted((atom_of[piece], atom_of[other]))
             cuts[first + 1 : last + 1] = True
         strokes = np.array([len(atom) if self.in_time else 0 for atom in self.atoms])
         return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size, self.in_time), cuts, strokes)
@@ -155,7 +155,7 @@ class _Line:
     @cached_property
     def geometry(self) -> Geometry:
         """A first guess, from the boxes alone."""
-        return Geometry(*slope_of(self.boxes, self.size), BOX * self.size)
+        return Geometry(*slope_of(self.boxes, self.size), WRITING_SIZE * self.size)
 
     @cached_property
     def alone(self) -> list[int]:
@@ -178,25 +178,28 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of `ink` over that of the
     picture, in whose pixels boxes are given. Raises ExportError if there are more than `MOST_PIECES` pieces.
     """
-    factor = min(1.0, REDUCED / max(ink.shape))
-    small = _resized(ink, factor) if factor < 1 else ink
-    numbers, boxes = pieces_of(small)
+    factor = min(1.0, LONGEST_SIDE / max(ink.shape))
+    reduced = _resized(ink, factor) if factor < 1 else ink
+    numbers, boxes = pieces_of(reduced)
     if len(boxes) > MOST_PIECES:
         expected, count = f"at most {MOST_PIECES:,}", f"{len(boxes):,}"
         raise ExportError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
-    if (ruled := rules(numbers, boxes)).any():
-        small = np.where(ruled, 0, small).astype(np.uint8)
-        numbers, boxes = pieces_of(small)
+    ruled = rules(numbers, boxes)
+    if ruled.any():
+        reduced = np.where(ruled, 0, reduced).astype(np.uint8)
+        numbers, boxes = pieces_of(reduced)
     written = np.flatnonzero(~underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
     down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes
     lines = []
-    for members in (written[row] for row in rows(oriented[written])):
+    for row in rows(oriented[written]):
+        members = written[row]
+        left, top = boxes[members, :2].min(0).astype(int)
+        right, bottom = boxes[members, 2:].max(0).astype(int)
+        is_kept = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])  # 0 is the number of no piece
+        part = np.where(is_kept[numbers[top:bottom, left:right]], reduced[top:bottom, left:right], 0).astype(np.uint8)
         size = line_size(oriented[members])
-        of_line = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])
-        (left, top), (right, bottom) = boxes[members, :2].min(0).astype(int), boxes[members, 2:].max(0).astype(int)
-        part = np.where(of_line[numbers[top:bottom, left:right]], small[top:bottom, left:right], 0)
-        lines.append(_line_of_picture(part.astype(np.uint8), (left, top), factor / scale, size, down))
+        lines.append(_line_of_picture(part, (left, top), factor / scale, size, down))
     return [line for line in lines if len(line.boxes)]
 
 
@@ -211,29 +214,32 @@ def _line_of_picture(part: Pixels, corner: tuple[int, int], factor: float, size:
     part: the line's ink. corner: left and top of `part` in the reduced picture. factor: how much that one was reduced
     from the original. size: of the line, in pixels of `part`.
     """
-    zoom = SIZE / size
-    ink = _resized(part, zoom)
-    pieces = parted(*pieces_of(np.rot90(ink) if down else ink), SIZE, down)
+    zoom = LINE_HEIGHT / size
+    upright = _resized(part, zoom)
+    ink = np.rot90(upright) if down else upright
+    pieces = parted(*pieces_of(ink), LINE_HEIGHT, down)
     boxes = pieces.boxes
-    padded, numbers = np.pad(np.rot90(ink) if down else ink, SIDE), np.pad(pieces.numbers, SIDE)
-    chosen = np.zeros(int(pieces.numbers.max(initial=0)) + 1, np.uint8)
+    order = np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable")
+    padded, patches = np.pad(ink, SIDE), np.pad(pieces.numbers, SIDE)
+    is_shown = np.zeros(int(pieces.numbers.max(initial=0)) + 1, np.uint8)
 
     def window(members: Sequence[int], x: float, y: float) -> Pixels:
-        chosen[:] = 0
+        is_shown[:] = 0
         for piece in members:
-            chosen[pieces.patches[piece]] = 1
-        at, row = (min(max(round(v) + SIDE // 2, 0), n - SIDE) for v, n in zip((x, y), padded.shape[::-1], strict=True))
-        shown = padded[row : row + SIDE, at : at + SIDE] * chosen[numbers[row : row + SIDE, at : at + SIDE]]
+            is_shown[pieces.patches[piece]] = 1
+        # The padding moves the ink by `SIDE`; the window begins half of that before its middle.
+        left = min(max(round(x) + SIDE // 2, 0), padded.shape[1] - SIDE)
+        top = min(max(round(y) + SIDE // 2, 0), padded.shape[0] - SIDE)
+        inside = np.s_[top : top + SIDE, left : left + SIDE]
+        shown = padded[inside] * is_shown[patches[inside]]
         return np.rot90(shown, -1) if down else shown
 
     def back(boxes: Floats) -> Floats:
         if down:
-            boxes = unturned(boxes - [0, ink.shape[1], 0, ink.shape[1]])
+            boxes = unturned(boxes - [0, upright.shape[1], 0, upright.shape[1]])
         return (boxes / zoom + [*corner, *corner]) / factor
 
-    return _Line(
-        boxes, np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable"), pieces.joints, window, back, float(SIZE), down
-    )
+    return _Line(boxes, order, pieces.joints, window, back, float(LINE_HEIGHT), down)
 
 
 def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[_Line]:
@@ -263,20 +269,21 @@ def _line_of_strokes(segments: list[Floats], oriented: Floats, pen: float, down:
     each stroke as `segments_of` returns them; they and the pen's width are in the canvas' units."""
     from fastetl.ink.drawings import painted
 
-    zoom = SIZE / line_size(oriented)
+    zoom = LINE_HEIGHT / line_size(oriented)
 
     def window(members: Sequence[int], x: float, y: float) -> Pixels:
         x, y = (-y / zoom, x / zoom) if down else (x / zoom, y / zoom)
         shown = oriented[list(members)]
-        side = max(SIDE / zoom, MARGIN * float(shown[:, 2].max() - shown[:, 0].min()))
-        left, top, thinner = x - side / 2, y - side / 2, min(1.0, side / 2 / pen)
+        side = max(SIDE / zoom, LEAST_WINDOW * float(shown[:, 2].max() - shown[:, 0].min()))
+        left, top = x - side / 2, y - side / 2
+        thinner = min(1.0, side / 2 / pen)
         drawn = np.concatenate([segments[k] for k in members]) - (left, top, left, top, 0, 0)
         return painted(drawn * (SIDE / side * np.array([1, 1, 1, 1, thinner, thinner])), (SIDE, SIDE))
 
     def back(boxes: Floats) -> Floats:
         return (unturned(boxes) if down else boxes) / zoom
 
-    return _Line(oriented * zoom, np.arange(len(segments)), [], window, back, float(SIZE), down, True)
+    return _Line(oriented * zoom, np.arange(len(segments)), [], window, back, float(LINE_HEIGHT), down, True)
 
 
 def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
@@ -285,7 +292,7 @@ def read_lines(recognizer: Recognizer, lines: list[_Line], plain: bool) -> Text:
     return Text(tuple(line for line in read if line.characters))
 
 
-def alike(labels: Sequence[str]) -> tuple[list[str], list[str]]:
+def shape_and_size_names(labels: Sequence[str]) -> tuple[list[str], list[str]]:
     """Two names for each label: one that it shares with all labels written alike (り, リ), and one that it shares with
     those that differ only in size (つ, っ)."""
     sizes = LARGE_FORM | SMALL_LETTERS
@@ -294,13 +301,13 @@ def alike(labels: Sequence[str]) -> tuple[list[str], list[str]]:
 
 @cache
 def _groups(labels: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], ...]:
-    """The indices of labels with the same name, for both kinds of names of `alike`; groups of one are left out."""
-    numbers = (np.unique(names, return_inverse=True)[1] for names in alike(labels))
+    """The indices of labels with the same name, for both kinds of names; groups of one are left out."""
+    numbers = (np.unique(names, return_inverse=True)[1] for names in shape_and_size_names(labels))
     return tuple([np.flatnonzero(group == k) for k in np.flatnonzero(np.bincount(group) > 1)] for group in numbers)
 
 
-def asked(recognizer: Recognizer, line: _Line) -> NDArray[np.float32]:
-    """float32 (P, known): the network's logits for each of `line.pictures()`, less the prior, the highest of each is 0.
+def line_logits(recognizer: Recognizer, line: _Line) -> NDArray[np.float32]:
+    """float32 (P, model's labels): the network's logits for `line.pictures()`, less the prior, the highest of each 0.
 
     The bigrams already say how often a script occurs, so the network's prior is taken off.
     """
@@ -309,36 +316,44 @@ def asked(recognizer: Recognizer, line: _Line) -> NDArray[np.float32]:
 
 
 def competition(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]) -> Competition:
-    """The characters that compete for each run. logits: see `asked`."""
-    known, competing = recognizer.known[:-1], recognizer.labels[:-1]
-    marks = [known.index(c) for c in MARKS if c in known]
-    known_as = np.array(recognizer.columns[:-1])
-    classes = np.array([JAPANESE.class_of.get(c, -1) for c in competing])
-    count = min(COLUMNS, len(competing))
-
-    def best(likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
-        pooled, sized = likely.copy(), likely.copy()
-        for values, groups in zip((pooled, sized), _groups(known), strict=True):
-            for members in groups:
-                values[:, members] = likely[:, members].sum(1, keepdims=True)
-            # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
-            values[:, marks] = np.maximum(values[:, marks], np.maximum(likely[:, -1:], LEAST_MARK))
-        shape, own = pooled[:, known_as], sized[:, known_as]
-        rank = shape + SIZE_RANK * own + OWN_RANK * likely[:, known_as]
-        columns = np.argpartition(-rank, count - 1, axis=1)[:, :count]
-        columns = np.take_along_axis(columns, np.argsort(-np.take_along_axis(rank, columns, 1), 1, kind="stable"), 1)
-        return columns, np.take_along_axis(shape, columns, 1), np.take_along_axis(own, columns, 1)
-
+    """The characters that compete for each run. logits: see `line_logits`."""
     likely = _likely(recognizer, line, logits)
-    # A few rows at a time stay in the processor's cache.
-    blocks = [best(likely[at : at + 32]) for at in range(0, len(likely), 32)]
-    columns, shape, own = (np.concatenate(each) for each in zip(*blocks, strict=True))
-    share = np.maximum(own, NONZERO) / np.maximum(shape, NONZERO)
-    log_shape, log_own = np.log(np.maximum(shape, LEAST_SHAPE)), np.log(share).clip(LEAST_OWN, 0)
-    # Strokes are not cut.
-    is_fitted = not line.in_time and recognizer.weights == NETWORK
-    whole = wholeness(logits[: len(columns)], classes[columns]) if is_fitted else np.zeros(columns.shape)
-    return Competition(columns, classes[columns], log_shape, log_own, whole)
+    # A few runs at a time stay in the processor's cache.
+    blocks = [_likeliest(recognizer, likely[start : start + 32]) for start in range(0, len(likely), 32)]
+    columns, of_shape, of_size = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    share = np.maximum(of_size, NONZERO) / np.maximum(of_shape, NONZERO)
+    classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.charset.characters])[columns]
+    whole = np.zeros(columns.shape)
+    if recognizer.weights == NETWORK and not line.in_time:  # strokes are not cut
+        whole = wholeness(logits[: len(columns)], classes)
+    log_shape, log_own = np.log(np.maximum(of_shape, LEAST_SHAPE)), np.log(share).clip(LEAST_OWN, 0)
+    return Competition(columns, classes, log_shape, log_own, whole)
+
+
+def _likeliest(recognizer: Recognizer, likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """The characters that compete for each of R runs, best first. likely: see `_likely`.
+
+    Returns three arrays (R, K): which they are, as columns of `recognizer.labels`; the probability of all characters
+    that are written like each; and that of those of them that differ in size at most.
+    """
+    class_of = recognizer.model_charset.class_of
+    punctuation = [class_of[c] for c in PUNCTUATION if c in class_of]
+    # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
+    least = np.maximum(likely[:, -1:], LEAST_PUNCTUATION)
+    sums = []
+    for groups in _groups(recognizer.model_charset.characters):
+        summed = likely.copy()
+        for members in groups:
+            summed[:, members] = likely[:, members].sum(1, keepdims=True)
+        summed[:, punctuation] = np.maximum(summed[:, punctuation], least)
+        sums.append(summed[:, recognizer.columns[:-1]])
+    of_shape, of_size = sums
+    rank = of_shape + SIZE_RANK * of_size + OWN_RANK * likely[:, recognizer.columns[:-1]]
+    count = min(MOST_COMPETING, rank.shape[1])
+    highest = np.argpartition(-rank, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(rank, highest, 1), 1, kind="stable")
+    columns = np.take_along_axis(highest, order, 1)
+    return columns, np.take_along_axis(of_shape, columns, 1), np.take_along_axis(of_size, columns, 1)
 
 
 def _likely(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]) -> Floats:
@@ -347,14 +362,15 @@ def _likely(recognizer: Recognizer, line: _Line, logits: NDArray[np.float32]) ->
     Half a character may look like a character that does not compete: among those that do, it must not be likely. In
     lines that run down, what lies on its side there (ー) has the probability that it has in the turned picture.
     """
-    every: NDArray[np.float32] = np.exp(logits)
-    every /= every.sum(1, keepdims=True)
+    probabilities: NDArray[np.float32] = np.exp(logits)
+    probabilities /= probabilities.sum(1, keepdims=True)
     count = len(line.runs.ends)
-    likely = every[:count].astype(np.float64)
+    likely = probabilities[:count].astype(np.float64)
     if line.down:
-        lying = [k for k, label in enumerate(recognizer.known) if label in LYING]
+        class_of = recognizer.model_charset.class_of
+        lying = [class_of[c] for c in LYING if c in class_of]
         likely[:, lying] = 0
-        likely[np.array(line.alone, int)[:, None], lying] = every[count:][:, lying]
+        likely[np.array(line.alone, int)[:, None], lying] = probabilities[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), NONZERO)
     return likely
 
@@ -365,32 +381,36 @@ def _total(path: list[State]) -> float:
 
 
 def _read_line(recognizer: Recognizer, line: _Line, plain: bool) -> TextLine:
-    competing = competition(recognizer, line, asked(recognizer, line))
-    runs, fitted, spare = line.runs, weights(), competing.spare(line.runs, line.geometry.size)
+    competing = competition(recognizer, line, line_logits(recognizer, line))
+    runs, fitted = line.runs, weights()
+    spare = competing.spare(runs, line.geometry.size)
 
-    def best(geometry: Geometry, plain: bool) -> list[State]:
+    def best(geometry: Geometry, without_bigrams: bool) -> list[State]:
         scores = features(runs, geometry, competing, spare, line.down) @ np.array(fitted.features) + competing.whole
-        return best_path(scores, competing.classes, runs.ends, len(runs.atoms), fitted.bigram, plain)
+        return best_path(scores, competing.classes, runs.ends, len(runs.atoms), fitted.bigram, without_bigrams)
 
     outcomes = []
-    for stretch in STRETCHES:
+    for stretch in FIRST_STRETCHES:
         geometry = dataclasses.replace(line.geometry, stretch=stretch)
         # Read once with a guess at the geometry, then again with the geometry of the characters that were read.
-        if path := best(geometry, plain):
-            chosen = [state.run for state in path]
-            classes = competing.classes[chosen, [state.column for state in path]]
+        first_path = best(geometry, plain)
+        if first_path:
+            chosen = [state.run for state in first_path]
+            classes = competing.classes[chosen, [state.column for state in first_path]]
             geometry = fitted_geometry(runs.boxes[chosen], classes, geometry, line.down)
         outcomes.append((best(geometry, plain), geometry))
     path, geometry = max(outcomes, key=lambda outcome: _total(outcome[0]))
-    # Text that is no Japanese scores higher without the bigrams.
-    other = path if plain else best(geometry, True)
-    path = other if _total(other) + OTHER * len(other) > _total(path) else path
+    if not plain:  # text that is no Japanese scores higher without the bigrams
+        foreign = best(geometry, True)
+        if _total(foreign) + FOREIGN_BONUS * len(foreign) > _total(path):
+            path = foreign
     return _text(recognizer, line, competing.columns, path, geometry.size)
 
 
 def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path: list[State], size: float) -> TextLine:
     """What a path says. columns: (R, K), the labels that compete; size: of the writing."""
-    characters, labels, boxes = [], recognizer.labels, line.runs.boxes[[state.run for state in path]]
+    labels, boxes = recognizer.labels, line.runs.boxes[[state.run for state in path]]
+    characters = []
     for state, box in zip(path, line.back(boxes), strict=True):
         best = state.scores[state.column]
         odds = np.exp(np.minimum(state.scores - best, 0))
@@ -400,9 +420,9 @@ def _text(recognizer: Recognizer, line: _Line, columns: NDArray[np.int64], path:
         label = labels[columns[state.run, state.column]]
         left, top, right, bottom = map(float, np.round(box, 2))
         confidence = float(shares[state.column])
-        characters.append(Character(label, (left, top, right, bottom), confidence, confidence < SURE, answers))
+        characters.append(Character(label, (left, top, right, bottom), confidence, confidence < LEAST_SURE, answers))
     gaps = boxes[1:, 0] - boxes[:-1, 2]
     usual = float(np.median(gaps)) if len(gaps) else 0.0
-    apart = gaps > SPACE * size + max(usual, 0)
+    apart = gaps > SPACE_GAP * size + max(usual, 0)
     text = "".join((" " if k and apart[k - 1] else "") + c.label for k, c in enumerate(characters))
     return TextLine(text, tuple(characters), line.down)

@@ -53,12 +53,16 @@ def package_path(path: StrPath = PRETRAINED) -> Path:
     return _BUNDLED_IN / name if name in BUNDLED and not is_own else Path(path)
 
 
+def is_onnx(path: Path) -> bool:
+    """Whether a path is the name of an ONNX model alone, no directory's."""
+    return path.suffix.lower() == ".onnx"
+
+
 def is_package(path: StrPath) -> bool:
     """Whether `path` is a package: the name of a bundled one, a folder with any file of one, or an ONNX model alone."""
     folder = package_path(path)
-    if folder.suffix == ".onnx":
-        return folder.exists()
-    return any((folder / file).exists() for file in FILES)
+    files = ("",) if is_onnx(folder) else FILES
+    return any((folder / file).exists() for file in files)
 
 
 def file_of(path: StrPath, name: str) -> Path:
@@ -67,12 +71,9 @@ def file_of(path: StrPath, name: str) -> Path:
     Raises ExportError if there is no package at `path`, or only a model alone where another file is asked for.
     """
     folder = package_path(path)
-    found, do = None, "check the path"
-    if folder.suffix == ".onnx" and folder.exists():
-        if name == ONNX:
-            return folder
-        found, do = "an ONNX model alone", "export to a directory"
-    elif is_package(path):
-        return folder / name
+    is_alone = is_onnx(folder)
+    if is_package(path) and (name == ONNX or not is_alone):
+        return folder if is_alone else folder / name
+    found, do = ("an ONNX model alone", "export to a directory") if is_package(path) else (None, "check the path")
     expected = f"a directory with {name}, or one of {', '.join(BUNDLED)}"
     raise MissingPackageError("no package here", file=path, expected=expected, found=found, do=do)

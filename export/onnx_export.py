@@ -178,11 +178,13 @@ class _Writer:
         strides, pads = (np.asarray(op.inputs[key]).tolist() for key in ("strides", "pad"))
         weight, bias = op.inputs["weight"], op.inputs["bias"]
         is_plain = strides == [1, 1] and not any(pads) and isinstance(bias, np.ndarray) and not bias.any()
-        if is_plain and isinstance(weight, np.ndarray) and _copies_channels(weight):
-            # Core ML exchanges or selects channels by a convolution; Gather is cheaper here.
-            channels = self.constant(f"{op.name}_picked", weight[:, :, 0, 0].argmax(1).astype(np.int64))
-            self.node("Gather", [self.input(op, "x"), channels], op.name, axis=1)
-            return
+        if is_plain and isinstance(weight, np.ndarray) and weight.shape[2:] == (1, 1):
+            # Core ML exchanges or selects channels by such a convolution; Gather is cheaper here.
+            channels = weight[:, :, 0, 0].argmax(1)
+            if np.array_equal(weight[:, :, 0, 0], np.eye(weight.shape[1])[channels]):
+                picked = self.constant(f"{op.name}_picked", channels.astype(np.int64))
+                self.node("Gather", [self.input(op, "x"), picked], op.name, axis=1)
+                return
         top, bottom, left, right = pads
         inputs = [self.input(op, key) for key in ("x", "weight", "bias")]
         self.node("Conv", inputs, op.name, strides=strides, pads=[top, left, bottom, right])
@@ -199,13 +201,6 @@ class _Writer:
         self.node("MatMul", [x, f"{op.name}_y"], op.name)
 
     def write_reshape(self, op: Op) -> None:
-        shape = self.constant(
-            f"{op.name}_shape", np.array([-1, *np.asarray(op.inputs["shape"]).tolist()[1:]], np.int64)
-        )
+        _, *sides = np.asarray(op.inputs["shape"]).tolist()
+        shape = self.constant(f"{op.name}_shape", np.array([-1, *sides], np.int64))
         self.node("Reshape", [self.input(op, "x"), shape], op.name)
-
-
-def _copies_channels(weight: NDArray[Any]) -> bool:
-    """Whether a convolution with these weights (out, in, height, width) makes each output a copy of one input."""
-    is_binary = bool(np.isin(weight, (0, 1)).all())
-    return weight.shape[2:] == (1, 1) and is_binary and bool((weight.sum(1) == 1).all())

@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export import check_on_mac
+from export import check_on_mac, names
 from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import flax_logits, graph_from_run
 from export.graph import Graph
 from export.metadata import exporting_versions, labels_text, terms_of
-from export.names import CARD, COREML, FILES, LABELS, MAC, ONNX, REFERENCE, VERIFICATION, file_of, files_of, is_package
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Logits, Reference, make_reference, read_reference, resized, write_reference
-from export.verification import Check, gather, onnx_checks, package_checks, verification_text
+from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
 from fastetl.checks import config_of, require_unset
 from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, check_output, new_output
@@ -29,8 +28,8 @@ from model.run import Run, open_run
 
 _STEPS = 5
 ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
-_ALL = (*sorted({file.partition("/")[0] for file in FILES}), VERIFICATION)
-PACKAGE_KIND = Kind("a package", (LABELS, ONNX, VERIFICATION), _ALL)
+_ALL = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
+PACKAGE_KIND = Kind("a package", (names.LABELS, names.ONNX, names.VERIFICATION), _ALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,7 @@ class StoredNetwork:
 
 def open_stored(path: StrPath) -> StoredNetwork:
     """Open the network of a package ("pretrained": a bundled one). Raises FastetlError if it is missing or damaged."""
-    reference, card = read_reference(file_of(path, REFERENCE)), file_of(path, CARD)
+    reference, card = read_reference(names.file_of(path, names.REFERENCE)), names.file_of(path, names.CARD)
     return StoredNetwork(card.parent, reference, read_bytes(card, TEXT_BYTES).decode("utf-8", "replace"))
 
 
@@ -83,7 +82,7 @@ def export(
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> tuple[Check, ...]:
-    """Write the package directory `out` from a run's best weights, and return the checks of `verify` on it.
+    """Write the package directory `out` from a run's best weights, and return the checks of `verify` on it, all passed.
 
     run: a run, the network of another package, or the path of one. A package's network is compared with the answers
     that are stored there. out: if it ends in `.onnx`, only that model is written and checked, without coremltools.
@@ -92,15 +91,15 @@ def export(
     bytes.
 
     Raises ExportError or FastetlError if `out` exists, the run cannot be read, the graph cannot be written, or an
-    option would have no effect. A failed check is no error: it is in the result, and in `verification.json`.
+    option would have no effect; FailedChecksError if a check fails: then `out` is there, to be looked at.
     """
     out = Path(out)
     config = config_of(ExportConfig, config, options)
-    if out.suffix == ".onnx":
+    if names.is_onnx(out):
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
     if not isinstance(run, Run | StoredNetwork):
-        run = open_stored(run) if is_package(run) else open_run(run)
-    check_output(out, ONNX_KIND if out.suffix == ".onnx" else PACKAGE_KIND, overwrite, [run.path])
+        run = open_stored(run) if names.is_package(run) else open_run(run)
+    check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [run.path])
     if isinstance(run, StoredNetwork):
         require_unset(config, ("license",), "is for a run, and a package keeps its own")
         change = run.prior_change(config)
@@ -113,19 +112,20 @@ def export(
         graph = graph_from_run(run, config, network)
         logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
         card = model_card(run, graph, config, sets)
-    if out.suffix == ".onnx":
-        return write_onnx_file(graph, config, logits, out, overwrite)
-    return write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)
-
-
-def write_onnx_file(
-    graph: Graph, config: ExportConfig, logits: Logits, out: Path, overwrite: bool
-) -> tuple[Check, ...]:
-    """Write the ONNX model alone, without coremltools, and return the checks on it; see `write_package_directory`."""
-    graph = replace(graph, about={**graph.about, **exporting_versions(("numpy", "onnx"))})
-    with new_output(out, ONNX_KIND, overwrite) as file:
-        write_onnx(graph, config, file)
-        return tuple(gather("ONNX", lambda: onnx_checks(file, make_reference(graph, config, logits))))
+    if names.is_onnx(out):
+        graph = replace(graph, about={**graph.about, **exporting_versions(("numpy", "onnx"))})
+        with new_output(out, ONNX_KIND, overwrite) as file:
+            write_onnx(graph, config, file)
+            checks = tuple(run_checks("ONNX", lambda: onnx_checks(file, make_reference(graph, config, logits))))
+    else:
+        checks = write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)
+    failed = [f"{check.name}: {check.figure}" for check in checks if not check.passed]
+    if failed:
+        what = f"{len(failed)} of {len(checks)} checks failed"
+        error = FailedChecksError(what, file=out, found=", ".join(failed), do="do not use it")
+        error.checks = checks
+        raise error
+    return checks
 
 
 def write_package_directory(
@@ -146,17 +146,17 @@ def write_package_directory(
     graph = replace(graph, about={**graph.about, **exporting_versions()})
     with new_output(out, PACKAGE_KIND, overwrite) as folder:
         done(0, _STEPS)
-        write_reference(make_reference(graph, config, logits), folder / REFERENCE)
+        write_reference(make_reference(graph, config, logits), folder / names.REFERENCE)
         done(1, _STEPS)
-        write_coreml(graph, config, folder / COREML)
+        write_coreml(graph, config, folder / names.COREML)
         done(2, _STEPS)
-        write_onnx(graph, config, folder / ONNX)
+        write_onnx(graph, config, folder / names.ONNX)
         done(3, _STEPS)
-        (folder / LABELS).write_text(labels_text(graph), encoding="utf-8")
-        if MAC in files_of(folder):
-            shutil.copyfile(check_on_mac.__file__, folder / MAC)
-        (folder / CARD).write_text(card, encoding="utf-8")
-        record = folder / VERIFICATION
+        (folder / names.LABELS).write_text(labels_text(graph), encoding="utf-8")
+        if names.MAC in names.files_of(folder):
+            shutil.copyfile(check_on_mac.__file__, folder / names.MAC)
+        (folder / names.CARD).write_text(card, encoding="utf-8")
+        record = folder / names.VERIFICATION
         record.write_text(verification_text(folder, ()), encoding="utf-8")
         checks = package_checks(folder, graph=graph)
         done(4, _STEPS)

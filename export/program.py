@@ -33,9 +33,8 @@ BEYOND = 1000.0
 """Logit of "no character" for a blank picture, and its negative for any other: larger than any network's logits."""
 
 
-def reading_names(spec: Preprocessing) -> tuple[str, ...]:
-    """The prefix of the names of each reading's operations, in the order of `Preprocessing.stretches`."""
-    return ("", "second_", "third_")[: len(spec.stretches)]
+READING_PREFIXES = ("", "second_", "third_")
+"""Of the names of each reading's operations, in the order of `Preprocessing.stretches`."""
 
 
 @dataclass(frozen=True)
@@ -314,7 +313,7 @@ def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Inpu
         pictures = p.concat("pictures", (x, x))
         centres = p.concat("centres", (centres, centres))
     frames: dict[str, str] = {}
-    for prefix, stretch in zip(reading_names(spec), spec.stretches, strict=True):
+    for prefix, stretch in zip(READING_PREFIXES, spec.stretches, strict=False):
         scales = p.binary("mul", f"{prefix}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
         frames[prefix] = _sampled(p, pictures, centres, scales, spec, prefix)
     if not with_place:

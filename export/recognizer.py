@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.config import ExportConfig
-from export.errors import damaged
+from export.errors import ExportError, damaged
+from export.graph import NO_CHARACTER
 from export.lines import Answer, Text, lines_of_drawing, lines_of_picture, read_lines
 from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.runtimes import onnx_session
 from fastetl._html import html_table
-from fastetl.checks import does_not_fit, require_range
+from fastetl.checks import does_not_fit, require_instance, require_range
 from fastetl.data.charset import LARGE_FORM, Charset, load_charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
@@ -52,16 +54,14 @@ class Recognizer:
     """An open package, which recognizes pictures and drawings; `open_recognizer` makes one."""
 
     path: Path
-    known: tuple[str, ...]
-    """All labels of the model, the last one "no character"."""
+    model_charset: Charset
+    """All characters that the model knows."""
     charset: Charset
-    """The characters that compete for an answer: all known ones, or those of `restricted`."""
-    inside: Preprocessing
+    """The characters that compete for an answer: all of `model_charset`, or those of `restricted`."""
+    model_preprocessing: Preprocessing
     """What the model does to a picture by itself."""
     threshold: float
     """Probability under which an answer should not be trusted."""
-    columns: list[int]
-    """Where the competing characters, and last "no character", stand among the known ones."""
     _session: Any
     prior: tuple[str, ...] = ()
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
@@ -75,7 +75,7 @@ class Recognizer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle its path and charset: whoever unpickles it, in any folder, opens the model again."""
-        charset = self.charset if self.labels != self.known else None
+        charset = None if self.charset == self.model_charset else self.charset
         return partial(open_recognizer, self.path.absolute(), charset=charset), ()
 
     def _repr_html_(self) -> str:
@@ -88,25 +88,30 @@ class Recognizer:
         charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
         for an unknown name, and for a character that the model does not know.
         """
-        competing = charset if isinstance(charset, Charset) else load_charset(charset, self.known[:-1])
-        columns = Charset("known", self.known[:-1]).columns_of(competing, self.path)
-        return replace(self, charset=competing, columns=[*columns, len(self.known) - 1])
+        require_instance("charset", charset, str | PathLike | Charset, "a name, a text file or a Charset")
+        competing = charset if isinstance(charset, Charset) else load_charset(charset, self.model_charset.characters)
+        self.model_charset.columns_of(competing, self.path)
+        return replace(self, charset=competing)
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """`inside`, for the pictures that the model takes: 128 × 128."""
-        return replace(self.inside, size=SIDE)
+        """`model_preprocessing`, for the pictures that the model takes: 128 × 128."""
+        return replace(self.model_preprocessing, size=SIDE)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Labels that an answer may have; the last one is "no character"."""
-        return (*self.charset.characters, self.known[-1])
+        return (*self.charset.characters, NO_CHARACTER)
+
+    @cached_property
+    def columns(self) -> NDArray[np.int64]:
+        """int64 (labels,): in which columns of the model's logits the `labels` are."""
+        return np.array([*self.model_charset.columns_of(self.charset, self.path), len(self.model_charset)])
 
     @cached_property
     def prior_logits(self) -> NDArray[np.float32]:
-        """float32 (known,): what `prior` adds to each label's logit."""
-        charset = Charset("known", self.known[:-1])
-        return np.append(ExportConfig(prior=self.prior).prior_logits(charset), np.float32(0))
+        """float32 (model's labels,): what `prior` adds to each label's logit."""
+        return np.append(ExportConfig(prior=self.prior).prior_logits(self.model_charset), np.float32(0))
 
     def probabilities(self, pictures: NDArray[np.uint8], canvas: bool = False) -> NDArray[np.float32]:
         """uint8 (N, 128, 128), one character each, either polarity → float32 (N, labels), summing to 1.
@@ -132,14 +137,22 @@ class Recognizer:
         return shares
 
     def logits(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, 128, 128) → float32 (N, known), calibrated; the last column is that of "no character"."""
-        if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1:] != (SIDE, SIDE):
-            raise does_not_fit("pictures", f"uint8 (N, {SIDE}, {SIDE})", pictures, "resize them")
-        blocks = [np.zeros((0, len(self.known)), np.float32)] + [
-            self._session.run(["logits"], {"image": pictures[at : at + _BATCH][:, None]})[0]
-            for at in range(0, len(pictures), _BATCH)
-        ]
-        return np.concatenate(blocks)
+        """uint8 (N, 128, 128) → float32 (N, model's labels), calibrated; the last column is "no character"'s."""
+        is_array = hasattr(pictures, "dtype")
+        if not is_array or pictures.dtype != np.uint8 or pictures.shape[1:] != (SIDE, SIDE):
+            found = pictures if is_array else type(pictures).__name__
+            raise does_not_fit("pictures", f"uint8 (N, {SIDE}, {SIDE})", found, "resize them")
+        blocks = [np.zeros((0, len(self.model_charset) + 1), np.float32)]
+        for start in range(0, len(pictures), _BATCH):
+            block = pictures[start : start + _BATCH][:, None]
+            try:
+                blocks += self._session.run(["logits"], {"image": block})
+            except Exception as error:  # onnxruntime's errors share no public base
+                raise damaged(error, "onnxruntime cannot run the model", self.path) from error
+        logits = np.concatenate(blocks)
+        if not np.isfinite(logits).all():
+            raise ExportError("the model's answers are not finite", file=self.path, do="export it again")
+        return logits
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
@@ -151,7 +164,7 @@ class Recognizer:
         picture: a file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels. by_shape:
         characters that are written alike (へ and ヘ, ニ and 二) are one answer, named by the likeliest one.
 
-        Raises FastetlError naming a file that cannot be read, or an array of another shape or dtype.
+        Raises FastetlError naming a file or a model that is damaged, or an array of another shape or dtype.
         """
         return self.read_all([picture], most, by_shape)[0]
 
@@ -192,6 +205,7 @@ class Recognizer:
 
         Raises FastetlError if the picture cannot be read, ExportError if its ink has more than 10,000 pieces.
         """
+        require_instance("down", down, bool | None, "true, false or None")
         ink = find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
@@ -200,6 +214,7 @@ class Recognizer:
 
         Boxes are in the canvas' units.
         """
+        require_instance("down", down, bool | None, "true, false or None")
         return read_lines(self, lines_of_drawing(drawing, down), plain)
 
 
@@ -222,19 +237,19 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None
             parsed(data, file)
         session = onnx_session(data, file)
         properties = session.get_modelmeta().custom_metadata_map
-        labels = tuple(properties["labels"].split("\n"))
+        *characters, _ = properties["labels"].split("\n")
+        model_charset = Charset(properties["charset_name"], tuple(characters))
         opened = Recognizer(
             package_path(path),
-            known=labels,
-            charset=Charset(properties["charset_name"], labels[:-1]),
-            inside=Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file)),
+            model_charset=model_charset,
+            charset=model_charset,
+            model_preprocessing=Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file)),
             threshold=float(properties["threshold"]),
-            columns=list(range(len(labels))),
             _session=session,
             prior=tuple(properties.get("prior", "").split()),
             weights=properties.get("weights_sha256", ""),
             trained=trained_of(properties),
         )
-    except (KeyError, ValueError, TypeError, FastetlError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, FastetlError) as error:
         raise damaged(error, "cannot open the model", file) from error
     return opened if charset is None else opened.restricted(charset)

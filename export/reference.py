@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.errors import ExportError, damaged
 from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
+from export.metadata import trained_of
 from export.onnx_export import evaluate_ops
 from export.program import HALF, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
@@ -157,6 +158,7 @@ def read_reference(path: Path) -> Reference:
         if int(arrays["format"]) != _FORMAT:
             raise ExportError("a reference of another format", expected=_FORMAT, found=arrays["format"])
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
+        trained_of(graph.about)  # raises an error if it is damaged
         options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}
         options.pop("input", None)  # of older packages
         if graph.side != SIDE:

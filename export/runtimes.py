@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from export.errors import ExportError
+from export.errors import damaged
 from fastetl._lazy import missing
 
 
@@ -74,7 +74,7 @@ def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> An
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        providers = ["CPUExecutionProvider"]
+        return onnxruntime.InferenceSession(model, options, providers, enable_fallback=False)  # the fallback prints
     except Exception as error:  # onnxruntime's errors share no public base
-        reason = str(error).partition("\n")[0]
-        raise ExportError("onnxruntime rejects the model", file=file, found=reason, do="export it again") from error
+        raise damaged(error, "onnxruntime rejects the model", file) from error

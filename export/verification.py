@@ -65,6 +65,12 @@ class Check:
     """The part of the package that is checked."""
 
 
+class FailedChecksError(ExportError):
+    """An export of which a check failed. `checks`: all that were made, as `export` returns them."""
+
+    checks: tuple[Check, ...] = ()
+
+
 def _within(name: str, figure: float, bound: float, detail: str = "") -> Check:
     """Check that a figure does not exceed its bound; NaN exceeds every bound."""
     return Check(name, bool(figure <= bound), f"{figure:.3g}", f"≤ {bound:.3g}", detail)
@@ -99,7 +105,7 @@ def max_abs_diff(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.abs(a - b).max())
 
 
-def gather(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+def run_checks(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     """The checks of a group. An error ends the group: it becomes a failed check with the group's name."""
     try:
         for check in checks():
@@ -148,7 +154,7 @@ def package_checks(
 ) -> tuple[Check, ...]:
     """The checks of `verify`. graph, logits: layer graph and network of the run, if there is one to compare with."""
     coremltools()  # if it is missing, that is no damage
-    checks = list(gather("files", lambda: file_checks(out)))
+    checks = list(run_checks("files", lambda: file_checks(out)))
     try:
         reference = read_reference(out / REFERENCE)
     except ExportError as error:
@@ -164,7 +170,7 @@ def package_checks(
     }
     for k, (name, group) in enumerate(groups.items()):
         report(k, len(groups))
-        checks += gather(name, group)
+        checks += run_checks(name, group)
     report(len(groups), len(groups))
     return tuple(checks)
 

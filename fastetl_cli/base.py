@@ -22,7 +22,6 @@ RunPath = Annotated[Path, Arg((), "RUN")]
 Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
 
-
 # Control characters other than tab and newline, invisible and direction marks, surrogates.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"

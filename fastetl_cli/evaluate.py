@@ -20,13 +20,10 @@ from model.run import Run, open_run
 def distinct_names(paths: Sequence[Path]) -> list[str]:
     """The names of the datasets at `paths`; equal ones begin with the folders in which the paths differ."""
     whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  a link keeps its name
-    names = [path.stem if path.suffix in (".npz", ".parquet") else path.name for path in whole]
-    common = os.path.commonpath([path.parent for path in whole])
-    distinct = []
-    for path, name in zip(whole, names, strict=True):
-        folders = path.parent.relative_to(common).parts if names.count(name) > 1 else ()
-        distinct.append("-".join((*folders, name)))
-    return distinct
+    named = [path.with_suffix("") if path.suffix.lower() in (".npz", ".parquet") else path for path in whole]
+    common = os.path.commonpath([path.parent for path in named])
+    names = [path.name for path in named]
+    return ["-".join(path.relative_to(common).parts) if names.count(path.name) > 1 else path.name for path in named]
 
 
 _COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")
@@ -48,9 +45,8 @@ def _details(result: SetResult) -> Iterator[str]:
     if result.size_mistakes or result.voicing_mistakes:
         yield f"mistakes in size alone: {result.size_mistakes:,}, in voicing (は/ば): {result.voicing_mistakes:,}"
     if result.confusions:
-        yield "most frequent mistakes (character→answer): " + ", ".join(
-            f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10]
-        )
+        mistakes = [f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10]]
+        yield f"most frequent mistakes (character→answer): {', '.join(mistakes)}"
     if result.excluded:
         yield f"left out: {counted(result.excluded, 'sample')} that the run was trained or validated on"
     if result.unknown:
@@ -96,10 +92,8 @@ class Evaluate(Command):
         else:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
         only = f", {run.charset.name} only" if self.charset is not None else ""
-        sets = []
-        for path, name in zip(self.sets, names, strict=True):
-            data = load_labelled(path, run.charset, run.preprocessing)
-            sets.append(replace(data, name=name + only))
+        loaded = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
+        sets = [replace(data, name=name + only) for data, name in zip(loaded, names, strict=True)]
         evaluation = evaluate(run, sets)
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from export.config import ExportConfig
 from export.package import export
+from export.verification import FailedChecksError
 from fastetl_cli.base import Command, Out, RunPath, Verbose, bar
 from fastetl_cli.verify import show_checks
 from model.report import stored_results
@@ -31,5 +32,8 @@ class Export(Command):
         run = self.run_path
         sets = stored_results(run)
         with bar("export") as progress:
-            checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
+            try:
+                checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
+            except FailedChecksError as error:
+                checks = error.checks
         return show_checks(self.out, checks, as_json=self.json, verbose=self.verbose)

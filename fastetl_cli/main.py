@@ -50,7 +50,6 @@ NEEDS = {
 }
 """The extras that a command needs; the other commands need none, but `recognize --boxes` the strokes of `synth`."""
 
-
 _USAGE = f"""usage: fastetl COMMAND …
 
 From the ETL handwriting database to a verified Core ML recognizer.

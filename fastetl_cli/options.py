@@ -58,7 +58,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace("the following arguments are required", "missing")
         message = message.replace("ignored explicit argument", "takes no value; found")
-        raise FastetlError(message.removesuffix("?"), do=f"See {self.prog} --help")
+        end = "" if message.endswith("?") else "."
+        raise FastetlError(f"{message}{end} See {self.prog} --help")
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

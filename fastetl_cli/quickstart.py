@@ -99,11 +99,9 @@ class Quickstart(Command):
         folder, overwrite = self.folder, self.overwrite
         files, data, run = folder / "etl", folder / "dataset", folder / "run"
         config = BuildConfig(charset=self.charset)
-        mixed: list[Command] = []
-        also: tuple[str, ...] = ()
-        if self.etl is not None:
-            mixed.append(Build((files, folder / "synthetic"), config, overwrite=overwrite))
-            also = (str(folder / "synthetic"),)
+        synthetic = folder / "synthetic"
+        mixed = [Build((files, synthetic), config, overwrite=overwrite)] if self.etl else []
+        also = (str(synthetic),) if self.etl else ()
         source = self.etl or files
         terms = ExportConfig(license="data" if self.etl else "kanjivg")
         return [

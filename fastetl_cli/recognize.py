@@ -29,12 +29,11 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """All files of `paths`, and the pictures in its folders and below. Raises FastetlError for a folder without any."""
     pictures: list[Path] = []
     for path in paths:
-        files = [path]
-        if path.is_dir():
-            files = [file for file in files_below(path) if file.suffix.lower() in SUFFIXES and file.is_file()]
-        if not files:
+        below = files_below(path) if path.is_dir() else ()
+        files = [file for file in below if file.suffix.lower() in SUFFIXES and file.is_file()]
+        if path.is_dir() and not files:
             raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES)))
-        pictures += files
+        pictures += files or [path]
     return pictures
 
 
@@ -133,19 +132,21 @@ class Recognize(Command):
 
 def _write_boxes(path: Path, text: Text, out: Path, overwrite: bool) -> None:
     """Write the picture in grey with a box around each character, and above it the answer in KanjiVG's strokes."""
-    grey, times = brightness_of(path)
-    shown = Image.fromarray(grey).convert("RGB")
-    draw = ImageDraw.Draw(shown)
+    grey, reduction = brightness_of(path)
+    picture = Image.fromarray(grey).convert("RGB")
+    draw = ImageDraw.Draw(picture)
     for character in text.characters:
-        left, top, right, bottom = (value / times for value in character.box)
+        left, top, right, bottom = (edge / reduction for edge in character.box)
         colour = (210, 30, 30) if character.uncertain else (20, 110, 200)
-        width = max(1, round((bottom - top) / 40))
-        draw.rectangle((left - width, top - width, right + width, bottom + width), outline=colour, width=width)
+        frame = max(1, round((bottom - top) / 40))
+        draw.rectangle((left - frame, top - frame, right + frame, bottom + frame), outline=colour, width=frame)
+        if not has_strokes(character.label):
+            continue
         size = max(14.0, 0.4 * (bottom - top))
-        for stroke in load_strokes(character.label, 0.05) if has_strokes(character.label) else ():
-            points = [(left + size * (x + 0.5), top + size * (y - 0.5) - 3 * width) for x, y in stroke.tolist()]
+        for stroke in load_strokes(character.label, 0.05):
+            points = [(left + size * (x + 0.5), top - 3 * frame + size * (y - 0.5)) for x, y in stroke.tolist()]
             draw.line(points, fill=colour, width=max(1, round(size / 16)))
     mark = PngInfo()
     mark.add_text("Software", "fastetl boxes")
     with new_output(out, BOXES, overwrite, [path]) as file:
-        shown.save(file, "PNG", pnginfo=mark)
+        picture.save(file, "PNG", pnginfo=mark)

@@ -35,12 +35,9 @@ def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbos
 def _line(check: Check) -> str:
     verdict = "ok" if check.passed else "FAILED"
     line = f"{verdict if check.checked else '–'}  {check.name}: {check.figure}"
-    notes = []
-    if check.bound and check.bound != check.figure:
-        notes.append(f"expected {check.bound}")
-    if check.detail:
-        notes.append(check.detail)
-    return f"{line} ({'; '.join(notes)})" if notes else line
+    expected = f"expected {check.bound}" if check.bound not in ("", check.figure) else ""
+    notes = "; ".join(filter(None, (expected, check.detail)))
+    return f"{line} ({notes})" if notes else line
 
 
 @dataclass(frozen=True)

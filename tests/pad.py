@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -127,20 +127,17 @@ def serving(recognizer: Recognizer, samples: Path | None = None, *, token: str =
     from fastetl_cli.web.sample_files import Store
     from fastetl_cli.web.server import make_app, make_server
 
-    listening = listen("127.0.0.1", 0)
-    port = listening.getsockname()[1]
-    store = None if samples is None else Store(samples)
-    server = make_server(make_app(recognizer, store, token))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
-        if store is not None:
-            store.close()
+    with ExitStack() as stack:
+        listening = stack.enter_context(closing(listen("127.0.0.1", 0)))
+        store = None if samples is None else stack.enter_context(closing(Store(samples)))
+        server = make_server(make_app(recognizer, store, token))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            while not server.started:
+                assert thread.is_alive()
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)

@@ -9,7 +9,7 @@ from export.config import ExportConfig, Storage
 from export.errors import ExportError
 from export.from_run import flax_logits
 from export.onnx_export import evaluate_ops, graph_logits, onnx_answers, onnx_model
-from export.program import Op, Ref, expand, in_8_bits, lower, reading_names
+from export.program import READING_PREFIXES, Op, Ref, expand, in_8_bits, lower
 from export.reference import is_blank, make_reference, pictures, resized
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, framed, resize
@@ -19,8 +19,6 @@ from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
 
 STRIDED = m.NetworkConfig("strided", (m.Conv(6, 5, 2), m.Relu(), m.Conv(4, 2), m.Norm(), m.Flatten()))
-
-
 LOW_RANK = m.NetworkConfig("low rank", (*TINY.layers[:-1], m.Dense(4)))
 """Two dense layers without an activation between: the second is the one that the charset's size adds."""
 
@@ -46,7 +44,8 @@ def test_graph_is_flax(config: m.NetworkConfig) -> None:
 def test_preprocessing_is_the_readable_twin(spec: Preprocessing) -> None:
     graph = graph_of(random_network(TINY, spec=spec), side=spec.size)
     images, kinds = pictures(spec.size, 1)
-    names = ["contrasted"] if spec.framing == "none" else [f"{of}framed" for of in reading_names(spec)]
+    prefixes = READING_PREFIXES[: len(spec.stretches)]
+    names = ["contrasted"] if spec.framing == "none" else [f"{prefix}framed" for prefix in prefixes]
     ops = lower(graph, "float16")
     real = [kind in ("strokes", "inverted") for kind in kinds]
     for picture, stretch in zip(evaluate_ops(ops, images, names, "float16").values(), spec.stretches, strict=True):

@@ -15,11 +15,20 @@ from export.program import lower
 from export.recognizer import open_recognizer
 from tests.export_data import CHARSET, graph_of, random_network
 
+Edit = Callable[[onnx.ModelProto], object]
+
 
 @pytest.fixture(scope="module")
 def sound() -> onnx.ModelProto:
     graph = graph_of(random_network())
     return onnx_model(graph, lower(graph))
+
+
+def edited(model: onnx.ModelProto, edit: Edit) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    edit(copy)
+    return copy
 
 
 def written(model: onnx.ModelProto, folder: Path) -> Path:
@@ -68,7 +77,7 @@ def function(model: onnx.ModelProto) -> None:
     model.functions.append(helper.make_function("", "Relu", ["x"], ["y"], [node], model.opset_import))
 
 
-HOSTILE: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
+HOSTILE: dict[str, tuple[Edit, str]] = {
     "no labels": (lambda m: m.ClearField("metadata_props"), "for 0 labels"),
     "a second input": (lambda m: m.graph.input.append(m.graph.output[0]), "('logits', 'FLOAT', [0, 7])"),
     "pictures of another size": (
@@ -96,10 +105,7 @@ def test_what_is_no_export_is_rejected_before_it_is_run(
 ) -> None:
     monkeypatch.setattr("onnxruntime.InferenceSession", None)
     edit, expected = HOSTILE[name]
-    model = onnx.ModelProto()
-    model.CopyFrom(sound)
-    edit(model)
-    folder = written(model, tmp_path)
+    folder = written(edited(sound, edit), tmp_path)
     if name == "noise":
         (folder / "kana.onnx").write_bytes(np.random.default_rng(0).bytes(5000))
     with pytest.raises(ExportError) as rejected:
@@ -108,3 +114,16 @@ def test_what_is_no_export_is_rejected_before_it_is_run(
     assert expected in text
     assert "kana.onnx: not a model of fastetl's" in text
     assert "\n" not in text
+
+
+def test_damage_that_only_shows_in_the_answers_is_named(sound: onnx.ModelProto, tmp_path: Path) -> None:
+    node = next(k for k, node in enumerate(sound.graph.node) if node.name == "seen_2")
+    bias = next(k for k, tensor in enumerate(sound.graph.initializer) if tensor.name.endswith("_bias"))
+    nan = b"\xff" * len(sound.graph.initializer[bias].raw_data)
+    for edit, expected in (
+        (lambda m: setattr(m.graph.node[node], "op_type", "Clip"), "onnxruntime cannot run the model; .* Export it"),
+        (lambda m: setattr(m.graph.initializer[bias], "raw_data", nan), "the model's answers are not finite. Export"),
+    ):
+        recognizer = open_recognizer(written(edited(sound, edit), tmp_path))
+        with pytest.raises(ExportError, match=f"^{tmp_path}: {expected}"):
+            recognizer.read(np.eye(64, dtype=np.uint8) * 255)

@@ -95,10 +95,8 @@ def asked(reference: Reference, answers: Any) -> Callable[[Image.Image], Mapping
 
     def predict(picture: Image.Image) -> Mapping[str, Any]:
         shares = known[np.asarray(picture).tobytes()]
-        return {
-            "classLabel": labels[int(np.argmax(shares))],
-            "classLabel_probs": dict(zip(labels, shares, strict=True)),
-        }
+        best = labels[int(np.argmax(shares))]
+        return {"classLabel": best, "classLabel_probs": dict(zip(labels, shares, strict=True))}
 
     return predict
 
@@ -136,11 +134,10 @@ def test_labels_are_the_same_everywhere(sound: Path) -> None:
 
 
 def test_verify_needs_a_package(tmp_path: Path) -> None:
-    for name in ("nothing", "empty"):
+    for folder in (tmp_path / "nothing", tmp_path):
         with pytest.raises(ExportError, match="no package here"):
-            verify(tmp_path / name)
-        (tmp_path / "empty").mkdir(exist_ok=True)
-    (tmp_path / "empty" / ONNX).mkdir()
+            verify(folder)
+    (tmp_path / "empty" / ONNX).mkdir(parents=True)
     with pytest.raises(ExportError, match="expected a regular file; found a folder. Give a file"):
         open_recognizer(tmp_path / "empty")
     assert failures(verify(tmp_path / "empty")) == ["contents", "nothing beside", "reference"]

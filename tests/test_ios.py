@@ -141,7 +141,7 @@ def lines() -> list[dict[str, Any]]:
             asked.clear()
             answers = np.exp(values - values.max(1, keepdims=True))
             answers /= answers.sum(1, keepdims=True)
-            shares = [{recognizer.known[k]: float(one[k]) for k in np.flatnonzero(one > 1e-8)} for one in answers]
+            shares = [{recognizer.labels[k]: float(one[k]) for k in np.flatnonzero(one > 1e-8)} for one in answers]
             rows.append(row | {"pictures": base64.b64encode(pictures.tobytes()).decode(), "answers": shares})
     return rows
 

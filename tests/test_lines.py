@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from benches.studies.bigrams import packed
-from export.lines import Text, asked, competition, lines_of_drawing
+from export.lines import Text, competition, line_logits, lines_of_drawing
 from export.names import ONNX, package_path
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
@@ -224,7 +224,7 @@ def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_pat
 
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
     (line,) = lines_of_drawing(write_line("東京", SEED, LineConfig(running=0)).drawing, False)
-    competing = competition(recognizer, line, asked(recognizer, line))
+    competing = competition(recognizer, line, line_logits(recognizer, line))
     likely = np.exp(competing.log_shape)
     labels = np.array(recognizer.labels)[competing.columns]
     assert likely[labels == "。"].min() >= 0.05 - 1e-9

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from export.names import ONNX, package_path
-from export.verification import Check, file_checks, gather
+from export.verification import Check, file_checks, run_checks
 from fastetl import build, open_dataset
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
@@ -127,11 +127,11 @@ def test_what_the_machine_lacks_is_no_fault_of_a_file(error: Exception, lacking:
             raise FastetlError("cannot read the checkpoint", file="w", do="train again") from cause
 
     if lacking is None:
-        assert [check.passed for check in gather("x", raised)] == [False]
+        assert [check.passed for check in run_checks("x", raised)] == [False]
         return
     expected = f"^w: cannot read the checkpoint; this machine is out of .*{lacking}"
     with pytest.raises(FastetlError, match=expected) as info:
-        list(gather("x", raised))
+        list(run_checks("x", raised))
     assert not any(text in str(info.value) for text in ("train again", "\n"))
     assert str(pickle.loads(pickle.dumps(info.value))) == str(info.value)
     assert lacking in error_line(error, "export")

@@ -162,7 +162,7 @@ def test_an_address_of_ipv6_is_listened_on(host: str, reached: str) -> None:
     with listen(host, 0) as listening:
         port = listening.getsockname()[1]
         socket.create_connection((reached, port), 5).close()
-        with pytest.raises(FastetlError, match=f"cannot listen on {host}, port {port}; found .*. Check `host`"):
+        with pytest.raises(FastetlError, match=f"{host}, port {port}: cannot listen there; found .*. Check `host`"):
             listen(host, port)
 
 
@@ -204,13 +204,8 @@ BODIES = st.one_of(
 @example(b"[" * 200_000)
 @example(json.dumps({**SAMPLE, "strokes": [{"x": [], "y": []}] * 5000}).encode())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_hostile_samples(client: httpx.Client, body: bytes) -> None:
+def test_hostile_samples(client: httpx.Client, samples: Path, body: bytes) -> None:
     answer = client.post("/samples", content=body, headers={"content-type": "application/json"})
     assert answer.status_code in (201, 400, 413)
     assert answer.status_code == 201 or answer.text.count("\n") <= 1
-
-
-def test_what_hostile_samples_leave_is_whole(client: httpx.Client, samples: Path) -> None:
-    client.post("/samples", json=SAMPLE)
-    [file] = samples.glob("*.jsonl")
-    assert read_samples(file)[1] == []
+    assert all(read_samples(file)[1] == [] for file in samples.glob("*.jsonl"))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
-from export.lines import asked, competition, lines_of_drawing, lines_of_picture
+from export.lines import competition, line_logits, lines_of_drawing, lines_of_picture
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.lines import path, shapes, whole
@@ -170,7 +170,7 @@ def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Itera
         is_picture = drawn or k % 2
         lines = lines_of_picture(written.picture(), down) if is_picture else lines_of_drawing(written.drawing, down)
         if len(lines) == 1:
-            logits = asked(reader, lines[0])
+            logits = line_logits(reader, lines[0])
             competing = competition(reader, lines[0], logits)
             one = lattice(reader, plain, written, lines[0], competing)
             if one is not None:

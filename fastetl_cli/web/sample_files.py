@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastetl.errors import FastetlError
+from fastetl.files.addresses import one_line_errors
 from fastetl.files.atomic import replace_file, try_lock
 from fastetl.ink.samples import Sample, read_samples, removal_line
 
@@ -23,13 +24,9 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
+        with one_line_errors("cannot keep samples here", str(folder), "name another folder"):
             folder.mkdir(parents=True, exist_ok=True)
             lock = try_lock(folder / _LOCK)
-        except OSError as error:
-            raise FastetlError(
-                "cannot keep samples here", file=folder, found=error.strerror or error, do="name another folder"
-            ) from error
         if lock is None:
             raise FastetlError("another pad keeps samples here", file=folder, do="end it, or name another folder")
         self.folder, self._lock, self._turn = folder, lock, threading.Lock()

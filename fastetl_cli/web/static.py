@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from export.lines import MARKS, alike
+from export.lines import PUNCTUATION, shape_and_size_names
 from export.names import LABELS, ONNX, file_of
 from export.recognizer import LEAN, Recognizer
 from fastetl import __version__
@@ -33,10 +33,8 @@ POLICY = (
 """The content security policy of the page: nothing from other hosts, nothing inline."""
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package."""
-_TYPES = ("html", "css", "js", "json", "svg", "webmanifest", "mjs", "wasm", "onnx", "bin")
-PAD_KIND = Kind(
-    "the folder of a pad", ("index.html", "about.json", "service-worker.js"), tuple(f"*.{t}" for t in _TYPES)
-)
+_ENTRIES = ("*.html", "*.css", "*.js", "*.json", "*.svg", "*.webmanifest", "*.mjs", "*.wasm", "*.onnx", "*.bin")
+PAD_KIND = Kind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), _ENTRIES)
 
 
 def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str, bytes]:
@@ -50,7 +48,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         "engine": engine,
         "samples": samples,
         "side": SIDE,
-        "preprocessing": recognizer.inside.as_dict(),
+        "preprocessing": recognizer.model_preprocessing.as_dict(),
         "shapes": SHAPES,
         "small": LARGE_FORM,
         "lean": LEAN,
@@ -72,12 +70,12 @@ def _as_json(value: object) -> bytes:
 def _lines(recognizer: Recognizer) -> dict[str, Any]:
     """What the page reads lines with, beside the tables of `fastetl.lines`: where the package's labels are in these."""
     labels = recognizer.labels[:-1]
-    groups, sizes = (np.unique(names, return_inverse=True)[1].tolist() for names in alike(labels))
+    groups, sizes = (np.unique(names, return_inverse=True)[1].tolist() for names in shape_and_size_names(labels))
     return {
         "characters": len(JAPANESE),
         "groups": groups,
         "sizes": sizes,
-        "marks": [k for k, c in enumerate(labels) if c in MARKS],
+        "marks": [k for k, c in enumerate(labels) if c in PUNCTUATION],
         "classes": [JAPANESE.class_of.get(c, -1) for c in labels],
         "lying": [k for k, c in enumerate(recognizer.labels) if c in LYING],
         "turned": sorted(JAPANESE.class_of[c] for c in LYING),
