@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Components = NDArray[np.int32]  # the number of each pixel's component, from 1; 0 where there is no ink
-Boxes = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; the last two are the first outside
 _MOST_COMPONENTS = 60  # that are looked at for the character, the largest ones
@@ -35,7 +34,7 @@ def label_components(mask: Mask) -> Components:
     return components
 
 
-def boxes_of(components: Components | Mask) -> Boxes:
+def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
     """(N, 4): left, top, right, bottom of each component in order; of a mask, one box around all of it."""
     y, x = np.nonzero(components)
     number = components[y, x]

@@ -32,8 +32,7 @@ from fastetl.kernels.ink import cover
 PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer side of the canvas
 MOST_STROKES = 4_000  # most strokes of a drawing
 MOST_POINTS = 80_000  # most points of a drawing, of all strokes together
-REACH = 16.0
-"""How far outside of the canvas a point may be, in longer sides of the canvas, since a captured pointer leaves it."""
+REACH = 16.0  # longer sides of the canvas that a point may be outside of it, since a captured pointer leaves it
 _SIDES = (1e-3, 1e6)  # of the canvas, in any unit
 _PENS = (1e-5, 0.5)
 _TIME = 1e9  # milliseconds at most, before or after 0

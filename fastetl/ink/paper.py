@@ -61,14 +61,10 @@ _MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM_LIGHT) // (_LIGHT + _DIM
 class Ink:
     """The ink of a picture."""
 
-    plane: Grey
-    """uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MOST`."""
-    box: Box | None
-    """The character in the plane, without dirt; None where there is no ink."""
-    scale: float = 1.0
-    """How many pixels of the picture one pixel of the plane stands for, along each side."""
-    fault: str = ""
-    """Why the character may be recognized wrongly, and what to do; "" if there is no reason."""
+    plane: Grey  # uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MOST`
+    box: Box | None  # the character in the plane, without dirt; None where there is no ink
+    scale: float = 1.0  # how many pixels of the picture one pixel of the plane stands for, along each side
+    fault: str = ""  # why the character may be recognized wrongly, and what to do; "" if there is no reason
 
     def square(self) -> Grey:
         """uint8 (S, S): the plane in a square of paper, cropped to the character where that is small in it.

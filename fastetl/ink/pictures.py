@@ -24,8 +24,7 @@ LARGEST = 12_000
 LONGEST = 100
 """Largest ratio of a picture's sides: 24 for a crop of ー, more for a line of text."""
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
-_SHEET = 64
-"""If levels in the opaque part of a picture differ by at least this, it is a sheet with ink on it. Chosen by eye."""
+_SHEET = 64  # if levels in the opaque part of a picture differ by so much, it is a sheet with ink; chosen by eye
 
 Source = StrPath | bytes | Image.Image | NDArray[np.uint8]
 """A picture file, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""

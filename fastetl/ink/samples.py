@@ -29,8 +29,7 @@ from fastetl.ink.drawings import Drawing, rasterize
 FORMAT = 1
 DEVICES = ("mouse", "touch", "pen", "unknown")
 LINE_BYTES = 1 << 21  # longest line, in bytes: the largest drawing with pressure and time is shorter
-LINES_PER_GROUP = 20
-"""How many lines of a file make a group, which a split keeps together: one person's samples are alike."""
+LINES_PER_GROUP = 20  # lines of a file that make a group, which a split keeps together: one person's samples are alike
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ID_IN_LINE = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9-]{1,64})"')
 _TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)

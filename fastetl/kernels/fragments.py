@@ -10,17 +10,11 @@ from numpy.typing import NDArray
 from fastetl.kernels.jit import jit
 
 # Measured on real scans (docs/scans.md): 2,500 hiragana of 160 writers of ETL9G, in frames of 128 × 127 pixels.
-FRAGMENT_SHARES = (0.77, 0.11, 0.15, 0.06)
-"""Shares of pictures with a fragment of a neighbouring character at the left, right, top and bottom edge."""
+FRAGMENT_SHARES = (0.77, 0.11, 0.15, 0.06)  # of pictures with a fragment at the left, right, top and bottom edge
+CUMULATIVE = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)  # shares of pictures (or fragments) with less than a value below
+FRAGMENT_DEPTHS = (0.5, 1.0, 4.0, 8.0, 13.0, 22.0, 28.0)  # pixels of the left one in the frame; both ends were chosen
 
-CUMULATIVE = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-"""Shares of the pictures (or fragments) with less than the value in the same position of a table below."""
-
-FRAGMENT_DEPTHS = (0.5, 1.0, 4.0, 8.0, 13.0, 22.0, 28.0)
-"""How far the left fragment reaches into the frame, in pixels. The first and the last value were chosen."""
-
-FRAGMENT_DRAWS = 24
-"""Random values for each picture: four (below; the last is spare), then five for each edge, also below."""
+FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
 _OF_PICTURE = 4
 _CROPPED, _MARGIN, _FRAGMENTED = range(3)  # whether it is cropped, the crop's margin, whether it has fragments
 _OF_EDGE = 5
@@ -31,12 +25,10 @@ DEPTHS = np.array(list(zip(CUMULATIVE, (1.0, *FRAGMENT_DEPTHS[1:5], 20.0, 24.0),
 """Rows of cumulative share and depth in 1/128 of the side, to be interpolated linearly. The first and the last two are
 not the measured ones: a depth from 1 to 24 was chosen for training."""
 
-GAP = 10 / 128
-"""Least paper between character and fragment, which is cut if need be, as a share of the side; chosen, not measured."""
-
-SLIDE = 1 / 16  # how far a fragment is moved along the edge at most, as a share of the side; chosen, not measured
-
-MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most, as a share of the side; chosen, not measured
+# As shares of the side; chosen, not measured.
+GAP = 10 / 128  # least paper between character and fragment, which is cut if need be
+SLIDE = 1 / 16  # how far a fragment is moved along the edge at most
+MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
 
 
 @jit

@@ -29,14 +29,12 @@ FORMS: dict[str, frozenset[str]] = {
 }
 """Forms of the dot products, best first, and the processor's features that each needs."""
 
-PLAIN = "plain"
-"""The reference in numpy: for what no other form can do, and for everything with NUMBA_DISABLE_JIT=1."""
+PLAIN = "plain"  # the reference in numpy: for what no other form can do, and for everything with NUMBA_DISABLE_JIT=1
 
 Kernel = Callable[..., None]
 Value = Any  # llvmlite's values carry no types that mypy sees
 
-ENABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
-"""Whether kernels are compiled: numba reads the same variable."""
+ENABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")  # whether kernels are compiled; numba reads it, too
 
 
 @cache

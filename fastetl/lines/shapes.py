@@ -18,8 +18,7 @@ FILE = Path(__file__).parent / "tables" / "shapes.bin"
 LYING = frozenset("ー〜…-=()「」『』")  # characters that lie on their side in lines that run down
 CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM, 0.14)
 """How far a character moves to the upper right in lines that run down, in sizes of the writing."""
-UNEVEN_GAP = 0.06
-"""Standard deviation that real writers' inner gaps have beyond the synthetic writers', in sizes of the writing."""
+UNEVEN_GAP = 0.06  # deviation of real writers' inner gaps beyond the synthetic writers', in sizes of the writing
 LEAST = 0.02  # lengths below this, in sizes of the writing, count as this
 
 

@@ -18,8 +18,7 @@ from fastetl.synth.glyphs import Glyph, make_glyph
 from fastetl.synth.strokes import TABLES, Polyline, load_components, load_strokes, resample
 
 SHARE = 0.1  # share of writers who use another way than the textbook's, for each such way; chosen, not measured
-SPACING, SPACING_KANJI = 0.018, 0.04
-"""Distance between points on a stroke, of kana and letters and of kanji, in sides of the character's box."""
+SPACING, SPACING_KANJI = 0.018, 0.04  # of points on a stroke, of kana and letters, and of kanji, in sides of the box
 
 WAYS = {
     kana: tuple(way for _, way in rows)

@@ -20,8 +20,7 @@ _BEND = 0.045  # where a stroke deviates so far from the line between two target
 _HOOK = 0.22  # a hook is at most so long
 _TURN = 0.04  # the turn at a point is measured between so far before and after it
 _SHARP = np.radians(65)  # a hook begins with at least such a turn
-TIGHT = 0.5
-"""If `Glyph.least` is larger, the loop and the end of its stroke tell one character from another, and hardly change."""
+TIGHT = 0.5  # if `Glyph.least` is larger, loop and end of the stroke tell characters apart, and hardly change
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from fastetl.etl.layouts import ETL8G, ETL9G, Layout
 from fastetl.kernels.ink import cover_fast
 from fastetl.kernels.packed import TOP, pack, unpack
 from fastetl.kernels.vector import ENABLED
-from fastetl.synth.sets import MODEL, Draw
+from fastetl.synth.sets import MODEL
 from fastetl.synth.strokes import UNKNOWN
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, PenInk, choose_glyphs, ink_of
 
-GRAIN_STEP = 977
-"""How far on in the grain each picture begins: a prime number, so that pictures do not share their grain."""
+GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number, so that none share their grain
 _BLANK, _NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
 
 
@@ -103,16 +102,12 @@ def _levels(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.
     return unpack(draw(ink_of(choose_glyphs(style, rng, signs), style, rng)))
 
 
-def make_draw(seed: int, scans: float) -> Draw:
-    """The function that draws the pictures of any set. scans: probability that a writer's sheets are scanned."""
-
-    def draw_pictures(layout: Layout, writer: int) -> NDArray[np.uint8]:
-        if layout.kind != "B":
-            return to_layout(_levels(layout, writer, seed, scans), layout)
-        # Binary sets are made from the grey ones: the same picture for the same character.
-        grey = ETL8G if layout.family == ETL8G.family else ETL9G
-        grey_index = {entry.code: k for k, entry in enumerate(classes(grey.name))}
-        order = [grey_index[entry.code] for entry in classes(layout.name)]
-        return to_layout(_levels(grey, writer, seed, scans), layout)[order]
-
-    return draw_pictures
+def draw_pictures(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.uint8]:
+    """A writer's packed pictures of a set's classes. scans: probability that a writer's sheets are scanned."""
+    if layout.kind != "B":
+        return to_layout(_levels(layout, writer, seed, scans), layout)
+    # Binary sets are made from the grey ones: the same picture for the same character.
+    grey = ETL8G if layout.family == ETL8G.family else ETL9G
+    grey_index = {entry.code: k for k, entry in enumerate(classes(grey.name))}
+    order = [grey_index[entry.code] for entry in classes(layout.name)]
+    return to_layout(_levels(grey, writer, seed, scans), layout)[order]

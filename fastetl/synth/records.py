@@ -19,7 +19,7 @@ from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import Kind, new_output
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of
-from fastetl.synth.raster import draw, make_draw
+from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.sets import set_files, stamp
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import draw_style
@@ -29,8 +29,7 @@ SYNTHETIC_KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), (
 MOST = 1_000_000
 SHEET = 96  # characters of one sheet
 SHEETS = 10_000  # the sheet's number has 16 bits
-ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))
-"""The characters of a data set in the order of ETL8G."""
+ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))  # a data set's characters, in the order of ETL8G
 # 平 and 開 have HIRA in their readings and を has not, so whoever selects by the reading gets wrong records.
 _READINGS = {"ぢ": "DI.HIRA", "づ": "DU.HIRA", "を": "O.WO.HIR", "っ": "TSU.SHIR", "査": "SA.SHIRA"}
 _READINGS |= {"ゃ": "YA.SHIRA", "ゅ": "YU.SHIRA", "ょ": "YO.SHIRA", "平": "HEI.HIRA", "開": "KAI.HIRA"}
@@ -191,14 +190,13 @@ def _files(
 def _files_of_sets(
     config: SynthConfig, progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    draw_pictures = make_draw(config.seed, config.scans)
     drawings = itertools.count(1)
     total = len(config.set) * config.writers
 
     def draw_and_count(layout: Layout, writer: int) -> NDArray[np.uint8]:
         if progress is not None:
             progress(min(next(drawings), total), total)
-        return draw_pictures(layout, writer)
+        return draw_pictures(layout, writer, config.seed, config.scans)
 
     for name in dict.fromkeys(config.set):
         yield from set_files(name, config.writers, draw_and_count, config.seed)

@@ -23,10 +23,8 @@ Array = NDArray[np.float32]
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
 BESIDE = 64  # how many kanji a writer writes in addition, for fragments
 LOWER = (0.0, 0.22)  # the middle of KanjiVG's small kana, low in the box. Small kana are scaled about this point.
-RING, GAP = 0.131, 0.079
-"""In KanjiVG, the width of a handakuten, and the distance between the middles of a dakuten's strokes."""
-HOLE = 1.9
-"""A handakuten's width and the distance between a dakuten's strokes are at least this multiple of the pen's width."""
+RING, GAP = 0.131, 0.079  # in KanjiVG: width of a handakuten, distance between a dakuten's strokes
+HOLE = 1.9  # least width of a handakuten, and least distance between a dakuten's strokes, in widths of the pen
 FILLS = 0.9  # a writer of at least this size fills the canvas
 _WITH_SMALL = frozenset(LARGE_FORM.values())
 _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner marks keep clear of the strokes
