@@ -124,52 +124,55 @@ class Batches:
 
     def picks(self, epoch: int, start: int) -> Iterator[Picks]:
         """The samples of each batch from step `start` on; repeated ones get further augmentation numbers."""
+        part_of = self._order_of_parts(epoch)
+        indices, numbers = np.empty(len(part_of), np.int64), np.empty(len(part_of), np.int64)
+        first_number = 0  # of a part
+        for k, part in enumerate(self.parts):
+            is_of_part = part_of == k
+            drawn = self._drawn(k, int(is_of_part.sum()), epoch)
+            round_of = np.arange(len(drawn)) // len(part)
+            indices[is_of_part] = drawn
+            numbers[is_of_part] = first_number + round_of * len(part.images) + drawn
+            most_rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
+            first_number += most_rounds * len(part.images)
+        for begin in range(start * self.batch_size, len(part_of), self.batch_size):
+            part_of_row = part_of[begin : begin + self.batch_size]
+            rows_of = [begin + np.flatnonzero(part_of_row == k) for k in range(len(self.parts))]
+            yield [(indices[rows], numbers[rows]) for rows in rows_of]
+
+    def _order_of_parts(self, epoch: int) -> NDArray[np.int16]:
+        """int16 (samples of an epoch,): the part that each sample is drawn from."""
         total = len(self) * self.batch_size
         counts = self._counts * total // self._counts.sum()
         counts[counts.argmax()] += total - counts.sum()  # the largest share takes the rounding error
         random = np.random.default_rng([self.seed, epoch, 1, 0])
-        part_of = random.permutation(np.repeat(np.arange(len(counts), dtype=np.int16), counts))
-        indices, numbers = np.empty(total, np.int64), np.empty(total, np.int64)
-        first_number = 0
-        for k, part in enumerate(self.parts):
-            drawn = self._drawn(k, int(counts[k]), epoch)
-            rounds = np.arange(len(drawn)) // len(part)
-            is_of_part = part_of == k
-            indices[is_of_part] = drawn
-            numbers[is_of_part] = first_number + rounds * len(part.images) + drawn
-            most_rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
-            first_number += most_rounds * len(part.images)
-        for begin in range(start * self.batch_size, total, self.batch_size):
-            batch = slice(begin, begin + self.batch_size)
-            rows_of = [begin + np.flatnonzero(part_of[batch] == k) for k in range(len(self.parts))]
-            yield [(indices[rows], numbers[rows]) for rows in rows_of]
+        return random.permutation(np.repeat(np.arange(len(counts), dtype=np.int16), counts))
 
     def _drawn(self, number: int, count: int, epoch: int) -> NDArray[np.int64]:
         """`count` indices of a part: all in random order, in another one in each further round."""
         part = self.parts[number]
         windows = [part.indices[:0]]
-        for turn in range(-(-count // len(part))):
-            windows += part.windows(np.random.default_rng([self.seed, epoch, 0, number, turn]))
+        for round_number in range(-(-count // len(part))):
+            windows += part.windows(np.random.default_rng([self.seed, epoch, 0, number, round_number]))
         return np.concatenate(windows)[:count]
 
+    def _new_batch(self) -> Batch:
+        side = self.parts[0].side
+        return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
+
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        picks, side = self.picks(epoch, start), self.parts[0].side
-
-        def new_batch() -> Batch:
-            return np.empty((self.batch_size, side, side), np.uint8), np.empty(self.batch_size, np.int32)
-
-        pool = ThreadPoolExecutor(self.threads, "batches") if self.prefetch else None
+        picks = self.picks(epoch, start)
+        if not self.prefetch:
+            for picked in picks:
+                yield self._fill(self._new_batch(), epoch, picked)
+            return
+        pool = ThreadPoolExecutor(self.threads, "batches")
         coming: deque[Future[Batch]] = deque()
         try:
             for _ in range(start, len(self)):
-                if pool is None:
-                    batch = self._fill(new_batch(), epoch, next(picks))
-                else:
-                    for one in itertools.islice(picks, self.prefetch + 1 - len(coming)):
-                        # Allocated here, as memory that one thread frees is not reused by another.
-                        coming.append(pool.submit(self._fill, new_batch(), epoch, one))
-                    batch = coming.popleft().result()
-                yield batch
+                for picked in itertools.islice(picks, self.prefetch + 1 - len(coming)):
+                    # Allocated here, as memory that one thread frees is not reused by another.
+                    coming.append(pool.submit(self._fill, self._new_batch(), epoch, picked))
+                yield coming.popleft().result()
         finally:
-            if pool is not None:
-                pool.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)

@@ -167,21 +167,26 @@ class Trained:
         Unknown is a sample without source or group, if the run knows what it was trained on by groups. If some of
         these groups are unnamed, so is one of any source that a user named.
         """
-        trained_on = {source for part in self.parts for source in part if source is not None}
         parts = np.full(len(data), NEW, np.int8)
-        for number, source in enumerate(data.sources):
-            is_of_source = data.source == number
-            if source in trained_on:
-                parts[is_of_source & (data.groups < 0)] = UNKNOWN
-            elif trained_on and _may_be_one_of(source, trained_on):
-                parts[is_of_source] = UNKNOWN
+        parts[self._may_have_seen(data)] = UNKNOWN
         for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
-            members = self.parts[part]
-            parts[np.isin(data.digests, members.get(None, ()))] = part
-            for number, source in enumerate(data.sources):
-                if source in members:
-                    parts[(data.source == number) & np.isin(data.groups, members[source])] = part
+            numbers = self.parts[part]
+            parts[np.isin(data.digests, numbers.get(None, ()))] = part
+            for index, source in enumerate(data.sources):
+                parts[(data.source == index) & np.isin(data.groups, numbers.get(source, ()))] = part
         return parts
+
+    def _may_have_seen(self, data: Dataset) -> NDArray[np.bool_]:
+        """bool (N,): samples of which neither source nor group tells whether they were trained on."""
+        trained_on = {source for part in self.parts for source in part if source is not None}
+        is_unknown = np.zeros(len(data), bool)
+        for index, source in enumerate(data.sources):
+            is_of_source = data.source == index
+            if source in trained_on:
+                is_unknown |= is_of_source & (data.groups < 0)
+            elif trained_on and _may_be_one_of(source, trained_on):
+                is_unknown |= is_of_source
+        return is_unknown
 
     def counts(self, data: Dataset) -> tuple[int, int, int]:
         """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
@@ -234,20 +239,20 @@ class Trained:
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
-        undivided = {}
-        for source, numbers in _identities(data).items():
-            members = [part[source] for part in self.parts if source in part]
-            undivided[source] = np.setdiff1d(numbers, np.concatenate([numbers[:0], *members]), assume_unique=True)
-        samples = len(undivided.get(None, ()))
-        groups = sum(map(len, undivided.values())) - samples
+        unassigned = _identities(data)
+        for part in self.parts:
+            unassigned = {
+                source: np.setdiff1d(numbers, part.get(source, ()), assume_unique=True)
+                for source, numbers in unassigned.items()
+            }
+        sample_count = len(unassigned.get(None, ()))
+        group_count = sum(map(len, unassigned.values())) - sample_count
         draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=any(self.parts))
         # The groups of all sources are drawn together, then the samples, which come last in `_identities`.
-        drawn = np.concatenate([draw(groups, "group"), draw(samples, "sample")])
+        drawn = np.concatenate([draw(group_count, "group"), draw(sample_count, "sample")])
+        ends = np.cumsum(list(map(len, unassigned.values())))
         parts = [dict(part) for part in self.parts]
-        begin = 0
-        for source, numbers in undivided.items():
-            part_of = drawn[begin : begin + len(numbers)]
-            begin += len(numbers)
+        for (source, numbers), part_of in zip(unassigned.items(), np.split(drawn, ends[:-1]), strict=True):
             for number, part in enumerate(parts):
                 members = numbers[part_of == number]
                 if len(members):

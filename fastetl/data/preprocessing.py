@@ -25,8 +25,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Range, Share, require_options
-from fastetl.errors import FastetlError
+from fastetl.checks import Range, Share, config_of, require_options
 from fastetl.kernels.triangle import triangle
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 126
@@ -124,10 +123,7 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
         """The specification that `as_dict` described. Raises FastetlError for an unknown key."""
-        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
-        if unknown:
-            raise FastetlError("preprocessing: unknown keys", found=unknown, do="use the version that wrote them")
-        return cls(**{**_ABSENT, **values})
+        return config_of(cls, None, {**_ABSENT, **values})
 
 
 def triangle_weights(n_in: int, n_out: int) -> NDArray[np.float64]:

@@ -50,13 +50,12 @@ def summarize(notices: Sequence[Notice]) -> list[str]:
     kinds: dict[str, list[Notice]] = {}
     for notice in notices:
         kinds.setdefault(notice.what.partition(":")[0], []).append(notice)
-    return [str(members[0]) if len(members) == 1 else _together(kind, members) for kind, members in kinds.items()]
-
-
-def _together(kind: str, members: Sequence[Notice]) -> str:
-    files, treatment = len({notice.file for notice in members}), members[0].done
-    line = f"{files:,} file{'s' * (files > 1)}: {kind} (first: {members[0].file})"
-    return line + (f". {treatment[0].upper()}{treatment[1:]}" if treatment else "")
+    lines = []
+    for kind, members in kinds.items():
+        first, files = members[0], len({notice.file for notice in members})
+        together = Notice(f"{kind} (first: {first.file})", f"{files:,} file{'s' * (files > 1)}", done=first.done)
+        lines.append(str(first if len(members) == 1 else together))
+    return lines
 
 
 def format_code(code: int | np.integer[Any]) -> str:
@@ -253,21 +252,21 @@ def _split_classes(file: EtlFile, codes: Codes, samples: NDArray[np.int64]) -> I
 
 def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[Notice]:
     """Classes that a sheet (or data set) has more often, or less often, than the set has them."""
-    layout, is_sample = file.layout, groups >= 0
-    sheets = len(np.unique(groups[is_sample]))
+    is_sample = groups >= 0
+    group_count = len(np.unique(groups[is_sample]))
     present, counts = np.unique(codes[is_sample], return_counts=True)
-    per_code = Counter(entry.code for entry in classes(layout.name) if entry.code_is_known)
-    per_sheet = np.array([per_code[code] for code in present.tolist()], np.int64)
+    per_code = Counter(entry.code for entry in classes(file.layout.name) if entry.code_is_known)
+    per_group = np.array([per_code[code] for code in present.tolist()], np.int64)
     # A class that is not of this file has no limit: ETL1 has some of its second イ, ウ and エ in other files.
-    is_of_file = per_sheet > 0
+    is_of_file = per_group > 0
     limit = np.full(65536, len(codes), np.int64)
-    limit[present[is_of_file]] = per_sheet[is_of_file]
+    limit[present[is_of_file]] = per_group[is_of_file]
     yield from _doublets(file, codes, groups, "class", limit)
-    usual = np.maximum(np.rint(counts / sheets), 1).astype(np.int64)  # on a sheet
-    complete = np.where(is_of_file, usual * sheets, 0)
+    usual_per_group = np.maximum(np.rint(counts / group_count), 1).astype(np.int64)
+    complete = np.where(is_of_file, usual_per_group * group_count, 0)
     lost = np.maximum(complete - counts, 0)
-    if lost.sum() > _KNOWN_GAPS.get((layout.name, file.number or 0), 0):
-        k = int(np.flatnonzero(lost)[0])
+    if lost.sum() > _KNOWN_GAPS.get((file.layout.name, file.number or 0), 0):
+        first = int(np.flatnonzero(lost)[0])
         what = f"records lost: {lost.sum():,}, of {(lost > 0).sum():,} classes"
-        expected = f"0x{present[k]:02X} {complete[k]:,} times, for {sheets:,} groups"
-        yield Notice(what, str(file.path), None, expected, f"{counts[k]:,}", "the dataset has no such samples")
+        expected = f"0x{present[first]:02X} {complete[first]:,} times, for {group_count:,} groups"
+        yield Notice(what, str(file.path), None, expected, f"{counts[first]:,}", "the dataset has no such samples")

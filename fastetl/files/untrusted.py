@@ -172,25 +172,30 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
     An array takes exactly the memory that its header claims, and only if the archive has as many bytes for it. Raises
     FastetlError for a damaged archive, and if `accept` raises.
     """
-    arrays: dict[str, NDArray[Any]] = {}
     with open_regular(path) as file:
         try:
-            with zipfile.ZipFile(file) as archive:
-                for member in archive.infolist():
-                    name = member.filename.removesuffix(".npy")
-                    if name in arrays:
-                        raise ValueError(f"{name} is in it twice")
-                    array = _read_member(archive, member, name, accept)
-                    if array is not None:
-                        arrays[name] = array
+            return _read_members(file, accept)
         except Exception as error:  # for a damaged archive, zipfile raises many classes
-            what, fault, do = "cannot read", reason_of(error), "make it again"
-            raise FastetlError(what, file=path, expected="an .npz", found=fault, do=do) from error
+            fault = reason_of(error)
+            raise FastetlError("cannot read", file=path, expected="an .npz", found=fault, do="make it again") from error
+
+
+def _read_members(file: BinaryIO, accept: Accept) -> dict[str, NDArray[Any]]:
+    """The arrays of an open `.npz`. Raises ValueError and zipfile's errors for a damaged one."""
+    arrays: dict[str, NDArray[Any]] = {}
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name in arrays:
+                raise ValueError(f"{name} is in it twice")
+            array = _read_member(archive, member, name, accept)
+            if array is not None:
+                arrays[name] = array
     return arrays
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, accept: Accept) -> NDArray[Any] | None:
-    """One array of an `.npz`, None if it is not accepted. Raises ValueError and zipfile's errors for a damaged one."""
+    """One array of an `.npz`; None if it is not accepted."""
     with archive.open(member) as file:
         shape, dtype = _header(file)
         if not accept(name, shape, dtype):
