@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_options
+from fastetl.checks import Options
 from fastetl.data.charset import Charset, script_of
 from fastetl.errors import ArgumentError
 
@@ -23,7 +23,7 @@ _PRIOR = re.compile(r"[^=]+=(?=.*[1-9])(\d+\.?\d*|\.\d+)")
 
 
 @dataclass(frozen=True)
-class ExportConfig:
+class ExportConfig(Options):
     """How the exported models are stored, under which licence, and what they expect."""
 
     target: Target = "iOS15"
@@ -43,7 +43,7 @@ class ExportConfig:
     "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or as Unicode's names begin."""
 
     def __post_init__(self) -> None:
-        require_options(self)
+        super().__post_init__()
         if self.storage != "plain" and self.target == "iOS15":
             what = f"`storage` {self.storage} needs `target` iOS16 or newer"
             raise ArgumentError(what, found=self.target, do="check `target`")

@@ -106,21 +106,24 @@ def hints_of(kind: type) -> dict[str, Hint]:
     return hints
 
 
-def require_options(config: Any) -> None:
-    """Raise FastetlError unless every field of a dataclass fits its annotation, a number also its `Range`.
+class Options:
+    """The base of frozen dataclasses of options, which are checked when one is made."""
 
-    Numbers of numpy become Python's.
-    """
-    kind: Any = type(config)
-    for name, hint in hints_of(kind).items():
-        value = as_python(getattr(config, name))
-        object.__setattr__(config, name, value)
-        if value is None and hint.is_optional:
-            continue
-        if hint.is_tuple and not isinstance(value, tuple):
-            raise _error(f"{name} is not a tuple", name, "a tuple", value)
-        for part in value if hint.is_tuple else (value,):
-            _require(name, part, hint.kind, hint.extra(Range))
+    def __post_init__(self) -> None:
+        """Raise FastetlError unless every field fits its annotation, a number also its `Range`.
+
+        Numbers of numpy become Python's.
+        """
+        kind: Any = type(self)
+        for name, hint in hints_of(kind).items():
+            value = as_python(getattr(self, name))
+            object.__setattr__(self, name, value)
+            if value is None and hint.is_optional:
+                continue
+            if hint.is_tuple and not isinstance(value, tuple):
+                raise _error(f"{name} is not a tuple", name, "a tuple", value)
+            for part in value if hint.is_tuple else (value,):
+                _require(name, part, hint.kind, hint.extra(Range))
 
 
 def config_of(kind: type[T], config: T | None, options: Mapping[str, Any]) -> T:

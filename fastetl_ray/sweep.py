@@ -21,7 +21,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import numpy as np
 
-from fastetl.checks import Range, require_choice, require_options
+from fastetl.checks import Options, Range, require_choice
 from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.atomic import Kind, check_output, new_output
@@ -40,7 +40,7 @@ _NEVER = 10**9  # epoch at which ASHA ends a trial as complete: its own options 
 
 
 @dataclass(frozen=True)
-class SweepConfig:
+class SweepConfig(Options):
     """What to try. train: options of all trainings. search: for each option a list of values, or {low, high, log}.
 
     trials: how many trainings. grace: epochs before one may be stopped. reduction: of so many, one goes on. seed:
@@ -55,7 +55,7 @@ class SweepConfig:
     seed: Annotated[int, Range(0, _MOST)] = 0
 
     def __post_init__(self) -> None:
-        require_options(self)
+        super().__post_init__()
         for name, values in self.search.items():
             if name in self.train:
                 raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")

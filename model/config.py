@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastetl.checks import ABOVE_0, BELOW_1, Range, require_options, require_unset
+from fastetl.checks import ABOVE_0, BELOW_1, Options, Range, require_unset
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.identity import By
 from fastetl.data.preprocessing import Framing, Preprocessing
@@ -22,7 +22,7 @@ _Seed = Annotated[int, Range(0, 2**32 - 1)]
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Options):
     """How to train. The same configuration on the same data gives the same weights."""
 
     network: NetworkName = "default"
@@ -90,7 +90,7 @@ class TrainConfig:
     """Seeds the initial weights, the order of the pictures, the augmentation and the dropout."""
 
     def __post_init__(self) -> None:
-        require_options(self)
+        super().__post_init__()
         if self.minutes or self.steps:
             require_unset(self, ("epochs",), "has no effect with `minutes` or `steps`")
         for first, second in (("valid", "test"), ("scribbles", "merged")):

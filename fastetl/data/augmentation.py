@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Range, Share, does_not_fit, require_options, require_range
+from fastetl.checks import Options, Range, Share, does_not_fit, require_range
 from fastetl.data.preprocessing import LARGEST_SIDE
 from fastetl.kernels.contrast import change_contrast
 from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, add_fragments, crop_maps
@@ -26,7 +26,7 @@ TABLES = 65
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Options):
     """How far a training picture may be changed. 0 switches a change off; all 0 leaves the pictures as they are."""
 
     rotation: Annotated[float, Range(0, 180)] = 14.0
@@ -50,9 +50,6 @@ class Augmentation:
     77 of 100, right 11, top 15, bottom 6. 0.5 leaves half of them without any (0–1)."""
     crop: Share = 0.0
     """Share of pictures cut to their ink, with hardly any paper around it; they get no fragments (0–1)."""
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
 
 @lru_cache(maxsize=8)

@@ -25,7 +25,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Range, Share, config_of, require_options
+from fastetl.checks import Options, Range, Share, config_of
 from fastetl.kernels.triangle import triangle
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 126
@@ -54,7 +54,7 @@ _ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Options):
     """How a canvas becomes the network's input. Lengths are fractions of a side unless said."""
 
     size: Annotated[int, Range(SMALLEST_SIDE, 512)] = 32
@@ -86,9 +86,6 @@ class Preprocessing:
     readings: Literal[1, 3] = 3
     """With framing: 3 reads every picture as in training, and stretched a little in width and in height, and takes the
     mean of the logits; 1 reads it once, in a third of the time (docs/decisions/0001)."""
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
     @property
     def side(self) -> int:

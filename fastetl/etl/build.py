@@ -9,7 +9,7 @@ from typing import Annotated, Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Range, config_of, require_options, require_unset
+from fastetl.checks import Options, Range, config_of, require_unset
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows, group_copies
@@ -30,7 +30,7 @@ OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class BuildConfig:
+class BuildConfig(Options):
     """What to take from the files, and how."""
 
     charset: str | None = None
@@ -44,9 +44,6 @@ class BuildConfig:
     strict: bool = False
     """Read every header, and turn warnings into errors: records out of order, lost, added or unknown, data sets that
     are not complete, characters without a sample."""
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 
-from fastetl.checks import Range, require_options
+from fastetl.checks import Options, Range
 from fastetl.data.charset import LONGEST, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
@@ -149,7 +149,7 @@ def find_samples(source: StrPath) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class SamplesConfig:
+class SamplesConfig(Options):
     """The options of a dataset of samples."""
 
     charset: str = "kana"
@@ -157,9 +157,6 @@ class SamplesConfig:
     file of characters."""
     size: Annotated[int, Range(SMALLEST_SIDE, LARGEST_SIDE)] = 64
     """Side of the stored pictures in pixels."""
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.checks import Range, Share, does_not_fit, require_options
+from fastetl.checks import Options, Range, Share, does_not_fit
 from fastetl.data.charset import JAPANESE
 from fastetl.files.atomic import Kind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, painted, segments_of
@@ -29,7 +29,7 @@ _STEP = 8.0  # milliseconds between two points
 
 
 @dataclass(frozen=True)
-class LineConfig:
+class LineConfig(Options):
     """How a line is written. Lengths in boxes of a character."""
 
     down: bool = False
@@ -46,9 +46,6 @@ class LineConfig:
     """Share of the lines (0–1) in running style, which joins a character's strokes."""
     delayed: Share = 0.1
     """Share of the lines (0–1) whose dakuten are written when the line is done."""
-
-    def __post_init__(self) -> None:
-        require_options(self)
 
 
 @dataclass(frozen=True)

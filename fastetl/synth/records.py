@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Range, Share, config_of, require_choice, require_options, require_range, require_unset
+from fastetl.checks import Options, Range, Share, config_of, require_choice, require_range, require_unset
 from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import classes, classes_by_file
@@ -38,7 +38,7 @@ ATTRIBUTION = (Path(__file__).parent / "ATTRIBUTION.txt").read_text(encoding="ut
 
 
 @dataclass(frozen=True)
-class SynthConfig:
+class SynthConfig(Options):
     """What synthetic writers write."""
 
     set: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class SynthConfig:
     """Another seed gives other writers. File k does not depend on the number of files."""
 
     def __post_init__(self) -> None:
-        require_options(self)
+        super().__post_init__()
         for name in self.set:
             require_choice("set", name, tuple(BY_NAME))
         unused = ("charset", "files") if self.set else ("writers",)
