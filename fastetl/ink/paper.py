@@ -343,7 +343,7 @@ def _printed(lines: list[Line], unlike_strokes: list[Line]) -> list[Line]:
 def _printed_on_white(
     lines: list[Line], ink: Mask, unlike_strokes: list[Line], straight: list[Line], is_square: bool
 ) -> list[Line]:
-    """straight: those unlike strokes that do not bend. is_square: whether lines also run the other way."""
+    """Of lines on white paper. straight: those unlike strokes that do not bend. is_square: they run across and down."""
     height = len(ink)
     if sum(line.spans_paper and 3 <= line.row < height - 3 for line in lines) > 1:  # ruled paper
         return _printed(lines, unlike_strokes)

@@ -90,8 +90,8 @@ def parted(numbers: Components, boxes: Boxes, size: float, down: bool) -> Pieces
             parts = list(_cut(split, seams, np.isin(labels, stroke), _SEAM_REACH * size))
             joints += pairwise(range(len(patches), len(patches) + len(parts)))
             patches += parts
-        pieces_here = combinations(range(first, len(patches)), 2)
-        joints += [(a, b) for a, b in pieces_here if np.isin(patches[a], patches[b]).any()]
+        patches_of = {piece: set(patches[piece].tolist()) for piece in range(first, len(patches))}
+        joints += [(a, b) for a, b in combinations(patches_of, 2) if patches_of[a] & patches_of[b]]
         window[mask] = split[mask]
         last = int(split[mask].max())
     box_of = _boxes_by_number(numbers)

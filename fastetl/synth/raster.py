@@ -10,7 +10,7 @@ from fastetl.kernels.ink import cover_fast
 from fastetl.kernels.packed import TOP, pack, unpack
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL
-from fastetl.synth.strokes import UNKNOWN
+from fastetl.synth.strokes import UNKNOWN_SIGN
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, PenInk, choose_glyphs, ink_of
 
@@ -89,7 +89,7 @@ def _sign(entry: EtlClass, layout: Layout) -> str:
         return entry.character
     if layout.kind == "K":
         return _NONE
-    return _BLANK if layout.family in (1, 3) else UNKNOWN
+    return _BLANK if layout.family in (1, 3) else UNKNOWN_SIGN
 
 
 def _levels(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.uint8]:

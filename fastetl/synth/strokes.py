@@ -18,7 +18,7 @@ Polyline = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""
 
 TABLES = Path(__file__).parent / "tables"
-UNKNOWN = "□"  # what writers write for a class whose sign is not known
+UNKNOWN_SIGN = "□"  # what writers write for a class whose sign is not known
 _BOX = 109.0
 _TOKEN = re.compile(r"[A-Za-z]|-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
 _PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")

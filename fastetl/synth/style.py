@@ -106,24 +106,24 @@ def _on_a_sheet(style: WriterStyle, rng: np.random.Generator) -> WriterStyle:
 
 def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
     """A writer who draws on a canvas. `tables/population.tsv` has most of the numbers, and says where all come from."""
-    sloppiness = _draw(rng, "lognormal", -0.15, 0.35, -1.0, 0.6)
+    sloppiness = _trait(rng, "lognormal", -0.15, 0.35, -1.0, 0.6)
     # Some fill the canvas to its edges.
-    size = _draw(rng, "sometimes", 0.12, 0.92, 1.2) or _draw(rng, "normal", 0.66, 0.16, 0.36, 0.98)
-    pen = _draw(rng, "lognormal", np.log(3.1), 0.45, np.log(1.1), np.log(8.0))
-    marker = _draw(rng, "sometimes", 0.12, 0.065, 0.11)  # a thick pen, as a share of the box
-    brush = _draw(rng, "sometimes", 0.1, 0.3, 1.0)
+    size = _trait(rng, "sometimes", 0.12, 0.92, 1.2) or _trait(rng, "normal", 0.66, 0.16, 0.36, 0.98)
+    pen = _trait(rng, "lognormal", np.log(3.1), 0.45, np.log(1.1), np.log(8.0))
+    marker = _trait(rng, "sometimes", 0.12, 0.065, 0.11)  # a thick pen, as a share of the box
+    brush = _trait(rng, "sometimes", 0.1, 0.3, 1.0)
     # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
     pen = min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness)
     pen = max(pen, marker * 128 * size, 8.5 * size * (brush > 0))
     style = WriterStyle(sloppiness=sloppiness, size=size, pen=pen, press=0.6 * brush)
     for name, rows in groupby(_POPULATION, key=itemgetter(0)):
-        values = [_draw(rng, kind, *map(float, numbers)) for _, kind, *numbers in rows]
+        values = [_trait(rng, kind, *map(float, numbers)) for _, kind, *numbers in rows]
         value: Any = tuple(values) if isinstance(getattr(style, name), tuple) else sum(values)
         style = replace(style, **{name: value})
     return replace(style, nib=(style.nib[0] + 0.25 * brush, style.nib[1]))
 
 
-def _draw(rng: np.random.Generator, kind: str, *numbers: float) -> float:
+def _trait(rng: np.random.Generator, kind: str, *numbers: float) -> float:
     """One value of a distribution, as `tables/population.tsv` explains them."""
     match kind, numbers:
         case "between", (low, high):
