@@ -32,9 +32,8 @@ Starts = NDArray[np.int64]
 def numpy_levels(layout: Layout, raw: Bytes, starts: Starts) -> Bytes:
     """numpy's best, 64 records at a time: 16-bit shifts and masks, or what it has for single bits."""
     out = np.empty((len(starts), layout.height * layout.width), np.uint8)
-    view = np.lib.stride_tricks.as_strided(
-        raw[starts[0] :], (len(starts), layout.image_bytes), (layout.record_bytes, 1)
-    )
+    shape, strides = (len(starts), layout.image_bytes), (layout.record_bytes, 1)
+    view = np.lib.stride_tricks.as_strided(raw[starts[0] :], shape, strides)
     for at in range(0, len(starts), 64):
         packed, block = view[at : at + 64], out[at : at + 64]
         if layout.bits == 1:

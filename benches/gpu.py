@@ -40,9 +40,9 @@ from fastetl.data.store import load_labelled, open_dataset
 from fastetl.files.atomic import replace_file
 from fastetl_cli.quickstart import Quickstart
 from model.config import TrainConfig
+from model.folders import unfinished
 from model.network import NETWORKS, Network
-from model.progress import Progress
-from model.run import Epoch, unfinished
+from model.progress import Epoch, Progress
 from model.step import load_weights, weights_of
 from model.training import train
 
@@ -288,8 +288,8 @@ class Bench:
                 shutil.copy(file, self.out / f"run-{file.name}")
 
         def keep(progress: Progress) -> None:
-            if progress.history and progress.history[-1].step == progress.step:
-                self.add("epochs", **vars(progress.history[-1]))
+            if progress.new_epoch is not None:
+                self.add("epochs", **vars(progress.new_epoch))
                 copy(unfinished(path))
 
         left = self.begun + self.seconds - TAIL - time.monotonic()

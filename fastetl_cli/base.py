@@ -58,6 +58,12 @@ class Command(ABC):
         return code
 
 
+def choose_cluster(address: str) -> None:
+    """Let fastetl_ray connect to the Ray cluster at `address`, if one is given, as soon as it needs one."""
+    if address:
+        os.environ["RAY_ADDRESS"] = address
+
+
 def command_line() -> str:
     """The command line that is being run, which outputs store."""
     return shlex.join(["fastetl", *sys.argv[1:]])

@@ -13,7 +13,7 @@ from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.notices import summarize
-from fastetl_cli.base import Command, bar, command_line, counted, note
+from fastetl_cli.base import Command, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import OF_RAY, SEVERAL, Arg
 
 _MOST_LISTED = 20
@@ -34,15 +34,10 @@ class Shards:
         if self.engine == "local":
             require_unset(self, ("address", "shard_rows"), *OF_RAY)
 
-    def on_ray(self, out: Path, overwrite: bool) -> bool:
-        """Whether a Ray cluster writes the dataset `out`; then this is checked, and the cluster is connected."""
-        if self.engine == "local":
-            return False
-        from fastetl_ray.datasets import check_target
-
-        check_target(out, overwrite)
-        fastetl_ray.connect(self.address)
-        return True
+    def on_ray(self) -> bool:
+        """Whether a Ray cluster writes the dataset; it is connected when all else is checked."""
+        choose_cluster(self.address)
+        return self.engine == "ray"
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Build(Command):
         if not sources:
             raise FastetlError("no output given", do="name files or folders, and the output last")
         write: Callable[..., BuildResult] = build
-        if self.shards.on_ray(out, self.overwrite):
+        if self.shards.on_ray():
             write = partial(fastetl_ray.build_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("build") as progress:

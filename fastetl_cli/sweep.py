@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, DatasetPath, Out, table
+from fastetl_cli.base import Command, DatasetPath, Out, choose_cluster, table
 from fastetl_cli.options import Arg
-from fastetl_ray import connect, read_sweep, sweep_on_ray
-from fastetl_ray.sweep import SWEEP_KIND
+from fastetl_ray import read_sweep, sweep_on_ray
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,7 @@ class Sweep(Command):
 
     def execute(self) -> int:
         config = read_sweep(self.file)
-        check_output(self.out, SWEEP_KIND, self.overwrite)
-        connect(self.address)
+        choose_cluster(self.address)
         trials = sweep_on_ray(self.dataset, self.out, config, cpus=self.cpus, gpus=self.gpus, overwrite=self.overwrite)
         rows = []
         for trial in trials:

@@ -70,7 +70,7 @@ class Synth(Command):
 
     def _write_dataset(self) -> int:
         write = partial(synthesize_dataset, processes=self.processes)
-        if self.shards.on_ray(self.out, self.overwrite):
+        if self.shards.on_ray():
             write = partial(fastetl_ray.synthesize_on_ray, shard_rows=self.shards.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("synth") as progress:

@@ -10,13 +10,12 @@ import fastetl_ray
 from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError
-from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, DatasetPath, RunPath, bar, command_line, counted, note
+from fastetl_cli.base import Command, DatasetPath, RunPath, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import OF_RAY, SEVERAL, Arg
-from model.config import FRAMING, TrainConfig
+from model.config import TrainConfig
 from model.devices import is_first, join
 from model.progress import Progress, print_epochs
-from model.run import RUN_KIND, Run
+from model.run import Run
 from model.training import train
 
 
@@ -72,18 +71,12 @@ class Train(Command):
     """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
 
     def __post_init__(self) -> None:
-        if self.config.minutes:
-            require_unset(self.config, ("steps",), "has no effect with `minutes`")
-        if self.config.optimizer == "adamw":
-            require_unset(self.config, ("muon_learning_rate",), "is for Muon", "let `optimizer` be muon")
-        if self.config.framing == "none":
-            require_unset(self.config, set(FRAMING) - {"framing"}, "has no effect with `framing` none")
         if self.engine == "ray":
             require_unset(self, ("coordinator", "processes", "process"), "is not for `engine` ray, which has `workers`")
-            return
-        require_unset(self, ("workers", "gpus", "address"), *OF_RAY)
-        if not self.coordinator:
-            require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
+        else:
+            require_unset(self, ("workers", "gpus", "address"), *OF_RAY)
+            if not self.coordinator:
+                require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
 
     def execute(self) -> int:
         named = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
@@ -94,8 +87,7 @@ class Train(Command):
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
         options["start"] = export.open_start(self.start) if self.start else None
         if self.engine == "ray":
-            check_output(self.run_path, RUN_KIND, self.overwrite)
-            fastetl_ray.connect(self.address)
+            choose_cluster(self.address)
             run = fastetl_ray.train_on_ray(
                 named, self.run_path, config, workers=self.workers, gpus=self.gpus, **options
             )

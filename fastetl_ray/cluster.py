@@ -5,7 +5,6 @@ Ray Train starts the workers and restarts all of them when one is lost. JAX's ow
 """
 
 import pickle
-import shutil
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,8 @@ from fastetl_ray.nodes import RETRIES, connect, fault_of
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
-from model.run import RUN_KIND, Run, claim, clear, open_run, opened, unfinished
+from model.folders import RUN_JSON, RUN_KIND, claim, clear, unfinished
+from model.run import Run, open_run, opened
 from model.start import Start
 from model.training import train, weighted
 
@@ -72,7 +72,7 @@ def _worker(config: dict[str, _Task]) -> None:
     world, rank = context.get_world_size(), context.get_world_rank()
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
-    resume = (unfinished(task.path) / "run.json").is_file()
+    resume = (unfinished(task.path) / RUN_JSON).is_file()
     # Resumed after a loss, the run has its configuration and start; what a user who resumes it gives is checked.
     options = {} if resume and not task.resume else task.options
     try:
@@ -137,11 +137,9 @@ def train_on_ray(
     with claim(path, resume, overwrite) as folder:
         if not resume:
             clear(folder)
-    storage = Path(tempfile.mkdtemp(prefix=f".{path.name}.ray-", dir=path.parent))  # for the files of Ray Train
-    try:
-        _fit(_Task(sources, path, resume, overwrite, begin, storage / "fault"), workers, resources)
-    finally:
-        shutil.rmtree(storage, ignore_errors=True)
+    storage = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
+    with storage:  # for the files of Ray Train
+        _fit(_Task(sources, path, resume, overwrite, begin, Path(storage.name, "fault")), workers, resources)
     return open_run(path)
 
 
@@ -157,16 +155,9 @@ def _fit(task: _Task, workers: int, resources: Mapping[str, float]) -> None:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-    trainer = DataParallelTrainer(
-        _worker,
-        train_loop_config={"task": task},
-        scaling_config=ScalingConfig(
-            num_workers=workers, use_gpu=resources["GPU"] > 0, resources_per_worker=dict(resources)
-        ),
-        run_config=RunConfig(
-            name=task.path.name, storage_path=str(task.fault.parent), failure_config=FailureConfig(RETRIES)
-        ),
-    )
+    scaling = ScalingConfig(num_workers=workers, use_gpu=resources["GPU"] > 0, resources_per_worker=dict(resources))
+    run = RunConfig(name=task.path.name, storage_path=str(task.fault.parent), failure_config=FailureConfig(RETRIES))
+    trainer = DataParallelTrainer(_worker, train_loop_config={"task": task}, scaling_config=scaling, run_config=run)
     try:
         trainer.fit()
     except Exception as error:  # Ray wraps a worker's error in its own

@@ -27,7 +27,6 @@ from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.build import (
     BuildConfig,
     BuildResult,
-    DisorderError,
     OnProgress,
     provenance,
     read_parts,
@@ -101,11 +100,11 @@ def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int
     Raises FastetlError as `fastetl.build` does. A file that is damaged later raises one when it is read.
     """
     require_range("rows", rows, 1)
-    connect()
     files = list(map(as_address, as_paths(sources)))
     local = [local_copy(file).absolute() for file in files]
     # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
     pieces = run_plan(local, config, lambda plan: _pieces(plan, files, config.size, rows), by_order=False)
+    connect()
     import ray.data
 
     def read(batch: Mapping[str, Any]) -> Any:
@@ -115,7 +114,7 @@ def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int
     return ray.data.from_items(pieces, override_num_blocks=len(pieces)).map_batches(read, batch_size=1)
 
 
-def check_target(out: StrPath, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+def _check_target(out: StrPath, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
     """Raise FastetlError if a dataset may not be written to the folder `out`; an address is checked when it is used."""
     if not is_url(target := as_address(out)):
         check_output(Path(target), DATASET_KIND, overwrite, inputs)
@@ -140,25 +139,15 @@ def _write_shards(
     Raises DisorderError if a record differs from the plan.
     """
 
-    def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]] | DisorderError:
-        try:
-            rows = piece.dataset()
-        except DisorderError as disorder:
-            return disorder
+    def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]]:
+        rows = piece.dataset()
         shard, stored = encode_shard(number, rows)
         write_file(folder, shard.file, stored)
         return replace(rows, images=rows.images[:0].copy(), records={}), shard, list(rows.records)
 
-    parts, shards = [], []
-    columns: list[str] = []  # the same in all pieces
     with closing(results_of_tasks(work, pieces, progress)) as results:
-        for result in results:
-            if isinstance(result, DisorderError):
-                raise result
-            rows, shard, columns = result
-            parts.append(rows)
-            shards.append(shard)
-    return concatenated(parts), shards, columns
+        parts, shards, columns = zip(*results, strict=True)
+    return concatenated(parts), list(shards), columns[0]  # which are the same in all pieces
 
 
 def build_on_ray(
@@ -183,7 +172,7 @@ def build_on_ray(
     files = list(map(as_address, as_paths(sources)))
     target = as_address(out)
     inputs = [Path(source) for source in files if not is_url(source)]
-    check_target(out, overwrite, inputs)
+    _check_target(out, overwrite, inputs)
     for path in filter(labelled_in, filter(Path.exists, inputs)):
         raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without `engine` ray")
     connect()
@@ -216,7 +205,7 @@ def synthesize_on_ray(
     """
     target = as_address(out)
     pieces = split_writers(config, size, shard_rows)
-    check_target(out, overwrite)
+    _check_target(out, overwrite)
     connect()
     with _folder(target, overwrite, []) as folder:
         data, shards, columns = _write_shards(pieces, folder, progress)

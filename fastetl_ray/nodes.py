@@ -16,7 +16,7 @@ RETRIES = 100
 
 
 def connect(address: str = "") -> Any:
-    """Connect to the cluster at `address`, or start one on this machine, unless it is done. Returns the module ray.
+    """Connect to the cluster at `address` or RAY_ADDRESS, or start one here, unless it is done. Returns the module ray.
 
     Raises FastetlError if ray is not installed, or the cluster cannot be reached.
     """
@@ -24,6 +24,7 @@ def connect(address: str = "") -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a worker without GPUs still sees them
     ray = import_extra("ray")
     if not ray.is_initialized():
+        address = address or os.environ.get("RAY_ADDRESS", "")
         options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         host, _, port = address.removeprefix("ray://").rpartition(":")
         try:
@@ -36,7 +37,7 @@ def connect(address: str = "") -> Any:
 
 
 def fault_of(error: BaseException) -> BaseException:
-    """The FastetlError of a worker that caused an error of Ray; the error itself if there is none."""
+    """The FastetlError of a worker that caused an error of Ray; without one, the worker's error, or Ray's."""
     current: BaseException | None = error
     while current is not None:
         if isinstance(current, FastetlError):
@@ -47,7 +48,7 @@ def fault_of(error: BaseException) -> BaseException:
         if failures:
             return fault_of(next(iter(failures.values())))
         current = getattr(current, "cause", None) or current.__cause__
-    return error
+    return getattr(error, "cause", None) or error
 
 
 def results_of_tasks(

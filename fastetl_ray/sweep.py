@@ -150,13 +150,9 @@ def _trial(space: dict[str, Any]) -> None:
     from model.progress import Progress
     from model.training import train
 
-    reported = 0
-
     def report(progress: Progress) -> None:
-        nonlocal reported
-        for entry in progress.history[reported:]:
-            tune.report({_METRIC: entry.valid_accuracy, "epoch": entry.epoch})
-        reported = len(progress.history)
+        if (epoch := progress.new_epoch) is not None:
+            tune.report({_METRIC: epoch.valid_accuracy, "epoch": epoch.epoch})
 
     number, options = space["trial"]
     config = configured(space["train"], options)
@@ -168,9 +164,7 @@ def _tuner(config: SweepConfig, data: Addresses, out: Path, cpus: float, gpus: f
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
-    scheduler = ASHAScheduler(
-        time_attr="epoch", max_t=_NEVER, grace_period=config.grace, reduction_factor=config.reduction
-    )
+    scheduler = ASHAScheduler("epoch", max_t=_NEVER, grace_period=config.grace, reduction_factor=config.reduction)
     return tune.Tuner(
         tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
         param_space={
@@ -189,8 +183,7 @@ def _fault(error: BaseException) -> FastetlError:
     fault = fault_of(error)
     if isinstance(fault, FastetlError):
         return fault
-    cause = getattr(fault, "cause", None) or fault
-    return ModelError("a training failed", found=f"{type(cause).__name__}: {reason_of(cause)}")
+    return ModelError("a training failed", found=f"{type(fault).__name__}: {reason_of(fault)}")
 
 
 def sweep_on_ray(
@@ -207,19 +200,17 @@ def sweep_on_ray(
     check_output(out, SWEEP_KIND, overwrite)
     connect()
     with new_output(out, SWEEP_KIND, overwrite) as folder:
-        trials, faults = [], []
+        trials = []
         with redirect_stdout(sys.stderr):  # Ray's messages
             results = _tuner(config, data, folder.absolute(), cpus, gpus).fit()
         for result in results:
             number, options = result.config["trial"]
             frame = result.metrics_dataframe
             history = tuple(frame[_METRIC].tolist()) if frame is not None and _METRIC in frame else ()
-            if result.error is not None:
-                faults.append(_fault(result.error))
-            error = None if result.error is None else str(faults[-1])
+            error = None if result.error is None else str(_fault(result.error))
             trials.append(Trial(number, options, history, error))
-        if len(faults) == len(trials):
-            raise faults[0]
+        if len(results.errors) == len(trials):
+            raise _fault(results.errors[0])
         trials.sort(key=lambda trial: (trial.error is not None, -trial.best, trial.number))
         for remnant in (folder / "ray", *(folder / "trials").glob("*.unfinished")):
             shutil.rmtree(remnant, ignore_errors=True)

@@ -9,9 +9,9 @@ from .errors import ModelError as ModelError
 from .evaluation import Evaluation as Evaluation
 from .evaluation import SetResult as SetResult
 from .evaluation import evaluate as evaluate
+from .progress import Epoch as Epoch
 from .progress import Progress as Progress
 from .report import write_report as write_report
-from .run import Epoch as Epoch
 from .run import Run as Run
 from .run import open_run as open_run
 from .start import Start as Start

@@ -42,6 +42,7 @@ def baselines(
         "random forest": RandomForestClassifier(random_state=seed, n_jobs=-1),
     }
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
+    report = progress or (lambda done, total: None)
     results: list[BaselineResult] = []
     splits: dict[Literal["group", "random"], Split] = {}
     if (dataset.groups >= 0).all():
@@ -55,6 +56,5 @@ def baselines(
             model.fit(pixels[train], labels[train])
             right = model.predict(pixels[test]) == labels[test]
             results.append(BaselineResult(name, by, len(train), len(test), float(right.mean())))
-            if progress is not None:
-                progress(sum(r.algorithm != "guessing" for r in results), 2 * len(splits))
+            report(sum(r.algorithm != "guessing" for r in results), len(models) * len(splits))
     return tuple(results)

@@ -10,8 +10,9 @@ from typing import Any
 from fastetl.errors import StrPath
 from model.config import FRAMING
 from model.errors import ModelError
+from model.progress import Epoch
 from model.report import stored_results
-from model.run import Epoch, Run, opened
+from model.run import Run, opened
 
 
 @dataclass(frozen=True)

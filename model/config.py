@@ -91,8 +91,8 @@ class TrainConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.minutes or self.steps:
-            require_unset(self, ("epochs",), "has no effect with `minutes` or `steps`")
+        for name, cause in _without_effect(vars(self)).items():
+            require_unset(self, (name,), f"has no effect with {cause}")
         for first, second in (("valid", "test"), ("scribbles", "merged")):
             total = getattr(self, first) + getattr(self, second)
             if total >= 1:
@@ -110,7 +110,18 @@ class TrainConfig(Options):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `as_dict` gave. Raises KeyError or TypeError for a missing or unknown option."""
-        options = {**values, "augmentation": Augmentation(**values["augmentation"])}
-        if values["minutes"] or values["steps"]:
-            del options["epochs"]  # which 0.2.0 allowed beside them
-        return cls(**options)
+        unused = _without_effect(values)  # 0.2.0 stored them all the same
+        options = {name: value for name, value in values.items() if name not in unused}
+        return cls(**{**options, "augmentation": Augmentation(**values["augmentation"])})
+
+
+def _without_effect(options: Mapping[str, Any]) -> dict[str, str]:
+    """The options that have no effect, each with the other one that is the cause."""
+    causes = dict.fromkeys(FRAMING[1:], "`framing` none") if options["framing"] == "none" else {}
+    if options["minutes"] or options["steps"]:
+        causes["epochs"] = "`minutes` or `steps`"
+    if options["steps"]:
+        causes["minutes"] = "`steps`"
+    if options["optimizer"] == "adamw":
+        causes["muon_learning_rate"] = "`optimizer` adamw"
+    return causes

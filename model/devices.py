@@ -20,7 +20,7 @@ from model.errors import ModelError
 
 Tree = dict[str, Any]
 """Arrays by name, in dictionaries within dictionaries."""
-_PATIENCE = 60.0  # seconds
+_JOIN_SECONDS = 60.0
 
 
 def join(coordinator: str, processes: int, process: int) -> None:
@@ -45,17 +45,17 @@ def _meet(coordinator: str, process: int) -> None:
     host, _, port = coordinator.rpartition(":")
     if not (host and port.isdecimal() and 0 < int(port) < 2**16):
         raise ValueError("no host, or no port")
-    deadline = time.monotonic() + _PATIENCE
+    if process == 0:
+        socket.getaddrinfo(host, int(port))
+        socket.create_server(("", int(port))).close()
+        return
+    deadline = time.monotonic() + _JOIN_SECONDS
     while True:
         try:
-            if process == 0:
-                socket.getaddrinfo(host, int(port))
-                with socket.create_server(("", int(port))):
-                    return
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=1):
-                return
+            socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
+            return
         except (ConnectionRefusedError, TimeoutError):
-            if process == 0 or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise
         time.sleep(0.2)
 

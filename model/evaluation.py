@@ -157,8 +157,7 @@ class SetResult:
     """uint8 (mistakes, size, size): the pictures of the mistakes. Not in the JSON."""
 
     def as_dict(self) -> dict[str, Any]:
-        without = dataclasses.replace(self, confusion_counts=self.confusion_counts[:0], pictures=self.pictures[:0])
-        values = dataclasses.asdict(without)
+        values = dataclasses.asdict(self)
         del values["confusion_counts"], values["pictures"]
         return values
 
@@ -222,15 +221,12 @@ def _confidence(run: Reader, logits: NDArray[np.float32]) -> NDArray[np.float64]
 
 def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
     """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
-    everything = np.arange(len(dataset))
     if run.trained is None:
-        return "all", everything, len(dataset)
+        return "all", np.arange(len(dataset)), len(dataset)
     where = run.trained.where(dataset)
-    unknown = int((where == UNKNOWN).sum())
-    if (where > TEST).all():
-        return "all", everything, unknown
-    if (where >= TEST).any():
-        return "test", np.flatnonzero(where >= TEST), unknown
+    unseen = np.flatnonzero(where >= TEST)
+    if len(unseen):
+        return "all" if (where > TEST).all() else "test", unseen, int((where == UNKNOWN).sum())
     valid = np.flatnonzero(where == VALID)
     if not len(valid):
         what = f"{dataset.name}: the run was trained on all of it"
@@ -274,7 +270,8 @@ def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
     answers = _answers(run, dataset, indices)
     right = answers.classes == answers.labels
     groups = dataset.groups[indices].astype(np.int64)
-    writers = None if (groups < 0).any() else dataset.source[indices].astype(np.int64) << 32 | groups
+    identities = dataset.source[indices].astype(np.int64) << 32 | groups
+    writers = None if (groups < 0).any() else np.unique(identities, return_inverse=True)[1]
     # Of thousands of classes, a confusion matrix would be mostly 0.
     pairs = np.stack([answers.labels, answers.classes], 1)
     combinations, occurrences = np.unique(pairs, axis=0, return_counts=True)
@@ -313,7 +310,8 @@ def _mistakes(answers: _Answers, characters: Sequence[str]) -> tuple[Mistake, ..
     most_confident = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MOST_MISTAKES]
     mistakes = []
     for k in most_confident.tolist():
-        truth, answer = characters[answers.labels[k]], characters[answers.classes[k]]
+        truth = characters[answers.labels[k]]
+        answer = characters[answers.classes[k]]
         mistakes.append(Mistake(int(answers.indices[k]), truth, answer, float(answers.confidence[k])))
     return tuple(mistakes)
 
@@ -352,9 +350,8 @@ def _interval(right: NDArray[np.bool_], writers: NDArray[np.int64] | None) -> tu
     if writers is None:
         shares = random.binomial(len(right), right.mean(), RESAMPLES) / len(right)
     else:
-        _, writer = np.unique(writers, return_inverse=True)
-        total = np.bincount(writer)
-        hits = np.bincount(writer, right)
+        total = np.bincount(writers)
+        hits = np.bincount(writers, right)
         draws = (random.integers(0, len(total), len(total)) for _ in range(RESAMPLES))  # all would take much memory
         shares = np.array([hits[draw].sum() / total[draw].sum() for draw in draws])
     low, high = np.quantile(shares, (0.025, 0.975))
@@ -370,7 +367,6 @@ def _by_character(counts: NDArray[np.int64], charset: Charset) -> tuple[Characte
 
 
 def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64]) -> WriterResult:
-    _, group = np.unique(writers, return_inverse=True)
-    accuracy = np.bincount(group, right) / np.bincount(group)
+    accuracy = np.bincount(writers, right) / np.bincount(writers)
     deciles = np.quantile(accuracy, np.arange(1, 10) / 10)
     return WriterResult(len(accuracy), float(accuracy.min()), tuple(deciles.tolist()))

@@ -22,25 +22,26 @@ from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore, save
 from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
+from model.folders import clear
 from model.outliers import outlier_samples
-from model.progress import AddEvent, OnStep, Progress, events
-from model.run import Epoch, Run, clear
+from model.progress import AddEvent, Epoch, OnStep, Progress, events
+from model.run import Run
 from model.start import Start, initial_weights
-from model.step import Eval, first_state, learning_rate, make_eval, make_train, predict
+from model.step import Batch, Eval, first_state, learning_rate, make_eval, make_train, predict
 
-EVENTS_EVERY = 20
+EVENT_STEPS = 20
 """Steps between two losses in the TensorBoard events."""
-UNTIMED = 10
+UNTIMED_STEPS = 10
 """Steps before the speed is measured, as the first ones compile; those that find batches ready are added."""
-TIMED = 0.04
+TIMED_SHARE = 0.04
 """Share of `minutes` for which the speed is measured."""
-SPARE = 0.08
+RESERVED_SHARE = 0.08
 """Share of the remaining time that is kept in reserve when the number of steps is chosen."""
-REJECTED = 0.005
+REJECTED_SHARE = 0.005
 """Share of the validation characters that the run's threshold rejects."""
-MOST_CALIBRATING, MOST_LOGITS = 1 << 16, 1 << 24
+MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS = 1 << 16, 1 << 24
 """Most validation characters, and most of their logits, in memory to fit temperature and threshold."""
-BLOCK = 1 << 13
+BLOCK_SAMPLES = 1 << 13
 """Validation pictures in memory at a time."""
 Mixture = Sequence[tuple[Dataset, float]]
 """Datasets, each with its weight."""
@@ -72,7 +73,7 @@ class Validation:
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
         """Pictures uint8 (N, S, S) and their classes (N,)."""
-        return itertools.chain.from_iterable(source.blocks(BLOCK) for source in self._sources)
+        return itertools.chain.from_iterable(source.blocks(BLOCK_SAMPLES) for source in self._sources)
 
     def loss_and_accuracy(self, weights: Tree) -> tuple[float, float]:
         """Of all samples, by these weights."""
@@ -93,19 +94,21 @@ class Validation:
 
         Of many samples, those at equal distances are used, as many as the bounds allow.
         """
-        most = max(1, min(MOST_CALIBRATING, MOST_LOGITS // len(run.charset)))
-        every = -(-sum(map(len, self._sources)) // most)
+        max_samples = max(1, min(MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS // len(run.charset)))
+        distance = -(-sum(map(len, self._sources)) // max_samples)
         logits_of_blocks, labels_of_blocks = [], []
         passed = 0
         for pictures, labels in self._blocks():
-            chosen = slice(-passed % every, None, every)
+            chosen = slice(-passed % distance, None, distance)
             logits_of_blocks.append(run.predict(pictures[chosen]))
             labels_of_blocks.append(labels[chosen])
             passed += len(labels)
         logits = np.concatenate(logits_of_blocks)
         temperature = fit_temperature(logits, np.concatenate(labels_of_blocks))
         confidence = np.exp(log_softmax(logits / temperature).max(1))
-        return dataclasses.replace(run, temperature=temperature, threshold=float(np.quantile(confidence, REJECTED)))
+        return dataclasses.replace(
+            run, temperature=temperature, threshold=float(np.quantile(confidence, REJECTED_SHARE))
+        )
 
 
 class Training:
@@ -114,9 +117,9 @@ class Training:
     def __init__(self, run: Run, mixture: Mixture, progress: OnStep | None) -> None:
         """Raises ModelError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
         self.run = run
-        self.progress = progress
+        self.progress = progress or (lambda _: None)
         config = run.config
-        if config.minutes and not config.steps and jax.process_count() > 1:  # each would choose by its own clock
+        if config.minutes and jax.process_count() > 1:  # each would choose by its own clock
             raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
         training, validation = _samples(run, mixture)
         threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
@@ -158,15 +161,16 @@ class Training:
         has_checkpoint = (self.checkpoints / "last.safetensors").exists()
         expected = jax.eval_shape(self._first_state)
         state = restore(self.checkpoints, "last", expected) if has_checkpoint else self._first_state()
-        state, done = replicate(state), int(state["step"])
-        if self.run.config.minutes and not self.run.config.steps:
+        done = int(state["step"])
+        state = replicate(state)
+        if self.run.config.minutes:
             self._choose_steps(jax.tree.map(jnp.copy, state), start_time)
         state |= {"steps": replicate(np.int32(self.steps))}
-        complete = self.epochs if done == self.steps else done // len(self.batches)
-        self.run = dataclasses.replace(self.run, history=self.run.history[:complete])
+        complete_epochs = self.epochs if done == self.steps else done // len(self.batches)
+        self.run = dataclasses.replace(self.run, history=self.run.history[:complete_epochs])
         rates = jax.jit(learning_rate(self.run.config, self.steps))
         with events(self.run.path / "tensorboard", done + 1) as add_event:
-            for epoch in range(complete, self.epochs):
+            for epoch in range(complete_epochs, self.epochs):
                 state, figures = self._epoch(state, epoch, add_event)
                 add_event("epoch/learning_rate", float(rates(figures.step - 1)), figures.step)
                 self._complete(state, figures, add_event)
@@ -185,18 +189,23 @@ class Training:
         self._report(figures.step, figures.loss)
 
     def _report(self, step: int, loss: float) -> None:
-        if self.progress is not None:
-            self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
+        self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
 
-    def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[list[tuple[jax.Array, jax.Array]]]:
+    def _stops(self, done: int, last: int) -> Iterator[int]:
+        """The steps after `done` at which a checkpoint is due, then `last`, at which the epoch ends."""
+        interval = self.run.config.checkpoint_steps
+        yield from range((done // interval + 1) * interval, last, interval)
+        yield last
+
+    def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[list[Batch]]:
         """The batches of each dispatch; their copies to the devices may still be on the way."""
-        config = self.run.config
+        dispatch_steps = self.run.config.steps_per_dispatch
         stream = self.batches.epoch(epoch, done - epoch * len(self.batches))
-        while done < last:
-            room = min(last - done, config.checkpoint_steps - done % config.checkpoint_steps)
-            count = config.steps_per_dispatch if room >= config.steps_per_dispatch else 1
-            yield [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
-            done += count
+        for stop in self._stops(done, last):
+            while done < stop:
+                count = dispatch_steps if stop - done >= dispatch_steps else 1
+                yield [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
+                done += count
 
     def _choose_steps(self, state: Tree, start_time: float) -> None:
         """Choose `steps` so that training ends `minutes` after `start_time`, by the speed of some steps.
@@ -205,42 +214,46 @@ class Training:
         """
         config = self.run.config
         seconds = config.minutes * 60
-        state, step_seconds = self._timed_steps(state, TIMED * seconds)
+        state, step_seconds = self._timed_steps(state, TIMED_SHARE * seconds)
         for _ in range(2):  # the first time compiles
             begin = time.perf_counter()
             self.validation.loss_and_accuracy(state["ema"])
             epoch_seconds = time.perf_counter() - begin
-        remaining = (1 - SPARE) * (seconds - (time.perf_counter() - start_time)) - epoch_seconds
+        elapsed = time.perf_counter() - start_time
+        remaining = (1 - RESERVED_SHARE) * (seconds - elapsed) - epoch_seconds
         self.steps = max(1, int(remaining / (step_seconds + epoch_seconds / len(self.batches))))
-        self.run = dataclasses.replace(self.run, config=dataclasses.replace(config, steps=self.steps))
+        self.run = dataclasses.replace(self.run, config=dataclasses.replace(config, steps=self.steps, minutes=0.0))
         self.run.save()
 
     def _timed_steps(self, state: Tree, seconds: float) -> tuple[Tree, float]:
         """The state after some steps, and the seconds that one took. seconds: how long they are timed, at least."""
-        per_epoch = len(self.batches)
-        epochs = (self._dispatches(k, k * per_epoch, (k + 1) * per_epoch) for k in itertools.count())
+        length = len(self.batches)
+        epochs = (self._dispatches(epoch, epoch * length, (epoch + 1) * length) for epoch in itertools.count())
         dispatches = itertools.chain.from_iterable(epochs)  # an epoch may be shorter than the untimed steps
-        state, losses = self.train_steps(state, next(dispatches)[:1])  # what ends an epoch compiles, too
+        state, losses = self.train_steps(state, next(dispatches)[:1])  # the single step at an epoch's end compiles, too
         untimed = 0
-        while untimed < UNTIMED + self.batches.prefetch:
+        while untimed < UNTIMED_STEPS + self.batches.prefetch:
             batches = next(dispatches)
             state, losses = self.train_steps(state, batches)
             losses.block_until_ready()
             untimed += len(batches)
-        begin, timed = time.perf_counter(), 0
+        begin = time.perf_counter()
+        timed = 0
         while not timed or time.perf_counter() - begin < seconds:
-            batches, before = next(dispatches), losses
+            batches = next(dispatches)
+            previous_losses = losses
             state, losses = self.train_steps(state, batches)
-            before.block_until_ready()  # one dispatch ahead, as in training
+            previous_losses.block_until_ready()  # one dispatch ahead, as in training
             timed += len(batches)
         losses.block_until_ready()
         return state, (time.perf_counter() - begin) / timed
 
     def _train_until(
-        self, state: Tree, step: int, dispatches: Iterator[list[tuple[jax.Array, jax.Array]]], add_event: AddEvent
+        self, state: Tree, step: int, dispatches: Iterator[list[Batch]], add_event: AddEvent
     ) -> tuple[Tree, float]:
         """The state after a step, and the seconds in which the devices waited for pictures."""
-        done, wait_seconds = int(state["step"]), 0.0
+        done = int(state["step"])
+        wait_seconds = 0.0
         pending: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
         while done < step:
             wait_begin = time.perf_counter()
@@ -257,31 +270,29 @@ class Training:
 
     def _epoch(self, state: Tree, epoch: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
         """Train the rest of an epoch, then validate. The state's sums are 0 again."""
-        config = self.run.config
         first = epoch * len(self.batches)
         last = min(first + len(self.batches), self.steps)
-        resumed_at = done = int(state["step"])
-        dispatches = self._dispatches(epoch, done, last)
+        resumed_at = int(state["step"])
+        dispatches = self._dispatches(epoch, resumed_at, last)
         train_seconds = wait_seconds = 0.0
         begin = time.perf_counter()
-        while done < last:
+        for stop in self._stops(resumed_at, last):
             train_begin = time.perf_counter()
-            done = min(last, (done // config.checkpoint_steps + 1) * config.checkpoint_steps)
-            state, waited = self._train_until(state, done, dispatches, add_event)
+            state, waited = self._train_until(state, stop, dispatches, add_event)
             wait_seconds += waited
             train_seconds += time.perf_counter() - train_begin
-            if done < last:
+            if stop < last:
                 save(self.checkpoints, "last", state)
-        loss, accuracy = self.validation.loss_and_accuracy(state["ema"])
+        valid_loss, valid_accuracy = self.validation.loss_and_accuracy(state["ema"])
         figures = Epoch(
             epoch=epoch + 1,
-            step=done,
+            step=last,
             loss=float(state["loss"]) / (last - first),
             accuracy=int(state["correct"]) / max(int(state["characters"]), 1),
-            valid_loss=loss,
-            valid_accuracy=accuracy,
+            valid_loss=valid_loss,
+            valid_accuracy=valid_accuracy,
             seconds=time.perf_counter() - begin,
-            images_per_second=(done - resumed_at) * config.batch_size / train_seconds,
+            images_per_second=(last - resumed_at) * self.run.config.batch_size / train_seconds,
             data_wait=wait_seconds / train_seconds,
         )
         return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, figures
@@ -293,6 +304,6 @@ class Training:
                 what = f"the loss is {loss} at step {step}: training diverged"
                 do = "train again with a lower `learning_rate`; the last good checkpoint is kept"
                 raise ModelError(what, expected="a finite loss", do=do)
-            if step % EVENTS_EVERY == 0:
+            if step % EVENT_STEPS == 0:
                 add_event("batch/loss", loss, step)
             self._report(step, loss)

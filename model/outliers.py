@@ -15,30 +15,30 @@ from fastetl.data.dataset import Samples
 from fastetl.data.preprocessing import resize
 from model.config import TrainConfig
 
-MOST_SCRIBBLES, MOST_MERGED = 1 << 12, 1 << 14
+MAX_SCRIBBLES, MAX_PAIRS = 1 << 12, 1 << 14
 """Most outliers of each kind: drawing them is slow, and augmentation changes them whenever they are used."""
-_CANVAS = 128
+_CANVAS_SIDE = 128
 """Side in pixels of the canvas that scribbles are drawn on."""
-_INK = 60
+_MIN_INK = 60
 """Least value, of 0–255, of a pixel that counts as ink."""
-_SQUARE, _LARGE = 0.5, 0.3
+_MIN_ASPECT, _MIN_LENGTH = 0.5, 0.3
 """Least shorter over longer side of a character's ink, and least longer side over the picture's: い and 三 are made of
 narrow and small pieces."""
-_TANGLED = 3.5
+_MIN_CROSSINGS = 3.5
 """Least crossings of the more tangled of two whole characters; ノ and し have 2 to 3."""
-_LONG = 1.35
+_MIN_PAIR_ASPECT = 1.35
 """Least length of two characters over their height; hardly any single character is as long."""
-_CUT, _LEFT = 0.4, (0.35, 0.65)
-"""Share of the pictures in which one character is cut off, and the share of that character which stays."""
-_DOWN = 0.3
+_CUT_SHARE, _KEPT_SHARES = 0.4, (0.35, 0.65)
+"""Share of the pictures in which one character is cut off, and least and greatest share of it that stays."""
+_VERTICAL_SHARE = 0.3
 """Share of the pictures in which one character stands above the other."""
-_GAP, _OFFSET = (-0.08, 0.2), (-0.08, 0.08)
-"""Distance of the two characters along and across their line, in parts of the larger character's size."""
-_SIZE = (0.5, 0.85)
-"""Size of the larger character in parts of the picture; what lies outside of the picture is lost."""
-_NEAR = 40
+_GAPS, _OFFSETS = (-0.08, 0.2), (-0.08, 0.08)
+"""Distances of the two characters along and across their line, in parts of the larger character's size."""
+_SIZES = (0.5, 0.85)
+"""Sizes of the larger character in parts of the picture; what lies outside of the picture is lost."""
+_NEAR_SAMPLES = 40
 """Samples at most this far apart are mostly by one writer, and so alike in pen and size."""
-_TRIES = 6
+_ATTEMPTS = 6
 """Attempts for each picture that is wanted."""
 
 
@@ -61,34 +61,33 @@ class _Ink(NamedTuple):
 
 
 def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
-    """The scribbles and merged characters for a training on `sources`; their label is `classes`, beyond the last."""
+    """The scribbles and pairs of characters for a training on `sources`; their label is `classes`, beyond the last."""
     seed = config.seed + 1
-    characters = 1 - config.scribbles - config.merged  # their share of the training pictures
-    count = sum(map(len, sources)) / characters
-    weight = sum(source.weight for source in sources) / characters
-    drawn = min(round(config.scribbles * count), MOST_SCRIBBLES)
-    merged = min(round(config.merged * count), MOST_MERGED)
+    character_share = 1 - config.scribbles - config.merged  # of the training pictures
+    total = sum(map(len, sources)) / character_share
+    total_weight = sum(source.weight for source in sources) / character_share
+    scribble_count = min(round(config.scribbles * total), MAX_SCRIBBLES)
+    pair_count = min(round(config.merged * total), MAX_PAIRS)
+    curves = scribbles(scribble_count, sources[0].side, seed)
+    pairs = character_pairs(sources, pair_count, seed)
     samples = []
-    for share, pictures in (
-        (config.scribbles, scribbles(drawn, sources[0].side, seed=seed)),
-        (config.merged, merged_characters(sources, merged, seed)),
-    ):
+    for share, pictures in ((config.scribbles, curves), (config.merged, pairs)):
         if len(pictures):
             labels = np.full(len(pictures), classes)
-            samples.append(Samples(pictures, labels, np.arange(len(pictures)), share * weight))
+            samples.append(Samples(pictures, labels, np.arange(len(pictures)), share * total_weight))
     return samples
 
 
 def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
     """uint8 (count, size, size), ink high: two to six random curves each, drawn over the whole canvas."""
     random = np.random.default_rng(seed)
-    canvases = np.empty((count, _CANVAS, _CANVAS), np.uint8)
+    canvases = np.empty((count, _CANVAS_SIDE, _CANVAS_SIDE), np.uint8)
     for k in range(count):
-        canvas = Image.new("L", (_CANVAS, _CANVAS))
+        canvas = Image.new("L", (_CANVAS_SIDE, _CANVAS_SIDE))
         pen = ImageDraw.Draw(canvas)
         width = int(random.integers(3, 9))
         for _ in range(random.integers(2, 7)):
-            curve = random.uniform(0.1, 0.9, (int(random.integers(4, 10)), 2)) * _CANVAS
+            curve = random.uniform(0.1, 0.9, (int(random.integers(4, 10)), 2)) * _CANVAS_SIDE
             for _ in range(3):  # Chaikin: cut every corner
                 near, far = 0.75 * curve[:-1] + 0.25 * curve[1:], 0.25 * curve[:-1] + 0.75 * curve[1:]
                 curve = np.stack([near, far], 1).reshape(-1, 2)
@@ -97,34 +96,37 @@ def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
     return resize(canvases, size)
 
 
-def merged_characters(sources: Sequence[Samples], count: int, seed: int = 0) -> NDArray[np.uint8]:
+def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> NDArray[np.uint8]:
     """uint8 (N, S, S), ink high: each shows two different characters that touch or nearly do; often one is cut off.
 
     Sources are drawn in proportion to their weights. N is less than `count` where most characters are narrow, small or
     simple, or have other ink at the edges of their pictures.
     """
-    random, side = np.random.default_rng(seed), sources[0].side
+    random = np.random.default_rng(seed)
+    side = sources[0].side
     weights = np.array([source.weight for source in sources])
     windows = []
     for source in sources:
         # Where pictures are read piece by piece, only one window of them is drawn from; sorted, so writer by writer.
         indices = np.sort(next(source.windows(np.random.default_rng(seed))))
         windows.append((*source.take(indices), source.labels[indices]))
-    composed: list[NDArray[np.uint8]] = []
-    for k in random.choice(len(sources), _TRIES * count, p=weights / weights.sum()).tolist():
-        if len(composed) == count:
+    pairs: list[NDArray[np.uint8]] = []
+    for k in random.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist():
+        if len(pairs) == count:
             break
-        pictures, places, labels = windows[k]
-        first = int(random.integers(len(places)))
-        second = (first + int(random.integers(1, _NEAR))) % len(places)
-        is_down = random.random() < _DOWN
+        pictures, rows, labels = windows[k]
+        first = int(random.integers(len(rows)))
+        second = (first + int(random.integers(1, _NEAR_SAMPLES))) % len(rows)
+        is_vertical = random.random() < _VERTICAL_SHARE
         if labels[first] == labels[second]:
             continue
-        left, right = pictures[places[first]], pictures[places[second]]
-        picture = _side_by_side(left.T, right.T, random) if is_down else _side_by_side(left, right, random)
-        if picture is not None:
-            composed.append(picture.T if is_down else picture)
-    return np.array(composed, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
+        a, b = pictures[rows[first]], pictures[rows[second]]
+        if is_vertical:
+            a, b = a.T, b.T
+        pair = _side_by_side(a, b, random)
+        if pair is not None:
+            pairs.append(pair.T if is_vertical else pair)
+    return np.array(pairs, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
 
 
 def _side_by_side(
@@ -136,17 +138,17 @@ def _side_by_side(
         return None
     size = max(a.size, b.size)
     cut = random.random()
-    if cut < _CUT / 2:
-        a = a._replace(left=_thinnest(first, a, 1 - random.uniform(*_LEFT)), crossings=0)
-    elif cut < _CUT:
-        b = b._replace(right=_thinnest(second, b, random.uniform(*_LEFT)), crossings=0)
-    gap = round(size * random.uniform(*_GAP))
-    offset = round(size * random.uniform(*_OFFSET))
+    if cut < _CUT_SHARE / 2:
+        a = a._replace(left=_thinnest(first, a, 1 - random.uniform(*_KEPT_SHARES)), crossings=0)
+    elif cut < _CUT_SHARE:
+        b = b._replace(right=_thinnest(second, b, random.uniform(*_KEPT_SHARES)), crossings=0)
+    gap = round(size * random.uniform(*_GAPS))
+    offset = round(size * random.uniform(*_OFFSETS))
     joined = _joined(a.cut_from(first), b.cut_from(second), gap, b.top + offset - a.top)
     height, length = joined.shape
-    if max(a.crossings, b.crossings) < _TANGLED or length < _LONG * height:
+    if max(a.crossings, b.crossings) < _MIN_CROSSINGS or length < _MIN_PAIR_ASPECT * height:
         return None
-    return _in_the_middle(joined, round(size / random.uniform(*_SIZE)), len(first))
+    return _in_the_middle(joined, round(size / random.uniform(*_SIZES)), len(first))
 
 
 def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: int) -> NDArray[np.uint8]:
@@ -169,13 +171,14 @@ def _in_the_middle(ink: NDArray[np.uint8], window: int, side: int) -> NDArray[np
 
 def _ink_of(picture: NDArray[np.uint8]) -> _Ink | None:
     """Where a picture's ink is; None if it is narrow or small, or touches an edge of the picture."""
-    ink, side = picture >= _INK, len(picture)
+    ink = picture >= _MIN_INK
+    side = len(picture)
     box = Image.fromarray(ink).getbbox()
     if box is None or min(box) < 1 or max(box) >= side:
         return None
     left, top, right, bottom = box
     short, long = sorted((bottom - top, right - left))
-    if short < _SQUARE * long or long < _LARGE * side:
+    if short < _MIN_ASPECT * long or long < _MIN_LENGTH * side:
         return None
     in_rows = np.diff(ink, axis=1).sum() / (bottom - top)
     in_columns = np.diff(ink, axis=0).sum() / (right - left)

@@ -1,18 +1,61 @@
-"""What a training reports while it goes on: to its caller, on the terminal, and to TensorBoard."""
+"""What a training reports: the figures of its epochs, to its caller, on the terminal and to TensorBoard."""
 
+import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-from tensorboardX.summary import scalar
-
 from model.devices import is_first
-from model.run import Epoch
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Figures of one epoch. Losses are cross-entropies in nats, with the configuration's label smoothing."""
+
+    epoch: int
+    """Counted from 1."""
+    step: int
+    """Steps done since training began, when the epoch ends."""
+    loss: float
+    """Mean loss of the training pictures, augmented and with dropout, while the weights change."""
+    accuracy: float
+    """Share of right answers to the same pictures, outliers left out."""
+    valid_loss: float
+    """Mean loss on the validation writers, by the averaged weights."""
+    valid_accuracy: float
+    """Accuracy on the validation writers, by the averaged weights."""
+    seconds: float
+    """Duration of the epoch; if it was resumed, since then."""
+    images_per_second: float
+    """Training pictures a second, without the time for validation and checkpoints."""
+    data_wait: float
+    """Share of the same time in which the devices waited for pictures."""
+
+
+def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
+    """Sentences for a beginner: is it learning, overfitting, still improving? Never empty."""
+    if not history:
+        return ("No epoch is complete yet.",)
+    last = history[-1]
+    chance = math.log(classes)
+    if last.loss > 0.95 * chance:
+        guessing = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
+        return (f"Not learning yet: {guessing}. Train longer or at another learning rate, and check the labels.",)
+    best = min(history, key=lambda e: e.valid_loss)
+    if last.epoch >= best.epoch + 2 and last.valid_loss > 1.03 * best.valid_loss and last.loss < best.loss:
+        return (
+            f"Overfitting since epoch {best.epoch}: the loss on the validation writers rose from"
+            f" {best.valid_loss:.3f} to {last.valid_loss:.3f} while the training loss fell from"
+            f" {best.loss:.3f} to {last.loss:.3f}. Add writers, augmentation or dropout, or stop earlier.",
+        )
+    if len(history) > 1 and last.valid_loss >= history[-2].valid_loss:
+        return ("The validation loss has stopped falling: more epochs alone will help little.",)
+    if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
+        return ("The validation loss was still falling at the end: more epochs may help.",)
+    return (f"Training went well: the loss is {last.loss:.2f} (chance: {chance:.2f}).",)
 
 
 @dataclass(frozen=True)
@@ -29,6 +72,11 @@ class Progress:
     history: tuple[Epoch, ...]
     """The epochs that are complete."""
 
+    @property
+    def new_epoch(self) -> Epoch | None:
+        """The epoch that has just been validated; None after a step."""
+        return self.history[-1] if self.history and self.history[-1].step == self.step else None
+
 
 OnStep = Callable[[Progress], None]
 """What is called after each step and each epoch."""
@@ -41,9 +89,9 @@ def print_epochs(progress: Progress, write: Callable[[str], object] | None = Non
 
     write: prints a line; to standard error unless given.
     """
-    if not (is_first() and progress.history and progress.history[-1].step == progress.step):
+    epoch, epochs = progress.new_epoch, progress.epochs
+    if epoch is None or not is_first():
         return
-    epoch, epochs = progress.history[-1], progress.epochs
     line = (
         f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  loss {epoch.loss:.3f}, valid {epoch.valid_loss:.3f}  "
         f"accuracy {epoch.accuracy:.2%}, valid {epoch.valid_accuracy:.2%}  {epoch.images_per_second:,.0f}/s"
@@ -60,6 +108,10 @@ def events(directory: Path, step: int) -> Iterator[AddEvent]:
     if not is_first():
         yield lambda name, value, step: None
         return
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.summary import scalar
+
     directory.mkdir(parents=True, exist_ok=True)
     with closing(EventsWriter(str(directory / "events"))) as writer:
 

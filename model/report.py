@@ -4,7 +4,6 @@ The figures are in the page as JSON, and its script, report.js, draws them.
 """
 
 import base64
-import io
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from fastetl import __version__
+from fastetl.data.parquet import png_file
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.errors import StrPath
 from fastetl.files.atomic import Kind, new_output
@@ -25,6 +24,7 @@ from model.evaluation import Evaluation, Reader, SetResult
 from model.run import Run, opened
 
 REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
+_STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
 
 
 def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
@@ -65,20 +65,16 @@ def _page(title: str, figures: Mapping[str, Any]) -> str:
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:
-    """Some values of each `SetResult` in a run's reports, and `report`, its folder. Raises ModelError for damage."""
+    """Values of each `SetResult` in a run's reports, and `report`, its folder. Raises ModelError for damage."""
     results = []
     for file in sorted(run.glob("report*/**/evaluation.json")):
         report = file.parent.relative_to(run).as_posix()
         try:
-            results += [_stored(values, report) for values in read_json(file)["sets"]]
+            sets = read_json(file)["sets"]
+            results += [{"report": report} | {name: values[name] for name in _STORED} for values in sets]
         except (LookupError, TypeError) as error:
             raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
     return results
-
-
-def _stored(values: Mapping[str, Any], report: str) -> dict[str, Any]:
-    names = ("name", "part", "samples", "accuracy", "interval", "top5")
-    return {"report": report, **{name: values[name] for name in names}}
 
 
 def _training(run: Run) -> dict[str, Any]:
@@ -106,7 +102,6 @@ def _pictures(result: SetResult) -> list[str]:
     """The pictures of the mistakes as `data:` URLs of PNG files."""
     addresses = []
     for picture in as_paper(result.pictures):
-        file = io.BytesIO()
-        Image.fromarray(picture >> 4 << 4).save(file, format="PNG", optimize=True)
-        addresses.append(f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}")
+        file = png_file(picture >> 4 << 4)  # 16 levels, which compress well
+        addresses.append(f"data:image/png;base64,{base64.b64encode(file).decode()}")
     return addresses

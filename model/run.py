@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import platform
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -35,76 +32,22 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Trained
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import ArgumentError, FastetlError, StrPath
-from fastetl.files.atomic import Kind, replace_file, require_local, try_lock
+from fastetl.errors import FastetlError, StrPath
+from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate
-from model.errors import MissingRunError, ModelError, RunLockedError
+from model.errors import MissingRunError, ModelError
+from model.folders import RUN_JSON, unfinished
 from model.network import Network, NetworkConfig
+from model.progress import Epoch, diagnose
 from model.step import load_weights, make_eval, predict, weights_of
 
 FORMAT = 3
 R = TypeVar("R")
-RUN_KIND = Kind("a run", ("run.json", "checkpoints"), ("run.json", "checkpoints", "tensorboard", "report*", "lock"))
-UNFINISHED = Kind("an interrupted run", (), ("run.json", "checkpoints", "tensorboard", "reports", "lock"))
-
-_LOCK = "lock"
-_PLAIN = ("temperature", "threshold", "finished", "best", "start", "command", "versions")
+_STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "command", "versions")
 """Fields of a run that run.json holds as they are."""
-
-
-def unfinished(path: Path) -> Path:
-    """The directory in which the run `path` is trained."""
-    return path.parent / f"{path.name}.unfinished"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Figures of one epoch. Losses are cross-entropies in nats, with the configuration's label smoothing."""
-
-    epoch: int
-    """Counted from 1."""
-    step: int
-    """Steps done since training began, when the epoch ends."""
-    loss: float
-    """Mean loss of the training pictures, augmented and with dropout, while the weights change."""
-    accuracy: float
-    """Share of right answers to the same pictures, outliers left out."""
-    valid_loss: float
-    """Mean loss on the validation writers, by the averaged weights."""
-    valid_accuracy: float
-    """Accuracy on the validation writers, by the averaged weights."""
-    seconds: float
-    """Duration of the epoch; if it was resumed, since then."""
-    images_per_second: float
-    """Training pictures a second, without the time for validation and checkpoints."""
-    data_wait: float
-    """Share of the same time in which the devices waited for pictures."""
-
-
-def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
-    """Sentences for a beginner: is it learning, overfitting, still improving? Never empty."""
-    if not history:
-        return ("No epoch is complete yet.",)
-    last = history[-1]
-    chance = math.log(classes)
-    if last.loss > 0.95 * chance:
-        guessing = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
-        return (f"Not learning yet: {guessing}. Train longer or at another learning rate, and check the labels.",)
-    best = min(history, key=lambda e: e.valid_loss)
-    if last.epoch >= best.epoch + 2 and last.valid_loss > 1.03 * best.valid_loss and last.loss < best.loss:
-        return (
-            f"Overfitting since epoch {best.epoch}: the loss on the validation writers rose from"
-            f" {best.valid_loss:.3f} to {last.valid_loss:.3f} while the training loss fell from"
-            f" {best.loss:.3f} to {last.loss:.3f}. Add writers, augmentation or dropout, or stop earlier.",
-        )
-    if len(history) > 1 and last.valid_loss >= history[-2].valid_loss:
-        return ("The validation loss has stopped falling: more epochs alone will help little.",)
-    if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
-        return ("The validation loss was still falling at the end: more epochs may help.",)
-    return (f"Training went well: the loss is {last.loss:.2f} (chance: {chance:.2f}).",)
 
 
 @dataclass(frozen=True)
@@ -214,7 +157,7 @@ class Run:
         """The contents of run.json, without their digest."""
         return {
             "format": FORMAT,
-            **{name: getattr(self, name) for name in _PLAIN},
+            **{name: getattr(self, name) for name in _STORED_AS_IS},
             "config": self.config.as_dict(),
             "charset": self.charset.as_dict(),
             "preprocessing": self.preprocessing.as_dict(),
@@ -236,19 +179,17 @@ class Run:
             data=tuple(DatasetShare(**dataset) for dataset in values["data"]),
             trained=Trained.from_dict(values["trained"]),
             history=tuple(Epoch(**epoch) for epoch in values["history"]),
-            **{name: values[name] for name in _PLAIN},
+            **{name: values[name] for name in _STORED_AS_IS},
         )
 
     def save(self) -> None:
         """Write run.json, by the first process alone."""
         if not is_first():
             return
-        with replace_file(self.path / "run.json") as temporary:
-            temporary.write_text(
-                json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n",
-                encoding="utf-8",
-                errors="backslashreplace",  # a path that is not UTF-8: in JSON, these escapes are what it was
-            )
+        text = json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n"
+        with replace_file(self.path / RUN_JSON) as temporary:
+            # A path that is not UTF-8: in JSON, these escapes are what it was.
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def current_versions() -> dict[str, str]:
@@ -270,14 +211,14 @@ def open_run(path: StrPath) -> Run:
     Raises ModelError, which names the file, for anything missing, damaged or of another format version.
     """
     path = Path(path)
-    file = path / "run.json"
+    file = path / RUN_JSON
     if not file.exists():
         what, found = "no run here", None
-        do = "train one, or name a package where one will do; in Python, `export.open_recognizer` opens a package"
-        if (unfinished(path) / "run.json").is_file():
+        do = "train one, or name a package where one will do (Python: `export.open_recognizer`, `export.open_start`)"
+        if (unfinished(path) / RUN_JSON).is_file():
             what, found = "training was interrupted", f"{unfinished(path)}, which is not finished"
             do = "continue it with `resume`"
-        expected = "a directory with run.json"
+        expected = f"a directory with {RUN_JSON}"
         raise MissingRunError(what, file=path, expected=expected, found=found, do=do)
     try:
         values = read_json(file)
@@ -298,51 +239,3 @@ def open_run(path: StrPath) -> Run:
 def opened(run: R | StrPath) -> R | Run:
     """A run that is given by its path, opened; anything else as it is."""
     return open_run(run) if isinstance(run, str | os.PathLike) else run
-
-
-@contextmanager
-def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
-    """Make and lock the directory in which the run `path` is trained, and yield it; the lock lasts for the block.
-
-    The system frees the lock however its owner ends. Of several processes that train together, the first one locks.
-
-    Raises ModelError if another training holds the lock, if there is nothing to resume, if an interrupted run is there
-    (without `resume` or `overwrite`), or if something that is no run has the directory's name.
-    """
-    require_local(path)
-    if not path.name:
-        raise ArgumentError("a run needs a name", file=path, do="give a folder to write")
-    folder = unfinished(path)
-    has_run = (folder / "run.json").is_file()
-    if resume and not has_run:
-        state = "it is finished" if path.exists() else "there is none"
-        raise MissingRunError("no interrupted run to resume", file=path, found=state, do="leave out `resume`")
-    reason = UNFINISHED.why_foreign(folder) if folder.exists() else None
-    if reason is not None:
-        raise ModelError("no place to train in", file=folder, expected=UNFINISHED.name, found=reason, do="move it away")
-    lock: BinaryIO | None = None
-    if is_first():
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = try_lock(folder / _LOCK)
-        if lock is None:
-            what, do = "another process is training this run", "wait until it ends, or stop it"
-            raise RunLockedError(what, file=folder, do=do)
-    try:
-        if has_run and not (resume or overwrite):
-            what, do = "an interrupted run is here", "continue it with `resume`, or give `overwrite`"
-            raise ModelError(what, file=folder, do=do)
-        yield folder
-    finally:
-        if lock is not None:
-            if not folder.exists():  # the complete run was renamed
-                (path / _LOCK).unlink(missing_ok=True)
-            elif not (folder / "run.json").is_file():  # training did not begin
-                shutil.rmtree(folder, ignore_errors=True)
-            lock.close()
-
-
-def clear(folder: Path) -> None:
-    """Remove everything from a claimed folder but its lock."""
-    for entry in folder.iterdir():
-        if entry.name != _LOCK:
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()

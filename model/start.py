@@ -78,17 +78,18 @@ class Start:
     def weights(self, network: Network, charset: Charset) -> Tree:
         """These weights for an untrained `network` of this architecture that has the classes of `charset`."""
         weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
-        params, stats = weights["params"]["blocks"], weights["stats"].get("blocks", {})
-        *weighted, last = [k for k, block in enumerate(network.blocks) if block is not None]
-        *stored, stored_last = [layer.weights for layer in self.layers if layer.weights]
-        for k, layer in zip(weighted, stored, strict=True):
-            for arrays in (params[k], stats.get(k, {})):
-                arrays.update({part: layer[part] for part in arrays})
+        blocks = weights["params"]["blocks"]
+        last = max(blocks)
+        stored = dict(zip(sorted(blocks), (layer.weights for layer in self.layers if layer.weights), strict=True))
+        for tree in weights.values():
+            for k, arrays in tree.get("blocks", {}).items():
+                if k != last:
+                    arrays.update({name: stored[k][name] for name in arrays})
         shared = [character for character in charset.characters if character in self.charset.class_of]
         classes = [charset.class_of[character] for character in shared]
         stored_classes = [self.charset.class_of[character] for character in shared]
-        for part in ("kernel", "bias"):
-            params[last][part][..., classes] = stored_last[part][..., stored_classes]
+        for name, array in blocks[last].items():
+            array[..., classes] = stored[last][name][..., stored_classes]
         return weights
 
 

@@ -26,9 +26,11 @@ from model.config import TrainConfig
 from model.devices import Tree, shard, sharding
 from model.network import Network
 
-TrainSteps = Callable[[Tree, Sequence[tuple[jax.Array, jax.Array]]], tuple[Tree, jax.Array]]
+Batch = tuple[jax.Array, jax.Array]
+"""Pictures uint8 (B, size, size) and labels int32 (B,); outliers have labels beyond the classes."""
+TrainSteps = Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]
 Eval = Callable[[Tree, jax.Array], jax.Array]
-PREDICTED = 256
+PREDICT_BATCH = 256
 """Pictures in one batch of `predict`."""
 
 
@@ -117,13 +119,12 @@ def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
 def make_train(network: Network, config: TrainConfig) -> TrainSteps:
     """The compiled function (state, batches) → the state after one step on each batch, and the losses of these steps.
 
-    batches: pairs of pictures uint8 (B, size, size) and labels int32 (B,); outliers have labels beyond the classes.
     Losses: float32 (len(batches),). Each number of batches compiles a program of its own. The given state is donated:
     its arrays may no longer be read.
     """
     step = partial(_step, network, config, jax.random.key(config.seed))
 
-    def steps(state: Tree, batches: Sequence[tuple[jax.Array, jax.Array]]) -> tuple[Tree, jax.Array]:
+    def steps(state: Tree, batches: Sequence[Batch]) -> tuple[Tree, jax.Array]:
         if len(batches) == 1:
             state, loss = step(state, *batches[0])
             return state, loss[None]
@@ -182,7 +183,7 @@ def predict(answers: Callable[[jax.Array], jax.Array], pictures: Pictures) -> ND
 
     answers: the forward pass. It gets batches of one shape only, so that it is compiled once.
     """
-    size = -(-PREDICTED // jax.device_count()) * jax.device_count()
+    size = -(-PREDICT_BATCH // jax.device_count()) * jax.device_count()
     parts: list[NDArray[Any]] = []
     for start in range(0, max(len(pictures), 1), size):
         part = pictures[start : start + size]

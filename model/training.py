@@ -16,10 +16,11 @@ from fastetl.files.atomic import check_output, new_output, writes
 from model.config import TrainConfig
 from model.devices import barrier, is_first
 from model.errors import ModelError
+from model.folders import RUN_KIND, claim, unfinished
 from model.loop import Mixture, Training
 from model.network import NETWORKS
 from model.progress import OnStep, print_epochs
-from model.run import RUN_KIND, DatasetShare, Run, claim, current_versions, open_run, unfinished
+from model.run import DatasetShare, Run, current_versions, open_run
 from model.start import Start, start_of
 
 Data = Dataset | StrPath | Sequence[Dataset | StrPath | tuple[Dataset | StrPath, float]]
@@ -136,8 +137,8 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
 
 def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     """The interrupted run, if data and configuration are those that it began with."""
-    if config is not None and config.minutes and not config.steps:  # the run has chosen its steps by the minutes
-        config = dataclasses.replace(config, steps=run.config.steps)
+    if config is not None and config.minutes and run.config.steps:  # which were chosen by the minutes
+        config = dataclasses.replace(config, steps=run.config.steps, minutes=0.0)
     if config is not None and config != run.config:
         given = config.as_dict()
         expected = ", ".join(f"{name} {value}" for name, value in run.config.as_dict().items() if value != given[name])

@@ -22,8 +22,9 @@ from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.errors import ModelError
 from model.evaluation import Restricted, evaluate
+from model.progress import Epoch, diagnose
 from model.report import write_report
-from model.run import Epoch, diagnose, open_run
+from model.run import open_run
 from tests.model_data import finished_run, tiny
 
 if TYPE_CHECKING:
@@ -79,9 +80,8 @@ def test_every_figure_on_a_set_counted_by_hand() -> None:
     assert (result.writers.writers, result.writers.worst) == (2, 0.4)
     assert result.writers.deciles[0] < result.writers.deciles[8]
     assert result.interval == (0.4, 0.8)  # both writers drawn twice, at worst and at best
-    assert {c.character: round(c.samples * c.accuracy) for c in result.characters} == dict(
-        zip("はばぱつっのめ", [1, 1, 1, 0, 1, 2, 0], strict=True)
-    )
+    hits = dict(zip("はばぱつっのめ", [1, 1, 1, 0, 1, 2, 0], strict=True))
+    assert {c.character: round(c.samples * c.accuracy) for c in result.characters} == hits
     assert [m.index for m in result.mistakes] == [6, 8, 3, 7]
     assert result.pictures[:, 0, 0].tolist() == [6, 8, 3, 7]
     assert result.shape_accuracy is None
@@ -121,7 +121,7 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     assert {tiny().groups[m.index] for m in own.mistakes} <= set(test.tolist())
     assert (unseen.part, unseen.samples) == ("all", 128)
     assert evaluate(run.path, tiny()).sets[0].accuracy == own.accuracy
-    with pytest.raises(ModelError, match=r"no run here; .*`export.open_recognizer` opens a package"):
+    with pytest.raises(ModelError, match=r"no run here; .*`export.open_recognizer`.*`export.open_start`"):
         evaluate("pretrained", tiny())
     two = Restricted(run, Charset("two", run.charset.characters[6:]))
     assert (two.predict(tiny().images) == run.predict(tiny().images)[:, 6:]).all()

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from fastetl.files.untrusted import sealed
 from model.errors import ModelError
 from model.run import open_run
-from model.step import PREDICTED
+from model.step import PREDICT_BATCH
 from tests.model_data import finished_run, tiny
 
 
@@ -48,7 +48,7 @@ def test_what_is_written_is_what_is_read_and_a_changed_digit_is_found(copied: Pa
 
 def test_predict_takes_any_number_of_pictures() -> None:
     run, images = open_run(finished_run()[0]), tiny(writers=20).images
-    assert len(images) > PREDICTED
+    assert len(images) > PREDICT_BATCH
     logits = run.predict(images)
     assert (logits.shape, str(logits.dtype)) == ((len(images), 8), "float32")
     assert pickle.loads(pickle.dumps(run)) == run
@@ -56,9 +56,8 @@ def test_predict_takes_any_number_of_pictures() -> None:
     for wrong in (np.zeros((2, 28, 28), np.uint8), np.zeros((2, 32, 32), np.float32)):
         with pytest.raises(ValueError, match=r"expected uint8 \(N, 32, 32\)"):
             run.predict(wrong)  # type: ignore[arg-type]
-    np.testing.assert_allclose(
-        run.predict(images[PREDICTED : PREDICTED + 3]), logits[PREDICTED : PREDICTED + 3], atol=1e-5
-    )
+    few = slice(PREDICT_BATCH, PREDICT_BATCH + 3)
+    np.testing.assert_allclose(run.predict(images[few]), logits[few], atol=1e-5)
 
 
 @pytest.mark.parametrize(

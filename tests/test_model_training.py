@@ -34,10 +34,11 @@ from model.checkpoints import save
 from model.config import TrainConfig
 from model.devices import join, replicate, shard
 from model.errors import ModelError
+from model.folders import unfinished
 from model.network import NETWORKS, Conv, Flatten, Network, NetworkConfig, Norm, Relu
-from model.outliers import merged_characters, outlier_samples, scribbles
+from model.outliers import character_pairs, outlier_samples, scribbles
 from model.progress import Progress, print_epochs
-from model.run import open_run, unfinished
+from model.run import open_run
 from model.step import first_state, learning_rate, make_eval, make_train
 from model.training import train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
@@ -92,22 +93,32 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     assert run.trained.split(tiny(seed=1)) is None
 
 
-def test_steps_cut_epochs_short_and_minutes_choose_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cut = train(tiny(), tmp_path / "cut", BY_STEPS, steps=5, threads=2)
-    assert [(e.epoch, e.step) for e in cut.history] == [(1, 3), (2, 5)]
-    with pytest.raises(FastetlError, match="`epochs` has no effect with `minutes` or `steps`. Leave it out"):
-        dataclasses.replace(CONFIG, steps=5)
-    assert TrainConfig.from_dict({**cut.config.as_dict(), "epochs": 3}) == cut.config  # as an older run has it
+@pytest.mark.parametrize("names", ["steps epochs", "steps minutes", "optimizer muon_learning_rate", "framing frame"])
+def test_an_option_without_effect_is_refused_but_read_from_an_older_run(names: str) -> None:
+    values: dict[str, Any] = {"steps": 5, "minutes": 1.0, "optimizer": "adamw", "framing": "none", "frame": 8}
+    cause, name = names.split()
+    options = {cause: values[cause], name: values.get(name, 1)}
+    with pytest.raises(FastetlError, match=f"`{name}` has no effect with .*`{cause}`"):
+        TrainConfig(**options)
+    assert TrainConfig.from_dict(TrainConfig().as_dict() | options) == TrainConfig(**{cause: values[cause]})
+
+
+def test_steps_cut_an_epoch_short(tmp_path: Path) -> None:
+    run = train(tiny(), tmp_path / "run", BY_STEPS, steps=5, threads=2)
+    assert [(e.epoch, e.step) for e in run.history] == [(1, 3), (2, 5)]
+
+
+def test_minutes_choose_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = itertools.count()  # of a clock: one whenever it is read, a hundred for a checkpoint
     for module in (training, loop):
         monkeypatch.setattr(module, "time", Mock(perf_counter=ticks.__next__))
     monkeypatch.setattr(loop, "save", lambda *a: save(*a) if next(itertools.islice(ticks, 99, None)) else "")
     config = dataclasses.replace(BY_STEPS, minutes=0.5)
     timed = train(tiny(), tmp_path / "timed", config)
-    assert timed.config == dataclasses.replace(config, steps=9)  # the first four epochs are not timed
+    assert timed.config == dataclasses.replace(BY_STEPS, steps=9)  # the first four epochs are not timed
     assert all(e.images_per_second > 1 for e in timed.history)
     assert training.resumed_run(timed, [(tiny(), 1.0)], config) is timed
-    again = train(tiny(), tmp_path / "again", dataclasses.replace(BY_STEPS, steps=9))
+    again = train(tiny(), tmp_path / "again", timed.config)
     assert again.best == timed.best
     steps = Mock(side_effect=make_train(timed.untrained(), config))
     monkeypatch.setattr(loop, "make_train", lambda *_: steps)
@@ -257,7 +268,7 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
 def test_a_coordinator_that_is_none_is_one_line(
     coordinator: str, process: int, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.devices._PATIENCE", 0.3)
+    monkeypatch.setattr("model.devices._JOIN_SECONDS", 0.3)
     begin = time.monotonic()
     with pytest.raises(ModelError, match=f"cannot join {coordinator} as process {process}; .*{fault}"):
         join(coordinator, 2, process)
@@ -295,12 +306,11 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
     assert 0.3 < run.history[-1].accuracy <= 1
 
 
-def test_scribbles_of_a_large_training_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scribbles_of_a_large_training_are_few() -> None:
     """They are drawn one by one; their share of the pictures stays."""
-    monkeypatch.setattr(outliers, "scribbles", lambda count, size, seed: np.zeros((count, size, size), np.uint8))
     many = Samples(np.zeros((100_000, 1, 1), np.uint8), np.zeros(100_000, np.int64), np.arange(100_000), 1.0)
     (source,) = outlier_samples([many], 8, dataclasses.replace(CONFIG, scribbles=0.2))
-    assert (len(source), source.weight) == (outliers.MOST_SCRIBBLES, 0.25)
+    assert (len(source), source.weight) == (outliers.MAX_SCRIBBLES, 0.25)
 
 
 def test_pairs_of_characters_are_taught_to_be_nothing() -> None:
@@ -319,9 +329,9 @@ def test_pairs_of_characters_are_taught_to_be_nothing() -> None:
     assert np.mean([max(two) > 1.15 * min(two) for two in ends]) > 0.8
     assert 0.1 < np.mean([height > width for height, width in ends]) < 0.5
     narrow, alike = np.where(np.arange(64) < 20, rings, 0), np.zeros(40, np.int64)
-    assert not len(merged_characters([Samples(narrow, np.arange(40), np.arange(40))], 30))
-    assert not len(merged_characters([Samples(rings, alike, np.arange(40))], 30))
-    assert all(merged_characters([samples], 1, seed).flags.c_contiguous for seed in range(9))
+    assert not len(character_pairs([Samples(narrow, np.arange(40), np.arange(40))], 30))
+    assert not len(character_pairs([Samples(rings, alike, np.arange(40))], 30))
+    assert all(character_pairs([samples], 1, seed).flags.c_contiguous for seed in range(9))
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
@@ -390,8 +400,6 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
     other = dataclasses.replace(tiny(), name="other", charset=Charset("abc", tuple("abcdefgh")))
     with pytest.raises(ModelError, match=r"other: its characters or its preprocessing differ from tiny0's"):
         train([(tiny(), 1), (other, 1)], tmp_path / "run", CONFIG)
-    with pytest.raises(FastetlError, match="batch_size is out of range"):
-        train(tiny(), tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))
     with pytest.raises(FastetlError, match="a run needs a name"):
         train(tiny(), "", CONFIG)
     with pytest.raises(ModelError, match="own: nothing to tell apart; expected two characters or more"):

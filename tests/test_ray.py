@@ -28,7 +28,7 @@ from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
 from fastetl_ray.sweep import read_sweep, sweep_on_ray
-from model.run import unfinished
+from model.folders import unfinished
 from model.training import train
 from tests.conftest import write_shards
 from tests.model_data import CONFIG, tiny
@@ -68,6 +68,7 @@ def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
     etl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", "")  # which the commands set
     data = str(etl.with_name("here"))
     for words in (["train", data], ["build", str(etl)], ["synth", "--size=16"], ["sweep", str(SWEEP), data]):
         engine = [] if words[0] == "sweep" else ["--engine=ray"]
@@ -75,6 +76,8 @@ def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
             assert main([*words, out, *engine, "--address=127.0.0.1:1"]) == 2
             (line,) = capfd.readouterr().err.splitlines()
             assert expected in line
+    assert main(["build", str(etl), str(tmp_path), "--engine=ray", "--address=127.0.0.1:1", "--shard-rows=0"]) == 2
+    assert "expected 1 or more; found 0. Check --shard-rows" in capfd.readouterr().err
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -95,12 +98,16 @@ def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path
     """Copies too: they were not looked for, and a writer was in both parts of a split. And fields of one set alone."""
     copy, other = tmp_path / "another name", tmp_path / "ETL1"
     copy.write_bytes((etl / "ETL8G_02").read_bytes())
+    records = np.fromfile(etl / "ETL8G_01", np.dtype("V8199"))
+    records[[3, 4]] = records[[4, 3]]  # another order, which a worker finds
+    records.tofile(tmp_path / "ETL8G_03")
     write_set(other, "ETL1")
-    local = build([etl, copy, other], tmp_path / "here", BUILD)
-    there = build_on_ray([etl, copy, other], tmp_path / "there", BUILD, shard_rows=30)
+    local = build([etl, copy, other, tmp_path / "ETL8G_03"], tmp_path / "here", BUILD)
+    there = build_on_ray([etl, copy, other, tmp_path / "ETL8G_03"], tmp_path / "there", BUILD, shard_rows=30)
     same = ("images", "classes", "groups", "missing", "noticed")
     assert [getattr(there, name) for name in same] == [getattr(local, name) for name in same]
     assert "pictures that other groups have too: 50" in str(there.noticed[-1])
+    assert "a record does not follow the order" in str(there.noticed)
     assert open_dataset(tmp_path / "there") == (data := open_dataset(tmp_path / "here"))
     assert {"", "0", "1"} < set(map(str.strip, data.records["letters"].tolist()))
     assert len(files_of(tmp_path / "there")) == -(-len(data) // 30)

@@ -18,7 +18,7 @@ from fastetl.data.shards import ShardedImages, encode_shard, write_index
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import is_url
-from model.outliers import merged_characters
+from model.outliers import character_pairs
 from tests.conftest import some_pictures, write_shards
 from tests.export_data import sound_package
 
@@ -81,7 +81,7 @@ def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> Non
     # Half of the cache holds one shard: its pictures stand together, mixed.
     assert (np.diff(order // 20) != 0).sum() == 2
     assert (np.diff(order) != 1).sum() > 20
-    merged_characters([part], 30)
+    character_pairs([part], 30)
     assert len(images._cache) == 1
 
 

@@ -126,9 +126,8 @@ def _build_fault(case: _Case, config: BuildConfig, out: Path, result: BuildResul
     ordered = case.layout.kind == "G" and not config.strict and not result.noticed
     reported = bool(result.noticed or result.missing or result.unknown_codes)
     unreported = case.must_be_reported and not reported and (config.charset == "all" or config.strict)
-    return (
-        _sample_fault(case, data, wanted, ordered) or _group_fault(case, data) or (_UNREPORTED if unreported else None)
-    )
+    order_fault = _UNREPORTED if unreported else None
+    return _sample_fault(case, data, wanted, ordered) or _group_fault(case, data) or order_fault
 
 
 def damaged_builds(tally: Tally, folder: Path, sets: Sequence[str] = ()) -> None:

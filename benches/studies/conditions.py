@@ -201,18 +201,15 @@ CONDITIONS: Mapping[str, Callable[[Pictures, int], Pictures]] = {
 
 
 Light = NDArray[np.float64]
-HIGH, WIDE = 300, 400
-"""Height and width of a simulated photograph."""
+Size = tuple[int, int]  # height and width in pixels
+PHOTOGRAPH: Size = (300, 400)
 
 
-def _page(
-    picture: Pictures, rng: np.random.Generator, share: float = 0.55, high: int = HIGH, wide: int = WIDE
-) -> Light:
-    """Ink 0–1 (high, wide): the character over `share` of the shorter side, somewhere in the middle."""
-    side = round(share * min(high, wide))
-    page = np.zeros((high, wide), np.uint8)
-    piece = _sized(_cropped(picture), side / max(_cropped(picture).shape))
-    top, left = (round((n - m) * rng.uniform(0.35, 0.65)) for n, m in zip((high, wide), piece.shape, strict=True))
+def _page(picture: Pictures, rng: np.random.Generator, share: float = 0.55, size: Size = PHOTOGRAPH) -> Light:
+    """Ink 0–1 of this size: the character over `share` of the shorter side, somewhere in the middle."""
+    page = np.zeros(size, np.uint8)
+    piece = _sized(_cropped(picture), round(share * min(size)) / max(_cropped(picture).shape))
+    top, left = (round((n - m) * rng.uniform(0.35, 0.65)) for n, m in zip(size, piece.shape, strict=True))
     page[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
     return page / 255
 
@@ -225,18 +222,16 @@ def _photograph(light: Light, rng: np.random.Generator, grain: float = 3) -> Pic
     return np.asarray(Image.open(stored))
 
 
-def _sheet(
-    picture: Pictures, rng: np.random.Generator, share: float = 0.55, high: int = HIGH, wide: int = WIDE
-) -> Light:
+def _sheet(picture: Pictures, rng: np.random.Generator, share: float = 0.55, size: Size = PHOTOGRAPH) -> Light:
     """The light of a grey sheet with dark ink, weaker towards one side."""
-    page = _page(picture, rng, share, high, wide)
+    page = _page(picture, rng, share, size)
     paper, ink = rng.uniform(150, 230), rng.uniform(0.1, 0.3)
-    return np.asarray(paper * (1 - (1 - ink) * page) * _edge(rng.uniform(0, 2 * np.pi), 0.5, 0.85, 0.25, high, wide))
+    return np.asarray(paper * (1 - (1 - ink) * page) * _edge(rng.uniform(0, 2 * np.pi), 0.5, 0.85, 0.25, size))
 
 
-def _edge(angle: float, position: float, level: float, soft: float, high: int = HIGH, wide: int = WIDE) -> Light:
+def _edge(angle: float, position: float, level: float, soft: float, size: Size = PHOTOGRAPH) -> Light:
     """Light of 1 on one side of an edge across the photograph, and of `level` on the other."""
-    x, y = np.linspace(-0.5, 0.5, wide), np.linspace(-0.5, 0.5, high)[:, None]
+    y, x = np.linspace(-0.5, 0.5, size[0])[:, None], np.linspace(-0.5, 0.5, size[1])
     along = (np.cos(angle) * x + np.sin(angle) * y) / (abs(np.cos(angle)) + abs(np.sin(angle))) + 0.5
     return np.asarray(level + (1 - level) / (1 + np.exp(-np.clip((along - position) / soft, -50, 50))))
 
@@ -248,11 +243,11 @@ def _shadowed(picture: Pictures, position: float, level: float, rng: np.random.G
 
 def _on_table(picture: Pictures, width: float, rng: np.random.Generator, sides: int = 4) -> Pictures:
     """A dark table along so many sides, as wide as `width` of the height."""
-    top, bottom, left, right = round(width * HIGH) * (rng.permutation(4) < sides)
-    light = np.full((HIGH, WIDE), rng.uniform(20, 70))
-    light[top : HIGH - bottom, left : WIDE - right] = _sheet(
-        picture, rng, 0.55, HIGH - top - bottom, WIDE - left - right
-    )
+    high, wide = PHOTOGRAPH
+    top, bottom, left, right = round(width * high) * (rng.permutation(4) < sides)
+    light = np.full(PHOTOGRAPH, rng.uniform(20, 70))
+    sheet = _sheet(picture, rng, size=(high - top - bottom, wide - left - right))
+    light[top : high - bottom, left : wide - right] = sheet
     return _photograph(light, rng)
 
 
@@ -260,13 +255,14 @@ def _turned_table(picture: Pictures, degrees: float, rng: np.random.Generator) -
     table = int(rng.uniform(20, 70))
     sheet = Image.fromarray(_sheet(picture, rng, 0.7).astype(np.uint8)).resize((280, 210))
     turned = sheet.rotate(degrees * rng.choice([-1, 1]), Image.Resampling.BICUBIC, expand=True, fillcolor=table)
-    page = Image.new("L", (WIDE, max(HIGH, turned.height)), table)
-    page.paste(turned, ((WIDE - turned.width) // 2, (page.height - turned.height) // 2))
+    high, wide = PHOTOGRAPH
+    page = Image.new("L", (wide, max(high, turned.height)), table)
+    page.paste(turned, ((wide - turned.width) // 2, (page.height - turned.height) // 2))
     return _photograph(np.asarray(page, np.float64), rng)
 
 
 def _white(picture: Pictures, rng: np.random.Generator, share: float = 0.7, side: int = 400) -> Pictures:
-    return np.asarray(255 * (1 - _page(picture, rng, share, side, side)), np.uint8)
+    return np.asarray(255 * (1 - _page(picture, rng, share, (side, side))), np.uint8)
 
 
 def _framed(picture: Pictures, width: float, rng: np.random.Generator) -> Pictures:
@@ -277,7 +273,7 @@ def _framed(picture: Pictures, width: float, rng: np.random.Generator) -> Pictur
 def _banded(picture: Pictures, width: float, rng: np.random.Generator) -> Pictures:
     """A black band along one side; the character stands in the rest."""
     side, rest = int(rng.integers(4)), 400 - round(width)
-    page = 255 * (1 - _page(picture, rng, 0.6, *((rest, 400) if side < 2 else (400, rest))))
+    page = 255 * (1 - _page(picture, rng, 0.6, (rest, 400) if side < 2 else (400, rest)))
     width_of_each = np.zeros((4, 1), int)
     width_of_each[side] = 400 - rest
     return np.asarray(np.pad(page, width_of_each.reshape(2, 2)), np.uint8)
@@ -285,7 +281,7 @@ def _banded(picture: Pictures, width: float, rng: np.random.Generator) -> Pictur
 
 def _lined(picture: Pictures, level: float, rng: np.random.Generator, kind: str) -> Pictures:
     """Printed lines, `level` times as dark as the ink."""
-    page, lines = _page(picture, rng, 0.55, 400, 400), np.zeros((400, 400), bool)
+    page, lines = _page(picture, rng, 0.55, (400, 400)), np.zeros((400, 400), bool)
     gap, wide = int(rng.integers(30, 70)), int(rng.integers(1, 5))
     if kind == "cell":
         edge, dash = int(rng.integers(8, 50)), np.arange(400) // 8 % 2 == 0
@@ -318,7 +314,7 @@ def _turned(picture: Pictures, degrees: float, rng: np.random.Generator) -> Pict
 
 
 def _far(picture: Pictures, share: float, rng: np.random.Generator) -> Pictures:
-    page = _page(picture, rng, share, 600, 800)
+    page = _page(picture, rng, share, (600, 800))
     return _photograph(rng.uniform(150, 230) * (1 - 0.8 * page), rng)
 
 

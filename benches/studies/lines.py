@@ -28,9 +28,8 @@ Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 WORDS = Path(__file__).with_name("lines.txt")
 """The page, but for its table."""
-TEXTS, NUMBERS_AND_LETTERS = (
-    part.split() for part in Path(__file__).with_name("line_texts.txt").read_text(encoding="utf-8").split("\n\n")
-)
+_LISTS = Path(__file__).with_name("line_texts.txt").read_text(encoding="utf-8").split("\n\n")
+TEXTS, NUMBERS_AND_LETTERS = map(str.split, _LISTS)
 
 
 @dataclass(frozen=True)

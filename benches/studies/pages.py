@@ -19,13 +19,10 @@ def conditions(*packages: str) -> str:
     """Today's date, the machine, and the versions of Python and these packages."""
     processors = Path("/proc/cpuinfo")
     lines = processors.read_text(encoding="utf-8").splitlines() if processors.exists() else []
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    machine = f"{models[0] if models else platform.machine()}, {os.cpu_count()} logical processors"
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return (
-        f"{date.today()}; {model}, {os.cpu_count()} logical processors; Python {platform.python_version()}, {versions}."
-    )
+    return f"{date.today()}; {machine}; Python {platform.python_version()}, {versions}."
 
 
 def insert(page: Path, name: str, content: str) -> None:

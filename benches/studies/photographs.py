@@ -23,9 +23,9 @@ PLAIN = "あいうえおかきくけこさしすせそたちつてとなにぬ�
 
 def chosen(part: Labelled, count: int) -> Labelled:
     """At most `count` samples of the 46 unvoiced hiragana, drawn from the whole set."""
-    plain = [k for k, c in enumerate(part.characters) if c in PLAIN]
-    indices = [plain[k] for k in np.random.default_rng(SEED).permutation(len(plain))[:count]]
-    return Labelled(part.name, part.images[indices], tuple(part.characters[k] for k in indices))
+    plain = part.only(PLAIN)
+    indices = np.random.default_rng(SEED).permutation(len(plain.characters))[:count]
+    return Labelled(part.name, plain.images[indices], tuple(plain.characters[k] for k in indices))
 
 
 def accuracy(recognizer: Recognizer, part: Labelled, curve: str, level: float) -> float:

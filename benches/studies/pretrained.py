@@ -27,7 +27,7 @@ from export.reference import read_reference
 from fastetl.data.store import load_labelled
 from fastetl_cli.main import main as fastetl
 from model.evaluation import SCRIBBLES, evaluate
-from model.run import unfinished
+from model.folders import unfinished
 
 COMMANDS = {
     "kana": """

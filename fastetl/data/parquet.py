@@ -66,7 +66,7 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
     if not png:
         return pa.table(columns)
     # The types that `datasets` gives pictures, classes and texts: for others it ignores the metadata.
-    files = [{"bytes": _png(picture), "path": None} for picture in pixels]
+    files = [{"bytes": png_file(picture), "path": None} for picture in pixels]
     columns["image"] = pa.array(files, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
     columns["label"], columns["character"] = columns["label"].cast(pa.int64()), columns["character"].cast(pa.string())
     features: dict[str, Any] = {name: {"_type": "Value", "dtype": str(c.type)} for name, c in columns.items()}
@@ -75,7 +75,8 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
     return pa.table(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def _png(picture: NDArray[np.uint8]) -> bytes:
+def png_file(picture: NDArray[np.uint8]) -> bytes:
+    """The bytes of a PNG file of a picture, uint8 (H, W)."""
     from PIL import Image
 
     file = io.BytesIO()

@@ -1,0 +1,74 @@
+"""The folder of a run: RUN when it is complete, RUN.unfinished, which one training at a time has, until then."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from fastetl.errors import ArgumentError
+from fastetl.files.atomic import Kind, require_local, try_lock
+from model.devices import is_first
+from model.errors import MissingRunError, ModelError, RunLockedError
+
+RUN_JSON = "run.json"
+"""The file of a run's record. A folder that has it can be resumed."""
+_LOCK = "lock"
+RUN_KIND = Kind("a run", (RUN_JSON, "checkpoints"), (RUN_JSON, "checkpoints", "tensorboard", "report*", _LOCK))
+UNFINISHED = Kind("an interrupted run", (), (RUN_JSON, "checkpoints", "tensorboard", "reports", _LOCK))
+
+
+def unfinished(path: Path) -> Path:
+    """The directory in which the run `path` is trained."""
+    return path.parent / f"{path.name}.unfinished"
+
+
+@contextmanager
+def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
+    """Make and lock the folder in which the run `path` is trained, and yield it; the lock lasts for the block.
+
+    The system frees the lock however its owner ends. Of several processes that train together, the first one locks.
+
+    Raises ModelError if another training holds the lock, if there is nothing to resume, if an interrupted run is there
+    (without `resume` or `overwrite`), or if something that is no run has the folder's name.
+    """
+    require_local(path)
+    if not path.name:
+        raise ArgumentError("a run needs a name", file=path, do="give a folder to write")
+    folder = unfinished(path)
+    is_begun = (folder / RUN_JSON).is_file()
+    if resume and not is_begun:
+        state = "it is finished" if path.exists() else "there is none"
+        raise MissingRunError("no interrupted run to resume", file=path, found=state, do="leave out `resume`")
+    reason = UNFINISHED.why_foreign(folder) if folder.exists() else None
+    if reason is not None:
+        raise ModelError("no place to train in", file=folder, expected=UNFINISHED.name, found=reason, do="move it away")
+    with _locked(folder, path) if is_first() else nullcontext():
+        if is_begun and not (resume or overwrite):
+            what, do = "an interrupted run is here", "continue it with `resume`, or give `overwrite`"
+            raise ModelError(what, file=folder, do=do)
+        yield folder
+
+
+@contextmanager
+def _locked(folder: Path, path: Path) -> Iterator[None]:
+    """Make and lock a folder; after the block it is removed if no training began in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = try_lock(folder / _LOCK)
+    if lock is None:
+        what, do = "another process is training this run", "wait until it ends, or stop it"
+        raise RunLockedError(what, file=folder, do=do)
+    with lock:
+        try:
+            yield
+        finally:
+            if not folder.exists():  # the run is complete and was renamed
+                (path / _LOCK).unlink(missing_ok=True)
+            elif not (folder / RUN_JSON).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove everything from a claimed folder but its lock."""
+    for entry in folder.iterdir():
+        if entry.name != _LOCK:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
