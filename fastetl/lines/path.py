@@ -208,6 +208,11 @@ class State:
     other: float
 
 
+def _states(is_chosen: NDArray[np.bool_], width: int) -> Ints:
+    """The states of some runs (R,): that of the character in a column has the index run × width + column."""
+    return (np.flatnonzero(is_chosen)[:, None] * width + np.arange(width)).ravel()
+
+
 def best_path(scores: Floats, classes: Ints, ends: Ints, count: int, weight: float, plain: bool) -> list[State]:
     """The characters of the best path from the first atom to the last; none where no path reaches the end.
 
@@ -216,13 +221,9 @@ def best_path(scores: Floats, classes: Ints, ends: Ints, count: int, weight: flo
     """
     if not count:
         return []
-    # The state of a run's character in a column has the index run × K + column.
-    columns = np.arange(scores.shape[1])
+    width = scores.shape[1]
+    beginning, ending = ([_states(atoms == atom, width) for atom in range(count)] for atoms in ends.T)
     score, label = scores.ravel(), classes.ravel()
-    beginning, ending = (
-        [(np.flatnonzero(end == atom)[:, None] * len(columns) + columns).ravel() for atom in range(count)]
-        for end in ends.T
-    )
     # The best scores of paths from the line's first atom up to each state, and of paths that go on behind it.
     forward, backward = score.copy(), np.full(score.shape, -np.inf)
     previous = np.full(score.shape, -1)
@@ -244,7 +245,7 @@ def best_path(scores: Floats, classes: Ints, ends: Ints, count: int, weight: flo
     state = int(ending[-1][forward[ending[-1]].argmax()]) if len(ending[-1]) else -1
     path: list[State] = []
     while state >= 0:
-        run, column = divmod(state, len(columns))
+        run, column = divmod(state, width)
         first, last = ends[run]
         overlaps = (ends[:, 0] <= last) & (ends[:, 1] >= first)
         overlaps[run] = False
