@@ -14,7 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
-from fastetl_cli.options import EVERY, Arg
+from fastetl_cli.options import EVERY_COMMAND, Arg
 
 Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
@@ -40,9 +40,9 @@ def clean(text: str) -> str:
 class Command(ABC):
     """The options that every command has."""
 
-    json: Annotated[bool, EVERY] = False
+    json: Annotated[bool, EVERY_COMMAND] = False
     """Print the result as JSON, for programs."""
-    debug: Annotated[bool, EVERY] = False
+    debug: Annotated[bool, EVERY_COMMAND] = False
     """Show the whole trace of an error."""
 
     @abstractmethod

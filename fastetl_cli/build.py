@@ -14,7 +14,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.notices import summarize
 from fastetl_cli.base import Command, bar, choose_cluster, command_line, counted, note
-from fastetl_cli.options import OF_RAY, SEVERAL, Arg
+from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
 
 _MOST_LISTED = 20
 
@@ -23,16 +23,16 @@ _MOST_LISTED = 20
 class Shards:
     """Which machines write a dataset."""
 
-    engine: Annotated[Literal["local", "ray"], SEVERAL] = "local"
+    engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
     """local: this machine writes a directory. ray: a Ray cluster writes Parquet shards (docs/scale.md)."""
-    address: Annotated[str, SEVERAL] = ""
+    address: Annotated[str, SEVERAL_MACHINES] = ""
     """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
-    shard_rows: Annotated[int, SEVERAL] = ROWS
+    shard_rows: Annotated[int, SEVERAL_MACHINES] = ROWS
     """With --engine ray: approximate number of pictures in a shard."""
 
     def __post_init__(self) -> None:
         if self.engine == "local":
-            require_unset(self, ("address", "shard_rows"), *OF_RAY)
+            require_unset(self, ("address", "shard_rows"), *FOR_RAY)
 
     def on_ray(self) -> bool:
         """Whether a Ray cluster writes the dataset; it is connected when all else is checked."""

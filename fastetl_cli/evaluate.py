@@ -61,7 +61,7 @@ class Evaluate(Command):
     """Accuracy by character and by writer, confusions, calibration: a report that opens from disk.
 
     Samples that the run was trained on are left out, in whatever size or format they are given. A set may also be an
-    .npz with `images` (uint8, N × H × W, ink high) and `labels` (characters).
+    .npz with images (uint8, N × H × W, ink high) and labels (characters).
 
     fastetl evaluate run kana
     fastetl evaluate pretrained scans.npz --charset hiragana

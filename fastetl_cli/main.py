@@ -52,7 +52,7 @@ NEEDS = {
 
 _USAGE = f"""usage: fastetl COMMAND …
 
-From the ETL handwriting database to a verified Core ML recognizer.
+Recognize handwritten Japanese, or train networks for it or for other scripts.
 
 {chr(10).join(f"  {name:{max(map(len, COMMANDS))}}  {what}" for name, what in COMMANDS.items())}
 

@@ -34,10 +34,10 @@ class Arg:
     """Title under which `--help` shows the option, if it is not that of the option's dataclass."""
 
 
-EVERY = Arg(section="Every command")
-SEVERAL = Arg(section="Several machines")
-OF_RAY = ("is for a Ray cluster", "give `engine` ray")
-_PLACES = {"": 0, "Options": 1, SEVERAL.section: 3, EVERY.section: 4}
+EVERY_COMMAND = Arg(section="Every command")
+SEVERAL_MACHINES = Arg(section="Several machines")
+FOR_RAY = ("is for a Ray cluster", "give `engine` ray")
+_PLACES = {"": 0, "Options": 1, SEVERAL_MACHINES.section: 3, EVERY_COMMAND.section: 4}
 """The order of the sections of `--help`: first the positional arguments, at 2 those of configurations."""
 
 
@@ -96,8 +96,8 @@ def parser_of(name: str) -> argparse.ArgumentParser:
         if field.section not in groups:
             groups[field.section] = parser.add_argument_group(field.section or None)
         groups[field.section].add_argument(*(field.names or (field.name,)), **_settings(field))
-    positional = [str(action.metavar) for action in parser._actions if not action.option_strings]
-    parser.usage = " ".join([parser.prog, "[OPTIONS]", *positional])
+    paths = [(f"[{a.metavar}]" if a.nargs == "?" else str(a.metavar)) for a in parser._actions if not a.option_strings]
+    parser.usage = " ".join([parser.prog, *paths, "[OPTIONS]"])  # an option of several values would take the paths
     return parser
 
 

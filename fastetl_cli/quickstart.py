@@ -47,7 +47,7 @@ class Quickstart(Command):
     charset: str = "hiragana"
     """Characters to learn, as of `fastetl synth --charset`."""
     epochs: int = 0
-    """Number of epochs. 0: 2 epochs, or 4 with `etl`."""
+    """Number of epochs. 0: two, or four with `etl`."""
     network: NetworkName | None = None
     """Architecture. Without: quick, or default with `etl`."""
     overwrite: bool = False

@@ -11,7 +11,7 @@ from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError
 from fastetl_cli.base import Command, DatasetPath, RunPath, bar, choose_cluster, command_line, counted, note
-from fastetl_cli.options import OF_RAY, SEVERAL, Arg
+from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.progress import Progress, print_epochs
@@ -55,26 +55,26 @@ class Train(Command):
     """Continue an interrupted run with its own options; it ends with the weights that it would have had."""
     overwrite: bool = False
     """Replace RUN if it exists."""
-    coordinator: Annotated[str, SEVERAL] = ""
+    coordinator: Annotated[str, SEVERAL_MACHINES] = ""
     """To train on several hosts: HOST:PORT of process 0. Run the same command on all; they need a common disk."""
-    processes: Annotated[int, SEVERAL] = 1
+    processes: Annotated[int, SEVERAL_MACHINES] = 1
     """With --coordinator: number of processes."""
-    process: Annotated[int, SEVERAL] = 0
+    process: Annotated[int, SEVERAL_MACHINES] = 0
     """With --coordinator: number of this process, from 0."""
-    engine: Annotated[Literal["local", "ray"], SEVERAL] = "local"
+    engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
     """local: this process trains. ray: the workers of a Ray cluster do; a lost one is replaced (docs/scale.md)."""
-    workers: Annotated[int, SEVERAL] = 1
+    workers: Annotated[int, SEVERAL_MACHINES] = 1
     """With --engine ray: number of workers that train the network together; their devices share each batch."""
-    gpus: Annotated[int, SEVERAL] = 0
+    gpus: Annotated[int, SEVERAL_MACHINES] = 0
     """With --engine ray: GPUs of each worker."""
-    address: Annotated[str, SEVERAL] = ""
+    address: Annotated[str, SEVERAL_MACHINES] = ""
     """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
 
     def __post_init__(self) -> None:
         if self.engine == "ray":
             require_unset(self, ("coordinator", "processes", "process"), "is not for `engine` ray, which has `workers`")
         else:
-            require_unset(self, ("workers", "gpus", "address"), *OF_RAY)
+            require_unset(self, ("workers", "gpus", "address"), *FOR_RAY)
             if not self.coordinator:
                 require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
 

@@ -150,7 +150,7 @@ def find_samples(source: StrPath) -> list[Path]:
 
 @dataclass(frozen=True)
 class SamplesConfig(Options):
-    """The options of a dataset of samples."""
+    """Which samples to take, and at what size."""
 
     charset: str = "kana"
     """The characters to take, those of the network to train or measure: a name of `fastetl build --charset`, or a text
