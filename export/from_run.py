@@ -96,7 +96,7 @@ def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE
             case m.Relu():
                 layers.append(g.Relu(name))
             case m.Place():
-                if network.preprocessing.place:
+                if network.preprocessing.place_size:
                     layers.append(g.Place(name))
             case _:
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")

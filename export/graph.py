@@ -67,7 +67,7 @@ class Flatten:
 
 @dataclass(frozen=True)
 class Place:
-    """(N, features) → (N, features + PLACE): appends where the frame lay in the picture, and how large it was."""
+    """(N, features) → (N, features + PLACE_SIZE): appends where the frame lay in the picture, and how large it was."""
 
     name: str
 

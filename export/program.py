@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from export import graph as g
 from export.config import Precision, Storage
 from fastetl.data.preprocessing import (
-    AROUND,
     BORDER,
-    PLACE,
+    PLACE_SIZE,
     SMALLEST_SCALE,
-    SUMMED,
-    TURNS,
+    SURROUNDINGS_SIDE,
+    VARIANCE_BOUNDS,
+    WINDOW_MOVES,
     Preprocessing,
     triangle_weights,
 )
 
-HALF = 0.5 + 2**-13
+HALF_UP = 0.5 + 2**-13
 """Added before rounding down, so that half is rounded up, as in a dataset's pictures, although float32 may miss it a
 little. To sizes 32, 48, 64 and 72 to 120 in steps of 8, no other value of a resize from 128 is so close below a half.
 At other sizes, about one pixel in 10,000 is by 1 of 255 brighter than in a dataset."""
 
-BEYOND = 1000.0
+BLANK_LOGIT = 1000.0
 """Logit of "no character" for a blank picture, and its negative for any other: larger than any network's logits."""
 
 
@@ -248,7 +248,7 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
     # The first window is in the middle of the picture: a constant.
     window: _Term = _for_both_axes(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     crossing, moments = window, _Moments("", "", "")
-    for k in range(1, TURNS + 1):
+    for k in range(1, WINDOW_MOVES + 1):
         turn = f"_{k}"
         if k > 1:
             sharpness = p.binary("real_div", f"sharpness{turn}", -1 / (4 * spec.window), moments.variance)
@@ -256,7 +256,7 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
             window = p.unary("exp", f"window{turn}", exponent)
             crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
         moments = _moments(p, both, crossing, window, spec.size, turn)
-        least, most = (p.constant(bound / 2, moments.variance) for bound in SUMMED)
+        least, most = (p.constant(bound / 2, moments.variance) for bound in VARIANCE_BOUNDS)
         bounded = p.add("clip", f"kept_variance{turn}", "fp32", x=Ref(moments.variance), alpha=least, beta=most)
         moments = moments._replace(variance=bounded)
     return moments
@@ -296,7 +296,7 @@ class _Input(NamedTuple):
     frames: dict[str, str]
     """(1, channels, side, side), by the prefix of each reading."""
     place: str
-    """(1, PLACE), where the frame lay, for the layer `Place`; "" if there is no frame or no such layer."""
+    """(1, PLACE_SIZE), where the frame lay, for the layer `Place`; "" if there is no frame or no such layer."""
 
 
 def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Input:
@@ -307,7 +307,7 @@ def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Inpu
     deviation = p.unary("sqrt", "deviation", moments.variance)
     to_frame = p.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.binary("maximum", "scale", to_frame, SMALLEST_SCALE)
-    views = np.array([1, AROUND] if spec.surroundings else [1])
+    views = np.array([1, SURROUNDINGS_SIDE] if spec.surroundings else [1])
     pictures, centres = x, moments.centre
     if spec.surroundings:
         pictures = p.concat("pictures", (x, x))
@@ -318,7 +318,7 @@ def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Inpu
         frames[prefix] = _sampled(p, pictures, centres, scales, spec, prefix)
     if not with_place:
         return _Input(frames, "")
-    place = p.flatten("place", p.concat("places", (moments.centre, scale)), PLACE)
+    place = p.flatten("place", p.concat("places", (moments.centre, scale)), PLACE_SIZE)
     return _Input(frames, p.cast(place, p.real, "place_number"))
 
 
@@ -328,7 +328,7 @@ def _preprocess(p: _Program, graph: g.Graph) -> tuple[_Input, str]:
     x = "image"  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
     if graph.side != spec.size:
         exact = _resize(p, x, graph.side, spec.size)
-        x = p.unary("floor", "resized", p.binary("add", "resized_and_half", exact, HALF))
+        x = p.unary("floor", "resized", p.binary("add", "resized_and_half", exact, HALF_UP))
     x = _polarity(p, x, spec)
     top = p.reduce("reduce_max", "top", x, (2, 3))
     x = _contrast(p, x, top, spec.floor)
@@ -384,7 +384,7 @@ def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "
     if len(readings) > 1:
         character_logits = p.binary("mul", "mean_logits", character_logits, 1 / len(readings))
     flat = p.flatten("blank_flat", p.cast(blank, "fp32", "blank_number"), 1)
-    no_character = p.binary("sub", "no_character", p.binary("mul", "blank_scaled", flat, 2 * BEYOND), BEYOND)
+    no_character = p.binary("sub", "no_character", p.binary("mul", "blank_scaled", flat, 2 * BLANK_LOGIT), BLANK_LOGIT)
     logits = p.concat("logits", (character_logits, no_character))
     p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=1)
     return tuple(p.ops)

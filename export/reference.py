@@ -19,7 +19,7 @@ from export.errors import ExportError, damaged
 from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
 from export.metadata import trained_of
 from export.onnx_export import evaluate_ops
-from export.program import HALF, lower
+from export.program import HALF_UP, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_npz
@@ -83,7 +83,7 @@ def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     if images.shape[1] == size:
         return images
     weights = triangle_weights(images.shape[1], size)
-    return np.floor(weights @ images.astype(np.float64) @ weights.T + HALF).astype(np.uint8)
+    return np.floor(weights @ images.astype(np.float64) @ weights.T + HALF_UP).astype(np.uint8)
 
 
 @cache

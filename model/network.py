@@ -81,9 +81,9 @@ class Dense:
 
 @dataclass(frozen=True)
 class Place:
-    """(B, n) → (B, n + PLACE): appends where and how large the ink was before framing, by which つ differs from っ.
+    """(B, n) → (B, n + PLACE_SIZE): appends where and how large the ink was before framing: つ and っ differ by it.
 
-    Appends nothing where there is no framing. See `fastetl.data.preprocessing.PLACE`.
+    Appends nothing where there is no framing. See `fastetl.data.preprocessing.PLACE_SIZE`.
     """
 
 
@@ -264,7 +264,7 @@ def _blocks(
             case Flatten():
                 features *= side * side
             case Place():
-                features += preprocessing.place
+                features += preprocessing.place_size
         if side < 1:
             raise ModelError(f"network {name!r}: nothing is left of the frame after layer {k}, {spec}", do="pool less")
         blocks.append(block)

@@ -59,7 +59,7 @@ class Start:
         if self.network_config is not None:
             return self.network_config
         stored = tuple(layer.spec for layer in self.layers[:-1])
-        left_out = Dropout if self.preprocessing.place else Dropout | Place
+        left_out = Dropout if self.preprocessing.place_size else Dropout | Place
         for config in NETWORKS.values():
             if tuple(spec for spec in config.layers if not isinstance(spec, left_out)) == stored:
                 return config

@@ -79,7 +79,7 @@ def test_every_network_gives_logits_and_is_kept_whole_in_json(name: str) -> None
 
 
 def evaluated(layers: list[m.Layer], x: NDArray[Any], place: NDArray[Any]) -> NDArray[Any]:
-    """The network by the letter of what `layers` promises, in float64; x (B, H, W, C), place (B, PLACE)."""
+    """The network by the letter of what `layers` promises, in float64; x (B, H, W, C), place (B, PLACE_SIZE)."""
     for layer in layers:
         spec, w = layer.spec, {k: v.astype(np.float64) for k, v in layer.weights.items()}
         match spec:

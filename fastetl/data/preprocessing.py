@@ -9,7 +9,7 @@ layers of the exported graph, which are tested against it.
 3. contrast: divide by the brightest pixel, subtract `floor`, rescale to 0–1 (paper grain, faint guide lines)
 4. framing: put the ink's centre of gravity in the middle and its deviation (root of the summed variances) at
    `scale` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks;
-   with `surroundings` a second time, `AROUND` times as wide, since a frame may cut off strokes that stand apart
+   with `surroundings` a second time, `SURROUNDINGS_SIDE` times as wide: a frame may cut off strokes that stand apart
 5. reading: with more than one of `readings` the network also sees a frame that is a tenth narrower, and one that is a
    tenth lower, and its answer is the mean of the logits
 
@@ -36,16 +36,16 @@ Framing = Literal["adaptive", "none"]
 
 BORDER = 2
 """Rows and columns on each side whose mean tells paper from ink."""
-PLACE = 3
+PLACE_SIZE = 3
 """How many numbers say where a frame lies: its centre's y and x, from −1 to 1 over the picture, and its side, in sides
 of the picture."""
 SMALLEST_SCALE = 0.25
 """Smallest side of the frame, in sides of the picture. A single dot has no size and must not be enlarged to fill it."""
-TURNS = 4
+WINDOW_MOVES = 4
 """Adaptive moments: how many times the Gaussian is moved to the ink under it."""
-SUMMED = (0.01, 0.6)
+VARIANCE_BOUNDS = (0.01, 0.6)
 """Adaptive moments: lowest and highest summed variance. Half the side of the picture is 1."""
-AROUND = 1.5
+SURROUNDINGS_SIDE = 1.5
 """Side of the surroundings, in sides of the frame."""
 STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
@@ -108,9 +108,9 @@ class Preprocessing(Options):
         return int(self.invert_above * 255 * (self.size**2 - (self.size - 2 * BORDER) ** 2))
 
     @property
-    def place(self) -> int:
+    def place_size(self) -> int:
         """How many numbers framing takes away."""
-        return 0 if self.framing == "none" else PLACE
+        return 0 if self.framing == "none" else PLACE_SIZE
 
     def as_dict(self) -> dict[str, Any]:
         """The fields for JSON, without those that equal `_ABSENT`."""
@@ -158,8 +158,8 @@ def framed(
     """Steps 2–4 in an array module, numpy or jax.numpy, whose arrays go in and come out.
 
     uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high, and where the frames lie, float32
-    (N, PLACE), or (N, 0) without framing. stretch: one of `spec.stretches`, for step 5. Products need full precision:
-    in half precision the frame moves by whole pixels.
+    (N, PLACE_SIZE), or (N, 0) without framing. stretch: one of `spec.stretches`, for step 5. Products need full
+    precision: in half precision the frame moves by whole pixels.
     """
     x = xp.asarray(pictures, np.float32)
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
@@ -167,10 +167,10 @@ def framed(
     x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - spec.floor, 0) / (1 - spec.floor)
     if spec.framing == "none":
         return x[..., None], xp.zeros((len(x), 0), np.float32)
-    cy, cx, scale = place(x, spec, xp)
+    cy, cx, scale = frame_place(x, spec, xp)
     height, width = stretch
     views = []
-    for side in (scale, scale * AROUND)[: spec.channels]:
+    for side in (scale, scale * SURROUNDINGS_SIDE)[: spec.channels]:
         down = _frame_weights(cy, side * height, spec, xp)
         across = _frame_weights(cx, side * width, spec, xp)
         views.append(down @ x @ across.swapaxes(1, 2))
@@ -198,23 +198,23 @@ def _moments(x: Any, xp: Any) -> tuple[Any, Any, Any]:
 
 
 def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
-    """Centre y, centre x and summed variance of the ink under a Gaussian, which is moved to that ink `TURNS` times.
+    """Centre y, centre x and summed variance of the ink under a Gaussian, which is moved there `WINDOW_MOVES` times.
 
     x: ink, (N, size, size). Each result is float32 (N, 1).
     """
     position = xp.asarray(_positions(x.shape[1]))
     cy = cx = xp.zeros((len(x), 1), np.float32)
     summed = xp.full((len(x), 1), spec.start, np.float32)
-    for _ in range(TURNS):
+    for _ in range(WINDOW_MOVES):
         sharpness = -1 / (2 * spec.window) / summed
         down, across = (xp.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
         cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :], xp)
-        summed = xp.clip(summed, *SUMMED)
+        summed = xp.clip(summed, *VARIANCE_BOUNDS)
     # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · window)).
     return cy, cx, summed * (2 * spec.window / (2 * spec.window - 1))
 
 
-def place(x: Any, spec: Preprocessing, xp: Any = np) -> tuple[Any, Any, Any]:
+def frame_place(x: Any, spec: Preprocessing, xp: Any = np) -> tuple[Any, Any, Any]:
     """Where the frame lies over pictures in 0–1: its centre's y and x, and its side, each float32 (N, 1)."""
     cy, cx, summed = _adaptive_moments(x, spec, xp)
     return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)

@@ -1,6 +1,6 @@
 // Preprocessing steps 1–4 of fastetl/data/preprocessing.py: what the network's first convolution gets of a picture.
 
-const BORDER = 2, SMALLEST_SCALE = 0.25, TURNS = 4, SUMMED = [0.01, 0.6];
+const BORDER = 2, SMALLEST_SCALE = 0.25, WINDOW_MOVES = 4, VARIANCE_BOUNDS = [0.01, 0.6];
 
 const positions = (count) => Array.from({ length: count }, (_, k) => ((k + 0.5) * 2) / count - 1);
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -55,11 +55,11 @@ function moments(x, n) {
 function adaptiveMoments(x, n, { start = 0.3, window = 1.3 }) {
   const position = positions(n);
   let [cy, cx, summed] = [0, 0, start];
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let turn = 0; turn < WINDOW_MOVES; turn++) {
     const weigh = (centre) => position.map((p) => Math.exp(-((p - centre) ** 2) / (2 * window * summed)));
     const down = weigh(cy), across = weigh(cx);
     [cy, cx, summed] = moments(x.map((value, k) => value * down[Math.floor(k / n)] * across[k % n]), n);
-    summed = Math.min(Math.max(summed, SUMMED[0]), SUMMED[1]);
+    summed = Math.min(Math.max(summed, VARIANCE_BOUNDS[0]), VARIANCE_BOUNDS[1]);
   }
   return [cy, cx, (summed * 2 * window) / (2 * window - 1)];
 }
