@@ -3,8 +3,9 @@
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
-const SIZE = 92, BOX = 1.15, COLUMNS = 16, OTHER = 0.5, SURE = 0.5, SPACE = 0.75, LEAST_MARK = 0.05, STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 2.2, MARGIN = 1.1, LEAST_BAND = 0.5, ONE_LINE = 1.5, UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33, SQUARE = 0.6, LEAST_BIGRAM = -9, NEIGHBOURS = 16, LEAST = 0.02, SEEN = 0.01;
+const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MOST_COMPETING = 16, FOREIGN_BONUS = 0.5,
+  LEAST_SURE = 0.5, SPACE_GAP = 0.75, LEAST_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
+const MOST_ATOMS = 9, WIDEST = 2.2, LEAST_WINDOW = 1.1, LEAST_BAND = 0.5, ONE_LINE = 1.5, UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33, SQUARE = 0.6, LEAST_BIGRAM = -9, NEIGHBOURS = 16, LEAST = 0.02, SEEN = 0.01;
 const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -382,15 +383,15 @@ function fittedPlace(boxes, characters, place, down, tables) {
 
 /** A line of strokes in the order of time, in coordinates in which it runs across. */
 function lineOf(strokes, oriented, pen, down) {
-  const zoom = SIZE / lineSize(oriented);
+  const zoom = LINE_HEIGHT / lineSize(oriented);
   const boxes = oriented.map((box) => box.map((one) => one * zoom));
   const members = atomsOf(boxes, range(strokes.length));
   const atoms = members.map((atom) => around(atom.map((k) => boxes[k])));
-  const runs = runsOf(atoms, SIZE), runBoxes = runs.map(([i, j]) => around(atoms.slice(i, j + 1)));
-  const [middle, slope] = slopeOf(boxes, SIZE);
+  const runs = runsOf(atoms, LINE_HEIGHT), runBoxes = runs.map(([i, j]) => around(atoms.slice(i, j + 1)));
+  const [middle, slope] = slopeOf(boxes, LINE_HEIGHT);
   const pictures = runs.map(([i, j], r) => {
     const x = middleX(runBoxes[r]), y = middle + slope * x;
-    const side = Math.max(SIDE, MARGIN * (runBoxes[r][2] - runBoxes[r][0])) / zoom;
+    const side = Math.max(SIDE, LEAST_WINDOW * (runBoxes[r][2] - runBoxes[r][0])) / zoom;
     const [px, py] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
     const moved = members.slice(i, j + 1).flat().map((k) => ({
       ...strokes[k],
@@ -403,7 +404,7 @@ function lineOf(strokes, oriented, pen, down) {
   const alone = down ? runs.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
   const back = (box) => (down ? unturned(box) : box).map((one) => one / zoom);
   const strokesOf = (r) => members.slice(runs[r][0], runs[r][1] + 1).flat().map((k) => strokes[k]);
-  const place = { middle, slope, size: BOX * SIZE, uneven: 0.2, wander: 0.1 };
+  const place = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
   return { atoms, runs, boxes: runBoxes, place, down, pictures: [...pictures, ...alone.map((r) => quarter(pictures[r]))], alone, back, strokesOf };
 }
 
@@ -437,15 +438,15 @@ function competition(line, probabilities, labels, tables) {
       likely.forEach((one, k) => (likely[k] = one / total));
     }
     const shapes = summed(likely, tables.groups), sizes = summed(likely, tables.sizes), best = [];
-    const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], LEAST_MARK) : value);
+    const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], LEAST_PUNCTUATION) : value);
     const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
     for (let k = 0; k < none; k++) {
       const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * likely[k];
-      if (best.length === COLUMNS && score <= best[COLUMNS - 1].score) continue;
+      if (best.length === MOST_COMPETING && score <= best[MOST_COMPETING - 1].score) continue;
       let place = best.length;
       while (place && best[place - 1].score < score) place--;
       best.splice(place, 0, { k, score });
-      if (best.length > COLUMNS) best.pop();
+      if (best.length > MOST_COMPETING) best.pop();
     }
     return best.map(({ k }) => {
       const shape = shapeOf(k);
@@ -465,11 +466,11 @@ function textOf(line, competing, path, place, names) {
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[column];
-    return { label: name(column), box: line.back(line.boxes[run]), confidence, uncertain: confidence < SURE, alternatives, strokes: line.strokesOf(run) };
+    return { label: name(column), box: line.back(line.boxes[run]), confidence, uncertain: confidence < LEAST_SURE, alternatives, strokes: line.strokesOf(run) };
   });
   const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);
   const usual = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
-  characters.forEach((one, k) => (one.space = k > 0 && gaps[k - 1] > SPACE * place.size + usual));
+  characters.forEach((one, k) => (one.space = k > 0 && gaps[k - 1] > SPACE_GAP * place.size + usual));
   return { text: characters.map(({ label, space }) => (space ? ` ${label}` : label)).join(""), characters, down: line.down };
 }
 
@@ -481,7 +482,7 @@ function bestOf(line, competing, tables) {
     const scores = features(line, place, competing, spare, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * weights[k]))));
     return [bestPath(scores, competing, line.runs, line.atoms.length, tables, plain), place];
   };
-  const outcomes = STRETCHES.map((stretch) => {
+  const outcomes = FIRST_STRETCHES.map((stretch) => {
     const place = { ...line.place, stretch }, [path] = best(place);
     if (!path.length) return [path, place];
     const characters = path.map(({ run, column }) => competing[run][column].character);
@@ -489,7 +490,7 @@ function bestOf(line, competing, tables) {
   });
   const likelier = (one, other) => (total(other) > total(one) ? other : one), chosen = outcomes.reduce(likelier);
   const other = best(chosen[1], true);
-  return total(other) + OTHER * other[0].length > total(chosen) ? other : chosen;
+  return total(other) + FOREIGN_BONUS * other[0].length > total(chosen) ? other : chosen;
 }
 
 /** [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. */

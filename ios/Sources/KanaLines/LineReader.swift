@@ -35,19 +35,19 @@ public struct LineText: Equatable, Sendable {
 /// (`export/lines.py`), number for number.
 public actor LineReader {
     /// Height of a line, in pixels of the pictures that the network is shown.
-    private static let size = 92.0
+    private static let lineHeight = 92.0
     /// Size of the writing (the side of a character's box), in heights of a line.
-    private static let box = 1.15
+    private static let writingSize = 1.15
     /// Least side of a run's picture, in lengths of the run.
-    private static let margin = 1.1
+    private static let leastWindow = 1.1
     /// Most characters that compete for a run.
-    private static let most = 16
+    private static let mostCompeting = 16
     /// A gap is a space if it exceeds the line's median gap by this, in sizes of the writing.
-    private static let space = 0.75
+    private static let spaceGap = 0.75
     /// By how much the score of each character of text that is no Japanese is raised before it is compared.
-    private static let other = 0.5
+    private static let foreignBonus = 0.5
     /// Values of `LinePlace.stretch` from which a line is fitted; the likelier outcome is taken.
-    private static let stretches = [1, 0.7]
+    private static let firstStretches = [1, 0.7]
 
     private let reader: any CharacterReading
     private var known: Known?
@@ -102,12 +102,12 @@ public actor LineReader {
                 likely[k] = likely[k].map { $0 / sum }
             }
         }
-        var competing = likely.map { known.competition($0, script, most: Self.most) }
-        line.path.addSpare(to: &competing, size: Self.box * Self.size)
+        var competing = likely.map { known.competition($0, script, most: Self.mostCompeting) }
+        line.path.addSpare(to: &competing, size: Self.writingSize * Self.lineHeight)
         var outcome: (steps: [LinePath.Step], place: LinePlace) = ([], line.place)
-        for stretch in Self.stretches {
+        for stretch in Self.firstStretches {
             var place = line.place
-            (place.size, place.stretch) = (Self.box * Self.size, stretch)
+            (place.size, place.stretch) = (Self.writingSize * Self.lineHeight, stretch)
             // Read once with a guess at the place, then again with the place of the characters that were read.
             let first = line.path.best(competing, place)
             let forms = first.map {
@@ -120,10 +120,10 @@ public actor LineReader {
         let place = outcome.place
         // Text that is no Japanese scores higher without the bigrams.
         let plain = line.path.best(competing, place, isPlain: true)
-        let steps = plain.total + Self.other * Double(plain.count) > outcome.steps.total ? plain : outcome.steps
+        let steps = plain.total + Self.foreignBonus * Double(plain.count) > outcome.steps.total ? plain : outcome.steps
         let boxes = steps.map { line.path.boxes[$0.run] }
         let gaps = zip(boxes, boxes.dropFirst()).map { $1.left - $0.right }
-        let wide = Self.space * place.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
+        let wide = Self.spaceGap * place.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
         let characters = zip(steps, [0] + gaps).map { step, gap in
             let best = step.scores[step.place]
             let odds = step.scores.map { exp(min($0 - best, 0)) }
@@ -152,13 +152,13 @@ public actor LineReader {
         /// `strokes` in the order of time; `boxes` as of a line that runs across.
         init(_ strokes: [Stroke], _ boxes: [InkBox], pen: Double, _ isDown: Bool, _ tables: LineTables) {
             (self.strokes, self.pen) = (strokes, pen)
-            zoom = LineReader.size / LineLayout.size(of: boxes)
+            zoom = LineReader.lineHeight / LineLayout.size(of: boxes)
             let boxes = boxes.map { [zoom] in $0.scaled(zoom) }
             groups = LineLayout.atoms(boxes)
             path = LinePath(
                 tables: tables, atoms: groups.map { InkBox($0.map { boxes[$0] }) }, strokes: groups.map(\.count),
-                size: LineReader.size, isDown: isDown)
-            place = LinePlace(boxes, size: LineReader.size)
+                size: LineReader.lineHeight, isDown: isDown)
+            place = LinePlace(boxes, size: LineReader.lineHeight)
         }
 
         /// The strokes of a run.
@@ -166,7 +166,7 @@ public actor LineReader {
 
         func picture(_ run: Int) throws -> Picture {
             let (box, along) = (path.boxes[run], path.boxes[run].x)
-            let side = max(Double(Rasterizer.side), LineReader.margin * box.width) / zoom
+            let side = max(Double(Rasterizer.side), LineReader.leastWindow * box.width) / zoom
             let across = place.middle + place.slope * along
             let (x, y) = path.isDown ? (-across / zoom, along / zoom) : (along / zoom, across / zoom)
             let shown = members(run).map { k in
@@ -194,7 +194,7 @@ extension Picture {
 
 /// The network's characters, and the tables about them.
 private struct Known {
-    private static let leastMark = 0.05
+    private static let leastPunctuation = 0.05
 
     let tables: LineTables
     let characters: [String]
@@ -240,7 +240,7 @@ private struct Known {
             sized[size] += likely[k]
         }
         func of(_ sums: [Double], _ names: [Int], _ k: Int) -> Double {
-            marks.contains(k) ? max(sums[names[k]], likely[characters.count], Self.leastMark) : sums[names[k]]
+            marks.contains(k) ? max(sums[names[k]], likely[characters.count], Self.leastPunctuation) : sums[names[k]]
         }
         var best: [(key: Double, character: Int)] = []
         for k in characters.indices {
