@@ -21,7 +21,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.classes import classes
 from fastetl.etl.detection import EtlFile, find_files
 from fastetl.etl.layouts import LAYOUTS
-from fastetl.etl.reading import block, new_buffer, read_records
+from fastetl.etl.reading import block_records, new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.testing.records import noise, write_set
 
@@ -29,7 +29,7 @@ from fastetl.testing.records import noise, write_set
 def copying(parts: list[tuple[EtlFile, NDArray[np.int64]]], size: int, out: Path) -> Callable[[], None]:
     """Read the wanted records and write as many bytes as their pictures have, without looking at either."""
     layout = parts[0][0].layout
-    buffer, pictures = new_buffer(layout), bytes(size * size * block(layout))
+    buffer, pictures = new_buffer(layout), bytes(size * size * block_records(layout))
 
     def run() -> None:
         with out.open("wb", buffering=0) as file:

@@ -22,14 +22,14 @@ from export.reference import Logits, Reference, make_reference, read_reference, 
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
 from fastetl.checks import config_of, require_unset
 from fastetl.errors import StrPath
-from fastetl.files.atomic import Kind, check_output, new_output
+from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from model.run import Run, open_run
 
 _STEPS = 5
-ONNX_KIND = Kind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
+ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 _ALL = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
-PACKAGE_KIND = Kind("a package", (names.LABELS, names.ONNX, names.VERIFICATION), _ALL)
+PACKAGE_KIND = OutputKind("a package", (names.LABELS, names.ONNX, names.VERIFICATION), _ALL)
 
 
 @dataclass(frozen=True, eq=False)

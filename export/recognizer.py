@@ -21,7 +21,7 @@ from fastetl._html import html_table
 from fastetl.checks import does_not_fit, require_instance, require_range
 from fastetl.data.charset import LARGE_FORM, Charset, load_charset
 from fastetl.data.dataset import Pictures
-from fastetl.data.identity import Trained
+from fastetl.data.identity import Membership
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
@@ -67,7 +67,7 @@ class Recognizer:
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
     weights: str = ""
     """SHA-256 of the weights, by which a network is recognized whatever package it is in."""
-    trained: Trained | None = None
+    trained: Membership | None = None
     """What the network was trained on; None if the package does not say."""
 
     def __repr__(self) -> str:

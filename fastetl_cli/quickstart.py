@@ -11,7 +11,7 @@ from export.names import VERIFICATION
 from fastetl.data.augmentation import Augmentation
 from fastetl.etl.build import BuildConfig
 from fastetl.etl.detection import find_files
-from fastetl.files.atomic import Kind, check_output
+from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import read_json
 from fastetl.synth import SynthConfig
 from fastetl.synth.records import characters_of
@@ -25,7 +25,7 @@ from fastetl_cli.synth import Synth
 from fastetl_cli.train import Train
 from model.config import NetworkName, TrainConfig
 
-QUICKSTART_KIND = Kind(
+QUICKSTART_KIND = OutputKind(
     "a folder of quickstart", (), ("etl", "dataset", "synthetic", "sheet.png", "run", "run.unfinished", "package")
 )
 

@@ -14,15 +14,15 @@ from export.lines import Text
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range, require_unset
-from fastetl.data.importing import SUFFIXES
+from fastetl.data.importing import PICTURE_SUFFIXES
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import Kind, check_output, new_output
+from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
 from fastetl_cli.base import Command, Paths, bar, note, say, show_json, table
 
-BOXES = Kind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
+BOXES = OutputKind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:
@@ -30,9 +30,9 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     pictures: list[Path] = []
     for path in paths:
         below = files_below(path) if path.is_dir() else ()
-        files = [file for file in below if file.suffix.lower() in SUFFIXES and file.is_file()]
+        files = [file for file in below if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()]
         if path.is_dir() and not files:
-            raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(SUFFIXES)))
+            raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(PICTURE_SUFFIXES)))
         pictures += files or [path]
     return pictures
 

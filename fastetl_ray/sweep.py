@@ -24,14 +24,14 @@ import numpy as np
 from fastetl.checks import Options, Range, require_choice
 from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError, StrPath, reason_of
-from fastetl.files.atomic import Kind, check_output, new_output
+from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import Addresses, addresses
 from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig
 from model.errors import ModelError
 
-SWEEP_KIND = Kind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
+SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _METRIC = "valid_accuracy"
 _MOST = 10_000
 _WHOLE = {name for name, hint in get_type_hints(TrainConfig).items() if int in (hint, *get_args(hint))}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
-from fastetl.data.identity import TEST, UNKNOWN, VALID, Trained
+from fastetl.data.identity import TEST, UNKNOWN, VALID, Membership
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.store import load_labelled
 from fastetl.errors import StrPath
@@ -48,7 +48,7 @@ class Reader(Protocol):
     @property
     def threshold(self) -> float: ...
     @property
-    def trained(self) -> Trained | None:
+    def trained(self) -> Membership | None:
         """What it was trained on; None if that is unknown."""
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
@@ -223,7 +223,7 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
     """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
     if run.trained is None:
         return "all", np.arange(len(dataset)), len(dataset)
-    where = run.trained.where(dataset)
+    where = run.trained.parts_of(dataset)
     unseen = np.flatnonzero(where >= TEST)
     if len(unseen):
         return "all" if (where > TEST).all() else "test", unseen, int((where == UNKNOWN).sum())

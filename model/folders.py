@@ -6,15 +6,15 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from fastetl.errors import ArgumentError
-from fastetl.files.atomic import Kind, require_local, try_lock
+from fastetl.files.atomic import OutputKind, require_local, try_lock
 from model.devices import is_first
 from model.errors import MissingRunError, ModelError, RunLockedError
 
 RUN_JSON = "run.json"
 """The file of a run's record. A folder that has it can be resumed."""
 _LOCK = "lock"
-RUN_KIND = Kind("a run", (RUN_JSON, "checkpoints"), (RUN_JSON, "checkpoints", "tensorboard", "report*", _LOCK))
-UNFINISHED = Kind("an interrupted run", (), (RUN_JSON, "checkpoints", "tensorboard", "reports", _LOCK))
+RUN_KIND = OutputKind("a run", (RUN_JSON, "checkpoints"), (RUN_JSON, "checkpoints", "tensorboard", "report*", _LOCK))
+UNFINISHED = OutputKind("an interrupted run", (), (RUN_JSON, "checkpoints", "tensorboard", "reports", _LOCK))
 
 
 def unfinished(path: Path) -> Path:

@@ -51,7 +51,7 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     """The training samples and the validation samples. Raises ModelError where one of them is missing."""
     training, validation = [], []
     for dataset, weight in mixture:
-        part = run.trained.where(dataset)
+        part = run.trained.parts_of(dataset)
         if not (part == TRAIN).any():
             what, expected = f"{dataset.name}: nothing to train on", "writers in the training part"
             raise ModelError(what, expected=expected, do="leave it out")

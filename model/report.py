@@ -17,13 +17,13 @@ from fastetl import __version__
 from fastetl.data.parquet import png_file
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.errors import StrPath
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import read_json
 from model.errors import ModelError
 from model.evaluation import Evaluation, Reader, SetResult
 from model.run import Run, opened
 
-REPORT_KIND = Kind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
+REPORT_KIND = OutputKind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
 _STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
 
 

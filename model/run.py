@@ -30,7 +30,7 @@ from fastetl._html import html_table
 from fastetl.checks import does_not_fit
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
-from fastetl.data.identity import Trained
+from fastetl.data.identity import Membership
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import replace_file
@@ -74,7 +74,7 @@ class Run:
     charset: Charset
     preprocessing: Preprocessing
     data: tuple[DatasetShare, ...]
-    trained: Trained
+    trained: Membership
     """Which part each group, or each sample of unknown group, was in; `trained.split(dataset)` splits a dataset so."""
     history: tuple[Epoch, ...] = ()
     temperature: float = 1.0
@@ -177,7 +177,7 @@ class Run:
             charset=Charset.from_dict(values["charset"]),
             preprocessing=Preprocessing.from_dict(values["preprocessing"]),
             data=tuple(DatasetShare(**dataset) for dataset in values["data"]),
-            trained=Trained.from_dict(values["trained"]),
+            trained=Membership.from_dict(values["trained"]),
             history=tuple(Epoch(**epoch) for epoch in values["history"]),
             **{name: values[name] for name in _STORED_AS_IS},
         )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import Trained
+from fastetl.data.identity import Membership
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import ArgumentError, StrPath
 from model.checkpoints import digest
@@ -41,7 +41,7 @@ class Start:
     """All layers, as `Network.layers()` lists them."""
     network_config: NetworkConfig | None = None
     """The architecture of these layers, if it is known."""
-    trained: Trained | None = None
+    trained: Membership | None = None
     """What the weights were trained on; the new run counts it as its own."""
 
     def __str__(self) -> str:

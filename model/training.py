@@ -9,7 +9,7 @@ from typing import Any
 
 from fastetl.checks import ABOVE_0, config_of, require_range
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import Trained
+from fastetl.data.identity import Membership
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.atomic import check_output, new_output, writes
@@ -118,9 +118,9 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
         raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
     if start is not None:
         start.check(first, config)
-    trained = Trained() if start is None else start.trained or Trained()
+    trained = Membership() if start is None else start.trained or Membership()
     for dataset, _ in mixture:
-        trained = trained.divided(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
+        trained = trained.with_data(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
     return Run(
         path=path,
         config=config,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import NEW, UNKNOWN, Trained, digest_of, digest_rows
+from fastetl.data.identity import NEW, UNKNOWN, Membership, digest_of, digest_rows
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -122,15 +122,15 @@ def test_arrays_that_do_not_fit_are_named(change: dict[str, object], message: st
 def test_what_a_run_records_comes_back_from_json() -> None:
     digests = np.array([3, 2**64 - 1], np.uint64)
     groups = np.array([0, 1, 2, 7, 9, 10], np.int32)
-    trained = Trained(({"ETL8": groups, None: digests}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}))
+    trained = Membership(({"ETL8": groups, None: digests}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}))
     values = json.loads(json.dumps(trained.as_dict()))
     assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10]}
-    again = Trained.from_dict(values)
+    again = Membership.from_dict(values)
     assert again == trained
     for ranges in ([3], [5, 2], [-1, 2], [0, 2**31], ["0", "1"], [0, 2**26]):
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):
-            Trained.from_dict(values)
+            Membership.from_dict(values)
 
 
 def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) -> None:
@@ -139,22 +139,22 @@ def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) ->
     for name, images in zip("ab", pictures, strict=True):
         np.savez(tmp_path / f"{name}.npz", images=images, labels=["あ"] * 12, groups=np.arange(12) // 3)
     mine, other = (open_dataset(tmp_path / f"{name}.npz") for name in "ab")
-    trained = Trained().divided(mine, by="group", valid=0.25, test=0.25, seed=0)
+    trained = Membership().with_data(mine, by="group", valid=0.25, test=0.25, seed=0)
     build(tmp_path / "a.npz", tmp_path / "built", SMALL)
     for data in (other, open_dataset(tmp_path / "built")):
-        assert (trained.where(data) == UNKNOWN).all()
+        assert (trained.parts_of(data) == UNKNOWN).all()
     (tmp_path / "a.npz").rename(tmp_path / "c.npz")
     assert trained.split(open_dataset(tmp_path / "c.npz", size=16)) == mine.split(valid=0.25, test=0.25)
 
 
 def test_groups_mean_something_within_a_source_only() -> None:
     data = own()
-    trained = Trained().divided(data, by="group", valid=0.25, test=0.25, seed=0)
+    trained = Membership().with_data(data, by="group", valid=0.25, test=0.25, seed=0)
     other = dataclasses.replace(data, sources=("others",), digests=data.digests + np.uint64(1))
     assert trained.split(other) is None
     assert trained.split(data) == data.split(valid=0.25, test=0.25)
     loose = dataclasses.replace(data, groups=np.full(len(data), -1, np.int32))
-    by_digest = Trained().divided(loose, by="sample", valid=0.25, test=0.25, seed=0)
-    assert (by_digest.where(data) == by_digest.where(loose)).all()
+    by_digest = Membership().with_data(loose, by="sample", valid=0.25, test=0.25, seed=0)
+    assert (by_digest.parts_of(data) == by_digest.parts_of(loose)).all()
     assert by_digest.counts(loose) == (6, 3, 3)
-    assert (by_digest.where(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()
+    assert (by_digest.parts_of(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()

@@ -185,7 +185,7 @@ def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
     """The pictures of the others may be anything: the weights are the same."""
     run = open_run(finished_run()[0])
     spoilt = tiny()
-    others = run.trained.where(spoilt) == TEST
+    others = run.trained.parts_of(spoilt) == TEST
     images = np.asarray(spoilt.images)
     images[others] = 255 - images[others]
     again = train(spoilt, tmp_path / "run", CONFIG)

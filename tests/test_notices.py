@@ -151,7 +151,7 @@ def test_everything_odd_is_told(etl_file: Write) -> None:
 def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = etl_file("copy_of_it")
     (report,) = inspect([path])
-    monkeypatch.setitem(inspection.KNOWN, report.fingerprint, "ETL8G_07")
+    monkeypatch.setitem(inspection.NAME_BY_FINGERPRINT, report.fingerprint, "ETL8G_07")
     (report,) = inspect([path])
     assert report.genuine == "ETL8G_07"
     assert [notice.what for notice in report.noticed] == ["renamed: the fingerprint is that of ETL8G_07"]
@@ -165,7 +165,7 @@ def test_fingerprints_are_those_of_git_and_of_coreutils() -> None:
         digest.update(memoryview(b"lo\n"))
     assert of_git.hexdigest() == "ce013625030ba8dba906f756967f9e9ca394464a"
     assert sums.hexdigest() == "sums 36979 542"
-    assert len(inspection.KNOWN) == 129
+    assert len(inspection.NAME_BY_FINGERPRINT) == 129
 
 
 def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.detection import EtlFile, detect
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
-from fastetl.etl.reading import block, new_buffer, read_headers, read_records
+from fastetl.etl.reading import block_records, new_buffer, read_headers, read_records
 from fastetl.etl.selection import Plan, select
 from fastetl.kernels.vector import PLAIN, best
 from fastetl.testing.records import Records, make_records
@@ -102,7 +102,7 @@ def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
     for index in (np.arange(len(records)), np.arange(0, 270, 3), np.array([5]), np.array([0, 1, 2, 100, 269])):
         seen = np.zeros(len(index), bool)
         for here, some in read_records(file, index, buffer):
-            assert here.stop - here.start == len(some) <= block(file.layout)
+            assert here.stop - here.start == len(some) <= block_records(file.layout)
             assert (some == records[index[here]]).all()
             seen[here] = True
         assert seen.all()

@@ -22,7 +22,7 @@ from fastetl.checks import does_not_fit, require_instance
 from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
-LONGEST = 32
+MOST_CODE_POINTS = 32
 """Most code points of one character."""
 LARGE_FORM = dict(
     zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
@@ -46,9 +46,9 @@ def nfc(text: str) -> str:
 
 
 def is_character(text: str) -> bool:
-    """Whether a charset may contain `text`: 1 to `LONGEST` code points, visible, without white space."""
+    """Whether a charset may contain `text`: 1 to `MOST_CODE_POINTS` code points, visible, without white space."""
     visible = "".join(c for c in text if c not in _JOINERS)
-    return 0 < len(text) <= LONGEST and visible != "" and is_visible(visible)
+    return 0 < len(text) <= MOST_CODE_POINTS and visible != "" and is_visible(visible)
 
 
 def is_visible(text: str) -> bool:
@@ -91,11 +91,11 @@ class Charset:
             raise FastetlError(f"charset {self.name!r} lists {' '.join(twice)!r} more than once", do="list each once")
         for k, character in enumerate(self.characters):
             if not is_character(character):
-                expected = f"1 to {LONGEST} code points without white space and control codes"
-                actual = f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})"
+                expected = f"1 to {MOST_CODE_POINTS} code points without white space and control codes"
+                found = f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})"
                 what = f"charset {self.name!r}: not a character"
                 do = "correct it; where an entry has several code points, list one entry a line"
-                raise FastetlError(what, record=k, expected=expected, found=actual, do=do)
+                raise FastetlError(what, record=k, expected=expected, found=found, do=do)
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -130,8 +130,8 @@ class Charset:
         unknown = [c for c in charset.characters if c not in self.class_of]
         if unknown:
             what, do = "the network does not know these characters", "choose another `charset`"
-            expected, actual = f"some of its {len(self):,}", in_a_line(unknown, 20)
-            raise ArgumentError(what, file=file, expected=expected, found=actual, do=do)
+            expected, found = f"some of its {len(self):,}", in_a_line(unknown, 20)
+            raise ArgumentError(what, file=file, expected=expected, found=found, do=do)
         return [self.class_of[c] for c in charset.characters]
 
 
@@ -245,6 +245,6 @@ def read_entries(path: Path) -> tuple[str, ...]:
     marks = [c for c in lines[0] if unicodedata.category(c)[0] == "M" or c in _JOINERS]
     if marks:
         what, do = "a character of several code points in a line of characters", "put each entry on a line of its own"
-        actual = f"U+{ord(marks[0]):04X}, which belongs to the character before it"
-        raise FastetlError(what, file=path, expected="one entry a line", found=actual, do=do)
+        found = f"U+{ord(marks[0]):04X}, which belongs to the character before it"
+        raise FastetlError(what, file=path, expected="one entry a line", found=found, do=do)
     return tuple("".join(lines[0].split()))

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastetl.checks import does_not_fit, require_choice, require_instance
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Charset, in_a_line, load_charset, nfc
-from fastetl.data.identity import RESERVED, UNNAMED, By, Split, Trained, digest_of, group_copies
+from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, By, Membership, Split, digest_of, group_copies
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
 from fastetl.errors import StrPath
 from fastetl.files.untrusted import sealed
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from fastetl.data.shards import ShardedImages
 
-WIDEST = 256
+MOST_VALUE_BYTES = 256
 """Most bytes of one value of a header field."""
-_SIDE = 64  # of pictures that are not square and alike, if no size is given
-_COLUMNS = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
+_DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
+_RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
 _PER_SAMPLE = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
-_NEIGHBOURS = 4096  # fragments come from so many pictures, where pictures are read from shards
+_NEIGHBOURS_OF_SHARDS = 4096  # fragments come from so many pictures, where pictures are read from shards
 
 
 Pictures: TypeAlias = "NDArray[np.uint8] | ShardedImages"
@@ -92,7 +92,7 @@ class Samples:
         """
         if isinstance(self.images, np.ndarray):
             return self.images, self.indices
-        return self.take(next(self.windows(np.random.default_rng(0)))[:_NEIGHBOURS])
+        return self.take(next(self.windows(np.random.default_rng(0)))[:_NEIGHBOURS_OF_SHARDS])
 
     def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
         """Pictures uint8 (B, S, S) and classes (B,) of the samples in their order, `rows` at a time."""
@@ -172,7 +172,7 @@ class Dataset:
         such as ETL8, which files have.
         """
         require_instance("source", source, str, "a name")
-        if RESERVED.fullmatch(source):
+        if RESERVED_SOURCE.fullmatch(source):
             expected = "a name of your own, not one of ETL files, synthetic writers or unnamed sources"
             raise does_not_fit("source", expected, source, "choose another")
         name, fields = source or "own", {key: np.asarray(values) for key, values in (records or {}).items()}
@@ -272,7 +272,7 @@ class Dataset:
         Raises FastetlError for another `by`, fractions that do not fit, unknown groups or too few of them.
         """
         require_choice("by", by, get_args(By))
-        return Split.of(Trained().divided(self, by=by, valid=valid, test=test, seed=seed).where(self))
+        return Split.of(Membership().with_data(self, by=by, valid=valid, test=test, seed=seed).parts_of(self))
 
     def groups_by_source(self) -> dict[str, NDArray[np.int32]]:
         """The known groups of each source, sorted."""
@@ -338,15 +338,15 @@ def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Map
     if groups.dtype.kind not in "iu" or not -1 <= int(groups.min()) <= int(groups.max()) < 2**31:
         raise does_not_fit("groups", "whole numbers from 0 to 2³¹ − 1, or −1", groups)
     for name, values in records.items():
-        if name in _COLUMNS or values.dtype.kind not in "biufU" or values.itemsize > WIDEST:
-            expected = f"numbers or texts up to {WIDEST} bytes, and no name such as {', '.join(_COLUMNS)}"
+        if name in _RESERVED or values.dtype.kind not in "biufU" or values.itemsize > MOST_VALUE_BYTES:
+            expected = f"numbers or texts up to {MOST_VALUE_BYTES} bytes, and no name such as {', '.join(_RESERVED)}"
             raise does_not_fit(f"records: {name}", expected, values, "correct it")
 
 
 def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:
     height, width = pictures[0].shape
     is_uniform = SMALLEST_SIDE <= height == width <= LARGEST_SIDE and len({p.shape for p in pictures}) == 1
-    return height if is_uniform else _SIDE
+    return height if is_uniform else _DEFAULT_SIDE
 
 
 def concatenated(parts: Sequence[Dataset]) -> Dataset:

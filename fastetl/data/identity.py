@@ -29,9 +29,9 @@ TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or unknown."""
 UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
-RESERVED = re.compile(r"ETL\d+(:.*)?|synth:.*|unnamed:.*")
+RESERVED_SOURCE = re.compile(r"ETL\d+(:.*)?|synth:.*|unnamed:.*")
 """Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""
-_OF_FILES = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
+_SOURCES_OF_FILES = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
 _PARTS = ("train", "valid", "test")
 _MOST_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
@@ -149,19 +149,19 @@ def _may_be_one_of(source: str, others: Set[str]) -> bool:
     """Whether a source may be another name of one of the others: one of the two is unnamed, and users named them."""
     if source.startswith(UNNAMED):
         return True
-    return not source.startswith(_OF_FILES) and any(other.startswith(UNNAMED) for other in others)
+    return not source.startswith(_SOURCES_OF_FILES) and any(other.startswith(UNNAMED) for other in others)
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class Membership:
     """Which samples a run was trained on, validated on, and never saw: `parts`, in this order."""
 
     parts: tuple[Identities, ...] = ({}, {}, {})
 
     def __eq__(self, other: object) -> bool:
-        return self.as_dict() == other.as_dict() if isinstance(other, Trained) else NotImplemented
+        return self.as_dict() == other.as_dict() if isinstance(other, Membership) else NotImplemented
 
-    def where(self, data: Dataset) -> NDArray[np.int8]:
+    def parts_of(self, data: Dataset) -> NDArray[np.int8]:
         """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN.
 
         Unknown is a sample without source or group, if the run knows what it was trained on by groups. If some of
@@ -200,7 +200,7 @@ class Trained:
 
     def split(self, data: Dataset) -> Split | None:
         """The samples of a dataset that are in each part; None if all parts are empty."""
-        parts = self.where(data)
+        parts = self.parts_of(data)
         return Split.of(parts) if (parts <= TEST).any() else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class Trained:
         return described
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Trained:
+    def from_dict(cls, values: Mapping[str, Any]) -> Membership:
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
         parts, left = [], _MOST_GROUPS
         for key in _PARTS:
@@ -225,7 +225,7 @@ class Trained:
             parts.append({source: numbers for source, numbers in part.items() if len(numbers)})
         return cls(tuple(parts))
 
-    def divided(self, data: Dataset, *, by: By, valid: float, test: float, seed: int) -> Trained:
+    def with_data(self, data: Dataset, *, by: By, valid: float, test: float, seed: int) -> Membership:
         """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
 
         valid, test: fractions as of `draw_parts`. by: "sample" divides samples of unknown group one by one, with
@@ -257,4 +257,4 @@ class Trained:
                 members = numbers[part_of == number]
                 if len(members):
                     part[source] = np.union1d(part.get(source, members), members)
-        return Trained(tuple(parts))
+        return Membership(tuple(parts))

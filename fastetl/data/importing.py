@@ -20,13 +20,13 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import LONGEST, Charset, in_a_line, is_character, load_charset, nfc, read_entries
+from fastetl.data.charset import MOST_CODE_POINTS, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of, group_copies
 from fastetl.errors import FastetlError, reason_of, scarcity
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
 """Endings of file names that are taken for pictures in a folder."""
 _LABELS = "labels.txt"
 _CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
@@ -211,7 +211,7 @@ def _require_unlabelled(path: Path, entries: Sequence[Path]) -> None:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def _reader_of(path: Path) -> Callable[[Path], Labelled | None] | None:
@@ -230,12 +230,12 @@ def _reader_of(path: Path) -> Callable[[Path], Labelled | None] | None:
 
 def _not_labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> FastetlError:
     if path.suffix.lower() in _TABLES:
-        expected, actual = "a first line with the columns file and character", repr(_header(path)[:80])
+        expected, found = "a first line with the columns file and character", repr(_header(path)[:80])
     else:
         expected = "arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers"
-        actual = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items()) or "none"
+        found = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items()) or "none"
     do = "write it as docs/own-pictures.md says"
-    return FastetlError("not labelled pictures", file=path, expected=expected, found=actual[:200], do=do)
+    return FastetlError("not labelled pictures", file=path, expected=expected, found=found[:200], do=do)
 
 
 # Characters and groups
@@ -249,9 +249,9 @@ def _character(text: str, file: Path, record: int | None = None) -> str:
         character = "".join(map(chr, numbers)) if max(numbers) < 0x110000 else ""
     character = nfc(character)
     if not is_character(character):
-        what, actual, do = "not a character", repr(text[:40]), "correct it"
-        expected = f"1 to {LONGEST} code points without white space, or U+3042, or U+0915-U+094D"
-        raise FastetlError(what, file=file, record=record, expected=expected, found=actual, do=do)
+        what, found, do = "not a character", repr(text[:40]), "correct it"
+        expected = f"1 to {MOST_CODE_POINTS} code points without white space, or U+3042, or U+0915-U+094D"
+        raise FastetlError(what, file=file, record=record, expected=expected, found=found, do=do)
     return character
 
 
@@ -287,8 +287,9 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
     maps = [p for p in maps if path.name.startswith(p.name.partition("_")[0])] or maps
     if len(maps) != 1:
         expected = f"a {_LABELS} beside it with one character a line, the first that of label 0"
-        actual, do = "several class maps" if maps else "none", f"write {_LABELS}; of KMNIST, put its class map there"
-        raise FastetlError("labels that are numbers", file=path, expected=expected, found=actual, do=do)
+        found = "several class maps" if maps else "none"
+        do = f"write {_LABELS}; of KMNIST, put its class map there"
+        raise FastetlError("labels that are numbers", file=path, expected=expected, found=found, do=do)
     try:
         return {int(row["index"]): _character(row["char"], maps[0]) for row in _table(maps[0])}
     except (KeyError, TypeError, ValueError) as error:

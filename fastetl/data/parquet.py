@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from fastetl._lazy import import_extra
 from fastetl.data.writing import description_of
 from fastetl.errors import StrPath
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import OutputKind, new_output
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from fastetl.data.dataset import Dataset
 
-PARQUET = Kind("a Parquet file by fastetl", b"written by fastetl")
-ABOUT = b"fastetl dataset"
+PARQUET_KIND = OutputKind("a Parquet file by fastetl", b"written by fastetl")
+METADATA_KEY = b"fastetl dataset"
 """The key in a file's metadata under which charset, preprocessing and sources are."""
 
 
@@ -89,8 +89,8 @@ def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> No
     rows = table(data, png=True)
     import pyarrow.parquet as pq
 
-    # The first is the mark of `PARQUET`.
-    metadata = {b"fastetl": b"written by fastetl", ABOUT: json.dumps(description_of(data))}
+    # The first is the mark of `PARQUET_KIND`.
+    metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps(description_of(data))}
     rows = rows.replace_schema_metadata({**rows.schema.metadata, **metadata})
-    with new_output(Path(out), PARQUET, overwrite, [] if data.path is None else [data.path]) as file:
+    with new_output(Path(out), PARQUET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)

@@ -34,7 +34,7 @@ from fastetl.files.untrusted import JSON_BYTES, require_regular
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-INDEX = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
+INDEX_FILES = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
 """The files beside the shards, in the order of writing, and the most bytes that each may have."""
 ROWS = 4096
 """Rows of a shard: at size 64 sixteen megabytes of pictures."""
@@ -124,8 +124,8 @@ class ShardedImages:
 
         data, path = read_file(self.folder, shard.file, SHARD_BYTES), f"{self.folder}/{shard.file}"
         if hashlib.sha256(data).hexdigest() != shard.sha256:
-            actual = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
-            raise _damaged(path, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", actual)
+            found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
+            raise _damaged(path, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", found)
         side = self.shape[1]
         try:
             rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
@@ -181,8 +181,8 @@ def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
     return ShardedImages(address, shards, side)
 
 
-def _damaged(file: str, expected: str, actual: object) -> FastetlError:
-    return FastetlError("the shard is damaged", file=file, expected=expected, found=actual, do="write it again")
+def _damaged(file: str, expected: str, found: object) -> FastetlError:
+    return FastetlError("the shard is damaged", file=file, expected=expected, found=found, do="write it again")
 
 
 def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
@@ -197,12 +197,12 @@ def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
 
 
 def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Sequence[str]) -> None:
-    """Write the files of `INDEX` for a dataset whose shards are written. columns: the names of its header fields.
+    """Write the files of `INDEX_FILES` for a dataset whose shards are written. columns: the names of its header fields.
 
     The pictures of `data` are not used.
     """
     described = {"shards": [asdict(shard) for shard in shards], "columns": list(columns)}
     with TemporaryDirectory() as temporary:
         write_description(Path(temporary), replace(data, records={}), described)
-        for name in INDEX:
+        for name in INDEX_FILES:
             write_file(folder, name, (Path(temporary) / name).read_bytes())

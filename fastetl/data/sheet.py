@@ -14,12 +14,12 @@ from fastetl.checks import does_not_fit, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import OutputKind, new_output
 
-PNG = Kind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet", suffix=".png")
+SHEET_KIND = OutputKind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet", suffix=".png")
 NOT_FOR_PUBLICATION = "Pictures of the ETL Character Database: its terms forbid publishing them."
-_LINE = 216  # brightness of the line between pictures
-_LABEL, _BANNER = 116, 18  # pixels
+_LINE_BRIGHTNESS = 216  # brightness of the line between pictures
+_LABEL_WIDTH, _BANNER_HEIGHT = 116, 18  # pixels
 
 
 def as_paper(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -41,12 +41,12 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
     classes = np.sort(rng.permutation(np.unique(data.labels))[:rows]).tolist()
     indices = [np.flatnonzero(data.labels == k) for k in classes]
     picks = np.concatenate([rng.choice(samples, columns, replace=len(samples) < columns) for samples in indices])
-    side, top = data.images.shape[1] + 1, _BANNER * data.is_etl
-    sheet = Image.new("L", (_LABEL + columns * side + 1, top + len(classes) * side + 1), 255)
-    sheet.paste(_LINE, (_LABEL, top, *sheet.size))
+    side, top = data.images.shape[1] + 1, _BANNER_HEIGHT * data.is_etl
+    sheet = Image.new("L", (_LABEL_WIDTH + columns * side + 1, top + len(classes) * side + 1), 255)
+    sheet.paste(_LINE_BRIGHTNESS, (_LABEL_WIDTH, top, *sheet.size))
     for number, picture in enumerate(as_paper(data.images[picks])):
         row, column = divmod(number, columns)
-        sheet.paste(Image.fromarray(picture), (_LABEL + column * side + 1, top + row * side + 1))
+        sheet.paste(Image.fromarray(picture), (_LABEL_WIDTH + column * side + 1, top + row * side + 1))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     for row, k in enumerate(classes):
         draw.multiline_text((4, top + row * side + side // 2), _label(data.charset.characters[k]), 0, font, anchor="lm")
@@ -58,7 +58,7 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
 def write_sheet(
     data: Dataset | StrPath, out: StrPath, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
 ) -> None:
-    """Write a PNG with a labelled row of `columns` random samples for each of `rows` random classes.
+    """Write a SHEET_KIND with a labelled row of `columns` random samples for each of `rows` random classes.
 
     data: a dataset, or the path of one. Raises FastetlError if it has no picture, or `out` exists, cannot be written
     or does not end in .png.
@@ -69,7 +69,7 @@ def write_sheet(
     data = data if isinstance(data, Dataset) else open_dataset(data)
     if not len(data):
         raise does_not_fit("data", "a picture", "none")
-    with new_output(Path(out), PNG, overwrite, [] if data.path is None else [data.path]) as file:
+    with new_output(Path(out), SHEET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
         text = PngInfo()
-        text.add_text("Software", "fastetl sheet")  # the mark of `PNG`
+        text.add_text("Software", "fastetl sheet")  # the mark of `SHEET_KIND`
         _contact_sheet(data, rows, columns, seed).save(file, "PNG", pnginfo=text)

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from fastetl._lazy import import_extra
 from fastetl.checks import require_instance
 from fastetl.data.charset import Charset, load_charset
-from fastetl.data.dataset import WIDEST, About, Dataset, Pictures
+from fastetl.data.dataset import MOST_VALUE_BYTES, About, Dataset, Pictures
 from fastetl.data.importing import from_npz
-from fastetl.data.parquet import ABOUT, column_values
+from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
-from fastetl.data.shards import INDEX, HeaderFields, ShardedImages, sharded_images
+from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
 from fastetl.errors import FastetlError, MissingFileError, StrPath, reason_of
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
@@ -35,7 +35,7 @@ from fastetl.files.untrusted import mapped_array, open_regular, read_json, read_
 if TYPE_CHECKING:
     import pyarrow as pa
 
-IDENTITY: Mapping[str, np.dtype[Any]] = {
+IDENTITY_COLUMNS: Mapping[str, np.dtype[Any]] = {
     "group": np.dtype(np.int32),
     "source": np.dtype(np.uint16),
     "digest": np.dtype(np.uint64),
@@ -49,14 +49,14 @@ def _fault(what: str, path: Path | None, expected: object, found: object, do: st
 
 def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-        if shape != (count,) or dtype.kind not in "biufU" or dtype.itemsize > WIDEST:
+        if shape != (count,) or dtype.kind not in "biufU" or dtype.itemsize > MOST_VALUE_BYTES:
             raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count} samples")
-        if dtype != IDENTITY.get(name, dtype):
-            raise ValueError(f"{name} {dtype}, not {np.dtype(IDENTITY[name])}")
+        if dtype != IDENTITY_COLUMNS.get(name, dtype):
+            raise ValueError(f"{name} {dtype}, not {np.dtype(IDENTITY_COLUMNS[name])}")
         return True
 
     records = read_npz(path, accept)
-    lacking = sorted(set(IDENTITY) - set(records))
+    lacking = sorted(set(IDENTITY_COLUMNS) - set(records))
     if lacking:
         raise FastetlError("a column is missing", file=path, expected=", ".join(lacking), do="build it again")
     return records
@@ -109,7 +109,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
 
 def _open_address(address: str) -> Dataset:
     with TemporaryDirectory() as folder:
-        for name, most in reversed(INDEX.items()):
+        for name, most in reversed(INDEX_FILES.items()):
             (Path(folder) / name).write_bytes(read_file(address, name, most))
         try:
             return _open_directory(Path(folder), address)
@@ -141,7 +141,7 @@ def _dataset(
 ) -> Dataset:
     """The Dataset of a description and of arrays, which are checked against it and each other.
 
-    records: the columns of `IDENTITY`, which are taken out, and others.
+    records: the columns of `IDENTITY_COLUMNS`, which are taken out, and others.
     """
     try:
         charset = Charset.from_dict(described["charset"])
@@ -151,7 +151,7 @@ def _dataset(
             raise ValueError("sources are no names")
     except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise FastetlError("cannot read", file=path / MANIFEST, found=reason_of(error), do="build it again") from error
-    groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY.items())
+    groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY_COLUMNS.items())
     for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
         if array.shape != expected:
             raise _fault(f"{what} of another shape than the description says", path, expected, array.shape)
@@ -161,8 +161,8 @@ def _dataset(
         ("sources", source, 0, len(names)),
     ):
         if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
-            actual = f"{values.min()} to {values.max()}"
-            raise _fault(f"{what} out of range", path, f"{least} to {below - 1}", actual)
+            found = f"{values.min()} to {values.max()}"
+            raise _fault(f"{what} out of range", path, f"{least} to {below - 1}", found)
     return Dataset(
         name=name_of(path).removesuffix(".parquet"),
         images=images,
@@ -194,9 +194,9 @@ def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preproces
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
         if not (classes >= 0).any():
-            expected, actual = (f"{c.name} ({len(c)})" for c in (charset, data.charset))
+            expected, found = (f"{c.name} ({len(c)})" for c in (charset, data.charset))
             do = "build it with the same `charset`"
-            raise _fault("no character of the network", data.path, expected, actual, do)
+            raise _fault("no character of the network", data.path, expected, found, do)
         if left_out:
             data = data.subset(np.flatnonzero(classes >= 0))
             classes = classes[classes >= 0]
@@ -217,7 +217,7 @@ def _read_parquet(path: Path) -> Dataset:
 
     try:
         rows = pq.read_table(path)
-        described = {**json.loads(dict(rows.schema.metadata or {})[ABOUT]), "count": len(rows)}
+        described = {**json.loads(dict(rows.schema.metadata or {})[METADATA_KEY]), "count": len(rows)}
         number = {name: k for k, name in enumerate(described["sources"])}
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)

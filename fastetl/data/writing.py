@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.errors import StrPath
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import sealed
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ MANIFEST = "dataset.json"
 """The file that describes a dataset."""
 FORMAT, SHARDS_FORMAT = 4, 8
 """Versions of the format with `images.npy`, and of that with shards (`fastetl.data.shards`)."""
-DATASET_KIND = Kind("a dataset", (MANIFEST,), (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parquet"))
-_BLOCK = 1 << 12  # pictures written together
+_ENTRIES = (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parquet")
+DATASET_KIND = OutputKind("a dataset", (MANIFEST,), _ENTRIES)
+_BLOCK_PICTURES = 1 << 12  # pictures written together
 
 
 def description_of(data: Dataset) -> dict[str, Any]:
@@ -67,6 +68,6 @@ def write(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
     inputs = [] if data.path is None else [data.path]
     with new_output(Path(out), DATASET_KIND, overwrite, inputs) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:
-            for start in range(0, len(data), _BLOCK):
-                file.write(np.ascontiguousarray(data.images[start : start + _BLOCK]).data)
+            for start in range(0, len(data), _BLOCK_PICTURES):
+                file.write(np.ascontiguousarray(data.images[start : start + _BLOCK_PICTURES]).data)
         write_description(folder, data)

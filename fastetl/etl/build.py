@@ -21,7 +21,7 @@ from fastetl.etl.classes import character_codes
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
 from fastetl.etl.layouts import Layout, bytes_of
 from fastetl.etl.notices import Notice, blanks_of, format_code, notices_of_copies, notices_of_length
-from fastetl.etl.reading import block, new_buffer, read_records
+from fastetl.etl.reading import block_records, new_buffer, read_records
 from fastetl.etl.selection import Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
 
@@ -68,7 +68,7 @@ class BuildResult:
     """Characters that the charset lacks → how many pictures have them. Of records, only kana whose script it has."""
 
 
-_COLUMNS = (
+_HEADER_FIELDS = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
     *("collected", "scanned", "x", "y", "letters"),
 )
@@ -100,7 +100,7 @@ def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dic
         "record": np.concatenate([part.index for part in parts]).astype(np.int32),
         "code": np.concatenate([part.codes for part in parts]),
     }
-    for name in _COLUMNS:
+    for name in _HEADER_FIELDS:
         layouts = [part.file.layout for part in parts]
         if any(name in layout.by_name for layout in layouts):
             columns[name] = _column(name, layouts, headers)
@@ -138,7 +138,7 @@ def read_parts(
     digests = np.empty(total, np.uint64)
     headers = [np.empty(len(part.index), part.file.layout.header) for part in parts]
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
-    blocks = {layout: np.empty((block(layout), size, size), np.uint8) for layout in buffers}
+    blocks = {layout: np.empty((block_records(layout), size, size), np.uint8) for layout in buffers}
     done = 0  # records, of all parts
     for part, header in zip(parts, headers, strict=True):
         layout = part.file.layout
@@ -304,8 +304,8 @@ def _require_all(plan: Plan, labels: NDArray[np.uint16]) -> None:
         raise plan.noticed[0].error()
     missing = _missing(plan.charset, labels)
     if missing:
-        actual, do = f"none of {in_a_line(missing, 20)}", "choose another `charset`, or leave out `strict`"
-        raise FastetlError("characters without a sample", expected=plan.charset.name, found=actual, do=do)
+        found, do = f"none of {in_a_line(missing, 20)}", "choose another `charset`, or leave out `strict`"
+        raise FastetlError("characters without a sample", expected=plan.charset.name, found=found, do=do)
 
 
 def _missing(charset: Charset, labels: NDArray[np.uint16]) -> tuple[str, ...]:

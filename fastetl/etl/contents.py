@@ -18,11 +18,11 @@ from fastetl.data.identity import digest_rows
 from fastetl.etl.classes import character_codes, classes
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import align, number_groups
-from fastetl.etl.layouts import FAMILY
+from fastetl.etl.layouts import GROUPS_OF_FAMILY
 from fastetl.etl.notices import Notice, count_within, notices_of_classes, notices_of_order
 from fastetl.etl.reading import read_headers
 
-PERSON = ("sex", "age", "industry", "occupation", "collected")
+PERSON_FIELDS = ("sex", "age", "industry", "occupation", "collected")
 """What a person's sheets have in common."""
 
 
@@ -95,8 +95,8 @@ def _contents_by_header(file: EtlFile, headers: NDArray[Any]) -> Contents:
     models = np.zeros(len(codes), bool)
     if layout.group == "person":
         # A digest of the person's fields gives the same number whatever other files are there.
-        rows = np.stack([layout.column(headers, name).astype("<i8") for name in PERSON], 1)
-        numbers = digest_rows(rows.view(np.uint8)) % np.uint64(FAMILY)
+        rows = np.stack([layout.column(headers, name).astype("<i8") for name in PERSON_FIELDS], 1)
+        numbers = digest_rows(rows.view(np.uint8)) % np.uint64(GROUPS_OF_FAMILY)
     elif layout.group == "style":
         numbers = layout.column(headers, "style").view(np.uint8) - np.uint64(ord("A"))
     elif layout.group == "occurrence":
@@ -105,7 +105,7 @@ def _contents_by_header(file: EtlFile, headers: NDArray[Any]) -> Contents:
         numbers = np.append(np.zeros(file.first), count_within(codes[file.first :]))
         numbers[models] = layout.data_sets_per_file
     else:  # damage alone gives a number that is too large
-        numbers = np.minimum(layout.column(headers, "sheet").astype(np.uint64), FAMILY - 1)
+        numbers = np.minimum(layout.column(headers, "sheet").astype(np.uint64), GROUPS_OF_FAMILY - 1)
     groups = (numbers.astype(np.int64) + layout.group_base).astype(np.int32)
     groups[: file.first] = -1
     return Contents(file, codes, groups, models, tuple(notices_of_classes(file, headers, groups, models)))

@@ -29,9 +29,9 @@ Sources = StrPath | Sequence[StrPath]
 Read = Callable[[int, int], bytes]
 """(offset, count) → `count` bytes of the file, fewer at its end."""
 
-_PROBE = 16  # records at the beginning of a file, whose headers must make sense
-_SAMPLE = 64  # records all over the file, whose classes tell the set
-_LEAST = 0.75  # least share of such records that must fit, since the others may be damaged
+_PROBED_RECORDS = 16  # records at the beginning of a file, whose headers must make sense
+_SAMPLED_RECORDS = 64  # records all over the file, whose classes tell the set
+_LEAST_SHARE = 0.75  # least share of such records that must fit, since the others may be damaged
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
             valid = valid & (layout.column(heads, "sex") <= 2)
         elif field.name == "style":
             valid = valid & np.isin(layout.column(heads, "style"), [b"A", b"B", b"C", b"D"])
-    return bool(valid.mean() >= _LEAST)
+    return bool(valid.mean() >= _LEAST_SHARE)
 
 
 @cache
@@ -120,12 +120,12 @@ def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, gen
 
     If several fit: the set `genuine`, else the one with files of this name, else the one with fewest classes a file.
     """
-    index = np.unique(np.linspace(0, count - 1, _SAMPLE).astype(np.int64)).tolist()
+    index = np.unique(np.linspace(0, count - 1, _SAMPLED_RECORDS).astype(np.int64)).tolist()
     matches = []
     for layout in candidates:
         headers = _headers(layout, read, index)
         for part in classes_by_file(layout.name):
-            if np.mean(match_classes(layout, headers, part)) >= _LEAST:
+            if np.mean(match_classes(layout, headers, part)) >= _LEAST_SHARE:
                 rank = (layout is not genuine, layout is not set_by_name(name), len(part))  # False before True
                 matches.append((rank, layout))
     if matches:
@@ -159,7 +159,7 @@ def _set_of(read: Read, size: int, name: str) -> Layout | None:
         length = layout.record_bytes
         if candidates and length != candidates[0].record_bytes:
             break
-        heads = _headers(layout, read, range(min(size // length, _PROBE)))
+        heads = _headers(layout, read, range(min(size // length, _PROBED_RECORDS)))
         if len(heads) and _is_plausible(layout, heads, name):
             candidates.append(layout)
     if not candidates:

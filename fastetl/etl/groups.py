@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from fastetl.etl.detection import EtlFile
 
 # Chosen by trial on damaged files of synthetic writers, such as those of tests/test_sets.py.
-_BACK = 40  # a run may follow one of so many runs before it, so that a series of defects can be skipped
-_MANY, _BACK_MANY = 5000, 4  # with more runs a file has hardly any order, and to save time _BACK is less
-_FEW = 5  # the first records, which show where in the order a file begins
-_MOVED = 4  # a data set may begin so many records early, because some before it are lost
-_TRIED = 8  # data sets that are tried as the pattern of the others
+_REACH = 40  # a run may follow one of so many runs before it, so that a series of defects can be skipped
+_MANY_RUNS, _REACH_AMONG_MANY = 5000, 4  # with more runs a file has hardly any order, and to save time _REACH is less
+_FIRST_RECORDS = 5  # the first records, which show where in the order a file begins
+_MOST_MOVED = 4  # a data set may begin so many records early, because some before it are lost
+_TRIED_DATA_SETS = 8  # data sets that are tried as the pattern of the others
 # An order that begins as in genuine files is preferred even if it has so many faults more than another beginning. For
 # one displaced record, which is no evidence against it, counts as two faults: lost at one place, doubled at another.
-_TRUST = 2
+_GENUINE_ADVANTAGE = 2
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def align(codes: NDArray[np.uint16], genuine: NDArray[np.uint16] | None = None) 
         orders += [_begin_as_file(by_appearance, codes), by_appearance]
     alignments = [_align_to(order, codes) for order in {order.tobytes(): order for order in orders}.values()]
     faults = [aligned.faults() for aligned in alignments] if len(alignments) > 1 else [0]
-    if genuine_orders and len(order) > 2 * _TRUST:
-        faults[0] -= _TRUST
+    if genuine_orders and len(order) > 2 * _GENUINE_ADVANTAGE:
+        faults[0] -= _GENUINE_ADVANTAGE
     return alignments[int(np.argmin(faults))]
 
 
@@ -169,18 +169,18 @@ def _likely_lengths(codes: NDArray[np.uint16]) -> list[int]:
 
 def _likely_begins(length: int, count: int) -> Iterator[int]:
     """Where in a file of `count` records data sets of this length may begin, the likeliest places first."""
-    begins = [k * length for k in range(min(_TRIED, max(1, count // length)))]
+    begins = [k * length for k in range(min(_TRIED_DATA_SETS, max(1, count // length)))]
     # From the end too: what is lost from the first of two data sets is in the second.
     begins += [count - length - first for first in begins if count > length + first]
     # What is lost before a data set moves its beginning.
-    for moved in range(_MOVED):
+    for moved in range(_MOST_MOVED):
         for begin in begins:
             yield max(0, begin - moved)
 
 
 def _begin_as_file(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """The order rotated so that it begins where most of the first few records say that data sets begin."""
-    head = codes[:_FEW]
+    head = codes[:_FIRST_RECORDS]
     rank = _ranks(order, head[np.append(True, head[1:] != head[:-1])])  # a doubled record is no new beginning
     begins = (rank - np.arange(len(rank)))[rank >= 0] % len(order)
     return np.roll(order, -int(np.bincount(begins).argmax())) if len(begins) else order
@@ -206,7 +206,7 @@ def _runs_to_keep(starts: NDArray[np.int64], lengths: NDArray[np.int64], length:
     ranks = starts.tolist()
     ends = np.cumsum(lengths).tolist()
     begins = [0, *ends]
-    reach = _BACK if len(ranks) <= _MANY else _BACK_MANY
+    reach = _REACH if len(ranks) <= _MANY_RUNS else _REACH_AMONG_MANY
     chains: list[_Chain] = []
     for run, rank in enumerate(ranks):
         best = _Chain(begins[run] + rank if rank >= 0 else math.inf, -1, 0)

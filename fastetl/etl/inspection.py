@@ -18,7 +18,7 @@ from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_co
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.files.untrusted import open_file
 
-KNOWN = {file.digest or f"sums {file.bsd} {file.sysv}": file.name for file in GENUINE_FILES.values()}
+NAME_BY_FINGERPRINT = {file.digest or f"sums {file.bsd} {file.sysv}": file.name for file in GENUINE_FILES.values()}
 """Fingerprint → name of the genuine file. A fingerprint is a digest, or the two 16-bit sums if no digest is known."""
 
 
@@ -110,7 +110,7 @@ def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
 
 def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
     """What is odd in a file apart from its records' headers: its length, blank pictures, its name."""
-    path, genuine = str(file.path), KNOWN.get(scan.fingerprint)
+    path, genuine = str(file.path), NAME_BY_FINGERPRINT.get(scan.fingerprint)
     yield from notices_of_length(file)
     blank = np.flatnonzero(scan.blank)
     if len(blank):
@@ -144,7 +144,7 @@ def inspect(paths: Sources, *, progress: Callable[[int, int], None] | None = Non
 
 
 def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileReport:
-    file, genuine = content.file, KNOWN.get(scan.fingerprint)
+    file, genuine = content.file, NAME_BY_FINGERPRINT.get(scan.fingerprint)
     namesake = GENUINE_FILES.get(file.path.name.upper())
     own_copies = [notice for notice in copies if notice.file == str(file.path)]
     differs = genuine is None and namesake is not None and namesake.records == file.count and not file.tail

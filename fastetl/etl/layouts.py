@@ -22,10 +22,10 @@ from fastetl.files.tables import table_rows
 Text = Literal["ascii", "t56"]
 Codes = Literal["own", "jis"]
 Group = Literal["sheet", "person", "style", "occurrence", "data set"]
-FAMILY = 1_000_000
+GROUPS_OF_FAMILY = 1_000_000
 """The groups of a family are numbered from its number times this one."""
 TABLES = Path(__file__).parent / "tables"
-_UNIT = 6  # bits of a T56 character
+_T56_BITS = 6  # bits of a T56 character
 # Source: AIST's page of type K. Its own script prints a space for 31, 32 and 58 and | for 48; those are \\, ↑, ← and +
 # of the code that the rest equals (48 is + by AIST's example "S  +"); ↑ and ←, which no label has, are ^ and _ here.
 T56: NDArray[np.uint8] = np.frombuffer(b"0123456789[#@:>? ABCDEFGHI&.](<\\^JKLMNOPQR-$*);'+/STUVWXYZ_,%=\"!", np.uint8)
@@ -47,7 +47,7 @@ class Field:
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the column that `Layout.column` gives: the smallest unsigned number that fits, or bytes."""
         if self.text is not None:
-            return np.dtype(f"S{self.bits // (8 if self.text == 'ascii' else _UNIT)}")
+            return np.dtype(f"S{self.bits // (8 if self.text == 'ascii' else _T56_BITS)}")
         return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if 8 * size >= self.bits)}")
 
     @property
@@ -96,7 +96,7 @@ class Layout:
     @property
     def group_base(self) -> int:
         """Number of the set's first group. That of ETL8 is 0, as in datasets of the first releases."""
-        return 0 if self.family == 8 else FAMILY * self.family
+        return 0 if self.family == 8 else GROUPS_OF_FAMILY * self.family
 
     @property
     def spare(self) -> slice:
@@ -141,7 +141,7 @@ class Layout:
         raw = bytes_of(records)
         if field.text is None:
             return _bits(raw, field.at, field.bits).astype(field.dtype)
-        units = [_bits(raw, at, _UNIT).astype(np.uint8) for at in range(field.at, field.at + field.bits, _UNIT)]
+        units = [_bits(raw, at, _T56_BITS).astype(np.uint8) for at in range(field.at, field.at + field.bits, _T56_BITS)]
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
     def put(self, records: NDArray[Any], name: str, values: ArrayLike) -> None:
@@ -154,12 +154,12 @@ class Layout:
         if field.text is None:
             _put_bits(raw, field.at, field.bits, np.broadcast_to(np.asarray(values, np.uint64), len(records)))
             return
-        count = field.bits // _UNIT
+        count = field.bits // _T56_BITS
         texts = np.broadcast_to(np.asarray(values, f"S{count}"), len(records))
         raw_texts = np.char.ljust(texts, count).view(np.uint8).reshape(len(texts), count)
         units = _TO_T56[np.where(raw_texts == 0, ord(" "), raw_texts)]
         for k in range(count):
-            _put_bits(raw, field.at + _UNIT * k, _UNIT, units[:, k].astype(np.uint64))
+            _put_bits(raw, field.at + _T56_BITS * k, _T56_BITS, units[:, k].astype(np.uint64))
 
     def packed(self, records: NDArray[Any]) -> NDArray[np.uint8]:
         """uint8 (N, image bytes): the pictures of structured records."""

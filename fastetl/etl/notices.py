@@ -17,7 +17,7 @@ from fastetl.etl.jis import jis_to_char
 
 Codes = NDArray[np.uint16]
 Groups = NDArray[np.int32]
-_LISTED = 5  # records named in one notice
+_MOST_LISTED = 5  # records named in one notice
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def format_code(code: int | np.integer[Any]) -> str:
 
 def format_records(records: Sequence[int] | NDArray[np.integer]) -> str:
     """How many records, and the numbers of the first few."""
-    numbers = ", ".join(str(int(k)) for k in records[:_LISTED]) + (", …" if len(records) > _LISTED else "")
+    numbers = ", ".join(str(int(k)) for k in records[:_MOST_LISTED]) + (", …" if len(records) > _MOST_LISTED else "")
     return f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
 
 
@@ -120,9 +120,9 @@ def notices_of_copies(
             origin = int(np.searchsorted(starts, first, "right")) - 1
             numbers, example = index[copies - starts[k]], records[origin][first - starts[origin]]
             what = f"pictures that other groups have too: {format_records(numbers)}"
-            actual = f"that of record {example} of {files[origin].path}"
+            found = f"that of record {example} of {files[origin].path}"
             treatment = "a build takes them into the groups of the first; give each file once"
-            yield Notice(what, str(file.path), int(numbers[0]), "a picture of its own", actual, treatment)
+            yield Notice(what, str(file.path), int(numbers[0]), "a picture of its own", found, treatment)
 
 
 def _unknown_codes(file: EtlFile, codes: Codes, is_known: NDArray[np.bool_], expected: str) -> Iterator[Notice]:
@@ -150,9 +150,9 @@ def _misplaced_records(file: EtlFile, codes: Codes, aligned: Alignment) -> Itera
     if len(aligned.aside):
         at = int(aligned.aside[0])
         what = f"records out of order: {format_records(aligned.aside + file.first)}"
-        expected, actual = map(format_code, (aligned.order[aligned.expected[at]], codes[at + file.first]))
+        expected, found = map(format_code, (aligned.order[aligned.expected[at]], codes[at + file.first]))
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
-        yield Notice(what, str(file.path), at + file.first, expected, actual, treatment)
+        yield Notice(what, str(file.path), at + file.first, expected, found, treatment)
 
 
 def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterator[Notice]:
@@ -175,14 +175,14 @@ def _another_order(file: EtlFile, order: Codes, usual: Codes, reference: EtlFile
     lost, added = np.setdiff1d(usual, order), np.setdiff1d(order, usual)
     if len(lost) or len(added):
         example = format_code(int((lost if len(lost) else added)[0]))
-        actual = f"{len(lost):,} of them missing, {len(added):,} others ({example})"
+        found = f"{len(lost):,} of them missing, {len(added):,} others ({example})"
         expected = f"the {len(usual):,} characters of {reference.path.name}"
-        yield Notice("other characters than in the other files", str(file.path), None, expected, actual)
+        yield Notice("other characters than in the other files", str(file.path), None, expected, found)
     elif (order != usual).any():
         at = int(np.flatnonzero(order != usual)[0])
         treatment = "every header was read; the groups of this file follow its own order"
-        expected, actual = format_code(int(usual[at])), format_code(int(order[at]))
-        yield Notice("another order than in the other files", str(file.path), at, expected, actual, treatment)
+        expected, found = format_code(int(usual[at])), format_code(int(order[at]))
+        yield Notice("another order than in the other files", str(file.path), at, expected, found, treatment)
 
 
 def _number_of_data_sets(file: EtlFile, aligned: Alignment) -> Iterator[Notice]:

@@ -18,18 +18,18 @@ from fastetl.etl.layouts import Layout, bytes_of
 from fastetl.files.untrusted import open_file
 
 BLOCK_BYTES = 3 << 20
-"""Bytes of a block, few enough to stay in the processor's caches."""
+"""Bytes of a block_records, few enough to stay in the processor's caches."""
 _SLACK = 128  # at least as many as kernels read behind a picture (their OVERREAD)
 
 
-def block(layout: Layout) -> int:
+def block_records(layout: Layout) -> int:
     """Number of records in a block."""
     return -(-BLOCK_BYTES // layout.record_bytes)
 
 
 def new_buffer(layout: Layout) -> NDArray[np.uint8]:
     """A buffer for a block of records, uint8. Use one for all files of a set: new memory is slow at its first use."""
-    return np.empty(block(layout) * layout.record_bytes + _SLACK, np.uint8)
+    return np.empty(block_records(layout) * layout.record_bytes + _SLACK, np.uint8)
 
 
 def read_records(
@@ -43,7 +43,7 @@ def read_records(
     """
     if not len(index):
         return
-    size, most = file.layout.record_bytes, block(file.layout)
+    size, most = file.layout.record_bytes, block_records(file.layout)
     records, view = buffer[: most * size].view(file.layout.dtype), buffer.data
     with open_file(file.path) as source:
         for at in range(0, len(index), most):

@@ -24,8 +24,8 @@ from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
 from fastetl.etl.notices import Notice, notices_of_name
 from fastetl.etl.reading import read_headers
 
-_SHORTEST = 8  # characters; in shorter data sets a repeated code is no evidence of a new writer
-_KANA = (0x24, 0x25)  # rows of JIS X 0208
+_LEAST_CODES = 8  # of a data set; in shorter data sets a repeated code is no evidence of a new writer
+_KANA_ROWS = (0x24, 0x25)  # rows of JIS X 0208
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     head = read_headers(files[0], end=layout.data_set + 1)["code"].astype(np.uint16)
     again = np.flatnonzero(head[1:] == head[0])
     order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set]
-    if len(order) < _SHORTEST or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
+    if len(order) < _LEAST_CODES or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
         return None
     last = read_headers(files[-1], files[-1].count - len(order))["code"]
     if (last != order).any() or None in map(jis_to_char, order.tolist()):
@@ -107,7 +107,7 @@ def _select_by_headers(content: Contents, charset: Charset, model_pattern: bool)
 
 def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
     """Kana that are not wanted, though others of their script are → number of samples. samples, wanted: by code."""
-    scripts = {code >> 8 for code in wanted}.intersection(_KANA)
+    scripts = {code >> 8 for code in wanted}.intersection(_KANA_ROWS)
     others = [code for code in sorted(samples) if code >> 8 in scripts and code not in wanted]
     return {character: samples[code] for code in others if (character := jis_to_char(code))}
 

@@ -17,8 +17,8 @@ from fastetl.ink.components import boxes_of, label_components
 from fastetl.kernels.packed import levels_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
-_INK = 0.15  # of the darkest level
-_EDGE = 2  # pixels
+_INK_SHARE = 0.15  # of the darkest level
+_EDGE_PIXELS = 2  # pixels
 _SIDES = {"left": 0, "right": 2, "top": 1, "bottom": 3}  # of a box
 
 
@@ -47,9 +47,9 @@ def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     from scipy.ndimage import distance_transform_edt
 
     darkest = int(levels.max())
-    ink = (levels > 0) & (levels >= np.float32(_INK) * np.float32(darkest))
+    ink = (levels > 0) & (levels >= np.float32(_INK_SHARE) * np.float32(darkest))
     pieces = label_components(ink)
-    touches = boxes_of(pieces) * (1, 1, -1, -1) + (0, 0, *levels.shape[::-1]) < _EDGE
+    touches = boxes_of(pieces) * (1, 1, -1, -1) + (0, 0, *levels.shape[::-1]) < _EDGE_PIXELS
     fragment = np.isin(pieces, 1 + np.flatnonzero(touches.any(1)))
     if (fragment == ink).all():  # all of the ink touches the edge: it is the character
         touches[:], fragment[:] = False, False

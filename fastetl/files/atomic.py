@@ -23,12 +23,12 @@ from fastetl.files.addresses import as_address, is_url, one_line_errors
 from fastetl.files.untrusted import is_clutter, read_ends
 
 _LOCK = "lock"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
-_OURS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
+_REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
 @dataclass(frozen=True)
-class Kind:
+class OutputKind:
     """A kind of output, and how to recognize what fastetl wrote.
 
     name: in words. marks: of a directory, the files that it must have; of a file, bytes that only fastetl writes, near
@@ -53,7 +53,8 @@ class Kind:
             return "a file"
         names = sorted(entry.name for entry in path.iterdir() if not is_clutter(entry.name))
         missing = [name for name in self.marks if name not in names]
-        strangers = [name for name in names if not any(fnmatch.fnmatchcase(name, p) for p in (*self.entries, *_OURS))]
+        known = (*self.entries, *_REMNANTS)
+        strangers = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in known)]
         if missing:
             return f"a folder without {missing[0]}"
         return f"{strangers[0]!r} in it, which is none of its files" if strangers else None
@@ -69,7 +70,7 @@ def require_local(path: Path) -> None:
         raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)
 
 
-def check_output(path: Path, kind: Kind, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
     """Raise FastetlError if `path` may not be written. To be called before long work.
 
     It may be written if nothing is there; with `overwrite`, also if an output of this kind is there which neither is
@@ -135,7 +136,7 @@ def writes(path: Path, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        ours = error.errno in _FULL or Path(str(error.filename)).is_relative_to(folder)
+        ours = error.errno in _DISK_ERRORS or Path(str(error.filename)).is_relative_to(folder)
         if isinstance(error, FastetlError) or not ours:  # an input that is gone, a connection
             raise
         raise _failed(path, error) from error
@@ -162,7 +163,7 @@ def _sibling(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_output(path: Path, kind: Kind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
+def new_output(path: Path, kind: OutputKind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
     """Write an output: the block gets an empty temporary folder or, for a kind of file, the name of a temporary file.
 
     It is renamed to `path` at the end of the block, or removed if the block raises. Raises FastetlError as

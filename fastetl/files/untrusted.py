@@ -28,7 +28,7 @@ MODEL_BYTES = 1 << 30
 TEXT_BYTES = 1 << 20
 """Most bytes of a text that people write, such as a list of characters; JIS X 0208 has 6,879."""
 
-_END = 1 << 16
+_END_BYTES = 1 << 16
 _CLUTTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 Accept = Callable[[str, tuple[int, ...], np.dtype[Any]], bool]
@@ -111,11 +111,11 @@ def read_bytes(path: StrPath, most: int) -> bytes:
 
 
 def read_ends(path: StrPath) -> bytes:
-    """The first and the last `_END` bytes of a regular file, of a short one all for each."""
+    """The first and the last `_END_BYTES` bytes of a regular file, of a short one all for each."""
     with open_regular(path) as file:
-        begin = file.read(_END)
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
-        return begin + file.read(_END)
+        begin = file.read(_END_BYTES)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
+        return begin + file.read(_END_BYTES)
 
 
 def read_json(path: StrPath) -> dict[str, Any]:

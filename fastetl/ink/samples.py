@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple, Self
 import numpy as np
 
 from fastetl.checks import Options, Range
-from fastetl.data.charset import LONGEST, is_character, load_charset, nfc
+from fastetl.data.charset import MOST_CODE_POINTS, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE
@@ -33,7 +33,7 @@ LINES_PER_GROUP = 20  # lines of a file that make a group, which a split keeps t
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ID_IN_LINE = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9-]{1,64})"')
 _TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
-_MOST_CHARACTERS = {"answer": LONGEST, "app": 64}
+_MOST_CHARACTERS = {"answer": MOST_CODE_POINTS, "app": 64}
 
 
 @dataclass(frozen=True)

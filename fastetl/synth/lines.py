@@ -15,7 +15,7 @@ from PIL import Image
 
 from fastetl.checks import Options, Range, Share, does_not_fit
 from fastetl.data.charset import JAPANESE
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import OutputKind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, painted, segments_of
 from fastetl.lines.bigrams import load_bigrams
 from fastetl.lines.shapes import CORNER, LYING
@@ -24,7 +24,7 @@ from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, PenStroke, choose_glyphs, extent_of, pen_strokes
 
 Array = NDArray[np.floating]
-LINES_KIND = Kind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
+LINES_KIND = OutputKind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
 _STEP = 8.0  # milliseconds between two points
 
 

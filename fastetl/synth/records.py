@@ -16,7 +16,7 @@ from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import OutputKind, new_output
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of
 from fastetl.synth.raster import draw, draw_pictures
@@ -25,7 +25,7 @@ from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import draw_style
 from fastetl.synth.writing import choose_glyphs, ink_of
 
-SYNTHETIC_KIND = Kind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
+SYNTHETIC_KIND = OutputKind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
 MOST = 1_000_000
 SHEET = 96  # characters of one sheet
 SHEETS = 10_000  # the sheet's number has 16 bits

@@ -16,7 +16,7 @@ from export.names import LABELS, ONNX, file_of
 from export.recognizer import LEAN, Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
-from fastetl.files.atomic import Kind, new_output
+from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
@@ -34,7 +34,7 @@ POLICY = (
 RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package."""
 _ENTRIES = ("*.html", "*.css", "*.js", "*.json", "*.svg", "*.webmanifest", "*.mjs", "*.wasm", "*.onnx", "*.bin")
-PAD_KIND = Kind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), _ENTRIES)
+PAD_KIND = OutputKind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), _ENTRIES)
 
 
 def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str, bytes]:
