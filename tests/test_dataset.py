@@ -125,7 +125,7 @@ def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
     reference = Image.fromarray(images[1].astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
     assert np.abs(data.images[1] - np.asarray(reference)).max() <= 0.51
     np.savez(path, images=np.asfortranarray(images), labels=labels)
-    assert np.array_equal(load_labelled(path, HIRAGANA, Preprocessing(size=20)).images, data.images)
+    assert np.array_equal(load_labelled(path, "hiragana", Preprocessing(size=20)).images, data.images)
     np.savez(path, images=images, labels=labels.astype(object))
     with pytest.raises(FastetlError, match="Python objects, not numbers or texts: give them a dtype such as str"):
         open_dataset(path)

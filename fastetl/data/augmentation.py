@@ -21,7 +21,7 @@ from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, change_thickness
 from fastetl.kernels.warp import terms, warp
 
-TABLES = 65
+CONTRAST_STEPS = 65
 """Steps between the palest and the darkest contrast."""
 
 
@@ -55,7 +55,7 @@ class Augmentation(Options):
 @lru_cache(maxsize=8)
 def contrast_tables(contrast: float) -> NDArray[np.uint8]:
     """uint8 (65, 256): 255 · (pixel / 255)^e for exponents e from e^−contrast to e^contrast, log-spaced."""
-    exponents = np.exp(np.linspace(-contrast, contrast, TABLES))
+    exponents = np.exp(np.linspace(-contrast, contrast, CONTRAST_STEPS))
     tables = np.floor(255 * (np.arange(256) / 255) ** exponents[:, None] + 0.5).astype(np.uint8)
     tables.flags.writeable = False
     return tables
@@ -99,30 +99,31 @@ def augment(
     a second resampling, crops follow. Paper (0) comes in where the picture ends. Releases the interpreter lock.
     Raises FastetlError for arrays of another shape or dtype, or an index outside.
     """
-    source, samples = _read_only(images), indices if samples is None else samples
+    source = _read_only(images)
+    samples = indices if samples is None else samples
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
     _check(source, indices, out, samples)
     if not len(indices):
         return out
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
-    affines, nodes, amounts, which = _drawn(samples, key, config, out.shape[1])
-    warp(source, indices, affines, nodes, terms(out.shape[1]), out)
-    framed = np.empty((len(indices), FRAGMENT_DRAWS), np.float32)
+    affines, displacements, pen_changes, contrast_indices = _draw_parameters(samples, key, config, out.shape[1])
+    warp(source, indices, affines, displacements, terms(out.shape[1]), out)
+    edge_draws = np.empty((len(indices), FRAGMENT_DRAWS), np.float32)
     if config.fragments or config.crop:
-        uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, framed)
+        uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, edge_draws)
     if config.fragments:
-        beside = source if neighbours is None else _read_only(neighbours)
-        pool = np.arange(len(beside)) if pool is None else pool
-        _require("neighbours", beside, np.uint8, len(beside), *out.shape[1:])
-        _require_numbers("pool", pool, len(pool), min(len(beside), 2**31), least=1)
-        add_fragments(beside, pool, framed, config.crop, config.fragments, FRAGMENT_SHARES, DEPTHS, out)
+        other_pictures = source if neighbours is None else _read_only(neighbours)
+        pool = np.arange(len(other_pictures)) if pool is None else pool
+        _require("neighbours", other_pictures, np.uint8, len(other_pictures), *out.shape[1:])
+        _require_numbers("pool", pool, len(pool), min(len(other_pictures), 2**31), least=1)
+        add_fragments(other_pictures, pool, edge_draws, config.crop, config.fragments, FRAGMENT_SHARES, DEPTHS, out)
     if config.thickness:
-        change_thickness(amounts, out)
+        change_thickness(pen_changes, out)
     if config.contrast:
-        change_contrast(contrast_tables(config.contrast), which, out)
+        change_contrast(contrast_tables(config.contrast), contrast_indices, out)
     if config.crop:
-        _crop(out, framed, config.crop)
+        _crop(out, edge_draws, config.crop)
     return out
 
 
@@ -142,7 +143,7 @@ def _check(
         _require_numbers("samples", samples, len(indices), 2**63)
 
 
-def _drawn(
+def _draw_parameters(
     samples: NDArray[np.int64], key: NDArray[np.uint64], config: Augmentation, side: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16], NDArray[np.int64]]:
     """The arguments of `warp`, `change_thickness` and `change_contrast` (see `fill_parameters`)."""
@@ -150,13 +151,14 @@ def _drawn(
     draws = np.empty((count, ELASTIC_DRAWS if config.elastic else AFFINE_DRAWS), np.float32)
     uniforms(samples, key, 0, draws)
     affines = np.empty((count, 2, 3), np.float32)
-    nodes = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
-    amounts, which = np.empty(count, np.int16), np.empty(count, np.int64)
+    displacements = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
+    pen_changes, contrast_indices = np.empty(count, np.int16), np.empty(count, np.int64)
     # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
-    pens, turn = (config.thickness, FULL, FULL // 2), math.radians(config.rotation)
-    most = turn, config.zoom, config.aspect, config.shear, config.shift, config.elastic, *pens
-    fill_parameters(draws, tuple(map(float, most)), side, TABLES, affines, nodes, amounts, which)
-    return affines, nodes, amounts, which
+    pens = (config.thickness, FULL, FULL // 2)
+    turn = math.radians(config.rotation)
+    limits = tuple(map(float, (turn, config.zoom, config.aspect, config.shear, config.shift, config.elastic, *pens)))
+    fill_parameters(draws, limits, side, CONTRAST_STEPS, affines, displacements, pen_changes, contrast_indices)
+    return affines, displacements, pen_changes, contrast_indices
 
 
 def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -166,10 +168,10 @@ def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return source
 
 
-def _crop(out: NDArray[np.uint8], framed: NDArray[np.float32], share: float) -> None:
+def _crop(out: NDArray[np.uint8], edge_draws: NDArray[np.float32], share: float) -> None:
     count, side = out.shape[:2]
     chosen, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
-    crops = crop_maps(out, framed, share, chosen, affines)
+    crops = crop_maps(out, edge_draws, share, chosen, affines)
     cropped = np.empty((crops, side, side), np.uint8)
     warp(_read_only(out), chosen[:crops], affines[:crops], np.empty((0, 4, 2, 4), np.float32), terms(side), cropped)
     out[chosen[:crops]] = cropped

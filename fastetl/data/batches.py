@@ -129,7 +129,7 @@ class Batches:
         first_number = 0  # of a part
         for k, part in enumerate(self.parts):
             is_of_part = part_of == k
-            drawn = self._drawn(k, int(is_of_part.sum()), epoch)
+            drawn = self._draw_indices(k, int(is_of_part.sum()), epoch)
             round_of = np.arange(len(drawn)) // len(part)
             indices[is_of_part] = drawn
             numbers[is_of_part] = first_number + round_of * len(part.images) + drawn
@@ -148,7 +148,7 @@ class Batches:
         random = np.random.default_rng([self.seed, epoch, 1, 0])
         return random.permutation(np.repeat(np.arange(len(counts), dtype=np.int16), counts))
 
-    def _drawn(self, number: int, count: int, epoch: int) -> NDArray[np.int64]:
+    def _draw_indices(self, number: int, count: int, epoch: int) -> NDArray[np.int64]:
         """`count` indices of a part: all in random order, in another one in each further round."""
         part = self.parts[number]
         windows = [part.indices[:0]]

@@ -175,7 +175,8 @@ class Dataset:
         if RESERVED_SOURCE.fullmatch(source):
             expected = "a name of your own, not one of ETL files, synthetic writers or unnamed sources"
             raise does_not_fit("source", expected, source, "choose another")
-        name, fields = source or "own", {key: np.asarray(values) for key, values in (records or {}).items()}
+        name = source or "own"
+        fields = {key: np.asarray(values) for key, values in (records or {}).items()}
         pictures, texts = _checked_pictures(images), _checked_texts(characters)
         charset = _charset_of(sorted(set(texts)), charset, name)
         group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else np.asarray(groups)

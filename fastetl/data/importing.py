@@ -267,7 +267,8 @@ def _groups(values: Iterable[Any], file: Path) -> NDArray[np.int32]:
     """
     groups = []
     for k, value in enumerate(values):
-        text, is_float = str(value).strip(), isinstance(value, float | np.floating)
+        text = str(value).strip()
+        is_float = isinstance(value, float | np.floating)
         if re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31:
             groups.append(int(text))
         elif is_float or re.fullmatch(r"-\d+", text):

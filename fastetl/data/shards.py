@@ -122,7 +122,8 @@ class ShardedImages:
         pa = import_extra("pyarrow")
         import pyarrow.parquet as pq
 
-        data, path = read_file(self.folder, shard.file, SHARD_BYTES), f"{self.folder}/{shard.file}"
+        path = f"{self.folder}/{shard.file}"
+        data = read_file(self.folder, shard.file, SHARD_BYTES)
         if hashlib.sha256(data).hexdigest() != shard.sha256:
             found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
             raise _damaged(path, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", found)

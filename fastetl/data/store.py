@@ -103,8 +103,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
         return _read_parquet(path)
     kind = FastetlError if path.is_file() else MissingFileError
     forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
-    do = "make one of records or pictures with `fastetl build`"
-    raise kind("no dataset here", file=path, expected=forms, do=do)
+    raise kind("no dataset here", file=path, expected=forms, do="make one of records or pictures with `fastetl build`")
 
 
 def _open_address(address: str) -> Dataset:
@@ -161,8 +160,7 @@ def _dataset(
         ("sources", source, 0, len(names)),
     ):
         if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
-            found = f"{values.min()} to {values.max()}"
-            raise _fault(f"{what} out of range", path, f"{least} to {below - 1}", found)
+            raise _fault(f"{what} out of range", path, f"{least} to {below - 1}", f"{values.min()} to {values.max()}")
     return Dataset(
         name=name_of(path).removesuffix(".parquet"),
         images=images,
@@ -195,8 +193,7 @@ def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preproces
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
         if not (classes >= 0).any():
             expected, found = (f"{c.name} ({len(c)})" for c in (charset, data.charset))
-            do = "build it with the same `charset`"
-            raise _fault("no character of the network", data.path, expected, found, do)
+            raise _fault("no character of the network", data.path, expected, found, "build it with the same `charset`")
         if left_out:
             data = data.subset(np.flatnonzero(classes >= 0))
             classes = classes[classes >= 0]

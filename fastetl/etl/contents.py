@@ -79,8 +79,8 @@ def _contents_by_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) ->
     numbers = number_groups(files, [aligned.groups for aligned in alignments])
     for file, code, aligned, number in zip(files, codes, alignments, numbers, strict=True):
         groups = np.append(np.full(file.first, -1, np.int32), number)
-        notices = notices_of_order(file, code, groups, aligned, alignments[usual].order, files[usual])
-        noticed, models = tuple(notices), np.full(len(code), file.is_model_pattern)
+        noticed = tuple(notices_of_order(file, code, groups, aligned, alignments[usual].order, files[usual]))
+        models = np.full(len(code), file.is_model_pattern)
         sets = int(aligned.groups.max(initial=-1)) + 1
         # As many data sets as the genuine file has without model patterns: none is there. Otherwise the last one is.
         if layout.kind == "B" and file.number == layout.model_file and sets != layout.data_sets_per_file:

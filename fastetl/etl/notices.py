@@ -85,8 +85,7 @@ def notices_of_name(file: EtlFile) -> Iterator[Notice]:
     layout = set_by_name(file.path.name) or set_by_name(file.path.stem)
     if layout is not None and layout is not file.layout:
         treatment = "taken for the set of its records; rename it, or check whether it is damaged"
-        what = "the name is that of another set"
-        yield Notice(what, str(file.path), None, file.layout.name, layout.name, treatment)
+        yield Notice("the name is that of another set", str(file.path), None, file.layout.name, layout.name, treatment)
 
 
 def notices_of_length(file: EtlFile) -> Iterator[Notice]:
@@ -163,7 +162,8 @@ def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterat
     is_filled[slots[aligned.aside]] = True
     lost = np.flatnonzero(~is_filled)
     if len(lost):
-        at, groups = int(np.count_nonzero(slots < lost[0])) + file.first, np.unique(lost // length)
+        at = int(np.count_nonzero(slots < lost[0])) + file.first
+        groups = np.unique(lost // length)
         what = f"records lost: {len(lost):,}, in {len(groups):,} group{'s' * (len(groups) > 1)} that are not complete"
         expected = f"{format_code(int(aligned.order[lost[0] % length]))} of group {first_group + int(groups[0])}"
         tally = f"{length - np.count_nonzero(lost // length == groups[0]):,} of {length:,} characters in that group"
@@ -193,8 +193,7 @@ def _number_of_data_sets(file: EtlFile, aligned: Alignment) -> Iterator[Notice]:
     sets, expected = int(aligned.groups.max()) + 1, layout.data_sets(number)
     if sets != expected:
         counted = f"{expected} data sets of {layout.data_set:,} records, as the genuine file {number} has"
-        what = "another number of data sets"
-        yield Notice(what, str(file.path), None, counted, str(sets), "those there are taken")
+        yield Notice("another number of data sets", str(file.path), None, counted, str(sets), "those there are taken")
 
 
 def notices_of_order(
@@ -245,8 +244,9 @@ def _split_classes(file: EtlFile, codes: Codes, samples: NDArray[np.int64]) -> I
     begins = samples[np.diff(codes[samples].astype(np.int64), prepend=-1) != 0]
     again = begins[count_within(codes[begins]) > 0]
     if len(again):
-        at, treatment = int(again[0]), "taken by their codes, in the group of their position in the class"
+        at = int(again[0])
         what, example = f"records out of order: {format_records(again)}", f"{format_code(int(codes[at]))} again"
+        treatment = "taken by their codes, in the group of their position in the class"
         yield Notice(what, str(file.path), at, "each class in one piece", example, treatment)
 
 

@@ -104,5 +104,4 @@ def claim_address(out: str, mark: str, overwrite: bool) -> None:
         if exists and overwrite:
             system.rm(path)
     if exists and not overwrite:
-        do = "choose another, or give `overwrite`"
-        raise OutputExistsError("the output exists already", file=out, do=do)
+        raise OutputExistsError("the output exists already", file=out, do="choose another, or give `overwrite`")

@@ -92,8 +92,7 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence
             raise OutputExistsError(what, file=path, found=remnant, do=do)
         return
     if not overwrite:
-        do = "choose another, or give `overwrite`"
-        raise OutputExistsError("the output exists already", file=path, do=do)
+        raise OutputExistsError("the output exists already", file=path, do="choose another, or give `overwrite`")
     for source in inputs:
         if path.exists() and any(
             part.exists() and part.samefile(path) for part in (source, *source.absolute().parents)
