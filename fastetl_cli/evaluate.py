@@ -12,7 +12,7 @@ from fastetl.data.charset import in_a_line, load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, table
-from model.evaluation import Reader, Restricted, SetResult, evaluate
+from model.evaluation import Reader, RestrictedReader, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run, open_run
 
@@ -82,7 +82,7 @@ class Evaluate(Command):
     def execute(self) -> int:
         run: Reader = export.open_recognizer(self.run_path) if is_package(self.run_path) else open_run(self.run_path)
         if self.charset is not None:
-            run = Restricted(run, load_charset(self.charset, run.charset.characters))
+            run = RestrictedReader(run, load_charset(self.charset, run.charset.characters))
         names = distinct_names(self.sets)
         report = self.report
         if isinstance(run, Run) and report is None:

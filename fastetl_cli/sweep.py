@@ -27,7 +27,7 @@ class Sweep(Command):
     gpus: float = 0
     """GPUs for each training; below 1, several share one."""
     address: str = ""
-    """The cluster's address. Without: a cluster is started on this machine."""
+    """The cluster's address. Without: that of RAY_ADDRESS, or one started here."""
     overwrite: bool = False
     """Replace OUT if it exists."""
 

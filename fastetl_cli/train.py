@@ -68,7 +68,7 @@ class Train(Command):
     gpus: Annotated[int, SEVERAL_MACHINES] = 0
     """With --engine ray: GPUs of each worker."""
     address: Annotated[str, SEVERAL_MACHINES] = ""
-    """With --engine ray: the cluster's address. Without: a cluster is started on this machine."""
+    """With --engine ray: the cluster's address. Without: that of RAY_ADDRESS, or one started here."""
 
     def __post_init__(self) -> None:
         if self.engine == "ray":

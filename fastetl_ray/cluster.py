@@ -25,7 +25,7 @@ from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
 from model.folders import RUN_JSON, RUN_KIND, claim, clear, unfinished
-from model.run import Run, open_run, opened
+from model.run import Run, as_run, open_run
 from model.start import Start
 from model.training import train, weighted
 
@@ -133,7 +133,7 @@ def train_on_ray(
         open_dataset(source)  # so that an error is raised before an interrupted run is removed
     resources = {"CPU": 1, "GPU": gpus}
     _require_resources(connect().cluster_resources(), resources, workers)
-    begin = {"config": config, "start": opened(start), "command": command}
+    begin = {"config": config, "start": as_run(start), "command": command}
     with claim(path, resume, overwrite) as folder:
         if not resume:
             clear(folder)

@@ -33,10 +33,10 @@ from model.errors import ModelError
 
 SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _METRIC = "valid_accuracy"
-_MOST = 10_000
-_WHOLE = {name for name, hint in get_type_hints(TrainConfig).items() if int in (hint, *get_args(hint))}
+_MAX_COUNT = 10_000
+_WHOLE_NUMBERS = {name for name, hint in get_type_hints(TrainConfig).items() if int in (hint, *get_args(hint))}
 """The options of training that are whole numbers."""
-_NEVER = 10**9  # epoch at which ASHA ends a trial as complete: its own options end it before
+_LAST_EPOCH = 10**9  # epoch at which ASHA ends a trial as complete: its own options end it before
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class SweepConfig(Options):
 
     train: Mapping[str, Any]
     search: Mapping[str, Any]
-    trials: Annotated[int, Range(1, _MOST)] = 10
-    grace: Annotated[int, Range(1, _MOST)] = 1
-    reduction: Annotated[int, Range(2, _MOST)] = 3
-    seed: Annotated[int, Range(0, _MOST)] = 0
+    trials: Annotated[int, Range(1, _MAX_COUNT)] = 10
+    grace: Annotated[int, Range(1, _MAX_COUNT)] = 1
+    reduction: Annotated[int, Range(2, _MAX_COUNT)] = 3
+    seed: Annotated[int, Range(0, _MAX_COUNT)] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,7 +96,7 @@ def _draw(rng: np.random.Generator, name: str, values: Any) -> Any:
         drawn = min(max(math.exp(exponent), low), high)  # it may be rounded beyond
     else:
         drawn = rng.uniform(low, high)
-    return round(drawn) if name in _WHOLE else drawn
+    return round(drawn) if name in _WHOLE_NUMBERS else drawn
 
 
 def _bounds(name: str, values: Any) -> tuple[float, float]:
@@ -164,7 +164,7 @@ def _tuner(config: SweepConfig, data: Addresses, out: Path, cpus: float, gpus: f
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
-    scheduler = ASHAScheduler("epoch", max_t=_NEVER, grace_period=config.grace, reduction_factor=config.reduction)
+    scheduler = ASHAScheduler("epoch", max_t=_LAST_EPOCH, grace_period=config.grace, reduction_factor=config.reduction)
     return tune.Tuner(
         tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
         param_space={

@@ -12,7 +12,7 @@ from model.config import FRAMING
 from model.errors import ModelError
 from model.progress import Epoch
 from model.report import stored_results
-from model.run import Run, opened
+from model.run import Run, as_run
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
     """
     if isinstance(runs, str):
         runs = [runs]
-    compared = [opened(run) for run in runs]
+    compared = [as_run(run) for run in runs]
     if len(compared) < 2:
         raise ModelError("nothing to compare with", expected="two runs or more", found=len(compared), do="name another")
     for run in compared:

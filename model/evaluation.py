@@ -20,7 +20,7 @@ from fastetl.errors import StrPath
 from model.calibration import Reliability, log_softmax, reliability
 from model.errors import ModelError
 from model.outliers import scribbles
-from model.run import opened
+from model.run import as_run
 
 Part = Literal["all", "test", "valid"]
 Difference = Literal["voicing", "size", "shape", "other"]
@@ -28,9 +28,9 @@ RESAMPLES = 2000
 """Bootstrap samples behind each interval."""
 SCRIBBLES = 256
 """Random scribbles, all of which should be rejected."""
-_BLOCK = 1 << 11
+_BLOCK_PICTURES = 1 << 11
 """Pictures whose logits are in memory at a time."""
-MOST_MISTAKES = 96
+MAX_MISTAKES = 96
 """Most mistakes of each set that are kept with their pictures."""
 
 
@@ -55,7 +55,7 @@ class Reader(Protocol):
         """uint8 (N, size, size) → float32 logits (N, classes), whose softmax is the confidence in each class."""
 
 
-class Restricted:
+class RestrictedReader:
     """A reader that answers with characters of `charset` only. Raises FastetlError for one that it does not know."""
 
     def __init__(self, reader: Reader, charset: Charset) -> None:
@@ -200,7 +200,7 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     Raises ModelError for no set, an empty set and logits that are not finite, FastetlError for a set that cannot be
     opened or shares no character.
     """
-    run = opened(run)
+    run = as_run(run)
     if isinstance(datasets, Dataset | str | PathLike):
         datasets = [datasets]
     if not datasets:
@@ -253,8 +253,8 @@ def _answers(run: Reader, dataset: Dataset, indices: NDArray[np.int64]) -> _Answ
     count = len(indices)
     labels = dataset.labels[indices].astype(np.int64)
     answers = _Answers(indices, labels, np.empty(count, np.int64), np.empty(count), np.empty(count, np.bool_))
-    for start in range(0, count, _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, count, _BLOCK_PICTURES):
+        block = slice(start, start + _BLOCK_PICTURES)
         logits = run.predict(dataset.images[indices[block]])
         of_label = np.take_along_axis(logits, labels[block, None], 1)
         answers.classes[block] = logits.argmax(1)
@@ -307,7 +307,7 @@ def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
 def _mistakes(answers: _Answers, characters: Sequence[str]) -> tuple[Mistake, ...]:
     """The mistakes with the highest confidence, in descending order."""
     wrong = np.flatnonzero(answers.classes != answers.labels)
-    most_confident = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MOST_MISTAKES]
+    most_confident = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MAX_MISTAKES]
     mistakes = []
     for k in most_confident.tolist():
         truth = characters[answers.labels[k]]

@@ -106,9 +106,8 @@ class Validation:
         logits = np.concatenate(logits_of_blocks)
         temperature = fit_temperature(logits, np.concatenate(labels_of_blocks))
         confidence = np.exp(log_softmax(logits / temperature).max(1))
-        return dataclasses.replace(
-            run, temperature=temperature, threshold=float(np.quantile(confidence, REJECTED_SHARE))
-        )
+        threshold = float(np.quantile(confidence, REJECTED_SHARE))
+        return dataclasses.replace(run, temperature=temperature, threshold=threshold)
 
 
 class Training:

@@ -21,7 +21,7 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import read_json
 from model.errors import ModelError
 from model.evaluation import Evaluation, Reader, SetResult
-from model.run import Run, opened
+from model.run import Run, as_run
 
 REPORT_KIND = OutputKind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
 _STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
@@ -34,7 +34,7 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
 
     Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
     """
-    run = opened(run)
+    run = as_run(run)
     out = Path(out)
     values_of_sets = evaluation.as_dict()
     text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"

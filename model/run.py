@@ -236,6 +236,6 @@ def open_run(path: StrPath) -> Run:
         raise ModelError("cannot read", file=file, expected="a run", found=reason, do="train again") from error
 
 
-def opened(run: R | StrPath) -> R | Run:
+def as_run(run: R | StrPath) -> R | Run:
     """A run that is given by its path, opened; anything else as it is."""
     return open_run(run) if isinstance(run, str | os.PathLike) else run

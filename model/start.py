@@ -23,7 +23,7 @@ from model.checkpoints import digest
 from model.config import FRAMING, TrainConfig
 from model.devices import Tree
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig, Place
-from model.run import Run, opened
+from model.run import Run, as_run
 from model.step import load_weights, weights_of
 
 _FIXED = ("network", *(name for name in FRAMING if name != "readings"))
@@ -95,7 +95,7 @@ class Start:
 
 def start_of(run: Run | StrPath) -> Start:
     """A training's start with the best weights of a run or its path. Raises ModelError if they cannot be read."""
-    run = opened(run)
+    run = as_run(run)
     layers = tuple(run.network().layers())
     return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.trained)
 

@@ -21,7 +21,7 @@ from fastetl.errors import FastetlError
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.errors import ModelError
-from model.evaluation import Restricted, evaluate
+from model.evaluation import RestrictedReader, evaluate
 from model.progress import Epoch, diagnose
 from model.report import write_report
 from model.run import open_run
@@ -123,7 +123,7 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     assert evaluate(run.path, tiny()).sets[0].accuracy == own.accuracy
     with pytest.raises(ModelError, match=r"no run here; .*`export.open_recognizer`.*`export.open_start`"):
         evaluate("pretrained", tiny())
-    two = Restricted(run, Charset("two", run.charset.characters[6:]))
+    two = RestrictedReader(run, Charset("two", run.charset.characters[6:]))
     assert (two.predict(tiny().images) == run.predict(tiny().images)[:, 6:]).all()
 
 
