@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Callable
 from functools import partial
 from os import PathLike
 from typing import Any
 
 StrPath = str | PathLike[str]
 """A path as a user gives it."""
+ShowProgress = Callable[[int, int], None]
+"""Is called with how much of a work is done, and how much there is."""
 
 _SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
     "memory": ((errno.ENOMEM,), "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted|low on memory"),

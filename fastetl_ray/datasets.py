@@ -23,11 +23,10 @@ from fastetl.data.importing import labelled_in
 from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import FastetlError, ShowProgress, StrPath
 from fastetl.etl.build import (
     BuildConfig,
     BuildResult,
-    OnProgress,
     provenance,
     read_parts,
     result_of,
@@ -132,7 +131,7 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
 
 
 def _write_shards(
-    pieces: Sequence[Piece], folder: str, progress: OnProgress | None
+    pieces: Sequence[Piece], folder: str, progress: ShowProgress | None
 ) -> tuple[Dataset, list[Shard], list[str]]:
     """Write a shard for each piece. Returns all rows without pictures, the shards, and the names of header fields.
 
@@ -157,7 +156,7 @@ def build_on_ray(
     *,
     shard_rows: int = ROWS,
     overwrite: bool = False,
-    progress: OnProgress | None = None,
+    progress: ShowProgress | None = None,
     command: str = "",
 ) -> BuildResult:
     """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
@@ -195,7 +194,7 @@ def synthesize_on_ray(
     size: int = 64,
     shard_rows: int = ROWS,
     overwrite: bool = False,
-    progress: OnProgress | None = None,
+    progress: ShowProgress | None = None,
     command: str = "",
 ) -> int:
     """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.

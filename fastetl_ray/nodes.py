@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from fastetl._lazy import import_extra
-from fastetl.errors import FastetlError, reason_of
+from fastetl.errors import FastetlError, ShowProgress, reason_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,7 +52,7 @@ def fault_of(error: BaseException) -> BaseException:
 
 
 def results_of_tasks(
-    work: Callable[[int, T], R], pieces: Sequence[T], progress: Callable[[int, int], None] | None
+    work: Callable[[int, T], R], pieces: Sequence[T], progress: ShowProgress | None
 ) -> Generator[R, None, None]:
     """Compute work(number, piece) for each piece on the cluster; yields the results in the order of the pieces.
 

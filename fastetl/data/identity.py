@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -145,13 +145,6 @@ def _identities(data: Dataset) -> Identities:
     return {source: numbers for source, numbers in identities.items() if len(numbers)}
 
 
-def _may_be_one_of(source: str, others: Set[str]) -> bool:
-    """Whether a source may be another name of one of the others: one of the two is unnamed, and users named them."""
-    if source.startswith(UNNAMED):
-        return True
-    return not source.startswith(_SOURCES_OF_FILES) and any(other.startswith(UNNAMED) for other in others)
-
-
 @dataclass(frozen=True, eq=False)
 class Membership:
     """Which samples a run was trained on, validated on, and never saw: `parts`, in this order."""
@@ -177,15 +170,19 @@ class Membership:
         return parts
 
     def _may_have_seen(self, data: Dataset) -> NDArray[np.bool_]:
-        """bool (N,): samples of which neither source nor group tells whether they were trained on."""
+        """bool (N,): samples of which neither source nor group tells whether they were trained on.
+
+        An unnamed source may be any that the run knows; one that a user named may be one without a name there.
+        """
         trained_on = {source for part in self.parts for source in part if source is not None}
+        has_unnamed = any(source.startswith(UNNAMED) for source in trained_on)
         is_unknown = np.zeros(len(data), bool)
         for index, source in enumerate(data.sources):
-            is_of_source = data.source == index
+            may_be_unnamed = has_unnamed and not source.startswith(_SOURCES_OF_FILES)
             if source in trained_on:
-                is_unknown |= is_of_source & (data.groups < 0)
-            elif trained_on and _may_be_one_of(source, trained_on):
-                is_unknown |= is_of_source
+                is_unknown |= (data.source == index) & (data.groups < 0)
+            elif trained_on and (source.startswith(UNNAMED) or may_be_unnamed):
+                is_unknown |= data.source == index
         return is_unknown
 
     def counts(self, data: Dataset) -> tuple[int, int, int]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import MOST_CODE_POINTS, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import digest_of, group_copies
-from fastetl.errors import FastetlError, reason_of, scarcity
+from fastetl.errors import FastetlError, ShowProgress, reason_of, scarcity
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
@@ -109,7 +109,7 @@ def import_pictures(
     charset_name: str | None,
     size: int,
     read_picture: ReadPicture,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ShowProgress | None = None,
 ) -> Imported:
     """The Dataset of what `labelled_in` gives; each element is a source, and their files have different names.
 

@@ -30,7 +30,7 @@ from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharde
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
 from fastetl.errors import FastetlError, MissingFileError, StrPath, reason_of
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
-from fastetl.files.untrusted import mapped_array, open_regular, read_json, read_npz, require_sealed
+from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,7 +99,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
         npz = from_npz(path)
         data = Dataset.create(np.asarray(npz.images), npz.characters, npz.groups, source="", size=size)
         return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path)
-    if path.is_file() and _is_parquet(path):
+    if path.is_file() and (path.suffix == ".parquet" or read_ends(path).startswith(b"PAR1")):
         return _read_parquet(path)
     kind = FastetlError if path.is_file() else MissingFileError
     forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
@@ -200,11 +200,6 @@ def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preproces
         about: About = {**data.about, "left_out": dict(left_out)}
         data = replace(data, labels=classes.astype(np.uint16), charset=charset, about=about)
     return replace(_resized(data, preprocessing.size), preprocessing=preprocessing)
-
-
-def _is_parquet(path: Path) -> bool:
-    with open_regular(path) as file:
-        return path.suffix == ".parquet" or file.read(4) == b"PAR1"
 
 
 def _read_parquet(path: Path) -> Dataset:

@@ -16,7 +16,7 @@ from fastetl.data.identity import digest_rows, group_copies
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import FastetlError, ShowProgress, StrPath
 from fastetl.etl.classes import character_codes
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
 from fastetl.etl.layouts import Layout, bytes_of
@@ -26,7 +26,6 @@ from fastetl.etl.selection import Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
 
 T = TypeVar("T")
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]
 
 
 def read_parts(
-    parts: Sequence[Selection], charset: Charset, size: int, file: BinaryIO, progress: OnProgress | None = None
+    parts: Sequence[Selection], charset: Charset, size: int, file: BinaryIO, progress: ShowProgress | None = None
 ) -> Dataset:
     """Read the records of a plan, or of some of its parts, as a dataset without pictures: these are written to `file`.
 
@@ -202,7 +201,7 @@ def build(
     config: BuildConfig | None = None,
     *,
     overwrite: bool = False,
-    progress: OnProgress | None = None,
+    progress: ShowProgress | None = None,
     command: str = "",
     **options: Any,
 ) -> BuildResult:
@@ -244,7 +243,7 @@ def build(
 
 
 def _read_labelled(
-    sources: list[Labelled], config: BuildConfig, progress: OnProgress | None, command: str
+    sources: list[Labelled], config: BuildConfig, progress: ShowProgress | None, command: str
 ) -> tuple[Dataset, Plan]:
     """Labelled pictures as a dataset, and a plan with what is to be said of them."""
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.identity import digest_rows, group_copies
+from fastetl.errors import ShowProgress
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.detection import EtlFile, Sources, find_files, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
@@ -122,7 +123,7 @@ def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
         yield Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name that it has now")
 
 
-def inspect(paths: Sources, *, progress: Callable[[int, int], None] | None = None) -> list[FileReport]:
+def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[FileReport]:
     """Look at every ETL file among `paths` (files or folders), reading each once.
 
     Raises FastetlError if a path does not exist, cannot be read or holds no ETL file.

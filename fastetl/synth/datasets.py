@@ -1,6 +1,5 @@
 """Datasets by synthetic writers without files in between: the same samples as in a build of their files."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from fastetl.data.dataset import About, Dataset, concatenated
 from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
-from fastetl.errors import StrPath
+from fastetl.errors import ShowProgress, StrPath
 from fastetl.files.atomic import new_output
 from fastetl.synth.processes import results_of
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
@@ -91,7 +90,7 @@ def synthesize_dataset(
     size: int = 64,
     processes: int = 1,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ShowProgress | None = None,
     command: str = "",
     **options: Any,
 ) -> int:

@@ -1,7 +1,7 @@
 """The records of synthetic writers' data sets, and the files that hold them."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import Options, Range, Share, config_of, require_choice, require_range, require_unset
 from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import FastetlError, ShowProgress, StrPath
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
@@ -141,7 +141,7 @@ def synthesize(
     *,
     processes: int = 1,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ShowProgress | None = None,
     **options: Any,
 ) -> None:
     """Write the directory `out` with ETL8G_01, ETL8G_02 … and ATTRIBUTION.txt, whole or not at all.
@@ -167,9 +167,7 @@ def synthesize(
         (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
 
 
-def _files(
-    config: SynthConfig, processes: int, progress: Callable[[int, int], None] | None
-) -> Iterator[tuple[str, NDArray[Any]]]:
+def _files(config: SynthConfig, processes: int, progress: ShowProgress | None) -> Iterator[tuple[str, NDArray[Any]]]:
     """The data sets one after the other: name of the file, and records."""
     _, characters = characters_of(config.charset)
     lost = [c for c in characters if char_to_jis(c) is None]
@@ -187,9 +185,7 @@ def _files(
             progress(done, len(writers))
 
 
-def _files_of_sets(
-    config: SynthConfig, progress: Callable[[int, int], None] | None
-) -> Iterator[tuple[str, NDArray[Any]]]:
+def _files_of_sets(config: SynthConfig, progress: ShowProgress | None) -> Iterator[tuple[str, NDArray[Any]]]:
     drawings = itertools.count(1)
     total = len(config.set) * config.writers
 
