@@ -225,22 +225,22 @@ def _channels(p: _Program, name: str, x: str, picked: list[list[float]]) -> str:
     return p.conv(name, x, p.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
 
 
-def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, turn: str) -> _Moments:
+def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, suffix: str) -> _Moments:
     """Centre and variance of the ink under a window. Sums are matrix products, which take one operation each.
 
     both: (1, 2, size, size): the picture transposed, and the picture. window: (1, 2, 1, size). crossing: the window
     with its channels exchanged: the transposed picture, multiplied by the window of x, gives the profile along y.
     """
-    windowed = p.binary("mul", f"seen{turn}", p.matmul(f"profile{turn}", crossing, both), window)
+    windowed = p.binary("mul", f"seen{suffix}", p.matmul(f"profile{suffix}", crossing, both), window)
     position = _positions(size)
-    ink = p.matmul(f"seen_ink{turn}", windowed, _for_both_axes(np.ones((size, 1))))
-    divisor = p.binary("maximum", f"ink_or_little{turn}", ink, 1e-4 * size**2)
-    share = p.binary("real_div", f"share{turn}", windowed, divisor)
-    centre = p.matmul(f"centre{turn}", share, _for_both_axes(position[:, None]))
-    away = p.binary("sub", f"from_centre{turn}", _for_both_axes(position[None]), centre)
-    squares = p.binary("mul", f"squares{turn}", away, away)
-    variances = p.matmul(f"variances{turn}", share, squares, True)
-    return _Moments(centre, p.reduce("reduce_mean", f"variance{turn}", variances, (1,)), squares)
+    ink = p.matmul(f"seen_ink{suffix}", windowed, _for_both_axes(np.ones((size, 1))))
+    divisor = p.binary("maximum", f"ink_or_little{suffix}", ink, 1e-4 * size**2)
+    share = p.binary("real_div", f"share{suffix}", windowed, divisor)
+    centre = p.matmul(f"centre{suffix}", share, _for_both_axes(position[:, None]))
+    away = p.binary("sub", f"from_centre{suffix}", _for_both_axes(position[None]), centre)
+    squares = p.binary("mul", f"squares{suffix}", away, away)
+    variances = p.matmul(f"variances{suffix}", share, squares, True)
+    return _Moments(centre, p.reduce("reduce_mean", f"variance{suffix}", variances, (1,)), squares)
 
 
 def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
@@ -249,15 +249,15 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
     window: _Term = _for_both_axes(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     crossing, moments = window, _Moments("", "", "")
     for k in range(1, WINDOW_MOVES + 1):
-        turn = f"_{k}"
+        suffix = f"_{k}"
         if k > 1:
-            sharpness = p.binary("real_div", f"sharpness{turn}", -1 / (4 * spec.window), moments.variance)
-            exponent = p.binary("mul", f"exponent{turn}", moments.squares, sharpness)
-            window = p.unary("exp", f"window{turn}", exponent)
-            crossing = _channels(p, f"crossing{turn}", window, [[0, 1], [1, 0]])
-        moments = _moments(p, both, crossing, window, spec.size, turn)
+            sharpness = p.binary("real_div", f"sharpness{suffix}", -1 / (4 * spec.window), moments.variance)
+            exponent = p.binary("mul", f"exponent{suffix}", moments.squares, sharpness)
+            window = p.unary("exp", f"window{suffix}", exponent)
+            crossing = _channels(p, f"crossing{suffix}", window, [[0, 1], [1, 0]])
+        moments = _moments(p, both, crossing, window, spec.size, suffix)
         least, most = (p.constant(bound / 2, moments.variance) for bound in VARIANCE_BOUNDS)
-        bounded = p.add("clip", f"kept_variance{turn}", "fp32", x=Ref(moments.variance), alpha=least, beta=most)
+        bounded = p.add("clip", f"kept_variance{suffix}", "fp32", x=Ref(moments.variance), alpha=least, beta=most)
         moments = moments._replace(variance=bounded)
     return moments
 
