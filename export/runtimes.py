@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from export.errors import damaged
-from fastetl._lazy import missing
+from fastetl._lazy import error_naming_extra
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def coremltools() -> Any:
         try:
             import coremltools
         except ModuleNotFoundError as error:
-            raise missing(error) or error from error
+            raise error_naming_extra(error) or error from error
         finally:
             if hides:
                 del modules["sklearn"]

@@ -24,7 +24,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 _OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its public names need
 
 
-def missing(error: ImportError, *needed: str) -> FastetlError | None:
+def error_naming_extra(error: ImportError, *needed: str) -> FastetlError | None:
     """An error that names the extra which installs the module that `error` misses; None if no extra does.
 
     needed: the extras of a command. If one of them installs the module, all of them are named. A user's own file that
@@ -48,7 +48,7 @@ def import_extra(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise missing(error) or error from error
+        raise error_naming_extra(error) or error from error
 
 
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
@@ -60,7 +60,7 @@ def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], li
         try:
             return import_name(name)
         except ImportError as error:
-            fault = missing(error, *_OF_PACKAGE.get(package, ()))
+            fault = error_naming_extra(error, *_OF_PACKAGE.get(package, ()))
             if fault is None:
                 raise
             raise fault from error

@@ -125,12 +125,12 @@ def signal_of(interrupt: BaseException | None) -> signal.Signals:
 
 def error_line(error: Exception, name: str) -> str:
     """The message of an error of the command `name`, in one line."""
-    from fastetl._lazy import missing
+    from fastetl._lazy import error_naming_extra
     from fastetl.errors import FastetlError, scarcity
     from fastetl_cli.options import with_options
 
     if isinstance(error, ImportError) and not isinstance(error, FastetlError):
-        error = missing(error, *NEEDS.get(name, ())) or error
+        error = error_naming_extra(error, *NEEDS.get(name, ())) or error
     text = " ".join(str(error).split()) or type(error).__name__
     lacking = None if isinstance(error, FastetlError) else scarcity(error)
     if lacking is not None:

@@ -12,7 +12,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Membership
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
-from fastetl.files.atomic import check_output, new_output, writes
+from fastetl.files.atomic import check_output, new_output, output_errors
 from model.config import TrainConfig
 from model.devices import barrier, is_first
 from model.errors import ModelError
@@ -71,7 +71,7 @@ def train(
     if start is not None and not isinstance(start, Start):
         start = start_of(start)
     mixture = [(d if isinstance(d, Dataset) else open_dataset(d), weight) for d, weight in weighted(data)]
-    with writes(path, unfinished(path)), claim(path, resume, overwrite) as folder:
+    with output_errors(path, unfinished(path)), claim(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
             run = resumed_run(open_run(folder), mixture, config)

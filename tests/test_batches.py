@@ -137,7 +137,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Batches(samples(10), batch_size=0), "found 0"),
     (lambda: Batches("x"), "parts does not fit; expected datasets, or samples of them; found 'x'"),  # type: ignore[arg-type]
     (lambda: Batches(LARGE, augmentation="x"), "an Augmentation, or None; found 'x'"),  # type: ignore[arg-type]
-    (lambda: Batches([]), "one size; found none"),
+    (lambda: Batches([]), "of one size; found none. Give a dataset"),
     (lambda: Batches(5), "parts does not fit; expected datasets, .*; found 5"),  # type: ignore[arg-type]
     (lambda: Batches(LARGE, batch_size=1, augmentation=Augmentation()), "up to 126; found 127"),
     (lambda: Batches([samples(4), Samples(pictures_of(2, 8, 8), np.zeros(2, int), np.arange(2))]), "one size; found"),

@@ -55,9 +55,10 @@ class Batches:
             require_instance("parts", part, Dataset | Samples, "datasets, or samples of them")
         require_instance("augmentation", augmentation, Augmentation | None, "an Augmentation, or None")
         self.parts = tuple(part.samples() if isinstance(part, Dataset) else part for part in several)
-        sides = ", ".join(str(part.side) for part in self.parts)
-        if len({part.side for part in self.parts}) != 1:
-            raise does_not_fit("parts", "pictures of one size", sides or "none", "build the datasets with one `size`")
+        sides = [part.side for part in self.parts]
+        if len(set(sides)) != 1:
+            do = "give a dataset" if not sides else "build the datasets with one `size`"
+            raise does_not_fit("parts", "one or more with pictures of one size", sides or "none", do)
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation

@@ -152,7 +152,7 @@ class Dataset:
         characters: Sequence[str] | NDArray[np.str_],
         groups: Sequence[int] | NDArray[np.integer[Any]] | None = None,
         *,
-        source: str,
+        source: str = "",
         size: int | None = None,
         charset: Charset | StrPath | None = None,
         digests: NDArray[np.uint64] | None = None,

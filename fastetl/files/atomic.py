@@ -130,7 +130,7 @@ def _clean(path: Path) -> None:
 
 
 @contextmanager
-def writes(path: Path, folder: Path) -> Iterator[None]:
+def output_errors(path: Path, folder: Path) -> Iterator[None]:
     """A block that writes the output `path`. OSErrors of `folder` and what is in it become FastetlErrors."""
     try:
         yield
@@ -152,7 +152,7 @@ def _sibling(path: Path) -> Iterator[Path]:
         raise _failed(path, error) from error
     lock: BinaryIO | None = None
     try:
-        with writes(path, holder):
+        with output_errors(path, holder):
             lock = try_lock(holder / _LOCK)  # None also on a disk without locks
             yield holder / ("new" if path.name == _LOCK else path.name)
     finally:
