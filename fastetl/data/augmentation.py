@@ -21,8 +21,7 @@ from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, change_thickness
 from fastetl.kernels.warp import terms, warp
 
-CONTRAST_STEPS = 65
-"""Steps between the palest and the darkest contrast."""
+CONTRAST_STEPS = 65  # steps between the palest and the darkest contrast
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from fastetl.checks import does_not_fit, require_instance
 from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
-MOST_CODE_POINTS = 32
-"""Most code points of one character."""
+MOST_CODE_POINTS = 32  # most code points of one character
 LARGE_FORM = dict(
     zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
 )

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from fastetl.data.shards import ShardedImages
 
-MOST_VALUE_BYTES = 256
-"""Most bytes of one value of a header field."""
+MOST_VALUE_BYTES = 256  # most bytes of one value of a header field
 _DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
 _RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
 _PER_SAMPLE = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample

@@ -34,19 +34,15 @@ here. Pictures up to 512 may be kept to evaluate networks on, and to train on wi
 
 Framing = Literal["adaptive", "none"]
 
-BORDER = 2
-"""Rows and columns on each side whose mean tells paper from ink."""
+BORDER = 2  # rows and columns on each side whose mean tells paper from ink
 PLACE_SIZE = 3
 """How many numbers say where a frame lies: its centre's y and x, from −1 to 1 over the picture, and its side, in sides
 of the picture."""
 SMALLEST_SCALE = 0.25
 """Smallest side of the frame, in sides of the picture. A single dot has no size and must not be enlarged to fill it."""
-WINDOW_MOVES = 4
-"""Adaptive moments: how many times the Gaussian is moved to the ink under it."""
-VARIANCE_BOUNDS = (0.01, 0.6)
-"""Adaptive moments: lowest and highest summed variance. Half the side of the picture is 1."""
-SURROUNDINGS_SIDE = 1.5
-"""Side of the surroundings, in sides of the frame."""
+WINDOW_MOVES = 4  # adaptive moments: how many times the Gaussian is moved to the ink under it
+VARIANCE_BOUNDS = (0.01, 0.6)  # adaptive moments: lowest and highest summed variance. Half the side of the picture is 1
+SURROUNDINGS_SIDE = 1.5  # side of the surroundings, in sides of the frame
 STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
 _ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}

@@ -36,12 +36,9 @@ if TYPE_CHECKING:
 
 INDEX_FILES = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
 """The files beside the shards, in the order of writing, and the most bytes that each may have."""
-ROWS = 4096
-"""Rows of a shard: at size 64 sixteen megabytes of pictures."""
-SHARD_BYTES = 1 << 28
-"""Most bytes of one shard's file."""
-CACHE_BYTES = 1 << 28
-"""Bytes of decoded pictures that stay in memory. A shuffle mixes the pictures of half as many."""
+ROWS = 4096  # rows of a shard: at size 64 sixteen megabytes of pictures
+SHARD_BYTES = 1 << 28  # most bytes of one shard's file
+CACHE_BYTES = 1 << 28  # bytes of decoded pictures that stay in memory. A shuffle mixes the pictures of half as many
 
 
 @dataclass(frozen=True)

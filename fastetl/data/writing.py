@@ -19,8 +19,7 @@ from fastetl.files.untrusted import sealed
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-MANIFEST = "dataset.json"
-"""The file that describes a dataset."""
+MANIFEST = "dataset.json"  # the file that describes a dataset
 FORMAT, SHARDS_FORMAT = 4, 8
 """Versions of the format with `images.npy`, and of that with shards (`fastetl.data.shards`)."""
 _ENTRIES = (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parquet")

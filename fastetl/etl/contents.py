@@ -22,8 +22,7 @@ from fastetl.etl.layouts import GROUPS_OF_FAMILY
 from fastetl.etl.notices import Notice, count_within, notices_of_classes, notices_of_order
 from fastetl.etl.reading import read_headers
 
-PERSON_FIELDS = ("sex", "age", "industry", "occupation", "collected")
-"""What a person's sheets have in common."""
+PERSON_FIELDS = ("sex", "age", "industry", "occupation", "collected")  # what a person's sheets have in common
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from fastetl.etl.classes import character_codes, classes, classes_by_file, match
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.untrusted import files_below, open_file, read_ends
 
-STAMP = b"synth:"
-"""Stands with the seed behind it in the spare bytes of synthetic writers' records."""
+STAMP = b"synth:"  # stands with the seed behind it in the spare bytes of synthetic writers' records
 Sources = StrPath | Sequence[StrPath]
 """A file or folder, or several."""
 Read = Callable[[int, int], bytes]

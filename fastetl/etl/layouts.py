@@ -22,8 +22,7 @@ from fastetl.files.tables import table_rows
 Text = Literal["ascii", "t56"]
 Codes = Literal["own", "jis"]
 Group = Literal["sheet", "person", "style", "occurrence", "data set"]
-GROUPS_OF_FAMILY = 1_000_000
-"""The groups of a family are numbered from its number times this one."""
+GROUPS_OF_FAMILY = 1_000_000  # the groups of a family are numbered from its number times this one
 TABLES = Path(__file__).parent / "tables"
 _T56_BITS = 6  # bits of a T56 character
 # Source: AIST's page of type K. Its own script prints a space for 31, 32 and 58 and | for 48; those are \\, ↑, ← and +

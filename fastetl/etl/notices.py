@@ -214,8 +214,7 @@ def notices_of_order(
     yield from _number_of_data_sets(file, aligned)
 
 
-_KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}
-"""Records that genuine files lack: ナ on sheet 2672 and リ on sheet 2708."""
+_KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}  # records that genuine files lack: ナ of sheet 2672, リ of 2708
 
 
 def notices_of_classes(

@@ -17,8 +17,7 @@ from fastetl.etl.detection import EtlFile
 from fastetl.etl.layouts import Layout, bytes_of
 from fastetl.files.untrusted import open_file
 
-BLOCK_BYTES = 3 << 20
-"""Bytes of a block_records, few enough to stay in the processor's caches."""
+BLOCK_BYTES = 3 << 20  # bytes of a block, few enough to stay in the processor's caches
 _SLACK = 128  # at least as many as kernels read behind a picture (their OVERREAD)
 
 

@@ -5,11 +5,13 @@ disk before; a directory is not, as a build would then take twice as long. After
 contents, which their digests show.
 """
 
+import ctypes
 import errno
 import fcntl
 import fnmatch
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -105,15 +107,28 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence
         raise OutputExistsError(what, file=path, expected=kind.name, found=reason, do=do)
 
 
+def _exchanged(a: Path, b: Path) -> bool:
+    """Exchange the names of two folders in one step. Returns False if that fails, as on some file systems."""
+    names = os.fsencode(a), os.fsencode(b)
+    at_cwd, exchange = -100, 2
+    try:
+        libc = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            return not libc.renamex_np(*names, exchange)
+        return not libc.renameat2(at_cwd, names[0], at_cwd, names[1], exchange)
+    except (OSError, AttributeError):  # a C library without this function
+        return False
+
+
 def _put(temporary: Path, path: Path) -> None:
-    """Give `temporary` the name `path`. A file is replaced in one step, an old folder removed after two renames."""
+    """Give `temporary` the name `path`. An old output of this name is removed only after that."""
     if not path.is_dir():
         temporary.replace(path)
-        return
-    aside = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
-    path.rename(aside)
-    temporary.rename(path)
-    shutil.rmtree(aside)
+    elif not _exchanged(temporary, path):
+        aside = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
+        path.rename(aside)
+        temporary.rename(path)
+        shutil.rmtree(aside)
 
 
 def _failed(path: Path, error: OSError) -> FastetlError:
@@ -144,16 +159,21 @@ def output_errors(path: Path, folder: Path) -> Iterator[None]:
 @contextmanager
 def _sibling(path: Path) -> Iterator[Path]:
     """A name in a temporary folder beside `path`, to write to. The folder is removed at the end of the block."""
+    holder, lock = path, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
-        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
+        for _ in range(2):  # again, if another command removed it before it was locked; some disks have no locks
+            holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
+            lock = try_lock(holder / _LOCK)
+            if lock is not None or holder.exists():
+                break
     except OSError as error:
+        if holder != path:
+            shutil.rmtree(holder, ignore_errors=True)
         raise _failed(path, error) from error
-    lock: BinaryIO | None = None
     try:
         with output_errors(path, holder):
-            lock = try_lock(holder / _LOCK)  # None also on a disk without locks
             yield holder / ("new" if path.name == _LOCK else path.name)
     finally:
         shutil.rmtree(holder, ignore_errors=True)

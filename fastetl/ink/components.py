@@ -48,7 +48,7 @@ def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
     return np.stack([*low, *high], 1)
 
 
-def outline_of(mask: Mask) -> int:
+def outline(mask: Mask) -> int:
     """Length of the outline of ink, without the picture's edge, in sides of pixels."""
     return int((mask[1:] ^ mask[:-1]).sum()) + int((mask[:, 1:] ^ mask[:, :-1]).sum())
 

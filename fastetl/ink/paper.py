@@ -18,15 +18,7 @@ from PIL import Image
 from fastetl.checks import require_range
 from fastetl.ink import MOST_SIDE
 from fastetl.ink.blocks import MOST_BLOCKS, Grey, closed, extreme, odd_share, opened, pooled, quantile, smoothed, spread
-from fastetl.ink.components import (
-    Box,
-    Mask,
-    boxes_of,
-    character_box,
-    is_several_characters,
-    label_components,
-    outline_of,
-)
+from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components, outline
 from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that none of its
@@ -232,7 +224,7 @@ def _table(mask: Mask, is_white: bool) -> Mask:
 
 def _mean_width(mask: Mask) -> float:
     """Mean width of strokes, in blocks. 2.5: between 2, right for upright strokes, and 2.8, right for diagonal ones."""
-    return 2.5 * int(mask.sum()) / max(outline_of(mask), 1)
+    return 2.5 * int(mask.sum()) / max(outline(mask), 1)
 
 
 def _stroke_width(mask: Mask, tenths: int = 3) -> int:

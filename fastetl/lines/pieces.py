@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink.components import Components, Mask, boxes_of, label_components, outline_of
+from fastetl.ink.components import Components, Mask, boxes_of, label_components, outline
 from fastetl.lines.layout import Boxes
 
 _LEAST_INK = 0.3  # share of the darkest ink from which on a pixel belongs to a piece
@@ -187,7 +187,7 @@ def _thinned(mask: Mask) -> Mask:
 
 def _pen(mask: Mask) -> float:
     """Estimate the width of the strokes, in pixels, from the ink's area and the length of its outline inside `mask`."""
-    return float(np.clip(2.4 * mask.sum() / max(outline_of(mask), 1), 1, min(mask.shape)))
+    return float(np.clip(2.4 * mask.sum() / max(outline(mask), 1), 1, min(mask.shape)))
 
 
 def _strokes(mask: Mask) -> tuple[Components, list[list[int]]]:
