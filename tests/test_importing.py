@@ -95,6 +95,8 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
     assert (result.images, result.missing) == (2 * EACH, ("가",))
     with pytest.raises(FastetlError, match="no picture of a character of the charset"):
         fastetl.build(symbols, tmp_path / "none", charset="capitals")
+    with pytest.raises(FastetlError, match="ETL8: a name that only ETL files"):
+        fastetl.build(symbols.rename(tmp_path / "ETL8"), tmp_path / "none")
 
 
 def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> None:
@@ -135,10 +137,8 @@ def test_numbered_folders_with_a_list(tmp_path: Path) -> None:
 
 
 def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
-    rows = [
-        f"{p.relative_to(tmp_path)},{p.parent.name},{'Nan' if p.stem == '0' else '7'}"
-        for p in symbols.rglob("[0-9].png")
-    ]
+    pictures = symbols.rglob("[0-9].png")
+    rows = [f"{p.relative_to(tmp_path)},{p.parent.name},{'Nan' if p.stem == '0' else '7'}" for p in pictures]
     table = tmp_path / "symbols.csv"
     table.write_text("\n".join(['"file","character","group"', *rows]), encoding="utf-8")
     data = imported(table)

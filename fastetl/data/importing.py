@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import MOST_CODE_POINTS, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
-from fastetl.data.identity import digest_of, group_copies
+from fastetl.data.identity import RESERVED_SOURCE, digest_of, group_copies
 from fastetl.errors import FastetlError, ShowProgress, reason_of, scarcity
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
@@ -53,6 +53,14 @@ class Labelled:
     groups: NDArray[np.int32]
     passed_over: Sequence[FastetlError] = ()
 
+    @property
+    def source(self) -> str:
+        """The name of the file or folder. Raises FastetlError for one that ETL files or synthetic writers have."""
+        name = self.path.resolve().name
+        if RESERVED_SOURCE.fullmatch(name):
+            raise FastetlError("a name that only ETL files or synthetic writers have", file=self.path, do="rename it")
+        return name
+
     def read(self, charset: Charset, size: int, read_picture: ReadPicture) -> Iterator[IndexedPicture | FastetlError]:
         """The samples whose characters are in the charset, and an error for each file that is no picture.
 
@@ -77,13 +85,13 @@ class Labelled:
             yield from pool.map(read, indices)
 
     def dataset(self, samples: Sequence[IndexedPicture], charset: Charset, size: int) -> Dataset:
-        """The Dataset of samples that `read` gave. The source has the name of the file or folder."""
+        """The Dataset of samples that `read` gave."""
         index, images, digests = (list(column) for column in zip(*samples, strict=True))
         files = [self.images[k] if isinstance(self.images, list) else Path(self.path.name) for k in index]
         data = Dataset.create(
             images,
             [self.characters[k] for k in index],
-            source=self.path.resolve().name,
+            source=self.source,
             size=size,
             charset=charset,
             digests=np.array(digests, np.uint64),
@@ -118,7 +126,7 @@ def import_pictures(
     Raises FastetlError if no picture is left.
     """
     first = sources[0].path
-    names = sorted(source.path.resolve().name for source in sources)
+    names = sorted(source.source for source in sources)
     if len(set(names)) < len(names):
         do = "give them other names: groups of one name are one group"
         raise FastetlError("two sources of one name", file=first, found=" and ".join(names), do=do)

@@ -281,7 +281,7 @@ def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T]
         return execute(_plan(files, config, False, noticed))
     except DisorderError as disorder:
         changed: Notice = replace(disorder.args[0], what="the file changed while it was read")
-        raise changed.error("another process is changing it: wait and retry") from disorder
+        raise changed.error("another process is changing it: wait and retry") from None  # it names a file
 
 
 def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...]) -> Plan:

@@ -164,8 +164,9 @@ def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_o
             parts.append(_select_by_headers(content, charset, model_pattern))
             samples.update(content.codes[content.usable(model_pattern)].tolist())
     if not any(len(part.index) for part in parts):
+        where = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
         what, do = "no record has a character of the charset", "choose another `charset`"
-        raise FastetlError(what, file=files[0].path, expected=charset.name, do=do)
+        raise FastetlError(what, file=where, expected=charset.name, do=do)
     noticed = [notice for file in files for notice in notices_of_name(file)]
     noticed += [notice for content in contents for notice in content.noticed]
     return Plan(
