@@ -121,7 +121,7 @@ def train_on_ray(
     After the loss of a worker all are restarted from the last checkpoint; the weights are those that as many workers
     give without a loss. An error that `model.train` raises ends the training.
 
-    Raises what `model.train` raises, and ModelError if the cluster cannot be reached or is too small.
+    Raises what `model.train` raises, and FastetlError if the cluster cannot be reached or is too small.
     """
     require_range("workers", workers, 1)
     require_range("gpus", gpus, 0)

@@ -66,7 +66,7 @@ class Start:
         return NetworkConfig(self.name, stored)
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
-        """Raise ModelError for a dataset of another picture size, and for an option that the weights decide."""
+        """Raise ArgumentError for a dataset of another picture size, and for an option that the weights decide."""
         size, dataset_size = self.preprocessing.size, dataset.preprocessing.size
         if dataset_size != size:
             what = f"{dataset.name}: pictures of another size than those of {self.name}"

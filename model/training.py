@@ -52,7 +52,7 @@ def train(
     network and preprocessing are used; characters that it does not know are learnt anew.
 
     resume: continue an interrupted run at its last checkpoint. It ends with the weights that it would have had. It uses
-    its own configuration; one that is given must be the same.
+    its own configuration; one that is given must be the same; its `minutes` stand for the `steps` that were chosen.
 
     progress: called after each step and each epoch. Without it, each epoch prints a line; None prints nothing.
 
