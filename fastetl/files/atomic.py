@@ -108,16 +108,20 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence
 
 
 def _exchanged(a: Path, b: Path) -> bool:
-    """Exchange the names of two folders in one step. Returns False if that fails, as on some file systems."""
-    names = os.fsencode(a), os.fsencode(b)
-    at_cwd, exchange = -100, 2
+    """Exchange the names of two folders in one step. Returns False if the file system cannot."""
     try:
-        libc = ctypes.CDLL(None)
+        libc = ctypes.CDLL(None, use_errno=True)
         if sys.platform == "darwin":
-            return not libc.renamex_np(*names, exchange)
-        return not libc.renameat2(at_cwd, names[0], at_cwd, names[1], exchange)
+            swap = 2
+            failed = libc.renamex_np(os.fsencode(a), os.fsencode(b), swap)
+        else:
+            at_cwd, exchange = -100, 2
+            failed = libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), exchange)
     except (OSError, AttributeError):  # a C library without this function
         return False
+    if failed and ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(b))
+    return not failed
 
 
 def _put(temporary: Path, path: Path) -> None:
