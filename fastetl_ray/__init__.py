@@ -4,9 +4,11 @@
 `fastetl.open_dataset` opens. Files are in folders that every worker sees, or at addresses for fsspec, such as
 s3://bucket/ETL8G_01, which each worker copies to its own disk.
 
-All of them use the cluster that `connect`, or `ray.init`, has connected this process to, or start one on this machine.
+All of them use the cluster that `connect` or `ray.init` has connected this process to, or that of RAY_ADDRESS, or
+start one on this machine.
 """
 
+from fastetl import __version__  # noqa: F401
 from fastetl._lazy import lazy
 
 __getattr__, __dir__, __all__ = lazy(__name__, __file__)

@@ -8,3 +8,5 @@ from .nodes import connect as connect
 from .sweep import SweepConfig as SweepConfig
 from .sweep import read_sweep as read_sweep
 from .sweep import sweep_on_ray as sweep_on_ray
+
+__version__: str
