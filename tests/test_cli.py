@@ -105,7 +105,7 @@ def test_usage_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 BAD = {
-    "inspect {tmp}/nowhere": "no such file",
+    "inspect {tmp}/nowhere": "no such file or folder. Check",
     "inspect {tmp}/empty -- -h --debug": "-h: there is no such file",
     "build {tmp}/empty {tmp}/out": "no ETL files here",
     "build {tmp}/empty {tmp}/out --size 3": "expected 8 to 126; found 3. Check --size",

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
 PARQUET_KIND = OutputKind("a Parquet file by fastetl", b"written by fastetl")
-METADATA_KEY = b"fastetl dataset"
-"""The key in a file's metadata under which charset, preprocessing and sources are."""
+METADATA_KEY = b"fastetl dataset"  # under which charset, preprocessing and sources are in a file
 
 
 def pictures_of(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:

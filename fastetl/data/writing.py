@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
 MANIFEST = "dataset.json"  # the file that describes a dataset
-FORMAT, SHARDS_FORMAT = 4, 8
-"""Versions of the format with `images.npy`, and of that with shards (`fastetl.data.shards`)."""
+FORMAT, SHARDS_FORMAT = 4, 8  # versions of the format with `images.npy`, and of that with shards
 _ENTRIES = (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parquet")
 DATASET_KIND = OutputKind("a dataset", (MANIFEST,), _ENTRIES)
 _BLOCK_PICTURES = 1 << 12  # pictures written together

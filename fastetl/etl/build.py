@@ -70,8 +70,7 @@ class BuildResult:
 _HEADER_FIELDS = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
     *("collected", "scanned", "x", "y", "letters"),
-)
-"""Header fields that a dataset keeps."""
+)  # that a dataset keeps
 
 
 class DisorderError(Exception):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.untrusted import files_below, open_file, read_ends
@@ -253,10 +253,9 @@ def find_files(sources: Sources) -> list[EtlFile]:
     files: list[EtlFile] = []
     paths = as_paths(sources)
     for path in paths:
-        if path.is_dir():
-            files += _detect_below(path)
-        else:
-            files.append(detect(path))
+        if not path.exists():
+            raise MissingFileError("there is no such file or folder", file=path, do="check the path")
+        files += _detect_below(path) if path.is_dir() else [detect(path)]
     if not files:
         where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01"
         do = "unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures"
