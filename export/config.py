@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import Options
-from fastetl.data.charset import Charset, script_of
+from fastetl.data.charset import LARGE_FORM, Charset, script_of
 from fastetl.errors import ArgumentError
 
 License = Literal["data", "kanjivg"]
@@ -40,7 +40,8 @@ class ExportConfig(Options):
 
     prior: tuple[str, ...] = ()
     """How much likelier than in training a script's characters are where the model is used, each as SCRIPT=FACTOR:
-    "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or as Unicode's names begin."""
+    "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or as Unicode's names begin; small: of both
+    kana, which multiplies their script's."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,10 +55,14 @@ class ExportConfig(Options):
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
         """float32 (classes,): what `prior` adds to the logits. Raises ArgumentError for a script without characters."""
         scripts = [script_of(c) for c in charset.characters]
+        sizes = ["small" if c in LARGE_FORM else "large" for c in charset.characters]
         factors = dict(text.split("=") for text in self.prior)
-        if not factors.keys() <= set(scripts):
-            raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(sorted(set(scripts)))}")
-        return np.log([float(factors.get(script, 1)) for script in scripts]).astype(np.float32)
+        names = {*scripts, *sizes} - {"large"}
+        if not factors.keys() <= names:
+            raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(sorted(names))}")
+        pairs = zip(scripts, sizes, strict=True)
+        products = [float(factors.get(script, 1)) * float(factors.get(size, 1)) for script, size in pairs]
+        return np.log(products).astype(np.float32)
 
     def _unknown_prior(self, expected: str) -> ArgumentError:
         found = " ".join(self.prior)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fastetl.data.charset import HIRAGANA, HIRAGANA_SMALL, is_kanji
+from benches.studies.conditions import CONDITIONS
+from fastetl.data.charset import HIRAGANA, HIRAGANA_SMALL, KANA, is_kanji
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import build
@@ -28,6 +29,7 @@ from fastetl.kernels.fragments import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
 from fastetl.synth.allographs import SHARE, WAYS, forms
+from fastetl.synth.practice import BOX, kana, practice_data
 from fastetl.synth.raster import draw
 from fastetl.synth.records import ORDER, readings
 from fastetl.synth.strokes import load_components
@@ -364,3 +366,37 @@ def test_a_capsule_has_its_width_and_length() -> None:
     assert np.array_equal(np.flatnonzero(drawn[60]), np.arange(37, 84))
     assert drawn.max() == 9
     assert drawn[60, 60] == 9
+
+
+def test_fragments_as_on_real_scans() -> None:
+    """Those that the studies of accuracy add to pictures."""
+    written = np.concatenate([draw_data_set(5, w, HIRAGANA.characters, scans=0)["image"] for w in range(4)])
+    pictures = CONDITIONS["… and fragments"](unpack(written) * np.uint8(17), 0)
+    figures = picture_statistics(pictures // np.uint8(16))
+    for side, share in {"left": 0.77, "right": 0.11, "top": 0.15, "bottom": 0.06, "anywhere": 0.80}.items():
+        assert abs(np.nanmean(figures[f"fragment {side}"]) - share) < 0.07, side
+    assert 6 <= np.nanmedian(figures["depth of the left fragment"]) <= 10
+    assert abs(np.nanmedian(figures["centre of gravity, x"]) - 67) < 2
+    assert abs(np.nanmedian(figures["deviation"]) - 17.9) < 1.5
+
+
+def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:
+    listed = kana()
+    assert sorted(k.character for k in listed) == sorted(KANA.characters)
+    prompts = {(k.script, k.sound, k.word) for k in listed}
+    assert len(prompts) == len(listed)
+    assert len({(k.script, k.row, k.column) for k in listed}) == len(listed)
+    by_sound = {k.character: k.sound for k in listed}
+    assert [by_sound[c] for c in "しチヌっーヴ"] == ["shi", "chi", "nu", "small tsu", "long", "vu"]
+    assert all(k.character in k.word and k.meaning for k in listed if k.word)
+
+
+def test_the_strokes_lie_in_the_box() -> None:
+    read = practice_data()
+    assert "KanjiVG" in read["source"]
+    counts = {k["character"]: len(k["strokes"]) for k in read["kana"]}
+    assert [counts[c] for c in "あぬほシー"] == [3, 2, 4, 3, 1]
+    every = np.concatenate([stroke for k in read["kana"] for stroke in k["strokes"]])
+    assert every.min() > 0
+    assert every.max() < BOX
+    assert all(len(stroke) % 2 == 0 for k in read["kana"] for stroke in k["strokes"])

@@ -251,16 +251,6 @@ def _on_table(picture: Pictures, width: float, rng: np.random.Generator, sides: 
     return _photograph(light, rng)
 
 
-def _turned_table(picture: Pictures, degrees: float, rng: np.random.Generator) -> Pictures:
-    table = int(rng.uniform(20, 70))
-    sheet = Image.fromarray(_sheet(picture, rng, 0.7).astype(np.uint8)).resize((280, 210))
-    turned = sheet.rotate(degrees * rng.choice([-1, 1]), Image.Resampling.BICUBIC, expand=True, fillcolor=table)
-    high, wide = PHOTOGRAPH
-    page = Image.new("L", (wide, max(high, turned.height)), table)
-    page.paste(turned, ((wide - turned.width) // 2, (page.height - turned.height) // 2))
-    return _photograph(np.asarray(page, np.float64), rng)
-
-
 def _white(picture: Pictures, rng: np.random.Generator, share: float = 0.7, side: int = 400) -> Pictures:
     return np.asarray(255 * (1 - _page(picture, rng, share, (side, side))), np.uint8)
 
@@ -268,15 +258,6 @@ def _white(picture: Pictures, rng: np.random.Generator, share: float = 0.7, side
 def _framed(picture: Pictures, width: float, rng: np.random.Generator) -> Pictures:
     wide = round(width)
     return np.pad(_white(picture, rng, 0.6)[wide : 400 - wide, wide : 400 - wide], wide)
-
-
-def _banded(picture: Pictures, width: float, rng: np.random.Generator) -> Pictures:
-    """A black band along one side; the character stands in the rest."""
-    side, rest = int(rng.integers(4)), 400 - round(width)
-    page = 255 * (1 - _page(picture, rng, 0.6, (rest, 400) if side < 2 else (400, rest)))
-    width_of_each = np.zeros((4, 1), int)
-    width_of_each[side] = 400 - rest
-    return np.asarray(np.pad(page, width_of_each.reshape(2, 2)), np.uint8)
 
 
 def _lined(picture: Pictures, level: float, rng: np.random.Generator, kind: str) -> Pictures:
@@ -297,25 +278,8 @@ def _lined(picture: Pictures, level: float, rng: np.random.Generator, kind: str)
     return np.asarray(255 * (1 - np.maximum(page, level * lines)), np.uint8)
 
 
-def _dirty(picture: Pictures, count: float, rng: np.random.Generator) -> Pictures:
-    page = _white(picture, rng, 0.15, 1000).copy()
-    for row, column, size in zip(*rng.integers(0, 990, (2, int(count))), rng.integers(1, 5, int(count)), strict=True):
-        page[row : row + size, column : column + size] = rng.integers(0, 120)
-    return page
-
-
 def _penned(picture: Pictures, wider: float, rng: np.random.Generator) -> Pictures:
     return _white(_thickened(picture, 200, int(wider)), rng)
-
-
-def _turned(picture: Pictures, degrees: float, rng: np.random.Generator) -> Pictures:
-    turned = Image.fromarray(np.pad(picture, 30)).rotate(degrees * rng.choice([-1, 1]), Image.Resampling.BICUBIC)
-    return _photograph(_sheet(np.asarray(turned), rng), rng)
-
-
-def _far(picture: Pictures, share: float, rng: np.random.Generator) -> Pictures:
-    page = _page(picture, rng, share, (600, 800))
-    return _photograph(rng.uniform(150, 230) * (1 - 0.8 * page), rng)
 
 
 Curve = tuple[tuple[float, ...], Callable[[Pictures, float, np.random.Generator], Pictures]]
@@ -333,18 +297,12 @@ CURVES: Mapping[str, Curve] = {
     "grain": ((0, 6, 12, 20), lambda p, grain, rng: _photograph(_sheet(p, rng), rng, grain)),
     "dark table around, of the height": ((0.03, 0.06, 0.1, 0.2, 0.3), _on_table),
     "dark table at one side": ((0.05, 0.1, 0.2, 0.4), lambda p, width, rng: _on_table(p, width, rng, 1)),
-    "sheet turned on a table, degrees": ((0, 3, 10, 20), _turned_table),
     "black frame, pixels of 400": ((1, 2, 4, 8, 16, 32), _framed),
-    "black band, pixels of 400": ((4, 24, 48, 100, 140), _banded),
     **{
         name: ((0.25, 0.5, 0.75, 1), partial(_lined, kind=kind))
         for name, kind in (("ruled lines' darkness", "lines"), ("squares' darkness", "squares"), ("cell's", "cell"))
     },
     "size in a drawing": ((0.5, 0.3, 0.2, 0.15, 0.1, 0.07), lambda p, share, rng: _white(p, rng, share, 1000)),
-    "size in a photograph": ((0.4, 0.3, 0.2, 0.15, 0.1), _far),
-    "specks beside a small one": ((0, 5, 20), _dirty),
     "pen wider by, of 200": ((0, 4, 8, 12, 16, 20), _penned),
-    "turned by degrees": ((0, 3, 6, 10, 15), _turned),
-    "a blackboard's ink": ((1, 0.7, 0.4), lambda p, level, rng: _photograph((255 - _sheet(p, rng)) * level, rng)),
 }
 """Each condition's levels, and a function that gives a picture (ink high) at a level as a camera or program does."""

@@ -218,7 +218,6 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, nargs="*", default=[])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--lines", type=int, default=40)
-    parser.add_argument("--only", type=int, nargs="*", help="numbers of rows, from 0")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     sets = [options.sets / f"{n}.npz" for n in ("touch_crowdsourced", "stroke_templates")] if options.sets else []
@@ -226,10 +225,9 @@ def main() -> None:
     recognizers = {"japanese": whole, "hiragana": whole.restricted("hiragana")}
     tallies: dict[str, list[Tally]] = {}
     for seed in range(options.seeds):
-        for k, c in enumerate(conditions(sets, options.fonts, seed, options.lines)):
-            if options.only is None or k in options.only:
-                tally = tallied(recognizers[c.competing], c.samples, c.plain, c.directed)
-                tallies.setdefault(c.name, []).append(tally)
+        for c in conditions(sets, options.fonts, seed, options.lines):
+            tally = tallied(recognizers[c.competing], c.samples, c.plain, c.directed)
+            tallies.setdefault(c.name, []).append(tally)
     rows = []
     for name, each in tallies.items():
         rates = [100 * t.wrong / max(t.characters, 1) for t in each]

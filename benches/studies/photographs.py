@@ -1,6 +1,6 @@
 """docs/data/photographs.csv: handwriting as cameras and programs give it, at several levels of each condition.
 
-    python -m benches.studies.photographs --sets NPZ... [--each 46] [--docs docs]
+    python -m benches.studies.photographs --sets NPZ... [--each 46]
 
 The conditions are simulated (`benches/studies/conditions.py`), since no set of photographed characters is at hand.
 """
@@ -41,7 +41,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument("--each", type=int, default=46, help="pictures of each set")
-    parser.add_argument("--docs", type=Path, default=Path("docs"), help="the folder of accuracy.md")
     given = parser.parse_args()
     recognizer = open_recognizer("kana", charset=HIRAGANA.name)
     parts = [chosen(part, given.each) for part in (*map(read_npz, given.sets), test_writers(HIRAGANA, 1)[0])]
@@ -51,7 +50,7 @@ def main() -> None:
             cells = [f"{level:g}: {accuracy(recognizer, part, curve, level):.0f}" for level in levels]
             rows.append([curve, part.name, " · ".join(cells)])
             sys.stderr.write(" | ".join(rows[-1]) + "\n")
-    with (given.docs / "data" / "photographs.csv").open("w", encoding="utf-8", newline="") as file:
+    with Path("docs/data/photographs.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["condition", "set", "level: per cent correct"], *rows])
 
 

@@ -34,7 +34,7 @@ COMMANDS = {
 synth data/pretrained/kana-etl --files 640 --charset kana --seed 900 --scans 0.4
 build data/pretrained/kana-etl data/pretrained/kana --charset kana
 train data/pretrained/kana data/pretrained/run-kana --epochs 3 --valid 0.02 --test 0.02 --crop 0.15 --fragments 0.15
-export data/pretrained/run-kana export/pretrained/kana --onnx int8 --license kanjivg
+export data/pretrained/run-kana export/pretrained/kana --onnx int8 --license kanjivg --prior small=0.47
 """,
     "japanese": """
 synth data/pretrained/all-etl --files 12 --charset japanese --seed 1000 --scans 0.4
@@ -48,7 +48,7 @@ export data/pretrained/run-japanese export/pretrained/japanese --onnx int8 --lic
  --prior hiragana=12 katakana=3 latin=4 digit=4 sign=4
 """,
 }
-BLEND = 0.35
+BLEND = 0.3
 
 
 def make(commands: str, sets: Sequence[Path]) -> None:
@@ -82,7 +82,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
             a = replace(a, weight=weight, bias=bias)
         layers.append(a)
     about = {**tuned.graph.about, "prior": start.graph.about["prior"]}
-    graph = replace(start.graph, layers=tuple(layers), about=about, threshold=tuned.graph.threshold)
+    graph = replace(start.graph, layers=tuple(layers), about=about)
     graph = replace(graph, about={**about, "weights_sha256": graph.weights_sha256()})
     blended = replace(start, reference=replace(start.reference, graph=graph))
     config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("network", choices=BUNDLED)
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument("--measure", action="store_true", help="only measure the package that is there")
-    parser.add_argument("--blend", type=Path, help=f"take {BLEND:.0%} of the weights of this package, trained further")
+    parser.add_argument("--blend", type=Path, help=f"take {BLEND:.0%}% of the weights of this package, trained further")
     given = parser.parse_args()
     if given.blend:
         package = Path("export/pretrained") / given.network

@@ -1,15 +1,15 @@
 // From probabilities to a verdict: the likeliest labels, and how sure the network is.
 
 const shapes = new Map(), sizes = new Map();
-let pairs = [], lean = 0;
+let pairs = [], lean = 0, level = 0;
 
 /**
  * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. `lean`: by how much
- * the log odds of small kana rise for each height that ink stands lower.
+ * the log odds of small kana rise for each height that ink stands lower, and how many heights above the middle not.
  */
 export function startTables(about) {
   for (const group of about.shapes) for (const label of group) shapes.set(label, group);
-  [pairs, lean] = [Object.entries(about.small), about.lean];
+  [pairs, [lean, level]] = [Object.entries(about.small), about.lean];
   for (const [small, large] of pairs) sizes.set(small, large).set(large, small);
 }
 
@@ -35,7 +35,7 @@ function lower(picture) {
 
 /** Of the probability of a small and a large kana that both compete, the lower the ink, the more is the small one's. */
 function placed(probabilities, labels, allowed, picture) {
-  const shares = probabilities.slice(), odds = Math.exp(lean * lower(picture));
+  const shares = probabilities.slice(), odds = Math.exp(lean * (lower(picture) + level));
   for (const pair of pairs) {
     const [small, large] = pair.map((label) => labels.indexOf(label));
     if (small < 0 || large < 0 || (allowed && !pair.every((label) => allowed.has(label)))) continue;

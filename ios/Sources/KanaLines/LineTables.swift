@@ -64,7 +64,8 @@ struct LineTables: Sendable {
         bigram = fitted.bigram
         scripts = characters.map(Self.script) + [5]
         let expected = Self.scriptNames.map { fitted.prior[$0] ?? 1 }
-        prior = characters.map { expected[Self.script($0)] } + [1]
+        let small = fitted.prior["small"] ?? 1
+        prior = characters.map { expected[Self.script($0)] * (Script.large[$0] == nil ? 1 : small) } + [1]
         sizes = (0...5).map { [scripts] script in scripts.filter { $0 == script }.count }
         func whole(_ at: Int) -> UInt16 { UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8 }
         starts = (0..<count).reduce(into: [0]) { $0.append($0[$1] + Int(whole(2 * count + 2 * $1))) }
