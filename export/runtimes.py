@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from export.errors import damaged
-from fastetl._lazy import error_naming_extra
+from fastetl._lazy import import_extra
 
 
 @contextmanager
@@ -42,13 +42,10 @@ def coremltools() -> Any:
         if hides:
             modules["sklearn"] = None  # importing it would take as long again, and nothing here needs it
         try:
-            import coremltools
-        except ModuleNotFoundError as error:
-            raise error_naming_extra(error) or error from error
+            return import_extra("coremltools")
         finally:
             if hides:
                 del modules["sklearn"]
-    return coremltools
 
 
 NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"

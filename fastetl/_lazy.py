@@ -48,7 +48,10 @@ def import_extra(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise error_naming_extra(error) or error from error
+        fault = error_naming_extra(error)
+        if fault is None:
+            raise
+        raise fault from error
 
 
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
