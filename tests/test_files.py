@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
@@ -17,7 +18,7 @@ from fastetl.etl.groups import align, number_groups
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
-from fastetl.files.atomic import replace_file, write_file
+from fastetl.files.atomic import replace_file, try_lock, write_file
 from fastetl.testing.records import make_records
 from model.training import train
 from tests.conftest import Write, some_pictures
@@ -43,11 +44,6 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
     (folder / "the same").hardlink_to(folder / "ETL8G_01")
     assert [f.path.name for f in find_files([folder])] == ["ETL8G_01", "ETL8G_02"]
     assert [f.number for f in find_files([folder, folder / "ETL8G_01"])] == [1, 2]
-    (folder / "empty").mkdir()
-    with pytest.raises(FastetlError, match="no ETL files here"):
-        find_files([folder / "empty"])
-    with pytest.raises(FastetlError, match="no such file"):
-        detect(folder / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -99,9 +95,7 @@ def test_many_missing_and_displaced_records_do_not_split_a_writer() -> None:
     ("names", "numbers"),
     [(("ETL8G_01", "ETL8G_03", "ETL8G_32"), [0, 1, 10, 11, 155, 156]), (("b", "a_99"), [0, 1, 2, 3])],
 )
-def test_genuine_files_have_genuine_writer_numbers_others_are_counted(
-    etl_file: Write, names: tuple[str, ...], numbers: list[int]
-) -> None:
+def test_genuine_files_number_writers(etl_file: Write, names: tuple[str, ...], numbers: list[int]) -> None:
     files = [detect(etl_file(name)) for name in names]
     groups = number_groups(files, [align(read_headers(f)["code"]).groups for f in files])
     assert np.unique(np.concatenate(groups)).tolist() == numbers
@@ -152,8 +146,14 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeyp
         (tmp_path / "input").read_bytes()
     with pytest.raises(FastetlError, match="out: cannot write the output; this machine is out of"), replace_file(out):
         raise full
+    fresh = [Path(tempfile.mkdtemp(dir=tmp_path)) for _ in range(3)]
+    monkeypatch.setattr(tempfile, "mkdtemp", Mock(side_effect=fresh))
+    cleaner = try_lock(fresh[0] / "lock")  # of another command, which takes the first for a remnant and removes it
     with pytest.raises(FastetlError, match="out: cannot write the output; found No such"), replace_file(out) as file:
         (file / "inner").touch()
+    assert cleaner is not None
+    cleaner.close()
+    assert file.parent == fresh[1]
     monkeypatch.setattr(os, "fsync", Mock(side_effect=full))
     with pytest.raises(FastetlError, match=r"out: cannot write the output; this machine is out of space"):
         write_file(str(tmp_path), "out", b"shard")

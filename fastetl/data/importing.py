@@ -36,8 +36,7 @@ _FILE_WIDTH = 60  # a dataset keeps so many characters of a file's name
 _TABLES, _NPZ = (".csv", ".tsv"), ".npz"
 ReadPicture = Callable[[Path, int], NDArray[np.uint8]]
 """Reads a file of any kind as uint8 (size, size), ink high: `fastetl.ink.pictures.read_picture`."""
-IndexedPicture = tuple[int, NDArray[np.uint8], int]
-"""Index in its source, picture uint8 (H, W), digest."""
+IndexedPicture = tuple[int, NDArray[np.uint8], int]  # index in its source, picture uint8 (H, W), digest
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ from fastetl.files.untrusted import files_below, open_file, read_ends
 STAMP = b"synth:"  # stands with the seed behind it in the spare bytes of synthetic writers' records
 Sources = StrPath | Sequence[StrPath]
 """A file or folder, or several."""
-Read = Callable[[int, int], bytes]
-"""(offset, count) → `count` bytes of the file, fewer at its end."""
+Read = Callable[[int, int], bytes]  # (offset, count) → `count` bytes of the file, fewer at its end
 
 _PROBED_RECORDS = 16  # records at the beginning of a file, whose headers must make sense
 _SAMPLED_RECORDS = 64  # records all over the file, whose classes tell the set

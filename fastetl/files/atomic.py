@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -167,11 +167,12 @@ def _sibling(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
-        for _ in range(2):  # again, if another command removed it before it was locked; some disks have no locks
+        for is_last in (False, False, True):  # again, if another command cleans it up; some disks have no locks
             holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
             lock = try_lock(holder / _LOCK)
-            if lock is not None or holder.exists():
+            if lock is not None or is_last:
                 break
+            shutil.rmtree(holder, ignore_errors=True)
     except OSError as error:
         if holder != path:
             shutil.rmtree(holder, ignore_errors=True)
@@ -241,9 +242,9 @@ def try_lock(path: Path) -> BinaryIO | None:
         file = path.open("ab")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    try:
+    with suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
+        if path.exists():  # not removed meanwhile
+            return file
+    file.close()
+    return None
