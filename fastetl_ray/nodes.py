@@ -73,7 +73,7 @@ def results_of_tasks(
         raise fault_of(error) from None
     finally:
         _, unfinished_tasks = ray.wait(tasks, num_returns=len(tasks), timeout=0)
-        for task in unfinished_tasks:
-            ray.cancel(task, force=True)
-        if unfinished_tasks:
-            ray.wait(unfinished_tasks, num_returns=len(unfinished_tasks))
+        while unfinished_tasks:  # a request that arrives while a task begins may be lost
+            for task in unfinished_tasks:
+                ray.cancel(task, force=True)
+            _, unfinished_tasks = ray.wait(unfinished_tasks, num_returns=len(unfinished_tasks), timeout=1)
