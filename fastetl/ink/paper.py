@@ -194,11 +194,6 @@ def _is_light_thinner(dark: Grey, light: Grey, brightness: float) -> bool:
     return thinner + 1.43 * brightness + 3 * brightness**27 < 0
 
 
-_ENDS = {"top": ("left", "right"), "bottom": ("left", "right"), "left": ("top", "bottom"), "right": ("top", "bottom")}
-"""The sides of a picture, and at which others each begins and ends."""
-_OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
-
-
 def _table(mask: Mask, is_white: bool) -> Mask:
     """The table or frame around a sheet: what is dark along a whole side, as far inwards as it is wider than strokes.
 
@@ -208,18 +203,22 @@ def _table(mask: Mask, is_white: bool) -> Mask:
     size = odd_share(mask, 10)
     height, width = mask.shape
     around = np.pad(mask, size)
-    beyond = {"top": around[:size], "bottom": around[-size:], "left": around[:, :size], "right": around[:, -size:]}
-    edges = {"top": mask[0], "bottom": mask[-1], "left": mask[:, 0], "right": mask[:, -1]}
-    is_full = {side: bool(edge.sum() * 20 >= 19 * len(edge)) for side, edge in edges.items()}
-    for side, (first, last) in _ENDS.items():
-        opposite = _OPPOSITE[side]
-        between_corners = edges[opposite][size * is_full[first] : len(edges[opposite]) - size * is_full[last]]
-        is_stroke = is_white and not is_full[opposite] and between_corners.any()
-        if is_full[side] and not is_stroke:
-            beyond[side][:] = True
+    for turns in range(4):  # each side in turn is the upper one
+        turned = np.rot90(mask, turns)
+        upper, lower = turned[0], turned[-1]
+        first = size if _is_full(turned[:, 0]) else 0
+        last = size if _is_full(turned[:, -1]) else 0
+        between_corners = lower[first : len(lower) - last]
+        is_stroke = is_white and between_corners.any() and not _is_full(lower)
+        if _is_full(upper) and not is_stroke:
+            np.rot90(around, turns)[:size] = True
     if not _edge(around).any():
         return np.zeros_like(mask)
     return extreme(opened(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
+
+
+def _is_full(side: Mask) -> bool:
+    return bool(side.sum() * 20 >= 19 * len(side))
 
 
 def _mean_width(mask: Mask) -> float:

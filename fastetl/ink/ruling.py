@@ -1,7 +1,6 @@
 """Ruled, squared and printed lines, which are thin, straight and longer than strokes: how to find and erase them."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ class Line:
 
     def rows(self, width: int) -> NDArray[np.intp]:
         """Its row in each of `width` columns of blocks."""
-        return self.row + _offsets(width)[self.rise]
+        return self.row + _offsets(self.rise, width)
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,10 @@ def _is_inside(rows: NDArray[np.intp], height: int) -> Mask:
     return np.asarray((rows >= 0) & (rows < height))
 
 
-@lru_cache(maxsize=8)
-def _offsets(width: int) -> dict[int, NDArray[np.intp]]:
-    """For each rise, how many rows the line is below its middle in each column; the least slanting rise first."""
-    reach = max(width * _STEEPEST_SLOPE // 100, 2)
+def _offsets(rises: int | NDArray[np.intp], width: int) -> NDArray[np.intp]:
+    """How many rows a line of each rise is below its middle in each column: (..., width)."""
     along = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
-    return {rise: np.rint(rise * along).astype(np.intp) for rise in sorted(range(-reach, reach + 1), key=abs)}
+    return np.rint(np.multiply.outer(rises, along)).astype(np.intp)
 
 
 def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -91,17 +88,19 @@ def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
     height, width = ink.shape
     if not blocks.thin.any(0).sum() * 2 >= width:
         return []
-    score = _scores(blocks)
-    rises, offsets = list(_offsets(width)), np.array(list(_offsets(width).values()))
+    steepest = max(width * _STEEPEST_SLOPE // 100, 2)
+    rises = np.array(sorted(range(-steepest, steepest + 1), key=abs))  # of equal lines the least slanting one counts
+    offsets = _offsets(rises, width)
+    score = _scores(blocks, offsets)
+    middles = np.arange(height)
+    lefts, rights = middles + offsets[:, :1], middles + offsets[:, -1:]
     lines: list[Line] = []
-    middle, ends = np.arange(height), offsets[:, [0, -1]].T
     while len(lines) < _MOST_LINES and score.max(initial=0) >= _LEAST_COVERED:
-        number, row = divmod(int(score.argmax()), height)
-        lines.append(_line(blocks, row, rises[number]))
-        near = np.abs(middle[None] - row) <= thickest
-        for end in ends:
-            near = near | (np.abs(middle[None] + end[:, None] - row - end[number]) <= thickest + 1)
-        score[near] = 0
+        best = number, row = divmod(int(score.argmax()), height)
+        lines.append(_line(blocks, row, int(rises[number])))
+        score[:, np.abs(middles - row) <= thickest] = 0
+        for ends in (lefts, rights):
+            score[np.abs(ends - ends[best]) <= thickest + 1] = 0
     return lines
 
 
@@ -119,10 +118,9 @@ def _thin(mask: Mask, most: int) -> Mask:
     return thin
 
 
-def _scores(blocks: _Blocks) -> NDArray[np.float64]:
+def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> NDArray[np.float64]:
     """The share of the paper that each line (rises, height) covers; 0 for one too short or with too many gaps."""
     width = blocks.thin.shape[1]
-    offsets = np.array(list(_offsets(width).values()))
     on, possible = _sums(blocks.thin, offsets), _sums(blocks.paper, offsets)
     score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
     numbers, candidates = np.nonzero(score >= _LEAST_COVERED)
@@ -136,7 +134,7 @@ def _scores(blocks: _Blocks) -> NDArray[np.float64]:
 
 def _line(blocks: _Blocks, row: int, rise: int) -> Line:
     height, width = blocks.thin.shape
-    rows = row + _offsets(width)[rise]
+    rows = row + _offsets(rise, width)
     columns = np.flatnonzero(blocks.along(blocks.thin, rows))  # in which the line has ink
     on_paper = np.flatnonzero(blocks.along(blocks.paper, rows))
     first, last = columns[0], columns[-1]
@@ -185,15 +183,22 @@ def erase(plane: NDArray[Any], line: Line, shape: tuple[int, ...], least: int) -
     block = -(-len(plane) // shape[0])  # pixels
     near = block + 1
     reach = near + int(3 * (line.thickness + 1) * block) + 2
-    rows = _centre(plane.shape, line, shape)[:, None] + np.arange(-reach, reach + 1)
-    top, bottom = _runs(plane, rows, near, least)
+    rows = _centre(plane.shape, line, shape) + np.arange(-reach, reach + 1)[:, None]
+    is_inside = _is_inside(rows, len(plane))
+    columns = np.broadcast_to(np.arange(plane.shape[1]), rows.shape)
+    strip = plane[rows.clip(0, len(plane) - 1), columns]  # the line and what is beside it, as if it were level
+    top, bottom = _middle_runs(is_inside & (strip >= least), near)
     is_inked = bottom > top
     if not is_inked.any():
         return
     typical = quantile((bottom - top)[is_inked], 50)
     is_line = is_inked & (bottom - top <= max(typical * 8 // 5, typical + 1))
     blur = max(1, block // 2) + 1
-    _fill(plane, rows, np.where(is_line, top - blur, 0), np.where(is_line, bottom + blur, 0))
+    before, behind = top - blur - 1, bottom + blur  # rows of the strip that are beside the line
+    above, below = (strip[row.clip(0, 2 * reach), columns[0]] for row in (before, behind))
+    position = np.arange(len(strip))[:, None]
+    is_erased = is_line & is_inside & (position > before) & (position < behind)
+    plane[rows[is_erased], columns[is_erased]] = np.broadcast_to(np.minimum(above, below), rows.shape)[is_erased]
 
 
 def _centre(size: tuple[int, ...], line: Line, shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -203,28 +208,15 @@ def _centre(size: tuple[int, ...], line: Line, shape: tuple[int, ...]) -> NDArra
     return np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
 
 
-def _runs(plane: NDArray[Any], rows: NDArray[np.intp], near: int, least: int) -> tuple[NDArray[np.intp], ...]:
-    """For each column, where the run of ink nearest to the middle of its `rows` (W, N) begins and ends.
+def _middle_runs(ink: Mask, near: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where the run of ink nearest to the middle row begins and ends in each column of a strip.
 
-    Both are indices into `rows`; they are equal where no ink is `near` the middle.
+    Both are equal where no ink is `near` the middle.
     """
-    height, (width, length) = len(plane), rows.shape
-    columns, position = np.arange(width), np.arange(length)
-    ink = _is_inside(rows, height) & (plane[rows.clip(0, height - 1), columns[:, None]] >= least)
-    from_middle = np.argsort(np.abs(position - length // 2), kind="stable")[: 2 * near + 1]
-    nearest = from_middle[ink[:, from_middle].argmax(1)]
-    paper_before = np.maximum.accumulate(np.where(ink, -1, position), 1)
-    paper_behind = np.minimum.accumulate(np.where(ink, length, position)[:, ::-1], 1)[:, ::-1]
-    top, bottom = paper_before[columns, nearest] + 1, paper_behind[columns, nearest]
-    return top, np.where(ink[columns, nearest], bottom, top)
-
-
-def _fill(plane: NDArray[Any], rows: NDArray[np.intp], top: NDArray[np.intp], bottom: NDArray[np.intp]) -> None:
-    """Replace the pixels of each column from `top` to before `bottom`, indices into `rows`, by the lighter end."""
-    height, (width, length) = len(plane), rows.shape
-    columns, position = np.arange(width), np.arange(length)
-    ends = (rows[columns, end.clip(0, length - 1)].clip(0, height - 1) for end in (top - 1, bottom))
-    above, below = (plane[end, columns] for end in ends)
-    is_filled = (position >= top[:, None]) & (position < bottom[:, None]) & _is_inside(rows, height)
-    column, at = np.nonzero(is_filled)
-    plane[rows[column, at], column] = np.minimum(above, below)[column]
+    columns, position = np.arange(ink.shape[1]), np.arange(len(ink))
+    from_middle = np.argsort(np.abs(position - len(ink) // 2), kind="stable")[: 2 * near + 1]
+    nearest = from_middle[ink[from_middle].argmax(0)]
+    paper_before = np.maximum.accumulate(np.where(ink, -1, position[:, None]), 0)
+    paper_behind = np.minimum.accumulate(np.where(ink, len(ink), position[:, None])[::-1], 0)[::-1]
+    top, bottom = paper_before[nearest, columns] + 1, paper_behind[nearest, columns]
+    return top, np.where(ink[nearest, columns], bottom, top)
