@@ -51,7 +51,7 @@ def as_python(value: Any) -> Any:
 
 
 def _error(what: str, name: str, expected: str, value: object) -> FastetlError:
-    return ArgumentError(what, expected=expected, found=repr(value), do=f"check `{name}`")
+    return ArgumentError(what, expected=expected, found=repr(value)[:80], do=f"check `{name}`")
 
 
 def require_range(name: str, value: object, low: float, high: float = math.inf, *, integer: bool = True) -> None:

@@ -212,7 +212,7 @@ def test_fastetl_makes_a_dataset_of_what_the_app_keeps(tmp_path: Path) -> None:
     """The line is the one that Swift's test compares with, character by character."""
     text = (IOS / "Tests/KanaAppTests/SampleTests.swift").read_text(encoding="utf-8")
     (line,) = re.findall(r'#"(\{"answer".*\})"#', text)
-    sample = Sample.from_line(line)
+    sample = Sample.from_line(line.encode())
     assert (sample.label, sample.answer, sample.device, sample.app) == ("ぬ", "め", "touch", "Kana 1.0")
     (tmp_path / "kana-samples.jsonl").write_text(line + "\n", encoding="utf-8")
     result = samples_to_dataset(tmp_path / "kana-samples.jsonl", tmp_path / "data")

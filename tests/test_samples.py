@@ -39,9 +39,9 @@ def write(path: Path, *lines: str | bytes) -> Path:
 def test_a_sample_comes_back_from_its_line() -> None:
     bare = dataclasses.replace(sample(label="", answer="x" * 32), app="", device="unknown")
     for original in (sample(), bare):
-        assert Sample.from_line(original.as_line()) == original
+        assert Sample.from_line(original.as_line().encode()) == original
     assert "app" not in bare.as_line()
-    assert Sample.from_line(sample(label="か\u3099").as_line()).label == "が"  # however it was typed
+    assert Sample.from_line(sample(label="か\u3099").as_line().encode()).label == "が"  # however it was typed
     older = {**json.loads(sample().as_line()), "picture": "a PNG, as pads of before kept it"}
     assert Sample.from_values(older) == sample()
 
@@ -59,14 +59,14 @@ def test_a_sample_comes_back_from_its_line() -> None:
         ("time", "yesterday", "time; expected a time such as"),
         ("device", "nose", "device; expected mouse, touch, pen, unknown"),
         ("app", "a\x1b[2J", "app; expected at most 64"),
-        ("width", -1, "width; expected 0.001"),
+        ("width", -1, "width is out of range; expected 0.001"),
         ("strokes", 3, "strokes; expected a list; found int"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_named(key: str, value: object, message: str) -> None:
     values = {**json.loads(sample().as_line()), key: value}
     with pytest.raises(FastetlError) as caught:
-        Sample.from_line(json.dumps(values))
+        Sample.from_line(json.dumps(values).encode())
     assert message in str(caught.value)
 
 

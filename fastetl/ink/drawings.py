@@ -32,10 +32,10 @@ from fastetl.kernels.ink import cover
 PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer side of the canvas
 MOST_STROKES = 4_000  # most strokes of a drawing
 MOST_POINTS = 80_000  # most points of a drawing, of all strokes together
-REACH = 16.0  # longer sides of the canvas that a point may be outside of it, since a captured pointer leaves it
-_SIDES = (1e-3, 1e6)  # of the canvas, in any unit
+REACH = 16  # longer sides of the canvas that a point may be outside of it, since a captured pointer leaves it
+_SIDES = (1e-3, 1_000_000)  # of the canvas, in any unit
 _PENS = (1e-5, 0.5)
-_TIME = 1e9  # milliseconds at most, before or after 0
+_TIME = 10**9  # milliseconds at most, before or after 0
 
 _COLUMNS = ("x", "y", "pressure", "time")
 
@@ -96,7 +96,7 @@ class Drawing:
     def __post_init__(self) -> None:
         for name, limits in (("width", _SIDES), ("height", _SIDES), ("pen", _PENS)):
             object.__setattr__(self, name, as_python(getattr(self, name)))
-            _require(name, getattr(self, name), *limits)
+            require_range(name, getattr(self, name), *limits, integer=False)
         object.__setattr__(self, "strokes", tuple(self.strokes))
         points = sum(map(len, self.strokes))
         if len(self.strokes) > MOST_STROKES or points > MOST_POINTS:
@@ -111,7 +111,7 @@ class Drawing:
             if len(values) != len(stroke):
                 raise _wrong(name, f"{len(stroke):,} values, as x has", f"{len(values):,}")
             for value in values:
-                _require(name, value, least, most)
+                require_range(name, value, least, most, integer=False)
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON object of the drawing."""
@@ -130,11 +130,6 @@ class Drawing:
 
 def _wrong(name: str, expected: str, found: object) -> FastetlError:
     return ArgumentError(f"drawing: {name}", expected=expected, found=found, do="check the drawing")
-
-
-def _require(name: str, value: object, least: float, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise _wrong(name, f"{least:g} to {most:g}", repr(value)[:40])
 
 
 def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.float64]:

@@ -70,10 +70,9 @@ class Sample:
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_line(cls, line: bytes | str) -> Self:
+    def from_line(cls, line: bytes) -> Self:
         """A sample from a line of a file. Raises FastetlError for anything that is no sample of this format."""
-        data = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
-        return cls.from_values(parse_json(data, "the line"))
+        return cls.from_values(parse_json(line, "the line"))
 
     @classmethod
     def from_values(cls, values: Any) -> Self:
