@@ -33,21 +33,19 @@ def change_contrast_plain(tables: NDArray[np.uint8], table_of: NDArray[np.int64]
 @lru_cache(maxsize=64)
 def _vector(pixels: int) -> Kernel:
     def write(code: Code, tables: Value, table_of: Value, count: Value, images: Value) -> None:
-        b = code.b
         with code.loop(count) as picture:
-            number = code.load(table_of, I64, 0, b.mul(picture, code.number(8)))
-            table = code.at(tables, b.mul(number, code.number(256)))
+            table = code.element(tables, code.load(code.element(table_of, picture, 8), I64), 256)
             quarters = [code.load(table, I8, _LANES, _LANES * k) for k in range(4)]
-            flat = code.at(images, b.mul(picture, code.number(pixels)))
+            flat = code.element(images, picture, pixels)
             with code.loop(pixels // _LANES) as block:
-                at = b.mul(block, code.number(_LANES))
-                pixel = code.load(flat, I8, _LANES, at)
+                place = code.element(flat, block, _LANES)
+                pixel = code.load(place, I8, _LANES)
                 # Each look-up takes the lower seven bits in two quarters of the table; the highest bit chooses.
                 dark, pale = (
                     code.call("llvm.x86.avx512.vpermi2var.qi.512", pixel.type, quarters[k], pixel, quarters[k + 1])
                     for k in (2, 0)
                 )
-                is_dark = b.icmp_signed("<", pixel, code.splat(I8, _LANES, 0))
-                code.store(b.select(is_dark, dark, pale), flat, at)
+                is_dark = code.b.icmp_signed("<", pixel, code.splat(I8, _LANES, 0))
+                code.store(code.b.select(is_dark, dark, pale), place)
 
     return compile_kernel("contrast", "ppip", write, best())

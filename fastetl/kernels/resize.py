@@ -75,11 +75,9 @@ def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel 
         with code.loop(count) as index:
             following = b.add(index, code.number(1))
             following = b.select(b.icmp_signed("<", following, count), following, index)
-            source, next_source = (
-                code.load(addresses, POINTER, 0, b.mul(k, code.number(8))) for k in (index, following)
-            )
+            source, next_source = (code.load(code.element(addresses, k, 8), POINTER) for k in (index, following))
             _columns(code, g, plan, source, next_source, scratch)
-            _rows(code, g, plan, scratch, code.at(out, b.mul(index, code.number(g.size**2))))
+            _rows(code, g, plan, scratch, code.element(out, index, g.size**2))
 
     return compile_kernel("resize", "pip", write, form)
 
@@ -104,24 +102,25 @@ def _columns(code: Code, g: Resizing, plan: RowPlan, source: Value, following: V
     with code.loop(lines) as line:
         _fetch(code, following, line, -(-g.height * row_bytes // (64 * lines)))
         rows = []
+        line_places = code.element(places, line, 8 * rows_of_line)
         for k in range(rows_of_line):
-            place = code.load(places, I64, 0, b.add(b.mul(line, code.number(8 * rows_of_line)), code.number(8 * k)))
+            place = code.load(line_places, I64, 0, 8 * k)
             levels = b.select(b.icmp_signed("<", place, code.number(0)), paper, code.at(source, place))
             *registers, lanes = unpack_vector(code, levels, code.number(0), g.bits)
             rows.append(registers)
         if plan.weighted:
             rows = _sum_and_weighted_sum(code, rows)
-        to = code.at(scratch, b.mul(line, code.number(64 * plan.registers)))
+        to = code.element(scratch, line, 64 * plan.registers)
         for k, total in enumerate(_column_sums(code, g, plan, rows, lanes)):
             code.store(total, to, 64 * k)
 
 
 def _fetch(code: Code, picture: Value, line: Value, count: int) -> None:
     """Fetch a line's share of a picture, `count` cache lines, into the processor's first cache."""
-    b, for_reading = code.b, [ir.Constant(I32, value) for value in (0, 3, 1)]
+    for_reading = [ir.Constant(I32, value) for value in (0, 3, 1)]
+    share = code.element(picture, line, 64 * count)
     for k in range(count):
-        address = code.at(picture, b.add(b.mul(line, code.number(64 * count)), code.number(64 * k)))
-        code.call("llvm.prefetch.p0", ir.VoidType(), address, *for_reading)
+        code.call("llvm.prefetch.p0", ir.VoidType(), code.at(share, 64 * k), *for_reading)
 
 
 def _sum_and_weighted_sum(code: Code, rows: list[list[Value]]) -> list[list[Value]]:
@@ -189,15 +188,15 @@ def _rows(code: Code, g: Resizing, plan: RowPlan, scratch: Value, out: Value) ->
     biases = plan.bias * plan.weights.sum((1, 2), dtype=np.int64)
     entries_at = code.table(np.stack([first_lines, first_factors, biases], 1))
     with code.loop(g.size) as y:
-        entry = code.at(entries_at, b.mul(y, code.number(24)))
+        entry = code.element(entries_at, y, 24)
         first_line, first_factor, bias = (code.load(entry, I64, 0, 8 * k) for k in range(3))
         lines, row_factors = code.at(scratch, first_line), code.at(factors_at, first_factor)
-        row_weights = code.at(weights_at, b.mul(y, code.number(weights[0].nbytes)))
+        row_weights = code.element(weights_at, y, weights[0].nbytes)
         if plan.in_bytes:
             sums = _sums_of_bytes(code, plan, lines, row_weights, b.trunc(bias, I32))
         else:
             sums = _sums_of_numbers(code, plan, lines, row_weights)
-        row = code.at(out, b.mul(y, code.number(g.size)))
+        row = code.element(out, y, g.size)
         for k, group in enumerate(g.groups):
             pixels = _rounded(code, sums[k], _factors_of_group(code, g, k, row_factors))
             code.store(code.shuffle(pixels, pixels, range(min(LANES, g.size))), row, int(group[0]))

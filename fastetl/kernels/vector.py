@@ -56,14 +56,6 @@ def best() -> str:
     return forms()[0]
 
 
-def _target() -> Any:
-    """For one engine, which owns it."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    return llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
-
-
 def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: str) -> Kernel:
     """Compile one function; `body(code, *arguments)` writes it.
 
@@ -78,7 +70,11 @@ def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: s
     code.b.ret_void()
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
-    engine = llvm.create_mcjit_compiler(parsed, _target())
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
+    engine = llvm.create_mcjit_compiler(parsed, machine)  # which owns the machine
     engine.finalize_object()
     prototype = ctypes.CFUNCTYPE(None, *(kinds[a][1] for a in arguments))
     kernel = prototype(engine.get_function_address(name))
@@ -107,8 +103,12 @@ class Code:
 
     def at(self, pointer: Value, offset: Value | int) -> Value:
         """The address `offset` bytes after `pointer`."""
-        offset = ir.Constant(I64, offset) if isinstance(offset, int) else offset
+        offset = self.number(offset) if isinstance(offset, int) else offset
         return self.b.gep(pointer, [offset], source_etype=I8)
+
+    def element(self, pointer: Value, index: Value, size: int) -> Value:
+        """The address of an element of an array whose elements have `size` bytes."""
+        return self.at(pointer, self.b.mul(index, self.number(size)))
 
     def load(self, pointer: Value, kind: Value, count: int = 0, offset: Value | int = 0) -> Value:
         """Load a scalar (count 0) or a vector, from any address."""
@@ -213,14 +213,14 @@ class Code:
     @contextmanager
     def loop(self, count: Value | int) -> Iterator[Value]:
         """Repeat the code written inside, at least once, for index 0 … count − 1 (i64)."""
-        count = ir.Constant(I64, count) if isinstance(count, int) else count
+        count = self.number(count) if isinstance(count, int) else count
         before, block = self.b.block, self.b.append_basic_block()
         self.b.branch(block)
         self.b.position_at_end(block)
         index = self.b.phi(I64)
-        index.add_incoming(ir.Constant(I64, 0), before)
+        index.add_incoming(self.number(0), before)
         yield index
-        following = self.b.add(index, ir.Constant(I64, 1))
+        following = self.b.add(index, self.number(1))
         index.add_incoming(following, self.b.block)
         after = self.b.append_basic_block()
         self.b.cbranch(self.b.icmp_signed("<", following, count), block, after)
