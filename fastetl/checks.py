@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import ArgumentError, FastetlError
@@ -78,12 +78,12 @@ def require_choice(name: str, value: object, choices: Sequence[object]) -> None:
 class Hint(NamedTuple):
     """The annotation of an option, taken apart.
 
-    kind: the type of a value, or of each element of a tuple. is_optional: whether the value may be None. extras: what
-    `Annotated` adds, such as a `Range`.
+    kind: the type of a value, or of each element of a tuple. others: further types of a union, such as that of None.
+    extras: what `Annotated` adds, such as a `Range`.
     """
 
     kind: Any
-    is_optional: bool
+    others: tuple[type, ...]
     is_tuple: bool
     extras: tuple[Any, ...]
 
@@ -98,11 +98,9 @@ def hints_of(kind: type) -> dict[str, Hint]:
     hints = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         hint, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        is_optional = get_origin(hint) in (Union, UnionType)
-        if is_optional:
-            (hint,) = (part for part in get_args(hint) if part is not NoneType)
+        hint, *others = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         is_tuple = get_origin(hint) is tuple
-        hints[name] = Hint(get_args(hint)[0] if is_tuple else hint, is_optional, is_tuple, tuple(extras))
+        hints[name] = Hint(get_args(hint)[0] if is_tuple else hint, tuple(others), is_tuple, tuple(extras))
     return hints
 
 
@@ -118,7 +116,7 @@ class Options:
         for name, hint in hints_of(kind).items():
             value = as_python(getattr(self, name))
             object.__setattr__(self, name, value)
-            if value is None and hint.is_optional:
+            if isinstance(value, hint.others):
                 continue
             if hint.is_tuple and not isinstance(value, tuple):
                 raise _error(f"{name} is not a tuple", name, "a tuple", value)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
 from os import PathLike
-from typing import Any
+from typing import Any, Self
 
 StrPath = str | PathLike[str]
 """A path as a user gives it."""
@@ -90,10 +91,14 @@ class FastetlError(Exception):
             text += f". {self.do[0].upper()}{self.do[1:]}"
         return text
 
+    def replace(self, **changes: str) -> Self:
+        """A copy of this error in which some fields are others."""
+        other = copy(self)
+        vars(other).update(changes)
+        return other
+
     def __reduce__(self) -> tuple[Any, ...]:
-        names = ("what", "file", "record", "offset", "expected", "found", "do")
-        construct = partial(type(self), **{name: getattr(self, name) for name in names})
-        return construct, (), {"_scarcity": scarcity(self)}  # a cause is not pickled
+        return type(self), (self.what,), {**vars(self), "_scarcity": scarcity(self)}  # a cause is not pickled
 
 
 class ArgumentError(FastetlError, ValueError):
@@ -116,5 +121,24 @@ def reason_of(error: BaseException) -> str:
     """The first line of what an error says; of a FastetlError the fault, without the place and advice of another."""
     if isinstance(error, FastetlError):
         return error.what if error.found is None else f"{error.what}: {error.found}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     missing = " is missing" if isinstance(error, KeyError) else ""
     return (str(error).partition("\n")[0] or type(error).__name__) + missing
+
+
+RENEW = "copy it again from a good copy, or make it again"
+ErrorClasses = type[Exception] | tuple[type[Exception], ...]
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading values raises where they are not as they were written."""
+
+
+@contextmanager
+def expecting(
+    expected: str, file: StrPath, what: str = "cannot read", do: str = RENEW, errors: ErrorClasses = DAMAGE
+) -> Iterator[None]:
+    """A block that reads a file: its exceptions of these classes become a FastetlError."""
+    try:
+        yield
+    except errors as error:
+        raise FastetlError(what, file=file, expected=expected, found=reason_of(error), do=do) from error

@@ -155,7 +155,7 @@ def _settings(field: _Field) -> dict[str, Any]:
     hint, default = field.hint, field.default
     settings: dict[str, Any] = {"dest": field.name, "required": default is MISSING} if field.names else {}
     if hint.kind is bool:
-        return {**settings, "action": argparse.BooleanOptionalAction if hint.is_optional else "store_true"}
+        return {**settings, "action": argparse.BooleanOptionalAction if hint.others else "store_true"}
     if hint.is_tuple:
         settings |= {"nargs": "+", "action": "extend" if field.names else "store"}
     elif not field.names and default is not MISSING:

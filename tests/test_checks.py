@@ -26,7 +26,6 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"seed": 2**32}, r"seed is out of range; expected 0 to 2\*\*32 - 1"),
     (TrainConfig, {"augmentation": {"rotation": 3}}, "augmentation is of another type; expected Augmentation"),
     (Augmentation, {"rotation": -1}, "rotation is out of range; expected 0 to 180; found -1"),
-    (Augmentation, {"contrast": float("nan")}, "contrast is out of range; expected 0 to 2; found nan"),
     (Augmentation, {"zoom": "1"}, "zoom is out of range; expected a number, 0 to 1"),
     (Preprocessing, {"surroundings": "yes"}, "surroundings is of another type; expected true or false"),
     (SynthConfig, {"files": 0}, "files is out of range; expected 1 to 1,000,000"),
@@ -44,8 +43,11 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
 def test_a_wrong_value_is_one_line(kind: Callable[..., Any], options: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message) as caught:
         kind(**options)
-    assert isinstance(pickle.loads(pickle.dumps(caught.value)), ValueError)
-    assert "\n" not in str(caught.value)
+    error = caught.value.replace(file="x")
+    error.seen = 3  # type: ignore[attr-defined]
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.seen) == (type(error), f"x: {caught.value}", 3)
+    assert "\n" not in str(error)
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

@@ -160,6 +160,7 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
 def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
     assert repr(data) == "Dataset('out': 142 pictures 16 × 16, charset hiragana (71), 2 groups)"
     assert repr(data.split(valid=0, test=0.5)) == "Split(train 71, valid 0, test 71 samples)"
+    assert repr(data.samples(slice(9))) == "Samples(9 of 142 pictures 16 × 16, weight 1)"
     with pytest.raises(FastetlError, match="data does not fit; expected a picture; found none"):
         write_sheet(data[:0], "none.png")
     with pytest.raises(FastetlError, match="path does not fit; expected a path; found 5"):

@@ -146,16 +146,6 @@ def test_a_damaged_description_is_one_line(shards: Path, changes: dict[str, obje
     assert "\n" not in str(caught.value)
 
 
-def test_a_table_holds_every_column() -> None:
-    data = some_pictures()
-    raw = table(data)
-    assert (pictures_of(raw["image"], SIDE) == data.images).all()
-    assert (pictures_of(raw.slice(13, 20)["image"], SIDE) == data.images[13:33]).all()
-    assert raw["label"].to_pylist() == data.labels.tolist()
-    assert raw["character"].to_pylist() == [data.charset.characters[k] for k in data.labels]
-    assert raw["file_name"].to_pylist() == data.records["file_name"].tolist()
-
-
 def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some_pictures().to_parquet(tmp_path / "a.parquet")
     pq.write_table(table(some_pictures()), tmp_path / "b.parquet")
@@ -166,8 +156,11 @@ def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkey
         open_dataset(tmp_path / "a.parquet")
 
 
-def test_a_parquet_file_is_that_table(tmp_path: Path) -> None:
+def test_a_parquet_file_is_the_table_of_the_dataset(tmp_path: Path) -> None:
     data = some_pictures()
+    raw = table(data)
+    assert (pictures_of(raw.slice(13, 20)["image"], SIDE) == data.images[13:33]).all()
+    assert raw["character"].to_pylist() == [data.charset.characters[k] for k in data.labels]
     data.to_parquet(tmp_path / "data")
     assert pq.read_table(tmp_path / "data") == table(data, png=True)
     assert open_dataset(tmp_path / "data") == data

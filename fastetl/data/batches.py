@@ -49,8 +49,7 @@ class Batches:
 
         Raises FastetlError for pictures of different sizes, or fewer samples than one batch.
         """
-        several = [parts] if isinstance(parts, Dataset | Samples) else parts
-        require_instance("parts", several, Sequence, "datasets, or samples of them")
+        several = parts if isinstance(parts, Sequence) else [parts]
         for part in several:
             require_instance("parts", part, Dataset | Samples, "datasets, or samples of them")
         require_instance("augmentation", augmentation, Augmentation | None, "an Augmentation, or None")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import does_not_fit, require_instance
-from fastetl.errors import ArgumentError, FastetlError, StrPath
+from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
 MOST_CODE_POINTS = 32  # most code points of one character
@@ -231,11 +231,8 @@ def load_charset(name: Charset | StrPath, present: Iterable[str] = ()) -> Charse
 
 def read_entries(path: Path) -> tuple[str, ...]:
     """The lines of a text file, or the code points of its only line. Raises FastetlError if it has none."""
-    try:
+    with expecting("UTF-8 text", path, "cannot read the charset", do="save it as UTF-8"):
         text = nfc(read_bytes(path, TEXT_BYTES).decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        what, do = "cannot read the charset", "save it as UTF-8"
-        raise FastetlError(what, file=path, expected="UTF-8 text", found=error, do=do) from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         raise FastetlError("the charset file is empty", file=path, expected="characters", do="list some")

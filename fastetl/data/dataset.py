@@ -35,7 +35,7 @@ Pictures: TypeAlias = "NDArray[np.uint8] | ShardedImages"
 """Pictures uint8 (N, S, S), ink high: an array, in memory or mapped, or read in pieces."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Samples:
     """Samples to draw batches from.
 
@@ -61,6 +61,10 @@ class Samples:
         if not 0 < self.weight < float("inf"):
             raise does_not_fit("weight", "a number over 0", self.weight)
         object.__setattr__(self, "indices", np.ascontiguousarray(self.indices, np.int64))
+
+    def __repr__(self) -> str:
+        pictures = f"{len(self.images):,} pictures {self.side} × {self.side}"
+        return f"Samples({len(self):,} of {pictures}, weight {self.weight:g})"
 
     @property
     def side(self) -> int:
@@ -340,7 +344,7 @@ def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Map
     for name, values in records.items():
         if name in _RESERVED or values.dtype.kind not in "biufU" or values.itemsize > MOST_VALUE_BYTES:
             expected = f"numbers or texts up to {MOST_VALUE_BYTES} bytes, and no name such as {', '.join(_RESERVED)}"
-            raise does_not_fit(f"records: {name}", expected, values, "correct it")
+            raise does_not_fit(f"records: {name}", expected, values, "rename or shorten it")
 
 
 def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import MOST_CODE_POINTS, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import RESERVED_SOURCE, digest_of, group_copies
-from fastetl.errors import FastetlError, ShowProgress, reason_of, scarcity
+from fastetl.errors import FastetlError, ShowProgress, StrPath, expecting, scarcity
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
@@ -113,14 +113,14 @@ class Imported(NamedTuple):
 
 def import_pictures(
     sources: Sequence[Labelled],
-    charset_name: str | None,
+    charset: Charset | StrPath | None,
     size: int,
     read_picture: ReadPicture,
     progress: ShowProgress | None = None,
 ) -> Imported:
     """The Dataset of what `labelled_in` gives; each element is a source, and their files have different names.
 
-    charset_name: as `load_charset` takes; if None, the characters that occur, in code point order.
+    charset: as `load_charset` takes; if None, the characters that occur, in code point order.
 
     Raises FastetlError if no picture is left.
     """
@@ -131,7 +131,7 @@ def import_pictures(
         raise FastetlError("two sources of one name", file=first, found=" and ".join(names), do=do)
     counts = Counter(character for source in sources for character in source.characters)
     present = sorted(counts)
-    charset = load_charset(charset_name, present) if charset_name else Charset(first.resolve().stem, tuple(present))
+    charset = load_charset(charset, present) if charset else Charset(first.resolve().stem, tuple(present))
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     total = counts.total() - sum(left_out.values())
     done = 0
@@ -256,7 +256,7 @@ def _character(text: str, file: Path, record: int | None = None) -> str:
         character = "".join(map(chr, numbers)) if max(numbers) < 0x110000 else ""
     character = nfc(character)
     if not is_character(character):
-        what, found, do = "not a character", repr(text[:40]), "correct it"
+        what, found, do = "not a character", repr(text[:40]), "write one"
         expected = f"1 to {MOST_CODE_POINTS} code points without white space, or U+3042, or U+0915-U+094D"
         raise FastetlError(what, file=file, record=record, expected=expected, found=found, do=do)
     return character
@@ -279,7 +279,7 @@ def _groups(values: Iterable[Any], file: Path) -> NDArray[np.int32]:
         if re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31:
             groups.append(int(text))
         elif is_float or re.fullmatch(r"-\d+", text):
-            expected, do = "a name, a whole number from 0, or −1 where unknown", "correct it"
+            expected, do = "a name, a whole number from 0, or −1 where unknown", "name or number the groups so"
             raise FastetlError("no group", file=file, record=k, expected=expected, found=text[:40], do=do)
         else:
             groups.append(digest_of(nfc(text).encode()) & 0x7FFFFFFF if text else -1)
@@ -298,11 +298,9 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
         found = "several class maps" if maps else "none"
         do = f"write {_LABELS}; of KMNIST, put its class map there"
         raise FastetlError("labels that are numbers", file=path, expected=expected, found=found, do=do)
-    try:
-        return {int(row["index"]): _character(row["char"], maps[0]) for row in _table(maps[0])}
-    except (KeyError, TypeError, ValueError) as error:
-        what, expected, do = "not a class map", "columns index and char", f"mend it, or write {_LABELS}"
-        raise FastetlError(what, file=maps[0], expected=expected, found=reason_of(error), do=do) from error
+    rows = _table(maps[0])
+    with expecting("columns index and char", maps[0], "not a class map", do=f"write {_LABELS} instead"):
+        return {int(row["index"]): _character(row["char"], maps[0]) for row in rows}
 
 
 def _named(labels: NDArray[Any], path: Path) -> list[str]:
@@ -353,17 +351,15 @@ def _delimiter(path: Path) -> str | None:
 
 def _table(path: Path) -> list[dict[str, Any]]:
     """The rows of a CSV, each as its cells by the names in the header, None where a row is short."""
-    try:
+    expected, do = "a table in UTF-8 with a header and rows", "export it again from the program that made it"
+    with expecting(expected, path, do=do, errors=(ValueError, csv.Error)):  # not UTF-8, or a cell without an end
         text = io.StringIO(read_bytes(path, _FILE_BYTES).decode("utf-8-sig"), newline="")
         reader = csv.DictReader(text, delimiter=_delimiter(path) or ",")
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         rows: list[dict[str, Any]] = list(reader)
         if not rows:
             raise ValueError("no rows")
-    except (ValueError, csv.Error) as error:  # not UTF-8, or a cell without an end
-        expected = "a table in UTF-8 with a header and rows"
-        raise FastetlError("cannot read", file=path, expected=expected, found=error, do="mend it") from error
-    return rows
+        return rows
 
 
 def _from_csv(path: Path) -> Labelled:
@@ -408,7 +404,7 @@ def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
 
 
 def _labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
-    images, labels = arrays["images"], arrays["labels"]
+    images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
     groups = arrays.get("groups", np.full(images.shape[:1], -1))
     fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
     if not fits or not labels.shape == groups.shape == images.shape[:1]:
@@ -419,10 +415,7 @@ def _labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
 
 def from_npz(path: Path) -> Labelled:
     """Read an `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
-    arrays = _arrays(path, ("images", "labels", "groups"))
-    if not {"images", "labels"} <= arrays.keys():
-        raise _not_labelled(path, arrays)
-    return _labelled(path, arrays)
+    return _labelled(path, _arrays(path, ("images", "labels", "groups")))
 
 
 def _from_pair(path: Path) -> Labelled | None:

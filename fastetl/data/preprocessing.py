@@ -45,6 +45,8 @@ VARIANCE_BOUNDS = (0.01, 0.6)  # adaptive moments: lowest and highest summed var
 SURROUNDINGS_SIDE = 1.5  # side of the surroundings, in sides of the frame
 STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
+_FIXED = {"filter": "triangle", "polarity": "border"}
+"""What files say of steps 1 and 2, of which there is one way."""
 _ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
 """Values of keys that a file does not have, as those of 0.1.0 and the bundled `japanese`: they are not written."""
 
@@ -55,13 +57,9 @@ class Preprocessing(Options):
 
     size: Annotated[int, Range(SMALLEST_SIDE, 512)] = 32
     """Side in pixels of the stored pictures and of the network's input."""
-    filter: Literal["triangle"] = "triangle"
-    """Resize filter: the triangle that Pillow calls BILINEAR, antialiased."""
-    polarity: Literal["border"] = "border"
-    """Decides whether ink is black on white: the mean of the two outermost rows and columns. That of the whole picture
-    fails for thick strokes cropped to the ink."""
     invert_above: Share = 0.5
-    """A picture whose mean (0–1) is over this is taken for black ink on white and inverted."""
+    """A picture whose border's mean (0–1) is over this is taken for black ink on white and inverted. That of the whole
+    picture fails for thick strokes cropped to the ink."""
     floor: Annotated[float, Range(0, 0.9)] = 0.15
     """Share of the brightest pixel below which ink counts as paper."""
     framing: Framing = "adaptive"
@@ -109,14 +107,15 @@ class Preprocessing(Options):
         return 0 if self.framing == "none" else PLACE_SIZE
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields for JSON, without those that equal `_ABSENT`."""
-        omitted = {key for key, value in _ABSENT.items() if getattr(self, key) == value}
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in omitted}
+        """For JSON: `_FIXED`, and the fields but for those that equal `_ABSENT`."""
+        values = {"size": self.size, **_FIXED, **dataclasses.asdict(self)}
+        return {key: value for key, value in values.items() if (key, value) not in _ABSENT.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
         """The specification that `as_dict` described. Raises FastetlError for an unknown key."""
-        return config_of(cls, None, {**_ABSENT, **values})
+        options = {key: value for key, value in values.items() if (key, value) not in _FIXED.items()}
+        return config_of(cls, None, {**_ABSENT, **options})
 
 
 def triangle_weights(n_in: int, n_out: int) -> NDArray[np.float64]:

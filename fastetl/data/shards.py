@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from fastetl._lazy import import_extra
 from fastetl.data.parquet import column_values, pictures_of, table
 from fastetl.data.writing import MANIFEST, write_description
-from fastetl.errors import FastetlError, reason_of
+from fastetl.errors import FastetlError, expecting
 from fastetl.files.addresses import is_url, read_file
 from fastetl.files.atomic import write_file
 from fastetl.files.untrusted import JSON_BYTES, require_regular
@@ -125,16 +125,15 @@ class ShardedImages:
             found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
             raise _damaged(path, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", found)
         side = self.shape[1]
-        try:
+        expected = f"{shard.rows} rows of {side} × {side} pictures"
+        with expecting(expected, path, "the shard is damaged", "write it again", Exception):  # pyarrow's are many
             rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
             kinds = [rows.schema.field(name).type for name in columns if name == "image"]
             if len(rows) != shard.rows or any(kind != pa.binary(side**2) for kind in kinds):
                 raise ValueError(f"{len(rows)} rows of {', '.join(map(str, kinds))}")
             if any(column.null_count for column in rows.columns):
                 raise ValueError("values are missing")
-        except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, MemoryError) as error:
-            raise _damaged(path, f"{shard.rows} rows of {side} × {side} pictures", error) from error
-        return rows
+            return rows
 
 
 class HeaderFields(Mapping[str, NDArray[Any]]):
@@ -164,14 +163,11 @@ def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
     On this machine, missing and shortened shards are errors now, before any work; other damage is one when the shard is
     read. Raises FastetlError for these, and for a bad description.
     """
-    try:
+    with expecting("the description of shards", f"{address}/{MANIFEST}", do="build it again"):
         shards, columns = [Shard(**values) for values in described["shards"]], described["columns"]
         rows, side = sum(shard.rows for shard in shards), described["preprocessing"]["size"]
         if not isinstance(columns, list) or rows != described["count"]:
             raise ValueError(f"shards of {rows} pictures, columns {columns}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        file, do = f"{address}/{MANIFEST}", "build it again"
-        raise FastetlError("cannot read", file=file, found=reason_of(error), do=do) from error
     for shard in () if is_url(address) else shards:
         size = require_regular(Path(address) / shard.file)
         if size != shard.bytes:

@@ -28,7 +28,7 @@ from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
-from fastetl.errors import FastetlError, MissingFileError, StrPath, reason_of
+from fastetl.errors import DAMAGE, FastetlError, MissingFileError, StrPath, expecting
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
 
@@ -113,8 +113,7 @@ def _open_address(address: str) -> Dataset:
         try:
             return _open_directory(Path(folder), address)
         except FastetlError as error:
-            error.file = (error.file or "").replace(folder, address)
-            raise
+            raise error.replace(file=(error.file or "").replace(folder, address)) from error
 
 
 def _open_directory(folder: Path, address: str) -> Dataset:
@@ -142,14 +141,13 @@ def _dataset(
 
     records: the columns of `IDENTITY_COLUMNS`, which are taken out, and others.
     """
-    try:
+    errors = (FastetlError, *DAMAGE)
+    with expecting("the description of a dataset", path / MANIFEST, do="build it again", errors=errors):
         charset = Charset.from_dict(described["charset"])
         preprocessing = Preprocessing.from_dict(described["preprocessing"])
         names, shape = described["sources"], (int(described["count"]), preprocessing.size, preprocessing.size)
         if not names or not all(isinstance(name, str) for name in names):
             raise ValueError("sources are no names")
-    except (FastetlError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise FastetlError("cannot read", file=path / MANIFEST, found=reason_of(error), do="build it again") from error
     groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY_COLUMNS.items())
     for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
         if array.shape != expected:
@@ -207,7 +205,8 @@ def _read_parquet(path: Path) -> Dataset:
     import_extra("pyarrow")
     import pyarrow.parquet as pq
 
-    try:
+    # Pillow's readers raise exceptions of any class.
+    with expecting("a Parquet file of `Dataset.to_parquet`", path, do="build it again", errors=Exception):
         rows = pq.read_table(path)
         described = {**json.loads(dict(rows.schema.metadata or {})[METADATA_KEY]), "count": len(rows)}
         number = {name: k for k, name in enumerate(described["sources"])}
@@ -215,8 +214,6 @@ def _read_parquet(path: Path) -> Dataset:
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
         images = _decoded(rows["image"], described["preprocessing"]["size"])
         return _dataset(path, described, images, columns.pop("label"), columns)
-    except Exception as error:  # Pillow's readers raise exceptions of any class
-        raise _fault("cannot read", path, "a Parquet file of `Dataset.to_parquet`", reason_of(error)) from error
 
 
 def _decoded(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:

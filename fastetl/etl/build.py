@@ -19,6 +19,7 @@ from fastetl.data.writing import DATASET_KIND, open_images, write, write_descrip
 from fastetl.errors import FastetlError, ShowProgress, StrPath
 from fastetl.etl.classes import character_codes
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
+from fastetl.etl.jis import class_of_code
 from fastetl.etl.layouts import Layout, bytes_of
 from fastetl.etl.notices import Notice, blanks_of, format_code, notices_of_copies, notices_of_length
 from fastetl.etl.reading import block_records, new_buffer, read_records
@@ -32,7 +33,7 @@ T = TypeVar("T")
 class BuildConfig(Options):
     """What to take from the files, and how."""
 
-    charset: str | None = None
+    charset: str | Path | Charset | None = None
     """Characters to take. Names: hiragana (71), hiragana46, hiragana-small (75), katakana (71), katakana46, kana (162),
     digits, capitals (26), latin (52), etl9 (3,036), japanese (6,625), kanji or all (what the data hold). Or a text
     file, one character a line, or all in one line. If not given, hiragana of records and all of pictures."""
@@ -153,17 +154,18 @@ def read_parts(
             if progress is not None:
                 progress(done, total)
     sources, source = source_column([part.file for part in parts], counts)
+    columns = _columns(parts, headers)
     return Dataset(
         name="",
         images=np.empty((0, size, size), np.uint8),
-        labels=np.concatenate([part.labels for part in parts]),
+        labels=class_of_code(charset)[columns["code"]].astype(np.uint16),
         groups=np.concatenate([part.groups for part in parts]),
         charset=charset,
         preprocessing=Preprocessing(size=size),
         digests=digests,
         source=source,
         sources=sources,
-        records=_columns(parts, headers),
+        records=columns,
     )
 
 
@@ -208,7 +210,7 @@ def build(
 
     Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records; docs/formats.md describes
     the files. command: stored as the one that made the dataset. options: fields of the config by keyword, as in
-    `build(source, out, charset="kana")`.
+    `build(source, out, charset="kana")`. `charset` may also be a Charset.
 
     Raises FastetlError for bad files, an unknown charset, no record that fits, or an output that exists.
     """
@@ -292,11 +294,11 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
     left_out = plan.left_out if config.charset else {}  # the user did not choose the default charset
     plan = replace(plan, noticed=noticed + plan.noticed, left_out=left_out)
     if config.strict:
-        _require_all(plan, np.concatenate([part.labels for part in plan.parts]))
+        _require_all(plan, class_of_code(plan.charset)[np.concatenate([part.codes for part in plan.parts])])
     return plan
 
 
-def _require_all(plan: Plan, labels: NDArray[np.uint16]) -> None:
+def _require_all(plan: Plan, labels: NDArray[np.integer[Any]]) -> None:
     """Raise FastetlError if anything is odd, or if a character of the charset has no sample."""
     if plan.noticed:
         raise plan.noticed[0].error()
@@ -306,7 +308,7 @@ def _require_all(plan: Plan, labels: NDArray[np.uint16]) -> None:
         raise FastetlError("characters without a sample", expected=plan.charset.name, found=found, do=do)
 
 
-def _missing(charset: Charset, labels: NDArray[np.uint16]) -> tuple[str, ...]:
+def _missing(charset: Charset, labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
     """The characters of the charset without a sample."""
     present = set(labels.tolist())
     return tuple(c for k, c in enumerate(charset.characters) if k not in present)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, load_charset
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, StrPath
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import number_groups
@@ -32,19 +32,18 @@ _KANA_ROWS = (0x24, 0x25)  # rows of JIS X 0208
 class Selection:
     """The wanted records of one file, in file order.
 
-    index: int64 (N,), their numbers. codes: uint16 (N,), the JIS X 0208 code expected in each. labels: uint16 (N,),
-    classes of the charset. groups: int32 (N,), as in a dataset.
+    index: int64 (N,), their numbers. codes: uint16 (N,), the JIS X 0208 code expected in each. groups: int32 (N,), as
+    in a dataset.
     """
 
     file: EtlFile
     index: NDArray[np.int64]
     codes: NDArray[np.uint16]
-    labels: NDArray[np.uint16]
     groups: NDArray[np.int32]
 
     def cut(self, part: slice) -> Selection:
         """The part `part` of these records."""
-        return Selection(self.file, self.index[part], self.codes[part], self.labels[part], self.groups[part])
+        return Selection(self.file, self.index[part], self.codes[part], self.groups[part])
 
 
 @dataclass(frozen=True)
@@ -92,17 +91,13 @@ def _select_by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: C
     parts = []
     for file, writers in zip(files, number_groups(files, within), strict=True):
         index = (np.arange(len(writers))[:, None] * len(order) + ranks).ravel()
-        codes = np.tile(order[ranks], len(writers))
-        labels = class_of_code(charset)[codes].astype(np.uint16)
-        parts.append(Selection(file, index, codes, labels, np.repeat(writers, len(ranks))))
+        parts.append(Selection(file, index, np.tile(order[ranks], len(writers)), np.repeat(writers, len(ranks))))
     return parts
 
 
 def _select_by_headers(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
-    classes = class_of_code(charset)[content.codes]
-    index = np.flatnonzero((classes >= 0) & content.usable(model_pattern))
-    labels = classes[index].astype(np.uint16)
-    return Selection(content.file, index, content.codes[index], labels, content.groups[index])
+    index = np.flatnonzero((class_of_code(charset)[content.codes] >= 0) & content.usable(model_pattern))
+    return Selection(content.file, index, content.codes[index], content.groups[index])
 
 
 def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
@@ -123,7 +118,7 @@ def _codes_in(known: Known) -> set[int]:
     return set(np.flatnonzero(np.bincount(np.concatenate(arrays))).tolist())
 
 
-def _learn(sets: list[list[EtlFile]], name: str, by_order: bool) -> tuple[Charset, int, list[Known]]:
+def _learn(sets: list[list[EtlFile]], name: Charset | StrPath, by_order: bool) -> tuple[Charset, int, list[Known]]:
     """The charset, how many codes stand for no character, and what is known of each set.
 
     The charset may be what the data hold: then more characters may be wanted after headers have been read.
@@ -142,10 +137,13 @@ def _learn(sets: list[list[EtlFile]], name: str, by_order: bool) -> tuple[Charse
             known[k] = contents_of(sets[k])
 
 
-def select(files: list[EtlFile], name: str, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
+def select(
+    files: list[EtlFile], name: Charset | StrPath, *, model_pattern: bool = False, by_order: bool = False
+) -> Plan:
     """The plan for files that are sorted by set.
 
-    by_order: select by the order of sets that have one; otherwise by every header.
+    name: of the charset, or what else `load_charset` takes. by_order: select by the order of sets that have one;
+    otherwise by every header.
 
     Raises FastetlError for an unknown charset, a file that cannot be read, or if no record is wanted.
     """

@@ -66,7 +66,7 @@ def read_file(folder: str, name: str, most: int) -> bytes:
         with fsspec.open(address, "rb") as file:
             data: bytes = file.read(most + 1)
     if len(data) > most:
-        raise FastetlError("the file is too large", file=address, expected=f"at most {most:,} bytes", do="check it")
+        raise FastetlError("the file is too large", file=address, expected=f"at most {most:,} bytes", do="give another")
     return data
 
 

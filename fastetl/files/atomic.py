@@ -66,7 +66,7 @@ def require_local(path: Path) -> None:
     """Raise FastetlError for no path, and for an address, which all but Ray would take for a folder's name here."""
     if "\0" in str(path):
         expected = "a text without null characters"
-        raise ArgumentError("not a path", expected=expected, found=repr(str(path)), do="correct it")
+        raise ArgumentError("not a path", expected=expected, found=repr(str(path)), do="give another")
     if is_url(path):
         expected, do = "a path on this machine", "give one; only datasets that Ray writes may be at addresses"
         raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)

@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError, MissingFileError, StrPath, reason_of
+from fastetl.errors import RENEW, FastetlError, MissingFileError, StrPath, expecting
 
 JSON_BYTES = 1 << 26  # most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer
 MODEL_BYTES = 1 << 30  # most bytes of a file with the weights of a network
@@ -70,7 +70,7 @@ def _unreadable(path: StrPath, error: Exception, what: str = "cannot read the fi
     if isinstance(error, FileNotFoundError):
         return MissingFileError("there is no such file", file=path, do="check the path")
     reason = getattr(error, "strerror", None) or error
-    return FastetlError(what, file=path, found=reason, do="check it")
+    return FastetlError(what, file=path, found=reason, do="mend its rights, or give another")
 
 
 def open_regular(path: StrPath) -> BinaryIO:
@@ -103,7 +103,7 @@ def read_bytes(path: StrPath, most: int) -> bytes:
     with open_file(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise FastetlError("the file is too large", file=path, expected=f"at most {most:,} bytes", do="check it")
+        raise FastetlError("the file is too large", file=path, expected=f"at most {most:,} bytes", do="give another")
     return data
 
 
@@ -122,15 +122,11 @@ def read_json(path: StrPath) -> dict[str, Any]:
 
 def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
     """The object in `data`, the contents of the JSON file `path`. Raises FastetlError as `read_json` does."""
-    try:
-        values = json.loads(data.decode("utf-8-sig"))
+    with expecting("a JSON object", path):
+        values: dict[str, Any] = json.loads(data.decode("utf-8-sig"))
         if not isinstance(values, dict):
             raise ValueError(type(values).__name__)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        expected = "a JSON object"
-        raise FastetlError("cannot read", file=path, expected=expected, found=reason, do="make it again") from error
-    return values
+        return values
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -152,15 +148,14 @@ def mapped_array(path: StrPath, dtype: str, ndim: int) -> np.memmap[Any, Any]:
     Raises FastetlError if the header is damaged, or names another size than the file has, another dtype or `ndim`.
     """
     size = require_regular(path)
-    try:
+    # numpy's parser of headers raises exceptions of its own, and those of `tokenize` and `ast`.
+    with expecting(f"{np.dtype(dtype)} with {ndim} axes", path, "cannot read the array", errors=Exception):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(array, np.memmap) or not array.flags.c_contiguous or array.offset + array.nbytes != size:
             raise ValueError(f"{size:,} bytes are another size than its header says")
         if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-            raise ValueError(f"{array.dtype} with {array.ndim} axes, not {dtype} with {ndim}")
-    except Exception as error:  # numpy's parser of headers raises its own, and those of `tokenize` and `ast`
-        raise FastetlError("cannot read the array", file=path, found=reason_of(error), do="make it again") from error
-    return array
+            raise ValueError(f"{array.dtype} with {array.ndim} axes")
+        return array
 
 
 def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
@@ -169,12 +164,9 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
     An array takes exactly the memory that its header claims, and only if the archive has as many bytes for it. Raises
     FastetlError for a damaged archive, and if `accept` raises.
     """
-    with open_regular(path) as file:
-        try:
-            return _read_members(file, accept)
-        except Exception as error:  # for a damaged archive, zipfile raises many classes
-            fault = reason_of(error)
-            raise FastetlError("cannot read", file=path, expected="an .npz", found=fault, do="make it again") from error
+    # For a damaged archive, zipfile raises exceptions of many classes.
+    with open_regular(path) as file, expecting("an .npz", path, errors=Exception):
+        return _read_members(file, accept)
 
 
 def _read_members(file: BinaryIO, accept: Accept) -> dict[str, NDArray[Any]]:
@@ -228,5 +220,4 @@ def require_sealed(
     """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
     stored, digest = described.get("digest"), _digest(described, arrays)
     if stored != digest:
-        do = "copy it again from a good copy, or make it again"
-        raise kind("not what was written", file=file, expected=f"digest {stored}", found=digest, do=do)
+        raise kind("not what was written", file=file, expected=f"digest {stored}", found=digest, do=RENEW)
