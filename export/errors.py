@@ -19,5 +19,5 @@ def damaged(error: Exception, what: str, file: StrPath | None) -> ExportError:
         if error.file and error.do and kind is ExportError:
             do = error.do  # it is there and cannot be read, perhaps for want of rights
         return kind(error.what, file=file, expected=error.expected, found=error.found, do=do)
-    found = " ".join(f"{type(error).__name__}: {error}".split())
+    found = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return ExportError(what, file=file, found=found, do=do)

@@ -175,6 +175,8 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         if kind in (Conv, Dense):
             fields |= {part: arrays[f"{fields['name']}_{part}"] for part in ("weight", "bias")}
+            if fields["bias"].shape != fields["weight"].shape[:1]:
+                raise ValueError(f"{fields['name']} has not as many outputs in its bias as in its weight")
         make: Any = kind
         layers.append(make(**fields))
     charset = Charset.from_dict(description["charset"])

@@ -90,8 +90,9 @@ class Recognizer:
         """
         require_instance("charset", charset, str | PathLike | Charset, "a name, a text file or a Charset")
         competing = charset if isinstance(charset, Charset) else load_charset(charset, self.model_charset.characters)
-        self.model_charset.columns_of(competing, self.path)
-        return replace(self, charset=competing)
+        recognizer = replace(self, charset=competing)
+        recognizer.columns  # noqa: B018  are kept; raises the error
+        return recognizer
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -18,10 +18,10 @@ from export.config import ExportConfig
 from export.errors import ExportError, damaged
 from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
 from export.metadata import trained_of
-from export.onnx_export import evaluate_ops
+from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
+from export.onnx_structure import parsed
 from export.program import HALF_UP, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
-from fastetl.errors import FastetlError
 from fastetl.files.untrusted import read_npz
 from fastetl.ink import SIDE
 
@@ -172,6 +172,9 @@ def read_reference(path: Path) -> Reference:
             array = arrays[name]
             if str(array.dtype) != dtype or array.shape != shape or not (count and np.isfinite(array).all()):
                 raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
+        model = onnx_model(graph, lower(graph)).SerializeToString()
+        parsed(model, path)
+        onnx_answers(model, arrays["images"][:1])  # whether its layers fit together
         return Reference(graph, ExportConfig(**options), arrays["images"], kinds, arrays["logits"], arrays["answers"])
-    except (FastetlError, ArithmeticError, AttributeError, KeyError, ValueError, TypeError, RecursionError) as error:
+    except Exception as error:  # those of onnx have no common base
         raise damaged(error, "cannot read the reference", path) from error

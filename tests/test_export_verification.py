@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from export import verification
 from export.card import card_head
 from export.config import ExportConfig
-from export.from_run import flax_logits
+from export.errors import ExportError
+from export.from_run import flax_logits, open_start
 from export.graph import Relu
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
 from export.onnx_export import graph_logits
-from export.package import write_package_directory
+from export.package import open_stored, write_package_directory
 from export.runtimes import coremltools
 from export.verification import file_checks, file_hashes, package_checks, run_checks, verify
 from fastetl.errors import FastetlError
@@ -157,6 +158,9 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "reference pictures moved": (reference("images", lambda a: np.roll(a, 1, 1)), "reference pictures"),
     "pictures of another size": (described('"side": 128', '"side": 64'), "reference"),
     "a threshold that is no number": (described('"threshold": 0.0', '"threshold": NaN'), "reference"),
+    "tiles of no pixels": (described('"size": 2', '"size": 0'), "reference"),
+    "a picture flattened to fewer numbers": (described('"features": 200', '"features": "x"'), "reference"),
+    "one number of a bias": (reference("graph/dense_13_bias", lambda a: a[0]), "reference"),
     "labels.json in another order": (replaced(LABELS, "ぱ", "ば"), LABELS),
     "other code for the Mac": (replaced(MAC, "import json\n", "import json, os\n"), MAC),
     "another licence on the card": (replaced(CARD, "license: other", "license: mit"), CARD),
@@ -177,6 +181,9 @@ def test_damage_is_named(name: str, copy: Path) -> None:
     refit(copy)
     checks = verify(copy)
     assert expected in failures(checks), failures(checks)
+    for opening in (open_start, open_stored) if expected == "reference" else ():
+        with pytest.raises(ExportError, match=REFERENCE):
+            opening(copy)
     assert all(check.group and "\n" not in check.detail for check in checks)
 
 

@@ -258,6 +258,7 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
     with pytest.raises(export.FailedChecksError, match="2 of 5 checks failed; found ONNX") as failed:
         export.export(wrong, tmp_path / "wrong.onnx")
     assert [check.passed for check in failed.value.checks] == [True, True, False, False, True]
+    assert pickle.loads(pickle.dumps(failed.value)).checks == failed.value.checks
     export.export("kana", path)
     facts = {p.key: p.value for p in onnx.load(path).metadata_props}
     assert (facts["version"], facts["exported_with"]) == ("9.9", '{"numpy": "1", "onnx": "2"}')
