@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from os import fspath
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any, assert_never
 
 import jax
 import numpy as np
@@ -25,9 +25,6 @@ from model.run import Run
 from model.start import Start, start_of
 from model.step import make_eval, predict, weights_of
 
-if TYPE_CHECKING:
-    from export.reference import Logits
-
 _Array = NDArray[np.float32]
 
 
@@ -46,7 +43,7 @@ def graph_from_run(run: Run, config: ExportConfig, network: m.Network) -> g.Grap
     return graph.expecting(config.prior, config.prior_logits(run.charset))
 
 
-def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> "Logits":
+def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> g.Logits:
     """The trained network as a function, computed by JAX on its device in full float32.
 
     prior: is added to the logits, see `ExportConfig.prior_logits`.

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args
 
@@ -28,6 +28,8 @@ LEAST_INK, MOST_INK = 0.003, 0.7
 """Bounds of the mean ink after contrast, 0–1. Less is a speck (three pixels of 32 × 32), more a filled picture."""
 
 _Array = NDArray[np.float32]
+Logits = Callable[[NDArray[np.uint8]], _Array]
+"""The trained network: pictures uint8 (N, size, size) → logits float32 (N, classes), divided by its temperature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +174,12 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
     layers = []
     for values in description["layers"]:
         kind = _KINDS[values.pop("kind")]
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         if kind in (Conv, Dense):
-            fields |= {part: arrays[f"{fields['name']}_{part}"] for part in ("weight", "bias")}
-            if fields["bias"].shape != fields["weight"].shape[:1]:
-                raise ValueError(f"{fields['name']} has not as many outputs in its bias as in its weight")
+            weight, bias = (arrays[f"{fields['name']}_{part}"] for part in ("weight", "bias"))
+            if bias.shape != weight.shape[:1]:
+                raise ValueError(f"{fields['name']}: a bias of {bias.shape} for a weight of {weight.shape}")
+            fields |= {"weight": weight, "bias": bias}
         make: Any = kind
         layers.append(make(**fields))
     charset = Charset.from_dict(description["charset"])

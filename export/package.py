@@ -15,10 +15,10 @@ from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import flax_logits, graph_from_run
-from export.graph import Graph
+from export.graph import Graph, Logits
 from export.metadata import exporting_versions, labels_text, terms_of
 from export.onnx_export import graph_logits, write_onnx
-from export.reference import Logits, Reference, make_reference, read_reference, resized, write_reference
+from export.reference import Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
 from fastetl.checks import config_of, require_unset
 from fastetl.errors import StrPath

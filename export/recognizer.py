@@ -91,7 +91,7 @@ class Recognizer:
         require_instance("charset", charset, str | PathLike | Charset, "a name, a text file or a Charset")
         competing = charset if isinstance(charset, Charset) else load_charset(charset, self.model_charset.characters)
         recognizer = replace(self, charset=competing)
-        recognizer.columns  # noqa: B018  are kept; raises the error
+        recognizer.columns  # noqa: B018  raises the error for a character that the model does not know
         return recognizer
 
     @property
@@ -215,6 +215,9 @@ class Recognizer:
 
         Boxes are in the canvas' units.
         """
+        from fastetl.ink.drawings import Drawing
+
+        require_instance("drawing", drawing, Drawing, "a Drawing")
         require_instance("down", down, bool | None, "true, false or None")
         return read_lines(self, lines_of_drawing(drawing, down), plain)
 

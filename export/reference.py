@@ -5,7 +5,6 @@ Every runtime is compared with these answers. The pictures are random curves: no
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from export.config import ExportConfig
 from export.errors import ExportError, damaged
-from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, graph_from_arrays, graph_to_arrays
+from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, Logits, graph_from_arrays, graph_to_arrays
 from export.metadata import trained_of
 from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
 from export.onnx_structure import parsed
@@ -24,9 +23,6 @@ from export.program import HALF_UP, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.files.untrusted import read_npz
 from fastetl.ink import SIDE
-
-Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""The trained network: pictures uint8 (N, size, size) → logits float32 (N, classes), divided by its temperature."""
 
 _FORMAT = 4
 _ARRAY_BYTES = 1 << 28

@@ -22,12 +22,12 @@ from export.card import card_head
 from export.config import SPECIFICATION, Precision, Storage
 from export.coreml import MlPackage, read_package, write_coreml
 from export.errors import ExportError
-from export.graph import Graph, graph_to_arrays
+from export.graph import Graph, Logits, graph_to_arrays
 from export.metadata import exporting_versions, labels_text, other_versions
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, file_of, files_of
 from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
-from export.reference import Logits, Reference, pictures, read_reference, resized
+from export.reference import Reference, pictures, read_reference, resized
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts
 from fastetl.errors import FastetlError, StrPath, scarcity
 from fastetl.files.untrusted import MODEL_BYTES, is_clutter, parse_json, read_bytes, read_json

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import fastetl_ray
 from fastetl.checks import require_unset
@@ -16,6 +16,7 @@ from fastetl.etl.notices import summarize
 from fastetl_cli.base import Command, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
 
+T = TypeVar("T")
 _MOST_LISTED = 20
 
 
@@ -34,10 +35,10 @@ class Shards:
         if self.engine == "local":
             require_unset(self, ("address", "shard_rows"), *FOR_RAY)
 
-    def on_ray(self) -> bool:
-        """Whether a Ray cluster writes the dataset; it is connected when all else is checked."""
+    def choose(self, local: Callable[..., T], on_ray: Callable[..., T]) -> Callable[..., T]:
+        """The function that writes the dataset, of two; it connects the cluster when it has checked all else."""
         choose_cluster(self.address)
-        return self.engine == "ray"
+        return local if self.engine == "local" else partial(on_ray, shard_rows=self.shard_rows)
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,10 @@ class Build(Command):
         *sources, out = self.paths
         if not sources:
             raise FastetlError("no output given", do="name files or folders, and the output last")
-        write: Callable[..., BuildResult] = build
-        if self.shards.on_ray():
-            write = partial(fastetl_ray.build_on_ray, shard_rows=self.shards.shard_rows)
-        write = partial(write, overwrite=self.overwrite, command=command_line())
+        write = self.shards.choose(build, fastetl_ray.build_on_ray)
+        options = {"overwrite": self.overwrite, "command": command_line()}
         with bar("build") as progress:
-            result = write(sources, out, self.config, progress=progress)
+            result = write(sources, out, self.config, progress=progress, **options)
         for line in _notices(result) if not self.json else ():
             note(line)
         groups = counted(result.groups, "group") if result.groups else "unknown groups"

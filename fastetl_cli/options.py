@@ -48,10 +48,7 @@ class _Field:
     name: str
     hint: Hint
     default: Any
-    names: tuple[str, ...]
-    """Names of the option; empty for a positional argument."""
-    metavar: str
-    section: str
+    arg: Arg
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,10 +89,11 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of a command, without its help, which `explained_parser_of` has."""
     parser = _Parser(f"fastetl {name}", formatter_class=_Help, add_help=False, allow_abbrev=False)
     groups: dict[str, Any] = {}
-    for field in sorted(_fields(command_of(name)), key=lambda field: _PLACES.get(field.section, 2)):
-        if field.section not in groups:
-            groups[field.section] = parser.add_argument_group(field.section or None)
-        groups[field.section].add_argument(*(field.names or (field.name,)), **_settings(field))
+    for field in sorted(_fields(command_of(name)), key=lambda field: _PLACES.get(field.arg.section, 2)):
+        section = field.arg.section
+        if section not in groups:
+            groups[section] = parser.add_argument_group(section or None)
+        groups[section].add_argument(*(field.arg.names or (field.name,)), **_settings(field))
     paths = [(f"[{a.metavar}]" if a.nargs == "?" else str(a.metavar)) for a in parser._actions if not a.option_strings]
     parser.usage = " ".join([parser.prog, *paths, "[OPTIONS]"])  # an option of several values would take the paths
     return parser
@@ -131,7 +129,7 @@ def _fields(kind: type, config: Any = None) -> Iterator[_Field]:
         arg = hint.extra(Arg) or Arg()
         names = (f"--{field.name.replace('_', '-')}",) if arg.names is None else arg.names
         section = (arg.section or title) if names else ""
-        yield _Field(field.name, hint, default, names, arg.metavar, section)
+        yield _Field(field.name, hint, default, dataclasses.replace(arg, names=names, section=section))
     for inner in within:
         yield from _fields(type(inner), inner)
 
@@ -153,18 +151,19 @@ def _docstrings(kind: type) -> dict[str, str]:
 def _settings(field: _Field) -> dict[str, Any]:
     """The other arguments of argparse's `add_argument`."""
     hint, default = field.hint, field.default
-    settings: dict[str, Any] = {"dest": field.name, "required": default is MISSING} if field.names else {}
+    is_option = bool(field.arg.names)
+    settings: dict[str, Any] = {"dest": field.name, "required": default is MISSING} if is_option else {}
     if hint.kind is bool:
         return {**settings, "action": argparse.BooleanOptionalAction if hint.others else "store_true"}
     if hint.is_tuple:
-        settings |= {"nargs": "+", "action": "extend" if field.names else "store"}
-    elif not field.names and default is not MISSING:
+        settings |= {"nargs": "+", "action": "extend" if is_option else "store"}
+    elif not is_option and default is not MISSING:
         settings["nargs"] = "?"
     choices = get_args(hint.kind) if get_origin(hint.kind) is Literal else None
     kind = type(choices[0]) if choices else hint.kind
     if default is not MISSING:
         settings["default"] = list(default) if isinstance(default, tuple) else default
-    metavar = field.metavar or (None if choices else _METAVARS[kind])
+    metavar = field.arg.metavar or (None if choices else _METAVARS[kind])
     return {**settings, "type": kind, "choices": choices, "metavar": metavar}
 
 

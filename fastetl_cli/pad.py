@@ -1,7 +1,5 @@
 """fastetl pad."""
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 import socket
@@ -9,7 +7,7 @@ import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
@@ -18,9 +16,8 @@ from fastetl.errors import FastetlError
 from fastetl.files.addresses import one_line_errors
 from fastetl_cli.base import Command, note
 from fastetl_cli.options import Arg
-
-if TYPE_CHECKING:
-    from fastetl_cli.web.sample_files import Store
+from fastetl_cli.web.sample_files import Store
+from fastetl_cli.web.static import write_static
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,6 @@ class Pad(Command):
         recognizer = open_recognizer(self.package)
         if self.static is not None:
             return self._write(recognizer, self.static)
-        from fastetl_cli.web.sample_files import Store
-
         with contextlib.ExitStack() as stack:
             store = None if self.samples is None else stack.enter_context(contextlib.closing(Store(self.samples)))
             with contextlib.suppress(KeyboardInterrupt):  # the way to end it
@@ -69,8 +64,6 @@ class Pad(Command):
         return 0
 
     def _write(self, recognizer: Recognizer, out: Path) -> int:
-        from fastetl_cli.web.static import write_static
-
         if self.runtime is None:
             expected = "the folder of its npm package"
             raise FastetlError("the static page needs onnxruntime-web", expected=expected, do="give `runtime`")

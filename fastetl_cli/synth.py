@@ -63,18 +63,17 @@ class Synth(Command):
         if self.size is not None or self.shards.engine == "ray":
             return self._write_dataset()
         with bar("synth") as progress:
-            write = partial(synthesize, processes=self.processes, overwrite=self.overwrite)
-            write(self.out, self.config, progress=progress)
+            synthesize(self.out, self.config, processes=self.processes, overwrite=self.overwrite, progress=progress)
         text = f"{self.out}: {counted(len(list(self.out.glob('ETL*'))), 'file')} by synthetic writers"
         return self.answer({"out": self.out, "config": self.config}, text)
 
     def _write_dataset(self) -> int:
-        write = partial(synthesize_dataset, processes=self.processes)
-        if self.shards.on_ray():
-            write = partial(fastetl_ray.synthesize_on_ray, shard_rows=self.shards.shard_rows)
-        write = partial(write, overwrite=self.overwrite, command=command_line())
+        local = partial(synthesize_dataset, processes=self.processes)
+        write = self.shards.choose(local, fastetl_ray.synthesize_on_ray)
+        size = 64 if self.size is None else self.size
+        options = {"size": size, "overwrite": self.overwrite, "command": command_line()}
         with bar("synth") as progress:
-            count = write(self.out, self.config, size=64 if self.size is None else self.size, progress=progress)
+            count = write(self.out, self.config, progress=progress, **options)
         text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
         return self.answer({"out": self.out, "config": self.config, "images": count}, text)
 

@@ -8,7 +8,6 @@ import asyncio
 import hmac
 import logging
 import mimetypes
-import threading
 from functools import partial
 
 import numpy as np
@@ -31,7 +30,6 @@ from fastetl import __version__
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import parse_json
 from fastetl.ink import SIDE
-from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.samples import LINE_BYTES
 from fastetl_cli.base import note
 from fastetl_cli.web.sample_files import Store
@@ -168,9 +166,6 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
     """
     # asyncio logs every connection that breaks off. Errors of fastetl are printed by `_answer_error`.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-
-    if store is not None:  # loads the compiled rasterizer, for which the first drawing would wait otherwise
-        threading.Thread(target=rasterize, args=[Drawing(1, 1, ())]).start()
 
     return Starlette(
         routes=[
