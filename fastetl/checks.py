@@ -110,16 +110,18 @@ class Options:
     def __post_init__(self) -> None:
         """Raise FastetlError unless every field fits its annotation, a number also its `Range`.
 
-        Numbers of numpy become Python's.
+        Numbers of numpy become Python's, lists tuples.
         """
         kind: Any = type(self)
         for name, hint in hints_of(kind).items():
             value = as_python(getattr(self, name))
+            if hint.is_tuple and isinstance(value, list):
+                value = tuple(value)
             object.__setattr__(self, name, value)
             if isinstance(value, hint.others):
                 continue
             if hint.is_tuple and not isinstance(value, tuple):
-                raise _error(f"{name} is not a tuple", name, "a tuple", value)
+                raise _error(f"{name} is not a tuple", name, f"a tuple such as ({value!r},)", value)
             for part in value if hint.is_tuple else (value,):
                 _require(name, part, hint.kind, hint.extra(Range))
 

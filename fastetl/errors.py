@@ -15,6 +15,11 @@ StrPath = str | PathLike[str]
 ShowProgress = Callable[[int, int], None]
 """Is called with how much of a work is done, and how much there is."""
 
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading values raises where they are not as they were written."""
+RENEW = "copy it again from a good copy, or make it again"
+ErrorClasses = type[Exception] | tuple[type[Exception], ...]
+
 _SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
     "memory": ((errno.ENOMEM,), "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted|low on memory"),
     "file handles (ulimit -n)": ((errno.EMFILE, errno.ENFILE), "too many open files"),
@@ -24,22 +29,29 @@ _SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
 """Resources of a machine, each with the errno values and the words by which Python, C++, XLA and Ray report a lack."""
 
 
+def _lacking(error: BaseException) -> str | None:
+    """The resource that an error says is used up."""
+    if isinstance(error, MemoryError):
+        return "memory"
+    text = getattr(error, "strerror", None) or str(error)  # without the name of a file
+    of_rust = re.search(r"os error (\d+)", text)
+    number = int(of_rust[1]) if of_rust else getattr(error, "errno", None)
+    may_quote = isinstance(error, DAMAGE)  # what a file says
+    for resource, (numbers, words) in _SIGNS.items():
+        if number in numbers or (not may_quote and re.search(words, text, re.IGNORECASE)):
+            return resource
+    return None
+
+
 def scarcity(error: BaseException) -> tuple[str, str] | None:
     """The resource that the machine has run out of and the words that say so, if an error or one of its causes does."""
     current: BaseException | None = error
     while current is not None:
-        if isinstance(current, MemoryError):
-            return "memory", str(current)
         if isinstance(current, FastetlError):
             if current._scarcity is not None:
                 return current._scarcity
-        else:
-            number = current.errno if isinstance(current, OSError) else None
-            text = getattr(current, "strerror", None) or str(current)  # without the name of a file
-            for resource, (numbers, words) in _SIGNS.items():
-                signs = "|".join([words, *(rf"os error {n}\b" for n in numbers)])  # the latter by Rust's libraries
-                if number in numbers or re.search(signs, text, re.IGNORECASE):
-                    return resource, str(current).partition("\n")[0]
+        elif (resource := _lacking(current)) is not None:
+            return resource, str(current).partition("\n")[0]
         current = current.__cause__
     return None
 
@@ -125,12 +137,6 @@ def reason_of(error: BaseException) -> str:
         return "nested too deeply"
     missing = " is missing" if isinstance(error, KeyError) else ""
     return (str(error).partition("\n")[0] or type(error).__name__) + missing
-
-
-RENEW = "copy it again from a good copy, or make it again"
-ErrorClasses = type[Exception] | tuple[type[Exception], ...]
-DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What reading values raises where they are not as they were written."""
 
 
 @contextmanager

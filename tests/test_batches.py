@@ -135,11 +135,12 @@ WRONG: list[tuple[Callable[[], object], str]] = [
         "one size; found",
     ),
     (lambda: Samples(np.zeros((2, 3, 4), np.uint8), np.zeros(2, int), np.arange(2)), r"uint8 \(N, S, S\)"),
+    (lambda: Samples([1], [2], [3]), r"images does not fit; expected uint8 \(N, S, S\); found \[1\]"),  # type: ignore[arg-type]
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), np.arange(2)), "one for each of 2 images"),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(3)), "expected 0 to 1; found 0 to 2"),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(0, np.int64)), "at least 1"),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(2)), "found float64"),  # type: ignore[arg-type]
-    *((lambda weight=weight: samples(4, weight=weight), "weight does not fit") for weight in (0.0, -1.0, np.nan)),
+    *((lambda weight=weight: samples(4, weight=weight), "weight is out of range") for weight in (0.0, np.nan, "a")),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2), np.arange(2)), "whole numbers"),  # type: ignore[arg-type]
     (lambda: some_pictures().samples([60]), "indices does not fit; expected 0 to 59"),
     (lambda: Batches(samples(20), batch_size=4).epoch(-1), "epoch is out of range; expected 0 to"),

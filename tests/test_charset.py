@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fastetl.data.charset import HIRAGANA, JAPANESE, NAMES, SHAPES, Charset, is_kanji, load_charset, one_shape
-from fastetl.errors import FastetlError
+from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import assigned_codes, char_to_jis, class_of_code, codes_of, jis_to_char
 
 _OTHERS = "hiragana-small", "katakana", "kana", "digits", "latin", "etl9"
@@ -71,7 +71,7 @@ def test_kanji_and_all_are_what_is_found() -> None:
     present = ["あ", "亜", "愛", "あ"]
     assert load_charset("kanji", present).characters == ("亜", "愛")
     assert load_charset("all", present).characters == ("あ", "亜", "愛")
-    with pytest.raises(FastetlError, match="hold no such characters"):
+    with pytest.raises(ArgumentError, match="charset 'kanji' has none of these characters; found あ"):
         load_charset("kanji", ["あ"])
 
 

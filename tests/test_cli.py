@@ -117,7 +117,7 @@ BAD = {
     "sheet a b c": "one word too many: c. See fastetl sheet --help",
     "sheet a --json=1": "--json: takes no value; found '1'. See fastetl sheet --help",
     "synth {tmp}/out --shard-rows 0": "--shard-rows is for a Ray cluster. Give --engine ray, or leave it out",
-    "recognize a.png --lines --boxes {tmp}/b.jpg": "with boxes by fastetl; expected a name in .png",
+    "recognize a.png --lines --boxes {tmp}/b.jpg": "with boxes by fastetl; expected a name that ends in .png",
     "verify {tmp}/empty": "no package here; expected a directory with reference.npz, or one of japanese",
     "recognize a --package {tmp}/empty": "empty: no package here; expected a directory with kana.onnx",
     "pad {tmp}/empty.onnx": "empty.onnx: no package here; expected a directory with kana.onnx",

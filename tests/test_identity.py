@@ -90,6 +90,8 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
     assert twice.groups.tolist() == [4, 4]
     mixed = Dataset.create(pictures, ["a", "b"], size=16)
     assert (mixed.images.shape, mixed.groups.max()) == ((2, 16, 16), -1)
+    sizes = {side: Dataset.create(np.zeros((1, side, side), np.uint8), "a").images.shape[1] for side in (7, 126, 127)}
+    assert sizes == {7: 64, 126: 126, 127: 64}
 
 
 @pytest.mark.parametrize(

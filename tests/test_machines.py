@@ -112,6 +112,7 @@ def etl(etl_file: Write) -> Path:
         (OSError(errno.ENOSPC, "No space left on device"), "space"),
         (ValueError("Disk quota exceeded (os error 122)"), "space"),
         (ValueError("No character (os error 121)"), None),
+        (ValueError("a cell says: no space left"), None),
         (FileNotFoundError(errno.ENOENT, "no space left"), "space"),
         (FileNotFoundError(errno.ENOENT, "No such file", "quota exceeded.png"), None),
     ],

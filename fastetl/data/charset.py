@@ -80,21 +80,21 @@ class Charset:
             raise does_not_fit("charset", "a name and its characters, as texts", (self.name, *characters[:3]))
         object.__setattr__(self, "characters", characters)
         if not self.characters:
-            raise FastetlError(f"charset {self.name!r} is empty", expected="characters", do="list some")
+            raise ArgumentError(f"charset {self.name!r} is empty", expected="characters", do="list some")
         text = "".join(self.characters)
         if tuple(text) == self.characters and len(set(text)) == len(text) and is_visible(text) and nfc(text) == text:
             return  # thousands of single characters, checked together at each start
         object.__setattr__(self, "characters", tuple(map(nfc, self.characters)))
         if len(set(self.characters)) != len(self.characters):
             twice = sorted(c for c, count in Counter(self.characters).items() if count > 1)
-            raise FastetlError(f"charset {self.name!r} lists {' '.join(twice)!r} more than once", do="list each once")
+            raise ArgumentError(f"charset {self.name!r} lists {' '.join(twice)!r} more than once", do="list each once")
         for k, character in enumerate(self.characters):
             if not is_character(character):
                 expected = f"1 to {MOST_CODE_POINTS} code points without white space and control codes"
                 found = f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})"
                 what = f"charset {self.name!r}: not a character"
                 do = "correct it; where an entry has several code points, list one entry a line"
-                raise FastetlError(what, record=k, expected=expected, found=found, do=do)
+                raise ArgumentError(what, record=k, expected=expected, found=found, do=do)
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -218,14 +218,18 @@ def load_charset(name: Charset | StrPath, present: Iterable[str] = ()) -> Charse
     if name in _NAMED:
         return _NAMED[name]
     if name in _OF_THE_DATA:
-        characters = tuple(c for c in dict.fromkeys(map(nfc, present)) if name == "all" or is_kanji(c))
+        choice = tuple(dict.fromkeys(map(nfc, present)))
+        characters = choice if name == "all" else tuple(filter(is_kanji, choice))
         if not characters:
-            raise FastetlError(f"charset {name!r}: the data hold no such characters", do="choose another `charset`")
+            found = in_a_line(choice, 10) or "none"
+            raise ArgumentError(
+                f"charset {name!r} has none of these characters", found=found, do="choose another `charset`"
+            )
         return Charset(name, characters)
     path = Path(name)
     if not os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         expected = f"one of {', '.join(NAMES)}, or a text file of characters"
-        raise FastetlError(f"no charset {name[:40]!r}", expected=expected, do="check `charset`")
+        raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do="check `charset`")
     return Charset(path.stem, read_entries(path))
 
 

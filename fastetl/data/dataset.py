@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, get_args, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastetl.checks import does_not_fit, require_choice, require_instance
+from fastetl.checks import ABOVE_0, does_not_fit, require_choice, require_instance, require_range
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Charset, in_a_line, load_charset, nfc
 from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, By, Membership, Split, digest_of, group_copies
@@ -49,18 +49,19 @@ class Samples:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        images, count = self.images, len(self.images)
-        if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1] != images.shape[2]:
+        images, labels, indices = self.images, np.asarray(self.labels), np.asarray(self.indices)
+        shape: tuple[int, ...] = getattr(images, "shape", ())
+        if len(shape) != 3 or images.dtype != np.uint8 or shape[1] != shape[2]:
             raise does_not_fit("images", "uint8 (N, S, S)", images)
-        if self.labels.shape != (count,) or self.labels.dtype.kind not in "iu":
-            raise does_not_fit("labels", f"whole numbers, one for each of {count} images", self.labels)
-        if self.indices.ndim != 1 or not len(self.indices) or self.indices.dtype.kind not in "iu":
-            raise does_not_fit("indices", "int64 (M,), M at least 1", self.indices)
-        if int(self.indices.min()) < 0 or int(self.indices.max()) >= count:
-            raise does_not_fit("indices", f"0 to {count - 1}", f"{self.indices.min()} to {self.indices.max()}")
-        if not 0 < self.weight < float("inf"):
-            raise does_not_fit("weight", "a number over 0", self.weight)
-        object.__setattr__(self, "indices", np.ascontiguousarray(self.indices, np.int64))
+        if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
+            raise does_not_fit("labels", f"whole numbers, one for each of {len(images)} images", labels)
+        if indices.ndim != 1 or not len(indices) or indices.dtype.kind not in "iu":
+            raise does_not_fit("indices", "whole numbers (M,), M at least 1", indices)
+        if int(indices.min()) < 0 or int(indices.max()) >= len(images):
+            raise does_not_fit("indices", f"0 to {len(images) - 1}", f"{indices.min()} to {indices.max()}")
+        require_range("weight", self.weight, ABOVE_0, integer=False)
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "indices", np.ascontiguousarray(indices, np.int64))
 
     def __repr__(self) -> str:
         pictures = f"{len(self.images):,} pictures {self.side} × {self.side}"
@@ -167,9 +168,9 @@ class Dataset:
         groups: N whole numbers from 0 (who wrote it), −1 where unknown; copies of a picture get the group of the first.
         source: the name under which these groups are known; "" if they mean something in this dataset alone. size: side
         in pixels to resize to, 8 to 512 (to be augmented, up to 126); if not given, the pictures' own where all are
-        square and alike, otherwise 64. charset: one, or as `load_charset` takes it; if not given, the characters that
-        occur, sorted. digests: uint64 (N,), of the source data; if not given, of `images`. records: further fields, N
-        values each.
+        square and alike and at most 126 wide, otherwise 64. charset: one, or as `load_charset` takes it; if not given,
+        the characters that occur, sorted. digests: uint64 (N,), of the source data; if not given, of `images`. records:
+        further fields, N values each.
 
         Raises FastetlError for arrays that do not fit each other, a character that the charset lacks, or a `source`
         such as ETL8, which files have.

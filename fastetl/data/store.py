@@ -76,12 +76,11 @@ def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
     Raises FastetlError naming the file for anything missing, damaged or of another format version.
     """
     require_instance("path", path, str | os.PathLike, "a path")
-    data = _open(path, size)
-    return data if size is None else _resized(data, size)
+    return _resized(_open(path, size), size)
 
 
-def _resized(data: Dataset, size: int) -> Dataset:
-    if data.preprocessing.size == size:
+def _resized(data: Dataset, size: int | None) -> Dataset:
+    if size in (None, data.preprocessing.size):
         return data
     preprocessing = replace(data.preprocessing, size=size)
     return replace(data, images=resize(np.asarray(data.images), size), preprocessing=preprocessing)
@@ -182,14 +181,14 @@ def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preproces
 
     Samples of other characters are left out; `about["left_out"]` counts them by character.
 
-    Raises FastetlError as `open_dataset` does, and if no sample is left.
+    Raises FastetlError as `open_dataset` does, and if all samples would be left out.
     """
     charset = load_charset(charset)
     data = data if isinstance(data, Dataset) else _open(data, preprocessing.size)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
-        if not (classes >= 0).any():
+        if len(data) and not (classes >= 0).any():
             expected, found = (f"{c.name} ({len(c)})" for c in (charset, data.charset))
             raise _fault("no character of the network", data.path, expected, found, "build it with the same `charset`")
         if left_out:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_instance
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
@@ -231,8 +232,11 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
 
 
 def as_paths(sources: Sources) -> list[Path]:
-    """One or several sources as paths."""
-    return [Path(sources)] if isinstance(sources, str | os.PathLike) else list(map(Path, sources))
+    """One or several sources as paths. Raises FastetlError for what is none."""
+    several = sources if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
+    for source in several:
+        require_instance("sources", source, str | os.PathLike, "a path, or several")
+    return list(map(Path, several))
 
 
 def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tuple[str, ...], NDArray[np.uint16]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl._lazy import import_extra
 from fastetl.etl.detection import Sources, find_files
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.etl.selection import Selection, select
@@ -44,8 +45,7 @@ def picture_statistics(pictures: Iterable[NDArray[np.uint8]]) -> dict[str, NDArr
 
 def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     """The measures of one picture that has ink."""
-    from scipy.ndimage import distance_transform_edt
-
+    distance_transform_edt = import_extra("scipy.ndimage").distance_transform_edt
     darkest = int(levels.max())
     ink = (levels > 0) & (levels >= np.float32(_INK_SHARE) * np.float32(darkest))
     pieces = label_components(ink)

@@ -80,8 +80,8 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence
     """
     require_local(path)
     if not path.name.lower().endswith(kind.suffix):
-        do = "choose another output"
-        raise FastetlError(f"not the name of {kind.name}", file=path, expected=f"a name in {kind.suffix}", do=do)
+        expected, do = f"a name that ends in {kind.suffix}", "choose another output"
+        raise ArgumentError(f"not the name of {kind.name}", file=path, expected=expected, do=do)
     folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
     if not folder.is_dir():
         what, do = "the output would be in a file", "choose another output"
