@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from export.config import ExportConfig, Target
-from export.errors import ExportError, damaged
+from export.errors import ExportError, package_errors
 from export.graph import Graph
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
 from export.names import MODEL, WEIGHTS
@@ -146,12 +146,9 @@ def read_package(path: Path) -> MlPackage:
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.converters.mil.mil.types import builtin_to_string
 
-    with quiet():
-        try:
-            spec.ParseFromString(read_bytes(model, MODEL_BYTES))
-            program = load(spec, spec.specificationVersion, str(weights))
-        except Exception as error:  # those of protobuf, of coremltools and of Apple's library have no common base
-            raise damaged(error, "cannot read the program", path) from error
+    with quiet(), package_errors("cannot read the program", path):
+        spec.ParseFromString(read_bytes(model, MODEL_BYTES))
+        program = load(spec, spec.specificationVersion, str(weights))
     ops: list[Op] = []
     labels: tuple[str, ...] = ()
     for operation in program.functions["main"].operations:

@@ -1,5 +1,8 @@
 """The base class of everything that can be wrong with a package or an export option."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 
 
@@ -11,13 +14,20 @@ class MissingPackageError(ExportError, MissingFileError):
     """A package, or a file of one, that is not there."""
 
 
-def damaged(error: Exception, what: str, file: StrPath | None) -> ExportError:
-    """The fault `error` as one of `file`, which has to be exported again. what: said unless the error itself does."""
+@contextmanager
+def package_errors(what: str, file: StrPath | None) -> Iterator[None]:
+    """A block that reads or runs a part of a package: its exceptions become faults of `file`, to be exported again.
+
+    what: the fault, unless the exception is a FastetlError and says it itself.
+    """
     do = "export it again"
-    if isinstance(error, FastetlError):
+    try:
+        yield
+    except FastetlError as error:
         kind = MissingPackageError if isinstance(error, FileNotFoundError) else ExportError
         if error.file and error.do and kind is ExportError:
             do = error.do  # it is there and cannot be read, perhaps for want of rights
-        return kind(error.what, file=file, expected=error.expected, found=error.found, do=do)
-    found = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return ExportError(what, file=file, found=found, do=do)
+        raise kind(error.what, file=file, expected=error.expected, found=error.found, do=do) from error
+    except Exception as error:  # those of onnx, onnxruntime, coremltools and Apple's library have no common base
+        found = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise ExportError(what, file=file, found=found, do=do) from error

@@ -28,8 +28,9 @@ from model.step import make_eval, predict, weights_of
 _Array = NDArray[np.float32]
 
 
-def graph_from_run(run: Run, config: ExportConfig, network: m.Network) -> g.Graph:
-    """The layer graph of a run's best weights, with its temperature, threshold and origin. network: the run's."""
+def graph_from_run(run: Run, config: ExportConfig) -> tuple[g.Graph, g.Logits]:
+    """The layer graph of a run's best weights, with its temperature, threshold and origin; and the trained network."""
+    network, prior = run.network(), config.prior_logits(run.charset)
     graph = graph_from_network(network, run.charset, temperature=run.temperature)
     about = {
         "weights_sha256": graph.weights_sha256(),
@@ -40,7 +41,7 @@ def graph_from_run(run: Run, config: ExportConfig, network: m.Network) -> g.Grap
         "trained_with": json.dumps(run.versions, sort_keys=True),
     }
     graph = dataclasses.replace(graph, about=about, threshold=run.threshold)
-    return graph.expecting(config.prior, config.prior_logits(run.charset))
+    return graph.expecting(config.prior, prior), flax_logits(network, run.temperature, prior)
 
 
 def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> g.Logits:

@@ -1,11 +1,11 @@
 """`export`: writes a run as a package directory, and verifies it."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,14 @@ from export import check_on_mac, names
 from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
-from export.from_run import flax_logits, graph_from_run
+from export.from_run import graph_from_run
 from export.graph import Graph, Logits
 from export.metadata import exporting_versions, labels_text, terms_of
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
 from fastetl.checks import config_of, require_unset
-from fastetl.errors import StrPath
+from fastetl.errors import ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from model.run import Run, open_run
@@ -30,6 +30,17 @@ _STEPS = 5
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 _ALL = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
 PACKAGE_KIND = OutputKind("a package", (names.LABELS, names.ONNX, names.VERIFICATION), _ALL)
+
+
+class Content(NamedTuple):
+    """What a package is written from."""
+
+    graph: Graph
+    config: ExportConfig
+    logits: Logits
+    """The trained network, which is asked about the test pictures."""
+    card: str
+    """The text of the model card."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +73,16 @@ class StoredNetwork:
 
     def prior_change(self, config: ExportConfig) -> NDArray[np.float32]:
         """float32 (classes,): what to add to the logits so that `config.prior` replaces the package's own prior."""
-        stored = ExportConfig(prior=tuple(self.graph.about.get("prior", "").split()) if config.prior else ())
+        stored = ExportConfig(prior=self.reference.config.prior if config.prior else ())
         return config.prior_logits(self.graph.charset) - stored.prior_logits(self.graph.charset)
+
+    def content(self, config: ExportConfig) -> Content:
+        """What a package of this network is written from, with its own licence."""
+        require_unset(config, ("license",), "is for a run, and a package keeps its own")
+        change = self.prior_change(config)
+        graph = self.graph.expecting(config.prior, change)
+        config = replace(config, license=terms_of(graph))
+        return Content(graph, config, partial(self.logits, change), repeated_card(self.card, graph, config))
 
 
 def open_stored(path: StrPath) -> StoredNetwork:
@@ -79,7 +98,7 @@ def export(
     *,
     sets: Sequence[Mapping[str, Any]] = (),
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ShowProgress | None = None,
     **options: Any,
 ) -> tuple[Check, ...]:
     """Write the package directory `out` from a run's best weights, and return the checks of `verify` on it, all passed.
@@ -100,53 +119,42 @@ def export(
     if not isinstance(run, Run | StoredNetwork):
         run = open_stored(run) if names.is_package(run) else open_run(run)
     check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [run.path])
-    if isinstance(run, StoredNetwork):
-        require_unset(config, ("license",), "is for a run, and a package keeps its own")
-        change = run.prior_change(config)
-        graph = run.graph.expecting(config.prior, change)
-        config = replace(config, license=terms_of(graph))
-        logits: Logits = partial(run.logits, change)
-        card = repeated_card(run.card, graph, config)
-    else:
-        network = run.network()
-        graph = graph_from_run(run, config, network)
-        logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
-        card = model_card(run, graph, config, sets)
+    content = run.content(config) if isinstance(run, StoredNetwork) else _content_of_run(run, config, sets)
     if names.is_onnx(out):
-        graph = replace(graph, about={**graph.about, **exporting_versions(("numpy", "onnx"))})
-        with new_output(out, ONNX_KIND, overwrite) as file:
-            write_onnx(graph, config, file)
-            checks = tuple(run_checks("ONNX", lambda: onnx_checks(file, make_reference(graph, config, logits))))
+        checks = _write_onnx_alone(content, out, overwrite)
     else:
-        checks = write_package_directory(graph, config, logits, card, out, overwrite=overwrite, progress=progress)
+        checks = write_package_directory(content, out, overwrite=overwrite, progress=progress)
     failed = [f"{check.name}: {check.figure}" for check in checks if not check.passed]
     if failed:
         what = f"{len(failed)} of {len(checks)} checks failed"
-        error = FailedChecksError(what, file=out, found=", ".join(failed), do="do not use it")
-        error.checks = checks
-        raise error
+        raise FailedChecksError(what, checks, file=out, found=", ".join(failed), do="do not use it")
     return checks
 
 
-def write_package_directory(
-    graph: Graph,
-    config: ExportConfig,
-    logits: Logits,
-    card: str,
-    out: Path,
-    *,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Check, ...]:
-    """Write all files of the package directory `out`, and return the checks on it; see `export`.
+def _content_of_run(run: Run, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> Content:
+    graph, logits = graph_from_run(run, config)
+    return Content(graph, config, logits, model_card(run, graph, config, sets))
 
-    logits: the trained network, which is asked about the test pictures. card: the text of the model card.
-    """
+
+def _write_onnx_alone(content: Content, out: Path, overwrite: bool) -> tuple[Check, ...]:
+    versions = exporting_versions(("numpy", "onnx"))
+    graph = replace(content.graph, about={**content.graph.about, **versions})
+    reference = make_reference(graph, content.config, content.logits)
+    with new_output(out, ONNX_KIND, overwrite) as file:
+        write_onnx(graph, content.config, file)
+        return tuple(run_checks("ONNX", lambda: onnx_checks(file, reference)))
+
+
+def write_package_directory(
+    content: Content, out: Path, *, overwrite: bool = False, progress: ShowProgress | None = None
+) -> tuple[Check, ...]:
+    """Write all files of the package directory `out`, and return the checks on it; see `export`."""
     done = progress or (lambda step, steps: None)
-    graph = replace(graph, about={**graph.about, **exporting_versions()})
+    graph = replace(content.graph, about={**content.graph.about, **exporting_versions()})
+    config = content.config
     with new_output(out, PACKAGE_KIND, overwrite) as folder:
         done(0, _STEPS)
-        write_reference(make_reference(graph, config, logits), folder / names.REFERENCE)
+        write_reference(make_reference(graph, config, content.logits), folder / names.REFERENCE)
         done(1, _STEPS)
         write_coreml(graph, config, folder / names.COREML)
         done(2, _STEPS)
@@ -155,10 +163,10 @@ def write_package_directory(
         (folder / names.LABELS).write_text(labels_text(graph), encoding="utf-8")
         if names.MAC in names.files_of(folder):
             shutil.copyfile(check_on_mac.__file__, folder / names.MAC)
-        (folder / names.CARD).write_text(card, encoding="utf-8")
+        (folder / names.CARD).write_text(content.card, encoding="utf-8")
         record = folder / names.VERIFICATION
         record.write_text(verification_text(folder, ()), encoding="utf-8")
-        checks = package_checks(folder, graph=graph)
+        checks = package_checks(folder, lambda _: (graph, None))
         done(4, _STEPS)
         record.write_text(verification_text(folder, checks), encoding="utf-8")
     done(_STEPS, _STEPS)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.config import ExportConfig
-from export.errors import ExportError, damaged
+from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
 from export.lines import Answer, Text, lines_of_drawing, lines_of_picture, read_lines
 from export.metadata import trained_of
@@ -23,7 +23,7 @@ from fastetl.data.charset import LARGE_FORM, Charset, load_charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Membership
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.ink import SIDE
 from fastetl.ink.pictures import Source, find_ink
@@ -146,10 +146,8 @@ class Recognizer:
         blocks = [np.zeros((0, len(self.model_charset) + 1), np.float32)]
         for start in range(0, len(pictures), _BATCH):
             block = pictures[start : start + _BATCH][:, None]
-            try:
+            with package_errors("onnxruntime cannot run the model", self.path):
                 blocks += self._session.run(["logits"], {"image": block})
-            except Exception as error:  # onnxruntime's errors share no public base
-                raise damaged(error, "onnxruntime cannot run the model", self.path) from error
         logits = np.concatenate(blocks)
         if not np.isfinite(logits).all():
             raise ExportError("the model's answers are not finite", file=self.path, do="export it again")
@@ -233,7 +231,7 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None
     damaged, holds anything that no export holds, or does not know a character of `charset`.
     """
     file = file_of(path, ONNX)
-    try:
+    with package_errors("cannot open the model", file):
         data = read_bytes(file, MODEL_BYTES)
         if not is_bundled(file):
             from export.onnx_structure import parsed  # takes a tenth of a second
@@ -254,6 +252,4 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None
             weights=properties.get("weights_sha256", ""),
             trained=trained_of(properties),
         )
-    except (KeyError, ValueError, TypeError, AttributeError, FastetlError) as error:
-        raise damaged(error, "cannot open the model", file) from error
     return opened if charset is None else opened.restricted(charset)

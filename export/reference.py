@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.config import ExportConfig
-from export.errors import ExportError, damaged
+from export.errors import ExportError, package_errors
 from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, Logits, graph_from_arrays, graph_to_arrays
 from export.metadata import trained_of
 from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
@@ -149,7 +149,7 @@ def write_reference(reference: Reference, path: Path) -> None:
 
 def read_reference(path: Path) -> Reference:
     """Read `reference.npz`. Raises ExportError naming the file if it is missing, damaged or of another format."""
-    try:
+    with package_errors("cannot read the reference", path):
         arrays = read_npz(path, lambda name, shape, dtype: math.prod(shape) * dtype.itemsize <= _ARRAY_BYTES)
         if int(arrays["format"]) != _FORMAT:
             raise ExportError("a reference of another format", expected=_FORMAT, found=arrays["format"])
@@ -172,5 +172,3 @@ def read_reference(path: Path) -> Reference:
         parsed(model, path)
         onnx_answers(model, arrays["images"][:1])  # whether its layers fit together
         return Reference(graph, ExportConfig(**options), arrays["images"], kinds, arrays["logits"], arrays["answers"])
-    except Exception as error:  # those of onnx have no common base
-        raise damaged(error, "cannot read the reference", path) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from export.errors import damaged
+from export.errors import package_errors
 from fastetl._lazy import import_extra
 
 
@@ -70,8 +70,6 @@ def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> An
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
-    try:
+    with package_errors("onnxruntime rejects the model", file):
         providers = ["CPUExecutionProvider"]
         return onnxruntime.InferenceSession(model, options, providers, enable_fallback=False)  # the fallback prints
-    except Exception as error:  # onnxruntime's errors share no public base
-        raise damaged(error, "onnxruntime rejects the model", file) from error

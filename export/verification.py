@@ -10,6 +10,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from export import check_on_mac
 from export.card import card_head
-from export.config import SPECIFICATION, Precision, Storage
+from export.config import SPECIFICATION, ExportConfig, Precision, Storage
 from export.coreml import MlPackage, read_package, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, Logits, graph_to_arrays
@@ -28,8 +29,8 @@ from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENC
 from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
 from export.reference import Reference, pictures, read_reference, resized
-from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts
-from fastetl.errors import FastetlError, StrPath, scarcity
+from export.runtimes import NO_NATIVE_PARTS, native_parts
+from fastetl.errors import FastetlError, NotInstalledError, ShowProgress, StrPath, scarcity
 from fastetl.files.untrusted import MODEL_BYTES, is_clutter, parse_json, read_bytes, read_json
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ class Check:
 class FailedChecksError(ExportError):
     """An export of which a check failed. `checks`: all that were made, as `export` returns them."""
 
-    checks: tuple[Check, ...] = ()
+    def __init__(self, what: str, checks: tuple[Check, ...] = (), **fields: Any) -> None:
+        super().__init__(what, **fields)
+        self.checks = checks
 
 
 def _within(name: str, figure: float, bound: float, detail: str = "") -> Check:
@@ -111,14 +114,14 @@ def run_checks(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Ch
         for check in checks():
             yield replace(check, group=group)
     except Exception as error:  # damage of any kind is a result here: libraries raise what they like for it
-        if scarcity(error):
+        if scarcity(error) or isinstance(error, NotInstalledError):
             raise
         message = str(error) if isinstance(error, FastetlError) else f"{type(error).__name__}: {error}"
         yield Check(group, False, "cannot be read", "readable", " ".join(message.split())[:300], group=group)
 
 
 def verify(
-    path: StrPath, against: "Run | StrPath | None" = None, progress: Callable[[int, int], None] | None = None
+    path: StrPath, against: "Run | StrPath | None" = None, *, progress: ShowProgress | None = None
 ) -> tuple[Check, ...]:
     """Check the package directory `path` ("pretrained": the bundled one); nothing in it is changed.
 
@@ -129,37 +132,27 @@ def verify(
     cannot be read.
     """
     out = file_of(path, REFERENCE).parent
-    graph = logits = None
-    if against is not None:
-        from export.from_run import flax_logits, graph_from_run  # JAX: only when there is a run to compare with
-        from model.run import Run, open_run
+    if against is None:
+        return package_checks(out, progress=progress)
+    from export.from_run import graph_from_run  # JAX: only when there is a run to compare with
+    from model.run import as_run
 
-        run = against if isinstance(against, Run) else open_run(against)
-        network = run.network()
-        try:
-            config = read_reference(out / REFERENCE).config
-        except ExportError:
-            return package_checks(out, progress=progress)  # where this is a failed check
-        graph = graph_from_run(run, config, network)
-        logits = flax_logits(network, run.temperature, config.prior_logits(run.charset))
-    return package_checks(out, graph=graph, logits=logits, progress=progress)
+    return package_checks(out, partial(graph_from_run, as_run(against)), progress)
 
 
 def package_checks(
     out: Path,
-    *,
-    graph: Graph | None = None,
-    logits: Logits | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    expected: Callable[[ExportConfig], tuple[Graph, Logits | None]] | None = None,
+    progress: ShowProgress | None = None,
 ) -> tuple[Check, ...]:
-    """The checks of `verify`. graph, logits: layer graph and network of the run, if there is one to compare with."""
-    coremltools()  # if it is missing, that is no damage
+    """The checks of `verify`. expected: gives the layer graph that the package should have, and its trained network."""
     checks = list(run_checks("files", lambda: file_checks(out)))
     try:
         reference = read_reference(out / REFERENCE)
     except ExportError as error:
         detail = " ".join(str(error).split())
         return (*checks, Check("reference", False, "cannot be read", "readable", detail, group="reference"))
+    graph, logits = expected(reference.config) if expected is not None else (None, None)
     report = progress or (lambda done, count: None)
     groups: dict[str, Callable[[], Iterator[Check]]] = {
         "reference": lambda: _reference_checks(reference, graph, logits),

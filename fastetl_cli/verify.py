@@ -59,5 +59,5 @@ class Verify(Command):
 
     def execute(self) -> int:
         with bar("verify") as progress:
-            checks = verify(self.out, self.against, progress)
+            checks = verify(self.out, self.against, progress=progress)
         return show_checks(self.out, checks, as_json=self.json, verbose=self.verbose)

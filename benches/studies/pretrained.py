@@ -21,7 +21,7 @@ from export.card import repeated_card
 from export.config import ExportConfig
 from export.graph import Conv, Dense
 from export.names import BUNDLED, COREML, ONNX, REFERENCE
-from export.package import open_stored, write_package_directory
+from export.package import Content, open_stored, write_package_directory
 from export.recognizer import open_recognizer
 from export.reference import read_reference
 from fastetl.data.store import load_labelled
@@ -91,7 +91,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
     )
     text = tuned.card.replace("## Data and terms\n", f"## Data and terms\n\n{note}\n", 1)
     card = repeated_card(text, graph, config)
-    checks = write_package_directory(graph, config, blended.predict, card, out, overwrite=True)
+    checks = write_package_directory(Content(graph, config, blended.predict, card), out, overwrite=True)
     if failed := [check.name for check in checks if not check.passed]:
         raise SystemExit(f"checks failed: {', '.join(failed)}")
 
