@@ -38,8 +38,8 @@ class Sweep(Command):
         rows = []
         for trial in trials:
             best = trial.error or f"{trial.best:.2%}"
-            rows.append([trial.number, *trial.options.values(), len(trial.history), best])
+            rows.append([trial.number, *map(trial.options.get, config.search), len(trial.history), best])
         failed = sum(trial.error is not None for trial in trials)
         failures = f", {failed} of {len(trials)} failed" if failed else ""
         verdict = f"{self.out}: at best {trials[0].best:.2%} on writers never trained on{failures}"
-        return self.answer(trials, table(["trial", *trials[0].options, "epochs", "validation"], rows), verdict)
+        return self.answer(trials, table(["trial", *config.search, "epochs", "validation"], rows), verdict)

@@ -28,7 +28,7 @@ from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import Addresses, addresses
 from fastetl_ray.nodes import connect, fault_of
-from model.config import TrainConfig
+from model.config import TrainConfig, without_effect
 from model.errors import ModelError
 
 SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
@@ -65,9 +65,13 @@ class SweepConfig(Options):
             configured(self.train, options)
 
     def drawn(self) -> list[dict[str, Any]]:
-        """The options of each trial."""
+        """The options of each trial, without those that others of the search make have no effect."""
         rng = np.random.default_rng(self.seed)
-        return [{name: _draw(rng, name, values) for name, values in self.search.items()} for _ in range(self.trials)]
+        trials = []
+        for _ in range(self.trials):
+            options = {name: _draw(rng, name, values) for name, values in self.search.items()}
+            trials.append(_with_effect(options, options))
+        return trials
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,16 @@ def _bounds(name: str, values: Any) -> tuple[float, float]:
     raise ModelError(f"search: {name} has nothing to choose from", expected=expected, found=values, do="mend it")
 
 
+def _with_effect(options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """These options without those that have no effect because of an option that was drawn."""
+    causes = without_effect(options)
+    return {name: value for name, value in options.items() if causes.get(name) not in drawn}
+
+
 def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
     """The configuration of the shared options and those drawn for a trial. Raises ModelError for an unknown name."""
-    plain, augmentation = {**shared, **options}, {}
+    plain = _with_effect({**shared, **options}, options)
+    augmentation = {}
     known = {f.name for f in dataclasses.fields(TrainConfig)} - {"augmentation"}
     known |= {f"augmentation.{f.name}" for f in dataclasses.fields(Augmentation)}
     for name in list(plain):

@@ -91,12 +91,13 @@ class TrainConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, cause in _without_effect(vars(self)).items():
-            require_unset(self, (name,), f"has no effect with {cause}")
+        for name, cause in without_effect(vars(self)).items():
+            require_unset(self, (name,), f"has no effect with `{cause}` {getattr(self, cause)}")
         for first, second in (("valid", "test"), ("scribbles", "merged")):
             total = getattr(self, first) + getattr(self, second)
             if total >= 1:
-                what, do = f"{first} and {second} leave nothing to train on", f"check `{first}` and `{second}`"
+                what = f"{first} and {second} leave nothing to train on"
+                do = f"check `{first}` and `{second}`"
                 raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do=do)
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
@@ -110,18 +111,20 @@ class TrainConfig(Options):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `as_dict` gave. Raises KeyError or TypeError for a missing or unknown option."""
-        unused = _without_effect(values)  # 0.2.0 stored them all the same
+        unused = without_effect(values)  # 0.2.0 stored them all the same
         options = {name: value for name, value in values.items() if name not in unused}
         return cls(**{**options, "augmentation": Augmentation(**values["augmentation"])})
 
 
-def _without_effect(options: Mapping[str, Any]) -> dict[str, str]:
-    """The options that have no effect, each with the other one that is the cause."""
-    causes = dict.fromkeys(FRAMING[1:], "`framing` none") if options["framing"] == "none" else {}
-    if options["minutes"] or options["steps"]:
-        causes["epochs"] = "`minutes` or `steps`"
-    if options["steps"]:
-        causes["minutes"] = "`steps`"
-    if options["optimizer"] == "adamw":
-        causes["muon_learning_rate"] = "`optimizer` adamw"
+def without_effect(options: Mapping[str, Any]) -> dict[str, str]:
+    """The options that have no effect, each with the other one that is the cause. options: values of some, by name."""
+    causes: dict[str, str] = {}
+    if options.get("framing") == "none":
+        causes |= {name: "framing" for name in FRAMING if name != "framing"}
+    if options.get("optimizer") == "adamw":
+        causes["muon_learning_rate"] = "optimizer"
+    if options.get("minutes"):
+        causes["epochs"] = "minutes"
+    if options.get("steps"):
+        causes |= {"epochs": "steps", "minutes": "steps"}
     return causes

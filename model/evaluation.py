@@ -4,7 +4,6 @@ import dataclasses
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -201,7 +200,7 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     opened or shares no character.
     """
     run = as_run(run)
-    if isinstance(datasets, Dataset | str | PathLike):
+    if isinstance(datasets, str) or not isinstance(datasets, Sequence):
         datasets = [datasets]
     if not datasets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one")

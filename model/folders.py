@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from fastetl.errors import ArgumentError
+from fastetl.errors import ArgumentError, OutputExistsError
 from fastetl.files.atomic import OutputKind, require_local, try_lock
 from model.devices import is_first
-from model.errors import MissingRunError, ModelError, RunLockedError
+from model.errors import MissingRunError, RunLockedError
 
 RUN_JSON = "run.json"
 """The file of a run's record. A folder that has it can be resumed."""
@@ -28,8 +28,8 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
 
     The system frees the lock however its owner ends. Of several processes that train together, the first one locks.
 
-    Raises ModelError if another training holds the lock, if there is nothing to resume, if an interrupted run is there
-    (without `resume` or `overwrite`), or if something that is no run has the folder's name.
+    Raises ModelError if another training holds the lock or there is nothing to resume, and OutputExistsError if an
+    interrupted run (without `resume` or `overwrite`) or something that is no run has the folder's name.
     """
     require_local(path)
     if not path.name:
@@ -41,11 +41,12 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
         raise MissingRunError("no interrupted run to resume", file=path, found=state, do="leave out `resume`")
     reason = UNFINISHED.why_foreign(folder) if folder.exists() else None
     if reason is not None:
-        raise ModelError("no place to train in", file=folder, expected=UNFINISHED.name, found=reason, do="move it away")
+        expected = UNFINISHED.name
+        raise OutputExistsError("no place to train in", file=folder, expected=expected, found=reason, do="move it away")
     with _locked(folder, path) if is_first() else nullcontext():
         if is_begun and not (resume or overwrite):
-            what, do = "an interrupted run is here", "continue it with `resume`, or give `overwrite`"
-            raise ModelError(what, file=folder, do=do)
+            do = "continue it with `resume`, or give `overwrite`"
+            raise OutputExistsError("an interrupted run is here", file=folder, do=do)
         yield folder
 
 

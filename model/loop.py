@@ -221,7 +221,8 @@ class Training:
         elapsed = time.perf_counter() - start_time
         remaining = (1 - RESERVED_SHARE) * (seconds - elapsed) - epoch_seconds
         self.steps = max(1, int(remaining / (step_seconds + epoch_seconds / len(self.batches))))
-        self.run = dataclasses.replace(self.run, config=dataclasses.replace(config, steps=self.steps, minutes=0.0))
+        by_steps = dataclasses.replace(config, steps=self.steps, minutes=0.0)
+        self.run = dataclasses.replace(self.run, config=by_steps, minutes=config.minutes)
         self.run.save()
 
     def _timed_steps(self, state: Tree, seconds: float) -> tuple[Tree, float]:

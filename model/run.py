@@ -46,7 +46,7 @@ from model.step import load_weights, make_eval, predict, weights_of
 
 FORMAT = 3
 R = TypeVar("R")
-_STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "command", "versions")
+_STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "minutes", "command", "versions")
 """Fields of a run that run.json holds as they are."""
 
 
@@ -86,6 +86,8 @@ class Run:
     """Digest of the best weights."""
     start: str = ""
     """Name and digest of the weights that training began with; empty for random weights."""
+    minutes: float = 0.0
+    """The minutes that chose the configuration's `steps`; 0 if none did."""
     command: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -179,7 +181,7 @@ class Run:
             data=tuple(DatasetShare(**dataset) for dataset in values["data"]),
             trained=Membership.from_dict(values["trained"]),
             history=tuple(Epoch(**epoch) for epoch in values["history"]),
-            **{name: values[name] for name in _STORED_AS_IS},
+            **{name: values[name] for name in _STORED_AS_IS if name in values},  # older runs have no `minutes`
         )
 
     def save(self) -> None:

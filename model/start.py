@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.checks import require_unset
+from fastetl.checks import require_instance, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Membership
@@ -96,6 +96,7 @@ class Start:
 def start_of(run: Run | StrPath) -> Start:
     """A training's start with the best weights of a run or its path. Raises ModelError if they cannot be read."""
     run = as_run(run)
+    require_instance("start", run, Run, "a run, its path, or what `export.open_start` gives")
     layers = tuple(run.network().layers())
     return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.trained)
 

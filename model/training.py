@@ -1,17 +1,17 @@
 """Training: datasets in, a run directory out, repeatable to the bit and resumable at any checkpoint."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from fastetl.checks import ABOVE_0, config_of, require_range
+from fastetl.checks import ABOVE_0, config_of, require_instance, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Membership
 from fastetl.data.store import open_dataset
-from fastetl.errors import ArgumentError, StrPath
+from fastetl.errors import StrPath
 from fastetl.files.atomic import check_output, new_output, output_errors
 from model.config import TrainConfig
 from model.devices import barrier, is_first
@@ -52,7 +52,7 @@ def train(
     network and preprocessing are used; characters that it does not know are learnt anew.
 
     resume: continue an interrupted run at its last checkpoint. It ends with the weights that it would have had. It uses
-    its own configuration; one that is given must be the same; its `minutes` stand for the `steps` that were chosen.
+    its own configuration; one that is given must be the same.
 
     progress: called after each step and each epoch. Without it, each epoch prints a line; None prints nothing.
 
@@ -64,7 +64,7 @@ def train(
     """
     start_time = time.perf_counter()
     path = Path(out)
-    if options:
+    if config is not None or options:
         config = config_of(TrainConfig, config, options)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
@@ -94,13 +94,12 @@ def train(
 
 def weighted(data: Data) -> list[tuple[Dataset | StrPath, float]]:
     """The datasets of a training with their weights. Raises FastetlError for what is no dataset, path or weight."""
-    parts: Sequence[Any] = [data] if isinstance(data, Dataset | str | os.PathLike) else data
+    parts: Sequence[Any] = data if isinstance(data, Sequence) and not isinstance(data, str) else [data]
     pairs = []
     for part in parts:
         dataset, weight = part if isinstance(part, tuple) and len(part) == 2 else (part, 1)
-        if not isinstance(dataset, Dataset | str | os.PathLike):
-            expected, do = "datasets or paths, or pairs of one and its weight", "give a list, as in [(dataset, 2.0)]"
-            raise ArgumentError("`data` does not fit", expected=expected, found=repr(dataset), do=do)
+        expected = "datasets or paths, or pairs of one and its weight"
+        require_instance("data", dataset, Dataset | str | PathLike, expected, "give a list, as in [(dataset, 2.0)]")
         require_range("weight", weight, ABOVE_0, integer=False)
         pairs.append((dataset, float(weight)))
     return pairs
@@ -137,7 +136,7 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
 
 def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     """The interrupted run, if data and configuration are those that it began with."""
-    if config is not None and config.minutes and run.config.steps:  # which were chosen by the minutes
+    if config is not None and config.minutes and config.minutes == run.minutes:  # which chose the steps
         config = dataclasses.replace(config, steps=run.config.steps, minutes=0.0)
     if config is not None and config != run.config:
         given = config.as_dict()

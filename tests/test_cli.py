@@ -127,7 +127,7 @@ BAD = {
     "quickstart --folder {tmp}/q --etl {tmp}/empty": "no ETL files here",
     "evaluate . {tmp}/empty": ".: no run here; expected a directory with run.json. Train one, or name",
     "train a b --engine ray --processes 2": "--processes is not for --engine ray, which has --workers. Leave it out",
-    "train a b --steps 2 --epochs 3": "--epochs has no effect with --minutes or --steps. Leave it out",
+    "train a b --steps 2 --epochs 3": "--epochs has no effect with --steps 2. Leave it out",
     "synth out --engine ray --processes 2": "--processes has no effect with --set or --engine ray",
     "synth out --lines 2 --charset kana": "--charset is not for lines",
     "export a b.onnx --target iOS18": "--target is for Core ML. Give a folder, or leave it out",

@@ -117,7 +117,10 @@ def test_minutes_choose_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     timed = train(tiny(), tmp_path / "timed", config)
     assert timed.config == dataclasses.replace(BY_STEPS, steps=9)  # the first four epochs are not timed
     assert all(e.images_per_second > 1 for e in timed.history)
+    timed = open_run(timed.path)
     assert training.resumed_run(timed, [(tiny(), 1.0)], config) is timed
+    with pytest.raises(ModelError, match=r"has other options; expected steps 9, minutes 0.0. Resume without options"):
+        training.resumed_run(timed, [(tiny(), 1.0)], dataclasses.replace(config, minutes=0.6))
     again = train(tiny(), tmp_path / "again", timed.config)
     assert again.best == timed.best
     steps = Mock(side_effect=make_train(timed.untrained(), config))
@@ -206,7 +209,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"training was interrupted.*`resume`"):
         open_run(other)
     assert not open_run(unfinished(other)).finished
-    with pytest.raises(ModelError, match="an interrupted run is here"):
+    with pytest.raises(FileExistsError, match="an interrupted run is here"):
         run_training(other, CONFIG)
     with pytest.raises(ModelError, match=r"has other options; expected seed 0"):
         run_training(other, dataclasses.replace(CONFIG, seed=1), "resume")
@@ -347,7 +350,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert [p.name for p in path.iterdir()] == ["precious"]
     path.rename(unfinished(path))
     (unfinished(path) / "precious").rename(unfinished(path) / "report.docx")
-    with pytest.raises(ModelError, match="no place to train in; .*'report.docx' in it"):
+    with pytest.raises(FileExistsError, match="no place to train in; .*'report.docx' in it"):
         train(tiny(), path, CONFIG)
     shutil.rmtree(unfinished(path))
     shutil.copytree(finished_run()[0], path)
@@ -406,8 +409,13 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
         train(Dataset.create(tiny().images[:], "あ" * len(tiny()), source=""), tmp_path / "run", CONFIG)
     with pytest.raises(ModelError, match="no dataset"):
         train([], tmp_path / "run", CONFIG)
-    with pytest.raises(FastetlError, match=r"`data` does.*; found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"):
-        train((tiny(), 2.0), tmp_path / "run", CONFIG)  # type: ignore[arg-type]
+    for data in ((tiny(), 2.0), 2.0):
+        with pytest.raises(FastetlError, match=r"data does.*; found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"):
+            train(data, tmp_path / "run", CONFIG)  # type: ignore[arg-type]
+    for name, expected in (("config", "a TrainConfig"), ("start", "a run, its path")):
+        wrong: Any = {name: 3}
+        with pytest.raises(ValueError, match=f"{name} does not fit; expected {expected}.*; found 3"):
+            train(tiny(), tmp_path / "run", **wrong)
     for weight in (0, "x", np.nan):
         with pytest.raises(FastetlError, match="weight is out of range; expected .*over 0; found"):
             train([(tiny(), weight)], tmp_path / "run", CONFIG)  # type: ignore[list-item]

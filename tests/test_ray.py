@@ -27,7 +27,7 @@ from fastetl.testing.records import write_set
 from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
-from fastetl_ray.sweep import read_sweep, sweep_on_ray
+from fastetl_ray.sweep import SweepConfig, configured, read_sweep, sweep_on_ray
 from model.folders import unfinished
 from model.training import train
 from tests.conftest import write_shards
@@ -270,6 +270,16 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("shared", [{}, {"muon_learning_rate": 0.05}])
+def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings(shared: dict[str, float]) -> None:
+    search = {"optimizer": ["muon", "adamw"], **({} if shared else {"muon_learning_rate": [0.05]})}
+    for options in SweepConfig(shared, search).drawn():
+        config = configured(shared, options)
+        assert options.get("muon_learning_rate", 0.05) == 0.05
+        assert config.muon_learning_rate == (0.05 if config.optimizer == "muon" else 0.1)
+        assert config.optimizer == "muon" or "muon_learning_rate" not in options
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -287,6 +297,7 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
         (f"[search]\nepochs = [{'9' * 5000}]", "cannot read the sweep"),
         ('[search]\noptimizer = ["adam"]', "unknown optimizer; expected one of muon, adamw; found 'adam'"),
         ('[search]\nnetwork = ["none", "small"]', "unknown network"),
+        ("[train]\nsteps = 5\n[search]\nepochs = [3]", "`epochs` has no effect with `steps` 5. Leave it out"),
         ("[train]\nepochs = 3\n[search]\nepochs = [3]", r"epochs is in \[train\] and in \[search\]"),
     ],
 )
