@@ -30,6 +30,8 @@ from fastetl_ray.cluster import Addresses, addresses
 from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig, without_effect
 from model.errors import ModelError
+from model.progress import Progress
+from model.training import train
 
 SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _METRIC = "valid_accuracy"
@@ -157,9 +159,6 @@ def read_sweep(path: StrPath) -> SweepConfig:
 def _trial(space: dict[str, Any]) -> None:
     """Train one trial in a worker, and report its accuracy after each epoch. space: as of `_tuner`."""
     from ray import tune
-
-    from model.progress import Progress
-    from model.training import train
 
     def report(progress: Progress) -> None:
         if (epoch := progress.new_epoch) is not None:

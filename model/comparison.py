@@ -54,7 +54,7 @@ def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
 
     Raises ModelError for fewer than two runs, a run without a complete epoch, and a file that cannot be read.
     """
-    if isinstance(runs, str):
+    if isinstance(runs, str) or not isinstance(runs, Sequence):
         runs = [runs]
     compared = [as_run(run) for run in runs]
     if len(compared) < 2:

@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_instance
 from fastetl.data.charset import Charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, Membership
@@ -33,6 +34,7 @@ MAX_MISTAKES = 96
 """Most mistakes of each set that are kept with their pictures."""
 
 
+@runtime_checkable
 class Reader(Protocol):
     """A trained network to evaluate: `model.run.Run`, `export.recognizer.Recognizer`."""
 
@@ -200,6 +202,7 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     opened or shares no character.
     """
     run = as_run(run)
+    require_instance("run", run, Reader, "a run, its path, or what `export.open_recognizer` gives")
     if isinstance(datasets, str) or not isinstance(datasets, Sequence):
         datasets = [datasets]
     if not datasets:

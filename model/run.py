@@ -215,13 +215,12 @@ def open_run(path: StrPath) -> Run:
     path = Path(path)
     file = path / RUN_JSON
     if not file.exists():
-        what, found = "no run here", None
-        do = "train one, or name a package where one will do (Python: `export.open_recognizer`, `export.open_start`)"
-        if (unfinished(path) / RUN_JSON).is_file():
-            what, found = "training was interrupted", f"{unfinished(path)}, which is not finished"
-            do = "continue it with `resume`"
         expected = f"a directory with {RUN_JSON}"
-        raise MissingRunError(what, file=path, expected=expected, found=found, do=do)
+        if (unfinished(path) / RUN_JSON).is_file():
+            what, do = "training was interrupted", "continue it with `resume`"
+            raise MissingRunError(what, file=path, expected=expected, found=unfinished(path), do=do)
+        do = "train one, or name a package where one will do (Python: `export.open_recognizer`, `export.open_start`)"
+        raise MissingRunError("no run here", file=path, expected=expected, do=do)
     try:
         values = read_json(file)
         if values["format"] != FORMAT:

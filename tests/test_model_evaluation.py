@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
@@ -133,6 +134,8 @@ def test_sets_that_do_not_fit_are_named() -> None:
         evaluate(run, [data.subset(np.zeros(0, np.int64))])
     with pytest.raises(ModelError, match="nothing to evaluate; expected at least one dataset"):
         evaluate(run, [])
+    with pytest.raises(ValueError, match="run does not fit; expected a run, its path.*; found 3"):
+        evaluate(3, data)  # type: ignore[arg-type]
     with pytest.raises(FastetlError, match=r"no character of the network; expected few \(8\); found abc"):
         evaluate(run, [dataclasses.replace(data, charset=Charset("abc", tuple("abcdefgh")))])
 
@@ -206,7 +209,7 @@ def test_the_report_is_drawn_by_its_own_script(browser: Browser, tmp_path: Path)
     assert faults == []
 
 
-def test_baselines_beat_guessing_on_both_splits() -> None:
+def test_baselines_beat_guessing_on_both_splits(monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[tuple[int, int]] = []
     results = baselines(tiny(), progress=lambda done, total: steps.append((done, total)))
     assert [r.algorithm for r in results] == ["guessing", "k nearest neighbours", "random forest"] * 2
@@ -215,6 +218,9 @@ def test_baselines_beat_guessing_on_both_splits() -> None:
     assert steps == [(k, 4) for k in range(1, 5)]
     nameless = dataclasses.replace(tiny(), groups=np.full(len(tiny()), -1, np.int32))
     assert baselines(nameless) == results[3:]
+    monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
+    with pytest.raises(FastetlError, match=r"sklearn is not installed. Run in the checkout: pip install '.\[report\]'"):
+        baselines(tiny())
 
 
 def test_temperature_makes_confidence_honest() -> None:
