@@ -21,8 +21,7 @@ from fastetl.kernels.vector import ENABLED
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)  # kernels in plain Python are checked, not measured
 TURNS = 20  # batches in a turn of the fast ones
-FLAT = Augmentation(elastic=0, thickness=0, contrast=0)
-"""Rotation, zoom, aspect, shear and shift alone."""
+FLAT = Augmentation(elastic=0, thickness=0, contrast=0)  # rotation, zoom, aspect, shear and shift alone
 CONFIGS = {
     "affine": FLAT,
     "everything": Augmentation(),

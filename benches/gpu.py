@@ -49,12 +49,10 @@ from model.training import train
 SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
 THREADS = (16, 8, 4, 1)
-SOME = 8
-"""Steps in one dispatch, where several are measured."""
+SOME = 8  # steps in one dispatch, where several are measured
 WRITTEN, SHORT, SPEEDS = 0.2, 0.3, 0.5
 """Shares of the minutes after which writing, the short trainings and the measurement of speeds end."""
-TAIL = 20.0
-"""Seconds reserved for what follows the training."""
+TAIL = 20.0  # seconds reserved for what follows the training
 PROCESSORS = os.cpu_count() or 1
 
 

@@ -7,8 +7,8 @@ Ray Train starts the workers and restarts all of them when one is lost. JAX's ow
 import pickle
 import socket
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from model.errors import ModelError
 from model.folders import RUN_JSON, RUN_KIND, claim, clear, unfinished
 from model.run import Run, as_run, open_run
 from model.start import Start
-from model.training import train, weighted
+from model.training import Data, train, weighted
 
 Addresses = StrPath | Sequence[StrPath | tuple[StrPath, float]]
 """Datasets that every worker sees, as paths or addresses, each alone or in a pair with its weight."""
@@ -38,49 +38,36 @@ def addresses(data: Addresses) -> list[tuple[str, float]]:
     pairs = []
     for source, weight in weighted(data):
         if isinstance(source, Dataset):
-            what, do = f"{source.name}: workers open datasets themselves", "write it, and give its path"
-            raise ArgumentError(what, expected="paths or addresses", do=do)
+            what = f"{source.name}: workers open datasets themselves"
+            raise ArgumentError(what, expected="paths or addresses", do="write it, and give its path")
         pairs.append((absolute(source), weight))
     return pairs
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What every worker needs to know of a training.
+def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mapping[str, Any], fault: Path) -> None:
+    """Train as one of the workers, which all get the same arguments.
 
-    options: the other arguments of `model.train`, for a run that begins. fault: a file that all workers see, for an
-    error that ends the training.
+    options: the other arguments of `model.train`. fault: a file that all workers see, for an error that ends the
+    training.
     """
-
-    data: Sequence[tuple[str, float]]
-    path: Path
-    resume: bool
-    overwrite: bool
-    options: Mapping[str, Any]
-    fault: Path
-
-
-def _worker(config: dict[str, _Task]) -> None:
-    """Train as one of the workers. Ray Train gives every one of them the same `config`."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
 
-    task = config["task"]
-    if task.fault.exists():
+    if fault.exists():
         return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
     context = ray.train.get_context()
     world, rank = context.get_world_size(), context.get_world_rank()
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
-    resume = (unfinished(task.path) / RUN_JSON).is_file()
-    # Resumed after a loss, the run has its configuration and start; what a user who resumes it gives is checked.
-    options = {} if resume and not task.resume else task.options
+    is_begun = (unfinished(path) / RUN_JSON).is_file()
+    if is_begun and not resume:
+        options = {}  # after a loss: the run has its configuration and start
     try:
-        if resume or not task.path.exists() or task.overwrite:
-            train(task.data, task.path, resume=resume, overwrite=task.overwrite, progress=None, **options)
+        if is_begun or not path.exists() or overwrite:
+            train(data, path, resume=is_begun, overwrite=overwrite, progress=None, **options)
     except Exception as error:
         if not _is_of_a_loss(error, world):
-            write_file(str(task.fault.parent), task.fault.name, pickle.dumps(error))
+            write_file(str(fault.parent), fault.name, pickle.dumps(error))
         raise
     ray.train.report({})
 
@@ -131,36 +118,35 @@ def train_on_ray(
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
     for source, _ in sources:
         open_dataset(source)  # so that an error is raised before an interrupted run is removed
+    available = connect().cluster_resources()
     resources = {"CPU": 1, "GPU": gpus}
-    _require_resources(connect().cluster_resources(), resources, workers)
+    for kind, amount in resources.items():
+        if available.get(kind, 0) < amount * workers:
+            expected = f"{amount * workers} {kind} for {workers} workers"
+            found = f"{available.get(kind, 0):g}"
+            raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
     begin = {"config": config, "start": as_run(start), "command": command}
     with claim(path, resume, overwrite) as folder:
         if not resume:
             clear(folder)
     storage = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
     with storage:  # for the files of Ray Train
-        _fit(_Task(sources, path, resume, overwrite, begin, Path(storage.name, "fault")), workers, resources)
+        fault = Path(storage.name, "fault")
+        _fit(partial(_work, sources, path, overwrite, resume, begin, fault), fault, workers, resources)
     return open_run(path)
 
 
-def _require_resources(available: Mapping[str, float], resources: Mapping[str, int], workers: int) -> None:
-    for kind, amount in resources.items():
-        if available.get(kind, 0) < amount * workers:
-            expected, found = f"{amount * workers} {kind} for {workers} workers", f"{available.get(kind, 0):g}"
-            raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
-
-
-def _fit(task: _Task, workers: int, resources: Mapping[str, float]) -> None:
+def _fit(work: Callable[[], None], fault: Path, workers: int, resources: Mapping[str, float]) -> None:
     """Run the workers to their end. Raises the error of a worker as it was raised there."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     scaling = ScalingConfig(num_workers=workers, use_gpu=resources["GPU"] > 0, resources_per_worker=dict(resources))
-    run = RunConfig(name=task.path.name, storage_path=str(task.fault.parent), failure_config=FailureConfig(RETRIES))
-    trainer = DataParallelTrainer(_worker, train_loop_config={"task": task}, scaling_config=scaling, run_config=run)
+    run = RunConfig(name="training", storage_path=str(fault.parent), failure_config=FailureConfig(RETRIES))
+    trainer = DataParallelTrainer(work, scaling_config=scaling, run_config=run)
     try:
         trainer.fit()
     except Exception as error:  # Ray wraps a worker's error in its own
         raise fault_of(error) from None
-    if task.fault.exists():
-        raise pickle.loads(task.fault.read_bytes())  # our own worker's
+    if fault.exists():
+        raise pickle.loads(fault.read_bytes())  # our own worker's

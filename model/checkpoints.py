@@ -64,20 +64,19 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
             arrays = {path: stored.get_tensor(path) for path in stored.keys()}  # noqa: SIM118
             expected_digest = expected_digest or (stored.metadata() or {}).get("digest", "")
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
-        raise _unreadable(file, str(error).rstrip(".")) from error
+        raise _damaged(file, "cannot read the checkpoint", None, str(error).rstrip(".")) from error
     types = {path: f"{leaf.shape} of {leaf.dtype}" for path, leaf in _leaves(expected).items()}
     stored_types = {path: f"{array.shape} of {array.dtype}" for path, array in arrays.items()}
     if stored_types != types:
         path, _ = min(types.items() ^ stored_types.items())
-        raise _unreadable(file, stored_types.get(path, "none"), f"{path} {types.get(path, 'none')}")
+        expected_type = f"{path} {types.get(path, 'none')}"
+        raise _damaged(file, "cannot read the checkpoint", expected_type, stored_types.get(path, "none"))
     tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
     tree_digest = digest(tree)
     if tree_digest != expected_digest:
-        what, do = "the checkpoint is not what was written", "copy it again from a good copy, or train again"
-        raise ModelError(what, file=file, expected=f"digest {expected_digest}", found=tree_digest, do=do)
+        raise _damaged(file, "the checkpoint is not what was written", f"digest {expected_digest}", tree_digest)
     return tree
 
 
-def _unreadable(file: Path, found: str, expected: str | None = None) -> ModelError:
-    do = "copy it again, or train again"
-    return ModelError("cannot read the checkpoint", file=file, expected=expected, found=found, do=do)
+def _damaged(file: Path, what: str, expected: str | None, found: str) -> ModelError:
+    return ModelError(what, file=file, expected=expected, found=found, do="copy it again, or train again")

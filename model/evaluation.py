@@ -24,14 +24,11 @@ from model.run import as_run
 
 Part = Literal["all", "test", "valid"]
 Difference = Literal["voicing", "size", "shape", "other"]
-RESAMPLES = 2000
-"""Bootstrap samples behind each interval."""
+RESAMPLES = 2000  # bootstrap samples behind each interval
 SCRIBBLES = 256
 """Random scribbles, all of which should be rejected."""
-_BLOCK_PICTURES = 1 << 11
-"""Pictures whose logits are in memory at a time."""
-MAX_MISTAKES = 96
-"""Most mistakes of each set that are kept with their pictures."""
+_BLOCK_PICTURES = 1 << 11  # pictures whose logits are in memory at a time
+MAX_MISTAKES = 96  # most mistakes of each set that are kept with their pictures
 
 
 @runtime_checkable
@@ -216,8 +213,8 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
 def _confidence(run: Reader, logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """The probability of the likeliest answer to each picture, (N,). Raises ModelError for logits of no number."""
     if not np.isfinite(logits).all():
-        what, do = "the network's answers are not numbers", "train again, with a lower `learning_rate`"
-        raise ModelError(what, file=run.path, expected="finite logits", do=do)
+        do = "train again, with a lower `learning_rate`"
+        raise ModelError("the network's answers are not numbers", file=run.path, expected="finite logits", do=do)
     return np.asarray(np.exp(log_softmax(logits).max(1)))
 
 

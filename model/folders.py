@@ -56,8 +56,8 @@ def _locked(folder: Path, path: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = try_lock(folder / _LOCK)
     if lock is None:
-        what, do = "another process is training this run", "wait until it ends, or stop it"
-        raise RunLockedError(what, file=folder, do=do)
+        do = "wait until it ends, or stop it"
+        raise RunLockedError("another process is training this run", file=folder, do=do)
     with lock:
         try:
             yield

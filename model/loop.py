@@ -29,20 +29,14 @@ from model.run import Run
 from model.start import Start, initial_weights
 from model.step import Batch, Eval, first_state, learning_rate, make_eval, make_train, predict
 
-EVENT_STEPS = 20
-"""Steps between two losses in the TensorBoard events."""
-UNTIMED_STEPS = 10
-"""Steps before the speed is measured, as the first ones compile; those that find batches ready are added."""
-TIMED_SHARE = 0.04
-"""Share of `minutes` for which the speed is measured."""
-RESERVED_SHARE = 0.08
-"""Share of the remaining time that is kept in reserve when the number of steps is chosen."""
-REJECTED_SHARE = 0.005
-"""Share of the validation characters that the run's threshold rejects."""
-MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS = 1 << 16, 1 << 24
-"""Most validation characters, and most of their logits, in memory to fit temperature and threshold."""
-BLOCK_SAMPLES = 1 << 13
-"""Validation pictures in memory at a time."""
+EVENT_STEPS = 20  # steps between two losses in the TensorBoard events
+UNTIMED_STEPS = 10  # before the speed is measured, as the first ones compile; those that find batches ready are added
+TIMED_SHARE = 0.04  # share of `minutes` for which the speed is measured
+RESERVED_SHARE = 0.08  # share of the remaining time that is kept in reserve when the number of steps is chosen
+REJECTED_SHARE = 0.005  # share of the validation characters that the run's threshold rejects
+MAX_CALIBRATION_SAMPLES = 1 << 16  # most validation characters to fit temperature and threshold
+MAX_CALIBRATION_LOGITS = 1 << 24  # most of their logits
+BLOCK_SAMPLES = 1 << 13  # validation pictures in memory at a time
 Mixture = Sequence[tuple[Dataset, float]]
 """Datasets, each with its weight."""
 
@@ -53,8 +47,8 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     for dataset, weight in mixture:
         part = run.trained.parts_of(dataset)
         if not (part == TRAIN).any():
-            what, expected = f"{dataset.name}: nothing to train on", "writers in the training part"
-            raise ModelError(what, expected=expected, do="leave it out")
+            expected = "writers in the training part"
+            raise ModelError(f"{dataset.name}: nothing to train on", expected=expected, do="leave it out")
         training.append(dataset.samples(np.flatnonzero(part == TRAIN), weight))
         if (part == VALID).any():
             validation.append(dataset.samples(np.flatnonzero(part == VALID)))

@@ -17,29 +17,20 @@ from model.config import TrainConfig
 
 MAX_SCRIBBLES, MAX_PAIRS = 1 << 12, 1 << 14
 """Most outliers of each kind: drawing them is slow, and augmentation changes them whenever they are used."""
-_CANVAS_SIDE = 128
-"""Side in pixels of the canvas that scribbles are drawn on."""
-_MIN_INK = 60
-"""Least value, of 0–255, of a pixel that counts as ink."""
-_MIN_ASPECT, _MIN_LENGTH = 0.5, 0.3
-"""Least shorter over longer side of a character's ink, and least longer side over the picture's: い and 三 are made of
-narrow and small pieces."""
-_MIN_CROSSINGS = 3.5
-"""Least crossings of the more tangled of two whole characters; ノ and し have 2 to 3."""
-_MIN_PAIR_ASPECT = 1.35
-"""Least length of two characters over their height; hardly any single character is as long."""
-_CUT_SHARE, _KEPT_SHARES = 0.4, (0.35, 0.65)
-"""Share of the pictures in which one character is cut off, and least and greatest share of it that stays."""
-_VERTICAL_SHARE = 0.3
-"""Share of the pictures in which one character stands above the other."""
-_GAPS, _OFFSETS = (-0.08, 0.2), (-0.08, 0.08)
-"""Distances of the two characters along and across their line, in parts of the larger character's size."""
-_SIZES = (0.5, 0.85)
-"""Sizes of the larger character in parts of the picture; what lies outside of the picture is lost."""
-_NEAR_SAMPLES = 40
-"""Samples at most this far apart are mostly by one writer, and so alike in pen and size."""
-_ATTEMPTS = 6
-"""Attempts for each picture that is wanted."""
+_CANVAS_SIDE = 128  # pixels, of the canvas that scribbles are drawn on
+_MIN_INK = 60  # least value of a pixel that counts as ink
+_MIN_ASPECT = 0.5  # least shorter over longer side of a character's ink: い is made of narrow pieces
+_MIN_LENGTH = 0.3  # least longer side of a character's ink over the picture's: 三 is made of small pieces
+_MIN_CROSSINGS = 3.5  # least crossings of the more tangled of two whole characters; ノ and し have 2 to 3
+_MIN_PAIR_ASPECT = 1.35  # least length of two characters over their height; hardly any single character is as long
+_CUT_SHARE = 0.4  # share of the pictures in which one character is cut off
+_KEPT_SHARES = (0.35, 0.65)  # least and greatest share of it that stays
+_VERTICAL_SHARE = 0.3  # share of the pictures in which one character stands above the other
+_GAPS = (-0.08, 0.2)  # distances of the two characters along their line, in parts of the larger character's size
+_OFFSETS = (-0.08, 0.08)  # the same across their line
+_SIZES = (0.5, 0.85)  # of the larger character in parts of the picture; what lies outside of the picture is lost
+_NEAR_SAMPLES = 40  # samples at most this far apart are mostly by one writer, and so alike in pen and size
+_ATTEMPTS = 6  # for each picture that is wanted
 
 
 class _Ink(NamedTuple):

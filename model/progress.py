@@ -89,7 +89,8 @@ def print_epochs(progress: Progress, write: Callable[[str], object] | None = Non
 
     write: prints a line; to standard error unless given.
     """
-    epoch, epochs = progress.new_epoch, progress.epochs
+    epoch = progress.new_epoch
+    epochs = progress.epochs
     if epoch is None or not is_first():
         return
     line = (

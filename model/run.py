@@ -217,8 +217,10 @@ def open_run(path: StrPath) -> Run:
     if not file.exists():
         expected = f"a directory with {RUN_JSON}"
         if (unfinished(path) / RUN_JSON).is_file():
-            what, do = "training was interrupted", "continue it with `resume`"
-            raise MissingRunError(what, file=path, expected=expected, found=unfinished(path), do=do)
+            do = "continue it with `resume`"
+            raise MissingRunError(
+                "training was interrupted", file=path, expected=expected, found=unfinished(path), do=do
+            )
         do = "train one, or name a package where one will do (Python: `export.open_recognizer`, `export.open_start`)"
         raise MissingRunError("no run here", file=path, expected=expected, do=do)
     try:

@@ -26,8 +26,7 @@ from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, Netwo
 from model.run import Run, as_run
 from model.step import load_weights, weights_of
 
-_FIXED = ("network", *(name for name in FRAMING if name != "readings"))
-"""Options that the trained weights decide; the number of readings changes no weight."""
+_FIXED = ("network", *(name for name in FRAMING if name != "readings"))  # what the trained weights decide
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,29 +66,28 @@ class Start:
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
         """Raise ArgumentError for a dataset of another picture size, and for an option that the weights decide."""
-        size, dataset_size = self.preprocessing.size, dataset.preprocessing.size
-        if dataset_size != size:
+        size = self.preprocessing.size
+        if dataset.preprocessing.size != size:
             what = f"{dataset.name}: pictures of another size than those of {self.name}"
-            expected, do = f"{size} × {size}", f"build it with `size` {size}"
-            raise ArgumentError(what, expected=expected, found=dataset_size, do=do)
-        reason = f"is decided by {self.name}, with whose weights training begins"
-        require_unset(config, _FIXED, reason)
+            do = f"build it with `size` {size}"
+            raise ArgumentError(what, expected=f"{size} × {size}", found=dataset.preprocessing.size, do=do)
+        require_unset(config, _FIXED, f"is decided by {self.name}, with whose weights training begins")
 
     def weights(self, network: Network, charset: Charset) -> Tree:
         """These weights for an untrained `network` of this architecture that has the classes of `charset`."""
         weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
         blocks = weights["params"]["blocks"]
-        last = max(blocks)
+        last_layer = max(blocks)
         stored = dict(zip(sorted(blocks), (layer.weights for layer in self.layers if layer.weights), strict=True))
         for tree in weights.values():
-            for k, arrays in tree.get("blocks", {}).items():
-                if k != last:
-                    arrays.update({name: stored[k][name] for name in arrays})
+            for number, arrays in tree.get("blocks", {}).items():
+                if number != last_layer:
+                    arrays.update({name: stored[number][name] for name in arrays})
         shared = [character for character in charset.characters if character in self.charset.class_of]
         classes = [charset.class_of[character] for character in shared]
         stored_classes = [self.charset.class_of[character] for character in shared]
-        for name, array in blocks[last].items():
-            array[..., classes] = stored[last][name][..., stored_classes]
+        for name, array in blocks[last_layer].items():
+            array[..., classes] = stored[last_layer][name][..., stored_classes]
         return weights
 
 

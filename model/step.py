@@ -88,8 +88,8 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
     def state() -> Tree:
         weights = weights_of(make_network())
         blocks = weights["params"]["blocks"]
-        last = blocks[max(blocks)]
-        last["kernel"] = jnp.zeros_like(last["kernel"])  # or random first answers would have to be unlearnt
+        last_layer = blocks[max(blocks)]
+        last_layer["kernel"] = jnp.zeros_like(last_layer["kernel"])  # or random first answers would have to be unlearnt
         return {
             "weights": weights,
             "ema": jax.tree.map(jnp.copy, weights),

@@ -21,8 +21,7 @@ from model.training import train
 from tests.export_data import TINY, random_network
 from tests.model_data import CONFIG, finished_run, tiny
 
-BOUND = 1e-4
-"""Largest difference of a logit, in parts of the largest: sums are added up in another order."""
+BOUND = 1e-4  # largest difference of a logit, in parts of the largest: sums are added up in another order
 KNOWN = Charset("known", HIRAGANA.characters[:6])
 WANTED = Charset("wanted", ("★", *HIRAGANA.characters[9:2:-1]))
 PICTURES = jnp.asarray(tiny(4).images)

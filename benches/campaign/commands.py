@@ -24,11 +24,9 @@ from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, build
 from fastetl.testing.records import first_records
 
-LIMIT = 1800.0
-"""Seconds after which a command counts as hanging."""
+LIMIT = 1800.0  # seconds after which a command counts as hanging
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree", "shutil.move")
-_AGAIN = {"build": 1, "train": 21}
-"""How many kills there are for each time that the command is run again, to its end."""
+_AGAIN = {"build": 1, "train": 21}  # how many kills there are for each time that the command is run again, to its end
 
 
 class Ended(NamedTuple):

@@ -19,8 +19,7 @@ from fastetl.etl.jis import codes_of, jis_to_char
 from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout, genuine_files
 from fastetl.testing.records import first_records
 
-SIZE = 16
-"""Side of the built pictures: small ones are compared quickly, and every bit of a record still counts."""
+SIZE = 16  # side of the built pictures: small ones are compared quickly, and every bit of a record still counts
 _SOUND = 3  # sound files of each set
 _UNREPORTED = "the order of the records changed, and nothing was reported"
 

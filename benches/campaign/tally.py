@@ -23,8 +23,7 @@ OUTCOMES: dict[Outcome, str] = {
     "wrong": "silently wrong",
 }
 _EXAMPLES = 5  # of each row's faults
-LIMIT = 300.0
-"""Seconds after which a call in this process counts as a hang."""
+LIMIT = 300.0  # seconds after which a call in this process counts as a hang
 
 
 class _HangError(BaseException):

@@ -25,8 +25,7 @@ from fastetl.kernels.packed import unpack
 from fastetl.synth import draw_data_set
 from fastetl.synth.writing import HEIGHT, WIDTH
 
-SEED = 90_001
-"""Seed of the test writers; trainings take others."""
+SEED = 90_001  # seed of the test writers; trainings take others
 WRITERS = {"synthetic writers on a canvas": 0.0, "synthetic writers on scanned sheets": 1.0}
 Floats = NDArray[np.float32]
 

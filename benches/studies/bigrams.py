@@ -24,25 +24,20 @@ from fastetl.lines.bigrams import FILE, STEPS
 from fastetl.lines.path import FOLLOWS, SCRIPTS
 
 BIGRAMS = 55_600
-PUNCTUATION = {"、": 0.05, "。": 0.04}
-"""Frequencies of marks, which the list lacks. Estimated by eye."""
+PUNCTUATION = {"、": 0.05, "。": 0.04}  # frequencies of marks, which the list lacks. Estimated by eye
 NUMBERS, COUNTERS, COUNTED = "一二三四五六七八九十", "日人本月年", 0.05
 """Words such as 二人 are parted in the list. COUNTED is the share of a number that one counter follows, by eye."""
 ASCII = np.array([c.isascii() for c in JAPANESE.characters])
-AFTER_OTHERS = 0.3
-"""How often what is ASCII follows what is not, as a factor of `FOLLOWS`. By eye, as are the next."""
+AFTER_OTHERS = 0.3  # how often what is ASCII follows what is not, as a factor of `FOLLOWS`; by eye, as the next
 AFTER_DIGITS = {".": 0.03, ",": 0.03, "-": 0.05, ":": 0.02, "/": 0.01, "%": 0.02}
 """Shares of the signs that follow a digit. What follows one of these is mostly a digit."""
-BRACKETS = 0.001
-"""Share of brackets after what is not ASCII."""
-MIXED = 0.02
-"""How much of a bigram's probability is the second character's own share."""
+BRACKETS = 0.001  # share of brackets after what is not ASCII
+MIXED = 0.02  # how much of a bigram's probability is the second character's own share
 COST = 700.0
 """A difference in SudachiDict's costs that changes a probability by a factor of e; between two words it takes twice as
 much."""
 ROUNDS = 200
-SPELT = 0.15
-"""Share of the words with kanji that are written in hiragana."""
+SPELT = 0.15  # share of the words with kanji that are written in hiragana
 HIRAGANA = {k: k - 0x60 for k in range(ord("ァ"), ord("ヶ"))}
 CHARACTERS = JAPANESE.characters
 KNOWN = frozenset(CHARACTERS)
