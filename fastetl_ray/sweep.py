@@ -152,8 +152,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
             require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"))
         return SweepConfig(train, search, **settings)
     except FastetlError as error:
-        error.file = str(path)
-        raise
+        raise error.replace(file=str(path)) from error
 
 
 def _trial(space: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from jax.tree_util import keystr, tree_leaves_with_path, tree_structure, tree_un
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors
 
+from fastetl.errors import DAMAGE
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import require_regular
 from model.devices import Tree, barrier, is_first
@@ -63,7 +64,7 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
         with safe_open(file, framework="numpy") as stored:
             arrays = {path: stored.get_tensor(path) for path in stored.keys()}  # noqa: SIM118
             expected_digest = expected_digest or (stored.metadata() or {}).get("digest", "")
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except (SafetensorError, OSError, *DAMAGE) as error:
         raise _damaged(file, "cannot read the checkpoint", None, str(error).rstrip(".")) from error
     types = {path: f"{leaf.shape} of {leaf.dtype}" for path, leaf in _leaves(expected).items()}
     stored_types = {path: f"{array.shape} of {array.dtype}" for path, array in arrays.items()}

@@ -32,7 +32,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Membership
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import DAMAGE, FastetlError, StrPath, reason_of
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from model.checkpoints import restore
@@ -232,11 +232,9 @@ def open_run(path: StrPath) -> Run:
         return Run.from_dict(path, values)
     except ModelError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, FastetlError) as error:
-        reason = f"{type(error).__name__} {error}"
-        if isinstance(error, FastetlError):
-            reason = error.found or reason
-        raise ModelError("cannot read", file=file, expected="a run", found=reason, do="train again") from error
+    except (FastetlError, OSError, *DAMAGE) as error:
+        found = getattr(error, "found", None) or reason_of(error)
+        raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error
 
 
 def as_run(run: R | StrPath) -> R | Run:
