@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -184,21 +184,16 @@ class Training:
     def _report(self, step: int, loss: float) -> None:
         self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
 
-    def _stops(self, done: int, last: int) -> Iterator[int]:
-        """The steps after `done` at which a checkpoint is due, then `last`, at which the epoch ends."""
-        interval = self.run.config.checkpoint_steps
-        yield from range((done // interval + 1) * interval, last, interval)
-        yield last
+    def _dispatches(self, stream: Iterator[Any], steps: float) -> Iterator[list[Batch]]:
+        """The batches of so many steps, by dispatch; their copies to the devices may still be on the way.
 
-    def _dispatches(self, epoch: int, done: int, last: int) -> Iterator[list[Batch]]:
-        """The batches of each dispatch; their copies to the devices may still be on the way."""
+        stream: pictures uint8 (B, S, S) and labels (B,) of each batch.
+        """
         dispatch_steps = self.run.config.steps_per_dispatch
-        stream = self.batches.epoch(epoch, done - epoch * len(self.batches))
-        for stop in self._stops(done, last):
-            while done < stop:
-                count = dispatch_steps if stop - done >= dispatch_steps else 1
-                yield [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
-                done += count
+        while steps:
+            count = dispatch_steps if steps >= dispatch_steps else 1
+            yield [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
+            steps -= count
 
     def _choose_steps(self, state: Tree, start_time: float) -> None:
         """Choose `steps` so that training ends `minutes` after `start_time`, by the speed of some steps.
@@ -221,45 +216,43 @@ class Training:
 
     def _timed_steps(self, state: Tree, seconds: float) -> tuple[Tree, float]:
         """The state after some steps, and the seconds that one took. seconds: how long they are timed, at least."""
-        length = len(self.batches)
-        epochs = (self._dispatches(epoch, epoch * length, (epoch + 1) * length) for epoch in itertools.count())
-        dispatches = itertools.chain.from_iterable(epochs)  # an epoch may be shorter than the untimed steps
-        state, losses = self.train_steps(state, next(dispatches)[:1])  # the single step at an epoch's end compiles, too
-        untimed = 0
-        while untimed < UNTIMED_STEPS + self.batches.prefetch:
-            batches = next(dispatches)
-            state, losses = self.train_steps(state, batches)
-            losses.block_until_ready()
-            untimed += len(batches)
-        begin = time.perf_counter()
-        timed = 0
-        while not timed or time.perf_counter() - begin < seconds:
-            batches = next(dispatches)
-            previous_losses = losses
-            state, losses = self.train_steps(state, batches)
-            previous_losses.block_until_ready()  # one dispatch ahead, as in training
-            timed += len(batches)
-        losses.block_until_ready()
-        return state, (time.perf_counter() - begin) / timed
 
-    def _train_until(
-        self, state: Tree, step: int, dispatches: Iterator[list[Batch]], add_event: AddEvent
+        def wait(_: int, losses: jax.Array) -> None:
+            losses.block_until_ready()
+
+        stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
+        one_step = self._dispatches(stream, 1)  # the single step at an epoch's end compiles, too
+        untimed = self._dispatches(stream, UNTIMED_STEPS + self.batches.prefetch)
+        state, _ = self._train(state, itertools.chain(one_step, untimed), wait)
+        first = int(state["step"])
+        begin = time.perf_counter()
+        some = self._dispatches(stream, self.run.config.steps_per_dispatch)
+        more = itertools.takewhile(lambda _: time.perf_counter() - begin < seconds, self._dispatches(stream, math.inf))
+        state, _ = self._train(state, itertools.chain(some, more), wait)
+        return state, (time.perf_counter() - begin) / (int(state["step"]) - first)
+
+    def _train(
+        self, state: Tree, dispatches: Iterable[list[Batch]], note: Callable[[int, jax.Array], object]
     ) -> tuple[Tree, float]:
-        """The state after a step, and the seconds in which the devices waited for pictures."""
+        """The state after some steps, at least one, and the seconds in which the devices waited for pictures.
+
+        note: gets the losses of each dispatch, and how many steps are done by then, when the next one is under way.
+        """
         done = int(state["step"])
         wait_seconds = 0.0
         pending: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
-        while done < step:
-            wait_begin = time.perf_counter()
-            batches = next(dispatches)
+        wait_begin = time.perf_counter()
+        for batches in dispatches:
+            seconds = time.perf_counter() - wait_begin
             if pending is None or pending.is_ready():  # otherwise the devices were busy meanwhile
-                wait_seconds += time.perf_counter() - wait_begin
+                wait_seconds += seconds
             state, losses = self.train_steps(state, batches)
             if pending is not None:
-                self._note_losses(add_event, done, pending)  # one dispatch ahead: here the host waits for the devices
+                note(done, pending)  # here the host waits for the devices
             pending = losses
             done += len(batches)
-        self._note_losses(add_event, done, pending)
+            wait_begin = time.perf_counter()
+        note(done, pending)
         return state, wait_seconds
 
     def _epoch(self, state: Tree, epoch: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
@@ -267,12 +260,15 @@ class Training:
         first = epoch * len(self.batches)
         last = min(first + len(self.batches), self.steps)
         resumed_at = int(state["step"])
-        dispatches = self._dispatches(epoch, resumed_at, last)
+        stream = self.batches.epoch(epoch, resumed_at - first)
+        interval = self.run.config.checkpoint_steps
+        checkpoints = range((resumed_at // interval + 1) * interval, last, interval)
         train_seconds = wait_seconds = 0.0
         begin = time.perf_counter()
-        for stop in self._stops(resumed_at, last):
+        for done, stop in itertools.pairwise((resumed_at, *checkpoints, last)):
             train_begin = time.perf_counter()
-            state, waited = self._train_until(state, stop, dispatches, add_event)
+            dispatches = self._dispatches(stream, stop - done)
+            state, waited = self._train(state, dispatches, partial(self._note_losses, add_event))
             wait_seconds += waited
             train_seconds += time.perf_counter() - train_begin
             if stop < last:

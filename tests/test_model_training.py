@@ -113,14 +113,14 @@ def test_minutes_choose_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for module in (training, loop):
         monkeypatch.setattr(module, "time", Mock(perf_counter=ticks.__next__))
     monkeypatch.setattr(loop, "save", lambda *a: save(*a) if next(itertools.islice(ticks, 99, None)) else "")
-    config = dataclasses.replace(BY_STEPS, minutes=0.5)
+    config = dataclasses.replace(BY_STEPS, minutes=1.5)
     timed = train(tiny(), tmp_path / "timed", config)
-    assert timed.config == dataclasses.replace(BY_STEPS, steps=9)  # the first four epochs are not timed
+    assert timed.config == dataclasses.replace(BY_STEPS, steps=8)  # the first four epochs are not timed
     assert all(e.images_per_second > 1 for e in timed.history)
     timed = open_run(timed.path)
     assert training.resumed_run(timed, [(tiny(), 1.0)], config) is timed
-    with pytest.raises(ModelError, match=r"has other options; expected steps 9, minutes 0.0. Resume without options"):
-        training.resumed_run(timed, [(tiny(), 1.0)], dataclasses.replace(config, minutes=0.6))
+    with pytest.raises(ModelError, match=r"has other options; expected steps 8, minutes 0.0. Resume without options"):
+        training.resumed_run(timed, [(tiny(), 1.0)], dataclasses.replace(config, minutes=3.0))
     again = train(tiny(), tmp_path / "again", timed.config)
     assert again.best == timed.best
     steps = Mock(side_effect=make_train(timed.untrained(), config))

@@ -85,8 +85,6 @@ def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
         train(tiny(), path, CONFIG, start=source)
     with pytest.raises(FastetlError, match="`framing` is decided by"):
         train(tiny(), path, dataclasses.replace(CONFIG, network="default", framing="none"), start=source)
-    with pytest.raises(FastetlError, match="`frame` is decided by"):
-        train(tiny(), path, dataclasses.replace(CONFIG, network="default", frame=24), start=source)
     with pytest.raises(ModelError, match="nothing to validate on"):
         train(tiny(1, seed=9), path, dataclasses.replace(CONFIG, network="default", batch_size=8), start=source)
     with pytest.raises(ModelError, match="Leave out `start` or `resume`"):

@@ -3,7 +3,6 @@
 import io
 import json
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,39 +67,30 @@ def damaged_pictures(tally: Tally, folder: Path) -> None:
         )
 
 
-def _damaged_files(tally: Tally, source: Path, names: Sequence[str], contents: Callable[[Path], object]) -> None:
-    """Damage one of the named files in a copy of `source`, which must then have the same contents, or be rejected."""
-    copy, expected = source.with_name(f"{source.name}.damaged"), contents(source)
-    shutil.copytree(source, copy)
-    for number, rng in tally:
-        name = names[int(rng.integers(len(names)))]
-        sound = (source / name).read_bytes()
-        edited = name.endswith(".json") and rng.random() < 0.5
-        (copy / name).write_bytes((_edited if edited else damaged_bytes)(sound, rng))
-        tally.attempt(
-            f"number {number}, {name}",
-            lambda: contents(copy),
-            lambda actual: None if actual == expected else "opened with other contents",
-        )
-        (copy / name).unlink()  # a memory map of the old file stays valid
-        (copy / name).write_bytes(sound)
-
-
 def damaged_datasets(tally: Tally, folder: Path) -> None:
     """Open datasets of which one file is damaged; their pixels are not compared, since they have no checksum."""
-    source, etl = folder / "sound", folder / "ETL8G_01"
+    etl, sound, copy = folder / "ETL8G_01", folder / "sound", folder / "damaged"
     etl.write_bytes(first_records("ETL8G", tally.seed).tobytes())
-    build(etl, source, BuildConfig("all", size=8))
+    build(etl, sound, BuildConfig("all", size=8))
+    shutil.copytree(sound, copy)
 
     def contents(path: Path) -> object:
         data = open_dataset(path)
         data.split(valid=0.2, test=0.2)
         columns: dict[str, Any] = {"label": data.labels, "group": data.groups, **data.records}
-        return (
-            data.charset,
-            data.preprocessing,
-            np.asarray(data.images).shape,
-            {name: column.tolist() for name, column in columns.items()},
-        )
+        values = {name: column.tolist() for name, column in columns.items()}
+        return data.charset, data.preprocessing, np.asarray(data.images).shape, values
 
-    _damaged_files(tally, source, sorted(entry.name for entry in source.iterdir()), contents)
+    expected = contents(sound)
+    files = sorted(sound.iterdir())
+    for number, rng in tally:
+        file = files[int(rng.integers(len(files)))]
+        edited = file.suffix == ".json" and rng.random() < 0.5
+        (copy / file.name).write_bytes((_edited if edited else damaged_bytes)(file.read_bytes(), rng))
+        tally.attempt(
+            f"number {number}, {file.name}",
+            lambda: contents(copy),
+            lambda actual: None if actual == expected else "opened with other contents",
+        )
+        (copy / file.name).unlink()  # a memory map of the old file stays valid
+        shutil.copy(file, copy)
