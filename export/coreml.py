@@ -20,7 +20,7 @@ from export.program import Op, Ref, Value, lower
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts, quiet
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 
-_SHARED = 64  # elements: equal constants of at least so many are stored once
+_SHARED = 64  # elements: equal constants of at least so many, such as the filter's edges, are stored once
 
 
 def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
@@ -59,24 +59,8 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
     def body(image: Any) -> Any:
         values = {"image": image}
         shared: dict[tuple[str, bytes], Any] = {}
-
-        def value(operand: Value) -> Any:
-            if isinstance(operand, Ref):
-                return values[operand.name]
-            if isinstance(operand, tuple):
-                return [values[ref.name] for ref in operand]
-            if not isinstance(operand, np.ndarray):
-                return operand
-            if operand.size < _SHARED or operand.dtype.kind != "f":
-                return operand[()]
-            # Some constants are equal (the filter's edges, positions); the file need hold them only once.
-            key = (f"{operand.dtype} {operand.shape}", operand.tobytes())
-            if key not in shared:
-                shared[key] = Builder.const(val=operand, name=f"constant_{len(shared)}")
-            return shared[key]
-
         for op in ops:
-            inputs = {key: value(operand) for key, operand in op.inputs.items()}
+            inputs = {key: _mil_operand(operand, values, shared) for key, operand in op.inputs.items()}
             values[op.name] = getattr(Builder, op.type)(name=op.name, **inputs)
         return values["probabilities"]
 
@@ -84,6 +68,24 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
     # coremltools numbers constants in this counter, and resets it only when a program was built without an error.
     Builder.name_count.clear()
     return Builder.program(input_specs=[spec], opset_version=getattr(ct.target, target))(body)
+
+
+def _mil_operand(operand: Value, values: dict[str, Any], shared: dict[tuple[str, bytes], Any]) -> Any:
+    """An input of an operation. values: the outputs of earlier ones. shared: the constants that are stored once."""
+    from coremltools.converters.mil import Builder
+
+    if isinstance(operand, Ref):
+        return values[operand.name]
+    if isinstance(operand, tuple):
+        return [values[ref.name] for ref in operand]
+    if not isinstance(operand, np.ndarray):
+        return operand
+    if operand.size < _SHARED or operand.dtype.kind != "f":
+        return operand[()]
+    key = (f"{operand.dtype} {operand.shape}", operand.tobytes())
+    if key not in shared:
+        shared[key] = Builder.const(val=operand, name=f"constant_{len(shared)}")
+    return shared[key]
 
 
 def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fastetl.ink.drawings import Drawing
 
 _BATCH = 256
-LEAN, LEVEL = 20.0, 0.04
+LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
 """By how much the log odds of small kana against large ones rise for each height that ink stands lower on a canvas, and
 how many heights above its middle they stay as they are. Chosen on synthetic writers."""
 
@@ -118,24 +118,29 @@ class Recognizer:
         """uint8 (N, 128, 128), one character each, either polarity → float32 (N, labels), summing to 1.
 
         If not all characters compete, the model's probabilities are divided by the sum over those that do. canvas: the
-        pictures are of whole canvases, ink high, as `rasterize` makes them. Then the lower the ink stands, the more of
-        the probability of っ and つ is っ's (`LEAN`).
+        pictures are of whole canvases, ink high, as `rasterize` makes them: the place of the ink then tells small kana.
         """
         logits = self.logits(pictures)[:, self.columns]
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
         shares = np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
-        if canvas:
-            rows = pictures.max(2)
-            inked = rows > rows.max(1, keepdims=True) // 2
-            lower = (inked.argmax(1) - inked[:, ::-1].argmax(1)) / (2 * SIDE)  # in heights, than the canvas' middle
-            odds = np.exp(LEAN * (lower + LEVEL)).astype(np.float32)
-            for small, large in LARGE_FORM.items():
-                if {small, large} <= self.charset.class_of.keys():
-                    pair = [self.charset.class_of[small], self.charset.class_of[large]]
-                    leaning = shares[:, pair] * np.stack([odds, np.ones_like(odds)], 1)
-                    total = np.maximum(leaning.sum(1, keepdims=True), np.float32(1e-30))
-                    shares[:, pair] = leaning * (shares[:, pair].sum(1, keepdims=True) / total)
-        return shares
+        return self._placed(shares, pictures) if canvas else shares
+
+    def _placed(self, shares: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities in which the lower the ink stands, the more of the probability of っ and つ is っ's."""
+        brightest = pictures.max(2)  # of each row
+        has_ink = brightest > brightest.max(1, keepdims=True) // 2
+        above, below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)
+        lowness = (above - below) / (2 * SIDE)  # in heights, than the canvas' middle
+        odds = np.exp(LOWNESS_WEIGHT * (lowness + LOWNESS_MARGIN)).astype(np.float32)
+        factors = np.stack([odds, np.ones_like(odds)], 1)
+        placed = shares.copy()
+        for small, large in LARGE_FORM.items():
+            if {small, large} <= self.charset.class_of.keys():
+                pair = [self.charset.class_of[small], self.charset.class_of[large]]
+                weighted = shares[:, pair] * factors
+                total = np.maximum(weighted.sum(1, keepdims=True), np.float32(1e-30))
+                placed[:, pair] = weighted * (shares[:, pair].sum(1, keepdims=True) / total)
+        return placed
 
     def logits(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 (N, model's labels), calibrated; the last column is "no character"'s."""

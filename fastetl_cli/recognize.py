@@ -1,7 +1,7 @@
 """fastetl recognize."""
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,19 +85,7 @@ class Recognize(Command):
                 raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
             has_strokes("一")  # raises where no strokes are installed
             check_output(self.boxes, BOXES, self.overwrite, paths)
-        read = self._read_lines if self.lines else self._read_character
-        results: list[dict[str, Any]] = []
-        with nullcontext() if self.lines else bar("recognize") as progress:  # lines show by themselves how far it is
-            for number, path in enumerate(paths):
-                if progress is not None:
-                    progress(number, len(paths))
-                try:
-                    results.append({"image": path, **read(recognizer, path, len(paths) == 1)})
-                except FastetlError as error:
-                    if len(paths) == 1:
-                        raise
-                    results.append({"image": path, "error": str(error)})
-                    note(f"fastetl recognize: {error}")
+        results = [*self._results(recognizer, paths)]
         if self.json:
             show_json(results)
         elif not self.lines:
@@ -105,6 +93,21 @@ class Recognize(Command):
             rows = [[entry["image"], *entry["answers"]] for entry in results if "answers" in entry]
             say(table(["picture", *map(str, ranks)], rows))
         return 1 if any("error" in entry for entry in results) else 0
+
+    def _results(self, recognizer: Recognizer, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+        """What is read in each picture, or the error; that of a single picture is raised."""
+        read = self._read_lines if self.lines else self._read_character
+        with nullcontext() if self.lines else bar("recognize") as progress:  # lines show by themselves how far it is
+            for number, path in enumerate(paths):
+                if progress is not None:
+                    progress(number, len(paths))
+                try:
+                    yield {"image": path, **read(recognizer, path, len(paths) == 1)}
+                except FastetlError as error:
+                    if len(paths) == 1:
+                        raise
+                    note(f"fastetl recognize: {error}")
+                    yield {"image": path, "error": str(error)}
 
     def _read_character(self, recognizer: Recognizer, path: Path, _: bool) -> dict[str, Any]:
         """The likeliest characters of a picture, for the table at the end."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from export.coreml import read_package
-from export.recognizer import LEAN, LEVEL
+from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
 from fastetl.data.preprocessing import resize
 from fastetl.ink.drawings import rasterize
@@ -146,7 +146,7 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     assert tuple(re.findall(r'"(.+?)"', listed)) == SHAPES
     ((small, large),) = re.findall(r'zip\("(ck.*?)", "(CK.*?)"\)', script)
     assert dict(zip(small, large, strict=True)) == SMALL_LETTERS
-    assert f"let (lean, level) = ({LEAN}, {LEVEL})\n" in script
+    assert f"let (lownessWeight, lownessMargin) = ({LOWNESS_WEIGHT}, {LOWNESS_MARGIN})\n" in script
     tables = (IOS / "Sources/KanaLines/LineTables.swift").read_text(encoding="utf-8")
     (turned,) = re.findall(r'turned: .*= Set\("(.*?)"', tables)
     assert set(turned) == LYING

@@ -17,7 +17,7 @@ import export
 from benches.studies import pretrained
 from export.names import BUNDLED, CARD, COREML, LABELS, ONNX, REFERENCE, package_path
 from export.package import open_stored
-from export.recognizer import LEAN, LEVEL
+from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, LARGE_FORM, Charset, one_shape, script_of
 from fastetl.data.dataset import Dataset
@@ -91,7 +91,7 @@ def test_small_kana_are_told_by_their_place_on_a_canvas() -> None:
     np.testing.assert_allclose(after.sum(1), before.sum(1), rtol=1e-5)
     rise = np.diff(np.log(after[:3]) - np.log(before[:3]), axis=1)[:, 0]
     middles = np.array([np.flatnonzero(p.max(1) > p.max() // 2)[[0, -1]].mean() + 0.5 for p in places[:3]])
-    np.testing.assert_allclose(rise, -LEAN * (middles / 128 - 0.5 + LEVEL), rtol=1e-3)
+    np.testing.assert_allclose(rise, -LOWNESS_WEIGHT * (middles / 128 - 0.5 + LOWNESS_MARGIN), rtol=1e-3)
 
 
 def test_a_charset_leaves_only_its_characters_to_compete() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from export.lines import PUNCTUATION, shape_and_size_names
 from export.names import LABELS, ONNX, file_of
-from export.recognizer import LEAN, LEVEL, Recognizer
+from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT, Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
 from fastetl.files.atomic import OutputKind, new_output
@@ -51,7 +51,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         "preprocessing": recognizer.model_preprocessing.as_dict(),
         "shapes": SHAPES,
         "small": LARGE_FORM,
-        "lean": [LEAN, LEVEL],
+        "lowness": [LOWNESS_WEIGHT, LOWNESS_MARGIN],
     }
     return {
         "about.json": _as_json(about),

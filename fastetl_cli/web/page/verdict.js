@@ -1,15 +1,16 @@
 // From probabilities to a verdict: the likeliest labels, and how sure the network is.
 
 const shapes = new Map(), sizes = new Map();
-let pairs = [], lean = 0, level = 0;
+let pairs = [], lownessWeight = 0, lownessMargin = 0;
 
 /**
- * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. `lean`: by how much
- * the log odds of small kana rise for each height that ink stands lower, and how many heights above the middle not.
+ * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. `lowness`: by how
+ * much the log odds of small kana rise for each height that ink stands lower, and how many heights above the middle not.
  */
 export function startTables(about) {
   for (const group of about.shapes) for (const label of group) shapes.set(label, group);
-  [pairs, [lean, level]] = [Object.entries(about.small), about.lean];
+  pairs = Object.entries(about.small);
+  [lownessWeight, lownessMargin] = about.lowness;
   for (const [small, large] of pairs) sizes.set(small, large).set(large, small);
 }
 
@@ -26,7 +27,7 @@ export const alike = (text, other) => {
 export const otherSize = (label) => sizes.get(label) ?? "";
 
 /** By how many heights the middle of the ink is lower than that of the canvas. */
-function lower(picture) {
+function lowness(picture) {
   const side = Math.sqrt(picture.length), most = picture.reduce((a, b) => Math.max(a, b), 0);
   const isInk = (value) => value > Math.floor(most / 2);
   const [top, bottom] = [picture.findIndex(isInk), picture.findLastIndex(isInk)].map((at) => Math.floor(at / side));
@@ -35,7 +36,8 @@ function lower(picture) {
 
 /** Of the probability of a small and a large kana that both compete, the lower the ink, the more is the small one's. */
 function placed(probabilities, labels, allowed, picture) {
-  const shares = probabilities.slice(), odds = Math.exp(lean * (lower(picture) + level));
+  const shares = probabilities.slice();
+  const odds = Math.exp(lownessWeight * (lowness(picture) + lownessMargin));
   for (const pair of pairs) {
     const [small, large] = pair.map((label) => labels.indexOf(label));
     if (small < 0 || large < 0 || (allowed && !pair.every((label) => allowed.has(label)))) continue;

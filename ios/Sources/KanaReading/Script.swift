@@ -54,15 +54,15 @@ public enum Script: String, CaseIterable, Codable, Sendable {
             (String($0), String($1))
         })
 
-    /// By how much the log odds of a small kana rise for each height that the ink is lower: `LEAN` and `LEVEL` in
-    /// `export/recognizer.py`.
-    static let (lean, level) = (20.0, 0.04)
+    /// By how much the log odds of a small kana rise for each height that the ink is lower: `LOWNESS_WEIGHT` and
+    /// `LOWNESS_MARGIN` in `export/recognizer.py`.
+    static let (lownessWeight, lownessMargin) = (20.0, 0.04)
 
     /// Give っ more of the probability of っ and つ, likewise for every small kana, the lower the ink of a canvas stands.
     static func place(_ probabilities: inout [String: Double], lower: Double) {
         for (small, large) in large {
             guard let ofSmall = probabilities[small], let ofLarge = probabilities[large] else { continue }
-            let leaning = ofSmall * exp(lean * (lower + level))
+            let leaning = ofSmall * exp(lownessWeight * (lower + lownessMargin))
             let scale = (ofSmall + ofLarge) / max(leaning + ofLarge, 1e-30)
             probabilities[small] = leaning * scale
             probabilities[large] = ofLarge * scale
