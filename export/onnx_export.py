@@ -13,7 +13,8 @@ from export.config import ExportConfig, Precision
 from export.errors import ExportError
 from export.graph import Graph
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
-from export.program import Op, Ref, Value, expand, lower
+from export.operations import Op, Ref, Value, expand
+from export.program import lower
 from export.runtimes import onnx_session
 
 OPSET = 17

@@ -1,18 +1,17 @@
-"""The layer graph as a list of operations in MIL's vocabulary (Core ML's language), each constant in its final type.
+"""The layer graph as a list of operations, from which Core ML, ONNX and the evaluator are all written.
 
-Core ML, ONNX and the evaluator are all written from this list. Its casts are explicit, rather than left to coremltools'
-float16 pass: that pass chooses by operation, and a pass before it may rename an operation that has to stay in float32.
+Its casts are explicit, rather than left to coremltools' float16 pass: that pass chooses by operation, and a pass before
+it may rename an operation that has to stay in float32.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export import graph as g
 from export.config import Precision, Storage
+from export.operations import Op, Program, Ref, Term
 from fastetl.data.preprocessing import (
     BORDER,
     PLACE_SIZE,
@@ -32,140 +31,11 @@ At other sizes, about one pixel in 10,000 is by 1 of 255 brighter than in a data
 BLANK_LOGIT = 1000.0
 """Logit of "no character" for a blank picture, and its negative for any other: larger than any network's logits."""
 
-
 READING_PREFIXES = ("", "second_", "third_")
 """Of the names of each reading's operations, in the order of `Preprocessing.stretches`."""
 
 
-@dataclass(frozen=True)
-class Ref:
-    """A reference to the output of an earlier operation, or to the program's input, by its name."""
-
-    name: str
-
-
-Value = Ref | NDArray[Any] | str | tuple[Ref, ...]
-_Term = str | float | NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Op:
-    """One operation. `type` and the keys of `inputs` are MIL's; its only output has the operation's name."""
-
-    type: str
-    name: str
-    dtype: str
-    """Type of the output: fp16, fp32 or bool."""
-    inputs: Mapping[str, Value]
-
-
-_SMALL = 2048  # elements: fewer save next to nothing in 8 bits, and all layers pass on the first one's error
-
-_KIND = {"fp16": np.float16, "fp32": np.float32}
-
-
-def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
-    """An array, output channels first, in 8 bits: inputs of `constexpr_affine_dequantize`; expanded it is `real`."""
-    # Each output channel has a step of its own, 1/127 of its largest magnitude.
-    largest = np.abs(array).reshape(len(array), -1).max(1)
-    scale = (np.maximum(largest, np.float32(1e-6)) / np.float32(127)).astype(_KIND[real])
-    steps = np.rint(array / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1)))
-    return {
-        "quantized_data": np.clip(steps, -127, 127).astype(np.int8),
-        "zero_point": np.zeros(len(scale), np.int8),
-        "scale": scale,
-        "axis": np.asarray(0, np.int32),
-    }
-
-
-def expand(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """The array that a runtime expands from the result of `in_8_bits`, in the type of the scale."""
-    data = inputs["quantized_data"]
-    shape = [-1 if k == int(inputs["axis"]) else 1 for k in range(data.ndim)]
-    scale, zero = (inputs[k].reshape(shape).astype(np.float32) for k in ("scale", "zero_point"))
-    return ((data.astype(np.float32) - zero) * scale).astype(inputs["scale"].dtype)
-
-
-def _operand(value: Any) -> Value:
-    """An input of an operation, of which bools, ints and tuples of ints become constants."""
-    match value:
-        case bool():
-            return np.asarray(value)
-        case int() | (int(), *_):
-            return np.asarray(value, np.int32)
-    operand: Value = value
-    return operand
-
-
-@dataclass
-class _Program:
-    """Collects operations. Its methods add one and return its name."""
-
-    precision: Precision
-    storage: Storage
-    ops: list[Op] = field(default_factory=list)
-    types: dict[str, str] = field(default_factory=lambda: {"image": "fp32"})
-    weights: dict[str, Value] = field(default_factory=dict)
-
-    @property
-    def real(self) -> str:
-        """Type of the network's arithmetic."""
-        return "fp16" if self.precision == "float16" else "fp32"
-
-    def constant(self, value: Any, x: str) -> NDArray[Any]:
-        """A constant of the type that `x` has."""
-        return np.asarray(value, _KIND[self.types[x]])
-
-    def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> str:
-        """Add any operation. Its inputs may also be bools, ints and tuples of ints."""
-        self.ops.append(Op(kind, name, dtype, {key: _operand(value) for key, value in inputs.items()}))
-        self.types[name] = dtype
-        return name
-
-    def cast(self, x: str, dtype: str, name: str) -> str:
-        return x if self.types[x] == dtype else self.add("cast", name, dtype, x=Ref(x), dtype=dtype)
-
-    def unary(self, kind: str, name: str, x: str) -> str:
-        return self.add(kind, name, self.types[x], x=Ref(x))
-
-    def binary(self, kind: str, name: str, x: _Term, y: _Term, dtype: str | None = None, **options: bool) -> str:
-        """Add an operation on two tensors, one of which may be a constant: it takes the other's type."""
-        tensor = x if isinstance(x, str) else str(y)
-        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, tensor) for v in (x, y))
-        return self.add(kind, name, dtype or self.types[tensor], x=a, y=b, **options)
-
-    def reduce(self, kind: str, name: str, x: str, axes: tuple[int, ...]) -> str:
-        return self.add(kind, name, self.types[x], x=Ref(x), axes=axes, keep_dims=True)
-
-    def matmul(self, name: str, x: _Term, y: _Term, transpose_y: bool = False) -> str:
-        return self.binary("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
-
-    def concat(self, name: str, parts: tuple[str, ...]) -> str:
-        """Along the axis of channels or features."""
-        return self.add("concat", name, self.types[parts[0]], values=tuple(map(Ref, parts)), axis=1, interleave=False)
-
-    def flatten(self, name: str, x: str, features: int) -> str:
-        return self.add("reshape", name, self.types[x], x=Ref(x), shape=(1, features))
-
-    def conv(
-        self, name: str, x: str, weight: Value, bias: Any, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
-    ) -> str:
-        inputs: dict[str, Value] = {"x": Ref(x), "weight": weight, "bias": self.constant(bias, x)}
-        options = {"strides": (stride, stride), "pad_type": "custom", "pad": pads, "dilations": (1, 1), "groups": 1}
-        return self.add("conv", name, self.types[x], **inputs, **options)
-
-    def weight(self, name: str, array: NDArray[np.float32]) -> Value:
-        """A trained array as it is stored: a constant, or the operation that expands it. All readings share it."""
-        if name not in self.weights:
-            if self.storage == "plain" or array.ndim < 2 or array.size <= _SMALL:
-                self.weights[name] = array.astype(_KIND[self.real])
-            else:
-                inputs = in_8_bits(array, self.real)
-                self.weights[name] = Ref(self.add("constexpr_affine_dequantize", name, self.real, **inputs))
-        return self.weights[name]
-
-
-def _resize(p: _Program, x: str, side: int, size: int) -> str:
+def _resize(p: Program, x: str, side: int, size: int) -> str:
     """Resize with the triangle filter, without rounding: by a convolution, which needs few constants, if it can."""
     weights = triangle_weights(side, size)
     if side % (2 * size):
@@ -182,7 +52,7 @@ def _resize(p: _Program, x: str, side: int, size: int) -> str:
     return p.binary("mul", "resized_exactly", rows, edge.reshape(1, 1, 1, -1))
 
 
-def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
+def _polarity(p: Program, x: str, spec: Preprocessing) -> str:
     """Make ink high: invert pictures whose paper is light."""
     edge = np.zeros(spec.size)
     edge[:BORDER] = edge[-BORDER:] = 1
@@ -197,7 +67,7 @@ def _polarity(p: _Program, x: str, spec: Preprocessing) -> str:
     return p.unary("abs", "ink", p.binary("sub", "above_paper", x, white))
 
 
-def _contrast(p: _Program, x: str, top: str, floor: float) -> str:
+def _contrast(p: Program, x: str, top: str, floor: float) -> str:
     """Stretch the levels from `floor` (a share of the brightest, `top`) to `top` over 0 to 1."""
     gain = p.binary("real_div", "gain", 1 / (1 - floor), p.binary("maximum", "top_or_one", top, 1.0))
     stretched = p.binary("mul", "stretched", x, gain)
@@ -210,7 +80,7 @@ class _Moments(NamedTuple):
     centre: str
     """(1, 2, 1, 1), from -1 to 1."""
     variance: str
-    """(1, 1, 1, 1), the mean of the two axes' variances."""
+    """(1, 1, 1, 1), the mean of the two axes' variances, within `VARIANCE_BOUNDS`."""
     squares: str
     """(1, 2, 1, size), (position - centre)² of each row and each column."""
 
@@ -220,16 +90,19 @@ def _for_both_axes(array: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([array, array])[None]
 
 
-def _channels(p: _Program, name: str, x: str, picked: list[list[float]]) -> str:
+def _channels(p: Program, name: str, x: str, picked: list[list[float]]) -> str:
     """Exchange or select channels by a 1 × 1 convolution of ones and zeros, which is exact."""
     return p.conv(name, x, p.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
 
 
-def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, suffix: str) -> _Moments:
-    """Centre and variance of the ink under a window. Sums are matrix products, which take one operation each.
+def _moments(p: Program, both: str, crossing: Term, window: Term, size: int, suffix: str) -> _Moments:
+    """Centre and variance of the ink under a window, along both axes.
 
-    both: (1, 2, size, size): the picture transposed, and the picture. window: (1, 2, 1, size). crossing: the window
-    with its channels exchanged: the transposed picture, multiplied by the window of x, gives the profile along y.
+    seen(t) = window(t) · Σ crossing(u) · ink(t, u), where t and u are positions along an axis and along the other one
+    share(t) = seen(t) / Σ seen,  centre = Σ t · share(t),  variance = Σ (t - centre)² · share(t)
+
+    Sums are matrix products, which take one operation each. both: (1, 2, size, size): the picture transposed, and the
+    picture. window, (1, 2, 1, size); crossing: the same with its channels exchanged.
     """
     windowed = p.binary("mul", f"seen{suffix}", p.matmul(f"profile{suffix}", crossing, both), window)
     position = _positions(size)
@@ -240,13 +113,16 @@ def _moments(p: _Program, both: str, crossing: _Term, window: _Term, size: int, 
     away = p.binary("sub", f"from_centre{suffix}", _for_both_axes(position[None]), centre)
     squares = p.binary("mul", f"squares{suffix}", away, away)
     variances = p.matmul(f"variances{suffix}", share, squares, True)
-    return _Moments(centre, p.reduce("reduce_mean", f"variance{suffix}", variances, (1,)), squares)
+    variance = p.reduce("reduce_mean", f"variance{suffix}", variances, (1,))
+    least, most = (p.constant(bound / 2, variance) for bound in VARIANCE_BOUNDS)
+    kept = p.add("clip", f"kept_variance{suffix}", "fp32", x=Ref(variance), alpha=least, beta=most)
+    return _Moments(centre, kept, squares)
 
 
-def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
+def _adaptive_moments(p: Program, both: str, spec: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
     # The first window is in the middle of the picture: a constant.
-    window: _Term = _for_both_axes(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
+    window: Term = _for_both_axes(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     crossing, moments = window, _Moments("", "", "")
     for k in range(1, WINDOW_MOVES + 1):
         suffix = f"_{k}"
@@ -256,14 +132,15 @@ def _adaptive_moments(p: _Program, both: str, spec: Preprocessing) -> _Moments:
             window = p.unary("exp", f"window{suffix}", exponent)
             crossing = _channels(p, f"crossing{suffix}", window, [[0, 1], [1, 0]])
         moments = _moments(p, both, crossing, window, spec.size, suffix)
-        least, most = (p.constant(bound / 2, moments.variance) for bound in VARIANCE_BOUNDS)
-        bounded = p.add("clip", f"kept_variance{suffix}", "fp32", x=Ref(moments.variance), alpha=least, beta=most)
-        moments = moments._replace(variance=bounded)
     return moments
 
 
-def _sampled(p: _Program, pictures: str, centres: str, scales: str, spec: Preprocessing, prefix: str) -> str:
-    """What lies in squares around the centres, resized: (1, views, frame, frame).
+def _sampled(p: Program, pictures: str, centres: str, scales: str, spec: Preprocessing, prefix: str) -> str:
+    """What lies in squares around the centres, resized by a triangle filter: (1, views, frame, frame).
+
+    source = centre + scale · target, the position in the picture of each row and column of the frame
+    weight(position, source) = max(0, density - slope · |position - source|), a triangle of area 1
+    framed = weights of rows · picture · weights of columns, transposed
 
     pictures: (1, views, size, size), all the same. centres, scales: (1, 2 · views, 1, 1), y and x of each view. prefix:
     of the operations' names.
@@ -272,9 +149,9 @@ def _sampled(p: _Program, pictures: str, centres: str, scales: str, spec: Prepro
     pitch = p.binary("mul", f"{prefix}target_pitch", scales, 2 / spec.frame)
     support = p.binary("maximum", f"{prefix}support", pitch, 2 / spec.size)
     density = p.binary("real_div", f"{prefix}density", 2 / spec.size, support)
-    # The filter is a triangle of height `density` that falls to 0 over `support`; positions are scaled by its slope.
     slope = p.binary("real_div", f"{prefix}slope", density, support)
     source = p.binary("add", f"{prefix}source", p.binary("mul", f"{prefix}reach", scales, target), centres)
+    # slope · |position - source| = |slope · position - slope · source|
     sloped_position = p.binary("mul", f"{prefix}sloped_position", slope, position)
     sloped_source = p.binary("mul", f"{prefix}sloped_source", slope, source)
     distance = p.unary("abs", f"{prefix}distance", p.binary("sub", f"{prefix}offset", sloped_position, sloped_source))
@@ -299,7 +176,7 @@ class _Input(NamedTuple):
     """(1, PLACE_SIZE), where the frame lay, for the layer `Place`; "" if there is no frame or no such layer."""
 
 
-def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Input:
+def _framed(p: Program, x: str, spec: Preprocessing, with_place: bool) -> _Input:
     """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
     both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=(0, 1, 3, 2)), x))
     moments = _adaptive_moments(p, both, spec)
@@ -322,29 +199,34 @@ def _framed(p: _Program, x: str, spec: Preprocessing, with_place: bool) -> _Inpu
     return _Input(frames, p.cast(place, p.real, "place_number"))
 
 
-def _preprocess(p: _Program, graph: g.Graph) -> tuple[_Input, str]:
-    """The network's input, and whether the picture is blank (1, 1, 1, 1)."""
+def _blank(p: Program, brightest: str, contrasted: str) -> str:
+    """Whether the picture holds no character, (1, 1, 1, 1): one that is empty, nearly empty or filled."""
+    amount = p.reduce("reduce_mean", "amount", contrasted, (2, 3))
+    faint = p.binary("less", "faint", brightest, g.FAINTEST, "bool")
+    little = p.binary("less", "little", amount, g.LEAST_INK, "bool")
+    much = p.binary("greater", "much", amount, g.MOST_INK, "bool")
+    return p.binary("logical_or", "blank", p.binary("logical_or", "faint_or_little", faint, little), much)
+
+
+def _preprocess(p: Program, graph: g.Graph) -> tuple[_Input, str]:
+    """The network's input, and whether the picture is blank."""
     spec = graph.preprocessing
     x = "image"  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
     if graph.side != spec.size:
         exact = _resize(p, x, graph.side, spec.size)
         x = p.unary("floor", "resized", p.binary("add", "resized_and_half", exact, HALF_UP))
-    x = _polarity(p, x, spec)
-    top = p.reduce("reduce_max", "top", x, (2, 3))
-    x = _contrast(p, x, top, spec.floor)
-    ink = p.reduce("reduce_mean", "amount", x, (2, 3))
-    faint = p.binary("less", "faint", top, g.FAINTEST, "bool")
-    little = p.binary("less", "little", ink, g.LEAST_INK, "bool")
-    much = p.binary("greater", "much", ink, g.MOST_INK, "bool")
-    none = p.binary("logical_or", "blank", p.binary("logical_or", "faint_or_little", faint, little), much)
-    seen = _Input({"": x}, "")
+    ink = _polarity(p, x, spec)
+    brightest = p.reduce("reduce_max", "top", ink, (2, 3))
+    contrasted = _contrast(p, ink, brightest, spec.floor)
+    blank = _blank(p, brightest, contrasted)
+    seen = _Input({"": contrasted}, "")
     if spec.framing != "none":
-        seen = _framed(p, x, spec, any(isinstance(layer, g.Place) for layer in graph.layers))
+        seen = _framed(p, contrasted, spec, any(isinstance(layer, g.Place) for layer in graph.layers))
     frames = {prefix: p.cast(frame, p.real, f"{prefix}frame_number") for prefix, frame in seen.frames.items()}
-    return _Input(frames, seen.place), none
+    return _Input(frames, seen.place), blank
 
 
-def _layer(p: _Program, x: str, layer: g.GraphLayer, place: str, prefix: str) -> str:
+def _layer(p: Program, x: str, layer: g.GraphLayer, place: str, prefix: str) -> str:
     name = prefix + layer.name
     match layer:
         case g.Conv():
@@ -371,7 +253,7 @@ def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "
     Both outputs are float32 (1, classes + 1), the last one for "no character". precision: of the arithmetic from the
     first layer on; before it, all is float32. storage: of the weights.
     """
-    p = _Program(precision, storage)
+    p = Program("fp16" if precision == "float16" else "fp32", storage)
     seen, blank = _preprocess(p, graph)
     readings = []
     for prefix, x in seen.frames.items():

@@ -1,0 +1,131 @@
+"""Operations in MIL's vocabulary (Core ML's language), each constant in its final type, and what collects them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.config import Storage
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A reference to the output of an earlier operation, or to the program's input, by its name."""
+
+    name: str
+
+
+Value = Ref | NDArray[Any] | str | tuple[Ref, ...]
+Term = str | float | NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One operation. `type` and the keys of `inputs` are MIL's; its only output has the operation's name."""
+
+    type: str
+    name: str
+    dtype: str
+    """Type of the output: fp16, fp32 or bool."""
+    inputs: Mapping[str, Value]
+
+
+_SMALL = 2048  # elements: fewer save next to nothing in 8 bits, and all layers pass on the first one's error
+
+_KIND = {"fp16": np.float16, "fp32": np.float32}
+
+
+def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
+    """An array, output channels first, in 8 bits: inputs of `constexpr_affine_dequantize`; expanded it is `real`."""
+    # Each output channel has a step of its own, 1/127 of its largest magnitude.
+    largest = np.abs(array).reshape(len(array), -1).max(1)
+    scale = (np.maximum(largest, np.float32(1e-6)) / np.float32(127)).astype(_KIND[real])
+    steps = np.rint(array / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1)))
+    return {
+        "quantized_data": np.clip(steps, -127, 127).astype(np.int8),
+        "zero_point": np.zeros(len(scale), np.int8),
+        "scale": scale,
+        "axis": np.asarray(0, np.int32),
+    }
+
+
+def expand(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """The array that a runtime expands from the result of `in_8_bits`, in the type of the scale."""
+    data = inputs["quantized_data"]
+    shape = [-1 if k == int(inputs["axis"]) else 1 for k in range(data.ndim)]
+    scale, zero = (inputs[k].reshape(shape).astype(np.float32) for k in ("scale", "zero_point"))
+    return ((data.astype(np.float32) - zero) * scale).astype(inputs["scale"].dtype)
+
+
+def _operand(value: Any) -> Any:
+    """An input of an operation, of which bools, ints and tuples of ints become constants."""
+    if isinstance(value, bool):
+        return np.asarray(value)
+    is_whole = isinstance(value, int) or (isinstance(value, tuple) and isinstance(value[0], int))
+    return np.asarray(value, np.int32) if is_whole else value
+
+
+@dataclass
+class Program:
+    """Collects operations. Its methods add one and return its name."""
+
+    real: str
+    """Type of the network's arithmetic: fp16 or fp32."""
+    storage: Storage
+    ops: list[Op] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=lambda: {"image": "fp32"})
+    weights: dict[str, Value] = field(default_factory=dict)
+
+    def constant(self, value: Any, x: str) -> NDArray[Any]:
+        """A constant of the type that `x` has."""
+        return np.asarray(value, _KIND[self.types[x]])
+
+    def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> str:
+        """Add any operation. Its inputs may also be bools, ints and tuples of ints."""
+        self.ops.append(Op(kind, name, dtype, {key: _operand(value) for key, value in inputs.items()}))
+        self.types[name] = dtype
+        return name
+
+    def cast(self, x: str, dtype: str, name: str) -> str:
+        return x if self.types[x] == dtype else self.add("cast", name, dtype, x=Ref(x), dtype=dtype)
+
+    def unary(self, kind: str, name: str, x: str) -> str:
+        return self.add(kind, name, self.types[x], x=Ref(x))
+
+    def binary(self, kind: str, name: str, x: Term, y: Term, dtype: str | None = None, **options: bool) -> str:
+        """Add an operation on two tensors, one of which may be a constant: it takes the other's type."""
+        tensor = x if isinstance(x, str) else str(y)
+        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, tensor) for v in (x, y))
+        return self.add(kind, name, dtype or self.types[tensor], x=a, y=b, **options)
+
+    def reduce(self, kind: str, name: str, x: str, axes: tuple[int, ...]) -> str:
+        return self.add(kind, name, self.types[x], x=Ref(x), axes=axes, keep_dims=True)
+
+    def matmul(self, name: str, x: Term, y: Term, transpose_y: bool = False) -> str:
+        return self.binary("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
+
+    def concat(self, name: str, parts: tuple[str, ...]) -> str:
+        """Along the axis of channels or features."""
+        return self.add("concat", name, self.types[parts[0]], values=tuple(map(Ref, parts)), axis=1, interleave=False)
+
+    def flatten(self, name: str, x: str, features: int) -> str:
+        return self.add("reshape", name, self.types[x], x=Ref(x), shape=(1, features))
+
+    def conv(
+        self, name: str, x: str, weight: Value, bias: Any, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
+    ) -> str:
+        inputs: dict[str, Value] = {"x": Ref(x), "weight": weight, "bias": self.constant(bias, x)}
+        options = {"strides": (stride, stride), "pad_type": "custom", "pad": pads, "dilations": (1, 1), "groups": 1}
+        return self.add("conv", name, self.types[x], **inputs, **options)
+
+    def weight(self, name: str, array: NDArray[np.float32]) -> Value:
+        """A trained array as it is stored: a constant, or the operation that expands it. All readings share it."""
+        if name not in self.weights:
+            if self.storage == "plain" or array.ndim < 2 or array.size <= _SMALL:
+                self.weights[name] = array.astype(_KIND[self.real])
+            else:
+                inputs = in_8_bits(array, self.real)
+                self.weights[name] = Ref(self.add("constexpr_affine_dequantize", name, self.real, **inputs))
+        return self.weights[name]
