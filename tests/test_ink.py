@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +85,10 @@ def test_a_dot_is_a_disc_of_the_pens_width() -> None:
         ({"height": "300"}, "height is out of range; expected a number, 0.001 to 1,000,000; found '300'"),
         ({"pen": 0.6}, "pen is out of range; expected 1e-05 to 0.5"),
         ({"pen": True}, "pen is out of range; expected a number, 1e-05 to 0.5; found True"),
-        ({"strokes": None}, "strokes; expected a list; found NoneType"),
-        ({"strokes": [[1, 2]]}, "a stroke; expected an object; found list"),
-        ({"strokes": [{"x": [1]}]}, "y; expected a list of numbers; found NoneType"),
-        ({"strokes": [{"x": [1], "y": [1, 2]}]}, "y; expected 1 values, as x has; found 2"),
+        ({"strokes": None}, "strokes does not fit; expected a list; found None"),
+        ({"strokes": [[1, 2]]}, "stroke does not fit; expected an object; found [1, 2]"),
+        ({"strokes": [{"x": [1]}]}, "y does not fit; expected a list of numbers; found None"),
+        ({"strokes": [{"x": [1], "y": [1, 2]}]}, "y does not fit; expected 1 values, as x has; found 2"),
         ({"strokes": [{"x": [1], "y": [math.inf]}]}, "y is out of range; expected -4,800 to 4,800; found inf"),
         ({"strokes": [{"x": [1], "y": [5000]}]}, "y is out of range; expected -4,800 to 4,800; found 5000"),
         ({"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure is out of range; expected 0 to 1"),
@@ -99,3 +101,16 @@ def test_what_is_no_drawing_is_named(change: dict[str, Any], message: str) -> No
         Drawing.from_dict({"width": 300, "height": 300, "strokes": [], **change})
     assert message in str(caught.value)
     assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "message"),
+    [
+        (Drawing.from_dict, [], "drawing does not fit; expected an object"),
+        (partial(Drawing, 9, 9), [[(1, 2)]], "strokes does not fit; expected each a Stroke"),
+        (rasterize, "x", "drawing does not fit; expected a Drawing"),
+    ],
+)
+def test_what_is_of_another_class_is_named(function: Callable[[Any], object], argument: Any, message: str) -> None:
+    with pytest.raises(FastetlError, match=message):
+        function(argument)

@@ -72,14 +72,16 @@ assert main("recognize --lines sheet.png --boxes boxes.png".split()) == 2
 import export, fastetl, numpy, fastetl.synth.practice
 from fastetl.etl.inspection import Sums
 Sums().update(memoryview(b"of ETL9G no digest is known"))
+drawing = fastetl.Drawing(1, 1, ())
 data = fastetl.open_dataset("dataset")
 fastetl.read_picture("sheet.png", 64)
 answers = export.open_recognizer(charset="hiragana").read_all(255 - data.images[:4])
 assert len(answers) == 4
-try:
-    fastetl.Batches
-except fastetl.FastetlError as error:
-    assert isinstance(error, ImportError) and "'.[batches]'" in str(error)
+for use in (lambda: fastetl.Batches, lambda: fastetl.rasterize(drawing)):
+    try:
+        use()
+    except fastetl.FastetlError as error:
+        assert isinstance(error, ImportError) and "'.[batches]'" in str(error)
 Blocker.allowed = {{"pyarrow"}}
 for name, text in (("pyarrow.py", "raise ImportError('libarrow.so')"), ("a.parquet", "")):
     with open(name, "w") as file: file.write(text)

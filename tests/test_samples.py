@@ -60,7 +60,7 @@ def test_a_sample_comes_back_from_its_line() -> None:
         ("device", "nose", "device; expected mouse, touch, pen, unknown"),
         ("app", "a\x1b[2J", "app; expected at most 64"),
         ("width", -1, "width is out of range; expected 0.001"),
-        ("strokes", 3, "strokes; expected a list; found int"),
+        ("strokes", 3, "strokes does not fit; expected a list; found 3"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_named(key: str, value: object, message: str) -> None:

@@ -24,10 +24,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import as_python, require_range
-from fastetl.errors import ArgumentError, FastetlError
+from fastetl._lazy import import_extra
+from fastetl.checks import as_python, does_not_fit, require_instance, require_range
 from fastetl.ink import MOST_SIDE, SIDE
-from fastetl.kernels.ink import cover
 
 PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer side of the canvas
 MOST_STROKES = 4_000  # most strokes of a drawing
@@ -70,13 +69,11 @@ class Stroke:
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
-        """A stroke from its JSON object. Unknown keys are ignored. Raises FastetlError for anything that is none."""
-        if not isinstance(values, Mapping):
-            raise _wrong("a stroke", "an object", type(values).__name__)
+        """A stroke from its JSON object. Unknown keys are ignored. Raises FastetlError for anything else."""
+        require_instance("stroke", values, Mapping, "an object")
         columns: dict[str, Any] = {name: values.get(name) for name in _COLUMNS if name in ("x", "y") or name in values}
         for name, column in columns.items():
-            if not isinstance(column, list):
-                raise _wrong(name, "a list of numbers", type(column).__name__)
+            require_instance(name, column, list, "a list of numbers")
         return cls(**{name: tuple(column[: MOST_POINTS + 1]) for name, column in columns.items()})
 
 
@@ -98,10 +95,12 @@ class Drawing:
             object.__setattr__(self, name, as_python(getattr(self, name)))
             require_range(name, getattr(self, name), *limits, integer=False)
         object.__setattr__(self, "strokes", tuple(self.strokes))
+        for stroke in self.strokes:
+            require_instance("strokes", stroke, Stroke, "each a Stroke")
         points = sum(map(len, self.strokes))
         if len(self.strokes) > MOST_STROKES or points > MOST_POINTS:
             expected = f"at most {MOST_STROKES:,} strokes and {MOST_POINTS:,} points"
-            raise _wrong("strokes", expected, f"{len(self.strokes):,} and {points:,}")
+            raise does_not_fit("strokes", expected, f"{len(self.strokes):,} and {points:,}")
         reach = REACH * max(self.width, self.height)
         ranges = {"x": (-reach, reach), "y": (-reach, reach), "pressure": (0, 1), "time": (-_TIME, _TIME)}
         for stroke, (name, (least, most)) in product(self.strokes, ranges.items()):
@@ -109,7 +108,7 @@ class Drawing:
             if values is None:
                 continue
             if len(values) != len(stroke):
-                raise _wrong(name, f"{len(stroke):,} values, as x has", f"{len(values):,}")
+                raise does_not_fit(name, f"{len(stroke):,} values, as x has", f"{len(values):,}")
             for value in values:
                 require_range(name, value, least, most, integer=False)
 
@@ -120,16 +119,12 @@ class Drawing:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """A drawing from its JSON object. Unknown keys are ignored. Raises FastetlError for anything that is none."""
-        strokes = values.get("strokes")
-        if not isinstance(strokes, list):
-            raise _wrong("strokes", "a list", type(strokes).__name__)
+        """A drawing from its JSON object. Unknown keys are ignored. Raises FastetlError for anything else."""
+        require_instance("drawing", values, Mapping, "an object")
+        strokes: Any = values.get("strokes")
+        require_instance("strokes", strokes, list, "a list")
         parsed = tuple(map(Stroke.from_dict, strokes[: MOST_STROKES + 1]))
         return cls(values.get("width", 0), values.get("height", 0), parsed, values.get("pen", PEN))
-
-
-def _wrong(name: str, expected: str, found: object) -> FastetlError:
-    return ArgumentError(f"drawing: {name}", expected=expected, found=found, do="check the drawing")
 
 
 def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.float64]:
@@ -156,11 +151,15 @@ def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.floa
 def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """uint8 of a shape, 0–255, ink high: the picture of segments (see `segments_of`) in pixels."""
     covered = np.zeros(shape)
-    cover(segments, covered)
+    import_extra("fastetl.kernels.ink").cover(segments, covered)  # drawings are read and checked without numba
     return np.floor(255 * covered + 0.5).astype(np.uint8)
 
 
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
-    """uint8 (side, side), 0–255, ink high: the picture of a drawing. side: 1 to 4,096, else FastetlError."""
+    """uint8 (side, side), 0–255, ink high: the picture of a drawing. side: 1 to 4,096.
+
+    Raises FastetlError for another side, and for what is no Drawing.
+    """
+    require_instance("drawing", drawing, Drawing, "a Drawing")
     require_range("side", side, 1, MOST_SIDE)
     return painted(segments_of(drawing, (side, side)), (side, side))
