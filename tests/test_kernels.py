@@ -12,7 +12,7 @@ from PIL import Image
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
 from fastetl.kernels.resize import OVERREAD, _kernel, resize_records, resize_twin
-from fastetl.kernels.resize_plan import Resizing, factors, plan_of
+from fastetl.kernels.resize_plan import Resizing
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN, best, forms
 from tests.conftest import python
@@ -100,7 +100,7 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
         (stored, size)
         for stored, (height, width, bits) in STORED.items()
         for size in range(8, 127)
-        if plan_of(Resizing(height, width, bits, size), "portable") is None
+        if Resizing(height, width, bits, size).plan("portable") is None
     }
     assert without == {("K", 11), ("K", 13), *(("G", size) for size in (9, 11, 13, 15))}
 
@@ -159,7 +159,7 @@ def test_one_rounding_is_exact_for_every_sum_that_can_occur(stored: str) -> None
     height, width, bits = STORED[stored]
     tables = 0
     for size in SIZES:
-        table, kinds = factors(Resizing(height, width, bits, size))
+        table, kinds = Resizing(height, width, bits, size).factors
         if table.dtype != np.float32:
             continue
         tables += 1

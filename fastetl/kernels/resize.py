@@ -5,7 +5,7 @@ column that a product takes. Then each output row takes the products of its line
 
 All sums are integers, and only the last step rounds: the sum times a factor, to the nearest whole number. The factor is
 a little larger than the exact one, so that exact halves round up, but no other sum reaches a half: by 2⁻⁴⁵ of it in
-float64, or the next float32 where `factors` finds that exact, which is twice as fast.
+float64, or the next float32 where `Resizing.factors` finds that exact, which is twice as fast.
 """
 
 from functools import lru_cache, reduce
@@ -16,9 +16,11 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes, unpack_vector
-from fastetl.kernels.resize_plan import CACHED, LANES, Resizing, RowPlan, chunks, factors, plan_of
+from fastetl.kernels.resize_plan import LANES, Resizing, RowPlan, chunks
+from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, best, compile_kernel
 
+CACHED = 64  # geometries whose kernels are kept, those used last
 OVERREAD = 64  # bytes behind a picture's last that the kernel reads, whatever they are
 
 
@@ -64,8 +66,7 @@ def resize_records(
 @lru_cache(maxsize=CACHED)
 def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel | None:
     """Kernel(addresses int64 (N,), N, out uint8 (N, S, S)), by address, N ≥ 1; None where the twin does the work."""
-    g = Resizing(height, width, bits, size)
-    plan = plan_of(g, form)
+    plan = Resizing(height, width, bits, size).plan(form)
     if plan is None:
         return None
 
@@ -76,10 +77,10 @@ def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel 
             following = b.add(index, code.number(1))
             following = b.select(b.icmp_signed("<", following, count), following, index)
             source, next_source = (code.load(code.element(addresses, k, 8), POINTER) for k in (index, following))
-            _columns(code, g, plan, source, next_source, scratch)
-            _rows(code, g, plan, scratch, code.element(out, index, g.size**2))
+            _columns(code, plan, source, next_source, scratch)
+            _rows(code, plan, scratch, code.element(out, index, size**2))
 
-    return compile_kernel("resize", "pip", write, form)
+    return compile_kernel("resize", (POINTER, I64, POINTER), write, form)
 
 
 def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArray[np.uint8]:
@@ -87,31 +88,32 @@ def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArra
 
     Returns uint8 (N, size, size).
     """
-    g = Resizing(levels.shape[1], levels.shape[2], bits, size)
-    products = g.rows.astype(np.float64) @ levels.astype(np.float64) @ g.columns.T.astype(np.float64)  # whole numbers
-    sums, denominator = 2 * 255 * products.astype(np.int64), TOP[bits] * g.rows.sum(1)[:, None] * g.columns.sum(1)
+    rows, columns = triangle(levels.shape[1], size), triangle(levels.shape[2], size)
+    products = rows.astype(np.float64) @ levels.astype(np.float64) @ columns.T.astype(np.float64)  # whole numbers
+    sums, denominator = 2 * 255 * products.astype(np.int64), TOP[bits] * rows.sum(1)[:, None] * columns.sum(1)
     return np.asarray((sums + denominator) // (2 * denominator), np.uint8)
 
 
-def _columns(code: Code, g: Resizing, plan: RowPlan, source: Value, following: Value, scratch: Value) -> None:
+def _columns(code: Code, plan: RowPlan, source: Value, following: Value, scratch: Value) -> None:
     """Write the lines of column sums to `scratch`. following: the next picture, which is fetched meanwhile."""
-    b, row_bytes = code.b, g.width * g.bits // 8
+    b, geometry = code.b, plan.geometry
+    row_bytes = geometry.width * geometry.bits // 8
     lines, rows_of_line = plan.rows.shape
     places = code.table(np.where(plan.rows < 0, -1, plan.rows * row_bytes).astype(np.int64))
     paper = code.table(np.zeros(OVERREAD, np.uint8))
     with code.loop(lines) as line:
-        _fetch(code, following, line, -(-g.height * row_bytes // (64 * lines)))
+        _fetch(code, following, line, -(-geometry.height * row_bytes // (64 * lines)))
         rows = []
         line_places = code.element(places, line, 8 * rows_of_line)
         for k in range(rows_of_line):
             place = code.load(line_places, I64, 0, 8 * k)
             levels = b.select(b.icmp_signed("<", place, code.number(0)), paper, code.at(source, place))
-            *registers, lanes = unpack_vector(code, levels, code.number(0), g.bits)
+            *registers, lanes = unpack_vector(code, levels, code.number(0), geometry.bits)
             rows.append(registers)
         if plan.weighted:
             rows = _sum_and_weighted_sum(code, rows)
         to = code.element(scratch, line, 64 * plan.registers)
-        for k, total in enumerate(_column_sums(code, g, plan, rows, lanes)):
+        for k, total in enumerate(_column_sums(code, plan, rows, lanes)):
             code.store(total, to, 64 * k)
 
 
@@ -130,37 +132,38 @@ def _sum_and_weighted_sum(code: Code, rows: list[list[Value]]) -> list[list[Valu
     return [[sums[-1] for sums in partial], [reduce(code.b.add, sums[:-1]) for sums in partial]]
 
 
-def _column_sums(code: Code, g: Resizing, plan: RowPlan, rows: list[list[Value]], lanes: list[int]) -> list[Value]:
+def _column_sums(code: Code, plan: RowPlan, rows: list[list[Value]], lanes: list[int]) -> list[Value]:
     """The registers of a line: the column sums of two rows, side by side. lanes: see `unpack_vector`."""
-    if plan.in_bytes and g.is_halving:
-        return _halved(code, g, rows)
+    geometry = plan.geometry
+    if plan.in_bytes and geometry.is_halving:
+        return _halved(code, geometry, rows)
 
-    def factors_of(pixels: NDArray[np.int64], weights: NDArray[np.int64]) -> list[tuple[Value, Value]]:
+    def operands(pixels: NDArray[np.int64], weights: NDArray[np.int64]) -> list[tuple[Value, Value]]:
         """Each row's pixels and their weights, the larger numbers first."""
         order, by = np.take(lanes, pixels).tolist(), code.lanes(I8, weights.tolist())
         pairs = [(code.shuffle(row[0], row[1], order), by) for row in rows]
-        return [(y, x) for x, y in pairs] if g.columns.max() > 127 else pairs
+        return [(y, x) for x, y in pairs] if geometry.columns.max() > 127 else pairs
 
-    by_four = [chunks(g.columns[group], 4) for group in g.groups]
-    by_two = [chunks(g.columns[span], 2) for span in g.spans]
+    by_four = [chunks(geometry.columns[group], 4) for group in geometry.groups]
+    by_two = [chunks(geometry.columns[span], 2) for span in geometry.spans]
     if code.form == "vnni" and not plan.in_bytes and sum(map(len, by_four)) <= sum(map(len, by_two)):
-        return [_sum_by_four(code, [factors_of(*chunk) for chunk in four]) for four in by_four]
-    return [total for two in by_two for total in _sums_by_two(code, plan, [factors_of(*chunk) for chunk in two])]
+        return [_sum_by_four(code, [operands(*chunk) for chunk in four]) for four in by_four]
+    return [total for two in by_two for total in _sums_by_two(code, plan, [operands(*chunk) for chunk in two])]
 
 
-def _sum_by_four(code: Code, factors: list[list[tuple[Value, Value]]]) -> Value:
-    """The column sums of two rows, in the lower and upper 16 bits of 32. factors: of each chunk and row."""
+def _sum_by_four(code: Code, operands: list[list[tuple[Value, Value]]]) -> Value:
+    """The column sums of two rows, in the lower and upper 16 bits of 32. operands: of each chunk and row."""
     total = code.splat(I32, LANES, 0)
-    for of_row in reversed(list(zip(*factors, strict=True))):
+    for of_row in reversed(list(zip(*operands, strict=True))):
         total = code.shift(total, 16)
         for pixels, weights in of_row:
             total = code.dot4(total, pixels, weights)
     return total
 
 
-def _sums_by_two(code: Code, plan: RowPlan, factors: list[list[tuple[Value, Value]]]) -> list[Value]:
-    """The column sums of two rows, alternately: one register in bytes, else two. factors: of each chunk and row."""
-    products = [[code.products(*pair) for pair in of_chunk] for of_chunk in factors]
+def _sums_by_two(code: Code, plan: RowPlan, operands: list[list[tuple[Value, Value]]]) -> list[Value]:
+    """The column sums of two rows, alternately: one register in bytes, else two. operands: of each chunk and row."""
+    products = [[code.products(*pair) for pair in of_chunk] for of_chunk in operands]
     first, second = (reduce(code.b.add, of_row) for of_row in zip(*products, strict=True))
     if not plan.in_bytes:
         return list(code.interleaved(first, second))
@@ -168,38 +171,40 @@ def _sums_by_two(code: Code, plan: RowPlan, factors: list[list[tuple[Value, Valu
     return [code.b.xor(both, code.splat(I8, 64, plan.bias))]
 
 
-def _halved(code: Code, g: Resizing, rows: list[list[Value]]) -> list[Value]:
+def _halved(code: Code, geometry: Resizing, rows: list[list[Value]]) -> list[Value]:
     """The same without products, where all columns fill a register, and weigh four pixels 1 3 3 1."""
     b, nothing, sums = code.b, code.splat(I8, 64, 0), []
     for even, odd in rows:
         left, right = code.shuffle(nothing, odd, range(63, 127)), code.shuffle(even, nothing, range(1, 65))
         inner = b.add(even, odd)
         sums.append(b.add(b.add(left, right), b.add(inner, b.add(inner, inner))))
-    return [code.shuffle(sums[0], sums[1], np.stack([span, span + 64], 1).ravel().tolist()) for span in g.spans]
+    return [code.shuffle(sums[0], sums[1], np.stack([span, span + 64], 1).ravel().tolist()) for span in geometry.spans]
 
 
-def _rows(code: Code, g: Resizing, plan: RowPlan, scratch: Value, out: Value) -> None:
+def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
     """Write the output rows from the lines of column sums."""
-    b, (table, kinds) = code.b, factors(g)
+    geometry = plan.geometry
+    table, kinds = geometry.factors
     weights = plan.weights.astype(np.uint8 if plan.in_bytes else np.int16)
-    weights_at, factors_at = code.table(weights), code.table(table[:, g.groups])
+    weights_at, factors_at = code.table(weights), code.table(table[:, geometry.groups])
     # For each row, where its first line is and where its factors are, in bytes, and the bias of its sums.
-    first_lines, first_factors = 64 * plan.registers * plan.first, kinds * len(g.groups) * LANES * table.itemsize
+    first_lines = 64 * plan.registers * plan.first
+    first_factors = kinds * len(geometry.groups) * LANES * table.itemsize
     biases = plan.bias * plan.weights.sum((1, 2), dtype=np.int64)
     entries_at = code.table(np.stack([first_lines, first_factors, biases], 1))
-    with code.loop(g.size) as y:
+    with code.loop(geometry.size) as y:
         entry = code.element(entries_at, y, 24)
         first_line, first_factor, bias = (code.load(entry, I64, 0, 8 * k) for k in range(3))
         lines, row_factors = code.at(scratch, first_line), code.at(factors_at, first_factor)
         row_weights = code.element(weights_at, y, weights[0].nbytes)
         if plan.in_bytes:
-            sums = _sums_of_bytes(code, plan, lines, row_weights, b.trunc(bias, I32))
+            sums = _sums_of_bytes(code, plan, lines, row_weights, code.b.trunc(bias, I32))
         else:
             sums = _sums_of_numbers(code, plan, lines, row_weights)
-        row = code.element(out, y, g.size)
-        for k, group in enumerate(g.groups):
-            pixels = _rounded(code, sums[k], _factors_of_group(code, g, k, row_factors))
-            code.store(code.shuffle(pixels, pixels, range(min(LANES, g.size))), row, int(group[0]))
+        row = code.element(out, y, geometry.size)
+        for k, group in enumerate(geometry.groups):
+            pixels = _rounded(code, sums[k], _factors_of_group(code, geometry, k, row_factors))
+            code.store(code.shuffle(pixels, pixels, range(min(LANES, geometry.size))), row, int(group[0]))
 
 
 def _sums_of_bytes(code: Code, plan: RowPlan, lines: Value, weights: Value, bias: Value) -> list[Value]:
@@ -219,9 +224,9 @@ def _sums_of_numbers(code: Code, plan: RowPlan, lines: Value, weights: Value) ->
     return totals
 
 
-def _factors_of_group(code: Code, g: Resizing, k: int, row_factors: Value) -> Value:
+def _factors_of_group(code: Code, geometry: Resizing, k: int, row_factors: Value) -> Value:
     """The factors of the k-th group of columns, a vector. row_factors: the address of those of the row."""
-    table, group = factors(g)[0], g.groups[k]
+    table, group = geometry.factors[0], geometry.groups[k]
     kind = F32 if table.dtype == np.float32 else F64
     # A factor that many columns share is loaded once for all of them.
     [same] = np.nonzero((table == table[:, group[:1]]).all(0))

@@ -8,8 +8,10 @@ weights an output row takes its lines.
     centre of row 1 …      2: sum | 0·d + 1·e + 2·f + …
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,24 @@ from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN
 
 LANES = 16  # output columns of a group
-CACHED = 64  # geometries whose plans and kernels are kept, those used last
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """How rows are combined: in lines, which hold two sums for each output column."""
+
+    geometry: Resizing
+    rows: NDArray[np.int64]  # (lines, R): the rows of each line, filled up with −1
+    weighted: bool  # whether a line holds the sum of its rows, and that of row k times k; otherwise its two rows
+    first: NDArray[np.int64]  # (S,): the first line that each output row takes
+    weights: NDArray[np.int16]  # (S, T, 2): the weights of the two sums of the T lines that an output row takes
+    in_bytes: bool = False  # whether sums are bytes, not numbers of 16 bits
+    bias: int = 0  # what is taken from such a sum, so that it is a signed byte
+
+    @property
+    def registers(self) -> int:
+        """How many registers a line fills."""
+        return len(self.geometry.spans) * (1 if self.in_bytes else 2)
 
 
 @dataclass(frozen=True)
@@ -56,104 +75,89 @@ class Resizing:
         """Whether the columns fill one register, and each weighs four pixels 1 3 3 1."""
         return self.bits == 4 and self.width == 2 * self.size == 128
 
+    @cached_property
+    def factors(self) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
+        """What sums are multiplied by: (K, S) for K kinds of rows, and the kind of each row, int64 (S,).
 
-@dataclass(frozen=True)
-class RowPlan:
-    """How rows are combined: in lines, which hold two sums for each output column."""
+        float32 if that is exact, else float64.
+        """
+        rows, kinds = np.unique(self.rows.sum(1), return_inverse=True)
+        columns, places = np.unique(self.columns.sum(1), return_inverse=True)
+        denominators = TOP[self.bits] * rows[:, None] * columns
+        exact = 255 / denominators
+        near = exact.astype(np.float32)
+        lifted = np.where(near > exact, near, np.nextafter(near, np.float32(np.inf)))
+        # The largest sum that belongs below each half decides; float64 holds its product with a float32 exactly.
+        pixel = np.arange(1, 256)[:, None, None]
+        below = ((2 * pixel - 1) * denominators - 1) // (2 * 255)
+        stays = below * lifted.astype(np.float64) < pixel - 0.5
+        table = lifted if stays.all() and denominators.max() < 1 << 24 else exact * (1 + 2.0**-45)
+        return table[:, places], kinds
 
-    rows: NDArray[np.int64]  # (lines, R): the rows of each line, filled up with −1
-    weighted: bool  # whether a line holds the sum of its rows, and that of row k times k; otherwise its two rows
-    first: NDArray[np.int64]  # (S,): the first line that each output row takes
-    weights: NDArray[np.int16]  # (S, T, 2): the weights of the two sums of the T lines that an output row takes
-    registers: int  # how many registers a line fills
-    in_bytes: bool = False  # whether sums are bytes, not numbers of 16 bits
-    bias: int = 0  # what is taken from such a sum, so that it is a signed byte
-
-
-def _pairs(g: Resizing) -> RowPlan:
-    """Lines of two rows each."""
-    pairs = -(-g.height // 2)
-    rows = np.arange(2 * pairs).reshape(pairs, 2)
-    by_pair = np.pad(g.rows, ((0, 0), (0, 2 * pairs - g.height))).reshape(g.size, pairs, 2)
-    is_used = by_pair.max(2) > 0
-    first_used, last_used = is_used.argmax(1), pairs - 1 - is_used[:, ::-1].argmax(1)
-    taps = int((last_used - first_used).max()) + 1
-    first = np.minimum(first_used, pairs - taps)
-    weights = np.take_along_axis(by_pair, (first[:, None] + np.arange(taps))[:, :, None], 1)
-    return RowPlan(np.where(rows < g.height, rows, -1), False, first, weights.astype(np.int16), 2 * len(g.spans))
-
-
-def _bands(g: Resizing) -> RowPlan:
-    """Lines of the rows between the centres of two output rows.
-
-    From row to row there, the weights for the output row above fall by a step, and those for the row below rise by the
-    same step. So a weighted sum of the rows is a number times their sum, plus the step times the sum of k times row k.
-    """
-    # As in `triangle`: row i lies at (2i + 1)·n, the centre of output row y at (2y + 1)·m; 2m is the peak.
-    places, centres = (2 * np.arange(g.height) + 1) * g.size, (2 * np.arange(g.size + 1) + 1) * g.height
-    begins = np.searchsorted(places, centres - 2 * g.height, "right")
-    counts = np.searchsorted(places, centres, "right") - begins
-    rows = np.where(np.arange(counts.max()) < counts[:, None], begins[:, None] + np.arange(counts.max()), -1)
-    y = np.arange(g.size)
-    padded = np.pad(g.rows, ((0, 0), (0, 1)))
-    above, below = (np.stack([padded[y, at], padded[y, at + 1]], 1) for at in (begins[:-1], begins[1:]))
-    weights = np.stack([above, below], 1)
-    weighted = counts.max() > 2
-    if weighted:
-        full = int(counts.argmax())
-        step = padded[full, begins[full] + 1] - padded[full, begins[full]]
-        weights[:, :, 1] = step, -step
-    return RowPlan(rows, weighted, y, weights.astype(np.int16), 2 * len(g.spans))
-
-
-@lru_cache(maxsize=CACHED)
-def plan_of(g: Resizing, form: str) -> RowPlan | None:
-    """The plan for a form of the kernel; None where the kernel's numbers do not hold its rows, weights and sums."""
-    # `unpack_vector` takes a whole row at a time.
-    if form == PLAIN or g.width * g.bits % 8 or g.width > PIXELS[g.bits]:
+    def plan(self, form: str) -> RowPlan | None:
+        """The plan for a form of the kernel; None where the kernel's numbers do not hold its rows, weights and sums."""
+        # `unpack_vector` takes a whole row at a time.
+        if form == PLAIN or self.width * self.bits % 8 or self.width > PIXELS[self.bits]:
+            return None
+        top, weight = TOP[self.bits], int(self.columns.max())
+        column_weight, row_weight = int(self.columns.sum(1).max()), int(self.rows.sum(1).max())
+        for plan in (self._bands(), self._pairs()) if 2 * self.height > 3 * self.size else (self._pairs(),):
+            rows = plan.rows.shape[1]
+            level = top * (rows * (rows - 1) // 2 if plan.weighted else 1)  # the greatest sum of one pixel's in a line
+            fits_products = max(level, weight) < 1 << 8 and min(level, weight) < 1 << 7  # bytes, one of them signed
+            fits_lines = level * column_weight < 1 << 15
+            fits_pixels = top * column_weight * row_weight < 1 << 31
+            if fits_products and fits_lines and fits_pixels:
+                return self._in_bytes(plan, form)
         return None
-    top, weight = TOP[g.bits], int(g.columns.max())
-    column_weight, row_weight = int(g.columns.sum(1).max()), int(g.rows.sum(1).max())
-    for plan in (_bands(g), _pairs(g)) if 2 * g.height > 3 * g.size else (_pairs(g),):
-        rows = plan.rows.shape[1]
-        level = top * (rows * (rows - 1) // 2 if plan.weighted else 1)  # the greatest sum of one pixel's in a line
-        fits_products = max(level, weight) < 1 << 8 and min(level, weight) < 1 << 7  # bytes, one of them signed
-        fits_lines = level * column_weight < 1 << 15
-        fits_pixels = top * column_weight * row_weight < 1 << 31
-        if fits_products and fits_lines and fits_pixels:
-            return _in_bytes(g, plan, form)
-    return None
 
+    def _pairs(self) -> RowPlan:
+        """Lines of two rows each."""
+        pairs = -(-self.height // 2)
+        rows = np.arange(2 * pairs).reshape(pairs, 2)
+        by_pair = np.pad(self.rows, ((0, 0), (0, 2 * pairs - self.height))).reshape(self.size, pairs, 2)
+        is_used = by_pair.max(2) > 0
+        first_used, last_used = is_used.argmax(1), pairs - 1 - is_used[:, ::-1].argmax(1)
+        taps = int((last_used - first_used).max()) + 1
+        first = np.minimum(first_used, pairs - taps)
+        weights = np.take_along_axis(by_pair, (first[:, None] + np.arange(taps))[:, :, None], 1)
+        rows[rows >= self.height] = -1
+        return RowPlan(self, rows, False, first, weights.astype(np.int16))
 
-def _in_bytes(g: Resizing, plan: RowPlan, form: str) -> RowPlan:
-    """The same with sums in bytes, if they fit and one product of four bytes makes an output pixel."""
-    weights = plan.weights.astype(np.int64)
-    largest = TOP[g.bits] * int(g.columns.sum(1).max())
-    makes_pixels = not plan.weighted and weights.shape[1] == 2 and len(g.groups) % 2 == 0
-    # The portable form adds two products in 16 bits, AVX2 in 15.
-    fits_form = form == "vnni" or (form == "portable" and largest * weights.sum(2).max() < 1 << 16)
-    if not makes_pixels or max(largest, weights.max()) >= 1 << 8 or not fits_form:
-        return plan
-    bias = 128 if form == "vnni" and largest > 127 else 0
-    return replace(plan, in_bytes=True, registers=len(g.spans), bias=bias)
+    def _bands(self) -> RowPlan:
+        """Lines of the rows between the centres of two output rows.
 
+        From row to row there, the weights for the output row above fall by a step, and those for the row below rise by
+        the same step. So a weighted sum of the rows is a number times their sum, plus the step times the sum of k times
+        row k.
+        """
+        # As in `triangle`: row i lies at (2i + 1)·n, the centre of output row y at (2y + 1)·m; 2m is the peak.
+        places, centres = (2 * np.arange(self.height) + 1) * self.size, (2 * np.arange(self.size + 1) + 1) * self.height
+        begins = np.searchsorted(places, centres - 2 * self.height, "right")
+        counts = np.searchsorted(places, centres, "right") - begins
+        rows = np.where(np.arange(counts.max()) < counts[:, None], begins[:, None] + np.arange(counts.max()), -1)
+        y = np.arange(self.size)
+        padded = np.pad(self.rows, ((0, 0), (0, 1)))
+        above, below = (np.stack([padded[y, at], padded[y, at + 1]], 1) for at in (begins[:-1], begins[1:]))
+        weights = np.stack([above, below], 1)
+        weighted = counts.max() > 2
+        if weighted:
+            full = int(counts.argmax())
+            step = padded[full, begins[full] + 1] - padded[full, begins[full]]
+            weights[:, :, 1] = step, -step
+        return RowPlan(self, rows, weighted, y, weights.astype(np.int16))
 
-@lru_cache(maxsize=CACHED)
-def factors(g: Resizing) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
-    """What sums are multiplied by: (K, S) for K kinds of rows, float32 if that is exact, else float64; and int64 (S,),
-    the kind of each row."""
-    rows, kinds = np.unique(g.rows.sum(1), return_inverse=True)
-    columns, places = np.unique(g.columns.sum(1), return_inverse=True)
-    denominators = TOP[g.bits] * rows[:, None] * columns
-    exact = 255 / denominators
-    near = exact.astype(np.float32)
-    lifted = np.where(near > exact, near, np.nextafter(near, np.float32(np.inf)))
-    # The largest sum that belongs below each half decides; float64 holds its product with a float32 exactly.
-    pixel = np.arange(1, 256)[:, None, None]
-    below = ((2 * pixel - 1) * denominators - 1) // (2 * 255)
-    stays = below * lifted.astype(np.float64) < pixel - 0.5
-    table = lifted if stays.all() and denominators.max() < 1 << 24 else exact * (1 + 2.0**-45)
-    return table[:, places], kinds
+    def _in_bytes(self, plan: RowPlan, form: str) -> RowPlan:
+        """The same with sums in bytes, if they fit and one product of four bytes makes an output pixel."""
+        weights = plan.weights.astype(np.int64)
+        largest = TOP[self.bits] * int(self.columns.sum(1).max())
+        makes_pixels = not plan.weighted and weights.shape[1] == 2 and len(self.groups) % 2 == 0
+        # The portable form adds two products in 16 bits, AVX2 in 15.
+        fits_form = form == "vnni" or (form == "portable" and largest * weights.sum(2).max() < 1 << 16)
+        if not makes_pixels or max(largest, weights.max()) >= 1 << 8 or not fits_form:
+            return plan
+        bias = 128 if form == "vnni" and largest > 127 else 0
+        return replace(plan, in_bytes=True, bias=bias)
 
 
 def chunks(columns: NDArray[np.int64], each: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:

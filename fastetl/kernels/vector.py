@@ -56,15 +56,14 @@ def best() -> str:
     return forms()[0]
 
 
-def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: str) -> Kernel:
+def compile_kernel(name: str, arguments: Sequence[Value], body: Callable[..., None], form: str) -> Kernel:
     """Compile one function; `body(code, *arguments)` writes it.
 
-    arguments: one letter each, p for the address of an array, i for a 64-bit integer. The kernel releases the
-    interpreter's lock while it runs.
+    arguments: the type of each, POINTER for the address of an array, or I64. The kernel releases the interpreter's lock
+    while it runs.
     """
-    kinds = {"p": (POINTER, ctypes.c_void_p), "i": (I64, ctypes.c_int64)}
     module = ir.Module(name)
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [kinds[a][0] for a in arguments]), name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     code = Code(ir.IRBuilder(function.append_basic_block()), form)
     body(code, *function.args)
     code.b.ret_void()
@@ -76,7 +75,7 @@ def compile_kernel(name: str, arguments: str, body: Callable[..., None], form: s
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
     engine = llvm.create_mcjit_compiler(parsed, machine)  # which owns the machine
     engine.finalize_object()
-    prototype = ctypes.CFUNCTYPE(None, *(kinds[a][1] for a in arguments))
+    prototype = ctypes.CFUNCTYPE(None, *(ctypes.c_void_p if kind is POINTER else ctypes.c_int64 for kind in arguments))
     kernel = prototype(engine.get_function_address(name))
     kernel.engine = engine  # type: ignore[attr-defined]  # it owns the code that the kernel runs
     return kernel
@@ -212,16 +211,15 @@ class Code:
 
     @contextmanager
     def loop(self, count: Value | int) -> Iterator[Value]:
-        """Repeat the code written inside, at least once, for index 0 … count − 1 (i64)."""
+        """Repeat the code written inside for index 0 … count − 1 (i64)."""
         count = self.number(count) if isinstance(count, int) else count
-        before, block = self.b.block, self.b.append_basic_block()
-        self.b.branch(block)
+        before, block, after = self.b.block, self.b.append_basic_block(), self.b.append_basic_block()
+        self.b.cbranch(self.b.icmp_signed(">", count, self.number(0)), block, after)
         self.b.position_at_end(block)
         index = self.b.phi(I64)
         index.add_incoming(self.number(0), before)
         yield index
         following = self.b.add(index, self.number(1))
         index.add_incoming(following, self.b.block)
-        after = self.b.append_basic_block()
         self.b.cbranch(self.b.icmp_signed("<", following, count), block, after)
         self.b.position_at_end(after)
