@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from PIL import Image
 
 from fastetl.errors import FastetlError
-from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.paper import separate_ink
 from fastetl.ink.pictures import LARGEST, Source, find_ink, read_picture
 
@@ -87,12 +85,6 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
 def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
     with pytest.raises(FastetlError, match=f"not a picture; expected {message}"):
         find_ink(thing)
-
-
-def test_a_side_out_of_range_is_named() -> None:
-    for make in (partial(read_picture, np.zeros((9, 9), np.uint8)), partial(rasterize, Drawing(1, 1, ()))):
-        with pytest.raises(FastetlError, match="side is out of range; expected 1 to 4,096"):
-            make(4097)
 
 
 def test_a_crop_of_one_stroke_is_a_stroke() -> None:
