@@ -13,6 +13,7 @@ from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import ShowProgress, StrPath
+from fastetl.etl.layouts import bytes_of
 from fastetl.files.atomic import new_output
 from fastetl.synth.processes import results_of
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
@@ -35,19 +36,17 @@ class WriterRange:
         from fastetl.kernels.resize import OVERREAD, resize_records  # compiles: only after checks of arguments
 
         each, layout = len(self.characters), layout_of(self.characters)
-        writers = np.arange(self.first, self.end)
-        count = each * len(writers)
-        raw = np.zeros(count * layout.record_bytes + OVERREAD, np.uint8)
-        records = raw[:-OVERREAD].view(layout.dtype)
-        for k, writer in enumerate(writers.tolist()):
-            records[k * each : (k + 1) * each] = draw_data_set(self.seed, writer, self.characters, self.scans)
+        writers = range(self.first, self.end)
+        records = np.concatenate([draw_data_set(self.seed, w, self.characters, self.scans) for w in writers])
+        count = len(records)
+        raw = np.pad(bytes_of(records).ravel(), (0, OVERREAD))
         pictures = np.empty((count, self.size, self.size), np.uint8)
         starts = np.arange(count) * layout.record_bytes + layout.image_offset
         resize_records(raw, starts, layout.height, layout.width, pictures)
         columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}
         columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
-        per_file = layout.data_sets_per_file
-        groups = per_file * (files_of(writers, layout) - 1) + writers % per_file  # as in files
+        per_file, numbers = layout.data_sets_per_file, np.array(writers)
+        groups = per_file * (files_of(numbers, layout) - 1) + numbers % per_file  # as in files
         return Dataset(
             name="synth",
             images=pictures,

@@ -1,7 +1,4 @@
-"""Lines of handwriting by synthetic writers: strokes in the order of writing, pictures, and each character's box.
-
-The strokes are KanjiVG's; `fastetl.synth` says what that asks of whoever publishes pictures.
-"""
+"""Lines of handwriting by synthetic writers: strokes in the order of writing, pictures, and each character's box."""
 
 import json
 from collections.abc import Sequence
@@ -86,7 +83,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
 
     Raises FastetlError for a character without strokes, or if KanjiVG's strokes are not installed.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)  # another order of what is drawn from it would write other lines
     style = line_style(draw_style(rng), config, rng)
     letters = [c for c in text if not c.isspace()]
     if not letters:
@@ -98,12 +95,13 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     spread = rng.uniform(0.02, 0.08)
     sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
     shapes = iter([_in_boxes(*each, em, config.down) for each in zip(written, letters, sizes, strict=True)])
-    end, along = 0.0, int(config.down)  # where the line ends, in pixels; the axis along which it runs
+    along = int(config.down)  # the axis of the line
+    end = 0.0  # of what is written, in boxes
     strokes: list[tuple[bool, Stroke]] = []
     boxes: list[Array] = []
     for character in text:
         if character.isspace():
-            end += em * rng.uniform(0.7, 1.1)
+            end += rng.uniform(0.7, 1.1)
             continue
         shape = next(shapes)
         low, high = extent_of(shape)
@@ -112,10 +110,10 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
             gap = rng.uniform(-0.12, 0)
         before = tight * low[along] + (1 - tight) * min(-0.42, low[along])
         behind = tight * high[along] + (1 - tight) * max(0.42, high[along])
-        shift = np.zeros(2)
-        shift[along] = end / em + (gap if end else 0) - before
-        shift[1 - along] = slope * shift[along] + bulge * np.sin(shift[along] / 3) + rng.normal(0, 0.5 * spread)
-        end = (shift[along] + behind) * em
+        place = end + (gap if end else 0) - before
+        end = place + behind
+        beside = slope * place + bulge * np.sin(place / 3) + rng.normal(0, 0.5 * spread)
+        shift = np.array([beside, place] if config.down else [place, beside])
         for points, radii, is_mark in shape:
             strokes.append((is_mark, _stroke((points + shift) * em, radii * em / style.pen)))
         boxes.append(np.concatenate([low + shift, high + shift]) * em)

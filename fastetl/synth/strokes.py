@@ -20,7 +20,8 @@ Polyline = NDArray[np.float32]
 TABLES = Path(__file__).parent / "tables"
 UNKNOWN_SIGN = "□"  # what writers write for a class whose sign is not known
 _BOX = 109.0
-_TOKEN = re.compile(r"[A-Za-z]|-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
+_COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # E is in numbers
+_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
 _PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")
 _NESTING = re.compile(r"<(/?g|path)\b")
 _PART = 3  # depth at which a group is a component: inside of the group of all strokes, and of the character's
@@ -30,30 +31,21 @@ _BEZIER = np.concatenate([(1 - _T) ** 3, 3 * (1 - _T) ** 2 * _T, 3 * (1 - _T) * 
 
 def _outline(path: str) -> NDArray[np.float64]:
     """float64 (n, 2): points on one SVG path of the commands M, L, C and S, absolute or relative."""
-    tokens = _TOKEN.findall(path)
-    here = np.zeros(2)
-    reflected = here
+    here = reflected = np.zeros(2)
     pieces: list[NDArray[np.float64]] = []
-    command, k = "", 0
-    while k < len(tokens):
-        if tokens[k].isalpha():
-            command, k = tokens[k], k + 1
-        kind = command.lower()
-        count = {"m": 1, "l": 1, "c": 3, "s": 2}[kind]
-        points = np.array(tokens[k : k + 2 * count], float).reshape(count, 2)
-        k += 2 * count
-        if command.islower():
-            points = points + here
-        if kind == "m" or kind == "l":
-            pieces.append(points)
-            # More pairs of numbers after a move are lines.
-            command = "l" if command.islower() else "L"
-            reflected = points[-1]
-        else:
-            first = points[0] if kind == "c" else reflected
-            pieces.append(_BEZIER @ np.stack([here, first, points[-2], points[-1]]))
-            reflected = 2 * points[-1] - points[-2]
-        here = points[-1]
+    for command, numbers in _COMMAND.findall(path):
+        count = {"m": 1, "l": 1, "c": 3, "s": 2}[command.lower()]  # points each time that the command is carried out
+        for points in np.array(_NUMBER.findall(numbers), float).reshape(-1, count, 2):
+            if command.islower():
+                points += here
+            if count == 1:
+                pieces.append(points)
+                reflected = points[-1]
+            else:
+                first = points[0] if count == 3 else reflected
+                pieces.append(_BEZIER @ np.stack([here, first, points[-2], points[-1]]))
+                reflected = 2 * points[-1] - points[-2]
+            here = points[-1]
     return np.concatenate(pieces)
 
 
