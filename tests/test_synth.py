@@ -164,12 +164,9 @@ def test_small_kana_are_small() -> None:
     assert high[3] < 0.9 * high[2]
 
 
-CAREFUL = WriterStyle()
-
-
 def written(characters: str, **habits: Any) -> list[NDArray[np.uint8]]:
     """Each of the characters by a careful writer with one habit."""
-    style, rng = dataclasses.replace(CAREFUL, **habits), np.random.default_rng(3)
+    style, rng = WriterStyle(**habits), np.random.default_rng(3)
     return list(drawn(style, rng, characters))
 
 
@@ -185,19 +182,19 @@ def test_a_running_hand_joins_what_lies_near() -> None:
 
 def test_ends_that_tell_characters_apart_are_not_left_off() -> None:
     """れ without its end is わ, る is ろ; the ends of し and て may be short."""
-    hasty = dataclasses.replace(CAREFUL, curt=1.0, plain=50.0)
+    hasty = WriterStyle(curt=1.0, hookless=50.0)
     for characters, is_whole in (("ぬねるれ", True), ("してのも", False)):
         for character in characters:
-            drawn = (pen_strokes(forms(character)[0], s, np.random.default_rng(0))[0] for s in (CAREFUL, hasty))
+            drawn = (pen_strokes(forms(character)[0], s, np.random.default_rng(0))[0] for s in (WriterStyle(), hasty))
             careful, left_off = (strokes[-1][0][-1] for strokes in drawn)
             assert np.allclose(careful, left_off, atol=0.1) == is_whole, character
 
 
-def test_plain_writers_leave_off_hooks() -> None:
+def test_hookless_writers_leave_off_hooks() -> None:
     hooked = sum(forms(c)[0].hook.min() < 1 for c in "いけにはほ小水")
     assert hooked == 7
     assert all((forms(c)[0].hook == 1).all() for c in "しくつぬるねれん一")
-    for with_hook, without in zip(written("いけ小"), written("いけ小", plain=50.0), strict=True):
+    for with_hook, without in zip(written("いけ小"), written("いけ小", hookless=50.0), strict=True):
         assert 0.7 < (without > 0).sum() / (with_hook > 0).sum() < 0.97
 
 
@@ -211,7 +208,7 @@ def test_each_way_is_a_line_in_the_box() -> None:
 
 
 def test_ways_are_taken_by_their_share() -> None:
-    style, rng = dataclasses.replace(CAREFUL, ways=1.0), np.random.default_rng(1)
+    style, rng = WriterStyle(ways=1.0), np.random.default_rng(1)
     textbook = np.array([len(choose_glyphs(style, rng, "い").points) == len(forms("い")[0].points) for _ in range(400)])
     assert abs(1 - textbook.mean() - SHARE * len(WAYS["い"])) < 0.1
 
@@ -351,7 +348,7 @@ def test_kernel_and_twin_agree(seed: int) -> None:
         np.exp(rng.normal(0, 0.1, 256)).astype(np.float32),
         float(rng.uniform(0, 0.3)),
     )
-    kernel, twin = (unpack(draw(ink, plain)).astype(int) for plain in (False, True))
+    kernel, twin = (unpack(draw(ink, by_twin)).astype(int) for by_twin in (False, True))
     difference = np.abs(kernel - twin)
     # What is computed in another order may fall on the two sides of a rounding limit, never further off.
     assert difference.max() <= 1

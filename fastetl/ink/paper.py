@@ -23,7 +23,7 @@ from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that none of its
 # levels falls far below the next.
-MOST = 1600  # longest side of a plane, in pixels: larger pictures are reduced to it
+LONGEST_PLANE = 1600  # longest side of a plane, in pixels: larger pictures are reduced to it
 _INK_WIDTH = 40  # per cent of the longest side: what is dark and wider is paper in a shadow, or a table
 _SHADOW_WIDTH = 20  # per cent of the longest side: a shadow at the picture's edge is at least so wide
 _USUAL_GRAIN = 1  # a picture with more is smoothed
@@ -53,7 +53,7 @@ _MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM_LIGHT) // (_LIGHT + _DIM
 class Ink:
     """The ink of a picture."""
 
-    plane: Grey  # uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MOST`
+    plane: Grey  # uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `LONGEST_PLANE`
     box: Box | None  # the character in the plane, without dirt; None where there is no ink
     scale: float = 1.0  # how many pixels of the picture one pixel of the plane stands for, along each side
     fault: str = ""  # why the character may be recognized wrongly, and what to do; "" if there is no reason
@@ -127,13 +127,13 @@ def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     return np.asarray(_MISSING.take(paper * np.uint16(256) + darker))
 
 
-def _top(missing: Grey, few: int = _SPECK_BLOCKS) -> int:
+def _peak(missing: Grey, few: int = _SPECK_BLOCKS) -> int:
     """The highest level that a few blocks reach."""
     counts = np.bincount(missing.ravel(), minlength=256)[::-1].cumsum()
     return 255 - int((counts >= min(few, missing.size // 8 + 1)).argmax())
 
 
-def _edge(picture: NDArray[Any]) -> NDArray[Any]:
+def _border(picture: NDArray[Any]) -> NDArray[Any]:
     """The outermost pixels."""
     return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
@@ -156,7 +156,7 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
             size = odd_share(blocks, per_cent)
             around = np.pad(blocks, size, mode="edge")
             shares.append(_missing(closed(around, size), around, grain)[size:-size, size:-size])
-    least = max(_top(shares[len(_WINDOWS) - 1]), _top(shares[-1])) // 3
+    least = max(_peak(shares[len(_WINDOWS) - 1]), _peak(shares[-1])) // 3
     seen = [int(share[share >= max(least, 1)].sum(dtype=int)) for share in shares]
     return np.array(seen).reshape(2, -1), least
 
@@ -169,13 +169,13 @@ def _is_light(dark: Grey, light: Grey) -> bool:
     darkest, lightest = int(dark.min()), 255 - int(light.min())
     middle = (darkest + lightest) // 2
     bright = dark > middle
-    if _edge(dark).max() <= middle and _is_sheet(bright):
+    if _border(dark).max() <= middle and _is_sheet(bright):
         return False  # a bright sheet on a dark table
-    if _edge(dark).min() > middle and not _is_sheet(~bright, 95):
+    if _border(dark).min() > middle and not _is_sheet(~bright, 95):
         return False  # bright paper
-    if _edge(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
+    if _border(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
         return True  # a blackboard
-    brightness = float(np.median(_edge(dark)) + 255 - np.median(_edge(light))) - darkest - lightest
+    brightness = float(np.median(_border(dark)) + 255 - np.median(_border(light))) - darkest - lightest
     return _is_light_thinner(dark, light, brightness / max(lightest - darkest, 1))
 
 
@@ -212,7 +212,7 @@ def _table(mask: Mask, is_white: bool) -> Mask:
         is_stroke = is_white and between_corners.any() and not _is_full(lower)
         if _is_full(upper) and not is_stroke:
             np.rot90(around, turns)[:size] = True
-    if not _edge(around).any():
+    if not _border(around).any():
         return np.zeros_like(mask)
     return extreme(opened(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
 
@@ -246,19 +246,19 @@ class _Sheet:
     least: int  # where less is missing, it is grain
 
     @cached_property
-    def top(self) -> int:
+    def peak(self) -> int:
         """`missing` where the ink is darkest; 0 if there is no ink."""
-        top = _top(self.missing)
-        return top if top >= self.least else 0
+        peak = _peak(self.missing)
+        return peak if peak >= self.least else 0
 
     @property
-    def is_plain(self) -> bool:
+    def is_clean(self) -> bool:
         """Whether all paper is white, with no table around it: a drawing or a clean scan."""
         return not self.outside.any() and quantile(self.paper, 5) >= _WHITE_LEVEL
 
     def at_least(self, tenths: int) -> Mask:
-        """Where at least so many tenths of `top` are missing."""
-        return self.missing >= -(-tenths * max(self.top, 1) // 10)
+        """Where at least so many tenths of `peak` are missing."""
+        return self.missing >= -(-tenths * max(self.peak, 1) // 10)
 
     def without(self, mask: Mask) -> "_Sheet":
         """The sheet with more blocks outside of it; unchanged if no ink would be left."""
@@ -266,7 +266,7 @@ class _Sheet:
             return self
         rest = _Sheet(self.paper, np.where(mask, np.uint8(0), self.missing), self.outside | mask, self.least)
         boxes = boxes_of(label_components(rest.at_least(5)))
-        return rest if rest.top and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
+        return rest if rest.peak and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
 
 
 def _closed_beyond(dark: Grey, size: int) -> Grey:
@@ -287,7 +287,7 @@ def _sheet(dark: Grey) -> _Sheet:
             paper = np.minimum(paper, _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
         missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
         sheet = _Sheet(paper, missing, outside, _LEAST_CONTRAST + 4 * grain)
-        if sheet.is_plain and _edge(dark).min() >= _WHITE_LEVEL:
+        if sheet.is_clean and _border(dark).min() >= _WHITE_LEVEL:
             return sheet
         sheet = sheet.without(_table(sheet.at_least(5), is_white))
         outside = sheet.outside
@@ -305,26 +305,26 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
     both, or part of a practice square.
     """
     inside = ~sheet.outside
-    across = ruled_lines(sheet.missing, inside, sheet.top // 3)
-    down = ruled_lines(sheet.missing.T, inside.T, sheet.top // 3)
+    across = ruled_lines(sheet.missing, inside, sheet.peak // 3)
+    down = ruled_lines(sheet.missing.T, inside.T, sheet.peak // 3)
     if not across and not down:
-        return [], [], sheet.top
+        return [], [], sheet.peak
     beside_lines = np.where(without_lines(inside, across, down), sheet.missing, np.uint8(0))
-    level = _top(beside_lines, 6 * _SPECK_BLOCKS)
+    level = _peak(beside_lines, 6 * _SPECK_BLOCKS)
     ink = beside_lines >= max((level + 1) // 2, 1)
     if level < sheet.least or ink.sum() < _LEAST_INK or _are_strokes(ink, across, down, level):
-        return [], [], sheet.top
+        return [], [], sheet.peak
     width = _mean_width(ink)
     has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
     unlike_strokes = [line for line in across + down if has_guides or _differs(line, width, level)]
-    if sheet.is_plain:
+    if sheet.is_clean:
         straight = [line for line in unlike_strokes if has_guides or line.bends < 2]
         is_square = len(across) > 1 and len(down) > 1
         across = _printed_on_white(across, ink, unlike_strokes, straight, is_square)
         down = _printed_on_white(down, ink.T, unlike_strokes, straight, is_square)
     else:
         across, down = (_printed(lines, unlike_strokes) for lines in (across, down))
-    return across, down, level if across or down else sheet.top
+    return across, down, level if across or down else sheet.peak
 
 
 def _printed(lines: list[Line], unlike_strokes: list[Line]) -> list[Line]:
@@ -354,11 +354,11 @@ def _are_strokes(ink: Mask, across: list[Line], down: list[Line], level: int) ->
     return max(line.level for line in across + down) > 2 * level and bool(away_from_lines.sum() < _LEAST_INK)
 
 
-def _full_contrast(plane: Grey, top: int) -> Grey | None:
+def _full_contrast(plane: Grey, peak: int) -> Grey | None:
     """uint8 (H, W): the plane stretched, ink to 255 and faint traces to 0; None if there is no ink."""
     step = -(-max(plane.shape) // _SAMPLED_PIXELS)
     sample = plane[::step, ::step]
-    full = quantile(sample[sample >= (top + 1) // 2], 90)
+    full = quantile(sample[sample >= (peak + 1) // 2], 90)
     if full < _LEAST_CONTRAST:
         return None
     far = ~extreme(sample >= (full + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
@@ -375,8 +375,8 @@ def _is_bar(grey: Grey) -> bool:
 
 def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
     """The plane uint8 (H, W), None if there is no ink, and a mask of the blocks in which it has ink."""
-    across, down, top = _printed_lines(sheet)
-    if sheet.is_plain and not across and not down:
+    across, down, peak = _printed_lines(sheet)
+    if sheet.is_clean and not across and not down:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, sheet.at_least(3)
     plane = _missing(spread(sheet.paper, grey.shape), grey)
@@ -385,16 +385,16 @@ def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
     for lines, oriented, shape in ((across, plane, sheet.paper.shape), (down, plane.T, sheet.paper.T.shape)):
         for line in lines:
             erase(oriented, line, shape, max(_LEAST_CONTRAST, line.level) // 2)
-    ink = _full_contrast(plane, top)
+    ink = _full_contrast(plane, peak)
     return ink, sheet.outside if ink is None else pooled(ink, np.maximum) >= 128
 
 
 def separate_ink(grey: Grey) -> Ink:
     """Find the ink of a character on any paper, in any light. grey: uint8 (H, W), brightness."""
     longest = max(grey.shape)
-    scale = max(1.0, longest / MOST)
-    if longest > MOST:
-        width, height = (max(1, n * MOST // longest) for n in grey.shape[::-1])
+    scale = max(1.0, longest / LONGEST_PLANE)
+    if longest > LONGEST_PLANE:
+        width, height = (max(1, n * LONGEST_PLANE // longest) for n in grey.shape[::-1])
         grey = np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX))
     height, width = grey.shape
     if _is_bar(grey):
@@ -409,7 +409,7 @@ def separate_ink(grey: Grey) -> Ink:
     if _is_light(dark, light):
         grey, dark = 255 - grey, light
     sheet = _sheet(dark)
-    ink, mask = _ink_on(sheet, grey) if sheet.top else (None, sheet.outside)
+    ink, mask = _ink_on(sheet, grey) if sheet.peak else (None, sheet.outside)
     character = None if ink is None else character_box(mask)
     if ink is None or character is None:
         return Ink(np.zeros_like(grey), None, scale, "there is no ink in it: look at the picture")

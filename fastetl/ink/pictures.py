@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
-from fastetl.ink.paper import MOST, Ink, separate_ink
+from fastetl.ink.paper import LONGEST_PLANE, Ink, separate_ink
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """Formats that are opened, by their content. Others of Pillow's are not: some start other programs, as EPS does."""
@@ -118,8 +118,8 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
                 _bounded(path, size)
                 if isinstance(source, str | PathLike | bytes):
                     longest = max(size)  # only for JPEG: it decodes fewer pixels
-                    opened.draft("L", (size[0] * MOST // longest, size[1] * MOST // longest))
-                times = max(opened.size) // MOST
+                    opened.draft("L", (size[0] * LONGEST_PLANE // longest, size[1] * LONGEST_PLANE // longest))
+                times = max(opened.size) // LONGEST_PLANE
                 small = opened.reduce(times) if times > 1 and opened.mode in ("L", "RGB", "RGBA", "LA") else opened
                 grey = _grey(ImageOps.exif_transpose(small))
                 return grey, max(size) / max(grey.shape)

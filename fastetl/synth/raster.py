@@ -9,7 +9,7 @@ from fastetl.etl.layouts import ETL8G, ETL9G, Layout
 from fastetl.kernels.ink import cover_fast
 from fastetl.kernels.packed import TOP, pack, unpack
 from fastetl.kernels.vector import ENABLED
-from fastetl.synth.sets import MODEL
+from fastetl.synth.sets import MODEL_WRITER
 from fastetl.synth.strokes import UNKNOWN_SIGN
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, PenInk, choose_glyphs, ink_of
@@ -18,10 +18,10 @@ GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number,
 _BLANK, _NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
 
 
-def draw(ink: PenInk, plain: bool = not ENABLED) -> NDArray[np.uint8]:
+def draw(ink: PenInk, by_twin: bool = not ENABLED) -> NDArray[np.uint8]:
     """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high.
 
-    plain: by the reference implementation of the kernel, which takes about twenty times as long.
+    by_twin: by the reference implementation of the kernel, which takes about twenty times as long.
     """
     out = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
     grain = np.resize(ink.grain, len(ink.grain) + HEIGHT * WIDTH)
@@ -30,7 +30,7 @@ def draw(ink: PenInk, plain: bool = not ENABLED) -> NDArray[np.uint8]:
         canvas = np.zeros((HEIGHT, WIDTH), np.float32)
         for n, shift in ((c, still), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
             if n >= 0:
-                (_cover if plain else cover_fast)(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, canvas)
+                (_cover if by_twin else cover_fast)(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, canvas)
         for _ in range(2):  # columns, then rows; outside of the picture is paper
             beside, canvas = tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
             canvas[1:] += beside[:-1]
@@ -96,7 +96,7 @@ def _levels(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.
     """uint8 (classes, 127, 128): a writer's pictures, levels 0–15. Sets of one family are the same writing."""
     family = [] if layout.family == 8 else [layout.family]  # as in the releases that wrote ETL8G alone
     rng = np.random.default_rng([seed, *family, max(writer, 0)])
-    printed = writer == MODEL or layout.kind == "K"
+    printed = writer == MODEL_WRITER or layout.kind == "K"
     style = WriterStyle() if printed else draw_style(rng, bool(rng.random() < scans))
     signs = [_sign(entry, layout) for entry in classes(layout.name)]
     return unpack(draw(ink_of(choose_glyphs(style, rng, signs), style, rng)))

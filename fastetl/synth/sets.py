@@ -21,11 +21,11 @@ from fastetl.etl.notices import count_within
 Draw = Callable[[Layout, int], NDArray[np.uint8]]
 """(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""
 
-MODEL = -1  # the writer's number of model patterns
+MODEL_WRITER = -1  # the writer's number of model patterns
 
 
 @dataclass(frozen=True)
-class Rows:
+class FilePlan:
     """One file. entry, writer: class (index into the set's) and writer of each record. columns: other header fields."""
 
     name: str
@@ -34,14 +34,14 @@ class Rows:
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def by_class(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
+def by_class(name: str, entries: Sequence[int], writers: Sequence[int]) -> FilePlan:
     """A file with all records of the first class, then those of the next."""
-    return Rows(name, np.repeat(entries, len(writers)), np.tile(writers, len(entries)))
+    return FilePlan(name, np.repeat(entries, len(writers)), np.tile(writers, len(entries)))
 
 
-def by_writer(name: str, entries: Sequence[int], writers: Sequence[int]) -> Rows:
+def by_writer(name: str, entries: Sequence[int], writers: Sequence[int]) -> FilePlan:
     """A file with all records of the first writer, then those of the next."""
-    return Rows(name, np.tile(entries, len(writers)), np.repeat(writers, len(entries)))
+    return FilePlan(name, np.tile(entries, len(writers)), np.repeat(writers, len(entries)))
 
 
 def _all(name: str) -> range:
@@ -56,23 +56,23 @@ def _parts(name: str) -> Iterator[tuple[int, range]]:
         begin += len(part)
 
 
-def _etl1(writers: int) -> Iterator[Rows]:
+def _etl1(writers: int) -> Iterator[FilePlan]:
     # The last writer wrote no katakana, like 34 of the 1,445 genuine ones.
     kana_writers = max(1, writers - 1)
     lost = {"ナ": min(1, kana_writers - 1), "リ": kana_writers - 1} if writers > 1 else {}
     lost_by = np.array([lost.get(entry.character or "", -1) for entry in classes("ETL1")])
     sheets = np.append(1001 + np.arange(writers - 1), 2961)  # the numbers of those sheets are not known
     for k, part in _parts("ETL1"):
-        rows = by_class(f"ETL1C_{k:02d}", part, range(kana_writers if k > 6 else writers))
-        present = lost_by[rows.entry] != rows.writer
-        rows = Rows(rows.name, rows.entry[present], rows.writer[present])
+        file = by_class(f"ETL1C_{k:02d}", part, range(kana_writers if k > 6 else writers))
+        present = lost_by[file.entry] != file.writer
+        file = FilePlan(file.name, file.entry[present], file.writer[present])
         # The data number restarts after every four classes.
-        rows.columns["data_number"] = 1 + count_within((rows.entry - part.start) // 4)
-        rows.columns["sheet"] = sheets[rows.writer]
-        yield rows
+        file.columns["data_number"] = 1 + count_within((file.entry - part.start) // 4)
+        file.columns["sheet"] = sheets[file.writer]
+        yield file
 
 
-def _etl2(writers: int) -> Iterator[Rows]:
+def _etl2(writers: int) -> Iterator[FilePlan]:
     """Printed, so `writers` is a number of samples. Files 1 and 2 have style A, 3 and 4 style C, and 5 has B and D."""
     entries = classes("ETL2")
     kinds, is_blank = np.array([_contents(e.character) for e in entries]), np.array([not e.character for e in entries])
@@ -80,15 +80,15 @@ def _etl2(writers: int) -> Iterator[Rows]:
     first, second, eighth = range(count // 2), range(count // 2, count), range(count // 8)
     plans = ("A", first), ("A", second), ("C", first), ("C", second), ("BD", eighth)
     for k, (styles, part) in enumerate(plans, 1):
-        rows = by_class(f"ETL2_{k}", np.tile(part, len(styles)).tolist(), range(writers))
+        file = by_class(f"ETL2_{k}", np.tile(part, len(styles)).tolist(), range(writers))
         style = np.repeat([*styles], len(part) * writers)
         faces = np.where(np.isin(style, ["A", "C"]), "MINCHO", "GOTHIC")
-        rows.columns.update(style=style, typeface=faces, contents=kinds[rows.entry])
+        file.columns.update(style=style, typeface=faces, contents=kinds[file.entry])
         # The numbers have a gap after each class without a character.
-        gaps = 3 * np.cumsum(is_blank[rows.entry[::writers]])
-        rows.columns["number"] = number + np.arange(len(rows.entry)) + np.repeat([0, *gaps[:-1]], writers)
-        number += len(rows.entry) + int(gaps[-1])
-        yield rows
+        gaps = 3 * np.cumsum(is_blank[file.entry[::writers]])
+        file.columns["number"] = number + np.arange(len(file.entry)) + np.repeat([0, *gaps[:-1]], writers)
+        number += len(file.entry) + int(gaps[-1])
+        yield file
 
 
 def _contents(character: str | None) -> str:
@@ -103,41 +103,41 @@ def _files(writers: int, each: int) -> Iterator[tuple[int, range]]:
     return ((k, range(first, min(first + each, writers))) for k, first in enumerate(range(0, writers, each), 1))
 
 
-def _etl3(writers: int) -> Iterator[Rows]:
+def _etl3(writers: int) -> Iterator[FilePlan]:
     for k, part in _files(writers, -(-writers // 2)):
-        rows = by_class(f"ETL3C_{k}", _all("ETL3"), part)
-        rows.columns["sheet"] = 3901 + 100 * k + rows.writer - part.start
-        rows.columns["old_number"] = rows.columns["sheet"] * 100 + rows.entry
-        yield rows
+        file = by_class(f"ETL3C_{k}", _all("ETL3"), part)
+        file.columns["sheet"] = 3901 + 100 * k + file.writer - part.start
+        file.columns["old_number"] = file.columns["sheet"] * 100 + file.entry
+        yield file
 
 
-def _etl4(writers: int) -> Iterator[Rows]:
-    rows = by_writer("ETL4C", _all("ETL4"), range(writers))
-    rows.columns["sheet"] = 5001 + rows.writer
-    rows.columns["number"] = rows.columns["sheet"] * 100 + rows.entry
-    yield rows
+def _etl4(writers: int) -> Iterator[FilePlan]:
+    file = by_writer("ETL4C", _all("ETL4"), range(writers))
+    file.columns["sheet"] = 5001 + file.writer
+    file.columns["number"] = file.columns["sheet"] * 100 + file.entry
+    yield file
 
 
-def _etl5(writers: int) -> Iterator[Rows]:
-    rows = by_class("ETL5C", _all("ETL5"), [w for w in range(writers) for _ in range(2)])
-    rows.columns["sheet"] = 6001 + 2 * rows.writer + np.arange(len(rows.writer)) % 2
-    yield rows
+def _etl5(writers: int) -> Iterator[FilePlan]:
+    file = by_class("ETL5C", _all("ETL5"), [w for w in range(writers) for _ in range(2)])
+    file.columns["sheet"] = 6001 + 2 * file.writer + np.arange(len(file.writer)) % 2
+    yield file
 
 
-def _etl6(writers: int) -> Iterator[Rows]:
+def _etl6(writers: int) -> Iterator[FilePlan]:
     for k, part in _parts("ETL6"):
-        rows = by_class(f"ETL6C_{k:02d}", part, range(writers))
-        rows.columns["sheet"] = 1 + rows.writer
-        yield rows
+        file = by_class(f"ETL6C_{k:02d}", part, range(writers))
+        file.columns["sheet"] = 1 + file.writer
+        yield file
 
 
-def _etl7(writers: int) -> Iterator[Rows]:
+def _etl7(writers: int) -> Iterator[FilePlan]:
     """Large and small writing by the same people, each class twice on a sheet."""
     for size in "LS":
         for k, part in _files(writers, -(-4 * writers // 7)):
-            rows = by_writer(f"ETL7{size}C_{k}", [c for c in _all("ETL7") for _ in range(2)], part)
-            rows.columns["sheet"] = 1 + rows.writer
-            yield rows
+            file = by_writer(f"ETL7{size}C_{k}", [c for c in _all("ETL7") for _ in range(2)], part)
+            file.columns["sheet"] = 1 + file.writer
+            yield file
 
 
 def _sheets(name: str, sheets_of: str) -> NDArray[np.int64]:
@@ -146,49 +146,49 @@ def _sheets(name: str, sheets_of: str) -> NDArray[np.int64]:
     return np.array([numbers[entry.character] for entry in classes(name)])
 
 
-def _etl8b2(writers: int) -> Iterator[Rows]:
+def _etl8b2(writers: int) -> Iterator[FilePlan]:
     sheets = _sheets("ETL8B2", "ETL8G")
     for k, part in _parts("ETL8B2"):
-        rows = by_class(f"ETL8B2C{k}", part, range(writers))
+        file = by_class(f"ETL8B2C{k}", part, range(writers))
         if k == BY_NAME["ETL8B2"].model_file:
-            models = by_class("", _all("ETL8B2"), [MODEL])
-            rows = Rows(rows.name, np.append(rows.entry, models.entry), np.append(rows.writer, models.writer))
-        rows.columns["sheet"] = np.where(rows.writer == MODEL, 1600, 10 * rows.writer) + sheets[rows.entry]
-        yield rows
+            models = by_class("", _all("ETL8B2"), [MODEL_WRITER])
+            file = FilePlan(file.name, np.append(file.entry, models.entry), np.append(file.writer, models.writer))
+        file.columns["sheet"] = np.where(file.writer == MODEL_WRITER, 1600, 10 * file.writer) + sheets[file.entry]
+        yield file
 
 
-def _etl8g(writers: int) -> Iterator[Rows]:
+def _etl8g(writers: int) -> Iterator[FilePlan]:
     for k, part in _files(writers, BY_NAME["ETL8G"].data_sets_per_file):
         number = k + (k >= BY_NAME["ETL8G"].model_file)  # that file is the model pattern's
         yield by_writer(f"ETL8G_{number:02d}", _all("ETL8G"), part)
 
 
-def _etl9b(writers: int) -> Iterator[Rows]:
+def _etl9b(writers: int) -> Iterator[FilePlan]:
     layout, sheets = BY_NAME["ETL9B"], _sheets("ETL9B", "ETL9G")
     most = layout.files * layout.data_sets_per_file
     files = dict(_files(min(writers, most), layout.data_sets_per_file))
     for k in sorted({*files, layout.model_file}):
-        models = [MODEL] if k == layout.model_file else []
-        rows = by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
-        rows.columns["sheet"] = np.where(rows.writer == MODEL, 4000, 20 * rows.writer) + sheets[rows.entry]
-        yield rows
+        models = [MODEL_WRITER] if k == layout.model_file else []
+        file = by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
+        file.columns["sheet"] = np.where(file.writer == MODEL_WRITER, 4000, 20 * file.writer) + sheets[file.entry]
+        yield file
 
 
-def _etl9g(writers: int) -> Iterator[Rows]:
+def _etl9g(writers: int) -> Iterator[FilePlan]:
     sheets = _sheets("ETL9G", "ETL9G")
     for k, part in _files(writers, BY_NAME["ETL9G"].data_sets_per_file):
-        rows = by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
+        file = by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
         # Sheet numbers restart in every file. Serial numbers restart with each sheet in some files, else with each set.
-        rows.columns["sheet"] = 20 * (rows.writer - part.start) + sheets[rows.entry]
-        in_sheet = rows.entry - np.searchsorted(sheets, sheets)[rows.entry]
-        rows.columns["number"] = 1 + (in_sheet if k % 2 else rows.entry)
-        yield rows
+        file.columns["sheet"] = 20 * (file.writer - part.start) + sheets[file.entry]
+        in_sheet = file.entry - np.searchsorted(sheets, sheets)[file.entry]
+        file.columns["number"] = 1 + (in_sheet if k % 2 else file.entry)
+        yield file
 
 
 _BY_SET = _etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9b, _etl9g  # in the order of BY_NAME
 
 
-def rows_of(name: str, writers: int) -> Iterator[Rows]:
+def plan_files(name: str, writers: int) -> Iterator[FilePlan]:
     """The files of a set by `writers` writers; of ETL2, with `writers` samples of each class in each style."""
     return dict(zip(BY_NAME, _BY_SET, strict=True))[name](writers)
 
@@ -223,9 +223,9 @@ def stamp(records: NDArray[Any], layout: Layout, seed: int) -> None:
         room[:, : len(text)] = np.frombuffer(text, np.uint8)
 
 
-def fill(layout: Layout, rows: Rows, seed: int) -> NDArray[Any]:
+def fill(layout: Layout, file: FilePlan, seed: int) -> NDArray[Any]:
     """The records of a file, without pictures and without the empty record 0."""
-    records = np.zeros(len(rows.entry), layout.dtype)
+    records = np.zeros(len(file.entry), layout.dtype)
     if not layout.dummy:
         stamp(records, layout, seed)
     entries = classes(layout.name)
@@ -235,12 +235,12 @@ def fill(layout: Layout, rows: Rows, seed: int) -> NDArray[Any]:
         "ebcdic": [entry.ebcdic for entry in entries],
         "reading": [f"KAN.{entry.code:04X}".encode() for entry in entries],
     }
-    people = {writer: _person(layout, seed, writer) for writer in np.unique(rows.writer).tolist()}
-    columns = {name: np.array(values)[rows.entry] for name, values in of_classes.items()}
-    columns |= {"number": 1 + np.arange(len(records)), "x": rows.entry % 10, "y": rows.entry // 10 % 10}
+    people = {writer: _person(layout, seed, writer) for writer in np.unique(file.writer).tolist()}
+    columns = {name: np.array(values)[file.entry] for name, values in of_classes.items()}
+    columns |= {"number": 1 + np.arange(len(records)), "x": file.entry % 10, "y": file.entry // 10 % 10}
     for name in next(iter(people.values()), {}):
-        columns[name] = np.array([people[writer][name] for writer in rows.writer.tolist()])
-    for name, values in (columns | rows.columns).items():
+        columns[name] = np.array([people[writer][name] for writer in file.writer.tolist()])
+    for name, values in (columns | file.columns).items():
         if name in layout.by_name:
             layout.put(records, name, values)
     return records
@@ -250,17 +250,17 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
     """The files of a set one after the other: name and structured records."""
     layout = BY_NAME[name]
     drawn: dict[int, NDArray[np.uint8]] = {}
-    for rows in rows_of(name, writers):
-        whole = np.zeros(len(rows.entry) + layout.dummy, layout.dtype)
+    for file in plan_files(name, writers):
+        whole = np.zeros(len(file.entry) + layout.dummy, layout.dtype)
         if layout.dummy:
             stamp(whole[:1], layout, seed)
         records = whole[int(layout.dummy) :]
-        records[:] = fill(layout, rows, seed)
-        for writer in np.unique(rows.writer).tolist():
+        records[:] = fill(layout, file, seed)
+        for writer in np.unique(file.writer).tolist():
             if writer not in drawn:
                 drawn[writer] = draw(layout, writer)
-            by_writer = np.flatnonzero(rows.writer == writer)
-            records["image"][by_writer] = drawn[writer][rows.entry[by_writer]].reshape(-1, *records["image"].shape[1:])
+            own = np.flatnonzero(file.writer == writer)
+            records["image"][own] = drawn[writer][file.entry[own]].reshape(-1, *records["image"].shape[1:])
         if layout.data_sets_per_file and layout.group == "data set":  # no writer comes again in another file
-            drawn = {writer: pictures for writer, pictures in drawn.items() if writer == MODEL}
-        yield rows.name, whole
+            drawn = {writer: pictures for writer, pictures in drawn.items() if writer == MODEL_WRITER}
+        yield file.name, whole

@@ -24,7 +24,7 @@ class WriterStyle:
     ways: float = 0.0  # how readily another way than the textbook's is taken: multiple of the population's share
     joined: float = -50.0  # log odds of joining two strokes that meet; less for those farther apart
     link: float = 1.0  # width of the line between joined strokes, as a share of the pen's
-    plain: float = -50.0  # log odds of leaving off a hook
+    hookless: float = -50.0  # log odds of leaving off a hook
     lengths: tuple[float, ...] = (0.0,) * 4  # log length of a leg by its direction a: of cos a, sin a, cos 2a, sin 2a
     turns: tuple[float, ...] = (0.0,) * 4  # by which angle a leg is turned, by its direction in the same way
     last: tuple[float, float] = (0.0, 0.0)  # log length of each stroke's last leg, and by which angle it is turned

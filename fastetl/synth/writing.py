@@ -20,6 +20,7 @@ from fastetl.synth.style import WriterStyle
 WIDTH, HEIGHT = 128, 127
 
 Array = NDArray[np.float32]
+Floats = NDArray[np.floating]
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
 BESIDE = 64  # how many kanji a writer writes in addition, for fragments
 LOWER = (0.0, 0.22)  # the middle of KanjiVG's small kana, low in the box. Small kana are scaled about this point.
@@ -135,8 +136,8 @@ def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.G
     lost = rng.uniform(0, (0.1, 0.16), (count, 2)) * (rng.random((count, 2)) < style.curt) * (1 - glyph.mark)[:, None]
     # An end that tells one character from another is never left off.
     lost[np.minimum.reduceat(glyph.least, glyph.first) > TIGHT, 1] = 0
-    is_plain = rng.random(count) < 1 / (1 + np.exp(-style.plain))
-    lost[:, 1] = np.maximum(lost[:, 1], is_plain * (1 - glyph.hook))
+    is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
+    lost[:, 1] = np.maximum(lost[:, 1], is_hookless * (1 - glyph.hook))
     is_open = glyph.is_ring & (rng.random(count) < style.ring_open)
     lost[is_open, 1] = rng.uniform(0.05, 0.3, is_open.sum())
     # Each point takes the place of one between two others of its stroke, whose numbers count from the stroke's first.
@@ -284,7 +285,7 @@ def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Gener
 
 def _joins(
     points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+) -> tuple[NDArray[np.int64], Floats]:
     """The K strokes after which the pen is not lifted, and its lines to the next strokes, (8, K, 2)."""
     box = np.float32(WIDTH * style.size)
     first, last = glyph.first[1:], glyph.last[:-1]  # points of each stroke's next one, and of the stroke
@@ -304,15 +305,21 @@ def _joins(
     return joined, np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
 
 
+def _segments(begin: Floats, end: Floats, begin_radius: Floats, end_radius: Floats, ink: Floats | float = 1.0) -> Array:
+    """Rows of `PenInk.segments`, float32 (n, 7). begin, end: (n, 2)."""
+    columns = (*begin.T, *end.T, begin_radius, end_radius, np.broadcast_to(ink, len(begin)))
+    return np.stack(columns, 1).astype(np.float32)
+
+
 def _links(
     points: Array, radius: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator
 ) -> tuple[Array, NDArray[np.int64]]:
     """The lines between joined strokes: segments, and the character of each."""
     joined, line = _joins(points, glyph, style, rng)
-    segments = np.ones((len(line) - 1, len(joined), 7), np.float32)
-    segments[:, :, 0:2], segments[:, :, 2:4] = line[:-1], line[1:]
-    segments[:, :, 4:6] = np.maximum(np.float32(style.link) * radius[glyph.last[joined]], 0.35)[:, None]
-    return segments.reshape(-1, 7), np.tile(glyph.character[joined], len(line) - 1)
+    pieces = len(line) - 1  # of each line
+    radii = np.tile(np.maximum(np.float32(style.link) * radius[glyph.last[joined]], 0.35), pieces)
+    segments = _segments(line[:-1].reshape(-1, 2), line[1:].reshape(-1, 2), radii, radii)
+    return segments, np.tile(glyph.character[joined], pieces)
 
 
 def _specks(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
@@ -325,10 +332,8 @@ def _specks(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple
     begin = np.where(rng.random((count, 1)) < 0.5, anywhere, corner + rng.normal(0, 6, (count, 2)))
     begin = np.clip(begin, 6, frame - 7)
     radius = np.maximum(style.pen / 2 * rng.uniform(0.2, 0.7, count), 0.35)
-    segments = np.ones((count, 7), np.float32)
-    segments[:, 0:2], segments[:, 2:4] = begin, begin + rng.normal(0, 1.2, (count, 2))
-    segments[:, 4:6] = radius[:, None]
-    return segments, pictures
+    end = begin + rng.normal(0, 1.2, (count, 2))
+    return _segments(begin, end, radius, radius), pictures
 
 
 def _points_of(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
@@ -342,12 +347,12 @@ def _points_of(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Ar
 class PenStroke(NamedTuple):
     """A stroke as the pen draws it: points (n, 2), radii (n,), and whether it is of a dakuten or handakuten."""
 
-    points: NDArray[np.floating]
-    radii: NDArray[np.floating]
+    points: Floats
+    radii: Floats
     is_mark: bool
 
 
-def extent_of(strokes: Sequence[PenStroke]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+def extent_of(strokes: Sequence[PenStroke]) -> tuple[Floats, Floats]:
     """Left and top, and right and bottom, of the ink of some strokes: float (2,) each."""
     low = [(stroke.points - stroke.radii[:, None]).min(0) for stroke in strokes]
     high = [(stroke.points + stroke.radii[:, None]).max(0) for stroke in strokes]
@@ -381,10 +386,7 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> PenInk
     points = _points_of(glyph, style, rng)
     radius, ink = _trace(points, glyph, style, rng)
     begin = np.flatnonzero(glyph.stroke[1:] == glyph.stroke[:-1])
-    end = begin + 1
-    strokes = np.empty((len(begin), 7), np.float32)
-    strokes[:, 0:2], strokes[:, 2:4] = points[begin], points[end]
-    strokes[:, 4], strokes[:, 5], strokes[:, 6] = radius[begin], radius[end], ink[begin]
+    strokes = _segments(points[begin], points[begin + 1], radius[begin], radius[begin + 1], ink[begin])
     drawn = glyph.count - BESIDE if any(style.fragments) else glyph.count
     neighbours, shifts = _fragments(points, radius, glyph, style, rng, drawn)
     links, linked = _links(points, radius, glyph, style, rng)

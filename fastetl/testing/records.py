@@ -49,10 +49,10 @@ def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
     layout, entries = BY_NAME[name], classes(name)
     picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:40]
     ordered = by_writer if layout.group == "data set" or name == "ETL4" else by_class
-    rows = ordered("", [entries.index(entry) for entry in picks], range(200 // len(picks)))
+    file = ordered("", [entries.index(entry) for entry in picks], range(200 // len(picks)))
     texts = {"style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
-    rows.columns.update(sheet=1001 + rows.writer, **{name: np.array(text) for name, text in texts.items()})
-    records = fill(layout, rows, seed)
+    file.columns.update(sheet=1001 + file.writer, **{name: np.array(text) for name, text in texts.items()})
+    records = fill(layout, file, seed)
     records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
     return np.concatenate([np.zeros((int(layout.dummy), layout.record_bytes), np.uint8), bytes_of(records)])
 
