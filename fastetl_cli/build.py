@@ -35,10 +35,13 @@ class Shards:
         if self.engine == "local":
             require_unset(self, ("address", "shard_rows"), *FOR_RAY)
 
-    def choose(self, local: Callable[..., T], on_ray: Callable[..., T]) -> Callable[..., T]:
-        """The function that writes the dataset, of two; it connects the cluster when it has checked all else."""
+    def choose(self, local: Callable[..., T], on_ray: str) -> Callable[..., T]:
+        """The function that writes the dataset, of two; it connects the cluster when it has checked all else.
+
+        on_ray: the name of one of fastetl_ray, which needs more than the base.
+        """
         choose_cluster(self.address)
-        return local if self.engine == "local" else partial(on_ray, shard_rows=self.shard_rows)
+        return local if self.engine == "local" else partial(getattr(fastetl_ray, on_ray), shard_rows=self.shard_rows)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Build(Command):
         *sources, out = self.paths
         if not sources:
             raise FastetlError("no output given", do="name files or folders, and the output last")
-        write = self.shards.choose(build, fastetl_ray.build_on_ray)
+        write = self.shards.choose(build, "build_on_ray")
         options = {"overwrite": self.overwrite, "command": command_line()}
         with bar("build") as progress:
             result = write(sources, out, self.config, progress=progress, **options)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-import fastetl_ray
 from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError
@@ -69,7 +68,7 @@ class Synth(Command):
 
     def _write_dataset(self) -> int:
         local = partial(synthesize_dataset, processes=self.processes)
-        write = self.shards.choose(local, fastetl_ray.synthesize_on_ray)
+        write = self.shards.choose(local, "synthesize_on_ray")
         size = 64 if self.size is None else self.size
         options = {"size": size, "overwrite": self.overwrite, "command": command_line()}
         with bar("synth") as progress:
