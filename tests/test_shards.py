@@ -25,10 +25,10 @@ from tests.export_data import sound_package
 SIDE = 8
 
 
-def opened(folder: Path, cache_bytes: int = 1 << 28) -> ShardedImages:
+def opened(folder: Path) -> ShardedImages:
     images: object = open_dataset(folder).images
     assert isinstance(images, ShardedImages)
-    return ShardedImages(images.folder, images.shards, SIDE, cache_bytes)
+    return images
 
 
 @pytest.fixture
@@ -71,7 +71,8 @@ def test_the_same_rows_give_the_same_bytes(shards: Path, tmp_path: Path) -> None
 
 
 def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:
-    images = opened(shards, cache_bytes=2 * 20 * SIDE**2)
+    images = opened(shards)
+    images.cache_bytes = 2 * 20 * SIDE**2
     first = some_pictures()
     part = Samples(images, first.labels, np.flatnonzero(np.isin(first.groups, [0, 2, 3, 5])))
     order = np.concatenate(list(part.windows(np.random.default_rng(1))))

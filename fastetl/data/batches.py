@@ -30,7 +30,6 @@ class Batches:
     An epoch has as many pictures as all parts have indices, rounded down to whole batches. Each part gets the share
     that its weight says. A part that is too small for its share is repeated, augmented anew each time; of a part that
     is too large, each epoch takes other samples.
-    An epoch that is begun at a later step gives the same batches from there on.
     """
 
     def __init__(

@@ -63,10 +63,8 @@ def draw_parts(
 ) -> NDArray[np.int8]:
     """int8 (count,): TRAIN, VALID or TEST for each of `count` groups or samples, drawn by `seed`.
 
-    valid, test: fractions of `count`, at least one each if the fraction is over 0. unit, name: what is counted, and
-    the dataset's name, for messages. may_be_few: if there are too few for three parts, all are TRAIN.
-
-    Raises FastetlError for fractions that do not fit, or a `count` that is too small.
+    valid, test: fractions of `count`, as of `Dataset.split`. unit, name: what is counted, and the dataset's name, for
+    messages. may_be_few: if there are too few for three parts, all are TRAIN.
     """
     require_range("valid", valid, 0, BELOW_1, integer=False)
     require_range("test", test, 0, BELOW_1, integer=False)
@@ -119,10 +117,8 @@ def group_copies(
 
 def _ranges(values: NDArray[np.int32]) -> list[int]:
     """Sorted numbers, one or more, as the first and last of each run of consecutive ones: [first, last, first, …]."""
-    breaks = np.flatnonzero(np.diff(values) != 1)
-    ends = np.stack([values[np.append(0, breaks + 1)], values[np.append(breaks, len(values) - 1)]], 1)
-    ranges: list[int] = ends.ravel().tolist()
-    return ranges
+    runs = np.split(values, np.flatnonzero(np.diff(values) != 1) + 1)
+    return [int(number) for run in runs for number in (run[0], run[-1])]
 
 
 def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
@@ -155,11 +151,7 @@ class Membership:
         return self.as_dict() == other.as_dict() if isinstance(other, Membership) else NotImplemented
 
     def parts_of(self, data: Dataset) -> NDArray[np.int8]:
-        """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN.
-
-        Unknown is a sample without source or group, if the run knows what it was trained on by groups. If some of
-        these groups are unnamed, so is one of any source that a user named.
-        """
+        """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN if nothing tells."""
         parts = np.full(len(data), NEW, np.int8)
         parts[self._may_have_seen(data)] = UNKNOWN
         for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
@@ -187,11 +179,10 @@ class Membership:
 
     def counts(self, data: Dataset) -> tuple[int, int, int]:
         """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
-        identities = _identities(data)
-        counts = []
-        for part in self.parts:
-            shared = identities.keys() & part.keys()
-            counts.append(sum(int(np.isin(identities[source], part[source]).sum()) for source in shared))
+        counts = [0] * len(self.parts)
+        for source, numbers in _identities(data).items():
+            for k, part in enumerate(self.parts):
+                counts[k] += int(np.isin(numbers, part.get(source, ())).sum())
         train, valid, test = counts
         return train, valid, test
 
@@ -225,10 +216,8 @@ class Membership:
     def with_data(self, data: Dataset, *, by: By, valid: float, test: float, seed: int) -> Membership:
         """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
 
-        valid, test: fractions as of `draw_parts`. by: "sample" divides samples of unknown group one by one, with
-        copies together; "group" rejects them. Groups stay together in either case.
-
-        Raises FastetlError for no samples, fractions that do not fit, unknown groups or too few of them.
+        The arguments and errors are those of `Dataset.split`. Copies of a sample of unknown
+        group go to one part.
         """
         if not len(data):
             raise FastetlError(f"{data.name}: no samples to divide", do="give a dataset with some")
@@ -245,11 +234,11 @@ class Membership:
         sample_count = len(unassigned.get(None, ()))
         group_count = sum(map(len, unassigned.values())) - sample_count
         draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=any(self.parts))
-        # The groups of all sources are drawn together, then the samples, which come last in `_identities`.
-        drawn = np.concatenate([draw(group_count, "group"), draw(sample_count, "sample")])
-        ends = np.cumsum(list(map(len, unassigned.values())))
+        drawn = {"group": draw(group_count, "group"), "sample": draw(sample_count, "sample")}
         parts = [dict(part) for part in self.parts]
-        for (source, numbers), part_of in zip(unassigned.items(), np.split(drawn, ends[:-1]), strict=True):
+        for source, numbers in unassigned.items():
+            unit = "sample" if source is None else "group"
+            part_of, drawn[unit] = np.split(drawn[unit], [len(numbers)])  # of the rest of all sources
             for number, part in enumerate(parts):
                 members = numbers[part_of == number]
                 if len(members):

@@ -103,12 +103,12 @@ class Labelled:
 
 
 class Imported(NamedTuple):
-    """left_out: how many pictures of each character that the charset lacks. faults: errors, each with what was done: of
-    files that are no pictures, folders without one, and copies with another character or group."""
+    """left_out: how many pictures of each character that the charset lacks. faults: of files that are no pictures, of
+    folders without one, of copies with another character or group; `do` says what was done."""
 
     data: Dataset
     left_out: dict[str, int]
-    faults: list[tuple[FastetlError, str]]
+    faults: list[FastetlError]
 
 
 def import_pictures(
@@ -154,9 +154,7 @@ def import_pictures(
                 parts.append(source.dataset(samples, charset, size))
     if parts:
         data, copies = _with_copies_grouped(concatenated(parts))
-        faults = [(error, "left out") for error in unread]
-        faults += [(error, "taken, in the group of the first") for error in copies]
-        return Imported(data, left_out, faults)
+        return Imported(data, left_out, [*(error.replace(do="left out") for error in unread), *copies])
     if unread:
         raise unread[0]
     what, do = "no picture of a character of the charset", "choose another `charset`"
@@ -173,11 +171,13 @@ def _with_copies_grouped(data: Dataset) -> tuple[Dataset, list[FastetlError]]:
     differs = has_ink & (data.labels != data.labels[first])
     differs[regrouped] |= data.groups[regrouped] >= 0
     what, expected = "one picture with two characters or in two groups", "a picture of its own"
+    treatment = "taken, in the group of the first"
     names, records = data.records["file_name"].tolist(), data.records["record"].tolist()
     copies = []
     for k in np.flatnonzero(differs).tolist():
         original = f"that of {names[first[k]]}, record {records[first[k]]}"
-        copies.append(FastetlError(what, file=names[k], record=records[k], expected=expected, found=original))
+        place: dict[str, Any] = {"file": names[k], "record": records[k]}
+        copies.append(FastetlError(what, **place, expected=expected, found=original, do=treatment))
     return replace(data, groups=groups, source=source), copies
 
 

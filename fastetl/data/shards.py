@@ -38,7 +38,6 @@ INDEX_FILES = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYT
 """The files beside the shards, in the order of writing, and the most bytes that each may have."""
 ROWS = 4096  # rows of a shard: at size 64 sixteen megabytes of pictures
 SHARD_BYTES = 1 << 28  # most bytes of one shard's file
-CACHE_BYTES = 1 << 28  # bytes of decoded pictures that stay in memory. A shuffle mixes the pictures of half as many
 
 
 @dataclass(frozen=True)
@@ -64,16 +63,18 @@ class ShardedImages:
 
     dtype = np.dtype(np.uint8)
     ndim = 3
+    cache_bytes = 1 << 28
+    """Of decoded pictures that stay in memory. A shuffle mixes the pictures of half as many."""
 
-    def __init__(self, folder: str, shards: Sequence[Shard], side: int, cache_bytes: int = CACHE_BYTES) -> None:
-        self.folder, self.shards, self.cache_bytes = folder, tuple(shards), cache_bytes
+    def __init__(self, folder: str, shards: Sequence[Shard], side: int) -> None:
+        self.folder, self.shards = folder, tuple(shards)
         self.starts = np.cumsum([0, *(shard.rows for shard in shards)], dtype=np.int64)
         self.shape = (int(self.starts[-1]), side, side)
         self._cache: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> Any:
-        return type(self), (self.folder, self.shards, self.shape[1], self.cache_bytes)
+        return type(self), (self.folder, self.shards, self.shape[1])
 
     def __len__(self) -> int:
         return self.shape[0]

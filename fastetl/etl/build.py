@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
 
@@ -52,7 +52,8 @@ class BuildResult:
 
     missing: the characters of the charset without a sample. unknown_codes: how many codes stand for no character.
     characterless: how many records have no character by the rules of their set, as ▲ of ETL2. Both kinds of records are
-    left out. noticed: what is odd in the files.
+    left out. noticed: what is odd in the files. left_out: characters that the charset lacks → how many pictures have
+    them; of records, only kana whose script it has.
     """
 
     out: str
@@ -64,8 +65,7 @@ class BuildResult:
     characterless: int
     seconds: float
     noticed: tuple[Notice, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    """Characters that the charset lacks → how many pictures have them. Of records, only kana whose script it has."""
+    left_out: Mapping[str, int]
 
 
 _HEADER_FIELDS = (
@@ -251,7 +251,7 @@ def _read_labelled(
     from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
 
     data, left_out, faults = import_pictures(sources, config.charset, config.size, read_picture, progress)
-    noticed = [Notice(e.what, str(e.file), e.record, e.expected, e.found, done) for e, done in faults]
+    noticed = [Notice(e.what, str(e.file), e.record, e.expected, e.found, e.do) for e in faults]
     plan = Plan(data.charset, (), 0, tuple(noticed), left_out=left_out)
     if config.strict:
         _require_all(plan, data.labels)

@@ -97,16 +97,6 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
     return bool(valid.mean() >= _LEAST_SHARE)
 
 
-@cache
-def _set_by_size() -> dict[tuple[int, float], Layout]:
-    """(length of a record, number of records) → the set, where one set alone has such files."""
-    sets: dict[tuple[int, float], set[Layout]] = {}
-    for layout in LAYOUTS:
-        for entry in genuine_files(layout):
-            sets.setdefault((layout.record_bytes, entry.records), set()).add(layout)
-    return {key: layouts.pop() for key, layouts in sets.items() if len(layouts) == 1}
-
-
 def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
     """The headers of the records numbered `index`, structured, without those that end too early."""
     size = layout.header.itemsize
@@ -164,8 +154,8 @@ def _set_of(read: Read, size: int, name: str) -> Layout | None:
     if not candidates:
         return None
     first, length = candidates[0], candidates[0].record_bytes
-    by_size = _set_by_size().get((length, size / length))
-    genuine = by_size if by_size in candidates else None
+    by_size = [layout for layout in candidates if size / length in {file.records for file in genuine_files(layout)}]
+    genuine = by_size[0] if len(by_size) == 1 else None
     # A damaged file of type M may have as many records as a file of another set.
     if genuine is not None and first.kind != "M":
         return genuine

@@ -71,24 +71,30 @@ def align(codes: NDArray[np.uint16], genuine: NDArray[np.uint16] | None = None) 
     order = _most_followed_order(codes)
     if len(codes) <= len(order):  # one data set begins where the file does
         return _align_to(order, codes)
-    genuine_orders = [] if genuine is None else _begin_as_genuine(order, genuine)
-    orders = [*genuine_orders, _begin_as_file(order, codes), order]
+    as_genuine = None if genuine is None else _begin_as_genuine(order, genuine)
+    orders = [as_genuine, _begin_as_file(order, codes), order]
     # In one or two data sets a defect at the beginning breaks the true order more often than it breaks a wrong one.
     if len(codes) < 3 * len(order):
         by_appearance = _once(codes)
         orders += [_begin_as_file(by_appearance, codes), by_appearance]
-    alignments = [_align_to(order, codes) for order in {order.tobytes(): order for order in orders}.values()]
-    faults = [aligned.faults() for aligned in alignments] if len(alignments) > 1 else [0]
-    if genuine_orders and len(order) > 2 * _GENUINE_ADVANTAGE:
-        faults[0] -= _GENUINE_ADVANTAGE
-    return alignments[int(np.argmin(faults))]
+    different = {order.tobytes(): order for order in orders if order is not None}
+    alignments = [_align_to(order, codes) for order in different.values()]
+    if len(alignments) == 1:
+        return alignments[0]
+    advantage = _GENUINE_ADVANTAGE if len(order) > 2 * _GENUINE_ADVANTAGE else 0
+
+    def cost(aligned: Alignment) -> int:
+        begins_as_genuine = as_genuine is not None and np.array_equal(aligned.order, as_genuine)
+        return aligned.faults() - advantage * begins_as_genuine
+
+    return min(alignments, key=cost)
 
 
-def _begin_as_genuine(order: NDArray[np.uint16], genuine: NDArray[np.uint16]) -> list[NDArray[np.uint16]]:
+def _begin_as_genuine(order: NDArray[np.uint16], genuine: NDArray[np.uint16]) -> NDArray[np.uint16] | None:
     """The order rotated to the beginning of a genuine data set, if it is such a sequence apart from its beginning."""
     rank = _ranks(genuine, order)
     falls = np.flatnonzero(rank < np.roll(rank, 1))
-    return [np.roll(order, -int(falls[0]))] if (rank >= 0).all() and len(falls) == 1 else []
+    return np.roll(order, -int(falls[0])) if (rank >= 0).all() and len(falls) == 1 else None
 
 
 def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment:

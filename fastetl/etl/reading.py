@@ -57,9 +57,7 @@ def read_records(
 def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArray[Any]:
     """The headers of records `begin` to `end` − 1 (or the last one), structured (n,).
 
-    Records are read whole, which takes no longer than a system call for each header.
-
-    Raises FastetlError if the file cannot be read or ends too early.
+    Records are read whole, which takes no longer than a system call for each header. Raises as `read_records` does.
     """
     layout, index = file.layout, np.arange(file.count)[begin:end]
     headers = np.empty(len(index), layout.header)
