@@ -50,10 +50,6 @@ def as_python(value: Any) -> Any:
     return value.item() if is_of_numpy else value
 
 
-def _error(what: str, name: str, expected: str, value: object) -> FastetlError:
-    return ArgumentError(what, expected=expected, found=repr(value)[:80], do=f"check `{name}`")
-
-
 def require_range(name: str, value: object, low: float, high: float = math.inf, *, integer: bool = True) -> None:
     """Raise FastetlError unless `value` is a number with low <= value <= high; a whole one, if `integer`.
 
@@ -66,13 +62,14 @@ def require_range(name: str, value: object, low: float, high: float = math.inf, 
     kind = "" if is_number else f"{_KINDS[int if integer else float]}, "
     more = " or more" if low != ABOVE_0 else ""
     expected = f"{kind}{least}{more}" if high == math.inf else f"{kind}{least} to {most}"
-    raise _error(f"{name} is out of range", name, expected, value)
+    raise ArgumentError(f"{name} is out of range", expected=expected, found=repr(value)[:80], do=f"check `{name}`")
 
 
 def require_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Raise FastetlError unless `value` equals one of `choices` and has its type, so that True is not 1."""
     if not any(type(value) is type(choice) and value == choice for choice in choices):
-        raise _error(f"unknown {name}", name, f"one of {', '.join(map(str, choices))}", value)
+        expected = f"one of {', '.join(map(str, choices))}"
+        raise ArgumentError(f"unknown {name}", expected=expected, found=repr(value)[:80], do=f"check `{name}`")
 
 
 class Hint(NamedTuple):
@@ -120,8 +117,8 @@ class Options:
             object.__setattr__(self, name, value)
             if isinstance(value, hint.others):
                 continue
-            if hint.is_tuple and not isinstance(value, tuple):
-                raise _error(f"{name} is not a tuple", name, f"a tuple such as ({value!r},)", value)
+            if hint.is_tuple:
+                require_instance(name, value, tuple, f"a tuple such as ({value!r},)")
             for part in value if hint.is_tuple else (value,):
                 _require(name, part, hint.kind, hint.extra(Range))
 
@@ -156,5 +153,5 @@ def _require(name: str, value: object, hint: Any, bounds: Range | None) -> None:
         require_choice(name, value, get_args(hint))
     elif bounds is not None:
         require_range(name, value, bounds.low, bounds.high, integer=hint is int)
-    elif not isinstance(value, get_origin(hint) or hint):
-        raise _error(f"{name} is of another type", name, _KINDS.get(hint, hint.__name__), value)
+    else:
+        require_instance(name, value, get_origin(hint) or hint, _KINDS.get(hint, hint.__name__))

@@ -74,8 +74,8 @@ _HEADER_FIELDS = (
 )  # that a dataset keeps
 
 
-class DisorderError(Exception):
-    """A record does not have the code that the plan expects. Its argument is a Notice of that."""
+class DisorderError(FastetlError):
+    """A record does not have the code that the plan expects."""
 
 
 def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
@@ -84,10 +84,10 @@ def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
     codes = records["code"] if layout.codes == "jis" else character_codes(layout, records)
     if (codes != expected).any():
         at = int(np.flatnonzero(codes != expected)[0])
-        what = "a record does not follow the order of the first data set"
-        names = format_code(int(expected[at])), format_code(int(codes[at]))
-        treatment = "read every header of every file instead"
-        raise DisorderError(Notice(what, str(part.file.path), int(part.index[span.start + at]), *names, treatment))
+        record = int(part.index[span.start + at])
+        what, do = "the file changed while it was read", "another process is changing it: wait and retry"
+        wanted, found = format_code(int(expected[at])), format_code(int(codes[at]))
+        raise DisorderError(what, file=part.file.path, record=record, expected=wanted, found=found, do=do)
 
 
 def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -276,13 +276,10 @@ def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T]
     if by_order and not config.strict:
         try:
             return execute(_plan(files, config, True, noticed))
-        except DisorderError as disorder:
-            noticed = disorder.args
-    try:
-        return execute(_plan(files, config, False, noticed))
-    except DisorderError as disorder:
-        changed: Notice = replace(disorder.args[0], what="the file changed while it was read")
-        raise changed.error("another process is changing it: wait and retry") from None  # it names a file
+        except DisorderError as error:
+            what, treatment = "a record does not follow the order of the first data set", "read every header instead"
+            noticed = (Notice(what, str(error.file), error.record, error.expected, error.found, treatment),)
+    return execute(_plan(files, config, False, noticed))
 
 
 def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tuple[Notice, ...]) -> Plan:

@@ -19,9 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastetl.files.tables import table_rows
 
-Text = Literal["ascii", "t56"]
-Codes = Literal["own", "jis"]
-Group = Literal["sheet", "person", "style", "occurrence", "data set"]
 GROUPS_OF_FAMILY = 1_000_000  # the groups of a family are numbered from its number times this one
 TABLES = Path(__file__).parent / "tables"
 _T56_BITS = 6  # bits of a T56 character
@@ -40,7 +37,7 @@ class Field:
     name: str
     at: int
     bits: int
-    text: Text | None = None
+    text: Literal["ascii", "t56"] | None = None
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -78,8 +75,8 @@ class Layout:
     height: int
     width: int
     bits: Literal[1, 4, 6]
-    codes: Codes
-    group: Group
+    codes: Literal["own", "jis"]
+    group: Literal["sheet", "person", "style", "occurrence", "data set"]
     family: int
     data_set: int
     files: int
