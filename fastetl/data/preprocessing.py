@@ -162,7 +162,7 @@ def framed(
     x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - spec.floor, 0) / (1 - spec.floor)
     if spec.framing == "none":
         return x[..., None], xp.zeros((len(x), 0), np.float32)
-    cy, cx, scale = frame_place(x, spec, xp)
+    cy, cx, scale = _frame_place(x, spec, xp)
     height, width = stretch
     views = []
     for side in (scale, scale * SURROUNDINGS_SIDE)[: spec.channels]:
@@ -192,10 +192,10 @@ def _moments(x: Any, xp: Any) -> tuple[Any, Any, Any]:
     return cy, cx, vy + vx
 
 
-def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
-    """Centre y, centre x and summed variance of the ink under a Gaussian, which is moved there `WINDOW_MOVES` times.
+def _frame_place(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
+    """Where the frame lies over ink (N, size, size) in 0–1: its centre's y and x, and its side, each float32 (N, 1).
 
-    x: ink, (N, size, size). Each result is float32 (N, 1).
+    The moments are those of the ink under a Gaussian, which is moved there `WINDOW_MOVES` times.
     """
     position = xp.asarray(_positions(x.shape[1]))
     cy = cx = xp.zeros((len(x), 1), np.float32)
@@ -206,12 +206,7 @@ def _adaptive_moments(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, A
         cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :], xp)
         summed = xp.clip(summed, *VARIANCE_BOUNDS)
     # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · window)).
-    return cy, cx, summed * (2 * spec.window / (2 * spec.window - 1))
-
-
-def frame_place(x: Any, spec: Preprocessing, xp: Any = np) -> tuple[Any, Any, Any]:
-    """Where the frame lies over pictures in 0–1: its centre's y and x, and its side, each float32 (N, 1)."""
-    cy, cx, summed = _adaptive_moments(x, spec, xp)
+    summed = summed * (2 * spec.window / (2 * spec.window - 1))
     return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)
 
 

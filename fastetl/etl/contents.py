@@ -60,8 +60,7 @@ def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.b
 
     characters: how many the set has. The order of the model patterns is not documented.
     """
-    is_last = np.zeros(len(codes), bool)  # of its code
-    is_last[len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]] = True
+    is_last = count_within(codes[::-1])[::-1] == 0  # the record, of those with its code
     begin = int(np.flatnonzero(~is_last).max(initial=-1)) + 1
     models = np.zeros(len(codes), bool)
     models[begin:] = len(codes) - begin > characters // 2

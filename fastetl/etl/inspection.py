@@ -115,9 +115,8 @@ def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
     yield from notices_of_length(file)
     blank = np.flatnonzero(scan.blank)
     if len(blank):
-        yield Notice(
-            f"blank pictures: {format_records(blank)}", path, int(blank[0]), "ink", "none", "built as they are"
-        )
+        what = f"blank pictures: {format_records(blank)}"
+        yield Notice(what, path, int(blank[0]), "ink", "none", "built as they are")
     if genuine is not None and genuine.upper() != file.path.name.upper():
         what = f"renamed: the fingerprint is that of {genuine}"
         yield Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name that it has now")

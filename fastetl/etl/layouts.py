@@ -8,7 +8,7 @@ Source: AIST's format pages M, K, C, B and G and its file listings. docs/sets ma
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -106,24 +106,22 @@ class Layout:
     def dtype(self) -> np.dtype[np.void]:
         """Structured dtype of a record: fields of whole bytes, `image` (rows of packed bytes), and the gaps between."""
         rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
-        return self._structured(self.record_bytes, {self.image_offset: ("image", rows)})
-
-    @cached_property
-    def header(self) -> np.dtype[np.void]:
-        """Structured dtype of the bytes before the picture, with the same fields as a record."""
-        return self._structured(self.image_offset, {})
-
-    def _structured(self, size: int, others: Mapping[int, tuple[str, Any]]) -> np.dtype[np.void]:
-        by_offset = {f.at // 8: (f.name, f.stored) for f in self.fields if f.stored is not None} | {**others}
+        by_offset = {field.at // 8: (field.name, field.stored) for field in self.fields if field.stored is not None}
+        by_offset[self.image_offset] = ("image", rows)
         fields: list[tuple[str, Any]] = []
         end = 0
-        for at, (name, kind) in [*sorted(by_offset.items()), (size, ("", np.dtype("V0")))]:
+        for at, (name, kind) in [*sorted(by_offset.items()), (self.record_bytes, ("", np.dtype("V0")))]:
             if at > end:
                 fields.append((f"bytes {end} to {at - 1}", np.dtype(f"V{at - end}")))
             if name:
                 fields.append((name, kind))
             end = at + kind.itemsize
         return np.dtype(fields)
+
+    @cached_property
+    def header(self) -> np.dtype[np.void]:
+        """Structured dtype of the bytes before the picture, with the same fields as a record."""
+        return np.dtype(self.dtype.descr[: (self.dtype.names or ()).index("image")])
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -146,16 +144,21 @@ class Layout:
         if field.stored is not None:
             records[name] = values
             return
-        raw = bytes_of(records)
         if field.text is None:
-            _put_bits(raw, field.at, field.bits, np.broadcast_to(np.asarray(values, np.uint64), len(records)))
-            return
-        count = field.bits // _T56_BITS
-        texts = np.broadcast_to(np.asarray(values, f"S{count}"), len(records))
-        raw_texts = np.char.ljust(texts, count).view(np.uint8).reshape(len(texts), count)
-        units = _TO_T56[np.where(raw_texts == 0, ord(" "), raw_texts)]
-        for k in range(count):
-            _put_bits(raw, field.at + _T56_BITS * k, _T56_BITS, units[:, k].astype(np.uint64))
+            width = field.bits
+            units = np.broadcast_to(np.asarray(values, np.uint64), len(records))[:, None]
+        else:
+            width = _T56_BITS
+            count = field.bits // width
+            texts = np.char.ljust(np.broadcast_to(np.asarray(values, f"S{count}"), len(records)), count)
+            characters = texts.view(np.uint8).reshape(len(texts), count)
+            units = _TO_T56[np.where(characters == 0, ord(" "), characters)].astype(np.uint64)
+        digits = units[:, :, None] >> np.arange(width - 1, -1, -1, dtype=np.uint64) & np.uint64(1)
+        first_byte, end_byte = field.at // 8, -(-(field.at + field.bits) // 8)
+        raw = bytes_of(records)[:, first_byte:end_byte]
+        bits = np.unpackbits(raw, axis=1)
+        bits[:, field.at % 8 : field.at % 8 + field.bits] = digits.reshape(len(records), -1)
+        raw[:] = np.packbits(bits, axis=1)
 
     def packed(self, records: NDArray[Any]) -> NDArray[np.uint8]:
         """uint8 (N, image bytes): the pictures of structured records."""
@@ -189,18 +192,6 @@ def _bits(raw: NDArray[np.uint8], at: int, bits: int) -> NDArray[np.uint64]:
     for k in range(first, last + 1):
         value = value << np.uint64(8) | raw[:, k]
     return (value >> np.uint64(8 * last + 7 - (at + bits - 1))) & np.uint64((1 << bits) - 1)
-
-
-def _put_bits(raw: NDArray[np.uint8], at: int, bits: int, values: NDArray[np.uint64]) -> None:
-    """Write a number into `bits` bits from bit `at` of each row, and leave all other bits."""
-    first, last = at // 8, (at + bits - 1) // 8
-    shift = 8 * last + 7 - (at + bits - 1)
-    for k in range(first, last + 1):
-        down = 8 * (last - k)
-        # The bits of this byte that belong to the field, and the part of the number that goes there.
-        mask = (((1 << bits) - 1) << shift >> down) & 0xFF
-        part = ((values & np.uint64((1 << bits) - 1)) << np.uint64(shift) >> np.uint64(down)) & np.uint64(mask)
-        raw[:, k] = raw[:, k] & np.uint8(mask ^ 0xFF) | part.astype(np.uint8)
 
 
 def _layouts() -> Iterator[Layout]:

@@ -73,11 +73,9 @@ def count_within(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """int64 (N,): how many earlier records have the same code."""
     order = np.argsort(codes, kind="stable")
     ascending = codes[order]
-    begins = np.append(True, ascending[1:] != ascending[:-1])
-    starts = np.maximum.accumulate(np.where(begins, np.arange(len(codes)), 0))
-    out = np.empty(len(codes), np.int64)
-    out[order] = np.arange(len(codes)) - starts
-    return out
+    counts = np.empty(len(codes), np.int64)
+    counts[order] = np.arange(len(codes)) - np.searchsorted(ascending, ascending)
+    return counts
 
 
 def notices_of_name(file: EtlFile) -> Iterator[Notice]:

@@ -79,7 +79,5 @@ def _fill(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets
             if not count:
                 what, do = "the file ended while it was read", "another process is changing it: wait and retry"
                 record, expected = offset // file.layout.record_bytes, f"{len(run) - filled} more bytes"
-                raise FastetlError(
-                    what, file=file.path, record=record, offset=offset, expected=expected, found="its end", do=do
-                )
+                raise FastetlError(what, file=file.path, record=record, offset=offset, expected=expected, do=do)
             filled += count
