@@ -25,10 +25,7 @@ _SHARED = 64  # elements: equal constants of at least so many, such as the filte
 
 
 def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
-    """Write the package directory `path`, which must not exist yet. The same graph and config give the same bytes.
-
-    Raises ExportError if coremltools cannot write here.
-    """
+    """Write the package directory `path`, which must not exist yet. The same graph and config give the same bytes."""
     ct = coremltools()
     if not native_parts():
         what, expected = f"{NO_NATIVE_PARTS}: no Core ML package can be written", "its wheel for Linux or macOS"
@@ -139,10 +136,7 @@ class MlPackage:
 
 
 def read_package(path: Path) -> MlPackage:
-    """Read a package: coremltools builds its program again, checking all types, and Apple's library reads the weights.
-
-    Raises ExportError naming the package if program or weights are missing or damaged.
-    """
+    """Read a package: coremltools builds its program again, checking all types; Apple's library reads the weights."""
     model, weights = path / "Data" / MODEL, path / "Data" / WEIGHTS
     spec = coremltools().proto.Model_pb2.Model()
 

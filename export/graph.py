@@ -106,12 +106,11 @@ class Graph:
     def __post_init__(self) -> None:
         last = self.layers[-1] if self.layers else None
         outputs = len(last.weight) if isinstance(last, Dense) else 0
-        if outputs != len(self.charset):
-            expected, found = f"{len(self.charset)} outputs of its last Dense layer", f"{outputs} outputs"
+        in_range = 0 < self.temperature < math.inf and 0 <= self.threshold <= 1  # NaN is neither
+        if outputs != len(self.charset) or not in_range:
+            expected = f"{len(self.charset)} outputs of its last Dense layer, temperature over 0, threshold 0 to 1"
+            found = f"{outputs} outputs, temperature {self.temperature}, threshold {self.threshold}"
             raise ExportError("no layer graph", expected=expected, found=found, do="export the run again")
-        if not (0 < self.temperature < math.inf and 0 <= self.threshold <= 1):  # NaN is neither
-            actual = f"temperature {self.temperature}, threshold {self.threshold}"
-            raise ExportError("no layer graph", expected="temperature over 0, threshold 0 to 1", found=actual)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -156,15 +155,8 @@ def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
     for layer in graph.layers:
         options = {name: value for name, value in vars(layer).items() if not isinstance(value, np.ndarray)}
         layers.append({"kind": type(layer).__name__, **options})
-    description = {
-        "side": graph.side,
-        "preprocessing": graph.preprocessing.as_dict(),
-        "charset": graph.charset.as_dict(),
-        "temperature": graph.temperature,
-        "threshold": graph.threshold,
-        "about": dict(graph.about),
-        "layers": layers,
-    }
+    parts = {"preprocessing": graph.preprocessing.as_dict(), "charset": graph.charset.as_dict(), "layers": layers}
+    description = {**vars(graph), **parts, "about": dict(graph.about)}
     return {"graph": np.array(json.dumps(description, ensure_ascii=False, sort_keys=True)), **graph.weights}
 
 

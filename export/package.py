@@ -66,20 +66,16 @@ class StoredNetwork:
     def logits(self, change: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes); of the reference pictures, Flax's, which are stored.
 
-        change: what to add to them, see `prior_change`.
+        change: what to add to them, float32 (classes,).
         """
         is_reference = np.array_equal(pictures, resized(self.reference.images, self.graph.preprocessing.size))
         return (self.reference.logits if is_reference else self.predict(pictures)) + change
 
-    def prior_change(self, config: ExportConfig) -> NDArray[np.float32]:
-        """float32 (classes,): what to add to the logits so that `config.prior` replaces the package's own prior."""
-        stored = ExportConfig(prior=self.reference.config.prior if config.prior else ())
-        return config.prior_logits(self.graph.charset) - stored.prior_logits(self.graph.charset)
-
     def content(self, config: ExportConfig) -> Content:
-        """What a package of this network is written from, with its own licence."""
+        """What a package of this network is written from, with its own licence; a prior replaces its own."""
         require_unset(config, ("license",), "is for a run, and a package keeps its own")
-        change = self.prior_change(config)
+        replaced = ExportConfig(prior=self.reference.config.prior if config.prior else ())
+        change = config.prior_logits(self.graph.charset) - replaced.prior_logits(self.graph.charset)
         graph = self.graph.expecting(config.prior, change)
         config = replace(config, license=terms_of(graph))
         return Content(graph, config, partial(self.logits, change), repeated_card(self.card, graph, config))

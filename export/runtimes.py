@@ -36,16 +36,14 @@ def quiet() -> Iterator[None]:
 def coremltools() -> Any:
     """The module coremltools. Importing it takes seconds: call this only where it is needed."""
     modules: dict[str, Any] = sys.modules
-    hides = "sklearn" not in modules
-    # It logs a line for each of Apple's libraries that is missing on other systems.
-    with quiet():
-        if hides:
-            modules["sklearn"] = None  # importing it would take as long again, and nothing here needs it
-        try:
+    # Importing sklearn would take as long again, and nothing here needs it.
+    is_hidden = modules.setdefault("sklearn", None) is None
+    try:
+        with quiet():  # it logs a line for each of Apple's libraries that is missing on other systems
             return import_extra("coremltools")
-        finally:
-            if hides:
-                del modules["sklearn"]
+    finally:
+        if is_hidden:
+            del modules["sklearn"]
 
 
 NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"
@@ -58,10 +56,7 @@ def native_parts() -> bool:
 
 
 def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> Any:
-    """An onnxruntime session of a model, on the CPU. threads: 0 lets onnxruntime choose.
-
-    Raises ExportError if onnxruntime rejects the model.
-    """
+    """An onnxruntime session of a model, on the CPU. threads: 0 lets onnxruntime choose."""
     # Otherwise its wheels send telemetry, and keep an identifier below the home directory (its Privacy.md). Read once,
     # at the first import.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"

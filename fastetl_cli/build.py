@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import fastetl_ray
 from fastetl.checks import require_unset
@@ -16,7 +16,6 @@ from fastetl.etl.notices import summarize
 from fastetl_cli.base import Command, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
 
-T = TypeVar("T")
 _MOST_LISTED = 20
 
 
@@ -35,13 +34,10 @@ class Shards:
         if self.engine == "local":
             require_unset(self, ("address", "shard_rows"), *FOR_RAY)
 
-    def choose(self, local: Callable[..., T], on_ray: str) -> Callable[..., T]:
-        """The function that writes the dataset, of two; it connects the cluster when it has checked all else.
-
-        on_ray: the name of one of fastetl_ray, which needs more than the base.
-        """
+    def on_ray(self) -> bool:
+        """Whether a Ray cluster writes the dataset; it is connected when all else is checked."""
         choose_cluster(self.address)
-        return local if self.engine == "local" else partial(getattr(fastetl_ray, on_ray), shard_rows=self.shard_rows)
+        return self.engine == "ray"
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,9 @@ class Build(Command):
         *sources, out = self.paths
         if not sources:
             raise FastetlError("no output given", do="name files or folders, and the output last")
-        write = self.shards.choose(build, "build_on_ray")
+        write: Callable[..., BuildResult] = build
+        if self.shards.on_ray():
+            write = partial(fastetl_ray.build_on_ray, shard_rows=self.shards.shard_rows)
         options = {"overwrite": self.overwrite, "command": command_line()}
         with bar("build") as progress:
             result = write(sources, out, self.config, progress=progress, **options)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+import fastetl_ray
 from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError
@@ -67,12 +68,12 @@ class Synth(Command):
         return self.answer({"out": self.out, "config": self.config}, text)
 
     def _write_dataset(self) -> int:
-        local = partial(synthesize_dataset, processes=self.processes)
-        write = self.shards.choose(local, "synthesize_on_ray")
-        size = 64 if self.size is None else self.size
-        options = {"size": size, "overwrite": self.overwrite, "command": command_line()}
+        write = partial(synthesize_dataset, processes=self.processes)
+        if self.shards.on_ray():
+            write = partial(fastetl_ray.synthesize_on_ray, shard_rows=self.shards.shard_rows)
+        write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("synth") as progress:
-            count = write(self.out, self.config, progress=progress, **options)
+            count = write(self.out, self.config, size=64 if self.size is None else self.size, progress=progress)
         text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
         return self.answer({"out": self.out, "config": self.config, "images": count}, text)
 

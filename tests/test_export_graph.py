@@ -11,7 +11,7 @@ from export.from_run import flax_logits
 from export.onnx_export import evaluate_ops, graph_logits, onnx_answers, onnx_model
 from export.operations import Op, Ref, expand, in_8_bits
 from export.program import READING_PREFIXES, lower
-from export.reference import is_blank, make_reference, pictures, resized
+from export.reference import is_blank, pictures, resized
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, framed, resize
 from fastetl.errors import FastetlError
@@ -151,11 +151,3 @@ def test_what_cannot_be_written_is_rejected() -> None:
         graph_of(random_network(network))
     with pytest.raises(FastetlError, match="iOS15"):
         ExportConfig(target="iOS15", storage="int8")
-
-
-def test_reference_holds_what_flax_says() -> None:
-    network = random_network()
-    reference = make_reference(graph_of(network, temperature=2), ExportConfig(), flax_logits(network, 2))
-    small = resize(reference.images, 32)
-    np.testing.assert_allclose(reference.logits, flax_logits(network, 1)(small) / 2, atol=1e-5)
-    assert {label for label, blank in zip(reference.labels, reference.blank, strict=True) if blank} == {"no character"}

@@ -18,12 +18,10 @@ from PIL import Image
 from benches.studies.conditions import CURVES
 from export import open_recognizer
 from export.recognizer import Recognizer
-from fastetl import open_dataset
 from fastetl.data.charset import Charset, one_shape
-from fastetl.data.preprocessing import resize
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
-from fastetl.ink.samples import Sample, samples_to_dataset
+from fastetl.ink.samples import Sample
 from tests import golden_lines
 from tests.kana import cropped, kana_drawings, misread
 
@@ -208,15 +206,10 @@ def test_what_needs_apples_frameworks_has_right_types(built: Path, tmp_path: Pat
         type_check(tmp_path, f"Snippet{number}", [path, IOS / "Stubs/Generated.swift"], *package)
 
 
-def test_fastetl_makes_a_dataset_of_what_the_app_keeps(tmp_path: Path) -> None:
+def test_what_the_app_keeps_is_a_sample() -> None:
     """The line is the one that Swift's test compares with, character by character."""
     text = (IOS / "Tests/KanaAppTests/SampleTests.swift").read_text(encoding="utf-8")
     (line,) = re.findall(r'#"(\{"answer".*\})"#', text)
     sample = Sample.from_line(line.encode())
     assert (sample.label, sample.answer, sample.device, sample.app) == ("ぬ", "め", "touch", "Kana 1.0")
-    (tmp_path / "kana-samples.jsonl").write_text(line + "\n", encoding="utf-8")
-    result = samples_to_dataset(tmp_path / "kana-samples.jsonl", tmp_path / "data")
-    assert (result.images, result.right, result.faults) == (1, 0, ())
-    data = open_dataset(tmp_path / "data")
-    assert data.charset.characters[data.labels[0]] == "ぬ"
-    assert np.array_equal(data.images[0], resize(rasterize(sample.drawing)[None], data.images.shape[1])[0])
+    assert json.loads(sample.as_line()) == json.loads(line)

@@ -90,8 +90,6 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     """Write the folder `out` and return its files with their sizes in bytes.
 
     runtime: a folder with the files of `RUNTIME`, or with a folder `dist` that has them. They are copied.
-
-    Raises FastetlError if the runtime is not there, or `out` exists (without `overwrite`).
     """
     contents = {}
     for name in RUNTIME:
@@ -105,8 +103,7 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
     contents["index.html"] = contents["index.html"].replace(b"<!-- policy -->", meta)
     names = sorted(set(contents) - {"service-worker.js"})
-    digests = [hashlib.sha256(contents[name]).digest() for name in names]
-    version = hashlib.sha256(b"".join(digests)).hexdigest()[:16]
+    version = hashlib.sha256(b"".join(contents[name] for name in names)).hexdigest()[:16]
     worker = contents["service-worker.js"].decode()
     worker = worker.replace('"VERSION"', json.dumps(version)).replace('["FILES"]', json.dumps(["./", *names]))
     contents["service-worker.js"] = worker.encode()
