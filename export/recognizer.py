@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
-from export.lines import Answer, Text, lines_of_drawing, lines_of_picture, read_lines
+from export.lines import Answer, Text, read_lines
 from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.runtimes import onnx_session
@@ -27,6 +27,7 @@ from fastetl.errors import StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.ink import SIDE
 from fastetl.ink.pictures import Source, find_ink
+from fastetl.lines.line import lines_of_drawing, lines_of_picture
 
 if TYPE_CHECKING:
     from fastetl.ink.drawings import Drawing

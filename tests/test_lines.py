@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from benches.studies.bigrams import packed
-from export.lines import Text, competition, line_logits, lines_of_drawing
+from export.lines import Text, competition, line_logits
 from export.names import ONNX, package_path
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
@@ -22,6 +22,7 @@ from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.lines.bigrams import FILE, load_bigrams
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, underlines, unturned
+from fastetl.lines.line import lines_of_drawing
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import load_shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line

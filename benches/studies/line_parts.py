@@ -12,10 +12,10 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from export.lines import lines_of_picture
 from fastetl.data.charset import HIRAGANA, JAPANESE, KATAKANA
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.preprocessing import resize
+from fastetl.lines.line import lines_of_picture
 from fastetl.synth.lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main as fastetl
 from model.config import TrainConfig
@@ -43,7 +43,7 @@ def line_parts(seed: int, count: int) -> Iterator[tuple[NDArray[np.uint8], str, 
         written = write_line(text, [seed, number], config)
         if len(found := lines_of_picture(written.picture(), is_down)) != 1:
             continue
-        boxes, true = found[0].back(found[0].runs.boxes), np.array(written.boxes)
+        boxes, true = found[0].original(found[0].runs.boxes), np.array(written.boxes)
         areas = np.prod(true[:, 2:] - true[:, :2], 1)
         for box, picture in zip(boxes, found[0].pictures(), strict=False):  # which are followed by turned ones
             sides = np.minimum(box[2:], true[:, 2:]) - np.maximum(box[:2], true[:, :2])

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
-from export.lines import competition, line_logits, lines_of_drawing, lines_of_picture
+from export.lines import competition, line_logits
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.lines import path, shapes, whole
+from fastetl.lines.line import lines_of_drawing, lines_of_picture
 from fastetl.lines.path import FEATURES, features, fitted_geometry, log_follows
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
@@ -125,7 +126,7 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
 
 def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Any, c: Any) -> Lattice | None:
     """The lattice of a written line; None if what was written is not among its runs and characters."""
-    labels, boxes = np.array(recognizer.labels)[c.columns], line.back(line.runs.boxes)
+    labels, boxes = np.array(recognizer.labels)[c.columns], line.original(line.runs.boxes)
     columns, truth = c.classes.shape[1], []
     for character, other in zip(written.text, written.boxes, strict=True):
         overlaps = [overlap(tuple(box), other) for box in boxes]

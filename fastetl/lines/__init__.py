@@ -1,5 +1,5 @@
 """Words and lines of handwriting: what of them needs no network, in plain functions over arrays.
 
-`layout` tells lines and pieces apart, `path` chooses the characters, `bigrams`, `shapes` and `whole` are its tables.
+`line` finds lines, by `layout` and `pieces`; `path` chooses the characters, by `bigrams`, `shapes` and `whole`.
 `export.lines` asks the network in between.
 """

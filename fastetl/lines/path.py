@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import combinations_with_replacement
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,9 +209,13 @@ class State:
     other: float
 
 
-def _states(is_chosen: NDArray[np.bool_], width: int) -> Ints:
-    """The states of some runs (R,): that of the character in a column has the index run × width + column."""
-    return (np.flatnonzero(is_chosen)[:, None] * width + np.arange(width)).ravel()
+class _Cut(NamedTuple):
+    """A place between two atoms: states that end before it (L,), states that begin behind it (M,), and the weighted log
+    probability of each step from the ones to the others (L, M)."""
+
+    left: Ints
+    right: Ints
+    bigram: Floats
 
 
 def best_path(scores: Floats, classes: Ints, ends: Ints, count: int, weight: float, plain: bool) -> list[State]:
@@ -221,37 +226,56 @@ def best_path(scores: Floats, classes: Ints, ends: Ints, count: int, weight: flo
     """
     if not count:
         return []
-    width = scores.shape[1]
+    width, score, label = scores.shape[1], scores.ravel(), classes.ravel()
     beginning, ending = ([_states(atoms == atom, width) for atom in range(count)] for atoms in ends.T)
-    score, label = scores.ravel(), classes.ravel()
-    # The best scores of paths from the line's first atom up to each state, and of paths that go on behind it.
-    forward, backward = score.copy(), np.full(score.shape, -np.inf)
-    previous = np.full(score.shape, -1)
+    # The best score of a path up to each state, and the state before it on that path.
+    forward, previous = score.copy(), np.full(score.shape, -1)
     forward[beginning[0]] += weight * log_follows(np.array(-1), label[beginning[0]], plain)
-    steps: list[tuple[Ints, Ints, Floats]] = []
+    cuts = []
     for left, right in zip(ending, beginning[1:], strict=False):
         left = left[np.argsort(-forward[left], kind="stable")[:NEIGHBOURS]]
-        if not len(left) or not len(right):
-            continue
-        bigram = weight * log_follows(label[left][:, None], label[right], plain)
-        steps.append((left, right, bigram))
-        total = forward[left][:, None] + bigram
-        forward[right] += total.max(0)
-        previous[right] = left[total.argmax(0)]
-    backward[ending[-1]] = 0
-    for left, right, bigram in reversed(steps):
+        if len(left) and len(right):
+            cuts.append(_Cut(left, right, weight * log_follows(label[left][:, None], label[right], plain)))
+            total = forward[left][:, None] + cuts[-1].bigram
+            forward[right] += total.max(0)
+            previous[right] = left[total.argmax(0)]
+    last = ending[-1]
+    if not len(last):
+        return []
+    through = (forward + _scores_behind(score, cuts, last)).reshape(scores.shape)
+    states = _up_to(int(last[forward[last].argmax()]), previous)
+    return [_chosen(through, ends, *divmod(state, width)) for state in states]
+
+
+def _states(is_chosen: NDArray[np.bool_], width: int) -> Ints:
+    """The states of some runs (R,): that of the character in a column has the index run × width + column."""
+    return (np.flatnonzero(is_chosen)[:, None] * width + np.arange(width)).ravel()
+
+
+def _scores_behind(score: Floats, cuts: list[_Cut], last: Ints) -> Floats:
+    """The best score of a path from each state to one of the `last`, without its own; −inf where there is no path."""
+    backward = np.full(score.shape, -np.inf)
+    backward[last] = 0
+    for left, right, bigram in reversed(cuts):
         backward[left] = (bigram + score[right] + backward[right]).max(1)
-    through = (forward + backward).reshape(scores.shape)
-    state = int(ending[-1][forward[ending[-1]].argmax()]) if len(ending[-1]) else -1
-    path: list[State] = []
+    return backward
+
+
+def _up_to(state: int, previous: Ints) -> list[int]:
+    """The states of the best path up to one. previous: of each state the one before it, −1 for the first."""
+    states = []
     while state >= 0:
-        run, column = divmod(state, width)
-        first, last = ends[run]
-        overlaps = (ends[:, 0] <= last) & (ends[:, 1] >= first)
-        overlaps[run] = False
-        path.append(State(run, column, through[run], float(through[overlaps].max(initial=-np.inf))))
+        states.append(state)
         state = int(previous[state])
-    return path[::-1]
+    return states[::-1]
+
+
+def _chosen(through: Floats, ends: Ints, run: int, column: int) -> State:
+    """A state of the best path. through: (R, K), the score of the best path through each state; ends: of each run."""
+    first, last = ends[run]
+    overlaps = (ends[:, 0] <= last) & (ends[:, 1] >= first)
+    overlaps[run] = False
+    return State(run, column, through[run], float(through[overlaps].max(initial=-np.inf)))
 
 
 _USUAL_UNEVEN, _USUAL_WANDER = 0.12, 0.06  # of usual writing, measured on synthetic lines
