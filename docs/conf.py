@@ -58,7 +58,16 @@ def short_arrays(app: Any, what: str, name: str, obj: object, options: Any, give
     return tuple(text and re.sub(long, r"NDArray[\1]", text) for text in (given, returned))
 
 
+def parse_sections(app: Any, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
+    """Google's Args, Returns, Raises. As an extension, Napoleon takes what a field says before a colon for its type."""
+    from sphinx.ext.napoleon import Config, GoogleDocstring
+
+    if what not in ("attribute", "property"):
+        lines[:] = GoogleDocstring(lines, Config(), app, what, name, obj, options).lines()
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", parse_sections)
     app.connect("autodoc-process-signature", short_arrays)
     app.connect("source-read", add_contents)

@@ -88,15 +88,21 @@ def augment(
 ) -> NDArray[np.uint8]:
     """Fill out[b] with images[indices[b]], varied, and return `out`.
 
-    images uint8 (N, S, S), ink high, S up to LARGEST_SIDE, may be memory-mapped. indices int64 (B,). out uint8
-    (B, S, S), contiguous. seed below 2**64, epoch below 2**32. samples int64 (B,), at least 0: the numbers that the
-    random values derive from; the indices themselves unless given (several sources, or a sample met twice in an epoch,
-    need numbers of their own). neighbours uint8 (K, S, S), and pool int64 (M,), indices into it: the pictures whose
-    pieces may come in as fragments, the training pictures; all of `images` unless given.
-
     One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; fragments, pen, contrast and, in
     a second resampling, crops follow. Paper (0) comes in where the picture ends. Releases the interpreter lock.
-    Raises FastetlError for arrays of another shape or dtype, or an index outside.
+
+    Args:
+        images: uint8 (N, S, S), ink high, S up to 126; may be memory-mapped.
+        indices: int64 (B,).
+        out: uint8 (B, S, S), contiguous.
+        config: How far the pictures may be changed.
+        seed: Below 2**64. The random values derive from it, the epoch and the numbers in `samples`.
+        epoch: Below 2**32.
+        samples: int64 (B,), at least 0: a different number for each picture to be varied differently; else `indices`.
+        neighbours: uint8 (K, S, S), training pictures that fragments are cut from; `images` if None.
+        pool: int64 (M,), the pictures of `neighbours` to use; all if None.
+    Raises:
+        FastetlError: If an array has another shape or dtype, or an index is out of range.
     """
     source = _read_only(images)
     samples = indices if samples is None else samples

@@ -25,11 +25,21 @@ Picks = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 class Batches:
     """Batches of shuffled, augmented pictures from a dataset, or from a mixture of several parts.
 
-    `for images, labels in batches` iterates over an epoch; each further loop, over the next one.
+    `for images, labels in batches` iterates over an epoch; each further loop iterates over the next one.
 
     An epoch has as many pictures as all parts have indices, rounded down to whole batches. Each part gets the share
     that its weight says. A part that is too small for its share is repeated, augmented anew each time; of a part that
     is too large, each epoch takes other samples.
+
+    Args:
+        parts: One or several datasets, or samples of datasets (`Dataset.samples`), all with pictures of one size.
+        batch_size: Pictures in a batch, at most as many as there are in all parts.
+        seed: Decides the order and the augmentation; below 2**64.
+        augmentation: How pictures are changed; None leaves them as they are.
+        prefetch: How many batches are prepared in advance, each in new arrays; with 0 no thread starts.
+        threads: How many threads prepare them.
+    Raises:
+        FastetlError: If the pictures have different sizes, or there are fewer samples than one batch.
     """
 
     def __init__(
@@ -42,12 +52,6 @@ class Batches:
         prefetch: int = 1,
         threads: int = 1,
     ) -> None:
-        """parts: datasets, or samples of datasets (`Dataset.samples`), one or several, all with pictures of one size.
-
-        `threads` threads keep `prefetch` batches ready, which have new arrays each; with `prefetch` 0 no thread starts.
-
-        Raises FastetlError for pictures of different sizes, or fewer samples than one batch.
-        """
         several = parts if isinstance(parts, Sequence) else [parts]
         for part in several:
             require_instance("parts", part, Dataset | Samples, "datasets, or samples of them")
@@ -85,11 +89,12 @@ class Batches:
         return self._steps
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from step `start` on.
+        """The batches of an epoch, from batch `start` on. Both numbers begin at 0.
 
         The threads end with the iterator: when it is exhausted, closed, collected or raises an error.
 
-        Raises FastetlError for a negative epoch or a step outside the epoch.
+        Raises:
+            FastetlError: If the epoch is negative, or the batch outside the epoch.
         """
         require_range("epoch", epoch, 0, 2**32 - 1)
         require_range("start", start, 0, len(self))
@@ -122,7 +127,7 @@ class Batches:
         return batch
 
     def picks(self, epoch: int, start: int) -> Iterator[Picks]:
-        """The samples of each batch from step `start` on; repeated ones get further augmentation numbers."""
+        """The samples of each batch from batch `start` on. A repeated sample gets a new augmentation number."""
         part_of = self._order_of_parts(epoch)
         indices, numbers = np.empty(len(part_of), np.int64), np.empty(len(part_of), np.int64)
         first_number = 0  # of a part

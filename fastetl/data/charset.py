@@ -108,7 +108,7 @@ class Charset:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Charset:
-        """From what `as_dict` gave. Raises KeyError, TypeError or FastetlError."""
+        """The charset that `as_dict` described. Raises KeyError, TypeError or FastetlError for other values."""
         return cls(values["name"], values["characters"])
 
     @cached_property
@@ -117,14 +117,15 @@ class Charset:
         return {c: k for k, c in enumerate(self.characters)}
 
     def merged(self, sizes: bool = False) -> NDArray[np.int64]:
-        """int64 (len,): for each class the first class of its shape (`one_shape`)."""
+        """int64 (characters,): for each class the first one of its shape, as へ and ヘ; with `sizes` also っ and つ."""
         first: dict[str, int] = {}
         return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
 
     def columns_of(self, charset: Charset, file: Path) -> list[int]:
-        """The class that each character of another charset has in this one, which is a network's.
+        """The class in this charset, which is a network's, of each character of another one.
 
-        Raises FastetlError naming the characters that this one lacks. file: the network's, for the error.
+        Raises:
+            FastetlError: If this charset lacks characters; it names them, and the network's `file`.
         """
         unknown = [c for c in charset.characters if c not in self.class_of]
         if unknown:
@@ -206,10 +207,11 @@ def one_shape(character: str, sizes: bool = False) -> str:
 def load_charset(name: Charset | StrPath, present: Iterable[str] = ()) -> Charset:
     """A named charset, or one read from a UTF-8 text file: one character a line, or single code points in one line.
 
-    `all` takes the characters that are `present` in the data, in their order; `kanji` takes the kanji among them. A
-    Charset is returned as it is.
-
-    Raises FastetlError for an unknown name, an unreadable file, a character that occurs twice or is none.
+    Args:
+        name: A name, a file, or a Charset, which is returned as it is.
+        present: The characters of the data. The charset `all` has these, in their order; `kanji`, the kanji among them.
+    Raises:
+        FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
     """
     require_instance("charset", name, Charset | str | os.PathLike, f"one of {', '.join(NAMES)}, a file, or a Charset")
     if isinstance(name, Charset):

@@ -37,16 +37,16 @@ Pictures: TypeAlias = "NDArray[np.uint8] | ShardedImages"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Samples:
-    """Samples to draw batches from.
-
-    images: uint8 (N, S, S), ink high. labels: integers (N,), classes. indices: int64 (M,), the samples to use. weight:
-    share of an epoch's pictures, relative to the weights of the other samples.
-    """
+    """Samples to draw batches from."""
 
     images: Pictures
+    """uint8 (N, S, S), ink high."""
     labels: NDArray[np.integer[Any]]
+    """Integers (N,), classes."""
     indices: NDArray[np.int64]
+    """int64 (M,), the samples to use."""
     weight: float = 1.0
+    """Share of an epoch's pictures, relative to the weights of the other samples."""
 
     def __post_init__(self) -> None:
         images, labels, indices = self.images, np.asarray(self.labels), np.asarray(self.indices)
@@ -76,14 +76,14 @@ class Samples:
         return len(self.indices)
 
     def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """`indices` in random order, in one part, or in as many as `ShardedImages.windows` gives."""
+        """`indices` in random order, as one array, or as the several that `ShardedImages.windows` gives."""
         if isinstance(self.images, np.ndarray):
             yield self.indices[random.permutation(len(self.indices))]
         else:
             yield from self.images.windows(self.indices, random)
 
     def take(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Pictures uint8 (M, S, S), and where in them those at `indices` are. An array is returned whole."""
+        """Pictures uint8 (M, S, S), and the positions in them of those at `indices`. An array is returned whole."""
         if isinstance(self.images, np.ndarray):
             return self.images, indices
         return self.images[indices], np.arange(len(indices))
@@ -128,26 +128,29 @@ class Dataset:
     It is a sequence of (picture, class) pairs, as `torch.utils.data.DataLoader` and grain want it. A slice, a mask or
     an array of indices gives the Dataset of those samples. Two datasets are equal if their pictures, labels, groups,
     sources, digests, records, characters and preprocessing are.
-
-    images: uint8 (N, size, size), 0–255, ink high. labels: uint16 (N,), classes. groups: int32 (N,), what a split keeps
-    together, −1 where unknown: a writer, or the smallest unit that the files tell. A group number has a meaning within
-    its source only. digests: uint64 (N,), XXH64 of each sample's source data before any resizing. source: uint16 (N,),
-    indices into `sources`, which are names; one that begins with "unnamed:" means something in this dataset alone.
-    records: header fields, each an array of length N. path: where the dataset was opened.
     """
 
     name: str
     images: Pictures
+    """uint8 (N, size, size), 0–255, ink high."""
     labels: NDArray[np.uint16]
+    """uint16 (N,), classes."""
     groups: NDArray[np.int32]
+    """int32 (N,), what a split keeps together: a writer, or the smallest unit that the files tell; −1 where unknown. A
+    group number has a meaning within its source only."""
     charset: Charset
     preprocessing: Preprocessing
     digests: NDArray[np.uint64]
+    """uint64 (N,), XXH64 of each sample's source data before any resizing."""
     source: NDArray[np.uint16]
+    """uint16 (N,), indices into `sources`."""
     sources: tuple[str, ...]
+    """Names; one that begins with "unnamed:" means something in this dataset alone."""
     records: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """Header fields, each an array of length N."""
     about: About = field(default_factory=About)
     path: Path | None = None
+    """Where the dataset was opened."""
 
     @classmethod
     def create(
@@ -164,16 +167,18 @@ class Dataset:
     ) -> Dataset:
         """A dataset of your own pictures, to train on, to mix, to evaluate and to write.
 
-        images: uint8 (N, H, W), or N pictures uint8 (H, W), such as Pillow's in mode L, ink high. characters: N texts.
-        groups: N whole numbers from 0 (who wrote it), −1 where unknown; copies of a picture get the group of the first.
-        source: the name under which these groups are known; "" if they mean something in this dataset alone. size: side
-        in pixels to resize to, 8 to 512 (to be augmented, up to 126); if not given, the pictures' own where all are
-        square and alike and at most 126 wide, otherwise 64. charset: one, or as `load_charset` takes it; if not given,
-        the characters that occur, sorted. digests: uint64 (N,), of the source data; if not given, of `images`. records:
-        further fields, N values each.
-
-        Raises FastetlError for arrays that do not fit each other, a character that the charset lacks, or a `source`
-        such as ETL8, which files have.
+        Args:
+            images: uint8 (N, H, W), or N pictures uint8 (H, W), such as Pillow's in mode L, ink high.
+            characters: N texts.
+            groups: N whole numbers from 0 (who wrote it), −1 where unknown. Copies of a picture get the first's group.
+            source: The name under which these groups are known; "" if they mean something in this dataset alone.
+            size: Side in pixels, 8 to 512 (to be augmented, up to 126). If None: the pictures' own, if all are square,
+                equal and at most 126 wide; otherwise 64.
+            charset: A Charset, or a name or file as for `load_charset`. If None: the characters that occur, sorted.
+            digests: uint64 (N,), of the source data. If None: of `images`.
+            records: Further fields, N values each.
+        Raises:
+            FastetlError: If arrays do not fit, the charset lacks a character, or only files have such a `source`.
         """
         require_instance("source", source, str, "a name")
         if RESERVED_SOURCE.fullmatch(source):
@@ -271,10 +276,13 @@ class Dataset:
     def split(self, *, by: By = "group", valid: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
         """Divide the samples into train, valid and test; all samples of a group go to one part.
 
-        valid, test: fractions of the groups, at least one group each if the fraction is over 0. by: "sample" also
-        takes samples whose group is unknown, and divides them one by one; "group" rejects them.
-
-        Raises FastetlError for another `by`, fractions that do not fit, unknown groups or too few of them.
+        Args:
+            by: "group" rejects samples whose group is unknown; "sample" takes them, too, and divides them one by one.
+            valid: Fraction of the groups for validation; at least one group if it is over 0.
+            test: Fraction of the groups for the test, as `valid`.
+            seed: Decides which group goes where.
+        Raises:
+            FastetlError: If `by` is neither, the fractions do not fit, or groups are unknown or too few.
         """
         require_choice("by", by, get_args(By))
         return Split.of(Membership().with_data(self, by=by, valid=valid, test=test, seed=seed).parts_of(self))
@@ -294,7 +302,12 @@ class Dataset:
         return sum(map(len, self.groups_by_source().values()))
 
     def samples(self, indices: NDArray[Any] | Sequence[int] | slice | None = None, weight: float = 1.0) -> Samples:
-        """Samples to draw batches from: all, or those at `indices`, a slice or mask, such as a part of a `Split`."""
+        """Samples to draw batches from.
+
+        Args:
+            indices: Numbers, a slice or a mask of the samples, such as a part of a `Split`; all if None.
+            weight: Their share of an epoch's pictures, relative to the weights of other samples.
+        """
         try:
             index = np.arange(len(self))[slice(None) if indices is None else indices]
         except IndexError as error:

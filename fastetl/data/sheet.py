@@ -58,10 +58,17 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
 def write_sheet(
     data: Dataset | StrPath, out: StrPath, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
 ) -> None:
-    """Write a SHEET_KIND with a labelled row of `columns` random samples for each of `rows` random classes.
+    """Write a contact sheet (PNG): a labelled row of random samples for each of some random classes.
 
-    data: a dataset, or the path of one. Raises FastetlError if it has no picture, or `out` exists, cannot be written
-    or does not end in .png.
+    Args:
+        data: A dataset, or the path of one.
+        out: The file to write; it must end in .png.
+        rows: How many classes to show, 1 to 4,096.
+        columns: How many samples to show of each, 1 to 4,096.
+        seed: Decides which ones are shown.
+        overwrite: Replace an earlier contact sheet.
+    Raises:
+        FastetlError: If there is no picture, or `out` exists (without `overwrite`) or cannot be written.
     """
     require_range("rows", rows, 1, 4096)
     require_range("columns", columns, 1, 4096)

@@ -65,15 +65,15 @@ def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
 def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
     """Open a dataset: a directory, a Parquet file of `Dataset.to_parquet`, or an `.npz` of `images` and `labels`.
 
-    path: on this machine; a directory of shards may also be at an address for fsspec, such as s3://bucket/folder.
-    size: side in pixels to resize the pictures to, in memory; if not given, that of the file, of an `.npz` as of
-    `Dataset.create`.
-
     The pictures of a directory stay on the disk. `images.npy` is mapped, so it must not be shortened meanwhile (that is
     a bus error). Description, labels, groups, sources and digests are checked against the description's own digest;
     shards against their hashes when they are read.
 
-    Raises FastetlError naming the file for anything missing, damaged or of another format version.
+    Args:
+        path: On this machine. A directory of shards may also be at an address for fsspec, such as s3://bucket/folder.
+        size: Side in pixels to resize to, in memory. If None: as stored; for an `.npz`, as in `Dataset.create`.
+    Raises:
+        FastetlError: If anything is missing, damaged or of another format version; it names the file.
     """
     require_instance("path", path, str | os.PathLike, "a path")
     return _resized(_open(path, size), size)
@@ -175,13 +175,16 @@ def _dataset(
 
 
 def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preprocessing: Preprocessing) -> Dataset:
-    """A dataset, given or to open, to evaluate a network on: in the classes and the picture size of the network.
+    """A dataset to evaluate a network on, in the classes and the picture size of the network.
 
-    charset: one, or as `load_charset` takes it.
+    Samples of characters that the network lacks are left out; `about["left_out"]` counts them by character.
 
-    Samples of other characters are left out; `about["left_out"]` counts them by character.
-
-    Raises FastetlError as `open_dataset` does, and if all samples would be left out.
+    Args:
+        data: A dataset, or the path of one.
+        charset: The network's: a Charset, or a name or file as for `load_charset`.
+        preprocessing: The network's.
+    Raises:
+        FastetlError: As `open_dataset` does, and if all samples would be left out.
     """
     charset = load_charset(charset)
     data = data if isinstance(data, Dataset) else _open(data, preprocessing.size)
