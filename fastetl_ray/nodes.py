@@ -11,8 +11,7 @@ from fastetl.errors import FastetlError, ShowProgress, reason_of
 
 T = TypeVar("T")
 R = TypeVar("R")
-RETRIES = 100
-"""How often a task is repeated, or a training resumed, after the loss of a worker."""
+RETRIES = 100  # how often a task is repeated, or a training resumed, after the loss of a worker
 
 
 def connect(address: str = "") -> Any:

@@ -1,10 +1,7 @@
 """A sweep: many trainings with different options on a Ray cluster; poor ones are stopped early. Extra: `ray`.
 
-The TOML file of a sweep has three tables. `train` has the options that all trainings share. `search` has those that
-vary, each a list of values or `{low, high, log}`. `sweep` has the other fields of `SweepConfig`. Options are those of
-`model.TrainConfig`; `augmentation.NAME` is an option of its augmentation. docs/scale.md has an example.
-
-After each epoch, trainings are compared by their accuracy on the validation groups (ASHA: Li et al., 2018).
+docs/scale.md describes the TOML file of a sweep. After each epoch, trainings are compared by their accuracy on the
+validation groups (ASHA: Li et al., 2018).
 """
 
 import dataclasses
@@ -17,11 +14,11 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any
 
 import numpy as np
 
-from fastetl.checks import Options, Range, require_choice
+from fastetl.checks import Options, Range, config_of, hints_of
 from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.atomic import OutputKind, check_output, new_output
@@ -36,8 +33,7 @@ from model.training import train
 SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _METRIC = "valid_accuracy"
 _MAX_COUNT = 10_000
-_WHOLE_NUMBERS = {name for name, hint in get_type_hints(TrainConfig).items() if int in (hint, *get_args(hint))}
-"""The options of training that are whole numbers."""
+_WHOLE_NUMBERS = {name for name, hint in hints_of(TrainConfig).items() if hint.kind is int}
 _LAST_EPOCH = 10**9  # epoch at which ASHA ends a trial as complete: its own options end it before
 
 
@@ -123,17 +119,11 @@ def _with_effect(options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[s
 
 
 def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
-    """The configuration of the shared options and those drawn for a trial. Raises ModelError for an unknown name."""
+    """The configuration of the shared options and those drawn for a trial. Raises FastetlError for an unknown name."""
     plain = _with_effect({**shared, **options}, options)
-    augmentation = {}
-    known = {f.name for f in dataclasses.fields(TrainConfig)} - {"augmentation"}
-    known |= {f"augmentation.{f.name}" for f in dataclasses.fields(Augmentation)}
-    for name in list(plain):
-        if name not in known:
-            raise ModelError("no such option", expected="an option of train", found=name, do="check the sweep's file")
-        if "." in name:
-            augmentation[name.removeprefix("augmentation.")] = plain.pop(name)
-    return TrainConfig(**plain, augmentation=Augmentation(**augmentation))
+    changes = {name: plain.pop(name) for name in list(plain) if name.startswith("augmentation.")}
+    augmentation = {name.removeprefix("augmentation."): value for name, value in changes.items()}
+    return config_of(TrainConfig, None, {"augmentation": config_of(Augmentation, None, augmentation), **plain})
 
 
 def read_sweep(path: StrPath) -> SweepConfig:
@@ -148,9 +138,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
         expected = "tables train, search, sweep"
         raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
     try:
-        for name in settings:
-            require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"))
-        return SweepConfig(train, search, **settings)
+        return config_of(SweepConfig, SweepConfig(train, search), settings)
     except FastetlError as error:
         raise error.replace(file=str(path)) from error
 

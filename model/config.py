@@ -13,8 +13,7 @@ from fastetl.data.identity import By
 from fastetl.data.preprocessing import Framing, Preprocessing
 from fastetl.errors import ArgumentError
 
-FRAMING = ("framing", "frame", "scale", "surroundings", "readings")
-"""The options that change the dataset's preprocessing."""
+FRAMING = ("framing", "frame", "scale", "surroundings", "readings")  # the options that change preprocessing
 NetworkName = Literal["default", "japanese", "quick", "small"]
 _Part = Annotated[float, Range(0, BELOW_1)]
 _Positive = Annotated[float, Range(ABOVE_0, 100)]

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_range
 from model.errors import ModelError
 
-Tree = dict[str, Any]
-"""Arrays by name, in dictionaries within dictionaries."""
+Tree = dict[str, Any]  # arrays by name, in dictionaries within dictionaries
 _JOIN_SECONDS = 60.0
 
 

@@ -25,8 +25,7 @@ from model.run import as_run
 Part = Literal["all", "test", "valid"]
 Difference = Literal["voicing", "size", "shape", "other"]
 RESAMPLES = 2000  # bootstrap samples behind each interval
-SCRIBBLES = 256
-"""Random scribbles, all of which should be rejected."""
+SCRIBBLES = 256  # random scribbles, all of which should be rejected
 _BLOCK_PICTURES = 1 << 11  # pictures whose logits are in memory at a time
 MAX_MISTAKES = 96  # most mistakes of each set that are kept with their pictures
 

@@ -10,8 +10,7 @@ from fastetl.files.atomic import OutputKind, require_local, try_lock
 from model.devices import is_first
 from model.errors import MissingRunError, RunLockedError
 
-RUN_JSON = "run.json"
-"""The file of a run's record. A folder that has it can be resumed."""
+RUN_JSON = "run.json"  # the file of a run's record; a folder that has it can be resumed
 _LOCK = "lock"
 RUN_KIND = OutputKind("a run", (RUN_JSON, "checkpoints"), (RUN_JSON, "checkpoints", "tensorboard", "report*", _LOCK))
 UNFINISHED = OutputKind("an interrupted run", (), (RUN_JSON, "checkpoints", "tensorboard", "reports", _LOCK))

@@ -37,8 +37,7 @@ REJECTED_SHARE = 0.005  # share of the validation characters that the run's thre
 MAX_CALIBRATION_SAMPLES = 1 << 16  # most validation characters to fit temperature and threshold
 MAX_CALIBRATION_LOGITS = 1 << 24  # most of their logits
 BLOCK_SAMPLES = 1 << 13  # validation pictures in memory at a time
-Mixture = Sequence[tuple[Dataset, float]]
-"""Datasets, each with its weight."""
+Mixture = Sequence[tuple[Dataset, float]]  # datasets, each with its weight
 
 
 def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
@@ -57,28 +56,27 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     return training, validation
 
 
+@dataclasses.dataclass(frozen=True)
 class Validation:
     """The validation samples of all datasets of a training. evaluate: the compiled forward pass."""
 
-    def __init__(self, sources: Sequence[Samples], evaluate: Eval, label_smoothing: float) -> None:
-        self._sources = sources
-        self._evaluate = evaluate
-        self._label_smoothing = label_smoothing
+    sources: Sequence[Samples]
+    evaluate: Eval
+    label_smoothing: float
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
         """Pictures uint8 (N, S, S) and their classes (N,)."""
-        return itertools.chain.from_iterable(source.blocks(BLOCK_SAMPLES) for source in self._sources)
+        return itertools.chain.from_iterable(source.blocks(BLOCK_SAMPLES) for source in self.sources)
 
     def loss_and_accuracy(self, weights: Tree) -> tuple[float, float]:
         """Of all samples, by these weights."""
-        smoothing = self._label_smoothing
         loss = 0.0
         right = count = 0
         for pictures, labels in self._blocks():
-            logits = predict(partial(self._evaluate, weights), pictures)
+            logits = predict(partial(self.evaluate, weights), pictures)
             log = log_softmax(logits)
             of_label = log[np.arange(len(log)), labels]
-            loss -= float(((1 - smoothing) * of_label + smoothing * log.mean(1)).sum())
+            loss -= float(((1 - self.label_smoothing) * of_label + self.label_smoothing * log.mean(1)).sum())
             right += int((logits.argmax(1) == labels).sum())
             count += len(labels)
         return loss / count, right / count
@@ -89,7 +87,7 @@ class Validation:
         Of many samples, those at equal distances are used, as many as the bounds allow.
         """
         max_samples = max(1, min(MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS // len(run.charset)))
-        distance = -(-sum(map(len, self._sources)) // max_samples)
+        distance = -(-sum(map(len, self.sources)) // max_samples)
         logits_of_blocks, labels_of_blocks = [], []
         passed = 0
         for pictures, labels in self._blocks():
@@ -161,7 +159,8 @@ class Training:
         state |= {"steps": replicate(np.int32(self.steps))}
         complete_epochs = self.epochs if done == self.steps else done // len(self.batches)
         self.run = dataclasses.replace(self.run, history=self.run.history[:complete_epochs])
-        rates = jax.jit(learning_rate(self.run.config, self.steps))
+        config = self.run.config
+        rates = jax.jit(learning_rate(config.learning_rate, config.warmup, self.steps))
         with events(self.run.path / "tensorboard", done + 1) as add_event:
             for epoch in range(complete_epochs, self.epochs):
                 state, figures = self._epoch(state, epoch, add_event)

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from fastetl.data.preprocessing import Preprocessing, framed
 from model.errors import ModelError
 
-NORM_EPSILON = 1e-5
-"""Added to the variance in every batch norm."""
+NORM_EPSILON = 1e-5  # added to the variance in every batch norm
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,7 @@ class Progress:
 
 OnStep = Callable[[Progress], None]
 """What is called after each step and each epoch."""
-AddEvent = Callable[[str, float, int], None]
-"""Writes a TensorBoard event: name, value and step."""
+AddEvent = Callable[[str, float, int], None]  # writes a TensorBoard event: name, value and step
 
 
 def print_epochs(progress: Progress, write: Callable[[str], object] | None = None) -> None:

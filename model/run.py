@@ -3,8 +3,6 @@
 run.json       format version, configuration, layers, charset, preprocessing, data and split, history, versions, command
 checkpoints/   best.safetensors, by validation accuracy, and last.safetensors
 tensorboard/   events
-
-During training, the run NAME is the directory NAME.unfinished; it is renamed when it is complete.
 """
 
 from __future__ import annotations

@@ -50,10 +50,9 @@ class Start:
 
     @property
     def architecture(self) -> NetworkConfig:
-        """The architecture to train.
+        """The architecture to train; if it is not known, that of `NETWORKS` which has these layers, or just these.
 
-        If it is not known: the architecture of `NETWORKS` that has these layers, where dropout, which a package does
-        not store, is not compared. Failing that, these layers.
+        Dropout is not compared, since a package does not store it.
         """
         if self.network_config is not None:
             return self.network_config

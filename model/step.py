@@ -30,8 +30,7 @@ Batch = tuple[jax.Array, jax.Array]
 """Pictures uint8 (B, size, size) and labels int32 (B,); outliers have labels beyond the classes."""
 TrainSteps = Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]
 Eval = Callable[[Tree, jax.Array], jax.Array]
-PREDICT_BATCH = 256
-"""Pictures in one batch of `predict`."""
+PREDICT_BATCH = 256  # pictures in one batch of `predict`
 
 
 def weights_of(network: Network) -> Tree:
@@ -49,13 +48,13 @@ def load_weights(network: Network, weights: Tree) -> Network:
     return loaded
 
 
-def learning_rate(config: TrainConfig, steps: int | jax.Array, peak: float | None = None) -> optax.Schedule:
-    """The learning rate at each of `steps` steps: linearly up to `peak` (`learning_rate` unless given), then to 0."""
-    peak = config.learning_rate if peak is None else peak
-    warm = jnp.minimum(jnp.round(config.warmup * jnp.asarray(steps)), jnp.asarray(steps) - 1)
+def learning_rate(peak: float, warmup: float, steps: int | jax.Array) -> optax.Schedule:
+    """The learning rate at each of `steps` steps: linearly up to `peak` in a share `warmup` of them, then to 0."""
+    warm = jnp.minimum(jnp.round(warmup * jnp.asarray(steps)), jnp.asarray(steps) - 1)
 
     def rate(count: jax.Array | int) -> jax.Array:
-        climbed, left = count / jnp.maximum(warm, 1), (steps - count) / (steps - warm)
+        climbed = count / jnp.maximum(warm, 1)
+        left = (steps - count) / (steps - warm)
         return peak * jnp.where(count < warm, 1 / 25 + (1 - 1 / 25) * climbed, jnp.maximum(left, 0))
 
     return rate
@@ -70,11 +69,11 @@ def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTra
         shape = MuonDimensionNumbers((0, 1, 2), (3,))
         return jax.tree.map(lambda value: shape if value.ndim == 4 and value.shape[2] > 1 else None, params)
 
-    rate = learning_rate(config, steps)
+    rate = learning_rate(config.learning_rate, config.warmup, steps)
     if config.optimizer == "adamw":
         return optax.adamw(rate, weight_decay=config.weight_decay, mask=is_kernel)
     return muon(
-        learning_rate(config, steps, config.muon_learning_rate),
+        learning_rate(config.muon_learning_rate, config.warmup, steps),
         weight_decay=config.weight_decay,
         weight_decay_mask=is_kernel,
         muon_weight_dimension_numbers=matrix_axes,
@@ -159,12 +158,11 @@ def _step(
     count = state["step"] + 1
     # A young average follows quickly, or it would remember the random first weights.
     decay = jnp.minimum(config.ema_decay, count / (count + 10))
-    new_state = {
+    new_state = state | {
         "weights": weights,
         "ema": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["ema"], weights),
         "optimizer": optimizer_state,
         "step": count,
-        "steps": state["steps"],
         "loss": state["loss"] + loss,
         "correct": state["correct"] + correct.astype(jnp.int32),
         "characters": state["characters"] + (labels < network.classes).sum().astype(jnp.int32),

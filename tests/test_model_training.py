@@ -433,7 +433,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("steps", [1, 2, 100])
 def test_learning_rate_climbs_and_falls(steps: int) -> None:
-    rates = np.array([learning_rate(CONFIG, steps)(k) for k in range(steps)])
+    rates = np.array([learning_rate(CONFIG.learning_rate, CONFIG.warmup, steps)(k) for k in range(steps)])
     assert np.isfinite(rates).all()
     assert rates.max() == pytest.approx(CONFIG.learning_rate)
     if steps == 100:
