@@ -92,7 +92,7 @@ campaign: setup
 DEVICE ?= gpu
 MINUTES ?= 9.3
 gpu: setup
-	$(BIN)/python -m benches.gpu --out .benchmarks/gpu --minutes $(MINUTES) --device $(DEVICE) $(if $(filter cpu,$(DEVICE)),--small --network small)
+	$(BIN)/python -m benches.gpu --out .benchmarks/gpu --minutes $(MINUTES) $(if $(filter cpu,$(DEVICE)),--rehearsal)
 
 # Needs uv; writes no registry host.
 lock:

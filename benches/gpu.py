@@ -1,10 +1,10 @@
 """Measures training on a GPU (docs/gpu.md) in a given number of minutes.
 
-    python -m benches.gpu --out FOLDER [--minutes M] [--device cpu --small]
+    python -m benches.gpu --out FOLDER [--minutes M] [--rehearsal]
 
 Each row is written as soon as it is measured, the most valuable first, so that little is lost if the machine is taken
 away. A training that exceeds the time of its section is stopped. Synthetic writers write meanwhile, and a network is
-trained on their characters in the remaining time.
+trained on their characters in the remaining time. A rehearsal does little of everything, on the CPU.
 """
 
 import argparse
@@ -18,8 +18,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import count
@@ -50,8 +49,9 @@ SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
 THREADS = (16, 8, 4, 1)
 SOME = 8  # steps in one dispatch, where several are measured
-WRITTEN, SHORT, SPEEDS = 0.2, 0.3, 0.5
-"""Shares of the minutes after which writing, the short trainings and the measurement of speeds end."""
+WRITING_END = 0.2  # shares of the minutes after which writing,
+SHORT_END = 0.3  # the short trainings
+SPEEDS_END = 0.5  # and the measurement of speeds end
 TAIL = 20.0  # seconds reserved for what follows the training
 PROCESSORS = os.cpu_count() or 1
 
@@ -70,28 +70,28 @@ class OutOfTimeError(Exception):
     """The time of a section is over."""
 
 
-def parts_of(network: str, few: bool, folder: Path) -> tuple[Part, ...]:
+def parts_of(rehearsal: bool, folder: Path) -> tuple[Part, ...]:
     """The datasets of the training at the end. Kana and signs are more frequent than kanji."""
-    if network != "japanese":
-        return (Part("kana", 2 if few else 400, "kana", 900),)
+    if rehearsal:
+        return (Part("kana", 2, "kana", 900),)
     signs = folder / "signs.txt"
     signs.write_text("".join(c for c in JAPANESE.characters if not is_kanji(c)), encoding="utf-8")
-    japanese = Part("japanese", 1 if few else 12, "japanese", 1000, 0.75)
-    return japanese, Part("signs", 1 if few else 75, str(signs), 2000, 0.25)
+    return Part("japanese", 12, "japanese", 1000, 0.75), Part("signs", 75, str(signs), 2000, 0.25)
 
 
-def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
+def write(folder: Path, parts: Sequence[Part], quickstart_files: int, until: float) -> None:
     """Write the quickstart's dataset, then those of all parts in turn until the time is over, each by a command."""
 
     def synth(name: str, part: Part, *options: str) -> None:
-        begun, command = time.monotonic(), [sys.executable, "-m", "fastetl_cli.main", "synth", str(folder / name)]
+        begun = time.monotonic()
+        command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(folder / name)]
         command += [*options, "--charset", part.charset, "--files", str(part.files), "--seed", str(part.seed)]
         command += ["--size", str(SIZE), "--processes", str(max(1, PROCESSORS - 3)), "--json"]
         result = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         row = {"characters": json.loads(result)["images"], "seconds": time.monotonic() - begun}
         (folder / f"{name}.json").write_text(json.dumps(row), encoding="utf-8")
 
-    synth("quickstart", Part("quickstart", 4 if few else 100, "hiragana", 0))
+    synth("quickstart", Part("quickstart", quickstart_files, "hiragana", 0))
     for number in count():
         for part in parts:
             synth(f"{part.name}-{number}", part._replace(seed=part.seed + number), "--scans", "0.4")
@@ -99,37 +99,44 @@ def write(folder: Path, parts: Sequence[Part], few: bool, until: float) -> None:
             return
 
 
-def configured(network: str, few: bool, precision: str) -> TrainConfig:
-    """The options of the training at the end."""
-    is_japanese = network == "japanese"
-    changes: dict[str, Any] = {"frame": 48, "scale": 0.31, "readings": 1, "merged": 0.05} if is_japanese else {}
-    return TrainConfig(
-        network=network,  # type: ignore[arg-type]
-        batch_size=64 if few else 1024,
-        precision=precision,  # type: ignore[arg-type]
-        learning_rate=2e-3 if is_japanese else 4e-3,
-        warmup=0.1,
-        ema_decay=0.999,
-        valid=0.25 if few else 0.005,
-        test=0.0,
-        augmentation=Augmentation(crop=0.15, fragments=0.15),
-        checkpoint_steps=10**6,
-        threads=PROCESSORS,
-        **changes,
-    )
+# The options of the training at the end.
+FINAL = TrainConfig(
+    network="japanese",
+    frame=48,
+    scale=0.31,
+    readings=1,
+    merged=0.05,
+    batch_size=1024,
+    precision="bfloat16",
+    learning_rate=2e-3,
+    warmup=0.1,
+    ema_decay=0.999,
+    valid=0.005,
+    test=0.0,
+    augmentation=Augmentation(crop=0.15, fragments=0.15),
+    checkpoint_steps=10**6,
+    threads=PROCESSORS,
+)
+USUAL = TrainConfig(threads=PROCESSORS)
+REHEARSAL = replace(FINAL, network="small", batch_size=64, precision="float32", valid=0.25)
 
 
 class Bench:
     """The measurements; `rows` are the contents of results.json."""
 
     def __init__(self, options: argparse.Namespace, folder: Path, begun: float) -> None:
-        self.out, self.few, self.folder, self.begun = options.out, options.small, folder, begun
-        self.seconds, self.end, self.rows = options.minutes * 60, 0.0, dict[str, list[dict[str, Any]]]()
-        self.parts = parts_of(options.network, self.few, folder)
-        self.precision = "float32" if options.device == "cpu" else "bfloat16"
-        self.long, self.usual = configured(options.network, self.few, self.precision), TrainConfig(threads=PROCESSORS)
-        until = begun + WRITTEN * self.seconds
-        self.writers = threading.Thread(target=write, args=(folder, self.parts, self.few, until))
+        self.out = options.out
+        self.is_rehearsal = options.rehearsal
+        self.folder = folder
+        self.begun = begun
+        self.seconds = options.minutes * 60
+        self.end = 0.0
+        self.rows = dict[str, list[dict[str, Any]]]()
+        self.parts = parts_of(self.is_rehearsal, folder)
+        self.final = REHEARSAL if self.is_rehearsal else FINAL
+        quickstart_files = 4 if self.is_rehearsal else 100
+        until = begun + WRITING_END * self.seconds
+        self.writers = threading.Thread(target=write, args=(folder, self.parts, quickstart_files, until))
 
     def add(self, name: str, /, **row: Any) -> None:
         self.rows.setdefault(name, []).append(row)
@@ -138,17 +145,15 @@ class Bench:
         shown = json.dumps(row, ensure_ascii=False, default=str)[:400]
         print(f"[{time.monotonic() - self.begun:6.1f}] {name}: {shown}", flush=True)  # noqa: T201
 
-    @contextmanager
-    def section(self, name: str, share: float = 1.0) -> Iterator[None]:
-        """A section, which ends after this share of the minutes; an error in it does not stop the other sections."""
-        begun, self.end = time.monotonic(), self.begun + share * self.seconds
+    def run(self, name: str, share: float, measure: Callable[[], None]) -> None:
+        """Run a section, which ends after this share of the minutes; an error in it does not stop the others."""
+        self.end = self.begun + share * self.seconds
         try:
-            yield
+            measure()
         except OutOfTimeError:
             pass
         except Exception:
             self.add("failed", section=name, trace=traceback.format_exc()[-1500:])
-        self.add("seconds", section=name, seconds=round(time.monotonic() - begun, 1))
 
     def watch(self, _: object = None) -> None:
         """Raise OutOfTimeError if the section's share is over."""
@@ -182,8 +187,8 @@ class Bench:
             jax.block_until_ready([product(*factors) for _ in range(10)])
             teraflops = 10 * 2 * side**3 / (time.perf_counter() - begun) / 1e12
             self.add("peak", precision=precision, side=side, teraflops=teraflops)
-        self.against_cpu(self.long, self.parts[0].charset)
-        self.against_cpu(self.usual, "hiragana")
+        self.against_cpu(self.final, self.parts[0].charset)
+        self.against_cpu(USUAL, "hiragana")
 
     def against_cpu(self, config: TrainConfig, charset: str) -> None:
         """Compare the logits of a batch by initial weights, and count the operations of one reading."""
@@ -206,8 +211,8 @@ class Bench:
 
     def short_trainings(self) -> None:
         """The quickstart's training, with several steps in one dispatch and larger batches too: accuracy over time."""
-        usual = replace(Quickstart().training, checkpoint_steps=10**6, epochs=1 if self.few else 4)
-        large = {"batch_size": 64 if self.few else 512, "precision": self.precision}
+        usual = replace(Quickstart().training, checkpoint_steps=10**6, epochs=1 if self.is_rehearsal else 4)
+        large = {"batch_size": 64 if self.is_rehearsal else 512, "precision": self.final.precision}
         table: dict[str, dict[str, Any]] = {
             f"{usual.batch_size} float32": {},
             f"{usual.batch_size} float32, {SOME} steps in one go": {"steps_per_dispatch": SOME},
@@ -227,19 +232,20 @@ class Bench:
 
     def speeds(self) -> None:
         """Measure the step by batch size and precision, and by the number of threads that augment."""
-        quick, first = self.written("quickstart"), self.written(f"{self.parts[0].name}-0")
-        for batch, precision in BATCHES[: 1 if self.few else None]:
-            size: dict[str, Any] = {"batch_size": 64 if self.few else batch, "precision": precision}
-            for data, config in ((first, self.long), (quick, self.usual)):
+        quickstart = self.written("quickstart")
+        first = self.written(f"{self.parts[0].name}-0")
+        for batch_size, precision in [(64, "bfloat16")] if self.is_rehearsal else BATCHES:
+            size: dict[str, Any] = {"batch_size": batch_size, "precision": precision}
+            for data, config in ((first, self.final), (quickstart, USUAL)):
                 self.speed(data, replace(config, **size))
         for threads in [n for n in THREADS if n <= 2 * PROCESSORS]:
             alone = self.pictures(first, threads)
-            trained, waiting = self.speed(first, replace(self.long, threads=threads))
+            trained, waiting = self.speed(first, replace(self.final, threads=threads))
             self.add("pictures", threads=threads, alone=alone, with_the_step=trained, waiting=waiting)
 
     def speed(self, data: Dataset, config: TrainConfig) -> tuple[int, float]:
         """Pictures a second in the fastest epoch of a short training, and the share of time it waited for pictures."""
-        history = self.history(data, replace(config, epochs=2 if self.few else 4))
+        history = self.history(data, replace(config, epochs=2 if self.is_rehearsal else 4))
         best = max(history[1:], key=lambda entry: entry.images_per_second)
         teraflops = next(row["teraflops"] for row in self.rows["peak"] if row["precision"] == config.precision)
         operations = next(row["operations"] for row in self.rows["logits"] if row["network"] == config.network)
@@ -258,13 +264,16 @@ class Bench:
 
     def pictures(self, data: Dataset, threads: int) -> int:
         """Augmented pictures a second by this number of threads, without training."""
-        options: dict[str, Any] = {"augmentation": self.long.augmentation, "threads": threads, "prefetch": threads + 1}
-        begun, done = time.perf_counter(), 0
-        for _ in Batches([data.samples(None, 1.0)], batch_size=self.long.batch_size, **options):
-            done += self.long.batch_size
-            if time.perf_counter() > begun + (0.3 if self.few else 2.0):
+        size, varied = self.final.batch_size, self.final.augmentation
+        batches = Batches(data, batch_size=size, augmentation=varied, threads=threads, prefetch=threads + 1)
+        done = 0
+        begun = time.perf_counter()
+        for _ in batches:
+            done += size
+            seconds = time.perf_counter() - begun
+            if seconds > (0.3 if self.is_rehearsal else 2.0):
                 break
-        return round(done / (time.perf_counter() - begun))
+        return round(done / seconds)
 
     def long_training(self) -> None:
         """Train a network in the remaining time. The best weights are copied to the results after each epoch."""
@@ -291,7 +300,7 @@ class Bench:
                 copy(unfinished(path))
 
         left = self.begun + self.seconds - TAIL - time.monotonic()
-        config = replace(self.long, minutes=max(left / 60, 0.05))
+        config = replace(self.final, minutes=max(left / 60, 0.05))
         run = train(mixture, path, config, progress=keep, command="python -m benches.gpu")
         copy(path)
         first = mixture[0][0]
@@ -308,28 +317,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--minutes", type=float, default=9.3)
-    parser.add_argument("--device", choices=["gpu", "cpu"], default="gpu")
-    parser.add_argument("--network", choices=["japanese", "default", "small"], default="japanese")
-    parser.add_argument("--small", action="store_true", help="little of everything, for a rehearsal")
+    parser.add_argument("--rehearsal", action="store_true", help="do little of everything, on the CPU")
     parser.add_argument("--skip", nargs="*", default=[], help="leave out quickstart, speeds")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.device == "cpu":
+    if options.rehearsal:
         jax.config.update("jax_platforms", "cpu")
     with tempfile.TemporaryDirectory(prefix="gpu-") as folder:
         jax.config.update("jax_compilation_cache_dir", f"{folder}/compiled")  # each training compiles the same
         bench = Bench(options, Path(folder), begun)
         bench.writers.start()
         sections = (
-            ("devices", SHORT, bench.devices),
-            ("quickstart", SHORT, bench.short_trainings),
-            ("speeds", SPEEDS, bench.speeds),
+            ("devices", SHORT_END, bench.devices),
+            ("quickstart", SHORT_END, bench.short_trainings),
+            ("speeds", SPEEDS_END, bench.speeds),
             ("training", 1.0, bench.long_training),
         )
         for name, share, measure in sections:
             if name not in options.skip:
-                with bench.section(name, share):
-                    measure()
+                bench.run(name, share, measure)
         bench.writers.join()
 
 

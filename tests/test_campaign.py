@@ -7,34 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from benches.campaign import inputs, records
-from benches.campaign.plain import PLAIN, jis_codes, resized
+from benches.campaign.plain import resized
 from benches.campaign.tally import Tally
-from fastetl.data.store import open_dataset
-from fastetl.etl.build import BuildConfig, build
-from fastetl.etl.layouts import LAYOUTS, Layout, genuine_files
-from fastetl.testing.records import first_records
 
 
 def tallied(part: Callable[..., None], target: int, folder: Path, *arguments: Any) -> Tally:
     tally = Tally(part.__name__, target, math.inf, 5)
     part(tally, folder, *arguments)
     return tally
-
-
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_the_independent_decoder_reads_sound_files_alike(layout: Layout, tmp_path: Path) -> None:
-    raw, path = first_records(layout.name, 3), tmp_path / genuine_files(layout)[0].name
-    path.write_bytes(raw.tobytes())
-    assert build(path, tmp_path / "out", BuildConfig("all", size=16)).noticed == ()
-    data = open_dataset(tmp_path / "out")
-    record = data.records["record"].astype(np.int64)
-    assert len(data) == len(raw) - PLAIN[layout.name].empty
-    assert (resized(PLAIN[layout.name], raw[record], 16) == data.images).all()
-    assert (jis_codes(layout.name, raw[record]) == data.records["code"]).all()
 
 
 @pytest.mark.parametrize(
