@@ -39,7 +39,7 @@ from fastetl.data.store import load_labelled, open_dataset
 from fastetl.files.atomic import replace_file
 from fastetl_cli.quickstart import Quickstart
 from model.config import TrainConfig
-from model.folders import unfinished
+from model.folders import unfinished_folder
 from model.network import NETWORKS, Network
 from model.progress import Epoch, Progress
 from model.step import load_weights, weights_of
@@ -297,7 +297,7 @@ class Bench:
         def keep(progress: Progress) -> None:
             if progress.new_epoch is not None:
                 self.add("epochs", **vars(progress.new_epoch))
-                copy(unfinished(path))
+                copy(unfinished_folder(path))
 
         left = self.begun + self.seconds - TAIL - time.monotonic()
         config = replace(self.final, minutes=max(left / 60, 0.05))

@@ -23,7 +23,7 @@ from model import network as m
 from model.devices import replicate
 from model.run import Run
 from model.start import Start, start_of
-from model.step import make_eval, predict, weights_of
+from model.step import make_forward, predict, weights_of
 
 _Array = NDArray[np.float32]
 
@@ -49,7 +49,7 @@ def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 
 
     prior: is added to the logits, see `ExportConfig.prior_logits`.
     """
-    answers = partial(make_eval(network), replicate(weights_of(network)))
+    answers = partial(make_forward(network), replicate(weights_of(network)))
 
     def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         with jax.default_matmul_precision("highest"):

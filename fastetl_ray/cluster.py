@@ -24,7 +24,7 @@ from fastetl_ray.nodes import RETRIES, connect, fault_of
 from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
-from model.folders import RUN_JSON, RUN_KIND, claim, clear, unfinished
+from model.folders import RUN_JSON, RUN_KIND, claim_folder, clear_folder, unfinished_folder
 from model.run import Run, as_run, open_run
 from model.start import Start
 from model.training import Data, train, weighted
@@ -59,7 +59,7 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mappin
     world, rank = context.get_world_size(), context.get_world_rank()
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
-    is_begun = (unfinished(path) / RUN_JSON).is_file()
+    is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
     if is_begun and not resume:
         options = {}  # after a loss: the run has its configuration and start
     try:
@@ -126,9 +126,9 @@ def train_on_ray(
             found = f"{available.get(kind, 0):g}"
             raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
     begin = {"config": config, "start": as_run(start), "command": command}
-    with claim(path, resume, overwrite) as folder:
+    with claim_folder(path, resume, overwrite) as folder:
         if not resume:
-            clear(folder)
+            clear_folder(folder)
     storage = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
     with storage:  # for the files of Ray Train
         fault = Path(storage.name, "fault")

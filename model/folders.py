@@ -16,13 +16,13 @@ RUN_KIND = OutputKind("a run", (RUN_JSON, "checkpoints"), (RUN_JSON, "checkpoint
 UNFINISHED = OutputKind("an interrupted run", (), (RUN_JSON, "checkpoints", "tensorboard", "reports", _LOCK))
 
 
-def unfinished(path: Path) -> Path:
+def unfinished_folder(path: Path) -> Path:
     """The directory in which the run `path` is trained."""
     return path.parent / f"{path.name}.unfinished"
 
 
 @contextmanager
-def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
+def claim_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     """Make and lock the folder in which the run `path` is trained, and yield it; the lock lasts for the block.
 
     The system frees the lock however its owner ends. Of several processes that train together, the first one locks.
@@ -33,7 +33,7 @@ def claim(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     require_local(path)
     if not path.name:
         raise ArgumentError("a run needs a name", file=path, do="give a folder to write")
-    folder = unfinished(path)
+    folder = unfinished_folder(path)
     is_begun = (folder / RUN_JSON).is_file()
     if resume and not is_begun:
         state = "it is finished" if path.exists() else "there is none"
@@ -55,8 +55,7 @@ def _locked(folder: Path, path: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = try_lock(folder / _LOCK)
     if lock is None:
-        do = "wait until it ends, or stop it"
-        raise RunLockedError("another process is training this run", file=folder, do=do)
+        raise RunLockedError("another process is training this run", file=folder, do="wait until it ends, or stop it")
     with lock:
         try:
             yield
@@ -67,7 +66,7 @@ def _locked(folder: Path, path: Path) -> Iterator[None]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def clear(folder: Path) -> None:
+def clear_folder(folder: Path) -> None:
     """Remove everything from a claimed folder but its lock."""
     for entry in folder.iterdir():
         if entry.name != _LOCK:

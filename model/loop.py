@@ -22,12 +22,12 @@ from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore, save
 from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
-from model.folders import clear
+from model.folders import clear_folder
 from model.outliers import outlier_samples
 from model.progress import AddEvent, Epoch, OnStep, Progress, events
 from model.run import Run
 from model.start import Start, initial_weights
-from model.step import Batch, Eval, first_state, learning_rate, make_eval, make_train, predict
+from model.step import Batch, Forward, first_state, learning_rate, make_forward, make_train, predict
 
 EVENT_STEPS = 20  # steps between two losses in the TensorBoard events
 UNTIMED_STEPS = 10  # before the speed is measured, as the first ones compile; those that find batches ready are added
@@ -61,7 +61,7 @@ class Validation:
     """The validation samples of all datasets of a training. evaluate: the compiled forward pass."""
 
     sources: Sequence[Samples]
-    evaluate: Eval
+    evaluate: Forward
     label_smoothing: float
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
@@ -127,7 +127,7 @@ class Training:
         self.checkpoints = run.path / "checkpoints"
         network = nnx.eval_shape(run.untrained)
         self.train_steps = make_train(network, config)
-        self.validation = Validation(validation, make_eval(network), config.label_smoothing)
+        self.validation = Validation(validation, make_forward(network), config.label_smoothing)
 
     @property
     def epochs(self) -> int:
@@ -140,7 +140,7 @@ class Training:
     def begin(self, start: Start | None) -> None:
         """Write the new run. The trained weights go first: what has a run.json can be resumed."""
         if is_first():
-            clear(self.run.path)
+            clear_folder(self.run.path)
         if start is not None:
             pictures, _ = next(self.batches.epoch(0))
             weights = initial_weights(start, self.run.untrained(), self.run.charset, pictures)

@@ -5,7 +5,7 @@ Hendrycks et al., 2019).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ _OFFSETS = (-0.08, 0.08)  # the same across their line
 _SIZES = (0.5, 0.85)  # of the larger character in parts of the picture; what lies outside of the picture is lost
 _NEAR_SAMPLES = 40  # samples at most this far apart are mostly by one writer, and so alike in pen and size
 _ATTEMPTS = 6  # for each picture that is wanted
+_Window = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]  # pictures, each sample's row in them, labels
 
 
 class _Ink(NamedTuple):
@@ -80,8 +81,9 @@ def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
         for _ in range(random.integers(2, 7)):
             curve = random.uniform(0.1, 0.9, (int(random.integers(4, 10)), 2)) * _CANVAS_SIDE
             for _ in range(3):  # Chaikin: cut every corner
-                near, far = 0.75 * curve[:-1] + 0.25 * curve[1:], 0.25 * curve[:-1] + 0.75 * curve[1:]
-                curve = np.stack([near, far], 1).reshape(-1, 2)
+                near_start = 0.75 * curve[:-1] + 0.25 * curve[1:]
+                near_end = 0.25 * curve[:-1] + 0.75 * curve[1:]
+                curve = np.stack([near_start, near_end], 1).reshape(-1, 2)
             pen.line([(float(x), float(y)) for x, y in curve], fill=255, width=width, joint="curve")
         canvases[k] = np.asarray(canvas)
     return resize(canvases, size)
@@ -96,28 +98,35 @@ def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> ND
     random = np.random.default_rng(seed)
     side = sources[0].side
     weights = np.array([source.weight for source in sources])
-    windows = []
+    windows: list[_Window] = []
     for source in sources:
         # Where pictures are read piece by piece, only one window of them is drawn from; sorted, so writer by writer.
         indices = np.sort(next(source.windows(np.random.default_rng(seed))))
-        windows.append((*source.take(indices), source.labels[indices]))
+        pictures, rows = source.take(indices)
+        windows.append((pictures, rows, source.labels[indices]))
     pairs: list[NDArray[np.uint8]] = []
     for k in random.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist():
         if len(pairs) == count:
             break
-        pictures, rows, labels = windows[k]
-        first = int(random.integers(len(rows)))
-        second = (first + int(random.integers(1, _NEAR_SAMPLES))) % len(rows)
-        is_vertical = random.random() < _VERTICAL_SHARE
-        if labels[first] == labels[second]:
-            continue
-        a, b = pictures[rows[first]], pictures[rows[second]]
-        if is_vertical:
-            a, b = a.T, b.T
-        pair = _side_by_side(a, b, random)
+        pair = _pair_from(windows[k], random)
         if pair is not None:
-            pairs.append(pair.T if is_vertical else pair)
+            pairs.append(pair)
     return np.array(pairs, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
+
+
+def _pair_from(window: _Window, random: np.random.Generator) -> NDArray[np.uint8] | None:
+    """Two near samples of a window in one picture, side by side or one above the other, or None."""
+    pictures, rows, labels = window
+    first = int(random.integers(len(rows)))
+    second = (first + int(random.integers(1, _NEAR_SAMPLES))) % len(rows)
+    is_vertical = random.random() < _VERTICAL_SHARE
+    if labels[first] == labels[second]:
+        return None
+    a, b = pictures[rows[first]], pictures[rows[second]]
+    if not is_vertical:
+        return _side_by_side(a, b, random)
+    pair = _side_by_side(a.T, b.T, random)
+    return None if pair is None else pair.T
 
 
 def _side_by_side(

@@ -37,10 +37,10 @@ from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate
 from model.errors import MissingRunError, ModelError
-from model.folders import RUN_JSON, unfinished
+from model.folders import RUN_JSON, unfinished_folder
 from model.network import Network, NetworkConfig
 from model.progress import Epoch, diagnose
-from model.step import load_weights, make_eval, predict, weights_of
+from model.step import load_weights, make_forward, predict, weights_of
 
 FORMAT = 3
 R = TypeVar("R")
@@ -141,7 +141,7 @@ class Run:
     @cached_property
     def _logits(self) -> Callable[[jax.Array], jax.Array]:
         network = self.network()
-        return partial(make_eval(network), replicate(weights_of(network)))
+        return partial(make_forward(network), replicate(weights_of(network)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if k != "_logits"} | {"path": self.path.absolute()}
@@ -214,11 +214,10 @@ def open_run(path: StrPath) -> Run:
     file = path / RUN_JSON
     if not file.exists():
         expected = f"a directory with {RUN_JSON}"
-        if (unfinished(path) / RUN_JSON).is_file():
+        begun = unfinished_folder(path)
+        if (begun / RUN_JSON).is_file():
             do = "continue it with `resume`"
-            raise MissingRunError(
-                "training was interrupted", file=path, expected=expected, found=unfinished(path), do=do
-            )
+            raise MissingRunError("training was interrupted", file=path, expected=expected, found=begun, do=do)
         do = "train one, or name a package where one will do (Python: `export.open_recognizer`, `export.open_start`)"
         raise MissingRunError("no run here", file=path, expected=expected, do=do)
     try:

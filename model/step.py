@@ -29,7 +29,7 @@ from model.network import Network
 Batch = tuple[jax.Array, jax.Array]
 """Pictures uint8 (B, size, size) and labels int32 (B,); outliers have labels beyond the classes."""
 TrainSteps = Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]
-Eval = Callable[[Tree, jax.Array], jax.Array]
+Forward = Callable[[Tree, jax.Array], jax.Array]
 PREDICT_BATCH = 256  # pictures in one batch of `predict`
 
 
@@ -170,16 +170,16 @@ def _step(
     return new_state, loss
 
 
-def make_eval(network: Network) -> Eval:
+def make_forward(network: Network) -> Forward:
     """The compiled function (weights, pictures uint8 (B, size, size)) → float32 logits (B, classes), as in use."""
     # Replicated on all devices, so that each process can read all logits.
     return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=sharding())
 
 
-def predict(answers: Callable[[jax.Array], jax.Array], pictures: Pictures) -> NDArray[np.float32]:
+def predict(forward: Callable[[jax.Array], jax.Array], pictures: Pictures) -> NDArray[np.float32]:
     """uint8 (N, size, size) → float32 logits (N, classes); N may be 0.
 
-    answers: the forward pass. It gets batches of one shape only, so that it is compiled once.
+    forward: the forward pass. It gets batches of one shape only, so that it is compiled once.
     """
     size = -(-PREDICT_BATCH // jax.device_count()) * jax.device_count()
     parts: list[NDArray[Any]] = []
@@ -187,5 +187,5 @@ def predict(answers: Callable[[jax.Array], jax.Array], pictures: Pictures) -> ND
         part = pictures[start : start + size]
         padded = np.zeros((size, *pictures.shape[1:]), np.uint8)
         padded[: len(part)] = part
-        parts.append(np.asarray(answers(shard(padded)))[: len(part)])
+        parts.append(np.asarray(forward(shard(padded)))[: len(part)])
     return np.concatenate(parts)

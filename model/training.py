@@ -16,7 +16,7 @@ from fastetl.files.atomic import check_output, new_output, output_errors
 from model.config import TrainConfig
 from model.devices import barrier, is_first
 from model.errors import ModelError
-from model.folders import RUN_KIND, claim, unfinished
+from model.folders import RUN_KIND, claim_folder, unfinished_folder
 from model.loop import Mixture, Training
 from model.network import NETWORKS
 from model.progress import OnStep, print_epochs
@@ -71,7 +71,7 @@ def train(
     if start is not None and not isinstance(start, Start):
         start = start_of(start)
     mixture = [(d if isinstance(d, Dataset) else open_dataset(d), weight) for d, weight in weighted(data)]
-    with output_errors(path, unfinished(path)), claim(path, resume, overwrite) as folder:
+    with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
             run = resumed_run(open_run(folder), mixture, config)

@@ -16,7 +16,7 @@ from model import network as m
 from model.config import NetworkName
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
-from model.step import load_weights, make_eval, weights_of
+from model.step import load_weights, make_forward, weights_of
 
 SPEC = Preprocessing()
 
@@ -72,7 +72,7 @@ def test_every_network_gives_logits_and_is_kept_whole_in_json(name: str) -> None
     config = NETWORKS[name]
     assert set(NETWORKS) == set(get_args(NetworkName))
     network = nnx.eval_shape(lambda: Network(config, SPEC, 71, rngs=nnx.Rngs(0)))
-    logits = jax.eval_shape(make_eval(network), weights_of(network), pictures(2))
+    logits = jax.eval_shape(make_forward(network), weights_of(network), pictures(2))
     assert logits.shape == (2, 71)
     assert logits.dtype == jnp.float32
     assert NetworkConfig.from_dict(config.as_dict()) == config
@@ -120,7 +120,7 @@ def test_layers_tell_all_there_is_to_know(config: NetworkConfig) -> None:
     readings = [preprocessing.framed(images, SPEC, stretch) for stretch in SPEC.stretches]
     assert len(readings) == 3
     expected = np.mean([evaluated(layers, x.astype(np.float64), place.astype(np.float64)) for x, place in readings], 0)
-    np.testing.assert_allclose(make_eval(network)(weights, jnp.asarray(images)), expected, rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(make_forward(network)(weights, jnp.asarray(images)), expected, rtol=2e-4, atol=2e-4)
 
 
 def test_gradients_are_numbers_without_optimization() -> None:

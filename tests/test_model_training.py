@@ -34,12 +34,12 @@ from model.checkpoints import save
 from model.config import TrainConfig
 from model.devices import join, replicate, shard
 from model.errors import ModelError
-from model.folders import unfinished
+from model.folders import unfinished_folder
 from model.network import NETWORKS, Conv, Flatten, Network, NetworkConfig, Norm, Relu
 from model.outliers import character_pairs, outlier_samples, scribbles
 from model.progress import Progress, print_epochs
 from model.run import open_run
-from model.step import first_state, learning_rate, make_eval, make_train
+from model.step import first_state, learning_rate, make_forward, make_train
 from model.training import train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 
@@ -77,7 +77,7 @@ def test_a_run_tells_its_whole_story() -> None:
     assert 0.05 <= run.temperature <= 20
     assert 1 / 8 < run.threshold < 1
     assert list((path / "tensorboard").glob("events.*"))
-    assert not unfinished(path).exists()
+    assert not unfinished_folder(path).exists()
 
 
 def test_writers_of_the_three_parts_are_different_people() -> None:
@@ -174,7 +174,7 @@ def test_steps_and_answers_lower_for_devices_that_this_machine_lacks(config: Tra
     pictures, labels = np.zeros((64, 64, 64), np.uint8), np.zeros(64, np.int32)
     programs: list[tuple[Any, Any]] = [
         (make_train(network, config), (state, [(pictures, labels)] * 2)),
-        (make_eval(network), (state["ema"], pictures)),
+        (make_forward(network), (state["ema"], pictures)),
     ]
     for function, arguments in programs:
         program = jax.export.export(function, platforms=("cpu", "cuda", "tpu"))(*arguments)
@@ -200,7 +200,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     path, losses = finished_run()
     other = tmp_path / "run"
     process = start(other, "hang")
-    last = unfinished(other) / "checkpoints" / "last.safetensors"
+    last = unfinished_folder(other) / "checkpoints" / "last.safetensors"
     while not last.exists() or load_file(last)["step"] < 4:  # in the middle of the second epoch
         assert process.poll() is None
         time.sleep(0.05)
@@ -208,7 +208,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     process.communicate()
     with pytest.raises(ModelError, match=r"training was interrupted.*`resume`"):
         open_run(other)
-    assert not open_run(unfinished(other)).finished
+    assert not open_run(unfinished_folder(other)).finished
     with pytest.raises(FileExistsError, match="an interrupted run is here"):
         run_training(other, CONFIG)
     with pytest.raises(ModelError, match=r"has other options; expected seed 0"):
@@ -216,7 +216,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"has other data; expected tiny0"):
         train(tiny(seed=1), other, resume=True)
     moved = dataclasses.replace(tiny(), name="moved")
-    assert training.resumed_run(open_run(unfinished(other)), [(moved, 1.0)], None).data[0].name == "tiny0"
+    assert training.resumed_run(open_run(unfinished_folder(other)), [(moved, 1.0)], None).data[0].name == "tiny0"
     rest = losses_of(start(other, "resume"))
     assert rest == {step: losses[step] for step in range(5, 10)}
     mine, theirs = open_run(path), open_run(other)
@@ -294,7 +294,7 @@ def test_scribbles_are_taught_to_be_nothing(tmp_path: Path) -> None:
         return Network(NETWORKS["small"], tiny().preprocessing, 8, rngs=nnx.Rngs(0))
 
     # Placed as in training, so that the program that it compiled is taken.
-    state, steps, answers = replicate(first_state(make, CONFIG, 60)), make_train(make(), CONFIG), make_eval(make())
+    state, steps, answers = replicate(first_state(make, CONFIG, 60)), make_train(make(), CONFIG), make_forward(make())
     pictures, labels = shard(scribbles(32, 32)), np.arange(32, dtype=np.int32) % 8
     sure = []
     for classes in (labels, np.full(32, 8, np.int32)):
@@ -347,11 +347,11 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="overwrite replaces only what fastetl wrote; expected a run"):
         train(tiny(), path, CONFIG, overwrite=True)
     assert [p.name for p in path.iterdir()] == ["precious"]
-    path.rename(unfinished(path))
-    (unfinished(path) / "precious").rename(unfinished(path) / "report.docx")
+    path.rename(unfinished_folder(path))
+    (unfinished_folder(path) / "precious").rename(unfinished_folder(path) / "report.docx")
     with pytest.raises(FileExistsError, match="no place to train in; .*'report.docx' in it"):
         train(tiny(), path, CONFIG)
-    shutil.rmtree(unfinished(path))
+    shutil.rmtree(unfinished_folder(path))
     shutil.copytree(finished_run()[0], path)
     before = (path / "run.json").read_text()
     with pytest.raises(FastetlError, match="batch_size is out of range"):
@@ -366,7 +366,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
 def test_one_training_at_a_time(tmp_path: Path) -> None:
     """A run that another process trains is left alone; one that never began is begun anew."""
     path = tmp_path / "run"
-    begun = unfinished(path)
+    begun = unfinished_folder(path)
     begun.mkdir()
     lock = try_lock(begun / "lock")
     assert lock is not None

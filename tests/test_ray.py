@@ -28,7 +28,7 @@ from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
 from fastetl_ray.sweep import SweepConfig, configured, read_sweep, sweep_on_ray
-from model.folders import unfinished
+from model.folders import unfinished_folder
 from model.training import train
 from tests.conftest import write_shards
 from tests.model_data import CONFIG, tiny
@@ -225,7 +225,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
-    shutil.copytree(tmp_path / "here", unfinished(tmp_path / "half"))
+    shutil.copytree(tmp_path / "here", unfinished_folder(tmp_path / "half"))
     with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
         train_on_ray(data, tmp_path / "half", config, workers=9, overwrite=True)
     with pytest.raises(FastetlError, match="none: no dataset here"):
@@ -236,7 +236,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
         train_on_ray(data, tmp_path / "half", config, start=there.path, resume=True)
     with pytest.raises(FastetlError, match="the run has other options"):
         train_on_ray(data, tmp_path / "half", dataclasses.replace(config, seed=1), resume=True)
-    shutil.rmtree(unfinished(tmp_path / "half"))
+    shutil.rmtree(unfinished_folder(tmp_path / "half"))
     # A fault of the training is not tried again and again, whatever its kind.
     with pytest.raises(FastetlError, match="batch_size is out of range"):
         train_on_ray(data, tmp_path / "run", dataclasses.replace(CONFIG, batch_size=1000))

@@ -16,7 +16,7 @@ from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.run import open_run
 from model.start import initial_weights
-from model.step import load_weights, make_eval, weights_of
+from model.step import load_weights, make_forward, weights_of
 from model.training import train
 from tests.export_data import TINY, random_network
 from tests.model_data import CONFIG, finished_run, tiny
@@ -28,7 +28,7 @@ PICTURES = jnp.asarray(tiny(4).images)
 
 
 def logits(network: Network) -> np.ndarray:
-    return np.asarray(make_eval(network)(weights_of(network), PICTURES))
+    return np.asarray(make_forward(network)(weights_of(network), PICTURES))
 
 
 def shared(logits: np.ndarray, expected: np.ndarray, wanted: Charset, known: Charset) -> None:

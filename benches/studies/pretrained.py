@@ -27,7 +27,7 @@ from export.reference import read_reference
 from fastetl.data.store import load_labelled
 from fastetl_cli.main import main as fastetl
 from model.evaluation import SCRIBBLES, evaluate
-from model.folders import unfinished
+from model.folders import unfinished_folder
 
 COMMANDS = {
     "kana": """
@@ -62,7 +62,7 @@ def make(commands: str, sets: Sequence[Path]) -> None:
                 _run(["evaluate", words[1], *map(str, sets), "--overwrite"])
         elif out.exists():
             continue
-        if words[0] == "train" and unfinished(out).exists():
+        if words[0] == "train" and unfinished_folder(out).exists():
             words.append("--resume")
         out.parent.mkdir(parents=True, exist_ok=True)
         _run(words)
