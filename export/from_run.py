@@ -73,11 +73,10 @@ def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE
     for k, layer in enumerate(parts):
         spec, name = layer.spec, f"{type(layer.spec).__name__.lower()}_{k}"
         match spec:
-            case m.Conv():
-                follower = parts[k + 1]
-                layers.append(_conv(name, layer, follower.weights if isinstance(follower.spec, m.Norm) else None))
+            case m.Conv() if isinstance(parts[k + 1].spec, m.Norm):
+                layers.append(_conv(name, layer, parts[k + 1].weights))
                 channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
-            case m.Norm() if k and isinstance(parts[k - 1].spec, m.Conv):
+            case m.Norm() if layers and isinstance(layers[-1], g.Conv):
                 pass  # folded into it
             case m.MaxPool():
                 layers.append(g.MaxPool(name, spec.size))
@@ -132,15 +131,13 @@ def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
     return tuple(balanced)
 
 
-def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array] | None) -> g.Conv:
-    """A convolution with the batch norm that follows it folded in, if there is one."""
-    spec, kernel = layer.spec, layer.weights["kernel"].astype(np.float64)
+def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array]) -> g.Conv:
+    """A convolution with the batch norm that follows it folded in."""
+    spec = layer.spec
     assert isinstance(spec, m.Conv)
-    bias = layer.weights["bias"].astype(np.float64) if "bias" in layer.weights else np.zeros(spec.features)
-    if norm is not None:
-        wide = {part: array.astype(np.float64) for part, array in norm.items()}
-        gain = wide["scale"] / np.sqrt(wide["var"] + m.NORM_EPSILON)
-        kernel, bias = kernel * gain, (bias - wide["mean"]) * gain + wide["bias"]
+    wide = {part: array.astype(np.float64) for part, array in norm.items()}
+    gain = wide["scale"] / np.sqrt(wide["var"] + m.NORM_EPSILON)
+    kernel, bias = layer.weights["kernel"].astype(np.float64) * gain, wide["bias"] - wide["mean"] * gain
     weight = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1).astype(np.float32))
     return g.Conv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
 

@@ -229,9 +229,8 @@ class Recognizer:
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
     """Open the ONNX model of a package directory, or one that was exported alone.
 
-    path: by default, the bundled package with 6,625 characters.
-
-    charset: the characters that compete, by name, as a text file of them or as a Charset; all if None.
+    path: by default, the bundled package with 6,625 characters. charset: the characters that compete, by name, as a
+    text file of them or as a Charset; all if None.
 
     The model is checked before it is run, since it may come from anybody. Raises ExportError if it is missing or
     damaged, holds anything that no export holds, or does not know a character of `charset`.

@@ -156,7 +156,6 @@ def read_reference(path: Path) -> Reference:
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
         trained_of(graph.about)  # raises an error if it is damaged
         options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}
-        options.pop("input", None)  # of older packages
         if graph.side != SIDE:
             raise ExportError("a package of another kind", expected=f"pictures {SIDE} × {SIDE}", found=graph.side)
         kinds, count = tuple(arrays["kinds"].tolist()), len(arrays["images"])

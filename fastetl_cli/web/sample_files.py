@@ -20,7 +20,8 @@ _LOCK = ".pad.lock"
 class Store:
     """Samples in a folder, which is made if it is missing. Its methods may be called from several threads.
 
-    Raises FastetlError if `folder` cannot be used, or another pad uses it.
+    Raises FastetlError if `folder` cannot be used, or another pad uses it; its methods FileNotFoundError for a file or
+    a sample that it has not.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,10 +40,7 @@ class Store:
         return sorted(p for p in self.folder.glob("*.jsonl") if p.is_file() and not p.is_symlink())
 
     def add(self, values: dict[str, Any], app: str) -> Sample:
-        """Append a sample: the values that the page sends, an id, and this machine's time.
-
-        Raises FastetlError for values that are no sample, and OSError if they cannot be written.
-        """
+        """Append a sample: the values that the page sends, an id, and this machine's time."""
         now = datetime.now(UTC)
         values = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
         sample = Sample.from_values(values)
@@ -55,10 +53,7 @@ class Store:
         return [{"name": p.name, "bytes": p.stat().st_size} for p in reversed(self._files())]
 
     def list_samples(self, name: str) -> dict[str, Any]:
-        """The newest samples of a file, and the numbers of all its samples and of its damaged lines.
-
-        Raises FileNotFoundError if the folder has no such file.
-        """
+        """The newest samples of a file, and the numbers of all its samples and of its damaged lines."""
         with self._turn:
             numbered, faults = read_samples(self._named(name))
         samples = [
@@ -69,10 +64,7 @@ class Store:
         return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> None:
-        """Remove a sample; what its line then says keeps the others in their groups.
-
-        Raises FileNotFoundError if the folder has no such file, or the file no such sample.
-        """
+        """Remove a sample; what its line then says keeps the others in their groups."""
         with self._turn:
             path = self._named(name)
             numbers = [line for line, sample in read_samples(path)[0] if sample.id == identity]

@@ -91,10 +91,8 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
 
     runtime: a folder with the files of `RUNTIME`, or with a folder `dist` that has them. They are copied.
     """
-    contents = {}
-    for name in RUNTIME:
-        file = runtime / name if (runtime / name).exists() else runtime / "dist" / name
-        contents[name] = read_bytes(file, MODEL_BYTES)
+    folder = runtime if (runtime / RUNTIME[0]).exists() else runtime / "dist"
+    contents = {name: read_bytes(folder / name, MODEL_BYTES) for name in RUNTIME}
     contents[ONNX] = read_bytes(file_of(recognizer.path, ONNX), MODEL_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
     contents |= documents(recognizer, engine="browser", samples=False)
@@ -107,7 +105,7 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     worker = contents["service-worker.js"].decode()
     worker = worker.replace('"VERSION"', json.dumps(version)).replace('["FILES"]', json.dumps(["./", *names]))
     contents["service-worker.js"] = worker.encode()
-    with new_output(out, PAD_KIND, overwrite, [recognizer.path, runtime]) as folder:
+    with new_output(out, PAD_KIND, overwrite, [recognizer.path, runtime]) as temporary:
         for name, data in contents.items():
-            (folder / name).write_bytes(data)
+            (temporary / name).write_bytes(data)
     return {name: len(data) for name, data in sorted(contents.items())}
