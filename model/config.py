@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastetl.checks import ABOVE_0, BELOW_1, Options, Range, require_unset
 from fastetl.data.augmentation import Augmentation
-from fastetl.data.identity import By
+from fastetl.data.identity import SplitUnit
 from fastetl.data.preprocessing import Framing, Preprocessing
 from fastetl.errors import ArgumentError
 
@@ -61,7 +61,7 @@ class TrainConfig(Options):
     """Share of the writers for validation: never trained on, they decide the best epoch and the temperature."""
     test: _Part = 0.2
     """Share of the writers for the test: training never looks at them, `evaluate` does."""
-    by: By = "group"
+    by: SplitUnit = "group"
     """What to do with samples whose writer is unknown. group: they are an error. sample: they are divided one by one,
     so that a writer may be in several parts, which makes every accuracy too high."""
     framing: Framing | None = None

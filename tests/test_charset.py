@@ -14,7 +14,7 @@ HIRAGANA_SMALL, KATAKANA, KANA, DIGITS, LATIN, ETL9 = map(load_charset, _OTHERS)
 
 
 def test_the_named_charsets() -> None:
-    assert (len(HIRAGANA), HIRAGANA.characters[0], HIRAGANA.characters[-1]) == (71, "あ", "ん")
+    assert (len(HIRAGANA), HIRAGANA[0], [*HIRAGANA][-1], "亜" in HIRAGANA) == (71, "あ", "ん", False)
     assert list(codes_of(HIRAGANA)) == sorted(codes_of(HIRAGANA))
     assert set(HIRAGANA_SMALL.characters) - set(HIRAGANA.characters) == set("っゃゅょ")
     assert not set("ぁぃぅぇぉゎゐゑ") & set(HIRAGANA_SMALL.characters)

@@ -35,7 +35,7 @@ def damaged(records: Records, kind: str, at: int, to: int) -> Records:
     if kind == "doubled":
         return np.insert(records, to, records[at])
     if kind == "cut":
-        return records[: at + 1]
+        return records[: max(at + 1, 3)]  # with a wanted one
     if kind == "swapped":
         records[[at, to]] = records[[to, at]]
     else:

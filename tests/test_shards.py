@@ -64,12 +64,6 @@ def test_an_address_has_no_path(shards: Path, monkeypatch: pytest.MonkeyPatch) -
         open_dataset("s3://bucket/data")
 
 
-def test_the_same_rows_give_the_same_bytes(shards: Path, tmp_path: Path) -> None:
-    write_shards(open_dataset(shards), tmp_path / "again", rows=20)
-    for file in shards.iterdir():
-        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
-
-
 def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:
     images = opened(shards)
     images.cache_bytes = 2 * 20 * SIDE**2

@@ -77,7 +77,6 @@ class Batches:
         weights = np.array([part.weight for part in self.parts])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
         self._counts = np.diff(edges)
-        self._steps = total // batch_size
         self._next = 0
 
     def __iter__(self) -> Iterator[Batch]:
@@ -86,7 +85,7 @@ class Batches:
 
     def __len__(self) -> int:
         """The number of batches of an epoch."""
-        return self._steps
+        return int(self._counts.sum()) // self.batch_size
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from batch `start` on. Both numbers begin at 0.

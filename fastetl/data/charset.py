@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,8 +68,8 @@ def script_of(character: str) -> str:
 
 
 @dataclass(frozen=True)
-class Charset:
-    """An ordered tuple of distinct characters in NFC; class k is `characters[k]`."""
+class Charset(Sequence[str]):
+    """An ordered tuple of distinct characters in NFC, and a sequence of them; class k is `characters[k]`."""
 
     name: str
     characters: tuple[str, ...]
@@ -98,6 +98,9 @@ class Charset:
 
     def __len__(self) -> int:
         return len(self.characters)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.characters[index]
 
     def __repr__(self) -> str:
         return f"Charset({self.name!r}, {len(self):,} characters: {in_a_line(self.characters, 12)})"

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastetl.checks import ABOVE_0, does_not_fit, require_choice, require_instance, require_range
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Charset, in_a_line, load_charset, nfc
-from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, By, Membership, Split, digest_of, group_copies
+from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Membership, Split, SplitUnit, digest_of, group_copies
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
 from fastetl.errors import StrPath
 from fastetl.files.untrusted import sealed
@@ -273,7 +273,7 @@ class Dataset:
     write = writing.write
     to_parquet = parquet.write_parquet
 
-    def split(self, *, by: By = "group", valid: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
+    def split(self, *, by: SplitUnit = "group", valid: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
         """Divide the samples into train, valid and test; all samples of a group go to one part.
 
         Args:
@@ -284,7 +284,7 @@ class Dataset:
         Raises:
             FastetlError: If `by` is neither, the fractions do not fit, or groups are unknown or too few.
         """
-        require_choice("by", by, get_args(By))
+        require_choice("by", by, get_args(SplitUnit))
         return Split.of(Membership().with_data(self, by=by, valid=valid, test=test, seed=seed).parts_of(self))
 
     def groups_by_source(self) -> dict[str, NDArray[np.int32]]:

@@ -24,7 +24,7 @@ from fastetl.errors import FastetlError
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
-By = Literal["group", "sample"]
+SplitUnit = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or unknown."""
 UNNAMED = "unnamed:"
@@ -59,7 +59,7 @@ class Split:
 
 
 def draw_parts(
-    count: int, unit: By, name: str, *, valid: float, test: float, seed: int, may_be_few: bool = False
+    count: int, unit: SplitUnit, name: str, *, valid: float, test: float, seed: int, may_be_few: bool = False
 ) -> NDArray[np.int8]:
     """int8 (count,): TRAIN, VALID or TEST for each of `count` groups or samples, drawn by `seed`.
 
@@ -213,7 +213,7 @@ class Membership:
             parts.append({source: numbers for source, numbers in part.items() if len(numbers)})
         return cls(tuple(parts))
 
-    def with_data(self, data: Dataset, *, by: By, valid: float, test: float, seed: int) -> Membership:
+    def with_data(self, data: Dataset, *, by: SplitUnit, valid: float, test: float, seed: int) -> Membership:
         """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
 
         The arguments and errors are those of `Dataset.split`. Copies of a sample of unknown

@@ -80,7 +80,9 @@ class Labelled:
                     raise
                 return error
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
+            warnings.simplefilter("ignore")
             yield from pool.map(read, indices)
 
     def dataset(self, samples: Sequence[IndexedPicture], charset: Charset, size: int) -> Dataset:
@@ -120,9 +122,8 @@ def import_pictures(
 ) -> Imported:
     """The Dataset of what `labelled_in` gives; each element is a source, and their files have different names.
 
-    charset: as `load_charset` takes; if None, the characters that occur, in code point order.
-
-    Raises FastetlError if no picture is left.
+    charset: as `load_charset` takes; if None, the characters that occur, in code point order. Raises FastetlError if no
+    picture is left.
     """
     first = sources[0].path
     names = sorted(source.source for source in sources)
@@ -137,21 +138,18 @@ def import_pictures(
     done = 0
     unread = [error for source in sources for error in source.passed_over]
     parts: list[Dataset] = []
-    # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for source in sources:
-            samples = []
-            for sample in source.read(charset, size, read_picture):
-                if isinstance(sample, FastetlError):
-                    unread.append(sample)
-                else:
-                    samples.append(sample)
-                done += 1
-                if progress is not None:
-                    progress(done, total)
-            if samples:
-                parts.append(source.dataset(samples, charset, size))
+    for source in sources:
+        samples = []
+        for sample in source.read(charset, size, read_picture):
+            if isinstance(sample, FastetlError):
+                unread.append(sample)
+            else:
+                samples.append(sample)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        if samples:
+            parts.append(source.dataset(samples, charset, size))
     if parts:
         data, copies = _with_copies_grouped(concatenated(parts))
         return Imported(data, left_out, [*(error.replace(do="left out") for error in unread), *copies])
@@ -403,7 +401,7 @@ def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
+def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
     images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
     groups = arrays.get("groups", np.full(images.shape[:1], -1))
     fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
@@ -415,7 +413,7 @@ def _labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
 
 def from_npz(path: Path) -> Labelled:
     """Read an `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
-    return _labelled(path, _arrays(path, ("images", "labels", "groups")))
+    return _from_arrays(path, _arrays(path, ("images", "labels", "groups")))
 
 
 def _from_pair(path: Path) -> Labelled | None:
@@ -435,4 +433,4 @@ def _from_pair(path: Path) -> Labelled | None:
     for file, array in zip((path, labels), arrays, strict=True):
         if array is None:
             raise FastetlError("the file is damaged", file=file, expected="an array", do="download it again")
-    return _labelled(path, {"images": arrays[0], "labels": arrays[1]})  # type: ignore[dict-item]
+    return _from_arrays(path, {"images": arrays[0], "labels": arrays[1]})  # type: ignore[dict-item]

@@ -263,8 +263,6 @@ def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T]
     """Call `execute` with the plan of a build. If it raises DisorderError, plan by every header, and call it again.
 
     by_order: whether the first plan relies on the order of the first data set; with `strict` it never does.
-
-    Raises FastetlError as `build` does.
     """
     files = [f for f in find_files(sources) if config.model_pattern or not f.is_model_pattern]
     if not files:

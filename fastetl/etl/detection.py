@@ -26,7 +26,7 @@ from fastetl.files.untrusted import files_below, open_file, read_ends
 STAMP = b"synth:"  # stands with the seed behind it in the spare bytes of synthetic writers' records
 Sources = StrPath | Sequence[StrPath]
 """A file or folder, or several."""
-Read = Callable[[int, int], bytes]  # (offset, count) → `count` bytes of the file, fewer at its end
+ReadAt = Callable[[int, int], bytes]  # (offset, count) → `count` bytes of the file, fewer at its end
 
 _PROBED_RECORDS = 16  # records at the beginning of a file, whose headers must make sense
 _SAMPLED_RECORDS = 64  # records all over the file, whose classes tell the set
@@ -97,14 +97,14 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
     return bool(valid.mean() >= _LEAST_SHARE)
 
 
-def _headers(layout: Layout, read: Read, index: Iterable[int]) -> NDArray[Any]:
+def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> NDArray[Any]:
     """The headers of the records numbered `index`, structured, without those that end too early."""
     size = layout.header.itemsize
     parts = [read(k * layout.record_bytes, size) for k in index]
     return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header)
 
 
-def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, genuine: Layout | None) -> Layout:
+def _by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, genuine: Layout | None) -> Layout:
     """The set whose classes the records have, among `candidates` with the same type of record.
 
     If several fit: the set `genuine`, else the one with files of this name, else the one with fewest classes a file.
@@ -122,7 +122,7 @@ def _by_classes(candidates: list[Layout], read: Read, count: int, name: str, gen
     return genuine or next((layout for layout in candidates if layout is set_by_name(name)), candidates[0])
 
 
-def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
+def _by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
     """ETL8G or ETL9G, or None. A data set has 956 or 3,036 records: after these the first code comes again."""
     step = ETL8G.record_bytes
     code = read(2, 2)
@@ -140,7 +140,7 @@ def _by_data_set(read: Read, count: int, name: str) -> Layout | None:
     return ETL8G if most <= ETL8G.data_set or again is not None else None
 
 
-def _set_of(read: Read, size: int, name: str) -> Layout | None:
+def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
     """The set of a file of `size` bytes, or None. name: without a suffix; it counts only if nothing else tells."""
     candidates: list[Layout] = []
     # Lengths that divide the size come first, then long ones: the first that fits is right.

@@ -107,24 +107,24 @@ def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
     return {character: samples[code] for code in others if (character := jis_to_char(code))}
 
 
-Known = NDArray[np.uint16] | list[Contents]
+KnownCodes = NDArray[np.uint16] | list[Contents]
 """What the records of a set are selected by: the order of its files, or every header."""
 
 
-def _codes_in(known: Known) -> set[int]:
+def _codes_in(known: KnownCodes) -> set[int]:
     """The codes of a set's records."""
     arrays = [known] if isinstance(known, np.ndarray) else [content.codes for content in known]
     # `np.unique` would import a large part of numpy, which a build has no other use for.
     return set(np.flatnonzero(np.bincount(np.concatenate(arrays))).tolist())
 
 
-def _learn(sets: list[list[EtlFile]], name: Charset | StrPath, by_order: bool) -> tuple[Charset, int, list[Known]]:
+def _learn(sets: list[list[EtlFile]], name: Charset | StrPath, by_order: bool) -> tuple[Charset, int, list[KnownCodes]]:
     """The charset, how many codes stand for no character, and what is known of each set.
 
     The charset may be what the data hold: then more characters may be wanted after headers have been read.
     """
     orders = [learn_order(members) if by_order else None for members in sets]
-    known: list[Known] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
+    known: list[KnownCodes] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
     while True:
         codes = [_codes_in(entry) for entry in known]
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]

@@ -38,14 +38,9 @@ def is_clutter(name: str) -> bool:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """The files and folders in a folder, sorted, without hidden ones and those of the operating system.
-
-    Raises FastetlError if it cannot be listed.
-    """
-    try:
+    """The files and folders in a folder, sorted, without hidden ones and those of the operating system."""
+    with _readable(folder, "cannot list the folder"):
         return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
-    except OSError as error:
-        raise _unreadable(folder, error, "cannot list the folder") from error
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -66,20 +61,22 @@ def require_regular(path: StrPath) -> int:
         return os.fstat(file.fileno()).st_size
 
 
-def _unreadable(path: StrPath, error: Exception, what: str = "cannot read the file") -> FastetlError:
-    if isinstance(error, FileNotFoundError):
-        return MissingFileError("there is no such file", file=path, do="check the path")
-    reason = getattr(error, "strerror", None) or error
-    return FastetlError(what, file=path, found=reason, do="mend its rights, or give another")
+@contextmanager
+def _readable(path: StrPath, what: str = "cannot read the file") -> Iterator[None]:
+    """A block that opens or reads `path`: what goes wrong there becomes a FastetlError."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise MissingFileError("there is no such file", file=path, do="check the path") from error
+    except (OSError, ValueError) as error:  # the latter for a null character
+        reason = getattr(error, "strerror", None) or error
+        raise FastetlError(what, file=path, found=reason, do="mend its rights, or give another") from error
 
 
 def open_regular(path: StrPath) -> BinaryIO:
     """Open a file for reading, as bytes and buffered. Raises FastetlError unless it is a regular file."""
-    # O_NONBLOCK, as opening a FIFO that nobody writes to would block for ever.
-    try:
+    with _readable(path):  # O_NONBLOCK, as opening a FIFO that nobody writes to would block for ever
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
@@ -91,11 +88,8 @@ def open_regular(path: StrPath) -> BinaryIO:
 @contextmanager
 def open_file(path: StrPath) -> Iterator[BinaryIO]:
     """The opened file. Raises FastetlError if it cannot be opened or, in the `with` block, read."""
-    with open_regular(path) as file:
-        try:
-            yield file
-        except OSError as error:
-            raise _unreadable(path, error) from error
+    with open_regular(path) as file, _readable(path):
+        yield file
 
 
 def read_bytes(path: StrPath, most: int) -> bytes:
