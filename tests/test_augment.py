@@ -31,8 +31,8 @@ SIDE = 12
 Pictures = NDArray[np.uint8]
 
 
-def some(count: int = 24, side: int = SIDE) -> Pictures:
-    images = np.random.default_rng(0).integers(0, 256, (count, side, side), dtype=np.uint8)
+def some(count: int = 24, side: int = SIDE, seed: int = 0) -> Pictures:
+    images = np.random.default_rng(seed).integers(0, 256, (count, side, side), dtype=np.uint8)
     images[:, :, : side // 3] = 0
     return images
 
@@ -255,13 +255,6 @@ def test_the_help_states_the_limits() -> None:
 RANGES = (np.pi / 6, 0.3, 0.3, 0.3, 0.1, 0.08, 0.5, 256.0, 128.0)
 
 
-def pictures(seed: int, count: int, side: int) -> NDArray[np.uint8]:
-    """Sparse strokes, with ink at the edge too."""
-    random = np.random.default_rng(seed)
-    noise = ndimage.gaussian_filter(random.normal(size=(count, side, side)), (0, 1, 1))
-    return np.asarray(np.clip(600 * (noise - 0.15), 0, 255), np.uint8)
-
-
 def drawn(seed: int, count: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Maps as `augment` makes them."""
     draws = np.random.default_rng(seed).uniform(-1, 1, (count, ELASTIC_DRAWS)).astype(np.float32)
@@ -321,7 +314,7 @@ def test_uniforms_are_the_halves_of_the_words() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([1, 2, 7, 16, 19]), st.integers(1, 3), st.booleans())
 def test_warp_equals_its_twin(seed: int, side: int, count: int, elastic: bool) -> None:
-    images = pictures(seed, 3, side)
+    images = some(3, side, seed)
     indices = np.random.default_rng(seed).integers(0, 3, count)
     affines, nodes = drawn(seed, count, side)
     nodes = nodes if elastic else nodes[:0]
@@ -348,7 +341,7 @@ def test_warp_takes_places_far_outside_for_paper() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([1, 2, 5, 16]), st.integers(-256, 256))
 def test_thickness_equals_its_twin(seed: int, side: int, amount: int) -> None:
-    images = pictures(seed, 2, side)
+    images = some(2, side, seed)
     extreme = (ndimage.maximum_filter if amount > 0 else ndimage.minimum_filter)(
         images, (1, 3, 3), mode="constant", cval=0
     )
@@ -361,12 +354,12 @@ def test_thickness_equals_its_twin(seed: int, side: int, amount: int) -> None:
 
 @pytest.mark.parametrize("form", [change_contrast, change_contrast_plain])
 def test_contrast_equals_its_twin(form: Callable[..., None]) -> None:
-    images = pictures(3, 4, 16)
+    images = some(4, 16)
     tables = contrast_tables(0.7)
-    which = np.array([0, 64, 32, 10])
+    table_of = np.array([0, 64, 32, 10])
     changed = images.copy()
-    form(tables, which, changed)
-    exponents = np.exp(0.7 * (which / 32 - 1))[:, None, None]
+    form(tables, table_of, changed)
+    exponents = np.exp(0.7 * (table_of / 32 - 1))[:, None, None]
     np.testing.assert_array_equal(changed, np.floor(255 * (images / 255) ** exponents + 0.5))
     np.testing.assert_array_equal(changed[2], images[2])
     assert changed[0].sum() > images[0].sum()
@@ -377,8 +370,8 @@ def test_contrast_equals_its_twin(form: Callable[..., None]) -> None:
 def test_parameters_equal_their_twin(seed: int, side: int) -> None:
     draws = np.random.default_rng(seed).uniform(-1, 1, (1, ELASTIC_DRAWS)).astype(np.float32)
     affines, nodes = np.empty((1, 2, 3), np.float32), np.empty((1, 4, 2, 4), np.float32)
-    amounts, which = np.empty(1, np.int16), np.empty(1, np.int64)
-    fill_parameters(draws, RANGES, side, 65, affines, nodes, amounts, which)
+    pen_changes, table_of = np.empty(1, np.int16), np.empty(1, np.int64)
+    fill_parameters(draws, RANGES, side, 65, affines, nodes, pen_changes, table_of)
     u = draws[0].astype(float)
 
     turn, zoom, aspect, shear = np.array(RANGES[:4]) * u[:4]
@@ -393,5 +386,5 @@ def test_parameters_equal_their_twin(seed: int, side: int) -> None:
     np.testing.assert_allclose(nodes.reshape(-1), RANGES[5] * side * u[16:], rtol=1e-5)
 
     chosen, by = (u[6] + 1) / 2 < 0.5, u[7]
-    assert amounts[0] == (round(by * (256 if by > 0 else 128)) if chosen else 0)
-    assert which[0] == int((u[8] + 1) / 2 * 65)
+    assert pen_changes[0] == (round(by * (256 if by > 0 else 128)) if chosen else 0)
+    assert table_of[0] == int((u[8] + 1) / 2 * 65)

@@ -162,9 +162,9 @@ def crop_maps(
             continue
         longest = max(box[1] - box[0], box[3] - box[2]) + 1
         zoom = longest / (side * (1 - 2 * MARGIN * share_of(draws[b, _MARGIN])))
+        affines[count] = 0
         for axis in range(2):
-            for k in range(2):
-                affines[count, axis, k] = np.float32(zoom if k == axis else 0.0)
+            affines[count, axis, axis] = np.float32(zoom)
             affines[count, axis, 2] = np.float32((box[2 * axis] + box[2 * axis + 1]) / 2 + 1)
         chosen[count] = b
         count += 1

@@ -5,7 +5,6 @@ the same for all characters, and `fastetl.synth.writing` applies them.
 """
 
 import unicodedata
-from collections.abc import Iterator
 from functools import cache
 from itertools import groupby, pairwise
 
@@ -50,7 +49,9 @@ def _line(text: str, textbook: list[Polyline]) -> Polyline:
     return resample(np.concatenate(pieces), SPACING)
 
 
-def _forms(character: str) -> Iterator[Glyph]:
+@cache
+def forms(character: str) -> tuple[Glyph, ...]:
+    """All ways of writing one character, the textbook's first."""
     parts = unicodedata.normalize("NFD", character)
     large = LARGE_FORM.get(character, parts[0])
     is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
@@ -59,7 +60,7 @@ def _forms(character: str) -> Iterator[Glyph]:
     mark_strokes = {"": 0, "\u3099": 2}.get(parts[1:], 1)  # strokes of a dakuten or handakuten
     least = 0.85 if large in _NEEDS_END else 0.3
     firm = 0.55 if large in _FIRM else 1.0
-    yield make_glyph(strokes, mark_strokes, least, detailed=is_simple, components=components, firm=firm)
+    glyphs = [make_glyph(strokes, mark_strokes, least, detailed=is_simple, components=components, firm=firm)]
     body, rest = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
     for way in WAYS.get(large, ()):
         texts = way.split(";")
@@ -73,14 +74,9 @@ def _forms(character: str) -> Iterator[Glyph]:
                 line if text.startswith("=") else (ratio * line + shift).astype(np.float32)
                 for line, text in zip(lines, texts, strict=True)
             ]
-        yield make_glyph(lines + rest, mark_strokes, least, firm=firm)
+        glyphs.append(make_glyph(lines + rest, mark_strokes, least, firm=firm))
+    return tuple(glyphs)
 
 
 def _middle(points: Polyline) -> NDArray[np.float32]:
     return np.asarray((points.min(0) + points.max(0)) / 2)
-
-
-@cache
-def forms(character: str) -> tuple[Glyph, ...]:
-    """All ways of writing one character, the textbook's first."""
-    return tuple(_forms(character))
