@@ -33,7 +33,7 @@ MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
 
 @jit
 def ink_box(picture: NDArray[np.uint8], box: NDArray[np.int64]) -> bool:
-    """Set box to the first and last column, first and last row of the ink; return False if there is none.
+    """Set box to the left, top, right and bottom pixels of the ink; return False if there is none.
 
     Ink is every pixel of at least 15 % of the darkest one.
     """
@@ -45,7 +45,7 @@ def ink_box(picture: NDArray[np.uint8], box: NDArray[np.int64]) -> bool:
     if darkest == 0:
         return False
     least = np.uint8((15 * np.int64(darkest) + 99) // 100)
-    box[0], box[1], box[2], box[3] = width, -1, height, -1
+    box[0], box[1], box[2], box[3] = width, height, -1, -1
     for y in range(height):
         row = picture[y]
         first = 0
@@ -56,8 +56,8 @@ def ink_box(picture: NDArray[np.uint8], box: NDArray[np.int64]) -> bool:
         last = width - 1
         while row[last] < least:
             last -= 1
-        box[0], box[1] = min(box[0], first), max(box[1], last)
-        box[2], box[3] = min(box[2], y), y
+        box[0], box[2] = min(box[0], first), max(box[2], last)
+        box[1], box[3] = min(box[1], y), y
     return True
 
 
@@ -122,9 +122,9 @@ def add_fragments(
             draw = draws[b, first : first + _OF_EDGE]
             if share_of(draw[_HAS]) >= sides[edge]:
                 continue
-            begins = edge % 2 == 0  # left or top, where columns or rows begin
+            axis, at_end = edge // 2, edge % 2 == 1  # at the end of the columns (right) or rows (bottom)
             depth = int(depth_of(share_of(draw[_DEPTH]), depths) * side / 128 + 0.5)
-            paper = box[edge] if begins else side - 1 - box[edge]
+            paper = side - 1 - box[axis + 2] if at_end else box[axis]
             depth = min(max(1, depth), int(paper - GAP * side))
             high, low = np.int64(share_of(draw[_HIGH]) * 65536), np.int64(share_of(draw[_LOW]) * 65536)
             neighbour = images[pool[((high << 16 | low) * pool.size) >> 32]]
@@ -132,10 +132,9 @@ def add_fragments(
                 continue
             slide = int(np.floor(np.float64(draw[_SLIDE]) * SLIDE * side + 0.5))
             # The neighbour is moved until its ink ends `depth` pixels inside the edge.
-            opposite = edge + 1 if begins else edge - 1
-            move = neighbour_box[opposite] - (depth - 1 if begins else side - depth)
-            span = (0, depth) if begins else (side - depth, side)
-            if edge < 2:
+            move = neighbour_box[axis] - (side - depth) if at_end else neighbour_box[axis + 2] - (depth - 1)
+            span = (side - depth, side) if at_end else (0, depth)
+            if axis == 0:
                 paste(out[b], neighbour, (0, side), span, slide, move)
             else:
                 paste(out[b], neighbour, span, (0, side), move, slide)
@@ -160,12 +159,12 @@ def crop_maps(
     for b in range(out.shape[0]):
         if share_of(draws[b, _CROPPED]) >= share or not ink_box(out[b], box):
             continue
-        longest = max(box[1] - box[0], box[3] - box[2]) + 1
+        longest = max(box[2] - box[0], box[3] - box[1]) + 1
         zoom = longest / (side * (1 - 2 * MARGIN * share_of(draws[b, _MARGIN])))
         affines[count] = 0
         for axis in range(2):
             affines[count, axis, axis] = np.float32(zoom)
-            affines[count, axis, 2] = np.float32((box[2 * axis] + box[2 * axis + 1]) / 2 + 1)
+            affines[count, axis, 2] = np.float32((box[axis] + box[axis + 2]) / 2 + 1)
         chosen[count] = b
         count += 1
     return count
