@@ -275,27 +275,33 @@ def _closed_beyond(dark: Grey, size: int) -> Grey:
     return closed(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
 
 
-def _sheet(dark: Grey) -> _Sheet:
-    """Paper and ink, found with ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
+def _sheet_of(dark: Grey, paper: Grey, outside: Mask) -> _Sheet:
     grain = _grain(dark)
-    window = odd_share(dark, _INK_WIDTH)
-    paper = closed(dark, window)
-    is_white = quantile(paper, 5) >= _WHITE_LEVEL
-    outside = np.zeros(dark.shape, bool)
+    missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
+    return _Sheet(paper, missing, outside, _LEAST_CONTRAST + 4 * grain)
+
+
+def _sheet(dark: Grey) -> _Sheet:
+    """Paper and ink."""
+    paper = closed(dark, odd_share(dark, _INK_WIDTH))
+    if quantile(paper, 5) < _WHITE_LEVEL:
+        return _grey_sheet(dark)
+    sheet = _sheet_of(dark, paper, np.zeros(dark.shape, bool))
+    has_border = _border(dark).min() < _WHITE_LEVEL
+    return sheet.without(_table(sheet.at_least(5), is_white=True)) if has_border else sheet
+
+
+def _grey_sheet(dark: Grey) -> _Sheet:
+    """Grey paper and ink, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
+    window, outside = odd_share(dark, _INK_WIDTH), np.zeros(dark.shape, bool)
     while True:
-        if not is_white:
-            paper = np.minimum(paper, _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
-        missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
-        sheet = _Sheet(paper, missing, outside, _LEAST_CONTRAST + 4 * grain)
-        if sheet.is_clean and _border(dark).min() >= _WHITE_LEVEL:
-            return sheet
-        sheet = sheet.without(_table(sheet.at_least(5), is_white))
-        outside = sheet.outside
+        paper = np.minimum(closed(dark, window), _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
+        sheet = _sheet_of(dark, paper, outside)
+        sheet = sheet.without(_table(sheet.at_least(5), is_white=False))
         narrower = max((3 * _stroke_width(sheet.at_least(7)) + 2) | 1, 9)
-        if is_white or narrower * 5 >= window * 4:  # white paper has no shadows, for which windows are narrowed
+        if narrower * 5 >= window * 4:
             return sheet
-        window = narrower
-        paper = closed(dark, window)
+        window, outside = narrower, sheet.outside
 
 
 def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
@@ -304,43 +310,42 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
     A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On white it has to be
     both, or part of a practice square.
     """
+    no_lines: tuple[list[Line], list[Line], int] = [], [], sheet.peak
     inside = ~sheet.outside
     across = ruled_lines(sheet.missing, inside, sheet.peak // 3)
     down = ruled_lines(sheet.missing.T, inside.T, sheet.peak // 3)
     if not across and not down:
-        return [], [], sheet.peak
+        return no_lines
     beside_lines = np.where(without_lines(inside, across, down), sheet.missing, np.uint8(0))
     level = _peak(beside_lines, 6 * _SPECK_BLOCKS)
     ink = beside_lines >= max((level + 1) // 2, 1)
     if level < sheet.least or ink.sum() < _LEAST_INK or _are_strokes(ink, across, down, level):
-        return [], [], sheet.peak
+        return no_lines
     width = _mean_width(ink)
     has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
     unlike_strokes = [line for line in across + down if has_guides or _differs(line, width, level)]
-    if sheet.is_clean:
-        straight = [line for line in unlike_strokes if has_guides or line.bends < 2]
-        is_square = len(across) > 1 and len(down) > 1
-        across = _printed_on_white(across, ink, unlike_strokes, straight, is_square)
-        down = _printed_on_white(down, ink.T, unlike_strokes, straight, is_square)
-    else:
-        across, down = (_printed(lines, unlike_strokes) for lines in (across, down))
+    is_square = len(across) > 1 and len(down) > 1
+    kept = []
+    for lines, beside in ((across, ink), (down, ink.T)):
+        if not sheet.is_clean or _is_ruled(lines, len(beside)):
+            kept.append([line for line in lines if line.spans_paper or line in unlike_strokes])
+        else:
+            straight = [line for line in lines if line in unlike_strokes and (has_guides or line.bends < 2)]
+            is_cropped = _is_cropped(lines, beside)
+            kept.append([line for line in straight if is_square or (line.spans_paper and not is_cropped)])
+    across, down = kept
     return across, down, level if across or down else sheet.peak
 
 
-def _printed(lines: list[Line], unlike_strokes: list[Line]) -> list[Line]:
-    return [line for line in lines if line.spans_paper or line in unlike_strokes]
+def _is_ruled(lines: list[Line], height: int) -> bool:
+    """Whether several lines away from the edges go from one edge of the paper to the other."""
+    return sum(line.spans_paper and 3 <= line.row < height - 3 for line in lines) > 1
 
 
-def _printed_on_white(
-    lines: list[Line], ink: Mask, unlike_strokes: list[Line], straight: list[Line], is_square: bool
-) -> list[Line]:
-    """Of lines on white paper. straight: those unlike strokes that do not bend. is_square: they run across and down."""
-    height = len(ink)
-    if sum(line.spans_paper and 3 <= line.row < height - 3 for line in lines) > 1:  # ruled paper
-        return _printed(lines, unlike_strokes)
+def _is_cropped(lines: list[Line], ink: Mask) -> bool:
+    """Whether a picture is cropped to its ink and lines: then a stroke spans it, too."""
     rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
-    is_cropped = min(rows) < 3 and max(rows) >= height - 3  # to the ink: then a stroke spans it, too
-    return [line for line in lines if line in straight and (is_square or (line.spans_paper and not is_cropped))]
+    return min(rows) < 3 and max(rows) >= len(ink) - 3
 
 
 def _differs(line: Line, width: float, level: int) -> bool:

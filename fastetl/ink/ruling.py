@@ -69,10 +69,11 @@ def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
     before[1:, most : most + height] = mask.T.cumsum(0)
     sums = np.zeros((len(offsets), height), np.intp)
     for offset in range(-most, most + 1):
-        here = offsets == offset
-        start, count = here.argmax(1), here.sum(1)
-        rows = np.s_[most + offset : most + offset + height]
-        sums += before[start + count, rows] - before[start, rows]
+        columns = offsets == offset  # of each line: one run of them
+        start = columns.argmax(1)
+        stop = start + columns.sum(1)
+        rows = slice(most + offset, most + offset + height)
+        sums += before[stop, rows] - before[start, rows]
     return sums
 
 

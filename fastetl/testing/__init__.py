@@ -1,1 +1,1 @@
-"""Genuine-shaped files, for tests and benchmarks: no ETL data enters the repository."""
+"""Files like the genuine ones, for tests and benchmarks: no ETL data enters the repository."""
