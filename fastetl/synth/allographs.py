@@ -56,7 +56,7 @@ def forms(character: str) -> tuple[Glyph, ...]:
     large = LARGE_FORM.get(character, parts[0])
     is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
     strokes = list(load_strokes(character, SPACING if is_simple else SPACING_KANJI))
-    components = None if is_simple else load_components(character)
+    components = () if is_simple else load_components(character)
     mark_strokes = {"": 0, "\u3099": 2}.get(parts[1:], 1)  # strokes of a dakuten or handakuten
     least = 0.85 if large in _NEEDS_END else 0.3
     firm = 0.55 if large in _FIRM else 1.0

@@ -34,7 +34,6 @@ class Glyph:
     position: NDArray[np.float32]  # (P,): position of the point on its stroke, 0–1
     anchor: NDArray[np.float32]  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
     big: NDArray[np.float32]  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
-    least: NDArray[np.float32]  # (P,): least factor by which the point's loop may be scaled
     before: NDArray[np.int64]  # (P,): index of a point shortly before on the same stroke
     after: NDArray[np.int64]  # (P,): index of a point shortly after on the same stroke
     stroke: NDArray[np.int64]  # (P,): index of the point's stroke
@@ -48,6 +47,7 @@ class Glyph:
     mark: NDArray[np.float32]  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
     component: NDArray[np.int64]  # (S,): index of the stroke's component
     character: NDArray[np.int64]  # (S,): index of the stroke's character
+    least: NDArray[np.float32]  # (C,): least factor by which a loop may be scaled
     room: NDArray[np.float32]  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
     corner: NDArray[np.float32]  # (C, 2): upper right corner of the character without its marks
 
@@ -163,71 +163,67 @@ def _hook(stroke: Polyline) -> float:
     return 1.0
 
 
-def _stroke(points: Polyline, least: float, detailed: bool) -> Glyph:
-    """One stroke as a character of its own."""
-    count = len(points)
-    anchor, big = points.copy(), np.zeros(count, np.float32)
-    turns = np.array([0, *_corners(points, 0, count - 1), count - 1])
+def _variation(
+    line: Polyline, is_tight: bool, detailed: bool
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Of one stroke: the indices of its targets, `free` of its legs, `anchor` and `big` of its points."""
+    turns = np.array([0, *_corners(line, 0, len(line) - 1), len(line) - 1])
     free = np.ones(len(turns), np.float32)
-    is_tight = least > TIGHT
     if is_tight:
         free[-3:] = 0.4
-    loop = _loop(points) if detailed else None
+    anchor, big = line.copy(), np.zeros(len(line), np.float32)
+    loop = _loop(line) if detailed else None
     if loop is not None:
         first, last, crossing = loop
         inside = slice(first, last + 1)
         anchor[inside] = crossing
-        big[inside] = min(max((float(np.ptp(points[inside], axis=0).max()) - 0.25) / 0.2, 0), 1)
+        big[inside] = min(max((float(np.ptp(line[inside], axis=0).max()) - 0.25) / 0.2, 0), 1)
         free[(turns >= first - 2) & (turns <= last)] = 0.2 if is_tight else 0.6
-    index = np.arange(count)
-    leg = np.minimum(np.searchsorted(turns, index, "right") - 1, len(turns) - 2)
-    zero = np.zeros(1, np.int64)
-    return Glyph(
-        points=points,
-        position=np.linspace(0, 1, count, dtype=np.float32),
-        anchor=anchor,
-        big=big,
-        least=np.full(count, least, np.float32),
-        before=np.maximum(index - _REACH, 0),
-        after=np.minimum(index + _REACH, count - 1),
-        stroke=np.zeros(count, np.int64),
-        leg=leg,
-        along=((index - turns[leg]) / np.diff(turns)[leg]).astype(np.float32),
-        targets=points[turns],
-        target_stroke=np.zeros(len(turns), np.int64),
-        free=free,
-        length=np.array([np.hypot(*np.diff(points, axis=0).T).sum()], np.float32),
-        hook=np.array([1 if is_tight else _hook(points)], np.float32),
-        mark=np.zeros(1, np.float32),
-        component=zero,
-        character=zero,
-        room=np.ones(1, np.float32),
-        corner=np.array([[points[:, 0].max(), points[:, 1].min()]], np.float32),
-    )
+    return turns, free, anchor, big
 
 
 def make_glyph(
     strokes: Sequence[Polyline],
-    mark_strokes: int = 0,
-    least: float = 0.3,
+    mark_strokes: int,
+    least: float,
     detailed: bool = True,
-    components: Sequence[int] | None = None,
+    components: Sequence[int] = (),
     firm: float = 1.0,
 ) -> Glyph:
     """One character.
 
     mark_strokes: how many strokes, its last ones, are a dakuten or handakuten. least: least factor by which its loops
-    may be scaled. detailed: whether to look for loops, which kanji do not have. components: of each stroke, from 0.
-    firm: below 1 for a character that a small variation would turn into another.
+    may be scaled. detailed: whether to look for loops, which kanji do not have. components: of each stroke, from 0; one
+    if not given. firm: below 1 for a character that a small variation would turn into another.
     """
-    count = len(strokes)
-    joined = compose([_stroke(s, least, detailed) for s in strokes])
-    body = joined.corner[: count - mark_strokes]
-    return replace(
-        joined,
+    count, is_tight = len(strokes), least > TIGHT
+    points, sizes = np.concatenate(strokes), np.array([len(line) for line in strokes])
+    starts, ends = np.cumsum(sizes) - sizes, np.cumsum(sizes)
+    turns, free, anchor, big = zip(*(_variation(line, is_tight, detailed) for line in strokes), strict=True)
+    stroke, index = np.repeat(np.arange(count), sizes), np.arange(len(points))
+    first, last = starts[stroke], ends[stroke] - 1  # of each point's stroke
+    target = np.concatenate([start + of_stroke for start, of_stroke in zip(starts, turns, strict=True)])
+    leg = np.searchsorted(target, np.minimum(index, last - 1), "right") - 1  # the last point is on the last leg
+    body = np.concatenate(strokes[: count - mark_strokes])
+    return Glyph(
+        points=points,
+        position=np.concatenate([np.linspace(0, 1, size, dtype=np.float32) for size in sizes]),
+        anchor=np.concatenate(anchor),
+        big=np.concatenate(big),
+        before=np.maximum(index - _REACH, first),
+        after=np.minimum(index + _REACH, last),
+        stroke=stroke,
+        leg=leg,
+        along=((index - target[leg]) / (target[leg + 1] - target[leg])).astype(np.float32),
+        targets=points[target],
+        target_stroke=stroke[target],
+        free=np.concatenate(free),
+        length=np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in strokes], np.float32),
+        hook=np.array([1 if is_tight else _hook(line) for line in strokes], np.float32),
         mark=(np.arange(count) >= count - mark_strokes).astype(np.float32),
         component=np.array(components or [0] * count),
         character=np.zeros(count, np.int64),
+        least=np.array([least], np.float32),
         room=np.array([firm * np.sqrt(5 / max(count, 5))], np.float32),
         corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
     )

@@ -123,7 +123,7 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> A
     points, straight = _change_legs(glyph, style, rng)
     # Loops are scaled about the point where they close, so that the line stays whole.
     loop = np.exp(np.array(style.loop, np.float32) + _normal(rng, 0.3 * style.sloppiness, glyph.count, 2))[character]
-    loop = (np.clip(loop, glyph.least[:, None], 1.8) - 1) * ((1 - 0.75 * glyph.big) * is_body)[:, None]
+    loop = (np.clip(loop, glyph.least[character, None], 1.8) - 1) * ((1 - 0.75 * glyph.big) * is_body)[:, None]
     angular = np.clip(style.angular + _normal(rng, 0.2 * style.sloppiness, glyph.count), 0, 1)[character] * is_body
     points = points + (glyph.points - glyph.anchor) * loop + (straight - points) * angular[:, None]
     points = points + np.float32(style.round) * ((points[glyph.before] + points[glyph.after]) / 2 - points)
@@ -135,7 +135,7 @@ def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.G
     count, stroke = len(glyph.length), glyph.stroke
     lost = rng.uniform(0, (0.1, 0.16), (count, 2)) * (rng.random((count, 2)) < style.curt) * (1 - glyph.mark)[:, None]
     # An end that tells one character from another is never left off.
-    lost[np.minimum.reduceat(glyph.least, glyph.first) > TIGHT, 1] = 0
+    lost[glyph.least[glyph.character] > TIGHT, 1] = 0
     is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
     lost[:, 1] = np.maximum(lost[:, 1], is_hookless * (1 - glyph.hook))
     is_open = glyph.is_ring & (rng.random(count) < style.ring_open)
