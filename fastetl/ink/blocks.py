@@ -39,6 +39,15 @@ def spread(blocks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return blocks
 
 
+def extreme_of_rows(picture: NDArray[Any], size: int, op: np.ufunc) -> NDArray[Any]:
+    """The least (`np.minimum`) or greatest (`np.maximum`) value of each `size` successive rows, in each column."""
+    count, span = len(picture) - size + 1, 1
+    while 2 * span <= size:
+        picture = op(picture[:-span], picture[span:])
+        span *= 2
+    return np.asarray(op(picture[:count], picture[size - span : size - span + count]))
+
+
 def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDArray[Any]:
     """The least (`np.minimum`) or greatest (`np.maximum`) value in a square of odd `size` around each pixel.
 
@@ -46,13 +55,9 @@ def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDA
     """
     reach = size // 2
     for _ in range(2):  # along columns, then along rows
-        length, span = len(picture), 1
-        line = np.full_like(picture, outside, shape=(length + 2 * reach, picture.shape[1]))
-        line[reach : reach + length] = picture
-        while 2 * span <= size:
-            line = op(line[:-span], line[span:])
-            span *= 2
-        picture = op(line[:length], line[size - span : size - span + length]).T
+        around = np.full_like(picture, outside, shape=(len(picture) + 2 * reach, picture.shape[1]))
+        around[reach : reach + len(picture)] = picture
+        picture = extreme_of_rows(around, size, op).T
     return picture
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink.blocks import Grey, quantile
+from fastetl.ink.blocks import Grey, extreme_of_rows, quantile
 from fastetl.ink.components import Mask
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
@@ -107,16 +107,8 @@ def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
 
 def _thin(mask: Mask, most: int) -> Mask:
     """The mask without runs of more than `most` blocks in a column."""
-    height, width = mask.shape
-    around = np.zeros((height + 2 * most, width), bool)
-    around[most : most + height] = mask
-    runs = around[: height + most].copy()
-    for step in range(1, most + 1):
-        runs &= around[step : step + height + most]
-    thin = mask.copy()
-    for step in range(most + 1):
-        thin &= ~runs[most - step : most - step + height]
-    return thin
+    begins_run = extreme_of_rows(np.pad(mask, ((most, most), (0, 0))), most + 1, np.minimum)
+    return np.asarray(mask & ~extreme_of_rows(begins_run, most + 1, np.maximum))
 
 
 def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> NDArray[np.float64]:
