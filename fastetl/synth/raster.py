@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from fastetl.data.preprocessing import triangle_weights
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
-from fastetl.kernels.ink import cover_fast
+from fastetl.kernels.ink import cover_fast, cover_twin
 from fastetl.kernels.packed import TOP, pack, unpack
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL_WRITER
@@ -30,7 +30,7 @@ def draw(ink: PenInk, by_twin: bool = not ENABLED) -> NDArray[np.uint8]:
         canvas = np.zeros((HEIGHT, WIDTH), np.float32)
         for n, shift in ((c, still), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
             if n >= 0:
-                (_cover if by_twin else cover_fast)(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, canvas)
+                (cover_twin if by_twin else cover_fast)(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, canvas)
         for _ in range(2):  # columns, then rows; outside of the picture is paper
             beside, canvas = tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
             canvas[1:] += beside[:-1]
@@ -41,21 +41,6 @@ def draw(ink: PenInk, by_twin: bool = not ENABLED) -> NDArray[np.uint8]:
         pixels = np.minimum(levels, TOP[4]).astype(np.uint8)
         picture[:] = pixels[:, 0::2] << 4 | pixels[:, 1::2]
     return out
-
-
-def _cover(segments: NDArray[np.float32], shift: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """The reference implementation of `cover_fast`."""
-    for segment in segments:
-        a, b, (r0, r1, ink) = segment[0:2] + shift, segment[2:4] + shift, segment[4:]
-        reach = max(r0, r1) + 1
-        left, top = np.maximum(np.floor(np.minimum(a, b) - reach), 0).astype(int)
-        right, bottom = np.ceil(np.maximum(a, b) + reach).astype(int) + 1
-        window = out[top : max(bottom, 0), left : max(right, 0)]
-        py, px = np.indices(window.shape, np.float32) + np.array([top, left], np.float32)[:, None, None]
-        px, py, (ux, uy) = px - a[0], py - a[1], b - a
-        t = ((px * ux + py * uy) / max(ux * ux + uy * uy, np.float32(1e-6))).clip(0, 1)
-        edge = r0 + t * (r1 - r0) + np.float32(0.5) - np.hypot(px - t * ux, py - t * uy)
-        np.maximum(window, edge.clip(0, 1) * ink, out=window)
 
 
 def _threshold(grey: NDArray[np.float64]) -> NDArray[np.float64]:

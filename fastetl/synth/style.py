@@ -125,14 +125,14 @@ def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
 
 def _trait(rng: np.random.Generator, kind: str, *numbers: float) -> float:
     """One value of a distribution, as `tables/population.tsv` explains them."""
-    match kind, numbers:
-        case "between", (low, high):
-            return float(rng.uniform(low, high))
-        case "sometimes", (chance, low, high):
-            # Both numbers are always drawn, so that one trait does not move the next.
-            is_drawn, value = rng.random() < chance, float(rng.uniform(low, high))
-            return value if is_drawn else 0.0
-        case "normal" | "lognormal", (mean, deviation, *limits):
-            value = float(np.clip(rng.normal(mean, deviation), *limits or (-np.inf, np.inf)))
-            return float(np.exp(value)) if kind == "lognormal" else value
-    raise ValueError(f"{kind} {numbers} is no distribution of a trait")
+    if kind == "between":
+        low, high = numbers
+        return float(rng.uniform(low, high))
+    if kind == "sometimes":
+        chance, low, high = numbers
+        # Both numbers are always drawn, so that one trait does not move the next.
+        is_drawn, value = rng.random() < chance, float(rng.uniform(low, high))
+        return value if is_drawn else 0.0
+    mean, deviation, *limits = numbers
+    value = float(np.clip(rng.normal(mean, deviation), *limits or (-np.inf, np.inf)))
+    return float(np.exp(value)) if kind == "lognormal" else value
