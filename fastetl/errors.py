@@ -59,9 +59,8 @@ def scarcity(error: BaseException) -> tuple[str, str] | None:
 class FastetlError(Exception):
     """Bad input or wrong use. Its text is one line: file, record, byte offset, fault, expected, found, what to do.
 
-    what: the fault. file, record (from 0), offset (in bytes): its place. expected, found: what should be there, and
-    what is. do: advice to the user. Some subclasses are a built-in exception, too: `except FileNotFoundError` catches
-    each MissingFileError.
+    `what` is the fault, `record` counts from 0, `offset` is in bytes, and `do` advises the user. Some subclasses are a
+    built-in exception, too: `except FileNotFoundError` catches each MissingFileError.
     """
 
     def __init__(
@@ -104,7 +103,7 @@ class FastetlError(Exception):
         return text
 
     def replace(self, **changes: str) -> Self:
-        """A copy of this error in which some fields are others."""
+        """A copy of this error with other values of the fields in `changes`."""
         other = copy(self)
         vars(other).update(changes)
         return other

@@ -48,24 +48,23 @@ class BuildConfig(Options):
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What was written.
-
-    missing: the characters of the charset without a sample. unknown_codes: how many codes stand for no character.
-    characterless: how many records have no character by the rules of their set, as ▲ of ETL2. Both kinds of records are
-    left out. noticed: what is odd in the files. left_out: characters that the charset lacks → how many pictures have
-    them; of records, only kana whose script it has.
-    """
+    """What was written."""
 
     out: str
     images: int
     classes: int
     groups: int
     missing: tuple[str, ...]
+    """The characters of the charset without a sample."""
     unknown_codes: int
+    """How many codes stand for no character. Their records are left out."""
     characterless: int
+    """How many records have no character by the rules of their set, as ▲ of ETL2. They are left out."""
     seconds: float
     noticed: tuple[Notice, ...]
+    """What is odd in the files."""
     left_out: Mapping[str, int]
+    """Characters that the charset lacks → how many pictures have them; of records, only kana whose script it has."""
 
 
 _HEADER_FIELDS = (
@@ -206,13 +205,18 @@ def build(
     command: str = "",
     **options: Any,
 ) -> BuildResult:
-    """Write the dataset of `sources` to `out`: of ETL files or folders of them, or what `fastetl.data.importing` reads.
+    """Write a dataset: pictures uint8 (N, size, size), 0–255, ink high, in the order of files and records.
 
-    Pictures are uint8 (N, size, size), 0–255, ink high, in the order of files and records; docs/formats.md describes
-    the files. command: stored as the one that made the dataset. options: fields of the config by keyword, as in
-    `build(source, out, charset="kana")`. `charset` may also be a Charset.
-
-    Raises FastetlError for bad files, an unknown charset, no record that fits, or an output that exists.
+    Args:
+        sources: ETL files or folders of them, or labelled pictures (docs/own-pictures.md); a path or several.
+        out: The directory to write, whole or not at all; docs/formats.md describes its files.
+        config: What to take from the files; `BuildConfig()` if None.
+        overwrite: Replace an earlier dataset.
+        progress: Called with how much is done, and how much there is.
+        command: Stored as the one that made the dataset.
+        **options: Fields of the config by keyword, as in `build(source, out, charset="kana")`.
+    Raises:
+        FastetlError: If a file is bad, the charset unknown, no record fits, or `out` exists (without `overwrite`).
     """
     start_time = time.perf_counter()
     out = Path(out)

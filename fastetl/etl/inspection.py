@@ -56,29 +56,31 @@ def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file.
-
-    groups, first_group, last_group: number of groups (writers, or what else a split keeps together), and their first
-    and last number in a dataset. characterless: records without a character by the rules of the set. models: model
-    patterns, which no writer wrote and a build leaves out. genuine: name of the genuine file with this fingerprint, or
-    None. differs: name of the genuine file that has this file's name and number of records, but other contents, or
-    None; a file that differs is damaged or not genuine. noticed: what a user should know; empty for a sound file.
-    """
+    """What is in one file."""
 
     file: str
     set: str
     bytes: int
     records: int
     groups: int
+    """How many groups there are: writers, or what else a split keeps together."""
     first_group: int
+    """The groups' first number in a dataset."""
     last_group: int
+    """The groups' last number in a dataset."""
     characters: int
     characterless: int
+    """Records without a character by the rules of the set."""
     models: int
+    """Model patterns, which no writer wrote and a build leaves out."""
     fingerprint: str
     genuine: str | None
+    """Name of the genuine file with this fingerprint, or None."""
     differs: str | None
+    """Name of the genuine file with this name and number of records, but other contents, or None. A file that differs
+    is damaged or not genuine."""
     noticed: tuple[Notice, ...]
+    """What a user should know; empty for a sound file."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
 def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[FileReport]:
     """Look at every ETL file among `paths` (files or folders), reading each once.
 
-    Raises FastetlError if a path does not exist, cannot be read or holds no ETL file.
+    Raises:
+        FastetlError: If a path does not exist, cannot be read or holds no ETL file.
     """
     files = find_files(paths)
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}

@@ -22,24 +22,25 @@ _MOST_LISTED = 5  # records named in one notice
 
 @dataclass(frozen=True)
 class Notice:
-    """One oddity of a file.
-
-    what: in words. record: number of the first record concerned, from 0. expected, found: what should stand there, and
-    what does. done: how a build treats it.
-    """
+    """One oddity of a file."""
 
     what: str
+    """In words."""
     file: str
     record: int | None = None
+    """Number of the first record concerned, from 0."""
     expected: str | None = None
+    """What should stand there."""
     found: str | None = None
+    """What stands there."""
     done: str | None = None
+    """How a build treats it."""
 
     def __str__(self) -> str:
         return str(self.error(self.done))
 
     def error(self, do: str | None = "mend the files, or leave out `strict`") -> FastetlError:
-        """The error that `strict` makes of this notice."""
+        """The error that `strict` makes of this notice, with `do` as its advice."""
         return FastetlError(
             self.what, file=self.file, record=self.record, expected=self.expected, found=self.found, do=do
         )

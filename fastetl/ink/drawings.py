@@ -43,15 +43,16 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Stroke:
-    """One line of the pen. x to the right and y downwards, in the canvas' units, have one value for each point.
-
-    pressure: 0–1 for each point, or None if unknown. time: milliseconds from any start, or None if unknown.
-    """
+    """One line of the pen: for each point a value in each column."""
 
     x: Numbers
+    """To the right, in the canvas' units."""
     y: Numbers
+    """Downwards, in the canvas' units."""
     pressure: Numbers | None = None
+    """0–1, or None if unknown."""
     time: Numbers | None = None
+    """Milliseconds from any start, or None if unknown."""
 
     def __post_init__(self) -> None:
         for name in _COLUMNS:
@@ -69,7 +70,7 @@ class Stroke:
 
     @classmethod
     def from_dict(cls, values: Any) -> Self:
-        """A stroke from its JSON object. Unknown keys are ignored. Raises FastetlError for anything else."""
+        """A stroke from a JSON object; unknown keys are ignored. Raises FastetlError for other values."""
         require_instance("stroke", values, Mapping, "an object")
         columns: dict[str, Any] = {name: values.get(name) for name in _COLUMNS if name in ("x", "y") or name in values}
         for name, column in columns.items():
@@ -79,16 +80,15 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Strokes on a canvas. Raises FastetlError for numbers out of range, or columns of different lengths.
-
-    width, height: of the canvas, in any unit. pen: width of the pen at medium pressure, as a fraction of the longer
-    side of the canvas, so that it does not depend on the canvas' size.
-    """
+    """Strokes on a canvas. Raises FastetlError for numbers out of range, or columns of different lengths."""
 
     width: float
+    """Of the canvas, in any unit."""
     height: float
+    """In the same unit."""
     strokes: tuple[Stroke, ...]
     pen: float = PEN
+    """Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""
 
     def __post_init__(self) -> None:
         for name, limits in (("width", _SIDES), ("height", _SIDES), ("pen", _PENS)):
@@ -119,7 +119,7 @@ class Drawing:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """A drawing from its JSON object. Unknown keys are ignored. Raises FastetlError for anything else."""
+        """A drawing from a JSON object; unknown keys are ignored. Raises FastetlError for other values."""
         require_instance("drawing", values, Mapping, "an object")
         strokes: Any = values.get("strokes")
         require_instance("strokes", strokes, list, "a list")
@@ -156,9 +156,11 @@ def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np
 
 
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
-    """uint8 (side, side), 0–255, ink high: the picture of a drawing. side: 1 to 4,096.
+    """The picture of a drawing: uint8 (side, side), 0–255, ink high.
 
-    Raises FastetlError for another side, and for what is no Drawing.
+    Args:
+        drawing: Strokes on a canvas of any proportion, which is centred in the picture.
+        side: Side of the picture in pixels, 1 to 4,096. Raises FastetlError for another one.
     """
     require_instance("drawing", drawing, Drawing, "a Drawing")
     require_range("side", side, 1, MOST_SIDE)

@@ -153,10 +153,13 @@ def find_ink(source: Source) -> Ink:
 
 
 def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
-    """uint8 (side, side), ink high, as in a dataset: the character in a picture of any kind; see `find_ink`.
+    """The character in a picture, as in a dataset: uint8 (side, side), ink high.
 
-    side: 1 to 4,096; by default as many pixels as the picture has there, up to 1,600. Raises FastetlError for another,
-    and for no picture.
+    Args:
+        source: A file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels; see `find_ink`.
+        side: Side in pixels, 1 to 4,096. If None: as many as the character has in the picture, up to 1,600.
+    Raises:
+        FastetlError: If the side is outside, or `source` cannot be read as a picture.
     """
     ink = find_ink(source)
     return ink.square() if side is None else ink.picture(side)

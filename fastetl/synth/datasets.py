@@ -95,10 +95,19 @@ def synthesize_dataset(
 ) -> int:
     """Write the dataset that `build` makes of the files of `synthesize`, and return the number of pictures.
 
-    The columns that name files are missing. size: side of the pictures in pixels. processes, options: as of
-    `synthesize`.
+    The columns that name files are missing.
 
-    Raises FastetlError as `synthesize` does, and for `set`, which only files have.
+    Args:
+        out: The directory to write, whole or not at all.
+        config: What to write, without `set`.
+        size: Side of the pictures in pixels.
+        processes: How many draw at the same time, as in `synthesize`.
+        overwrite: Replace an earlier dataset.
+        progress: Called with how much is done, and how much there is.
+        command: Stored as the one that made the dataset.
+        **options: Fields of the config by keyword.
+    Raises:
+        FastetlError: As `synthesize` does, and for `set`, which only files have.
     """
     require_range("processes", processes, 0)
     jobs = split_writers(config_of(SynthConfig, config, options), size)

@@ -144,18 +144,23 @@ def synthesize(
     progress: ShowProgress | None = None,
     **options: Any,
 ) -> None:
-    """Write the directory `out` with ETL8G_01, ETL8G_02 … and ATTRIBUTION.txt, whole or not at all.
+    """Write a directory of ETL files (ETL8G_01, ETL8G_02 …) by synthetic writers, and ATTRIBUTION.txt.
 
     With charset etl9 the files are ETL9G_01 …, and with `set` those of the sets by their genuine names. The genuine
-    ETL8G_33 has model patterns alone, so file 34 follows 32. progress: called with (data sets done, data sets in all).
-    options: fields of the config by keyword, as in `synthesize(out, files=3)`.
+    ETL8G_33 has model patterns alone, so file 34 follows 32. Processes are forked on Linux, if
+    no other thread runs and JAX is not imported. Otherwise new processes start and import the calling script, which
+    therefore needs `if __name__ == "__main__"`.
 
-    processes: how many draw at the same time, 0 for one on each processor; the bytes do not depend on it. With `set`
-    there is one. They are forked on Linux, if no other thread runs and JAX is not imported. Otherwise new processes
-    start and import the calling script, which therefore needs `if __name__ == "__main__"`.
-
-    Raises FastetlError if `out` exists (without `overwrite`), for an unknown charset, for a character without strokes
-    or without a code in JIS X 0208, or if KanjiVG's strokes are not installed.
+    Args:
+        out: The directory to write, whole or not at all.
+        config: What to write.
+        processes: How many draw at once (with `set` one), 0 for one on each processor; the bytes are the same.
+        overwrite: Replace earlier files of synthetic writers.
+        progress: Called with how many data sets are done, and how many there are.
+        **options: Fields of the config by keyword, as in `synthesize(out, files=3)`.
+    Raises:
+        FastetlError: If `out` exists, the charset is unknown or has a character without strokes or without a code in
+            JIS X 0208, or KanjiVG's strokes are not installed.
     """
     require_range("processes", processes, 0)
     config = config_of(SynthConfig, config, options)
