@@ -10,10 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.errors import ExportError
 from export.onnx_export import onnx_model
-from export.onnx_structure import OPERATIONS, structure_faults
 from export.program import lower
 from export.recognizer import open_recognizer
-from tests.export_data import CHARSET, graph_of, random_network
+from tests.export_data import graph_of, random_network
 
 Edit = Callable[[onnx.ModelProto], object]
 
@@ -34,13 +33,6 @@ def edited(model: onnx.ModelProto, edit: Edit) -> onnx.ModelProto:
 def written(model: onnx.ModelProto, folder: Path) -> Path:
     (folder / "kana.onnx").write_bytes(model.SerializeToString())
     return folder
-
-
-def test_an_export_is_opened(sound: onnx.ModelProto, tmp_path: Path) -> None:
-    recognizer = open_recognizer(written(sound, tmp_path))
-    assert recognizer.labels == (*CHARSET.characters, "no character")
-    assert {node.op_type for node in sound.graph.node} <= OPERATIONS
-    assert list(structure_faults(sound)) == []
 
 
 def endless(model: onnx.ModelProto) -> None:

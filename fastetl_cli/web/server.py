@@ -183,14 +183,4 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
 
 def make_server(app: Starlette) -> uvicorn.Server:
     """The server of an application; `run` takes the sockets that it listens on."""
-    config = uvicorn.Config(
-        app,
-        log_level="critical",
-        access_log=False,
-        http="h11",
-        server_header=False,
-        date_header=False,
-        ws="none",
-        limit_concurrency=256,
-    )
-    return uvicorn.Server(config)
+    return uvicorn.Server(uvicorn.Config(app, log_level="critical", http="h11", ws="none", limit_concurrency=256))
