@@ -45,11 +45,7 @@ def addresses(data: Addresses) -> list[tuple[str, float]]:
 
 
 def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mapping[str, Any], fault: Path) -> None:
-    """Train as one of the workers, which all get the same arguments.
-
-    options: the other arguments of `model.train`. fault: a file that all workers see, for an error that ends the
-    training.
-    """
+    """Train as one of the workers. options: others of `model.train`. fault: a file for an error that ends it."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
 
@@ -103,12 +99,14 @@ def train_on_ray(
 ) -> Run:
     """Train one network by `workers` workers of a Ray cluster, each with `gpus` GPUs; else as `model.train` does.
 
-    data: datasets in folders that all workers see, or at addresses for fsspec. `out` is in such a folder, too.
-
     After the loss of a worker all are restarted from the last checkpoint; the weights are those that as many workers
     give without a loss. An error that `model.train` raises ends the training.
 
-    Raises what `model.train` raises, and FastetlError if the cluster cannot be reached or is too small.
+    Args:
+        data: Datasets in folders that all workers see, or at addresses for fsspec.
+        out: The run, in such a folder, too.
+    Raises:
+        FastetlError: As `model.train` does, and if the cluster cannot be reached or is too small.
     """
     require_range("workers", workers, 1)
     require_range("gpus", gpus, 0)

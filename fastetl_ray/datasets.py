@@ -92,11 +92,14 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Some
 def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = 256) -> ray.data.Dataset:
     """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
-    sources: files or folders that every worker sees, or addresses of files for fsspec. rows: most of a block. Columns
-    are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Sets the option
-    of Ray Data that keeps the order, and does not reset it, as reading is lazy.
+    Columns are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Sets the
+    option of Ray Data that keeps the order, and does not reset it, as reading is lazy.
 
-    Raises FastetlError as `fastetl.build` does. A file that is damaged later raises one when it is read.
+    Args:
+        sources: Files or folders that every worker sees, or addresses of files for fsspec.
+        rows: Most rows of a block.
+    Raises:
+        FastetlError: As `fastetl.build` does; for a file that is damaged later, when it is read.
     """
     require_range("rows", rows, 1)
     files = list(map(as_address, as_paths(sources)))
@@ -133,10 +136,7 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
 def _write_shards(
     pieces: Sequence[Piece], folder: str, progress: ShowProgress | None
 ) -> tuple[Dataset, list[Shard], list[str]]:
-    """Write a shard for each piece. Returns all rows without pictures, the shards, and the names of header fields.
-
-    Raises DisorderError if a record differs from the plan.
-    """
+    """Write a shard for each piece. Returns all rows without pictures, the shards, and the names of header fields."""
 
     def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]]:
         rows = piece.dataset()
@@ -161,10 +161,13 @@ def build_on_ray(
 ) -> BuildResult:
     """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
 
-    Rows and groups are those of `fastetl.build`. out: a folder that every worker sees, or an address for fsspec. The
-    output is whole or absent, also when workers are lost. The same input gives the same bytes.
+    Rows and groups are those of `fastetl.build`. The output is whole or absent, also when workers are lost. The same
+    input gives the same bytes.
 
-    Raises FastetlError as `fastetl.build` does, and if the cluster cannot be reached.
+    Args:
+        out: A folder that every worker sees, or an address for fsspec.
+    Raises:
+        FastetlError: As `fastetl.build` does, and if the cluster cannot be reached.
     """
     start_time = time.perf_counter()
     require_range("shard_rows", shard_rows, 1)
@@ -199,8 +202,10 @@ def synthesize_on_ray(
 ) -> int:
     """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.
 
-    Rows are those of `fastetl.synthesize_dataset`; any number of workers gives the same bytes. Returns the number of
-    pictures. Raises FastetlError as `synthesize_dataset` does, and if the cluster cannot be reached.
+    Returns the number of pictures. Rows are those of `synthesize_dataset`; any number of workers gives the same bytes.
+
+    Raises:
+        FastetlError: As `synthesize_dataset` does, and if the cluster cannot be reached.
     """
     target = as_address(out)
     pieces = split_writers(config, size, shard_rows)

@@ -39,18 +39,20 @@ _LAST_EPOCH = 10**9  # epoch at which ASHA ends a trial as complete: its own opt
 
 @dataclass(frozen=True)
 class SweepConfig(Options):
-    """What to try. train: options of all trainings. search: for each option a list of values, or {low, high, log}.
-
-    trials: how many trainings. grace: epochs before one may be stopped. reduction: of so many, one goes on. seed:
-    draws the options. Raises FastetlError for values, and for drawn options, that `TrainConfig` rejects.
-    """
+    """What to try. Raises FastetlError for values, and for drawn options, that `TrainConfig` rejects."""
 
     train: Mapping[str, Any]
+    """Options of all trainings."""
     search: Mapping[str, Any]
+    """For each option that varies a list of values, or {low, high, log}."""
     trials: Annotated[int, Range(1, _MAX_COUNT)] = 10
+    """How many trainings."""
     grace: Annotated[int, Range(1, _MAX_COUNT)] = 1
+    """Epochs before one may be stopped."""
     reduction: Annotated[int, Range(2, _MAX_COUNT)] = 3
+    """Of so many, one goes on."""
     seed: Annotated[int, Range(0, _MAX_COUNT)] = 0
+    """Draws the options."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -188,10 +190,13 @@ def sweep_on_ray(
 ) -> list[Trial]:
     """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
 
-    Writes the folder `out`: sweep.json, and in trials/ the runs that were not stopped (`fastetl compare` shows them
-    side by side). data: as of `train_on_ray`. cpus, gpus: of each training, fractions allowed.
-
-    Raises FastetlError if `out` exists (without `overwrite`), and the error of the first training if all raise one.
+    Args:
+        data: As of `train_on_ray`.
+        out: The folder to write: sweep.json, and in trials/ the runs that were not stopped (`fastetl compare` shows
+            them side by side).
+        cpus: Processors of each training, fractions allowed, as of `gpus`.
+    Raises:
+        FastetlError: If `out` exists (without `overwrite`), and that of the first training if all raise one.
     """
     out = Path(out)
     check_output(out, SWEEP_KIND, overwrite)

@@ -30,9 +30,12 @@ def baselines(
 ) -> tuple[BaselineResult, ...]:
     """Measure guessing, k nearest neighbours and a random forest; a fifth of a dataset is its test part.
 
-    dataset: an opened one, or its path. It is split by group, if all groups are known, and at random.
-    progress: called with (done, total) after each algorithm. Raises FastetlError for too few groups or samples, and
-    where scikit-learn (extra `report`) is not installed.
+    Args:
+        dataset: An opened one, or its path. It is split by group, if all groups are known, and at random.
+        seed: Chooses the split and the forest.
+        progress: Called with (done, total) after each algorithm.
+    Raises:
+        FastetlError: If there are too few groups or samples, or scikit-learn (extra `report`) is not installed.
     """
     require_range("seed", seed, 0, 2**32 - 1)
     models: dict[str, Any] = {  # with default settings, as in the tutorial

@@ -37,10 +37,7 @@ def digest(tree: Tree) -> str:
 
 
 def save(folder: Path, name: Name, tree: Tree) -> str:
-    """Write a checkpoint and return its digest. The first process writes; the others wait until it has.
-
-    Raises FastetlError if it cannot be written.
-    """
+    """Write a checkpoint and return its digest, or raise FastetlError. The first process writes, the others wait."""
     tree_digest = digest(tree)
     if is_first():
         arrays = {path: np.asarray(leaf, order="C") for path, leaf in _leaves(tree).items()}

@@ -52,7 +52,8 @@ def _options(run: Run) -> dict[str, Any]:
 def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
     """Compare two or more runs, given as `Run` or as paths.
 
-    Raises ModelError for fewer than two runs, a run without a complete epoch, and a file that cannot be read.
+    Raises:
+        ModelError: If there are fewer than two, one has no complete epoch, or a file cannot be read.
     """
     if isinstance(runs, str) or not isinstance(runs, Sequence):
         runs = [runs]

@@ -187,15 +187,14 @@ class Evaluation:
 def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Dataset | StrPath]) -> Evaluation:
     """Measure how well a run, or a package's model, reads one or several sets.
 
-    run: a run or its path; what `export.open_recognizer` gives for a package.
-
-    datasets: opened ones or paths, which `fastetl.load_labelled` fits to the network's characters and picture size.
-
     Samples that the run was trained on are left out: by source and group, or by digest where the group is unknown, in
     whatever size and format they are given. If nothing else is left of a set, its validation writers are evaluated.
 
-    Raises ModelError for no set, an empty set and logits that are not finite, FastetlError for a set that cannot be
-    opened or shares no character.
+    Args:
+        run: A run or its path; what `export.open_recognizer` gives for a package.
+        datasets: Opened ones or paths; `load_labelled` fits them to the network's characters and picture size.
+    Raises:
+        FastetlError: If a set is empty, cannot be opened or shares no character, or a logit is not finite.
     """
     run = as_run(run)
     require_instance("run", run, Reader, "a run, its path, or what `export.open_recognizer` gives")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from fastetl.errors import ArgumentError, OutputExistsError
+from fastetl.errors import OutputExistsError
 from fastetl.files.atomic import OutputKind, require_local, try_lock
 from model.devices import is_first
 from model.errors import MissingRunError, RunLockedError
@@ -31,8 +31,6 @@ def claim_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     interrupted run (without `resume` or `overwrite`) or something that is no run has the folder's name.
     """
     require_local(path)
-    if not path.name:
-        raise ArgumentError("a run needs a name", file=path, do="give a folder to write")
     folder = unfinished_folder(path)
     is_begun = (folder / RUN_JSON).is_file()
     if resume and not is_begun:

@@ -82,10 +82,7 @@ class Validation:
         return loss / count, right / count
 
     def calibrated(self, run: Run) -> Run:
-        """The run with the temperature and the threshold that fit its best weights.
-
-        Of many samples, those at equal distances are used, as many as the bounds allow.
-        """
+        """The run with temperature and threshold of its best weights, fitted to samples at equal distances."""
         max_samples = max(1, min(MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS // len(run.charset)))
         distance = -(-sum(map(len, self.sources)) // max_samples)
         logits_of_blocks, labels_of_blocks = [], []
@@ -195,10 +192,7 @@ class Training:
             steps -= count
 
     def _choose_steps(self, state: Tree, start_time: float) -> None:
-        """Choose `steps` so that training ends `minutes` after `start_time`, by the speed of some steps.
-
-        These steps change a copy of the state, and are not kept.
-        """
+        """Choose `steps` so that training ends `minutes` after `start_time`. state: a copy, for timed steps."""
         config = self.run.config
         seconds = config.minutes * 60
         state, step_seconds = self._timed_steps(state, TIMED_SHARE * seconds)

@@ -84,10 +84,7 @@ AddEvent = Callable[[str, float, int], None]  # writes a TensorBoard event: name
 
 
 def print_epochs(progress: Progress, write: Callable[[str], object] | None = None) -> None:
-    """Print a line of at most 80 columns whenever an epoch is complete: losses, accuracies, pictures a second.
-
-    write: prints a line; to standard error unless given.
-    """
+    """Print a line of at most 80 columns, by `write` or to standard error, whenever an epoch is complete."""
     epoch = progress.new_epoch
     epochs = progress.epochs
     if epoch is None or not is_first():

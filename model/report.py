@@ -30,9 +30,10 @@ _STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
 def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
     """Write `index.html` and `evaluation.json` into the directory `out`; returns the page.
 
-    run: what was evaluated.
-
-    Raises FastetlError if `out` exists (without `overwrite`) or cannot be written.
+    Args:
+        run: What was evaluated.
+    Raises:
+        FastetlError: If `out` exists (without `overwrite`) or cannot be written.
     """
     run = as_run(run)
     out = Path(out)

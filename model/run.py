@@ -91,10 +91,7 @@ class Run:
 
     @property
     def best_epoch(self) -> Epoch:
-        """The epoch whose weights the run uses: with the highest validation accuracy, then the lowest validation loss.
-
-        Raises ValueError if none is complete.
-        """
+        """The epoch of the best validation accuracy, then the least loss, whose weights count; ValueError if none."""
         return max(self.history, key=lambda epoch: (epoch.valid_accuracy, -epoch.valid_loss))
 
     @property
@@ -208,7 +205,8 @@ def current_versions() -> dict[str, str]:
 def open_run(path: StrPath) -> Run:
     """Open a run directory; the weights are read when they are first needed.
 
-    Raises ModelError, which names the file, for anything missing, damaged or of another format version.
+    Raises:
+        ModelError: If anything is missing, damaged or of another format version; it names the file.
     """
     path = Path(path)
     file = path / RUN_JSON

@@ -50,10 +50,7 @@ class Start:
 
     @property
     def architecture(self) -> NetworkConfig:
-        """The architecture to train; if it is not known, that of `NETWORKS` which has these layers, or just these.
-
-        Dropout is not compared, since a package does not store it.
-        """
+        """The architecture to train; if unknown, that of `NETWORKS` with these layers and any dropout, or these."""
         if self.network_config is not None:
             return self.network_config
         stored = tuple(layer.spec for layer in self.layers[:-1])

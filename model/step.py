@@ -177,10 +177,7 @@ def make_forward(network: Network) -> Forward:
 
 
 def predict(forward: Callable[[jax.Array], jax.Array], pictures: Pictures) -> NDArray[np.float32]:
-    """uint8 (N, size, size) → float32 logits (N, classes); N may be 0.
-
-    forward: the forward pass. It gets batches of one shape only, so that it is compiled once.
-    """
+    """uint8 (N, size, size) → float32 logits (N, classes). `forward` gets batches of one shape: it compiles once."""
     size = -(-PREDICT_BATCH // jax.device_count()) * jax.device_count()
     parts: list[NDArray[Any]] = []
     for start in range(0, max(len(pictures), 1), size):
