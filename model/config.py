@@ -109,7 +109,7 @@ class TrainConfig(Options):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """From what `as_dict` gave. Raises KeyError or TypeError for a missing or unknown option."""
+        """The configuration that `as_dict` described. Raises KeyError or TypeError for a missing or unknown option."""
         unused = without_effect(values)  # 0.2.0 stored them all the same
         options = {name: value for name, value in values.items() if name not in unused}
         return cls(**{**options, "augmentation": Augmentation(**values["augmentation"])})

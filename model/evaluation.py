@@ -191,10 +191,10 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     whatever size and format they are given. If nothing else is left of a set, its validation writers are evaluated.
 
     Args:
-        run: A run or its path; what `export.open_recognizer` gives for a package.
-        datasets: Opened ones or paths; `load_labelled` fits them to the network's characters and picture size.
+        run: A run or its path; for a package, what `export.open_recognizer` gives.
+        datasets: Datasets or paths; `fastetl.load_labelled` fits them to the network's characters and picture size.
     Raises:
-        FastetlError: If a set is empty, cannot be opened or shares no character, or a logit is not finite.
+        FastetlError: If a set is empty, cannot be opened or has no character of the network, or a logit is not finite.
     """
     run = as_run(run)
     require_instance("run", run, Reader, "a run, its path, or what `export.open_recognizer` gives")

@@ -28,10 +28,13 @@ _STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
 
 
 def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
-    """Write `index.html` and `evaluation.json` into the directory `out`; returns the page.
+    """Write the report of an evaluation, `index.html` and `evaluation.json`, and return the path of the page.
 
     Args:
-        run: What was evaluated.
+        run: What was evaluated, as for `evaluate`.
+        evaluation: What `evaluate` gave.
+        out: The directory to write.
+        overwrite: Replace an earlier report.
     Raises:
         FastetlError: If `out` exists (without `overwrite`) or cannot be written.
     """

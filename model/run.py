@@ -144,7 +144,7 @@ class Run:
         return {k: v for k, v in vars(self).items() if k != "_logits"} | {"path": self.path.absolute()}
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes) of the best weights, divided by `temperature`."""
+        """uint8 (N, size, size) → float32 (N, classes), the logits of the best weights, divided by `temperature`."""
         side = self.preprocessing.size
         if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side):
             raise does_not_fit("pictures", f"uint8 (N, {side}, {side})", pictures, "resize them")
@@ -166,7 +166,7 @@ class Run:
 
     @classmethod
     def from_dict(cls, path: Path, values: Mapping[str, Any]) -> Run:
-        """The run at `path`, from what `as_dict` gave. Raises what the classes of its parts raise for other values."""
+        """The run at `path` that `as_dict` described. Raises what the classes of its parts raise for other values."""
         return cls(
             path=path,
             config=TrainConfig.from_dict(values["config"]),

@@ -61,7 +61,7 @@ class Start:
         return NetworkConfig(self.name, stored)
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
-        """Raise ArgumentError for a dataset of another picture size, and for an option that the weights decide."""
+        """Raise ArgumentError if a dataset has another picture size, or if an option is set that the weights decide."""
         size = self.preprocessing.size
         if dataset.preprocessing.size != size:
             what = f"{dataset.name}: pictures of another size than those of {self.name}"
@@ -70,7 +70,7 @@ class Start:
         require_unset(config, _FIXED, f"is decided by {self.name}, with whose weights training begins")
 
     def weights(self, network: Network, charset: Charset) -> Tree:
-        """These weights for an untrained `network` of this architecture that has the classes of `charset`."""
+        """These weights, fitted to an untrained `network` of this architecture whose classes are those of `charset`."""
         weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
         blocks = weights["params"]["blocks"]
         last_layer = max(blocks)

@@ -39,7 +39,7 @@ def train(
     command: str = "",
     **options: Any,
 ) -> Run:
-    """Train a network on a dataset, or on several with weights, and write the run to `out`.
+    """Train a network on a dataset, or on several with weights.
 
     The writers of each dataset are split as the configuration says; a writer of two is in the same part of both. Where
     several processes train together (`model.devices.join`), all call this with the same arguments on the same files.
@@ -47,16 +47,19 @@ def train(
     Args:
         data: A dataset or its path, or a list of several, each alone or as (dataset, weight). Each batch has pictures
             of all, in proportion to the weights, which are over 0, and 1 if not given.
+        out: The directory of the run.
         config: How to train; `TrainConfig()` if None.
         start: Trained weights to begin with: a run or its path, or what `export.open_start` gives for a package. Its
             network and preprocessing are used; characters that it does not know are learnt anew.
         resume: Continue an interrupted run at its last checkpoint. It ends with the weights that it would have had. It
             uses its own configuration; one that is given must be the same.
-        progress: Called after each step and each epoch. Without it, each epoch prints a line; None prints nothing.
-        options: Fields of the configuration, as in `train(data, "run", epochs=5)`.
+        overwrite: Replace an earlier run, finished or interrupted.
+        progress: Called after each step and each epoch. By default each epoch prints a line; None prints nothing.
+        command: Stored as the one that made the run.
+        **options: Fields of the config by keyword, as in `train(data, "run", epochs=5)`.
     Raises:
-        FastetlError: If `out` exists (without `overwrite`), if an interrupted run is there (without `resume` or
-            `overwrite`), and if data and configuration do not fit together.
+        FastetlError: If `out` or an interrupted run exists (without `overwrite` or `resume`), or data and configuration
+            do not fit together.
     """
     start_time = time.perf_counter()
     path = Path(out)

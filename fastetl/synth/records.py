@@ -147,9 +147,9 @@ def synthesize(
     """Write a directory of ETL files (ETL8G_01, ETL8G_02 …) by synthetic writers, and ATTRIBUTION.txt.
 
     With charset etl9 the files are ETL9G_01 …, and with `set` those of the sets by their genuine names. The genuine
-    ETL8G_33 has model patterns alone, so file 34 follows 32. Processes are forked on Linux, if
-    no other thread runs and JAX is not imported. Otherwise new processes start and import the calling script, which
-    therefore needs `if __name__ == "__main__"`.
+    ETL8G_33 has model patterns alone, so file 34 follows 32. Processes are forked on Linux, if no other thread runs and
+    JAX is not imported. Otherwise new processes start and import the calling script, which therefore needs
+    `if __name__ == "__main__"`.
 
     Args:
         out: The directory to write, whole or not at all.
