@@ -48,10 +48,9 @@ def import_extra(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        fault = error_naming_extra(error)
-        if fault is None:
-            raise
-        raise fault from error
+        if (fault := error_naming_extra(error)) is not None:
+            raise fault from error
+        raise
 
 
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
@@ -63,9 +62,8 @@ def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], li
         try:
             return import_name(name)
         except ImportError as error:
-            fault = error_naming_extra(error, *_OF_PACKAGE.get(package, ()))
-            if fault is None:
-                raise
-            raise fault from error
+            if (fault := error_naming_extra(error, *_OF_PACKAGE.get(package, ()))) is not None:
+                raise fault from error
+            raise
 
     return __getattr__, lambda: public, public

@@ -24,7 +24,7 @@ from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.untrusted import files_below, open_file, read_ends
 
 STAMP = b"synth:"  # stands with the seed behind it in the spare bytes of synthetic writers' records
-Sources = StrPath | Sequence[StrPath]
+Sources = StrPath | Iterable[StrPath]
 """A file or folder, or several."""
 ReadAt = Callable[[int, int], bytes]  # (offset, count) → `count` bytes of the file, fewer at its end
 
@@ -223,7 +223,7 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
 
 def as_paths(sources: Sources) -> list[Path]:
     """One or several sources as paths. Raises FastetlError for what is none."""
-    several = sources if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
+    several = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
     for source in several:
         require_instance("sources", source, str | os.PathLike, "a path, or several")
     return list(map(Path, several))
