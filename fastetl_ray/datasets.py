@@ -185,7 +185,7 @@ def build_on_ray(
             data, shards, columns = _write_shards(pieces, folder, progress)
             data, plan = with_copies_grouped(plan, data, config)
             write_index(folder, replace(data, about=provenance(plan, command)), shards, columns)
-        return result_of(target, data, start_time, plan)
+        return result_of(target, data, start_time, plan.findings)
 
     return run_plan([local_copy(file).absolute() for file in files], config, write)
 

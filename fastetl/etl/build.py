@@ -23,7 +23,7 @@ from fastetl.etl.jis import class_of_code
 from fastetl.etl.layouts import Layout, bytes_of
 from fastetl.etl.notices import Notice, blanks_of, format_code, notices_of_copies, notices_of_length
 from fastetl.etl.reading import block_records, new_buffer, read_records
-from fastetl.etl.selection import Plan, Selection, select
+from fastetl.etl.selection import Findings, Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
 
 T = TypeVar("T")
@@ -177,7 +177,7 @@ def provenance(plan: Plan, command: str) -> About:
             {"file": f.path.name, "set": f.layout.name, "bytes": f.count * f.layout.record_bytes, "records": f.count}
             for f in files
         ],
-        "noticed": list(map(str, plan.noticed)),
+        "noticed": list(map(str, plan.findings.noticed)),
         "command": command,
     }
 
@@ -192,7 +192,8 @@ def with_copies_grouped(plan: Plan, data: Dataset, config: BuildConfig) -> tuple
     notices = tuple(notices_of_copies(files, records, data.digests, copied))
     if notices and config.strict:
         raise notices[0].error()
-    return replace(data, groups=groups, source=source), replace(plan, noticed=(*plan.noticed, *notices))
+    findings = plan.findings._replace(noticed=(*plan.findings.noticed, *notices))
+    return replace(data, groups=groups, source=source), replace(plan, findings=findings)
 
 
 def build(
@@ -230,9 +231,9 @@ def build(
             what = "records and labelled pictures in one dataset"
             do = "build two datasets with one `charset`, and train on both with `also`"
             raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
-        data, plan = _read_labelled(labelled, config, progress, command)
+        data, findings = _read_labelled(labelled, config, progress, command)
         write(replace(data, name=out.name), out, overwrite=overwrite)
-        return result_of(str(out), data, start_time, plan)
+        return result_of(str(out), data, start_time, findings)
 
     def write_records(plan: Plan) -> BuildResult:
         count = sum(len(part.index) for part in plan.parts)
@@ -242,25 +243,26 @@ def build(
                 data = read_parts(plan.parts, plan.charset, config.size, file, progress)
             data, noted_plan = with_copies_grouped(plan, data, config)
             write_description(target, replace(data, about=provenance(noted_plan, command)))
-        return result_of(str(out), data, start_time, noted_plan)
+        return result_of(str(out), data, start_time, noted_plan.findings)
 
     return run_plan(paths, config, write_records)
 
 
 def _read_labelled(
     sources: list[Labelled], config: BuildConfig, progress: ShowProgress | None, command: str
-) -> tuple[Dataset, Plan]:
-    """Labelled pictures as a dataset, and a plan with what is to be said of them."""
+) -> tuple[Dataset, Findings]:
+    """Labelled pictures as a dataset, and what is to be said of them."""
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")
     from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
 
     data, left_out, faults = import_pictures(sources, config.charset, config.size, read_picture, progress)
-    noticed = [Notice(e.what, str(e.file), e.record, e.expected, e.found, e.do) for e in faults]
-    plan = Plan(data.charset, (), 0, tuple(noticed), left_out=left_out)
+    noticed = tuple(Notice(e.what, str(e.file), e.record, e.expected, e.found, e.do) for e in faults)
     if config.strict:
-        _require_all(plan, data.labels)
+        _require_all(data.charset, noticed, data.labels)
+    sets, texts = list(data.sources), list(map(str, noticed))
     files: list[dict[str, str | int]] = [{"file": source.path.name} for source in sources]
-    return replace(data, about={**provenance(plan, command), "sets": list(data.sources), "files": files}), plan
+    about: About = {"sets": sets, "files": files, "noticed": texts, "command": command}
+    return replace(data, about=about), Findings(noticed, left_out)
 
 
 def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T], *, by_order: bool = True) -> T:
@@ -290,21 +292,22 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
     Raises FastetlError if no record is wanted, and with `strict` for everything that is odd.
     """
     plan = select(files, config.charset or "hiragana", model_pattern=config.model_pattern, by_order=by_order)
-    left_out = plan.left_out if config.charset else {}  # the user did not choose the default charset
-    plan = replace(plan, noticed=noticed + plan.noticed, left_out=left_out)
+    noticed += plan.findings.noticed
+    left_out = plan.findings.left_out if config.charset else {}  # the user did not choose the default charset
     if config.strict:
-        _require_all(plan, class_of_code(plan.charset)[np.concatenate([part.codes for part in plan.parts])])
-    return plan
+        codes = np.concatenate([part.codes for part in plan.parts])
+        _require_all(plan.charset, noticed, class_of_code(plan.charset)[codes])
+    return replace(plan, findings=plan.findings._replace(noticed=noticed, left_out=left_out))
 
 
-def _require_all(plan: Plan, labels: NDArray[np.integer[Any]]) -> None:
+def _require_all(charset: Charset, noticed: Sequence[Notice], labels: NDArray[np.integer[Any]]) -> None:
     """Raise FastetlError if anything is odd, or if a character of the charset has no sample."""
-    if plan.noticed:
-        raise plan.noticed[0].error()
-    missing = _missing(plan.charset, labels)
+    if noticed:
+        raise noticed[0].error()
+    missing = _missing(charset, labels)
     if missing:
         found, do = f"none of {in_a_line(missing, 20)}", "choose another `charset`, or leave out `strict`"
-        raise FastetlError("characters without a sample", expected=plan.charset.name, found=found, do=do)
+        raise FastetlError("characters without a sample", expected=charset.name, found=found, do=do)
 
 
 def _missing(charset: Charset, labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
@@ -313,7 +316,7 @@ def _missing(charset: Charset, labels: NDArray[np.integer[Any]]) -> tuple[str, .
     return tuple(c for k, c in enumerate(charset.characters) if k not in present)
 
 
-def result_of(out: str, data: Dataset, start_time: float, plan: Plan) -> BuildResult:
+def result_of(out: str, data: Dataset, start_time: float, findings: Findings) -> BuildResult:
     """The result of a build that began at `start_time`, by time.perf_counter. The pictures of `data` are not needed."""
     missing = _missing(data.charset, data.labels)
     return BuildResult(
@@ -322,9 +325,6 @@ def result_of(out: str, data: Dataset, start_time: float, plan: Plan) -> BuildRe
         classes=len(data.charset) - len(missing),
         groups=data.group_count,
         missing=missing,
-        unknown_codes=plan.unknown_codes,
-        characterless=plan.characterless,
         seconds=time.perf_counter() - start_time,
-        noticed=plan.noticed,
-        left_out=plan.left_out,
+        **findings._asdict(),
     )

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,21 +47,27 @@ class Selection:
         return Selection(self.file, self.index[part], self.codes[part], self.groups[part])
 
 
+class Findings(NamedTuple):
+    """What a build tells of its sources.
+
+    noticed: what is odd in them. left_out: characters that the charset lacks (of records kana, where it has others of
+    the same script) → how many samples they have. unknown_codes: how many codes of the headers that were read stand for
+    no character. characterless: how many samples have none, as ▲ of ETL2.
+    """
+
+    noticed: tuple[Notice, ...]
+    left_out: Mapping[str, int]
+    unknown_codes: int = 0
+    characterless: int = 0
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What a build takes of all files.
-
-    unknown_codes: how many codes of the headers that were read stand for no character. noticed: what is odd in the
-    files. characterless: how many samples have no character, as ▲ of ETL2. left_out: kana that the charset lacks,
-    though it has others of the same script → how many samples they have.
-    """
+    """What a build takes of all files."""
 
     charset: Charset
     parts: tuple[Selection, ...]
-    unknown_codes: int
-    noticed: tuple[Notice, ...] = ()
-    characterless: int = 0
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    findings: Findings
 
 
 def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
@@ -167,11 +174,7 @@ def select(
         raise FastetlError(what, file=where, expected=charset.name, do=do)
     noticed = [notice for file in files for notice in notices_of_name(file)]
     noticed += [notice for content in contents for notice in content.noticed]
-    return Plan(
-        charset=charset,
-        parts=tuple(part for part in parts if len(part.index)),
-        unknown_codes=unknown_codes,
-        noticed=tuple(noticed),
-        characterless=sum(content.characterless for content in contents),
-        left_out=_left_out(samples, set(codes_of(charset).tolist())),
-    )
+    left_out = _left_out(samples, set(codes_of(charset).tolist()))
+    characterless = sum(content.characterless for content in contents)
+    findings = Findings(tuple(noticed), left_out, unknown_codes, characterless)
+    return Plan(charset, tuple(part for part in parts if len(part.index)), findings)
