@@ -225,12 +225,10 @@ class Membership:
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
-        unassigned = _identities(data)
+        unassigned = {**_identities(data)}
         for part in self.parts:
-            unassigned = {
-                source: np.setdiff1d(numbers, part.get(source, ()), assume_unique=True)
-                for source, numbers in unassigned.items()
-            }
+            for source in unassigned.keys() & part.keys():
+                unassigned[source] = np.setdiff1d(unassigned[source], part[source], assume_unique=True)
         sample_count = len(unassigned.get(None, ()))
         group_count = sum(map(len, unassigned.values())) - sample_count
         draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=any(self.parts))

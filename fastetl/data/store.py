@@ -138,7 +138,7 @@ def _dataset(
 ) -> Dataset:
     """The Dataset of a description and of arrays, which are checked against it and each other.
 
-    records: the columns of `IDENTITY_COLUMNS`, which are taken out, and others.
+    records: the columns of `IDENTITY_COLUMNS`, and others.
     """
     errors = (FastetlError, *DAMAGE)
     with expecting("the description of a dataset", path / MANIFEST, do="build it again", errors=errors):
@@ -147,7 +147,7 @@ def _dataset(
         names, shape = described["sources"], (int(described["count"]), preprocessing.size, preprocessing.size)
         if not names or not all(isinstance(name, str) for name in names):
             raise ValueError("sources are no names")
-    groups, source, digests = (records.pop(name).astype(dtype, copy=False) for name, dtype in IDENTITY_COLUMNS.items())
+    groups, source, digests = (records[name].astype(dtype, copy=False) for name, dtype in IDENTITY_COLUMNS.items())
     for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
         if array.shape != expected:
             raise _fault(f"{what} of another shape than the description says", path, expected, array.shape)
@@ -168,7 +168,7 @@ def _dataset(
         digests=digests,
         source=source,
         sources=tuple(names),
-        records=records,
+        records={name: values for name, values in records.items() if name not in IDENTITY_COLUMNS},
         about=cast("About", {name: described[name] for name in About.__annotations__ if name in described}),
         path=path,
     )

@@ -175,7 +175,6 @@ def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
 
 def detect(path: Path) -> EtlFile:
     """Tell the set and the size of one file. Raises FastetlError if it cannot be read, is empty or of no known set."""
-    name = path.stem if path.suffix else path.name
     with open_file(path) as opened:
         size = os.fstat(opened.fileno()).st_size
         if not size:
@@ -184,14 +183,14 @@ def detect(path: Path) -> EtlFile:
         def read(offset: int, count: int) -> bytes:
             return os.pread(opened.fileno(), count, offset)
 
-        layout = _set_of(read, size, name)
+        layout = _set_of(read, size, path.stem)
         if layout is None:
             raise _not_etl(path, size, read(0, 8))
         spare = read(0, layout.record_bytes)[layout.spare]
     source = f"ETL{layout.family}"
     if spare.startswith(STAMP):
         source = spare.rstrip(b"\0").decode("ascii", "replace")
-    return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(name), source)
+    return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(path.stem), source)
 
 
 def _detect_below(folder: Path) -> Iterator[EtlFile]:

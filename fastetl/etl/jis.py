@@ -56,9 +56,8 @@ def codes_of(charset: Charset) -> NDArray[np.uint16]:
 
 @lru_cache(8)
 def class_of_code(charset: Charset) -> NDArray[np.int32]:
-    """int32 (65536,), read-only: the class of each JIS X 0208 code, −1 for a code that is not in the charset."""
+    """int32 (65536,): the class of each JIS X 0208 code, −1 for a code that is not in the charset."""
     table = np.full(65536, -1, np.int32)
     codes = codes_of(charset)
     table[codes[codes > 0]] = np.flatnonzero(codes)
-    table.flags.writeable = False
     return table
