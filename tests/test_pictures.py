@@ -78,12 +78,12 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
         (np.zeros((2, 9, 9, 9), np.uint8), r"uint8 \(H, W\)"),
         (np.zeros((9, 9)), r"uint8 \(H, W\)"),
         (np.zeros((0, 9), np.uint8), r"uint8 \(H, W\)"),
-        (5, "a file, its bytes.*found int"),
-        (None, "a file, its bytes.*found NoneType"),
+        (5, "a file, its bytes.*found 5"),
+        (None, "a file, its bytes.*found None"),
     ],
 )
 def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
-    with pytest.raises(FastetlError, match=f"not a picture; expected {message}"):
+    with pytest.raises(FastetlError, match=f"the picture does not fit; expected {message}"):
         find_ink(thing)
 
 

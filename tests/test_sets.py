@@ -22,7 +22,7 @@ from fastetl.etl.layouts import BY_NAME, LAYOUTS
 from fastetl.kernels.packed import TOP, levels_of
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth import SynthConfig, synthesize
-from fastetl.synth.sets import plan_files, set_files
+from fastetl.synth.sets import PLANS, set_files
 from fastetl.testing.records import write_set
 
 NAMES = [layout.name for layout in LAYOUTS]
@@ -72,7 +72,7 @@ def test_a_genuine_size_settles_the_set_unless_the_classes_speak_against_it(
 
 
 def test_no_writers_file_has_the_name_of_the_model_pattern() -> None:
-    assert [file.name for file in plan_files("ETL8G", 161)][-2:] == ["ETL8G_32", "ETL8G_34"]
+    assert [file.name for file in PLANS["ETL8G"](161)][-2:] == ["ETL8G_32", "ETL8G_34"]
 
 
 def test_groups_follow_what_the_files_tell(folder: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fastetl.checks import does_not_fit, require_instance
 from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
@@ -79,9 +80,8 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
 def _image_of(array: NDArray[np.uint8]) -> Image.Image:
     has_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if array.dtype not in (np.uint8, np.bool_) or not has_shape or not array.size:
-        expected, kind = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", f"{array.dtype} {array.shape}"
-        do = "convert it, or give several to `read_all`"
-        raise ArgumentError("not a picture", expected=expected, found=kind, do=do)
+        expected, do = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", "convert it, or give several to `read_all`"
+        raise does_not_fit("the picture", expected, array, do)
     levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
     return Image.fromarray(np.ascontiguousarray(levels[..., 0] if levels.shape[2:] == (1,) else levels))
 
@@ -143,10 +143,8 @@ def find_ink(source: Source) -> Ink:
     Raises FastetlError if a file cannot be read, is not such a picture or exceeds `LARGEST` or `LONGEST`, and for
     arrays of another shape or dtype and other objects.
     """
-    unchecked: object = source
-    if not isinstance(unchecked, str | PathLike | bytes | Image.Image | np.ndarray):
-        expected, do = "a file, its bytes, a PIL image or an array", "give several to `read_all`"
-        raise ArgumentError("not a picture", expected=expected, found=type(unchecked).__name__, do=do)
+    kinds, expected = str | PathLike | bytes | Image.Image | np.ndarray, "a file, its bytes, a PIL image or an array"
+    require_instance("the picture", source, kinds, expected, "give several to `read_all`")
     grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)

@@ -15,13 +15,13 @@ from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 
-from fastetl.checks import Options, Range
+from fastetl.checks import Options, Range, does_not_fit, require_instance
 from fastetl.data.charset import MOST_CODE_POINTS, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE
 from fastetl.data.writing import DATASET_KIND
-from fastetl.errors import ArgumentError, FastetlError, StrPath
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import list_folder, open_regular, parse_json
 from fastetl.ink.drawings import Drawing, rasterize
@@ -61,7 +61,7 @@ class Sample:
             rules.append((name, f"at most {most} characters", is_text))
         for name, expected, valid in rules:
             if not valid:
-                raise _wrong(name, expected, repr(getattr(self, name))[:80])
+                raise does_not_fit(name, expected, repr(getattr(self, name))[:80])
 
     def as_line(self) -> str:
         """The sample as a line of a file, without its newline."""
@@ -84,13 +84,8 @@ class Sample:
         texts: dict[str, Any] = {name: values.get(name) for name in ("id", "label", "answer", "time")}
         texts |= {name: values.get(name, default) for name, default in (("device", "unknown"), ("app", ""))}
         for name, text in texts.items():
-            if not isinstance(text, str):
-                raise _wrong(name, "a text", "none" if text is None else type(text).__name__)
+            require_instance(name, text, str, "a text")
         return cls(drawing=Drawing.from_dict(values), **{name: nfc(text) for name, text in texts.items()})
-
-
-def _wrong(name: str, expected: str, found: object) -> FastetlError:
-    return ArgumentError(f"sample: {name}", expected=expected, found=found)
 
 
 def removal_line(identity: str) -> str:
@@ -116,7 +111,7 @@ def _parse(path: StrPath) -> Iterator[tuple[int, str, Sample | FastetlError | No
         content: Sample | FastetlError | None = None
         try:
             if len(line) > LINE_BYTES:
-                raise _wrong("length", f"at most {LINE_BYTES:,} bytes", "more")
+                raise does_not_fit("length", f"at most {LINE_BYTES:,} bytes", "more")
             if line.strip() not in (b"", removal_line(identity).encode()):
                 content = Sample.from_line(line)
                 identity = content.id

@@ -185,12 +185,9 @@ def _etl9g(writers: int) -> Iterator[FilePlan]:
         yield file
 
 
-_BY_SET = _etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9b, _etl9g  # in the order of BY_NAME
-
-
-def plan_files(name: str, writers: int) -> Iterator[FilePlan]:
-    """The files of a set by `writers` writers; of ETL2, with `writers` samples of each class in each style."""
-    return dict(zip(BY_NAME, _BY_SET, strict=True))[name](writers)
+_WRITE = _etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9b, _etl9g
+PLANS = dict(zip(BY_NAME, _WRITE, strict=True))
+"""The files of a set by a number of writers; of ETL2, with as many samples of each class in each style."""
 
 
 def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
@@ -250,7 +247,7 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
     """The files of a set one after the other: name and structured records."""
     layout = BY_NAME[name]
     drawn: dict[int, NDArray[np.uint8]] = {}
-    for file in plan_files(name, writers):
+    for file in PLANS[name](writers):
         whole = np.zeros(len(file.entry) + layout.dummy, layout.dtype)
         if layout.dummy:
             stamp(whole[:1], layout, seed)

@@ -1,7 +1,4 @@
-"""Strokes of characters from KanjiVG's files, as polylines in a box of side 1 around the origin.
-
-KanjiVG is the work of Ulrich Apel and contributors (https://kanjivg.tagaini.net), CC BY-SA 3.0.
-"""
+"""Strokes of characters from KanjiVG's files, as polylines in a box of side 1 around the origin."""
 
 import re
 from functools import cache
