@@ -22,7 +22,7 @@ def _edges(length: int, count: int) -> NDArray[np.intp]:
     return np.arange(count) * length // count
 
 
-def pooled(picture: Grey, op: np.ufunc) -> Grey:
+def pool(picture: Grey, op: np.ufunc) -> Grey:
     """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block."""
     if block_shape(picture.shape) == picture.shape:
         return picture
@@ -32,8 +32,8 @@ def pooled(picture: Grey, op: np.ufunc) -> Grey:
     return np.ascontiguousarray(picture)
 
 
-def spread(blocks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """A picture of `shape` in which each pixel has its block's value: the inverse of `pooled`."""
+def expand(blocks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A picture of `shape` in which each pixel has its block's value: the inverse of `pool`."""
     for axis in (1, 0):
         blocks = np.repeat(blocks, np.diff(_edges(shape[axis], blocks.shape[axis]), append=shape[axis]), axis=axis)
     return blocks
@@ -61,7 +61,7 @@ def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDA
     return picture
 
 
-def smoothed(picture: Grey, size: int) -> Grey:
+def smooth(picture: Grey, size: int) -> Grey:
     """The mean of a square of odd `size`, at most 15, around each pixel."""
     sums = np.pad(picture, size // 2, mode="edge").astype(np.uint16)
     for _ in range(2):
@@ -70,12 +70,12 @@ def smoothed(picture: Grey, size: int) -> Grey:
     return (sums // np.uint16(size * size)).astype(np.uint8)
 
 
-def closed(blocks: Grey, size: int) -> Grey:
+def closing(blocks: Grey, size: int) -> Grey:
     """Morphological closing: the blocks without what is dark and narrower than `size`."""
     return extreme(extreme(blocks, size, np.maximum, 0), size, np.minimum, 255)
 
 
-def opened(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+def opening(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     """Morphological opening: what of the mask is at least `size` wide, if the mask went on beyond the picture."""
     return extreme(extreme(mask, size, np.minimum, 1), size, np.maximum, 0)
 

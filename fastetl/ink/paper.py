@@ -17,7 +17,7 @@ from PIL import Image
 
 from fastetl.checks import require_range
 from fastetl.ink import MOST_SIDE
-from fastetl.ink.blocks import MOST_BLOCKS, Grey, closed, extreme, odd_share, opened, pooled, quantile, smoothed, spread
+from fastetl.ink.blocks import MOST_BLOCKS, Grey, closing, expand, extreme, odd_share, opening, pool, quantile, smooth
 from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components, outline
 from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 
@@ -82,7 +82,7 @@ class Ink:
 
 def _with_usual_pen(square: Grey) -> Grey:
     """uint8 (S, S): the ink as a usual pen leaves it; a thinned one is reduced to at most 160 × 160 pixels."""
-    blocks = pooled(square, np.maximum)
+    blocks = pool(square, np.maximum)
     step = len(square) // MOST_BLOCKS  # pixels of a block, along each side
     if step > 1 and blocks.sum(dtype=int) * step * step > _THIN_PEN * square.sum(dtype=int):
         return extreme(square, step | 1, np.maximum, 0)
@@ -110,7 +110,7 @@ def _excess(mask: Mask) -> int:
     if width * 3 > longest or width * _THICK_PEN <= longest:
         return 0
     excess: int = (width - longest // _USUAL_PEN) // 2
-    while excess > 0 and opened(mask, 2 * excess + 1).sum() * 10 < 8 * mask.sum():  # strokes would be lost
+    while excess > 0 and opening(mask, 2 * excess + 1).sum() * 10 < 8 * mask.sum():  # strokes would be lost
         excess -= 1
     return excess
 
@@ -155,7 +155,7 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
         for per_cent in _WINDOWS:
             size = odd_share(blocks, per_cent)
             around = np.pad(blocks, size, mode="edge")
-            shares.append(_missing(closed(around, size), around, grain)[size:-size, size:-size])
+            shares.append(_missing(closing(around, size), around, grain)[size:-size, size:-size])
     least = max(_peak(shares[len(_WINDOWS) - 1]), _peak(shares[-1])) // 3
     seen = [int(share[share >= max(least, 1)].sum(dtype=int)) for share in shares]
     return np.array(seen).reshape(2, -1), least
@@ -214,7 +214,7 @@ def _table(mask: Mask, is_white: bool) -> Mask:
             np.rot90(around, turns)[:size] = True
     if not _border(around).any():
         return np.zeros_like(mask)
-    return extreme(opened(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
+    return extreme(opening(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
 
 
 def _is_full(side: Mask) -> bool:
@@ -230,7 +230,7 @@ def _stroke_width(mask: Mask, tenths: int = 3) -> int:
     """The greatest width, in blocks, that at least so many tenths of the ink have."""
     count, width = int(mask.sum()), 1
     for size in _STROKE_WIDTHS:
-        if size > max(mask.shape) or int(opened(mask, size).sum()) * 10 < tenths * count:
+        if size > max(mask.shape) or int(opening(mask, size).sum()) * 10 < tenths * count:
             break
         width = size
     return width
@@ -272,7 +272,7 @@ class _Sheet:
 def _closed_beyond(dark: Grey, size: int) -> Grey:
     """A closing in which the picture goes on beyond its edges, so that a shadow in a corner is as wide as elsewhere."""
     reach = size // 2
-    return closed(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
+    return closing(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
 
 
 def _sheet_of(dark: Grey, paper: Grey, outside: Mask) -> _Sheet:
@@ -283,7 +283,7 @@ def _sheet_of(dark: Grey, paper: Grey, outside: Mask) -> _Sheet:
 
 def _sheet(dark: Grey) -> _Sheet:
     """Paper and ink."""
-    paper = closed(dark, odd_share(dark, _INK_WIDTH))
+    paper = closing(dark, odd_share(dark, _INK_WIDTH))
     if quantile(paper, 5) < _WHITE_LEVEL:
         return _grey_sheet(dark)
     sheet = _sheet_of(dark, paper, np.zeros(dark.shape, bool))
@@ -295,7 +295,7 @@ def _grey_sheet(dark: Grey) -> _Sheet:
     """Grey paper and ink, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
     window, outside = odd_share(dark, _INK_WIDTH), np.zeros(dark.shape, bool)
     while True:
-        paper = np.minimum(closed(dark, window), _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
+        paper = np.minimum(closing(dark, window), _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
         sheet = _sheet_of(dark, paper, outside)
         sheet = sheet.without(_table(sheet.at_least(5), is_white=False))
         narrower = max((3 * _stroke_width(sheet.at_least(7)) + 2) | 1, 9)
@@ -384,14 +384,14 @@ def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
     if sheet.is_clean and not across and not down:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, sheet.at_least(3)
-    plane = _missing(spread(sheet.paper, grey.shape), grey)
+    plane = _missing(expand(sheet.paper, grey.shape), grey)
     if sheet.outside.any():
-        plane[spread(sheet.outside, grey.shape)] = 0
+        plane[expand(sheet.outside, grey.shape)] = 0
     for lines, oriented, shape in ((across, plane, sheet.paper.shape), (down, plane.T, sheet.paper.T.shape)):
         for line in lines:
             erase(oriented, line, shape, max(_LEAST_CONTRAST, line.level) // 2)
     ink = _full_contrast(plane, peak)
-    return ink, sheet.outside if ink is None else pooled(ink, np.maximum) >= 128
+    return ink, sheet.outside if ink is None else pool(ink, np.maximum) >= 128
 
 
 def separate_ink(grey: Grey) -> Ink:
@@ -404,13 +404,13 @@ def separate_ink(grey: Grey) -> Ink:
     height, width = grey.shape
     if _is_bar(grey):
         return Ink(255 - grey, (0, 0, width, height), scale)
-    dark = pooled(grey, np.minimum)
+    dark = pool(grey, np.minimum)
     for _ in range(_MOST_PASSES):
         if _grain(dark) <= _USUAL_GRAIN:
             break
-        grey = smoothed(grey, longest // 200 | 1)
-        dark = pooled(grey, np.minimum)
-    light = 255 - pooled(grey, np.maximum)
+        grey = smooth(grey, longest // 200 | 1)
+        dark = pool(grey, np.minimum)
+    light = 255 - pool(grey, np.maximum)
     if _is_light(dark, light):
         grey, dark = 255 - grey, light
     sheet = _sheet(dark)
