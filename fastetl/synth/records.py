@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, Range, Share, config_of, require_choice, require_range, require_unset
+from fastetl.checks import Options, Range, Share, config_of, does_not_fit, require_choice, require_range, require_unset
 from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
-from fastetl.errors import FastetlError, ShowProgress, StrPath
+from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
@@ -71,8 +71,7 @@ def characters_of(name: str) -> tuple[Charset, tuple[str, ...]]:
     charset = load_charset(name, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
     without = [c for c in charset.characters if not has_strokes(c)]
     if without:
-        expected, do = "characters that KanjiVG holds", "leave them out of `charset`"
-        raise FastetlError("characters without strokes", expected=expected, found=in_a_line(without, 20), do=do)
+        raise does_not_fit("charset", "characters that KanjiVG holds", in_a_line(without, 20), "leave them out of it")
     return charset, ORDER if name == "all" else charset.characters
 
 
@@ -177,9 +176,9 @@ def _files(config: SynthConfig, processes: int, progress: ShowProgress | None) -
     _, characters = characters_of(config.charset)
     lost = [c for c in characters if char_to_jis(c) is None]
     if lost:
-        what, expected = "characters without a code", "those of JIS X 0208, since records hold its codes"
-        do = "leave them out of `charset`, or give `size`: a dataset without files may have them"
-        raise FastetlError(what, expected=expected, found=in_a_line(lost, 20), do=do)
+        expected = "characters of JIS X 0208, since records hold its codes"
+        do = "leave them out of it, or give `size`: a dataset without files may have them"
+        raise does_not_fit("charset", expected, in_a_line(lost, 20), do)
     layout = layout_of(characters)
     writers = range(config.files * layout.data_sets_per_file)
     work = partial(draw_data_set, config.seed, characters=characters, scans=config.scans)

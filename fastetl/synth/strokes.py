@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, NotInstalledError
 from fastetl.files.tables import table_rows
 
 Polyline = NDArray[np.float32]
@@ -65,7 +65,7 @@ def _folder() -> Path:
         if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
             return Path(location)
     do = "run in the checkout: pip install '.[synth]'"
-    raise FastetlError("KanjiVG's strokes are not installed", expected="the package kanjivg", do=do)
+    raise NotInstalledError("KanjiVG's strokes are not installed", expected="the package kanjivg", do=do)
 
 
 def _piece(text: str) -> NDArray[np.float64]:
