@@ -53,7 +53,7 @@ class ExportConfig(Options):
             raise self._unknown_prior("SCRIPT=FACTOR, each script once, factors over 0")
 
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
-        """float32 (classes,): what `prior` adds to the logits. Raises ArgumentError for a script without characters."""
+        """float32 (classes,): what `prior` adds to the logits. Raises ArgumentError if a script has no characters."""
         scripts = [script_of(c) for c in charset.characters]
         sizes = ["small" if c in LARGE_FORM else "large" for c in charset.characters]
         factors = dict(text.split("=") for text in self.prior)

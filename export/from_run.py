@@ -62,9 +62,8 @@ def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 
 def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE, temperature: float = 1.0) -> g.Graph:
     """The layer graph of `network` as it evaluates, for pictures `side` × `side`.
 
-    Weights are folded in float64 and rounded once. temperature: over 0; the logits are divided by it.
-
-    Raises ExportError for a layer order that cannot be folded.
+    Weights are folded in float64 and rounded once. temperature: over 0; the logits are divided by it. Raises
+    ExportError for a layer order that cannot be folded.
     """
     parts = list(network.layers())
     channels, width = network.preprocessing.channels, network.preprocessing.side

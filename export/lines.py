@@ -60,17 +60,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Character:
-    """A character of a line.
-
-    box: left, top, right, bottom in the picture's pixels or the canvas' units. confidence: 0–1. uncertain: whether the
-    confidence is under `LEAST_SURE`. alternatives: up to five characters that it may be, likeliest first.
-    """
+    """A character of a line."""
 
     label: str
     box: Box
+    """Left, top, right, bottom in the picture's pixels or the canvas' units."""
     confidence: float
+    """0–1."""
     uncertain: bool
+    """Whether the confidence is under `LEAST_SURE`."""
     alternatives: tuple[Answer, ...]
+    """Up to five characters that it may be, likeliest first."""
 
 
 @dataclass(frozen=True)

@@ -97,16 +97,21 @@ def export(
     progress: ShowProgress | None = None,
     **options: Any,
 ) -> tuple[Check, ...]:
-    """Write the package directory `out` from a run's best weights, and return the checks of `verify` on it, all passed.
+    """Write a package from a run's best weights, check it, and return the checks, all of which have passed.
 
-    run: a run, the network of another package, or the path of one. A package's network is compared with the answers
-    that are stored there. out: if it ends in `.onnx`, only that model is written and checked, without coremltools.
-    config: how to store it. options: its fields by keyword, as in `export(run, "package", onnx="int8")`. sets: results
-    of `evaluate` for the model card (`SetResult.as_dict()`). The same run, configuration and versions give the same
-    bytes.
+    The same run, configuration and versions give the same bytes.
 
-    Raises ExportError or FastetlError if `out` exists, the run cannot be read, the graph cannot be written, or an
-    option would have no effect; FailedChecksError if a check fails: then `out` is there, to be looked at.
+    Args:
+        run: A run, the network of another package, whose stored answers are compared, or the path of either.
+        out: The directory to write. If it ends in `.onnx`, only that model is written and checked, without coremltools.
+        config: How to store it; `ExportConfig()` if None.
+        sets: Results of `evaluate` for the model card (`SetResult.as_dict()`).
+        overwrite: Replace an earlier package or model.
+        progress: Called with how many checks are done, and how many there are.
+        **options: Fields of the config by keyword, as in `export(run, "package", onnx="int8")`.
+    Raises:
+        FastetlError: If `out` exists, the run cannot be read, the graph cannot be written, or an option has no effect.
+        FailedChecksError: If a check fails; then `out` is there, to be looked at.
     """
     out = Path(out)
     config = config_of(ExportConfig, config, options)

@@ -86,8 +86,10 @@ class Recognizer:
     def restricted(self, charset: str | Charset) -> Self:
         """A recognizer with the same model in which only some characters, and "no character", compete.
 
-        charset: a name (`fastetl.data.charset.NAMES`), a text file of characters, or a Charset. Raises FastetlError
-        for an unknown name, and for a character that the model does not know.
+        Args:
+            charset: A Charset, or a name or file as for `fastetl.load_charset`.
+        Raises:
+            FastetlError: If the name is unknown, or the model does not know one of the characters.
         """
         require_instance("charset", charset, str | PathLike | Charset, "a name, a text file or a Charset")
         competing = charset if isinstance(charset, Charset) else load_charset(charset, self.model_charset.characters)
@@ -116,10 +118,13 @@ class Recognizer:
         return np.append(ExportConfig(prior=self.prior).prior_logits(self.model_charset), np.float32(0))
 
     def probabilities(self, pictures: NDArray[np.uint8], canvas: bool = False) -> NDArray[np.float32]:
-        """uint8 (N, 128, 128), one character each, either polarity → float32 (N, labels), summing to 1.
+        """The probabilities of the labels, float32 (N, labels), each row summing to 1.
 
-        If not all characters compete, the model's probabilities are divided by the sum over those that do. canvas: the
-        pictures are of whole canvases, ink high, as `rasterize` makes them: the place of the ink then tells small kana.
+        If not all characters compete, the model's probabilities are divided by the sum over those that do.
+
+        Args:
+            pictures: uint8 (N, 128, 128), one character each, ink high or low.
+            canvas: The pictures are whole canvases, ink high, as by `rasterize`: where the ink is tells small kana.
         """
         logits = self.logits(pictures)[:, self.columns]
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
@@ -164,17 +169,19 @@ class Recognizer:
         return self.logits(pictures)[:, self.columns[:-1]]
 
     def read(self, picture: Source, most: int = 5, by_shape: bool = False) -> Reading:
-        """The `most` likeliest labels of the character in a picture, likeliest first.
+        """Recognize the character in a picture.
 
-        picture: a file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels. by_shape:
-        characters that are written alike (へ and ヘ, ニ and 二) are one answer, named by the likeliest one.
-
-        Raises FastetlError naming a file or a model that is damaged, or an array of another shape or dtype.
+        Args:
+            picture: A file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels.
+            most: How many labels to give at most, the likeliest first.
+            by_shape: Give one answer, named by the likeliest, for characters that are written alike (へ and ヘ).
+        Raises:
+            FastetlError: If the file or the model is damaged, or an array has another shape or dtype.
         """
         return self.read_all([picture], most, by_shape)[0]
 
     def read_all(self, pictures: Iterable[Source], most: int = 5, by_shape: bool = False) -> list[Reading]:
-        """What `read` answers to each picture. Faster than one by one, for the network sees them together."""
+        """The readings that `read` gives for each of several `pictures`; faster, as the network gets them together."""
         require_range("most", most, 1)
         if isinstance(pictures, str | bytes) or not isinstance(pictures, Iterable):
             raise does_not_fit("pictures", "several", "one", "give it to `read`")
@@ -203,19 +210,21 @@ class Recognizer:
         return summed
 
     def read_line(self, picture: Source, *, down: bool | None = None, plain: bool = False) -> Text:
-        """Read a word, a line or a page of handwriting in a picture: a file, its bytes, a PIL image or an array.
+        """Read a word, a line or a page of handwriting in a picture.
 
-        down: whether the lines run down, in columns from right to left; found out if None. plain: do not use the table
-        of which characters follow one another.
-
-        Raises FastetlError if the picture cannot be read, ExportError if its ink has more than 10,000 pieces.
+        Args:
+            picture: A file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels.
+            down: Whether the lines run down, in columns from right to left. If None, it is found out.
+            plain: Do not use the table of which characters follow one another.
+        Raises:
+            FastetlError: If the picture cannot be read, or its ink has more than 10,000 pieces.
         """
         require_instance("down", down, bool | None, "true, false or None")
         ink = find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
     def read_ink(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:
-        """Read a word, a line or a page from strokes in the order in which they were drawn; see `read_line`.
+        """Read a word, a line or a page from strokes in the order in which they were drawn; otherwise as `read_line`.
 
         Boxes are in the canvas' units.
         """
@@ -229,11 +238,13 @@ class Recognizer:
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
     """Open the ONNX model of a package directory, or one that was exported alone.
 
-    path: by default, the bundled package with 6,625 characters. charset: the characters that compete, by name, as a
-    text file of them or as a Charset; all if None.
+    The model is checked before it is run, since it may come from anybody.
 
-    The model is checked before it is run, since it may come from anybody. Raises ExportError if it is missing or
-    damaged, holds anything that no export holds, or does not know a character of `charset`.
+    Args:
+        path: A package directory or an `.onnx` file; by default, the bundled package with 6,625 characters.
+        charset: The characters that compete: a Charset, or a name or file as for `fastetl.load_charset`; all if None.
+    Raises:
+        ExportError: If the model is missing or damaged, holds anything that no export holds, or lacks a character.
     """
     file = file_of(path, ONNX)
     with package_errors("cannot open the model", file):

@@ -123,13 +123,15 @@ def run_checks(group: str, checks: Callable[[], Iterator[Check]]) -> Iterator[Ch
 def verify(
     path: StrPath, against: "Run | StrPath | None" = None, *, progress: ShowProgress | None = None
 ) -> tuple[Check, ...]:
-    """Check the package directory `path` ("pretrained": the bundled one); nothing in it is changed.
+    """Check a package directory; nothing in it is changed. Any damage is a failed check.
 
-    against: the run that the package was exported from, or its path. Its graph is compared with the package's, and its
-    network is asked again. Without it, the graph in `reference.npz` counts as true.
-
-    Any damage is a failed check. Raises ExportError only if `path` has no file of a package, and ModelError if the run
-    cannot be read.
+    Args:
+        path: The package; "pretrained" is the bundled one.
+        against: The run it is from, or its path, to compare the graph and ask the network again; None compares with the
+            graph in `reference.npz`.
+        progress: Called with how much is done, and how much there is.
+    Raises:
+        FastetlError: If `path` has no file of a package, or the run cannot be read.
     """
     out = file_of(path, REFERENCE).parent
     if against is None:

@@ -216,8 +216,7 @@ class Membership:
     def with_data(self, data: Dataset, *, by: SplitUnit, valid: float, test: float, seed: int) -> Membership:
         """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
 
-        The arguments and errors are those of `Dataset.split`. Copies of a sample of unknown
-        group go to one part.
+        The arguments and errors are those of `Dataset.split`. Copies of a sample of unknown group go to one part.
         """
         if not len(data):
             raise FastetlError(f"{data.name}: no samples to divide", do="give a dataset with some")

@@ -238,9 +238,8 @@ def find_files(sources: Sources) -> list[EtlFile]:
     """All ETL files among `sources`, sorted by set, number and name. Folders are searched with their subfolders.
 
     In a folder, a file that is no ETL file by its name or contents is passed over (ETL8INFO, archives, notes). A file
-    with an ETL file's name that cannot be read as one is an error.
-
-    Raises FastetlError if a path does not exist, or if there is no ETL file.
+    with an ETL file's name that cannot be read as one is an error. Raises FastetlError if a path does not exist, or if
+    there is no ETL file.
     """
     files: list[EtlFile] = []
     paths = as_paths(sources)

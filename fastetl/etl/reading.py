@@ -36,9 +36,8 @@ def read_records(
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Read the records numbered `index`, ascending, at most a block at a time, to the beginning of `buffer`.
 
-    Yields a slice of `index` and its records, structured (n,), which the next step overwrites.
-
-    Raises FastetlError if the file cannot be read or ends too early.
+    Yields a slice of `index` and its records, structured (n,), which the next step overwrites. Raises FastetlError if
+    the file cannot be read or ends too early.
     """
     if not len(index):
         return

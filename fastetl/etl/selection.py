@@ -150,9 +150,8 @@ def select(
     """The plan for files that are sorted by set.
 
     name: of the charset, or what else `load_charset` takes. by_order: select by the order of sets that have one;
-    otherwise by every header.
-
-    Raises FastetlError for an unknown charset, a file that cannot be read, or if no record is wanted.
+    otherwise by every header. Raises FastetlError for an unknown charset, a file that cannot be read, or if no record
+    is wanted.
     """
     sets = by_layout([file for file in files if file.count])
     charset, unknown_codes, known = _learn(sets, name, by_order)

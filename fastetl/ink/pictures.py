@@ -138,10 +138,9 @@ def find_ink(source: Source) -> Ink:
 
     Formats are `FORMATS`, and HEIC if `pillow-heif` is installed, with 8 or 16 bits or floating point (0–1, 0–255 or
     0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Only
-    the first of several frames is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`).
-
-    Raises FastetlError if a file cannot be read, is not such a picture or exceeds `LARGEST` or `LONGEST`, and for
-    arrays of another shape or dtype and other objects.
+    the first of several frames is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
+    FastetlError if a file cannot be read, is not such a picture or exceeds `LARGEST` or `LONGEST`, and for arrays of
+    another shape or dtype and other objects.
     """
     kinds, expected = str | PathLike | bytes | Image.Image | np.ndarray, "a file, its bytes, a PIL image or an array"
     require_instance("the picture", source, kinds, expected, "give several to `read_all`")

@@ -208,9 +208,8 @@ def samples_to_dataset(
 ) -> SamplesResult:
     """Write the dataset `out` from a sample file, or a folder of them. Its pictures are drawn from the strokes.
 
-    Damaged lines and labels outside of the charset are left out, and told in the result.
-
-    Raises FastetlError if no sample is left, or `out` exists.
+    Damaged lines and labels outside of the charset are left out, and told in the result. Raises FastetlError if no
+    sample is left, or `out` exists.
     """
     out, files = Path(out), find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)

@@ -43,9 +43,8 @@ def _prepare() -> None:
 def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
     """Yield the result of each job, in order. The first one is done in this process, a few others ahead of time.
 
-    processes: how many at most, 0 for one on each processor.
-
-    Raises what a job raises, and FastetlError if a process is killed. Waits for jobs that have begun.
+    processes: how many at most, 0 for one on each processor. Raises what a job raises, and FastetlError if a process is
+    killed. Waits for jobs that have begun.
     """
     processes = min(processes or os.cpu_count() or 1, len(jobs) - 1)
     if processes < 2:
