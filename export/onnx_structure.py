@@ -9,10 +9,9 @@ import math
 from collections.abc import Iterator
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto
 
-from export.errors import ExportError
+from export.errors import ExportError, package_errors
 from export.onnx_export import NODES
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
@@ -31,13 +30,9 @@ _ELEMENTS = 1 << 24  # of one tensor for one picture, at most
 def parsed(data: bytes, file: StrPath) -> onnx.ModelProto:
     """The model in the bytes of `file`. Raises ExportError, naming the file and a fault, if it may not be run."""
     model = onnx.ModelProto()
-    try:
+    with package_errors("not a model of fastetl's", file):
         model.ParseFromString(data)
-    except DecodeError:
-        faults = iter(["bytes that are no ONNX model"])
-    else:
-        faults = structure_faults(model)
-    for fault in faults:
+    for fault in structure_faults(model):
         raise ExportError("not a model of fastetl's", file=file, found=fault, do="export it again")
     return model
 

@@ -15,7 +15,7 @@ from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import read_json
 from fastetl.synth import SynthConfig
 from fastetl.synth.records import characters_of
-from fastetl_cli.base import Command, note, say, show_json
+from fastetl_cli.base import Command, note
 from fastetl_cli.build import Build
 from fastetl_cli.evaluate import Evaluate
 from fastetl_cli.export import Export
@@ -70,14 +70,11 @@ class Quickstart(Command):
             if code:
                 return code
         report = self.folder / "run" / "reports" / "dataset"
-        if self.json:
-            checks = read_json(self.folder / "package" / VERIFICATION)["checks"]
-            sets = read_json(report / "evaluation.json")["sets"]
-            show_json({"seconds": seconds, "checks": checks, "sets": sets})
-            return 0
-        say("  ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items()))
-        say(f"{self.folder}: done in {sum(seconds.values()):.0f} s. Look at {report / 'index.html'} and sheet.png")
-        return 0
+        checks = read_json(self.folder / "package" / VERIFICATION)["checks"]
+        sets = read_json(report / "evaluation.json")["sets"]
+        times = "  ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items())
+        verdict = f"{self.folder}: done in {sum(seconds.values()):.0f} s. Look at {report / 'index.html'} and sheet.png"
+        return self.answer({"seconds": seconds, "checks": checks, "sets": sets}, times, verdict)
 
     @property
     def training(self) -> TrainConfig:

@@ -87,7 +87,7 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
     "another domain": (lambda m: setattr(m.graph.node[0], "domain", "ai.onnx.ml"), "the operation 'ai.onnx.ml Cast'"),
     "an opset to come": (lambda m: setattr(m.opset_import[0], "version", 99), "opsets {'': 99}"),
     "no operations": (lambda m: m.graph.ClearField("node"), "0 operations"),
-    "noise": (lambda m: m.graph.Clear(), "bytes that are no ONNX model"),
+    "noise": (lambda m: m.graph.Clear(), "found DecodeError: "),
 }
 
 
