@@ -28,9 +28,9 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
     """Write the package directory `path`, which must not exist yet. The same graph and config give the same bytes."""
     ct = coremltools()
     if not native_parts():
-        what, expected = f"{NO_NATIVE_PARTS}: no Core ML package can be written", "its wheel for Linux or macOS"
+        what = f"{NO_NATIVE_PARTS}: no Core ML package can be written"
         do = "use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx"
-        raise ExportError(what, expected=expected, do=do)
+        raise ExportError(what, expected="its wheel for Linux or macOS", do=do)
     with tempfile.TemporaryDirectory() as folder, quiet():
         built = Path(folder) / "built.mlpackage"
         model = ct.convert(

@@ -30,7 +30,8 @@ _Array = NDArray[np.float32]
 
 def graph_from_run(run: Run, config: ExportConfig) -> tuple[g.Graph, g.Logits]:
     """The layer graph of a run's best weights, with its temperature, threshold and origin; and the trained network."""
-    network, prior = run.network(), config.prior_logits(run.charset)
+    network = run.network()
+    prior = config.prior_logits(run.charset)
     graph = graph_from_network(network, run.charset, temperature=run.temperature)
     about = {
         "weights_sha256": graph.weights_sha256(),
@@ -70,7 +71,8 @@ def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE
     flattened = 0  # how many inputs of the next dense layer are a flattened picture
     layers: list[g.GraphLayer] = []
     for k, layer in enumerate(parts):
-        spec, name = layer.spec, f"{type(layer.spec).__name__.lower()}_{k}"
+        spec = layer.spec
+        name = f"{type(spec).__name__.lower()}_{k}"
         match spec:
             case m.Conv() if isinstance(parts[k + 1].spec, m.Norm):
                 layers.append(_conv(name, layer, parts[k + 1].weights))
@@ -136,7 +138,8 @@ def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array]) -> g.Conv:
     assert isinstance(spec, m.Conv)
     wide = {part: array.astype(np.float64) for part, array in norm.items()}
     gain = wide["scale"] / np.sqrt(wide["var"] + m.NORM_EPSILON)
-    kernel, bias = layer.weights["kernel"].astype(np.float64) * gain, wide["bias"] - wide["mean"] * gain
+    kernel = layer.weights["kernel"].astype(np.float64) * gain
+    bias = wide["bias"] - wide["mean"] * gain
     weight = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1).astype(np.float32))
     return g.Conv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
 

@@ -83,7 +83,8 @@ class StoredNetwork:
 
 def open_stored(path: StrPath) -> StoredNetwork:
     """Open the network of a package ("pretrained": a bundled one). Raises FastetlError if it is missing or damaged."""
-    reference, card = read_reference(names.file_of(path, names.REFERENCE)), names.file_of(path, names.CARD)
+    reference = read_reference(names.file_of(path, names.REFERENCE))
+    card = names.file_of(path, names.CARD)
     return StoredNetwork(card.parent, reference, read_bytes(card, TEXT_BYTES).decode("utf-8", "replace"))
 
 

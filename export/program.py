@@ -122,15 +122,14 @@ def _moments(p: Program, both: str, crossing: Term, window: Term, size: int, suf
 def _adaptive_moments(p: Program, both: str, spec: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
     # The first window is in the middle of the picture: a constant.
-    window: Term = _for_both_axes(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
-    crossing, moments = window, _Moments("", "", "")
-    for k in range(1, WINDOW_MOVES + 1):
+    first = _for_both_axes(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
+    moments = _moments(p, both, first, first, spec.size, "_1")
+    for k in range(2, WINDOW_MOVES + 1):
         suffix = f"_{k}"
-        if k > 1:
-            sharpness = p.binary("real_div", f"sharpness{suffix}", -1 / (4 * spec.window), moments.variance)
-            exponent = p.binary("mul", f"exponent{suffix}", moments.squares, sharpness)
-            window = p.unary("exp", f"window{suffix}", exponent)
-            crossing = _channels(p, f"crossing{suffix}", window, [[0, 1], [1, 0]])
+        sharpness = p.binary("real_div", f"sharpness{suffix}", -1 / (4 * spec.window), moments.variance)
+        exponent = p.binary("mul", f"exponent{suffix}", moments.squares, sharpness)
+        window = p.unary("exp", f"window{suffix}", exponent)
+        crossing = _channels(p, f"crossing{suffix}", window, [[0, 1], [1, 0]])
         moments = _moments(p, both, crossing, window, spec.size, suffix)
     return moments
 
@@ -185,10 +184,8 @@ def _framed(p: Program, x: str, spec: Preprocessing, with_place: bool) -> _Input
     to_frame = p.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
     scale = p.binary("maximum", "scale", to_frame, SMALLEST_SCALE)
     views = np.array([1, SURROUNDINGS_SIDE] if spec.surroundings else [1])
-    pictures, centres = x, moments.centre
-    if spec.surroundings:
-        pictures = p.concat("pictures", (x, x))
-        centres = p.concat("centres", (centres, centres))
+    pictures = p.concat("pictures", (x, x)) if spec.surroundings else x
+    centres = p.concat("centres", (moments.centre,) * 2) if spec.surroundings else moments.centre
     frames: dict[str, str] = {}
     for prefix, stretch in zip(READING_PREFIXES, spec.stretches, strict=False):
         scales = p.binary("mul", f"{prefix}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))

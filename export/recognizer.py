@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -83,7 +82,7 @@ class Recognizer:
         rows = {"charset": f"{self.charset.name} ({len(self.charset):,})", "trusted from": f"{self.threshold:.0%}"}
         return html_table(f"Recognizer {self.path}", rows)
 
-    def restricted(self, charset: str | Charset) -> Self:
+    def restricted(self, charset: StrPath | Charset) -> Self:
         """A recognizer with the same model in which only some characters, and "no character", compete.
 
         Args:
@@ -91,9 +90,7 @@ class Recognizer:
         Raises:
             FastetlError: If the name is unknown, or the model does not know one of the characters.
         """
-        require_instance("charset", charset, str | PathLike | Charset, "a name, a text file or a Charset")
-        competing = charset if isinstance(charset, Charset) else load_charset(charset, self.model_charset.characters)
-        recognizer = replace(self, charset=competing)
+        recognizer = replace(self, charset=load_charset(charset, self.model_charset.characters))
         recognizer.columns  # noqa: B018  raises the error for a character that the model does not know
         return recognizer
 
@@ -235,7 +232,7 @@ class Recognizer:
         return read_lines(self, lines_of_drawing(drawing, down), plain)
 
 
-def open_recognizer(path: StrPath = PRETRAINED, *, charset: str | Charset | None = None) -> Recognizer:
+def open_recognizer(path: StrPath = PRETRAINED, *, charset: StrPath | Charset | None = None) -> Recognizer:
     """Open the ONNX model of a package directory, or one that was exported alone.
 
     The model is checked before it is run, since it may come from anybody.

@@ -176,7 +176,8 @@ def file_checks(out: Path) -> Iterator[Check]:
     folders = {parent.as_posix() for file in expected for parent in Path(file).parents}
     regular, others = set(), []
     for path in out.rglob("*"):
-        mode, entry = path.lstat().st_mode, path.relative_to(out).as_posix()
+        mode = path.lstat().st_mode
+        entry = path.relative_to(out).as_posix()
         if entry in expected and stat.S_ISREG(mode):
             regular.add(entry)
         elif entry in expected:
@@ -239,7 +240,8 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     is_same = {CARD: _text(out / CARD).startswith(f"{card_head(graph, reference.config)}\n\n")}
     if MAC in files_of(out):
         is_same[MAC] = _text(out / MAC) == _text(Path(check_on_mac.__file__))
-    written_by, installed_version = graph.about.get("version", "unknown"), exporting_versions()["version"]
+    written_by = graph.about.get("version", "unknown")
+    installed_version = exporting_versions()["version"]
     for name, same in is_same.items():
         if same or written_by == installed_version:
             yield _same(name, same, "what the installed fastetl writes")
