@@ -48,7 +48,7 @@ from model.training import train
 SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
 THREADS = (16, 8, 4, 1)
-SOME = 8  # steps in one dispatch, where several are measured
+DISPATCH_STEPS = 8  # steps in one dispatch, where several are measured
 WRITING_END = 0.2  # shares of the minutes after which writing,
 SHORT_END = 0.3  # the short trainings
 SPEEDS_END = 0.5  # and the measurement of speeds end
@@ -215,7 +215,7 @@ class Bench:
         large = {"batch_size": 64 if self.is_rehearsal else 512, "precision": self.final.precision}
         table: dict[str, dict[str, Any]] = {
             f"{usual.batch_size} float32": {},
-            f"{usual.batch_size} float32, {SOME} steps in one go": {"steps_per_dispatch": SOME},
+            f"{usual.batch_size} float32, {DISPATCH_STEPS} steps in one go": {"steps_per_dispatch": DISPATCH_STEPS},
             "512": {**large, "epochs": usual.epochs * 6},
             "512, equal pictures": large,
         }

@@ -72,8 +72,8 @@ def test_a_run_tells_its_whole_story() -> None:
     assert run.history[-1].step == max(losses) == 9
     assert all(0 <= e.data_wait <= 1 for e in run.history)
     for epoch in (1, 2, 3):
-        mean = np.mean([losses[k] for k in range(3 * epoch - 2, 3 * epoch)])
-        assert run.history[epoch - 1].loss == pytest.approx(mean, rel=0.5)
+        mean = np.mean([losses[step] for step in range(3 * epoch - 2, 3 * epoch + 1)])
+        assert run.history[epoch - 1].loss == pytest.approx(mean, rel=1e-5)
     assert 0.05 <= run.temperature <= 20
     assert 1 / 8 < run.threshold < 1
     assert list((path / "tensorboard").glob("events.*"))

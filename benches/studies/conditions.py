@@ -16,6 +16,7 @@ from fastetl.kernels.fragments import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHAR
 
 SIDE = 128
 Pictures = NDArray[np.uint8]
+Rng = np.random.Generator
 
 # Pixels of 128 at the shares of `CUMULATIVE`, on the real scans of fastetl/kernels/fragments.py; the ends were chosen.
 _DEVIATION = (12.5, 13.7, 16.2, 17.9, 19.9, 23.3, 25)
@@ -58,17 +59,17 @@ def _centre(picture: Pictures) -> tuple[float, float, float]:
     return cx, cy, float(np.sqrt(by_row @ (y - cy) ** 2 + by_column @ (x - cx) ** 2))
 
 
-def _drawn(rng: np.random.Generator, values: tuple[float, ...]) -> float:
+def _drawn(rng: Rng, values: tuple[float, ...]) -> float:
     return float(np.interp(rng.random(), CUMULATIVE, values))
 
 
-def _at_scan_size(picture: Pictures, rng: np.random.Generator) -> Pictures:
+def _at_scan_size(picture: Pictures, rng: Rng) -> Pictures:
     """The ink, as large as a character on a real scan."""
     piece = _cropped(picture)
     return _sized(piece, min(_drawn(rng, _DEVIATION) / max(_centre(piece)[2], 1), 124 / max(piece.shape)))
 
 
-def _on_scan(piece: Pictures, rng: np.random.Generator) -> tuple[int, int]:
+def _on_scan(piece: Pictures, rng: Rng) -> tuple[int, int]:
     """Left and top of the whole character where it would stand on a real scan."""
     cx, cy, _ = _centre(piece)
     left, top = round(_drawn(rng, _CENTRE_X) - cx), round(_drawn(rng, _CENTRE_Y) - cy)
@@ -76,7 +77,7 @@ def _on_scan(piece: Pictures, rng: np.random.Generator) -> tuple[int, int]:
     return min(max(left, 2), most[0]), min(max(top, 2), most[1])
 
 
-def _sides_with_fragments(rng: np.random.Generator) -> NDArray[np.bool_]:
+def _sides_with_fragments(rng: Rng) -> NDArray[np.bool_]:
     """Which of the four sides have a fragment, (4,): each, and any at all, as often as on real scans."""
     left = rng.random() < FRAGMENT_SHARES[0]
     # Independent sides would give fragments anywhere too often: without one at the left, others are rarer.
@@ -86,7 +87,7 @@ def _sides_with_fragments(rng: np.random.Generator) -> NDArray[np.bool_]:
     return np.array([left, *(rng.random(3) < others)])
 
 
-def _add_fragments(out: Pictures, other: Callable[[], tuple[Pictures, int, int]], rng: np.random.Generator) -> None:
+def _add_fragments(out: Pictures, other: Callable[[], tuple[Pictures, int, int]], rng: Rng) -> None:
     """Add ends of other characters at the edges, as deep as on real scans."""
     for side, seen in enumerate(_sides_with_fragments(rng)):
         piece, left, top = other()
@@ -100,58 +101,58 @@ def _add_fragments(out: Pictures, other: Callable[[], tuple[Pictures, int, int]]
             _put(piece, left, top, out)
 
 
-def _each(pictures: Pictures, seed: int, make: Callable[[Pictures, np.random.Generator, Pictures], None]) -> Pictures:
-    out = np.zeros((len(pictures), SIDE, SIDE), np.uint8)
-    for k, picture in enumerate(pictures):
-        make(picture, np.random.default_rng([seed, k]), out[k])
-    return out
+Condition = Callable[[Pictures, int], Pictures]
 
 
-def as_they_are(pictures: Pictures, seed: int) -> Pictures:
-    """The pictures scaled to 128 × 128, and nothing else."""
+def _of_each(change: Callable[[Pictures, Rng, Pictures, Pictures], None]) -> Condition:
+    """The condition that changes each picture: `change` gets it, random numbers, the zeros to draw on, and all."""
 
-    def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
-        piece = _sized(picture, SIDE / max(picture.shape))
-        _put(piece, (SIDE - piece.shape[1]) // 2, (SIDE - piece.shape[0]) // 2, out)
+    def condition(pictures: Pictures, seed: int) -> Pictures:
+        out = np.zeros((len(pictures), SIDE, SIDE), np.uint8)
+        for k, picture in enumerate(pictures):
+            change(picture, np.random.default_rng([seed, k]), out[k], pictures)
+        return out
 
-    return _each(pictures, seed, make)
-
-
-def fragments_added(pictures: Pictures, seed: int) -> Pictures:
-    """The pictures as they are, with ends of others of the set at the edges."""
-    whole = as_they_are(pictures, seed)
-
-    def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
-        out[:] = picture
-
-        def other() -> tuple[Pictures, int, int]:
-            chosen = whole[rng.integers(len(whole))]
-            left, top, right, bottom = _box(chosen)
-            return chosen[top:bottom, left:right], left, top
-
-        _add_fragments(out, other, rng)
-
-    return _each(whole, seed, make)
+    return condition
 
 
-def on_scanned_sheets(pictures: Pictures, seed: int, fragments: bool = True) -> Pictures:
-    """Characters with the size and position of real scans and, if `fragments`, ends of others at the edges."""
-
-    def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
-        piece = _at_scan_size(picture, rng)
-        _put(piece, *_on_scan(piece, rng), out)
-
-        def other() -> tuple[Pictures, int, int]:
-            neighbour = _at_scan_size(pictures[rng.integers(len(pictures))], rng)
-            return neighbour, *_on_scan(neighbour, rng)
-
-        if fragments:
-            _add_fragments(out, other, rng)
-
-    return _each(pictures, seed, make)
+def _keep(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
+    """The picture scaled to 128 × 128, and nothing else."""
+    piece = _sized(picture, SIDE / max(picture.shape))
+    _put(piece, (SIDE - piece.shape[1]) // 2, (SIDE - piece.shape[0]) // 2, out)
 
 
-def _fitted(piece: Pictures, share: float, rng: np.random.Generator, out: Pictures, centred: bool = False) -> None:
+def _keep_with_fragments(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
+    """The picture as it is, with ends of others of the set at the edges."""
+    _keep(picture, rng, out, pictures)
+
+    def other() -> tuple[Pictures, int, int]:
+        chosen = np.zeros_like(out)
+        _keep(pictures[rng.integers(len(pictures))], rng, chosen, pictures)
+        left, top, right, bottom = _box(chosen)
+        return chosen[top:bottom, left:right], left, top
+
+    _add_fragments(out, other, rng)
+
+
+def _put_on_sheet(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
+    """A character with the size and position of real scans."""
+    piece = _at_scan_size(picture, rng)
+    _put(piece, *_on_scan(piece, rng), out)
+
+
+def _put_on_sheet_with_fragments(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
+    """A character with the size and position of real scans, and ends of others at the edges."""
+    _put_on_sheet(picture, rng, out, pictures)
+
+    def other() -> tuple[Pictures, int, int]:
+        neighbour = _at_scan_size(pictures[rng.integers(len(pictures))], rng)
+        return neighbour, *_on_scan(neighbour, rng)
+
+    _add_fragments(out, other, rng)
+
+
+def _fitted(piece: Pictures, share: float, rng: Rng, out: Pictures, centred: bool = False) -> None:
     """Put in a piece whose longer side covers `share` of the canvas: anywhere inside, or in the middle."""
     piece = _sized(piece, share * SIDE / max(piece.shape))
     spare = SIDE - piece.shape[1], SIDE - piece.shape[0]
@@ -159,9 +160,9 @@ def _fitted(piece: Pictures, share: float, rng: np.random.Generator, out: Pictur
     _put(piece, left, top, out)
 
 
-def cropped(pictures: Pictures, seed: int) -> Pictures:
-    """Crops to the ink, with paper beside it to make them square."""
-    return _each(pictures, seed, lambda p, rng, out: _fitted(_cropped(p), 1, rng, out, centred=True))
+def _crop(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
+    """A crop to the ink, with paper beside it to make it square."""
+    _fitted(_cropped(picture), 1, rng, out, centred=True)
 
 
 def _thickened(picture: Pictures, size: int, radius: int) -> Pictures:
@@ -173,30 +174,25 @@ def _thickened(picture: Pictures, size: int, radius: int) -> Pictures:
     return thick
 
 
-def thick_and_cropped(pictures: Pictures, seed: int) -> Pictures:
-    """Characters of 100 pixels, by a pen 6 to 12 pixels wider, cropped to the ink."""
-
-    def make(picture: Pictures, rng: np.random.Generator, out: Pictures) -> None:
-        thick = _thickened(picture, 100, int(rng.integers(3, 7)))
-        _fitted(_cropped(thick), 1, rng, out, centred=True)
-
-    return _each(pictures, seed, make)
+def _crop_thickened(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
+    """A character of 100 pixels, by a pen 6 to 12 pixels wider, cropped to the ink."""
+    _crop(_thickened(picture, 100, int(rng.integers(3, 7))), rng, out, pictures)
 
 
-def _of_size(pictures: Pictures, seed: int, least: float, most: float) -> Pictures:
+def _of_size(least: float, most: float) -> Condition:
     """Characters that cover between `least` and `most` of the canvas, anywhere in it."""
-    return _each(pictures, seed, lambda p, rng, out: _fitted(_cropped(p), float(rng.uniform(least, most)), rng, out))
+    return _of_each(lambda p, rng, out, _: _fitted(_cropped(p), float(rng.uniform(least, most)), rng, out))
 
 
-CONDITIONS: Mapping[str, Callable[[Pictures, int], Pictures]] = {
-    "as they are": as_they_are,
-    "fragments added": fragments_added,
-    "size and place of scans": partial(on_scanned_sheets, fragments=False),
-    "… and fragments": on_scanned_sheets,
-    "cropped to the ink": cropped,
-    "thick pen, cropped": thick_and_cropped,
-    "small": partial(_of_size, least=0.22, most=0.35),
-    "whole canvas": partial(_of_size, least=0.92, most=0.98),
+CONDITIONS: Mapping[str, Condition] = {
+    "as they are": _of_each(_keep),
+    "fragments added": _of_each(_keep_with_fragments),
+    "size and place of scans": _of_each(_put_on_sheet),
+    "… and fragments": _of_each(_put_on_sheet_with_fragments),
+    "cropped to the ink": _of_each(_crop),
+    "thick pen, cropped": _of_each(_crop_thickened),
+    "small": _of_size(0.22, 0.35),
+    "whole canvas": _of_size(0.92, 0.98),
 }
 
 
@@ -205,7 +201,7 @@ Size = tuple[int, int]  # height and width in pixels
 PHOTOGRAPH: Size = (300, 400)
 
 
-def _page(picture: Pictures, rng: np.random.Generator, share: float = 0.55, size: Size = PHOTOGRAPH) -> Light:
+def _page(picture: Pictures, rng: Rng, share: float = 0.55, size: Size = PHOTOGRAPH) -> Light:
     """Ink 0–1 of this size: the character over `share` of the shorter side, somewhere in the middle."""
     page = np.zeros(size, np.uint8)
     piece = _sized(_cropped(picture), round(share * min(size)) / max(_cropped(picture).shape))
@@ -214,7 +210,7 @@ def _page(picture: Pictures, rng: np.random.Generator, share: float = 0.55, size
     return page / 255
 
 
-def _photograph(light: Light, rng: np.random.Generator, grain: float = 3) -> Pictures:
+def _photograph(light: Light, rng: Rng, grain: float = 3) -> Pictures:
     """The light as a camera stores it: with grain, as a JPEG."""
     noisy = np.clip(light + rng.normal(0, grain, light.shape), 0, 255).astype(np.uint8)
     stored = io.BytesIO()
@@ -222,7 +218,7 @@ def _photograph(light: Light, rng: np.random.Generator, grain: float = 3) -> Pic
     return np.asarray(Image.open(stored))
 
 
-def _sheet(picture: Pictures, rng: np.random.Generator, share: float = 0.55, size: Size = PHOTOGRAPH) -> Light:
+def _sheet(picture: Pictures, rng: Rng, share: float = 0.55, size: Size = PHOTOGRAPH) -> Light:
     """The light of a grey sheet with dark ink, weaker towards one side."""
     page = _page(picture, rng, share, size)
     paper, ink = rng.uniform(150, 230), rng.uniform(0.1, 0.3)
@@ -236,12 +232,12 @@ def _edge(angle: float, position: float, level: float, soft: float, size: Size =
     return np.asarray(level + (1 - level) / (1 + np.exp(-np.clip((along - position) / soft, -50, 50))))
 
 
-def _shadowed(picture: Pictures, position: float, level: float, rng: np.random.Generator) -> Pictures:
+def _shadowed(picture: Pictures, position: float, level: float, rng: Rng) -> Pictures:
     shadow = _edge(rng.uniform(0, 2 * np.pi), position, level, rng.choice([0.003, 0.02]))
     return _photograph(_sheet(picture, rng) * shadow, rng)
 
 
-def _on_table(picture: Pictures, width: float, rng: np.random.Generator, sides: int = 4) -> Pictures:
+def _on_table(picture: Pictures, width: float, rng: Rng, sides: int = 4) -> Pictures:
     """A dark table along so many sides, as wide as `width` of the height."""
     high, wide = PHOTOGRAPH
     top, bottom, left, right = round(width * high) * (rng.permutation(4) < sides)
@@ -251,16 +247,16 @@ def _on_table(picture: Pictures, width: float, rng: np.random.Generator, sides: 
     return _photograph(light, rng)
 
 
-def _white(picture: Pictures, rng: np.random.Generator, share: float = 0.7, side: int = 400) -> Pictures:
+def _white(picture: Pictures, rng: Rng, share: float = 0.7, side: int = 400) -> Pictures:
     return np.asarray(255 * (1 - _page(picture, rng, share, (side, side))), np.uint8)
 
 
-def _framed(picture: Pictures, width: float, rng: np.random.Generator) -> Pictures:
+def _framed(picture: Pictures, width: float, rng: Rng) -> Pictures:
     wide = round(width)
     return np.pad(_white(picture, rng, 0.6)[wide : 400 - wide, wide : 400 - wide], wide)
 
 
-def _lined(picture: Pictures, level: float, rng: np.random.Generator, kind: str) -> Pictures:
+def _lined(picture: Pictures, level: float, rng: Rng, kind: str) -> Pictures:
     """Printed lines, `level` times as dark as the ink."""
     page, lines = _page(picture, rng, 0.55, (400, 400)), np.zeros((400, 400), bool)
     gap, wide = int(rng.integers(30, 70)), int(rng.integers(1, 5))
@@ -278,11 +274,11 @@ def _lined(picture: Pictures, level: float, rng: np.random.Generator, kind: str)
     return np.asarray(255 * (1 - np.maximum(page, level * lines)), np.uint8)
 
 
-def _penned(picture: Pictures, wider: float, rng: np.random.Generator) -> Pictures:
+def _penned(picture: Pictures, wider: float, rng: Rng) -> Pictures:
     return _white(_thickened(picture, 200, int(wider)), rng)
 
 
-Curve = tuple[tuple[float, ...], Callable[[Pictures, float, np.random.Generator], Pictures]]
+Curve = tuple[tuple[float, ...], Callable[[Pictures, float, Rng], Pictures]]
 CURVES: Mapping[str, Curve] = {
     "a shadow's light, anywhere": (
         (0.8, 0.6, 0.5, 0.4, 0.3),
