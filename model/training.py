@@ -135,11 +135,12 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
 
 def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     """The interrupted run, if data and configuration are those that it began with."""
-    if config is not None and config.minutes and config.minutes == run.minutes:  # which chose the steps
-        config = dataclasses.replace(config, steps=run.config.steps, minutes=0.0)
-    if config is not None and config != run.config:
+    as_begun = run.config
+    if run.minutes:  # which chose the steps
+        as_begun = dataclasses.replace(run.config, steps=0, minutes=run.minutes)
+    if config is not None and config not in (as_begun, run.config):
         given = config.as_dict()
-        expected = ", ".join(f"{name} {value}" for name, value in run.config.as_dict().items() if value != given[name])
+        expected = ", ".join(f"{name} {value}" for name, value in as_begun.as_dict().items() if value != given[name])
         raise ModelError("the run has other options", file=run.path, expected=expected, do="resume without options")
     if [(d.digest, weight) for d, weight in mixture] != [(d.digest, d.weight) for d in run.data]:
         expected = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)
