@@ -25,7 +25,7 @@ from safetensors.numpy import load_file
 
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, Samples
-from fastetl.data.identity import TEST, TRAIN
+from fastetl.data.identity import TEST
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
@@ -86,11 +86,6 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     assert data.train + data.valid + data.test == 8
     groups = [part["tiny0"] for part in run.trained.parts]
     assert sorted(np.concatenate(groups).tolist()) == list(range(8))
-    split = run.trained.split(tiny())
-    assert split is not None
-    assert set(tiny().groups[split.train].tolist()) == set(groups[TRAIN].tolist())
-    assert len(split.train) + len(split.valid) + len(split.test) == len(tiny())
-    assert run.trained.split(tiny(seed=1)) is None
 
 
 @pytest.mark.parametrize("names", ["steps epochs", "steps minutes", "optimizer muon_learning_rate", "framing frame"])
