@@ -4,11 +4,13 @@ A data set has every character once, always in the same order. This order is lea
 into runs that follow it. Each run is kept, or set aside as displaced, so that the fewest records are displaced, lost
 or doubled. So a defect in one record moves no other record to another data set.
 
+An example: from あいうえおあいえおあいうえお the order あいうえお is learnt. The runs are あいうえおあい and
+えおあいうえお; both are kept, and う of data set 1 is lost between them.
+
 A slot is a position in a file without defects: data set × L + rank, where L characters make a data set and the rank is
 a character's position in the order.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -102,11 +104,11 @@ def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment
     length = len(order)
     rank = _ranks(order, codes)
     begins = np.concatenate([[0], np.flatnonzero(_breaks(rank, length)) + 1])
-    lengths = np.diff(np.append(begins, len(codes)))
+    ends = np.append(begins[1:], len(codes))
+    runs = list(map(_Run, begins.tolist(), ends.tolist(), rank[begins].tolist()))
     slots = np.full(len(codes), -1, np.int64)
-    for run, data_set in _runs_to_keep(rank[begins], lengths, length):
-        first = int(begins[run])
-        slots[first : first + lengths[run]] = data_set * length + int(rank[first]) + np.arange(lengths[run])
+    for run, data_set in _runs_to_keep(runs, length):
+        slots[run.begin : run.end] = data_set * length + run.rank + np.arange(run.end - run.begin)
     is_kept = slots >= 0
     _fill_gaps(slots, is_kept, length)
     return Alignment(order, (slots // length).astype(np.int32), rank, np.flatnonzero(~is_kept), slots % length)
@@ -192,49 +194,53 @@ def _begin_as_file(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDAr
     return np.roll(order, -int(np.bincount(begins).argmax())) if len(begins) else order
 
 
+class _Run(NamedTuple):
+    """Records `begin` to `end` − 1, which follow the order. rank: of the first, −1 if its code is not in the order."""
+
+    begin: int
+    end: int
+    rank: int
+
+
 class _Chain(NamedTuple):
-    """The least costly chain of kept runs up to one of them. previous: the kept run before that, −1 if there is none.
-    sets_begun: how many data sets begin between the two."""
+    """The least costly chain of kept runs that ends with `run`. sets_begun: data sets that begin after `previous`."""
 
-    cost: float
-    previous: int
-    sets_begun: int
+    run: _Run
+    cost: int
+    previous: "_Chain | None" = None
+    sets_begun: int = 0
 
 
-def _runs_to_keep(starts: NDArray[np.int64], lengths: NDArray[np.int64], length: int) -> list[tuple[int, int]]:
-    """The runs to keep, each with the data set in which it begins: the least costly chain, by dynamic programming.
-
-    starts: rank of each run's first record, −1 for a code that is not in the order. lengths: records in each run.
-
-    The least cost of a chain that ends with a run is the least of the cost at a run before and that of the step from
-    there. If it is the first run kept, the cost is that of the records before it and the slots before its rank.
-    """
-    ranks = starts.tolist()
-    ends = np.cumsum(lengths).tolist()
-    begins = [0, *ends]
-    reach = _REACH if len(ranks) <= _MANY_RUNS else _REACH_AMONG_MANY
-    chains: list[_Chain] = []
-    for run, rank in enumerate(ranks):
-        best = _Chain(begins[run] + rank if rank >= 0 else math.inf, -1, 0)
-        for previous in range(max(0, run - reach), run):
-            if rank < 0 or ranks[previous] < 0:
-                continue  # a code that is not in the order is never kept
-            next_rank = ranks[previous] + ends[previous] - begins[previous]
-            step_cost, sets_begun = _step(next_rank, rank, begins[run] - ends[previous], length)
-            cost = chains[previous].cost + step_cost
-            if cost < best.cost:
-                best = _Chain(cost, previous, sets_begun)
-        chains.append(best)
+def _runs_to_keep(runs: list[_Run], length: int) -> list[tuple[_Run, int]]:
+    """The runs to keep, each with the data set in which it begins: the least costly chain, by dynamic programming."""
+    reach = _REACH if len(runs) <= _MANY_RUNS else _REACH_AMONG_MANY
+    chains: list[_Chain | None] = []
+    for run in runs:  # one whose code is not in the order is never kept
+        chains.append(_best_chain(run, chains[-reach:], length) if run.rank >= 0 else None)
     # What is left of the file after the last kept run is set aside.
-    totals = [chain.cost + ends[-1] - end for chain, end in zip(chains, ends, strict=True)]
-    run = min(range(len(totals)), key=totals.__getitem__)
+    count = runs[-1].end
+    chain = min(filter(None, chains), key=lambda chain: chain.cost + count - chain.run.end, default=None)
     kept = []
-    while run >= 0 and totals[run] < math.inf:
-        kept.append(run)
-        run = chains[run].previous
+    while chain is not None:
+        kept.append(chain)
+        chain = chain.previous
     kept.reverse()
-    data_sets = accumulate(chains[run].sets_begun for run in kept)  # the first kept run begins in data set 0
-    return list(zip(kept, data_sets, strict=True))
+    data_sets = accumulate(chain.sets_begun for chain in kept)  # the first kept run begins in data set 0
+    return [(chain.run, data_set) for chain, data_set in zip(kept, data_sets, strict=True)]
+
+
+def _best_chain(run: _Run, before: list[_Chain | None], length: int) -> _Chain:
+    """The least costly chain that ends with `run`, behind one of those before it or alone.
+
+    Alone, it costs the records before it and the slots before its rank.
+    """
+    best = _Chain(run, run.begin + run.rank)
+    for chain in filter(None, before):
+        end_rank = chain.run.rank + chain.run.end - chain.run.begin
+        step_cost, sets_begun = _step(end_rank, run.rank, run.begin - chain.run.end, length)
+        if chain.cost + step_cost < best.cost:
+            best = _Chain(run, chain.cost + step_cost, chain, sets_begun)
+    return best
 
 
 def _step(end: int, rank: int, aside: int, length: int) -> tuple[int, int]:
