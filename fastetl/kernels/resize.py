@@ -16,7 +16,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes, unpack_vector
-from fastetl.kernels.resize_plan import LANES, Resizing, RowPlan, chunks
+from fastetl.kernels.resize_plan import LANES, Chunk, Resizing, RowPlan, chunks_of
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, best, compile_kernel
 
@@ -98,15 +98,13 @@ def _columns(code: Code, plan: RowPlan, source: Value, following: Value, scratch
     """Write the lines of column sums to `scratch`. following: the next picture, which is fetched meanwhile."""
     b, geometry = code.b, plan.geometry
     row_bytes = geometry.width * geometry.bits // 8
-    lines, rows_of_line = plan.rows.shape
-    places = code.table(np.where(plan.rows < 0, -1, plan.rows * row_bytes).astype(np.int64))
+    lines = len(plan.rows)
     paper = code.table(np.zeros(OVERREAD, np.uint8))
     with code.loop(lines) as line:
         _fetch(code, following, line, -(-geometry.height * row_bytes // (64 * lines)))
         rows = []
-        line_places = code.element(places, line, 8 * rows_of_line)
-        for k in range(rows_of_line):
-            place = code.load(line_places, I64, 0, 8 * k)
+        for row_of_line in plan.rows.T:
+            place = code.entry(row_of_line * row_bytes, line)
             levels = b.select(b.icmp_signed("<", place, code.number(0)), paper, code.at(source, place))
             *registers, lanes = unpack_vector(code, levels, code.number(0), geometry.bits)
             rows.append(registers)
@@ -137,18 +135,23 @@ def _column_sums(code: Code, plan: RowPlan, rows: list[list[Value]], lanes: list
     geometry = plan.geometry
     if plan.in_bytes and geometry.is_halving:
         return _halved(code, geometry, rows)
+    by_four = [chunks_of(geometry.columns[group], 4) for group in geometry.groups]
+    by_two = [chunks_of(geometry.columns[span], 2) for span in geometry.spans]
+    if code.form == "vnni" and not plan.in_bytes and sum(map(len, by_four)) <= sum(map(len, by_two)):
+        return [_sum_by_four(code, _operands(code, rows, lanes, four)) for four in by_four]
+    return [total for two in by_two for total in _sums_by_two(code, plan, _operands(code, rows, lanes, two))]
 
-    def operands(pixels: NDArray[np.int64], weights: NDArray[np.int64]) -> list[tuple[Value, Value]]:
-        """Each row's pixels and their weights, the larger numbers first."""
+
+def _operands(
+    code: Code, rows: list[list[Value]], lanes: list[int], chunks: list[Chunk]
+) -> list[list[tuple[Value, Value]]]:
+    """Of each chunk and row, the pixels and their weights, the larger numbers first."""
+    operands = []
+    for pixels, weights in chunks:
         order, by = np.take(lanes, pixels).tolist(), code.lanes(I8, weights.tolist())
         pairs = [(code.shuffle(row[0], row[1], order), by) for row in rows]
-        return [(y, x) for x, y in pairs] if geometry.columns.max() > 127 else pairs
-
-    by_four = [chunks(geometry.columns[group], 4) for group in geometry.groups]
-    by_two = [chunks(geometry.columns[span], 2) for span in geometry.spans]
-    if code.form == "vnni" and not plan.in_bytes and sum(map(len, by_four)) <= sum(map(len, by_two)):
-        return [_sum_by_four(code, [operands(*chunk) for chunk in four]) for four in by_four]
-    return [total for two in by_two for total in _sums_by_two(code, plan, [operands(*chunk) for chunk in two])]
+        operands.append([(y, x) for x, y in pairs] if weights.max() > 127 else pairs)
+    return operands
 
 
 def _sum_by_four(code: Code, operands: list[list[tuple[Value, Value]]]) -> Value:
@@ -187,18 +190,13 @@ def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
     table, kinds = geometry.factors
     weights = plan.weights.astype(np.uint8 if plan.in_bytes else np.int16)
     weights_at, factors_at = code.table(weights), code.table(table[:, geometry.groups])
-    # For each row, where its first line is and where its factors are, in bytes, and the bias of its sums.
-    first_lines = 64 * plan.registers * plan.first
-    first_factors = kinds * len(geometry.groups) * LANES * table.itemsize
     biases = plan.bias * plan.weights.sum((1, 2), dtype=np.int64)
-    entries_at = code.table(np.stack([first_lines, first_factors, biases], 1))
     with code.loop(geometry.size) as y:
-        entry = code.element(entries_at, y, 24)
-        first_line, first_factor, bias = (code.load(entry, I64, 0, 8 * k) for k in range(3))
-        lines, row_factors = code.at(scratch, first_line), code.at(factors_at, first_factor)
+        lines = code.at(scratch, code.entry(64 * plan.registers * plan.first, y))
+        row_factors = code.at(factors_at, code.entry(kinds * table[0, geometry.groups].nbytes, y))
         row_weights = code.element(weights_at, y, weights[0].nbytes)
         if plan.in_bytes:
-            sums = _sums_of_bytes(code, plan, lines, row_weights, code.b.trunc(bias, I32))
+            sums = _sums_of_bytes(code, plan, lines, row_weights, code.b.trunc(code.entry(biases, y), I32))
         else:
             sums = _sums_of_numbers(code, plan, lines, row_weights)
         row = code.element(out, y, geometry.size)

@@ -21,6 +21,8 @@ from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import PLAIN
 
 LANES = 16  # output columns of a group
+Chunk = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Pixels of output columns, so many of each, and their weights: (N,) both."""
 
 
 @dataclass(frozen=True)
@@ -160,11 +162,8 @@ class Resizing:
         return replace(plan, in_bytes=True, bias=bias)
 
 
-def chunks(columns: NDArray[np.int64], each: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The pixels and weights of output columns, `each` of every column at a time. columns: (N, width), their weights.
-
-    Returns pairs of arrays, (N × each,).
-    """
+def chunks_of(columns: NDArray[np.int64], each: int) -> list[Chunk]:
+    """The pixels of output columns, `each` of every column at a time. columns: (N, width), weights of all pixels."""
     width = columns.shape[1]
     is_used = columns > 0
     taps = -(-int(is_used.sum(1).max()) // each) * each  # pixels that are taken of each column

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
@@ -126,6 +127,10 @@ class Code:
         table.initializer = ir.Constant(kind, bytearray(array.tobytes()))
         table.type = POINTER
         return table
+
+    def entry(self, array: NDArray[np.integer], index: Value) -> Value:
+        """Entry `index` of a constant array (N,), as i64."""
+        return self.load(self.element(self.table(array.astype(np.int64)), index, 8), I64)
 
     def room(self, count: int) -> Value:
         """The address of `count` bytes of stack, on a cache line. Call this before any loop."""
