@@ -351,6 +351,7 @@ def test_contrast_equals_its_twin(form: Callable[..., None]) -> None:
     table_of = np.array([0, 64, 32, 10])
     changed = images.copy()
     form(tables, table_of, changed)
+    form(tables, table_of[:0], changed[:0])
     exponents = np.exp(0.7 * (table_of / 32 - 1))[:, None, None]
     np.testing.assert_array_equal(changed, np.floor(255 * (images / 255) ** exponents + 0.5))
     np.testing.assert_array_equal(changed[2], images[2])

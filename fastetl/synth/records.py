@@ -125,12 +125,10 @@ def draw_data_set(
     # 0 is good; higher numbers mark sloppy writing.
     records["evaluation"] = np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3)
     records["group_evaluation"] = int(style.sloppiness > 1.5)
-    records["sex"] = rng.integers(1, 3)
-    records["age"] = rng.integers(18, 61)
-    records["industry"] = rng.integers(100, 1000)
-    records["occupation"] = rng.integers(100, 1000)
-    collected, scanned = int(rng.integers(1, 7)), int(rng.integers(7, 13))
-    records["collected"], records["scanned"] = 7600 + collected, 7600 + scanned
+    for name, least, most in (("sex", 1, 2), ("age", 18, 60), ("industry", 100, 999), ("occupation", 100, 999)):
+        records[name] = rng.integers(least, most + 1)
+    records["collected"] = 7600 + rng.integers(1, 7)
+    records["scanned"] = 7600 + rng.integers(7, 13)
     return records
 
 
