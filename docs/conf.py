@@ -55,7 +55,7 @@ def short_arrays(app: Any, what: str, name: str, obj: object, options: Any, give
     """In signatures, `NDArray[uint8]` instead of what it stands for."""
     any_shape, dtype = r"tuple\[~?(?:typing\.)?Any, \.\.\.\]", r"([^\[\]]+(?:\[[^\[\]]+\])?)"
     long = rf"~?(?:numpy\.)?ndarray\[{any_shape}, ~?(?:numpy\.)?dtype\[{dtype}\]\]"
-    return tuple(text and re.sub(long, r"NDArray[\1]", text) for text in (given, returned))
+    return tuple(text and re.sub(r"~([\w]+\.)+", "", re.sub(long, r"NDArray[\1]", text)) for text in (given, returned))
 
 
 def parse_sections(app: Any, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:

@@ -66,9 +66,9 @@ class Character:
     box: Box
     """Left, top, right, bottom in the picture's pixels or the canvas' units."""
     confidence: float
-    """0–1."""
+    """How sure the label is, 0–1."""
     uncertain: bool
-    """Whether the confidence is under `LEAST_SURE`."""
+    """Whether the confidence is under 0.5."""
     alternatives: tuple[Answer, ...]
     """Up to five characters that it may be, likeliest first."""
 

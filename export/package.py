@@ -100,12 +100,10 @@ def export(
 ) -> tuple[Check, ...]:
     """Write a package from a run's best weights, check it, and return the checks, all of which have passed.
 
-    The same run, configuration and versions give the same bytes.
-
     Args:
         run: A run, the network of another package, whose stored answers are compared, or the path of either.
         out: The directory to write. If it ends in `.onnx`, only that model is written and checked, without coremltools.
-        config: How to store it; `ExportConfig()` if None.
+        config: How to store it; `ExportConfig()` if None. The same run, config and versions give the same bytes.
         sets: Results of `evaluate` for the model card (`SetResult.as_dict()`).
         overwrite: Replace an earlier package or model.
         progress: Called with how many checks are done, and how many there are.

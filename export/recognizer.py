@@ -106,7 +106,7 @@ class Recognizer:
 
     @cached_property
     def columns(self) -> NDArray[np.int64]:
-        """int64 (labels,): in which columns of the model's logits the `labels` are."""
+        """int64 (labels,): the columns of the model's logits that belong to the `labels`."""
         return np.array([*self.model_charset.columns_of(self.charset, self.path), len(self.model_charset)])
 
     @cached_property
@@ -162,7 +162,7 @@ class Recognizer:
         return logits
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them: no "no character"."""
+        """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them, without "no character"."""
         return self.logits(pictures)[:, self.columns[:-1]]
 
     def read(self, picture: Source, most: int = 5, by_shape: bool = False) -> Reading:
@@ -221,10 +221,7 @@ class Recognizer:
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
     def read_ink(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:
-        """Read a word, a line or a page from strokes in the order in which they were drawn; otherwise as `read_line`.
-
-        Boxes are in the canvas' units.
-        """
+        """Read strokes in their order of drawing, as `read_line` reads a picture. Boxes are in the canvas' units."""
         from fastetl.ink.drawings import Drawing
 
         require_instance("drawing", drawing, Drawing, "a Drawing")
@@ -233,9 +230,7 @@ class Recognizer:
 
 
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: StrPath | Charset | None = None) -> Recognizer:
-    """Open the ONNX model of a package directory, or one that was exported alone.
-
-    The model is checked before it is run, since it may come from anybody.
+    """Open the ONNX model of a package directory, or one that was exported alone, and check it before it is run.
 
     Args:
         path: A package directory or an `.onnx` file; by default, the bundled package with 6,625 characters.

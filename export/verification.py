@@ -67,7 +67,7 @@ class Check:
 
 
 class FailedChecksError(ExportError):
-    """An export of which a check failed. `checks`: all that were made, as `export` returns them."""
+    """An export of which a check failed. Its `checks` are all that were made, as `export` returns them."""
 
     def __init__(self, what: str, checks: tuple[Check, ...] = (), **fields: Any) -> None:
         super().__init__(what, **fields)

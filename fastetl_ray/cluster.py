@@ -97,14 +97,15 @@ def train_on_ray(
     overwrite: bool = False,
     command: str = "",
 ) -> Run:
-    """Train one network by `workers` workers of a Ray cluster, each with `gpus` GPUs; else as `model.train` does.
+    """Train one network by `workers` workers of a Ray cluster, each with `gpus` GPUs.
 
-    After the loss of a worker all are restarted from the last checkpoint; the weights are those that as many workers
-    give without a loss. An error that `model.train` raises ends the training.
+    The other parameters are those of `model.train`. After the loss of a worker all are restarted from the last
+    checkpoint; the weights are those that as many workers give without a loss. An error that `model.train` raises ends
+    the training.
 
     Args:
         data: Datasets in folders that all workers see, or at addresses for fsspec.
-        out: The run, in such a folder, too.
+        out: The directory of the run, in a folder that all workers see.
     Raises:
         FastetlError: As `model.train` does, and if the cluster cannot be reached or is too small.
     """

@@ -92,12 +92,13 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Some
 def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = 256) -> ray.data.Dataset:
     """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
-    Columns are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Sets the
-    option of Ray Data that keeps the order, and does not reset it, as reading is lazy.
+    Columns are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Ray Data
+    stays set to keep the order, since the pictures are read later.
 
     Args:
         sources: Files or folders that every worker sees, or addresses of files for fsspec.
-        rows: Most rows of a block.
+        config: What to take from the files.
+        rows: How many rows a block has at most.
     Raises:
         FastetlError: As `fastetl.build` does; for a file that is damaged later, when it is read.
     """
@@ -161,10 +162,11 @@ def build_on_ray(
 ) -> BuildResult:
     """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
 
-    Rows and groups are those of `fastetl.build`. The output is whole or absent, also when workers are lost. The same
-    input gives the same bytes.
+    Rows, groups and the other parameters are those of `fastetl.build`. The output is whole or absent, also when workers
+    are lost. The same input gives the same bytes.
 
     Args:
+        sources: ETL files or folders that every worker sees, or addresses of files for fsspec.
         out: A folder that every worker sees, or an address for fsspec.
     Raises:
         FastetlError: As `fastetl.build` does, and if the cluster cannot be reached.
@@ -202,8 +204,11 @@ def synthesize_on_ray(
 ) -> int:
     """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.
 
-    Returns the number of pictures. Rows are those of `synthesize_dataset`; any number of workers gives the same bytes.
+    Rows and the other parameters are those of `fastetl.synthesize_dataset`, and so is what is returned. Any number of
+    workers gives the same bytes.
 
+    Args:
+        out: A folder that every worker sees, or an address for fsspec.
     Raises:
         FastetlError: As `synthesize_dataset` does, and if the cluster cannot be reached.
     """

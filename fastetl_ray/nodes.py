@@ -15,7 +15,7 @@ RETRIES = 100  # how often a task is repeated, or a training resumed, after the 
 
 
 def connect(address: str = "") -> Any:
-    """Connect to the cluster at `address` or RAY_ADDRESS, or start one here, unless it is done. Returns the module ray.
+    """Connect to the cluster at `address` or RAY_ADDRESS, or start one here, if not yet done. Returns the module ray.
 
     Raises:
         FastetlError: If ray is not installed, or the cluster cannot be reached.

@@ -39,7 +39,7 @@ _LAST_EPOCH = 10**9  # epoch at which ASHA ends a trial as complete: its own opt
 
 @dataclass(frozen=True)
 class SweepConfig(Options):
-    """What to try. Raises FastetlError for values, and for drawn options, that `TrainConfig` rejects."""
+    """What to try. Raises FastetlError for values and combinations of options that `TrainConfig` rejects."""
 
     train: Mapping[str, Any]
     """Options of all trainings."""
@@ -48,11 +48,11 @@ class SweepConfig(Options):
     trials: Annotated[int, Range(1, _MAX_COUNT)] = 10
     """How many trainings."""
     grace: Annotated[int, Range(1, _MAX_COUNT)] = 1
-    """Epochs before one may be stopped."""
+    """How many epochs a training has before it may be stopped."""
     reduction: Annotated[int, Range(2, _MAX_COUNT)] = 3
-    """Of so many, one goes on."""
+    """One of so many trainings goes on."""
     seed: Annotated[int, Range(0, _MAX_COUNT)] = 0
-    """Draws the options."""
+    """Decides which options are drawn."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,7 +65,7 @@ class SweepConfig(Options):
             configured(self.train, options)
 
     def drawn(self) -> list[dict[str, Any]]:
-        """The options of each trial, without those that others of the search make have no effect."""
+        """The options of each trial; an option is left out where the others drawn give it no effect."""
         rng = np.random.default_rng(self.seed)
         trials = []
         for _ in range(self.trials):
@@ -129,7 +129,7 @@ def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainCo
 
 
 def read_sweep(path: StrPath) -> SweepConfig:
-    """Read the TOML file of a sweep. Raises FastetlError if it is none, or for a value that is rejected."""
+    """Read the TOML file of a sweep. Raises FastetlError if it is another file, or a value is rejected."""
     try:
         tables = tomllib.loads(read_bytes(path, TEXT_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -191,12 +191,15 @@ def sweep_on_ray(
     """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
 
     Args:
-        data: As of `train_on_ray`.
+        data: As in `train_on_ray`.
         out: The folder to write: sweep.json, and in trials/ the runs that were not stopped (`fastetl compare` shows
             them side by side).
-        cpus: Processors of each training, fractions allowed, as of `gpus`.
+        config: What to try.
+        cpus: Processors of each training; fractions are allowed.
+        gpus: GPUs of each training; fractions are allowed.
+        overwrite: Replace an earlier sweep.
     Raises:
-        FastetlError: If `out` exists (without `overwrite`), and that of the first training if all raise one.
+        FastetlError: If `out` exists (without `overwrite`). If all trainings raise an error, that of the first.
     """
     out = Path(out)
     check_output(out, SWEEP_KIND, overwrite)

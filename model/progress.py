@@ -32,7 +32,7 @@ class Epoch:
     images_per_second: float
     """Training pictures a second, without the time for validation and checkpoints."""
     data_wait: float
-    """Share of the same time in which the devices waited for pictures."""
+    """Share of that time in which the devices waited for pictures."""
 
 
 def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
@@ -65,8 +65,9 @@ class Progress:
     step: int
     """Steps done since training began."""
     steps: int
+    """Steps of the whole training."""
     epochs: int
-    """Steps and epochs of the whole training."""
+    """Epochs of the whole training."""
     loss: float
     """Loss of the newest batch whose loss is known."""
     history: tuple[Epoch, ...]

@@ -91,7 +91,7 @@ class Run:
 
     @property
     def best_epoch(self) -> Epoch:
-        """The epoch of the best validation accuracy, then the least loss, whose weights count; ValueError if none."""
+        """The epoch whose weights the run has: of best validation accuracy, then loss. Raises ValueError if none."""
         return max(self.history, key=lambda epoch: (epoch.valid_accuracy, -epoch.valid_loss))
 
     @property
@@ -180,7 +180,7 @@ class Run:
         )
 
     def save(self) -> None:
-        """Write run.json, by the first process alone."""
+        """Write run.json; of several processes, only the first one writes."""
         if not is_first():
             return
         text = json.dumps(sealed(self.as_dict()), ensure_ascii=False, indent=1) + "\n"

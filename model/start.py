@@ -50,7 +50,7 @@ class Start:
 
     @property
     def architecture(self) -> NetworkConfig:
-        """The architecture to train; if unknown, that of `NETWORKS` with these layers and any dropout, or these."""
+        """The architecture to train. If unknown: one of `NETWORKS` that differs in dropout alone, or these layers."""
         if self.network_config is not None:
             return self.network_config
         stored = tuple(layer.spec for layer in self.layers[:-1])

@@ -106,7 +106,7 @@ class Charset(Sequence[str]):
         return f"Charset({self.name!r}, {len(self):,} characters: {in_a_line(self.characters, 12)})"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The name and the characters, for JSON."""
         return {"name": self.name, "characters": list(self.characters)}
 
     @classmethod

@@ -92,7 +92,7 @@ class Samples:
     def neighbours(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Pictures that fragments are cut from, as `take` gives them; the same ones for every batch.
 
-        Of pictures in shards they are random ones out of some shards: those of all would take a reading of the dataset.
+        If pictures are in shards, random ones out of some shards, since otherwise the whole dataset would be read.
         """
         if isinstance(self.images, np.ndarray):
             return self.images, self.indices
@@ -218,7 +218,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """Of all but pictures, header fields and name: another one of another build, selection or picture size."""
+        """Tells builds, selections and picture sizes apart; it covers all but pictures, header fields and name."""
         arrays = self.labels, self.groups, self.source, self.digests
         return str(sealed(writing.description_of(self), *arrays)["digest"])
 

@@ -183,7 +183,7 @@ def _with_copies_grouped(data: Dataset) -> tuple[Dataset, list[FastetlError]]:
 
 
 def labelled_in(path: Path) -> list[Labelled]:
-    """The labelled pictures of a file or folder; none if it is of no such kind, as ETL files.
+    """The labelled pictures of a file or folder; an empty list for anything else, such as ETL files.
 
     Raises FastetlError for pictures without characters, several kinds in a folder, and files that cannot be read.
     """

@@ -58,8 +58,8 @@ class Preprocessing(Options):
     size: Annotated[int, Range(SMALLEST_SIDE, 512)] = 32
     """Side in pixels of the stored pictures and of the network's input."""
     invert_above: Share = 0.5
-    """A picture whose border's mean (0–1) is over this is taken for black ink on white and inverted. That of the whole
-    picture fails for thick strokes cropped to the ink."""
+    """A picture whose border's mean (0–1) is over this is taken for black ink on white and inverted. The mean of the
+    whole picture would fail for thick strokes cropped to the ink."""
     floor: Annotated[float, Range(0, 0.9)] = 0.15
     """Share of the brightest pixel below which ink counts as paper."""
     framing: Framing = "adaptive"
@@ -83,12 +83,12 @@ class Preprocessing(Options):
 
     @property
     def side(self) -> int:
-        """Side in pixels of what the network sees: the frame, or without framing the picture."""
+        """Side in pixels of what the network sees: of the frame, or of the picture if there is no framing."""
         return self.size if self.framing == "none" else self.frame
 
     @property
     def channels(self) -> int:
-        """What the network sees: the frame, and the surroundings."""
+        """How many channels the network sees: 1, the frame, or 2, with the surroundings."""
         return 2 if self.surroundings and self.framing != "none" else 1
 
     @property
@@ -103,11 +103,11 @@ class Preprocessing(Options):
 
     @property
     def place_size(self) -> int:
-        """How many numbers framing takes away."""
+        """How many numbers tell the network where the frame lies in the picture; 0 without framing."""
         return 0 if self.framing == "none" else PLACE_SIZE
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: `_FIXED`, and the fields but for those that equal `_ABSENT`."""
+        """For JSON: `_FIXED`, and all fields whose values differ from `_ABSENT`."""
         values = {"size": self.size, **_FIXED, **dataclasses.asdict(self)}
         return {key: value for key, value in values.items() if (key, value) not in _ABSENT.items()}
 

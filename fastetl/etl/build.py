@@ -64,7 +64,7 @@ class BuildResult:
     noticed: tuple[Notice, ...]
     """What is odd in the files."""
     left_out: Mapping[str, int]
-    """Characters that the charset lacks → how many pictures have them; of records, only kana whose script it has."""
+    """Characters that the charset lacks → how many pictures have them; of records, only kana of its scripts."""
 
 
 _HEADER_FIELDS = (

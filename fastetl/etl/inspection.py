@@ -77,8 +77,7 @@ class FileReport:
     genuine: str | None
     """Name of the genuine file with this fingerprint, or None."""
     differs: str | None
-    """Name of the genuine file with this name and number of records, but other contents, or None. A file that differs
-    is damaged or not genuine."""
+    """Name of the genuine file with this name and number of records, if its contents differ (this one is damaged)."""
     noticed: tuple[Notice, ...]
     """What a user should know; empty for a sound file."""
 

@@ -95,10 +95,8 @@ def synthesize_dataset(
 ) -> int:
     """Write the dataset that `build` makes of the files of `synthesize`, and return the number of pictures.
 
-    The columns that name files are missing.
-
     Args:
-        out: The directory to write, whole or not at all.
+        out: The directory to write, whole or not at all. It lacks the columns that name files.
         config: What to write, without `set`.
         size: Side of the pictures in pixels.
         processes: How many draw at the same time, as in `synthesize`.

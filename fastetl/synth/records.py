@@ -156,8 +156,8 @@ def synthesize(
         progress: Called with how many data sets are done, and how many there are.
         **options: Fields of the config by keyword, as in `synthesize(out, files=3)`.
     Raises:
-        FastetlError: If `out` exists, the charset is unknown or has a character without strokes or without a code in
-            JIS X 0208, or KanjiVG's strokes are not installed.
+        FastetlError: If `out` exists, the charset is unknown, a character lacks strokes or a JIS code, or KanjiVG is
+            not installed.
     """
     require_range("processes", processes, 0)
     config = config_of(SynthConfig, config, options)
