@@ -4,22 +4,28 @@ import Foundation
 ///
 /// Ink is thin, and darker than the paper around it (or lighter, on a blackboard). The paper's level is found by a
 /// morphological closing, so that the edge of a shadow or of a table stays where it is. What each threshold means, and
-/// how it was chosen, stands in paper.py.
+/// how it was chosen, stands in paper.py under the same name.
 extension Photograph {
     /// Longest side of a plane, in pixels: larger pictures are reduced to it.
-    static let most = 1600
-    private static let widest = 40
+    static let longestPlane = 1600
+    private static let inkWidth = 40
+    private static let shadowWidth = 20
+    private static let usualGrain = 1
+    private static let mostGrain = 64
+    private static let mostPasses = 3
     private static let windows = [4, 8, 14, 26]
-    private static let widths = [3, 5, 7, 9, 11, 15, 21, 29, 41, 57]
-    private static let dim = 32
-    private static let contrast = 12
-    private static let shade = 20
-    private static let (grainy, grainiest, passes) = (1, 64, 3)
-    private static let (dashes, tiny) = (6, 12)
-    private static let (specks, leastInk) = (4, 6)
-    private static let white = 250
-    private static let (thin, thick, pen) = (4, 12, 20)
-    private static let sampled = 400
+    private static let strokeWidths = [3, 5, 7, 9, 11, 15, 21, 29, 41, 57]
+    private static let dimLight = 32
+    private static let leastContrast = 12
+    private static let guideDashes = 6
+    private static let speckBlocks = 4
+    private static let leastInk = 6
+    private static let whiteLevel = 250
+    private static let tinyRatio = 12
+    private static let thinPen = 4
+    private static let thickPen = 12
+    private static let usualPen = 20
+    private static let sampledPixels = 400
 
     /// Why a character may be recognized wrongly.
     public enum Fault: String, Sendable {
@@ -47,9 +53,9 @@ extension Photograph {
 
     var ink: Ink {
         let longest = max(width, height)
-        guard longest <= Self.most else {
-            let newWidth = max(1, width * Self.most / longest)
-            let newHeight = max(1, height * Self.most / longest)
+        guard longest <= Self.longestPlane else {
+            let newWidth = max(1, width * Self.longestPlane / longest)
+            let newHeight = max(1, height * Self.longestPlane / longest)
             let small = Resampling.box.resized(
                 pixels, width: width, height: height, newWidth: newWidth, newHeight: newHeight)
             return Photograph(newWidth, newHeight, small).ink
@@ -61,7 +67,7 @@ extension Photograph {
         }
         var dark = grey.pooled(greatest: false)
         var light = grey.pooled(greatest: true).map { 255 - $0 }
-        for _ in 0..<Self.passes where Self.grain(dark) > Self.grainy {
+        for _ in 0..<Self.mostPasses where Self.grain(dark) > Self.usualGrain {
             grey = grey.smoothed(longest / 200 | 1)
             dark = grey.pooled(greatest: false)
             light = grey.pooled(greatest: true).map { 255 - $0 }
@@ -80,7 +86,7 @@ extension Photograph {
             right: (character.right * width + columns - 1) / columns,
             bottom: (character.bottom * height + rows - 1) / rows,
             size: character.size)
-        let isSmall = character.longest * Self.tiny < dark.longest
+        let isSmall = character.longest * Self.tinyRatio < dark.longest
         let isSeveral = mask.isSeveralCharacters(in: character)
         return Ink(plane: plane, box: box, fault: isSeveral ? .two : isSmall ? .small : nil)
     }
@@ -97,12 +103,12 @@ extension Photograph {
         plane = plane.with(sheet.outside.spread(height: height, width: width)) { $1 == 1 ? 0 : $0 }
         let (rows, columns) = (sheet.paper.height, sheet.paper.width)
         for line in across {
-            line.erase(from: &plane, shape: (rows, columns), least: max(contrast, line.level) / 2)
+            line.erase(from: &plane, shape: (rows, columns), least: max(leastContrast, line.level) / 2)
         }
         if !down.isEmpty {
             plane = plane.transposed
             for line in down {
-                line.erase(from: &plane, shape: (columns, rows), least: max(contrast, line.level) / 2)
+                line.erase(from: &plane, shape: (columns, rows), least: max(leastContrast, line.level) / 2)
             }
             plane = plane.transposed
         }
@@ -115,18 +121,18 @@ extension Photograph {
         let side = square.height
         let small = square.pooled(greatest: true)
         let step = side / Grid.mostBlocks
-        if step > 1, small.values.reduce(0, +) * step * step > thin * square.values.reduce(0, +) {
+        if step > 1, small.values.reduce(0, +) * step * step > thinPen * square.values.reduce(0, +) {
             return square.extreme(step | 1, greatest: true, outside: 0)
         }
         let mask = small.map { $0 >= 128 ? 1 : 0 }
         guard let box = Component.box(of: mask) else { return square }
         let longest = box.longest
-        guard meanWidth(mask) * Double(thick) > Double(longest) else { return square }
+        guard meanWidth(mask) * Double(thickPen) > Double(longest) else { return square }
         let width = strokeWidth(mask, 5)
-        var reach = (width - longest / pen) / 2
+        var reach = (width - longest / usualPen) / 2
         let count = mask.values.reduce(0, +)
         while reach > 0, mask.opened(2 * reach + 1).values.reduce(0, +) * 10 < 8 * count { reach -= 1 }
-        guard width * 3 <= longest, longest < width * thick, reach > 0 else { return square }
+        guard width * 3 <= longest, longest < width * thickPen, reach > 0 else { return square }
         var brushed = square
         if step > 0 {
             let most = Grid.mostBlocks
@@ -154,16 +160,16 @@ extension Photograph {
         let greatest = small.extreme(3, greatest: true, outside: 0)
         let grain = Grid.quantile(
             greatest.with(small.extreme(3, greatest: false, outside: 255)) { $0 - $1 }.values, 25)
-        return grain > grainiest && Grid.quantile(small.values, 90) >= white ? 0 : grain
+        return grain > mostGrain && Grid.quantile(small.values, 90) >= whiteLevel ? 0 : grain
     }
 
     /// The share of the paper's light that is missing in a picture, of 255.
     private static func missing(_ paper: Grid, _ picture: Grid, _ grain: Int = 0) -> Grid {
-        paper.with(picture) { max($0 - $1 - grain, 0) * (255 + dim) / ($0 + dim) }
+        paper.with(picture) { max($0 - $1 - grain, 0) * (255 + dimLight) / ($0 + dimLight) }
     }
 
     /// The highest level that a few blocks reach.
-    private static func top(_ missing: Grid, _ few: Int = specks) -> Int {
+    private static func top(_ missing: Grid, _ few: Int = speckBlocks) -> Int {
         var counts = [Int](repeating: 0, count: 256)
         for value in missing.values { counts[value] += 1 }
         let few = min(few, missing.values.count / 8 + 1)
@@ -243,7 +249,7 @@ extension Photograph {
 
         /// Whether all paper is white, with no table around it: a drawing or a clean scan.
         var isPlain: Bool {
-            !outside.values.contains(1) && Grid.quantile(paper.values, 5) >= Photograph.white
+            !outside.values.contains(1) && Grid.quantile(paper.values, 5) >= Photograph.whiteLevel
         }
 
         /// Where at least so many tenths of `top` are missing.
@@ -270,16 +276,16 @@ extension Photograph {
 
     /// Paper and ink, found with ever narrower windows down to three stroke widths: a narrow shadow is paper, too.
     private static func sheet(_ dark: Grid) -> Sheet {
-        var size = dark.oddShare(widest)
+        var size = dark.oddShare(inkWidth)
         let grain = Self.grain(dark)
         var outside = dark.map { _ in 0 }
-        let isWhite = Grid.quantile(dark.closed(size).values, 5) >= white
+        let isWhite = Grid.quantile(dark.closed(size).values, 5) >= whiteLevel
         while true {
             var paper = dark.closed(size)
-            if !isWhite { paper = paper.with(closedBeyond(dark, max(size, dark.oddShare(shade))), min) }
+            if !isWhite { paper = paper.with(closedBeyond(dark, max(size, dark.oddShare(shadowWidth))), min) }
             let missing = Self.missing(paper, dark, grain).with(outside) { $1 == 1 ? 0 : $0 }
-            var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: contrast + 4 * grain)
-            if sheet.isPlain, dark.edge.allSatisfy({ $0 >= white }) { return sheet }
+            var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: leastContrast + 4 * grain)
+            if sheet.isPlain, dark.edge.allSatisfy({ $0 >= whiteLevel }) { return sheet }
             sheet = sheet.without(table(sheet.atLeast(5), isWhite: isWhite))
             outside = sheet.outside
             let narrower = max(3 * strokeWidth(sheet.atLeast(7)) + 2 | 1, 9)
@@ -335,7 +341,7 @@ extension Photograph {
     private static func strokeWidth(_ mask: Grid, _ tenths: Int = 3) -> Int {
         let count = mask.values.reduce(0, +)
         var width = 1
-        for size in widths {
+        for size in strokeWidths {
             if size > mask.longest || mask.opened(size).values.reduce(0, +) * 10 < tenths * count { break }
             width = size
         }
@@ -354,12 +360,12 @@ extension Photograph {
         guard !across.isEmpty || !down.isEmpty else { return ([], [], top) }
         let beside = Line.without(Line.without(inside, across).transposed, down).transposed
         let strokes = sheet.missing.with(beside) { $1 == 1 ? $0 : 0 }
-        let strength = Self.top(strokes, 6 * specks)
+        let strength = Self.top(strokes, 6 * speckBlocks)
         let ink = strokes.map { $0 >= max((strength + 1) / 2, 1) ? 1 : 0 }
         guard strength >= sheet.least, ink.values.reduce(0, +) >= leastInk, !areStrokes(ink, across, down, strength)
         else { return ([], [], top) }
         let width = meanWidth(ink)
-        let hasGuides = [across, down].allSatisfy { $0.contains { $0.dashes >= dashes } }
+        let hasGuides = [across, down].allSatisfy { $0.contains { $0.dashes >= guideDashes } }
         let isSquare = across.count > 1 && down.count > 1
         func printed(_ lines: [Line], _ ink: Grid) -> [Line] {
             let isOther = { (line: Line) in hasGuides || differs(line, width, strength) }
@@ -394,9 +400,9 @@ extension Photograph {
 
     /// The plane stretched, ink to 255 and faint traces to 0; nil if there is no ink.
     private static func fullContrast(_ plane: Grid, _ top: Int) -> Grid? {
-        let sample = plane.every((plane.longest + sampled - 1) / sampled)
+        let sample = plane.every((plane.longest + sampledPixels - 1) / sampledPixels)
         let full = Grid.quantile(sample.values.filter { 2 * $0 >= top }, 90)
-        guard full >= contrast else { return nil }
+        guard full >= leastContrast else { return nil }
         let near = sample.map { 2 * $0 >= full ? 1 : 0 }.extreme(5, greatest: true, outside: 0)
         let far = zip(sample.values, near.values).filter { $1 == 0 }.map(\.0)
         let faint = min(full / 2, Grid.quantile(far, 95) * 5 / 4)
