@@ -56,7 +56,8 @@ export class Answer {
     this.list = list;
     element("answer").classList.toggle("blank", !list);
     element("hero").textContent = list ? (list[0].none ? "–" : list[0].label) : "";
-    element("hero").classList.toggle("faint", Boolean(list) && ["none", "unsure"].includes(confidence(list, threshold)));
+    const isFaint = Boolean(list) && ["none", "unsure"].includes(confidence(list, threshold));
+    element("hero").classList.toggle("faint", isFaint);
     element("said").textContent = list ? sentence(list, threshold) : "";
     element("hint").textContent = list ? hint(list, known) : "";
     this.rows.forEach((row, k) => {

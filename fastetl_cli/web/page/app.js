@@ -47,7 +47,9 @@ function ask(text) {
   element("ask-text").textContent = text;
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
 }
 
 /** Asks the network, one picture at a time: after an answer, for the newest drawing. */
@@ -97,8 +99,9 @@ async function start() {
   const [about, labels, { kana, box }] = await Promise.all(["about.json", "labels.json", "kana.json"].map(fetchJson));
   startTables(about);
   const known = new Set(labels.labels);
+  const ofScript = (script) => kana.filter((one) => one.script === script && known.has(one.character));
   const scripts = Object.fromEntries(
-    ["hiragana", "katakana"].map((s) => [s, new Set(kana.filter((k) => k.script === s && known.has(k.character)).map((k) => k.character))]),
+    ["hiragana", "katakana"].map((script) => [script, new Set(ofScript(script).map((one) => one.character))]),
   );
   scripts.kanji = new Set(labels.labels.filter((label) => /^\p{Script=Han}$/u.test(label)));
   const strokesOf = new Map(kana.map((one) => [one.character, one.strokes]));
@@ -114,7 +117,8 @@ async function start() {
   const answer = new Answer((one) => keep(one.none ? "" : one.label));
   const live = new Live(board, engine, answered);
   measured.idle = () => !live.busy && !writing.reading;
-  const read = async () => (last?.picture && !live.busy ? last.probabilities : engine.probabilities(board.ink.picture()));
+  const isRead = () => last?.picture && !live.busy;
+  const read = async () => (isRead() ? last.probabilities : engine.probabilities(board.ink.picture()));
   const saveCards = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
   const lesson = new Lesson({ kana, labels, cards, board, order, read, saveCards, rendered: () => audible() });
   let first = null; // the likeliest character of the newest answer
@@ -222,7 +226,9 @@ async function start() {
     element("table-sum").textContent = sumOf(kana, known, cards);
   }
 
-  for (const button of document.querySelectorAll("[data-go]")) button.addEventListener("click", () => go(button.dataset.go));
+  for (const button of document.querySelectorAll("[data-go]")) {
+    button.addEventListener("click", () => go(button.dataset.go));
+  }
   for (const name of ["undo", "redo", "clear"]) element(name).addEventListener("click", () => board[name]());
   const explain = () => {
     order.hide();
@@ -250,7 +256,9 @@ async function start() {
     button.hidden = button.dataset.compete !== "" && !scripts[button.dataset.compete].size;
     button.addEventListener("click", () => {
       compete = button.dataset.compete || null;
-      for (const one of document.querySelectorAll("[data-compete]")) one.setAttribute("aria-pressed", String(one === button));
+      for (const one of document.querySelectorAll("[data-compete]")) {
+        one.setAttribute("aria-pressed", String(one === button));
+      }
       show(last?.probabilities ?? null, last?.picture ?? null);
     });
   }

@@ -62,7 +62,8 @@ export class Board {
 
   fit() {
     const { clientWidth, clientHeight } = this.frame;
-    const pixels = Math.round((this.side ? clientWidth : clientHeight) * Math.max(1, Math.min(devicePixelRatio || 1, 4)));
+    const ratio = Math.max(1, Math.min(devicePixelRatio || 1, 4));
+    const pixels = Math.round((this.side ? clientWidth : clientHeight) * ratio);
     if (!clientWidth || pixels === this.pixels) return;
     this.pixels = pixels;
     for (const canvas of [this.canvas, this.guide, this.overlay].filter(Boolean)) {

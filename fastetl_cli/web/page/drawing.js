@@ -91,7 +91,9 @@ export class Drawing {
   /** The longer side of the box around all points. */
   extent() {
     const along = (axis) => this.strokes.flatMap((stroke) => stroke[axis]);
-    const range = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity) - values.reduce((a, b) => Math.min(a, b), Infinity);
+    const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
+    const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
+    const range = (values) => most(values) - least(values);
     return this.points ? Math.max(range(along("x")), range(along("y"))) : 0;
   }
 

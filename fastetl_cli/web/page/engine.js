@@ -27,7 +27,8 @@ export class BrowserEngine {
     this.worker = new Worker("engine-worker.js", { type: "module" });
     this.worker.onmessage = ({ data }) => this.settle(data.number, data);
     this.worker.onerror = (event) => {
-      for (const number of [...this.waiting.keys()]) this.settle(number, { error: event.message || "the worker failed", fatal: true });
+      const failed = { error: event.message || "the worker failed", fatal: true };
+      for (const number of [...this.waiting.keys()]) this.settle(number, failed);
     };
   }
 

@@ -111,7 +111,8 @@ export class Lesson {
     element("boxes").replaceChildren(
       ...counts.map((count, k) => {
         const box = document.createElement("span");
-        box.classList.toggle("here", Boolean(one) && this.cards.get(one.character).asked > 0 && this.cards.get(one.character).box === k);
+        const card = one && this.cards.get(one.character);
+        box.classList.toggle("here", Boolean(card) && card.asked > 0 && card.box === k);
         const fill = document.createElement("i");
         fill.style.height = `${(count / most) * 100}%`;
         const number = document.createElement("small");

@@ -20,6 +20,9 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== "GET" || url.origin !== location.origin) return;
-  const answer = async () => (await (await caches.open(NAME)).match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+  const answer = async () => {
+    const cache = await caches.open(NAME);
+    return (await cache.match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+  };
   event.respondWith(answer());
 });

@@ -16,7 +16,8 @@ export class Sight {
 
   /** The framed picture, and the question that the two likeliest answers raise. */
   show(picture, list) {
-    const { side, pixels } = picture ? framed(picture, this.board.side, this.preprocessing) : { side: 40, pixels: new Float64Array(1600) };
+    const nothing = { side: 40, pixels: new Float64Array(1600) };
+    const { side, pixels } = picture ? framed(picture, this.board.side, this.preprocessing) : nothing;
     paintPicture(element("seen"), pixels.map((value) => 255 * value), side);
     this.forget();
     // "No character" has no shape of its own to compare with.

@@ -2,7 +2,7 @@
 
 const voice = () => globalThis.speechSynthesis?.getVoices().find(({ lang }) => lang.startsWith("ja"));
 
-/** Buttons with `data-hear` speak the text that `texts` has under that name; without a voice or text they are hidden. */
+/** Buttons with `data-hear` speak the text that `texts` has under that name; without voice or text they are hidden. */
 export function startSpeech(texts) {
   const buttons = [...document.querySelectorAll("[data-hear]")];
   const show = () => {

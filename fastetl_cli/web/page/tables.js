@@ -73,7 +73,8 @@ export function showPicker(root, find, labels, kana, chosen) {
   const show = () => {
     const text = find.value.trim().normalize("NFC"), code = /^u\+?([0-9a-f]{4,6})$/i.exec(text);
     const asked = code ? String.fromCodePoint(Math.min(parseInt(code[1], 16), 0x10ffff)) : text;
-    const shown = asked ? listed.filter((label) => asked.includes(label)) : listed.slice(0, many ? order.size : undefined);
+    const first = listed.slice(0, many ? order.size : undefined);
+    const shown = asked ? listed.filter((label) => asked.includes(label)) : first;
     root.replaceChildren(...[none, ...shown].map((label) => choice(label === none ? "" : label, chosen)));
   };
   find.hidden = !many;

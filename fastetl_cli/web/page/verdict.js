@@ -5,7 +5,8 @@ let pairs = [], lownessWeight = 0, lownessMargin = 0;
 
 /**
  * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. `lowness`: by how
- * much the log odds of small kana rise for each height that ink stands lower, and how many heights above the middle not.
+ * much the log odds of small kana rise for each height that ink stands lower, and how many heights above the middle
+ * they stay.
  */
 export function startTables(about) {
   for (const group of about.shapes) for (const label of group) shapes.set(label, group);
@@ -69,7 +70,9 @@ export function answers(probabilities, labels, allowed = null, picture = null) {
       if (share > sum.best) [sum.label, sum.best] = [label, share];
     }
   });
-  const listed = [...sums.values()].map(({ label, none, share }) => ({ label, none, probability: share / Math.max(total, 1e-12) }));
+  const listed = [...sums.values()].map(({ label, none, share }) => {
+    return { label, none, probability: share / Math.max(total, 1e-12) };
+  });
   return listed.sort((a, b) => b.probability - a.probability);
 }
 

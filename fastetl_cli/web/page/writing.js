@@ -20,7 +20,8 @@ export class Writing {
     this.turn = 0;
     this.wanted = false;
     this.reading = null; // of all that is written: a promise while it is under way
-    this.board = new Board(null, (kind) => this.changed(kind), { frame: "strip-frame", canvas: "strip", width: NARROW });
+    const place = { frame: "strip-frame", canvas: "strip", width: NARROW };
+    this.board = new Board(null, (kind) => this.changed(kind), place);
     const handlers = {
       "strip-undo": () => this.board.undo(),
       "strip-redo": () => this.board.redo(),
@@ -37,7 +38,8 @@ export class Writing {
   }
 
   open() {
-    this.tables ??= Promise.all([fetchJson("lines.json"), ...["bigrams.bin", "shapes.bin"].map(bytes)]).then((files) => new Tables(...files));
+    const files = () => Promise.all([fetchJson("lines.json"), ...["bigrams.bin", "shapes.bin"].map(bytes)]);
+    this.tables ??= files().then((contents) => new Tables(...contents));
     this.tables.catch(this.failed);
     if (this.board.empty) this.board.widen(this.least());
     this.board.fit();
@@ -87,8 +89,9 @@ export class Writing {
       this.wanted = false;
       const { turn } = this;
       try {
-        const lines = await readDrawing(this.board.drawing, this.engine, this.labels, await this.tables, () => turn === this.turn);
-        if (lines && turn === this.turn) {
+        const isCurrent = () => turn === this.turn;
+        const lines = await readDrawing(this.board.drawing, this.engine, this.labels, await this.tables, isCurrent);
+        if (lines && isCurrent()) {
           this.unread = false;
           this.lines = lines;
           this.render();
