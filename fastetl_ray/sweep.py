@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from fastetl.checks import Options, Range, config_of, hints_of
+from fastetl.checks import Options, Range, config_of, hints_of, require_choice
 from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.atomic import OutputKind, check_output, new_output
@@ -140,7 +140,9 @@ def read_sweep(path: StrPath) -> SweepConfig:
         expected = "tables train, search, sweep"
         raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
     try:
-        return config_of(SweepConfig, SweepConfig(train, search), settings)
+        for name in settings:
+            require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"))
+        return SweepConfig(train, search, **settings)
     except FastetlError as error:
         raise error.replace(file=str(path)) from error
 

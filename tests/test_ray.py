@@ -283,7 +283,7 @@ def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() ->
         ("[search]\nepochs = []", "search: epochs has nothing to choose from"),
         ("[search]\nepoch = [3]", "unknown option; expected one of network, .*; found 'epoch'"),
         ("[search]\nepochs = [3]\n[sweep]\ntrials = 0", "trials is out of range; expected 1 to 10,000; found 0"),
-        ("[search]\nepochs = [3]\n[sweep]\ntrial = 3", "unknown option; expected one of .*trials"),
+        ("[search]\nepochs = [3]\n[sweep]\ntrial = 3", "unknown key of .sweep.; expected one of trials"),
         ("[search]\nepochs = {low = 1.5, high = 3}", "epochs is out of range; expected a whole number"),
         ("[search]\nepochs = {low = 1, high = 3, log = 1}", "epochs has nothing to choose from"),
         (f"[search]\nlearning_rate = {{low = 1, high = {'9' * 400}}}", "learning_rate is out of range"),
