@@ -76,8 +76,7 @@ class SweepConfig(Options):
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: the options drawn for it, its accuracy on the validation groups after each epoch, and the error
-    that ended it, if one did."""
+    """One training: its drawn options, its accuracy on the validation groups after each epoch, and any final error."""
 
     number: int
     options: Mapping[str, Any]

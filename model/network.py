@@ -154,8 +154,7 @@ _TABLE = (
     # For tests and for machines in a hurry.
     NetworkConfig("small", (*_conv_block(16), *_conv_block(16), *_conv_block(32), Flatten(), Dropout(0.1))),
 )
-NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABLE}
-"""Every architecture that `train` knows, by name."""
+NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABLE}  # what `train` knows, by name
 
 
 @dataclass(frozen=True)

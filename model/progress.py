@@ -79,8 +79,7 @@ class Progress:
         return self.history[-1] if self.history and self.history[-1].step == self.step else None
 
 
-OnStep = Callable[[Progress], None]
-"""What is called after each step and each epoch."""
+OnStep = Callable[[Progress], None]  # what is called after each step and each epoch
 AddEvent = Callable[[str, float, int], None]  # writes a TensorBoard event: name, value and step
 
 

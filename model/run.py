@@ -45,7 +45,6 @@ from model.step import load_weights, make_forward, predict, weights_of
 FORMAT = 3
 R = TypeVar("R")
 _STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "minutes", "command", "versions")
-"""Fields of a run that run.json holds as they are."""
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,7 @@ from model.config import TrainConfig
 from model.devices import Tree, shard, sharding
 from model.network import Network
 
-Batch = tuple[jax.Array, jax.Array]
-"""Pictures uint8 (B, size, size) and labels int32 (B,); outliers have labels beyond the classes."""
+Batch = tuple[jax.Array, jax.Array]  # pictures uint8 (B, size, size), labels int32 (B,): outliers' beyond the classes
 TrainSteps = Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]
 Forward = Callable[[Tree, jax.Array], jax.Array]
 PREDICT_BATCH = 256  # pictures in one batch of `predict`
