@@ -100,10 +100,7 @@ def bundled(name: str) -> Peer:
 
 
 def accuracy(peer: Peer, part: Labelled, charset: Charset | None) -> str:
-    """Percent, strict / shapes as one / sizes as one, too, of the best way; with `charset` only its characters compete.
-
-    "–" if the network lacks half of the set.
-    """
+    """Percent, strict / shapes / sizes as one, of the best way; `charset` competes; "–" if half the set is unknown."""
     chosen = [k for k, c in enumerate(peer.characters) if charset is None or c in charset.characters]
     characters = [peer.characters[k] for k in chosen]
     if np.isin(part.characters, characters).mean() < 0.5:

@@ -65,10 +65,7 @@ def row_of(work: str, contenders: Sequence[Contender], seconds: dict[str, list[f
 
 
 def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender], rounds: int = 7) -> None:
-    """Measure all that are installed and leave their row in the benchmark's `extra_info`, for `benches.table`.
-
-    With benchmarks disabled (the tests) each is run once.
-    """
+    """Measure all that are installed, for their row in `extra_info`; in the tests, run each of them once."""
     here = [c for c in contenders if all(map(find_spec, c.needs))]
     for contender in here:
         _seconds(contender)  # warm-up: compilation, caches, first touch of memory

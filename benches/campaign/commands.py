@@ -200,10 +200,7 @@ def _kilobytes(folder: Path) -> int:
 
 
 def full_disks(tally: Tally, folder: Path, name: str) -> None:
-    """Run a command on disks of one page to more than it needs; every second time it replaces an old output.
-
-    Needs root on Linux: each disk is a tmpfs.
-    """
+    """Run a command on a tmpfs (as root) of one page to more than it needs, every second time over an old output."""
     command, old, _ = _prepared(folder, name)
     workspace, sizes = folder / "disk", np.geomspace(4, 3 * _kilobytes(folder / name) / 2, tally.target).astype(int)
     workspace.mkdir()

@@ -61,10 +61,7 @@ class Tally:
             self.examples.append(f"{outcome}: {example}")
 
     def attempt(self, what: str, call: Callable[[], T], fault: Callable[[T], str | None]) -> None:
-        """Make a call and count its outcome. fault: says what is wrong with the returned value, or None.
-
-        Only a FastetlError of one line counts as rejected.
-        """
+        """Make a call and count its outcome; rejected is a FastetlError of one line. fault: tells what is wrong."""
         outcome: Outcome = "trace"
         before = signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, LIMIT)
