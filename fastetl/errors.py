@@ -102,7 +102,7 @@ class FastetlError(Exception):
             text += f". {self.do[0].upper()}{self.do[1:]}"
         return text
 
-    def replace(self, **changes: str) -> Self:
+    def replace(self, **changes: object) -> Self:
         """A copy of this error with other values of the fields in `changes`."""
         other = copy(self)
         vars(other).update(changes)

@@ -89,6 +89,7 @@ FITS: dict[str, NDArray[Any]] = {"images": some(2), "indices": np.array([0, 1]),
     [
         ("images", np.zeros((2, 4, 5), np.uint8), r"images does not fit; expected uint8 \(2, 5, 5\)"),
         ("images", np.zeros((2, 4, 4)), "found float64"),
+        ("images", 3, r"images does not fit; expected uint8 \(N, S, S\), S at most 126; found int64 \(\)"),
         ("images", np.zeros((2, 127, 127), np.uint8), "at most 126"),
         ("images", np.zeros((4, 4, 2), np.uint8).T, "contiguous"),
         ("indices", np.array([0, 1], np.int32), "indices does not fit; expected int64"),

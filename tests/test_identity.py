@@ -102,7 +102,6 @@ def test_a_dataset_is_created_written_and_read(tmp_path: Path) -> None:
         ({"groups": [-2] * 12}, "groups does not fit"),
         ({"images": np.zeros((12, 8, 8))}, "images does not fit"),
         ({"size": 600}, "size is out of range; expected 8 to 512"),
-        ({"size": 0}, "size is out of range"),
         ({"records": {"age": [3]}}, "records: age does not fit"),
         ({"records": {"group": np.zeros(12)}}, "records: group does not fit"),
         ({"records": {"note": ["x" * 65] * 12}}, "records: note does not fit"),

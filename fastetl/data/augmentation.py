@@ -136,9 +136,9 @@ def _check(
     source: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
 ) -> None:
     """Raise FastetlError for what does not fit: the kernels do not look where they read and write."""
-    count, side = len(source), source.shape[-1]
-    if source.ndim != 3 or not 1 <= side <= LARGEST_SIDE:
+    if source.ndim != 3 or not 1 <= source.shape[2] <= LARGEST_SIDE:
         raise does_not_fit("images", f"uint8 (N, S, S), S at most {LARGEST_SIDE}", source)
+    count, _, side = source.shape
     _require("images", source, np.uint8, count, side, side)
     _require("out", out, np.uint8, len(indices), side, side)
     if not out.flags.writeable:

@@ -164,7 +164,7 @@ class Membership:
     def _may_have_seen(self, data: Dataset) -> NDArray[np.bool_]:
         """bool (N,): samples of which neither source nor group tells whether they were trained on.
 
-        An unnamed source may be any that the run knows; one that a user named may be one without a name there.
+        An unnamed source may be any of those that the run knows. One that a user named may be unnamed in the run.
         """
         trained_on = {source for part in self.parts for source in part if source is not None}
         has_unnamed = any(source.startswith(UNNAMED) for source in trained_on)

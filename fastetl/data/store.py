@@ -75,7 +75,6 @@ def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
     Raises:
         FastetlError: If anything is missing, damaged or of another format version; it names the file.
     """
-    require_instance("path", path, str | os.PathLike, "a path")
     return _resized(_open(path, size), size)
 
 
@@ -88,6 +87,7 @@ def _resized(data: Dataset, size: int | None) -> Dataset:
 
 def _open(path: StrPath, size: int | None) -> Dataset:
     """The dataset at `path`. size: that of the pictures of an `.npz`, which may have any shape."""
+    require_instance("path", path, str | os.PathLike, "a path")
     address = as_address(path)
     path = Path(address.removeprefix("file://"))
     if is_url(address) and not path.exists():

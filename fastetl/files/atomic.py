@@ -63,7 +63,7 @@ class OutputKind:
 
 
 def require_local(path: Path) -> None:
-    """Raise FastetlError for no path, and for an address, which all but Ray would take for a folder's name here."""
+    """Raise FastetlError for what is no path, and for an address: all but Ray would take it for a folder's name."""
     if "\0" in str(path):
         expected = "a text without null characters"
         raise ArgumentError("not a path", expected=expected, found=repr(str(path)), do="give another")

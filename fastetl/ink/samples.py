@@ -116,9 +116,8 @@ def _parse(path: StrPath) -> Iterator[tuple[int, str, Sample | FastetlError | No
                 content = Sample.from_line(line)
                 identity = content.id
         except FastetlError as error:
-            error.file, error.record = str(path), number
-            error.do = f"write {removal_line(identity)} instead" if identity else "empty the line, and leave it there"
-            content = error
+            do = f"write {removal_line(identity)} instead" if identity else "empty the line, and leave it there"
+            content = error.replace(file=str(path), record=number, do=do)
         yield number, identity, content
 
 
