@@ -7,7 +7,7 @@ these runs. `fastetl.lines` holds the parts that need no network.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -44,7 +44,6 @@ SPACE_GAP = 0.75
 """A gap is a space if it exceeds the line's median gap by this, in sizes of the writing."""
 
 Box = tuple[float, float, float, float]
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,9 @@ class Text:
         return tuple(character for line in self.lines for character in line.characters)
 
 
-def read_lines(recognizer: Recognizer, lines: list[Line], plain: bool) -> Text:
+def read_lines(recognizer: Recognizer, lines: Iterable[Line], plain: bool) -> Text:
     """Read lines. plain: ignore the bigrams."""
-    read = [_read_line(recognizer, line, plain) for line in lines]
+    read = (_read_line(recognizer, line, plain) for line in lines)
     return Text(tuple(line for line in read if line.characters))
 
 
@@ -190,7 +189,7 @@ def _likely(recognizer: Recognizer, line: Line, logits: NDArray[np.float32]) -> 
         class_of = recognizer.model_charset.class_of
         lying = [class_of[c] for c in LYING if c in class_of]
         likely[:, lying] = 0
-        likely[np.array(line.alone, int)[:, None], lying] = probabilities[count:][:, lying]
+        likely[np.array(line.turned_runs, int)[:, None], lying] = probabilities[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), NONZERO)
     return likely
 

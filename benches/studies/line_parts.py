@@ -41,7 +41,7 @@ def line_parts(seed: int, count: int) -> Iterator[tuple[NDArray[np.uint8], str, 
         spacing, uneven = float(rng.uniform(0, 0.3)), float(rng.choice([0.03, 0.08, 0.14]))
         config = LineConfig(down=is_down, touching=touching, spacing=spacing, uneven=uneven)
         written = write_line(text, [seed, number], config)
-        if len(found := lines_of_picture(written.picture(), is_down)) != 1:
+        if len(found := list(lines_of_picture(written.picture(), is_down))) != 1:
             continue
         boxes, true = found[0].original(found[0].runs.boxes), np.array(written.boxes)
         areas = np.prod(true[:, 2:] - true[:, :2], 1)

@@ -169,7 +169,8 @@ def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Itera
         config = LineConfig(down=down, touching=touching, spacing=spacing, uneven=uneven)
         written = write_line(text, [SEED + drawn, k], config)
         is_picture = drawn or k % 2
-        lines = lines_of_picture(written.picture(), down) if is_picture else lines_of_drawing(written.drawing, down)
+        found = lines_of_picture(written.picture(), down) if is_picture else lines_of_drawing(written.drawing, down)
+        lines = list(found)
         if len(lines) == 1:
             logits = line_logits(reader, lines[0])
             competing = competition(reader, lines[0], logits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -21,7 +21,7 @@ from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
 from fastetl.lines.path import Floats, Geometry, Runs
-from fastetl.lines.pieces import Pieces, parted, pieces_of, rules
+from fastetl.lines.pieces import Pieces, parted, pieces_of, ruled_ink
 
 if TYPE_CHECKING:
     from fastetl.ink.drawings import Drawing
@@ -88,22 +88,22 @@ class Line(ABC):
         return Geometry(*slope_of(self.boxes, self.size), WRITING_SIZE * self.size)
 
     @cached_property
-    def alone(self) -> list[int]:
+    def turned_runs(self) -> list[int]:
         """If the line runs down, the runs of one atom: the network is shown their pictures turned, too."""
         return [k for k, (i, j) in enumerate(self.runs.ends) if i == j and self.down]
 
     def pictures(self) -> list[Pixels]:
-        """The pictures for the network: of each run, and of each of `alone` turned."""
+        """The pictures for the network: of each run, and of each of `turned_runs` turned."""
         upright = []
         for (i, j), box in zip(self.runs.ends, self.runs.boxes, strict=True):
             x = (box[0] + box[2]) / 2
             members = [piece for atom in self.atoms[i : j + 1] for piece in atom]
             upright.append(self.picture_of(members, x, self.geometry.middle + self.geometry.slope * x))
-        return upright + [np.rot90(upright[k]) for k in self.alone]
+        return upright + [np.rot90(upright[k]) for k in self.turned_runs]
 
 
-def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list[Line]:
-    """The lines of a picture, in reading order.
+def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iterator[Line]:
+    """The lines of a picture, in reading order, made one at a time, since each is a large picture.
 
     ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of `ink` over that of the
     picture, in whose pixels boxes are given. Raises FastetlError if there are more than `MOST_PIECES` pieces.
@@ -114,14 +114,13 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
     if len(boxes) > MOST_PIECES:
         expected, count = f"at most {MOST_PIECES:,}", f"{len(boxes):,}"
         raise FastetlError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
-    ruled = rules(numbers, boxes)
+    ruled = ruled_ink(numbers, boxes)
     if ruled.any():
         reduced = np.where(ruled, 0, reduced).astype(np.uint8)
         numbers, boxes = pieces_of(reduced)
     written = np.flatnonzero(~underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
     down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes
-    lines = []
     for row in rows(oriented[written]):
         members = written[row]
         left, top = boxes[members, :2].min(0).astype(int)
@@ -129,8 +128,9 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> list
         is_kept = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])  # 0 is the number of no piece
         part = np.where(is_kept[numbers[top:bottom, left:right]], reduced[top:bottom, left:right], 0).astype(np.uint8)
         size = line_size(oriented[members])
-        lines.append(_picture_line(part, (left, top), factor / scale, size, down))
-    return [line for line in lines if len(line.boxes)]
+        line = _picture_line(part, (left, top), factor / scale, size, down)
+        if len(line.boxes):
+            yield line
 
 
 def _resized(ink: Pixels, factor: float) -> Pixels:

@@ -26,6 +26,7 @@ _SMALL_SIZE = 0.6  # of small characters
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
 _SEAM_COST = 1.2  # most ink that a seam may cross, in widths of a stroke: one stroke and somewhat more
 _SEAM_REACH = 0.15  # least distance between two seams, and least reach of a stroke to both sides of one that cuts it
+_SAME_COST = 0.15  # by which a seam may be dearer than another that crosses as much, in widths of a stroke
 _SIDESTEP_COST = 0.01  # of a seam's step to the side, in widths of a stroke
 
 _RULE_RATIO = 3.5  # a ruled line with writing is longer than this, in its heights
@@ -126,7 +127,7 @@ def _cut(split: NDArray[np.int64], seams: NDArray[np.int64], stroke: Mask, reach
     yield np.unique(patch[before >= begin])
 
 
-def rules(numbers: Components, boxes: Boxes) -> Mask:
+def ruled_ink(numbers: Components, boxes: Boxes) -> Mask:
     """bool (H, W): the ink of straight lines to which writing hangs. numbers, boxes: as `pieces_of` returns them."""
     ruled = np.zeros(numbers.shape, bool)
     for number, (left, top, right, bottom) in enumerate(boxes.astype(int), 1):
@@ -190,6 +191,13 @@ def _pen(mask: Mask) -> float:
     return float(np.clip(2.4 * mask.sum() / max(outline(mask), 1), 1, min(mask.shape)))
 
 
+class _End(NamedTuple):
+    """The end of a line at a crossing: the line's number, and the unit vector of its way from the crossing."""
+
+    line: int
+    way: NDArray[np.float64]
+
+
 def _strokes(mask: Mask) -> tuple[Components, list[list[int]]]:
     """Find the strokes of a connected piece. Its patches are the crossings and the lines between them.
 
@@ -200,17 +208,12 @@ def _strokes(mask: Mask) -> tuple[Components, list[list[int]]]:
     lines = label_components(thinned & (crossings == 0))
     count = int(lines.max())
     ends_at = _ends(lines, crossings, pen)
-    # Thinning leaves thorns: short lines that end at one crossing.
-    met = np.bincount([end.line for ends in ends_at.values() for end in ends], minlength=count + 1)
-    is_thorn = (met == 1) & (np.bincount(lines.ravel(), minlength=count + 1) < 0.8 * pen)
+    is_thorn = _thorns(lines, ends_at, pen)
     kept = np.flatnonzero(~is_thorn)[1:].tolist()
     if not crossings.any() or not kept:
         return mask.astype(np.int32), [[1]]
     ends_at = {crossing: [end for end in ends if not is_thorn[end.line]] for crossing, ends in ends_at.items()}
-    stroke_of = np.arange(count + 1)  # of each line, the number of one line of its stroke
-    for ends in ends_at.values():
-        for a, b in _straight(ends):
-            stroke_of[stroke_of == stroke_of[a.line]] = stroke_of[b.line]
+    stroke_of = _continued(ends_at, count)
     patches: dict[int, list[int]] = {}
     for line in kept:
         patches.setdefault(int(stroke_of[line]), []).append(line)
@@ -218,16 +221,30 @@ def _strokes(mask: Mask) -> tuple[Components, list[list[int]]]:
         for stroke in {int(stroke_of[end.line]) for end in ends}:
             patches[stroke].append(count + crossing)
     labels = np.where(crossings > 0, count + crossings, np.where(is_thorn[lines], 0, lines))
+    return _grown(labels, mask), list(patches.values())
+
+
+def _thorns(lines: Components, ends_at: dict[int, list[_End]], pen: float) -> NDArray[np.bool_]:
+    """bool (N + 1,): which lines are none of the pen's. Thinning leaves short lines that end at one crossing."""
+    lengths = np.bincount(lines.ravel())
+    crossings = np.bincount([end.line for ends in ends_at.values() for end in ends], minlength=len(lengths))
+    return np.asarray((crossings == 1) & (lengths < 0.8 * pen))
+
+
+def _continued(ends_at: dict[int, list[_End]], count: int) -> NDArray[np.int64]:
+    """int64 (count + 1,): for each line, one line of the stroke that it belongs to."""
+    stroke_of = np.arange(count + 1)
+    for ends in ends_at.values():
+        for a, b in _straight(ends):
+            stroke_of[stroke_of == stroke_of[a.line]] = stroke_of[b.line]
+    return stroke_of
+
+
+def _grown(labels: NDArray[Any], mask: Mask) -> Components:
+    """Give each pixel of `mask` without a label (0) that of a neighbour, until all have one."""
     while (bare := mask & (labels == 0)).any():
         labels = np.where(bare, _neighbours(labels).max(0), labels)
-    return labels.astype(np.int32), list(patches.values())
-
-
-class _End(NamedTuple):
-    """The end of a line at a crossing: the line's number, and the unit vector of its way from the crossing."""
-
-    line: int
-    way: NDArray[np.float64]
+    return labels.astype(np.int32)
 
 
 def _crossings(mask: Mask, thinned: Mask, pen: float) -> Components:
@@ -276,16 +293,21 @@ def _seams_before(mask: Mask, size: float) -> NDArray[np.int64]:
     cost = above + below
     cost[:margin] = cost[width - margin :] = np.inf
     seams, free = np.zeros(mask.shape, np.int64), cost.copy()
-    while free[x := int(free.argmin())] <= _SEAM_COST:
-        # The columns around x that cost about as much: a long thin part is cut at both its ends, else in its middle.
-        dearer = np.flatnonzero(np.pad(free > cost[x] + 0.15, 1, constant_values=True)) - 1
-        first, end = int(dearer[dearer < x][-1]) + 1, int(dearer[dearer > x][0]) - 1
+    while free.min() <= _SEAM_COST:
+        first, end = _as_cheap(free, int(free.argmin()))
+        # A long thin part is cut at both its ends, any other in its middle.
         for column in (first, end) if end - first > 2 * margin else ((first + end) // 2,):
             seam = np.concatenate([upper[::-1, column], lower[:, column]])
             seams += np.arange(width) >= seam[:, None]
             free[max(column - margin, 0) : column + margin] = np.inf
         free[first : end + 1] = np.inf
     return seams
+
+
+def _as_cheap(cost: NDArray[np.float64], column: int) -> tuple[int, int]:
+    """The first and the last of the columns around one that cost about as much."""
+    dearer = np.flatnonzero(np.pad(cost > cost[column] + _SAME_COST, 1, constant_values=True)) - 1
+    return int(dearer[dearer < column][-1]) + 1, int(dearer[dearer > column][0]) - 1
 
 
 def _cheapest(ink: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

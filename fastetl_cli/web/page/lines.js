@@ -401,11 +401,11 @@ function lineOf(strokes, oriented, pen, down) {
     return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: moved });
   });
   // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
-  const alone = down ? runs.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
+  const turnedRuns = down ? runs.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
   const back = (box) => (down ? unturned(box) : box).map((one) => one / zoom);
   const strokesOf = (r) => members.slice(runs[r][0], runs[r][1] + 1).flat().map((k) => strokes[k]);
   const place = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
-  return { atoms, runs, boxes: runBoxes, place, down, pictures: [...pictures, ...alone.map((r) => quarter(pictures[r]))], alone, back, strokesOf };
+  return { atoms, runs, boxes: runBoxes, place, down, pictures: [...pictures, ...turnedRuns.map((r) => quarter(pictures[r]))], turnedRuns, back, strokesOf };
 }
 
 /** numpy.rot90 of a square picture. */
@@ -432,7 +432,7 @@ function competition(line, probabilities, labels, tables) {
   return line.runs.map((_, r) => {
     const likely = answer(r);
     if (line.down) {
-      const at = line.alone.indexOf(r), turnedOne = at < 0 ? null : answer(line.runs.length + at);
+      const at = line.turnedRuns.indexOf(r), turnedOne = at < 0 ? null : answer(line.runs.length + at);
       for (const k of lying) likely[k] = turnedOne ? turnedOne[k] : 0;
       const total = Math.max(sum(likely), 1e-9);
       likely.forEach((one, k) => (likely[k] = one / total));
