@@ -168,9 +168,27 @@ def _neighbours(values: NDArray[Any]) -> NDArray[Any]:
     return np.stack([padded[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _AROUND])
 
 
-def _branches(around: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """int64 (H, W): how many branches of a thin line leave each pixel. around: bool (8, H, W), see `_neighbours`."""
-    return np.asarray((around & ~np.roll(around, 1, 0)).sum(0))
+def _codes(mask: Mask) -> NDArray[np.uint16]:
+    """uint16 (H, W): which of the 3 × 3 pixels around each are ink, the upper left one in the lowest bit."""
+    padded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint16)
+    padded[1:-1, 1:-1] = mask
+    rows = padded[:, :-2] | padded[:, 1:-1] << 1 | padded[:, 2:] << 2
+    return np.asarray(rows[:-2] | rows[1:-1] << 3 | rows[2:] << 6)
+
+
+# Of each of `_codes`: bool (512, 8), which of `_AROUND` are ink, and how many branches of a thin line leave the pixel.
+_INK_AROUND = np.arange(512)[:, None] >> [3 * (y + 1) + x + 1 for y, x in _AROUND] & 1 == 1
+_BRANCHES = (_INK_AROUND & ~np.roll(_INK_AROUND, 1, 1)).sum(1)
+
+
+def _removable(first: int, second: int, third: int, fourth: int) -> NDArray[np.bool_]:
+    """bool (512,): pixels of which codes are taken off the sides of ink in one of Zhang's and Suen's two steps."""
+    ink, count = _INK_AROUND.T, _INK_AROUND.sum(1)
+    inner = ink[first] & ink[second] & (ink[third] | ink[fourth])
+    return np.asarray((count >= 2) & (count <= 6) & (_BRANCHES == 1) & ~inner)
+
+
+_STEPS = _removable(2, 4, 0, 6), _removable(0, 6, 2, 4)
 
 
 def _thinned(mask: Mask) -> Mask:
@@ -178,11 +196,8 @@ def _thinned(mask: Mask) -> Mask:
     before = -1
     while (total := int(mask.sum())) != before:
         before = total
-        for a, b, c, d in ((2, 4, 0, 6), (0, 6, 2, 4)):
-            n = _neighbours(mask)
-            count = n.sum(0)
-            inner = n[a] & n[b] & (n[c] | n[d])
-            mask = mask & ~((count >= 2) & (count <= 6) & (_branches(n) == 1) & ~inner)
+        for is_removable in _STEPS:
+            mask = mask & ~is_removable[_codes(mask)]
     return mask
 
 
@@ -249,11 +264,11 @@ def _grown(labels: NDArray[Any], mask: Mask) -> Components:
 
 def _crossings(mask: Mask, thinned: Mask, pen: float) -> Components:
     """The number of each pixel's crossing, from 1, 0 elsewhere: the ink within 0.6 pens of where three lines meet."""
-    reach = max(1, round(0.6 * pen))
-    near = np.pad(thinned & (_branches(_neighbours(thinned)) >= 3), reach)
-    for axis in (0, 1):
-        near = np.logical_or.reduce([np.roll(near, step, axis) for step in range(-reach, reach + 1)])
-    return label_components(near[reach:-reach, reach:-reach] & mask)
+    reach, near = max(1, round(0.6 * pen)), thinned & (_BRANCHES[_codes(thinned)] >= 3)
+    for _ in range(2):  # down, and then, turned, across
+        sums = np.cumsum(np.pad(near, ((reach + 1, reach), (0, 0))), 0)
+        near = (sums[2 * reach + 1 :] > sums[: -2 * reach - 1]).T
+    return label_components(near & mask)
 
 
 def _ends(lines: Components, crossings: Components, pen: float) -> dict[int, list[_End]]:
