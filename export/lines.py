@@ -24,24 +24,19 @@ from fastetl.lines.whole import NETWORK, wholeness
 if TYPE_CHECKING:
     from export.recognizer import Recognizer
 
-MOST_COMPETING = 16
-"""Most characters that compete for a run."""
+MAX_COMPETING = 16  # characters for a run
+# How much a character's share of its size, and its own probability, count beside the shape's in choosing those that
+# compete: they only order characters that are written alike.
 SIZE_RANK, OWN_RANK = 1e-3, 1e-6
-"""How much a character's share of its size, and its own probability, count beside the shape's in choosing those that
-compete: they only order characters that are written alike."""
-LEAST_SHAPE, LEAST_OWN, NONZERO = 1e-6, -3.0, 1e-9
-"""Least probability of a shape, least log share of a size, and what keeps a quotient finite."""
-PUNCTUATION, LEAST_PUNCTUATION = "、。・,.", 0.05
-"""Marks that the network cannot tell from dirt, and the least probability of each. Chosen on synthetic lines."""
-FIRST_STRETCHES = (1.0, 0.7)
-"""Values of `Geometry.stretch` from which a line is fitted; the likelier outcome is taken."""
+MIN_SHAPE, MIN_OWN, NONZERO = 1e-6, -3.0, 1e-9  # of a shape's probability, of a log share; keeps a quotient finite
+PUNCTUATION = "、。・,."  # marks that the network cannot tell from dirt
+MIN_PUNCTUATION = 0.05  # probability of each of these marks. Chosen on synthetic lines
+FIRST_STRETCHES = 1.0, 0.7  # of `Geometry`, from which a line is fitted; the likelier outcome is taken
+# By how much the score of each character of text that is no Japanese is raised before it is compared. Chosen on
+# synthetic lines, so that random characters are read about as well as without the bigrams.
 FOREIGN_BONUS = 0.5
-"""By how much the score of each character of text that is no Japanese is raised before it is compared. Chosen on
-synthetic lines, so that random characters are read about as well as without the bigrams."""
-LEAST_SURE = 0.5
-"""A character with less confidence than this is marked as uncertain."""
-SPACE_GAP = 0.75
-"""A gap is a space if it exceeds the line's median gap by this, in sizes of the writing."""
+MIN_SURE = 0.5  # a character with less confidence is marked as uncertain
+SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
 
 Box = tuple[float, float, float, float]
 
@@ -137,7 +132,7 @@ def competition(recognizer: Recognizer, line: Line, logits: NDArray[np.float32])
     whole = np.zeros(columns.shape)
     if recognizer.weights == NETWORK and not line.in_time:  # strokes are not cut
         whole = wholeness(logits[: len(columns)], classes)
-    log_shape, log_own = np.log(np.maximum(of_shape, LEAST_SHAPE)), np.log(share).clip(LEAST_OWN, 0)
+    log_shape, log_own = np.log(np.maximum(of_shape, MIN_SHAPE)), np.log(share).clip(MIN_OWN, 0)
     return Competition(columns, classes, log_shape, log_own, whole)
 
 
@@ -151,7 +146,7 @@ def _likeliest(recognizer: Recognizer, likely: Floats) -> tuple[NDArray[np.int64
     groups = _groups(recognizer.model_charset.characters)
     of_shape, of_size = (_pooled(recognizer, likely, of_kind)[:, known] for of_kind in groups)
     rank = of_shape + SIZE_RANK * of_size + OWN_RANK * likely[:, known]
-    best = _highest(rank, min(MOST_COMPETING, len(known)))
+    best = _highest(rank, min(MAX_COMPETING, len(known)))
     return best, np.take_along_axis(of_shape, best, 1), np.take_along_axis(of_size, best, 1)
 
 
@@ -163,7 +158,7 @@ def _pooled(recognizer: Recognizer, likely: Floats, groups: Sequence[NDArray[np.
     # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
     class_of = recognizer.model_charset.class_of
     punctuation = [class_of[c] for c in PUNCTUATION if c in class_of]
-    least = np.maximum(likely[:, -1:], LEAST_PUNCTUATION)
+    least = np.maximum(likely[:, -1:], MIN_PUNCTUATION)
     pooled[:, punctuation] = np.maximum(pooled[:, punctuation], least)
     return pooled
 
@@ -239,7 +234,7 @@ def _text(recognizer: Recognizer, line: Line, columns: NDArray[np.int64], path: 
         label = labels[columns[state.run, state.column]]
         left, top, right, bottom = map(float, np.round(box, 2))
         confidence = float(shares[state.column])
-        characters.append(Character(label, (left, top, right, bottom), confidence, confidence < LEAST_SURE, answers))
+        characters.append(Character(label, (left, top, right, bottom), confidence, confidence < MIN_SURE, answers))
     gaps = boxes[1:, 0] - boxes[:-1, 2]
     usual = float(np.median(gaps)) if len(gaps) else 0.0
     apart = gaps > SPACE_GAP * size + max(usual, 0)

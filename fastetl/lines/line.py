@@ -27,18 +27,13 @@ if TYPE_CHECKING:
     from fastetl.ink.drawings import Drawing
 
 Pixels = NDArray[np.uint8]
-LINE_HEIGHT = 92
-"""Height of a line, in pixels of the pictures (128 × 128) that the network is shown."""
-TOUCHING_OVERLAP, TOUCHING_EDGE = 0.8, 0.1
-"""`overlap`, and `edge` in heights of the line, with which `atoms_of` parts lines of characters that touch."""
-WRITING_SIZE = 1.15
-"""Size of the writing (the side of a character's box), in heights of a line."""
-LEAST_WINDOW = 1.1
-"""Least side of a picture of strokes, in lengths of what it shows."""
-LONGEST_SIDE = 2400
-"""Longest side, in pixels, to which a picture is reduced before its lines are found."""
-MOST_PIECES = 10_000
-"""Most pieces of ink in a picture; more are an error."""
+
+LINE_HEIGHT = 92  # of the line, in pixels of the pictures (128 × 128) that the network is shown
+WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
+TOUCHING_OVERLAP, TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
+MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
+MAX_SIDE = 2400  # pixels, to which a picture is reduced before its lines are found
+MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
 
 @dataclass(frozen=True)
@@ -106,13 +101,13 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
     """The lines of a picture, in reading order, made one at a time, since each is a large picture.
 
     ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of `ink` over that of the
-    picture, in whose pixels boxes are given. Raises FastetlError if there are more than `MOST_PIECES` pieces.
+    picture, in whose pixels boxes are given. Raises FastetlError if there are more than `MAX_PIECES` pieces.
     """
-    factor = min(1.0, LONGEST_SIDE / max(ink.shape))
+    factor = min(1.0, MAX_SIDE / max(ink.shape))
     reduced = _resized(ink, factor) if factor < 1 else ink
     numbers, boxes = pieces_of(reduced)
-    if len(boxes) > MOST_PIECES:
-        expected, count = f"at most {MOST_PIECES:,}", f"{len(boxes):,}"
+    if len(boxes) > MAX_PIECES:
+        expected, count = f"at most {MAX_PIECES:,}", f"{len(boxes):,}"
         raise FastetlError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
     ruled = ruled_ink(numbers, boxes)
     if ruled.any():
@@ -231,7 +226,7 @@ class StrokeLine(Line):
         x, y = (-y / self.zoom, x / self.zoom) if self.down else (x / self.zoom, y / self.zoom)
         shown = self.boxes[list(members)]
         length = float(shown[:, 2].max() - shown[:, 0].min())
-        side = max(SIDE, LEAST_WINDOW * length) / self.zoom
+        side = max(SIDE, MIN_WINDOW * length) / self.zoom
         left, top = x - side / 2, y - side / 2
         thinner = min(1.0, side / 2 / self.pen)
         drawn = np.concatenate([self.segments[k] for k in members]) - (left, top, left, top, 0, 0)
