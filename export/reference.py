@@ -155,19 +155,27 @@ def read_reference(path: Path) -> Reference:
             raise ExportError("a reference of another format", expected=_FORMAT, found=arrays["format"])
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
         trained_of(graph.about)  # raises an error if it is damaged
-        options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}
         if graph.side != SIDE:
             raise ExportError("a package of another kind", expected=f"pictures {SIDE} × {SIDE}", found=graph.side)
-        kinds, count = tuple(arrays["kinds"].tolist()), len(arrays["images"])
-        for name, dtype, shape in (
-            ("images", "uint8", (len(kinds), graph.side, graph.side)),
-            ("logits", "float32", (count, len(graph.charset))),
-            ("answers", "float32", (count, len(graph.labels))),
-        ):
-            array = arrays[name]
-            if str(array.dtype) != dtype or array.shape != shape or not (count and np.isfinite(array).all()):
-                raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
-        model = onnx_model(graph, lower(graph)).SerializeToString()
-        parsed(model, path)
-        onnx_answers(model, arrays["images"][:1])  # whether its layers fit together
-        return Reference(graph, ExportConfig(**options), arrays["images"], kinds, arrays["logits"], arrays["answers"])
+        options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}
+        config = ExportConfig(**options)
+        kinds = tuple(arrays["kinds"].tolist())
+        reference = Reference(graph, config, arrays["images"], kinds, arrays["logits"], arrays["answers"])
+        _require_fit(reference, path)
+        return reference
+
+
+def _require_fit(reference: Reference, path: Path) -> None:
+    """Raise an error unless the arrays fit to the graph, and its layers to one another."""
+    graph, count = reference.graph, len(reference.kinds)
+    for name, dtype, shape in (
+        ("images", "uint8", (count, graph.side, graph.side)),
+        ("logits", "float32", (count, len(graph.charset))),
+        ("answers", "float32", (count, len(graph.labels))),
+    ):
+        array = getattr(reference, name)
+        if str(array.dtype) != dtype or array.shape != shape or not (count and np.isfinite(array).all()):
+            raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
+    model = onnx_model(graph, lower(graph)).SerializeToString()
+    parsed(model, path)
+    onnx_answers(model, reference.images[:1])

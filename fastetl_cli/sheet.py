@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.data.sheet import write_sheet
-from fastetl.data.store import open_dataset
 from fastetl_cli.base import Command, DatasetPath
 from fastetl_cli.options import Arg
 
@@ -31,6 +30,6 @@ class Sheet(Command):
     """Replace PNG if it exists."""
 
     def execute(self) -> int:
-        data = open_dataset(self.dataset)
-        write_sheet(data, self.png, rows=self.rows, columns=self.columns, seed=self.seed, overwrite=self.overwrite)
+        how = {"rows": self.rows, "columns": self.columns, "seed": self.seed}
+        write_sheet(self.dataset, self.png, **how, overwrite=self.overwrite)
         return self.answer({"png": self.png}, str(self.png))

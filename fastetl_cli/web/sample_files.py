@@ -20,8 +20,7 @@ _LOCK = ".pad.lock"
 class Store:
     """Samples in a folder, which is made if it is missing. Its methods may be called from several threads.
 
-    Raises FastetlError if `folder` cannot be used, or another pad uses it; its methods FileNotFoundError for a file or
-    a sample that it has not.
+    Raises FastetlError if `folder` cannot be used, or another pad uses it; methods FileNotFoundError for what it lacks.
     """
 
     def __init__(self, folder: Path) -> None:
