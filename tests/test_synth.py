@@ -182,7 +182,7 @@ def test_a_running_hand_joins_what_lies_near() -> None:
 
 def test_ends_that_tell_characters_apart_are_not_left_off() -> None:
     """れ without its end is わ, る is ろ; the ends of し and て may be short."""
-    hasty = WriterStyle(curt=1.0, hookless=50.0)
+    hasty = WriterStyle(cut_short=1.0, hookless=50.0)
     for characters, is_whole in (("ぬねるれ", True), ("してのも", False)):
         for character in characters:
             drawn = (pen_strokes(forms(character)[0], s, np.random.default_rng(0))[0] for s in (WriterStyle(), hasty))
@@ -231,12 +231,12 @@ def test_specks_are_small_and_none_of_the_character() -> None:
 def test_components_move_by_themselves() -> None:
     assert load_components("林") == (0, 0, 0, 0, 1, 1, 1, 1)
     assert set(load_components("あ")) == {0}
-    (still,), (moved,) = written("林", sloppiness=1e-6), written("林", sloppiness=1e-6, components=2e5)
+    (still,), (moved,) = written("林", sloppiness=1e-6), written("林", sloppiness=1e-6, component_spread=2e5)
     assert not np.array_equal(still, moved)
 
 
 def test_a_brush_is_wide_where_it_is_set_down() -> None:
-    (pen,), (brush,) = written("一", pen=8.0), written("一", pen=8.0, press=0.6)
+    (pen,), (brush,) = written("一", pen=8.0), written("一", pen=8.0, brush_swell=0.6)
     across = [(picture > 0).sum(0) for picture in (pen, brush)]
     inked = np.flatnonzero(across[1])
     assert across[1][inked[0] : inked[0] + 12].max() > across[1][inked[len(inked) // 2]] + 2

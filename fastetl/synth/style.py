@@ -27,9 +27,9 @@ class WriterStyle:
     hookless: float = -50.0  # log odds of leaving off a hook
     lengths: tuple[float, ...] = (0.0,) * 4  # log length of a leg by its direction a: of cos a, sin a, cos 2a, sin 2a
     turns: tuple[float, ...] = (0.0,) * 4  # by which angle a leg is turned, by its direction in the same way
-    last: tuple[float, float] = (0.0, 0.0)  # log length of each stroke's last leg, and by which angle it is turned
-    legs: float = 0.0  # how much each leg differs from the writer's own, as a factor
-    components: float = 0.0  # how far each component of a kanji moves and grows on its own, as a factor
+    last_leg: tuple[float, float] = (0.0, 0.0)  # log length of each stroke's last leg, and by which angle it is turned
+    leg_spread: float = 0.0  # how much each leg differs from the writer's own, as a factor
+    component_spread: float = 0.0  # how far each component of a kanji moves and grows on its own, as a factor
     sloppiness: float = 0.0  # how much one character differs from the next: a factor on all variation within a writer
     size: float = 0.8  # side of the character's box as a fraction of the frame's width
     aspect: float = 0.0  # logarithm of width over height
@@ -39,7 +39,7 @@ class WriterStyle:
     bow: tuple[float, ...] = (0.0,) * 10  # warp of the plane: factors of x², xy, y², x³, y³ for x, then for y
     bend: float = 0.0  # curvature added to every stroke, to one side
     angular: float = 0.0  # 0 draws curves, 1 draws straight pieces between corners
-    round: float = 0.0  # how far corners are rounded off, 0–1
+    corner_rounding: float = 0.0  # how far corners are rounded off, 0–1
     loop: tuple[float, float] = (0.0, 0.0)  # logarithms of the width and height of loops
     mark_size: float = 0.0  # logarithm of the size of dakuten and handakuten
     mark_gap: float = 0.0  # logarithm of the distance between the strokes of a dakuten
@@ -49,7 +49,7 @@ class WriterStyle:
     mark_offset: tuple[float, float] = (0.0, 0.0)  # displacement (x, y) of the marks
     mark_corner: float = 0.0  # marks' place from KanjiVG's position (0) to the character's upper right corner (1)
     ends: tuple[float, float] = (0.0, 0.0)  # how much strokes are longer at the start and at the end; below 0: shorter
-    curt: float = 0.0  # share of strokes that begin late, and share of strokes that end early
+    cut_short: float = 0.0  # share of strokes that begin late, and share of strokes that end early
     reach: float = 0.0  # share of strokes that begin or end much farther out or in
     tremor: float = 0.0  # amplitude of the pen's trembling
     tremor_rate: float = 10.0  # trembles per unit of length
@@ -57,7 +57,7 @@ class WriterStyle:
     taper: tuple[float, float] = (0.0, 0.0)  # how much thinner strokes begin and end, 0–1
     pressure: float = 0.0  # swelling and thinning along the stroke, as a share of the width
     nib: tuple[float, float] = (0.0, 0.0)  # how much the width depends on the direction, as a share; where it is widest
-    press: float = 0.0  # how much wider a brush is where it is set down and lifted, as a share
+    brush_swell: float = 0.0  # how much wider a brush is where it is set down and lifted, as a share
     dry: float = 0.0  # how much the ink fails along the stroke, 0–1
     level: float = 9.0  # level (0–15) of full ink
     blur: float = 0.15  # outer tap of the scanner's three-tap blur
@@ -115,7 +115,7 @@ def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
     # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
     pen = min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness)
     pen = max(pen, marker * 128 * size, 8.5 * size * (brush > 0))
-    style = WriterStyle(sloppiness=sloppiness, size=size, pen=pen, press=0.6 * brush)
+    style = WriterStyle(sloppiness=sloppiness, size=size, pen=pen, brush_swell=0.6 * brush)
     for name, rows in groupby(_POPULATION, key=itemgetter(0)):
         values = [_trait(rng, kind, *map(float, numbers)) for _, kind, *numbers in rows]
         value: Any = tuple(values) if isinstance(getattr(style, name), tuple) else sum(values)

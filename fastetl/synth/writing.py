@@ -102,9 +102,9 @@ def _leg_changes(
     waves = np.stack([np.cos(heading), np.sin(heading), np.cos(2 * heading), np.sin(2 * heading)], 1)
     change: NDArray[np.float64] = waves @ np.array([style.lengths, style.turns]).T
     last = starts[1:] - 2
-    change[last] += np.array(style.last) * (last > starts[:-1])[:, None]
+    change[last] += np.array(style.last_leg) * (last > starts[:-1])[:, None]
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
-    spread = np.exp(_normal(rng, 0.5, len(heading), 1)) * np.float32(style.legs)
+    spread = np.exp(_normal(rng, 0.5, len(heading), 1)) * np.float32(style.leg_spread)
     change += _normal(rng, 1, len(heading), 2) * spread * np.array([0.1, 0.075])
     room = glyph.room[glyph.character] * (1 - 0.4 * glyph.mark - 0.4 * glyph.is_ring)
     weight = glyph.free * room[glyph.target_stroke]
@@ -126,14 +126,15 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> A
     loop = (np.clip(loop, glyph.least[character, None], 1.8) - 1) * ((1 - 0.75 * glyph.big) * is_body)[:, None]
     angular = np.clip(style.angular + _normal(rng, 0.2 * style.sloppiness, glyph.count), 0, 1)[character] * is_body
     points = points + (glyph.points - glyph.anchor) * loop + (straight - points) * angular[:, None]
-    points = points + np.float32(style.round) * ((points[glyph.before] + points[glyph.after]) / 2 - points)
+    points = points + np.float32(style.corner_rounding) * ((points[glyph.before] + points[glyph.after]) / 2 - points)
     return _leave_off(np.asarray(points, np.float32), glyph, style, rng)
 
 
 def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """The points if some strokes lack their beginning or end: float32 (P, 2)."""
     count, stroke = len(glyph.length), glyph.stroke
-    lost = rng.uniform(0, (0.1, 0.16), (count, 2)) * (rng.random((count, 2)) < style.curt) * (1 - glyph.mark)[:, None]
+    lost = rng.uniform(0, (0.1, 0.16), (count, 2))
+    lost *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.mark)[:, None]
     # An end that tells one character from another is never left off.
     lost[glyph.least[glyph.character] > TIGHT, 1] = 0
     is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
@@ -152,7 +153,7 @@ def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.G
 def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """The points after each component of a kanji moves and grows on its own: float32 (P, 2) in units of the box."""
     count = int(glyph.component[-1]) + 1
-    spread = np.float32(style.components * style.sloppiness)
+    spread = np.float32(style.component_spread * style.sloppiness)
     grown = np.exp(_normal(rng, 0.07, count, 2) * spread)
     shift = _normal(rng, 0.018, count, 2) * spread
     component = glyph.component[glyph.stroke]
@@ -252,7 +253,7 @@ def _fit(points: Array, glyph: Glyph, style: WriterStyle) -> Array:
     low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
     # A writer who does not fill the canvas keeps clear of its edges.
     margin = 1 if style.size > FILLS else 3
-    edge = np.float32(style.pen * (1 + style.nib[0] + style.press) / 2 + margin)
+    edge = np.float32(style.pen * (1 + style.nib[0] + style.brush_swell) / 2 + margin)
     frame = np.array([WIDTH, HEIGHT], np.float32) - 1
     shrink = np.minimum(1, (frame - 2 * edge) / np.maximum(high - low, 1)).min(1, keepdims=True)
     middle = (low + high) / 2
@@ -272,8 +273,8 @@ def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Gener
     if style.nib[0]:
         way = points[glyph.after] - points[glyph.before]
         width += np.float32(style.nib[0]) * np.cos(2 * (np.arctan2(way[:, 1], way[:, 0]) - np.float32(style.nib[1])))
-    if style.press:
-        width += np.float32(style.press) * (np.exp(-along * 16) + 0.7 * np.exp(-left * 16) - 0.4)
+    if style.brush_swell:
+        width += np.float32(style.brush_swell) * (np.exp(-along * 16) + 0.7 * np.exp(-left * 16) - 0.4)
     # Speed thins the line towards its ends: over a sixth of the box, or two fifths of a short stroke.
     rate = np.maximum(6, 2.5 / glyph.length)[stroke]
     thin = style.taper[0] * np.maximum(1 - along * rate, 0) + style.taper[1] * np.maximum(1 - left * rate, 0)
