@@ -27,21 +27,15 @@ SIZES = (8, 28, 32, 48, 64, 96, 126)
 LARGEST = packed_bytes(127 * 128, 4)
 
 
-def buffer(seed: int, length: int, slack: int, fill: int | None = None) -> NDArray[np.uint8]:
-    """Bytes that hold pictures of `length` bytes at offsets 0 … slack; most of them `fill`, if it is given."""
-    rng = np.random.default_rng(seed)
-    raw = rng.integers(0, 256, length + slack, np.uint8)
-    if fill is not None:
-        raw[rng.random(raw.size) < 0.7] = fill
-    return raw
-
-
 @st.composite
 def records(draw: st.DrawFn, length: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """A buffer and picture starts anywhere in it: at its very ends, overlapping, in any order, repeated."""
     slack = draw(st.sampled_from([0, 1, 7, 64, 65, 300, 8199]))
     fill = draw(st.sampled_from([None, 0, 0xFF, 0x10, 0x01, 0x55]))
-    raw = buffer(draw(st.integers(0, 2**32 - 1)), length, slack + OVERREAD, fill)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    raw = rng.integers(0, 256, length + slack + OVERREAD, np.uint8)
+    if fill is not None:
+        raw[rng.random(raw.size) < 0.7] = fill
     inside = st.integers(0, slack)
     starts = draw(st.lists(inside, max_size=3)) + draw(st.sampled_from([[], [0], [slack], [0, slack]]))
     return raw, np.array(starts, np.int64)
@@ -78,7 +72,7 @@ def test_resized_pixels_are_those_of_pillow(form: str, stored: str, size: int) -
     height, width, bits = STORED[stored]
     length = packed_bytes(height * width, bits)
     starts = np.arange(1 if PYTHON else 12) * length
-    raw = buffer(size, length, int(starts[-1]) + OVERREAD)
+    raw = np.random.default_rng(size).integers(0, 256, len(starts) * length + OVERREAD, np.uint8)
     out = np.empty((len(starts), size, size), np.uint8)
     resize_records(raw, starts, height, width, out, bits=bits, form=form)
     levels = levels_of(raw, starts, height, width, bits)
