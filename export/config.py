@@ -39,9 +39,9 @@ class ExportConfig(Options):
     attribution, right for a network that was trained on synthetic writers alone."""
 
     prior: tuple[str, ...] = ()
-    """How much likelier than in training a script's characters are where the model is used, each as SCRIPT=FACTOR:
-    "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or as Unicode's names begin; small: of both
-    kana, which multiplies their script's."""
+    """How many times likelier the characters of a script are in use than in training, each as SCRIPT=FACTOR:
+    "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or the first word of the Unicode names;
+    small: small kana, whose factor multiplies that of their script."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

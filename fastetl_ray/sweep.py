@@ -193,8 +193,7 @@ def sweep_on_ray(
 
     Args:
         data: As in `train_on_ray`.
-        out: The folder to write: sweep.json, and in trials/ the runs that were not stopped (`fastetl compare` shows
-            them side by side).
+        out: The folder to write: sweep.json, and in trials/ the runs that were not stopped, for `fastetl compare`.
         config: What to try.
         cpus: Processors of each training; fractions are allowed.
         gpus: GPUs of each training; fractions are allowed.

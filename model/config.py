@@ -78,7 +78,7 @@ class TrainConfig(Options):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the convolutions in training; all else is float32. bfloat16 is faster on a GPU, slower on a CPU."""
     threads: Annotated[int, Range(0, 1024)] = 0
-    """Threads that augment pictures; any number makes the same. 0: one, or with a GPU one for each processor."""
+    """Threads that augment; their number changes no picture. 0: one, or with a GPU one for each processor."""
     steps_per_dispatch: Annotated[int, Range(1, 1000)] = 1
     """Steps that the host gives the devices at a time. More than 1 is faster where steps are short, as on a GPU."""
     checkpoint_steps: Annotated[int, Range(1, 10**9)] = 200

@@ -125,11 +125,7 @@ class Charset(Sequence[str]):
         return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
 
     def columns_of(self, charset: Charset, file: Path) -> list[int]:
-        """The class in this charset, which is a network's, of each character of another one.
-
-        Raises:
-            FastetlError: If this charset lacks characters; it names them, and the network's `file`.
-        """
+        """Another charset's classes in this one. A FastetlError names `file`, the network's, and what it lacks."""
         unknown = [c for c in charset.characters if c not in self.class_of]
         if unknown:
             what, do = "the network does not know these characters", "choose another `charset`"

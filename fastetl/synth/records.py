@@ -156,8 +156,8 @@ def synthesize(
         progress: Called with how many data sets are done, and how many there are.
         **options: Fields of the config by keyword, as in `synthesize(out, files=3)`.
     Raises:
-        FastetlError: If `out` exists, the charset is unknown, a character lacks strokes or a JIS code, or KanjiVG is
-            not installed.
+        FastetlError: If `out` exists, KanjiVG's strokes are not installed, the charset is unknown, or a character in it
+            has no strokes or no code in JIS X 0208.
     """
     require_range("processes", processes, 0)
     config = config_of(SynthConfig, config, options)
