@@ -126,8 +126,9 @@ def import_pictures(
     picture is left.
     """
     first = sources[0].path
-    names = sorted(source.source for source in sources)
-    if len(set(names)) < len(names):
+    names = [source.source for source in sources]
+    by_name = dict(zip(names, sources, strict=True))
+    if len(by_name) < len(sources):
         do = "give them other names: groups of one name are one group"
         raise FastetlError("two sources of one name", file=first, found=" and ".join(names), do=do)
     counts = Counter(character for source in sources for character in source.characters)
@@ -135,21 +136,17 @@ def import_pictures(
     charset = load_charset(charset, present) if charset else Charset(first.resolve().stem, tuple(present))
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     total = counts.total() - sum(left_out.values())
-    done = 0
     unread = [error for source in sources for error in source.passed_over]
-    parts: list[Dataset] = []
-    for source in sources:
-        samples = []
-        for sample in source.read(charset, size, read_picture):
-            if isinstance(sample, FastetlError):
-                unread.append(sample)
-            else:
-                samples.append(sample)
-            done += 1
-            if progress is not None:
-                progress(done, total)
-        if samples:
-            parts.append(source.dataset(samples, charset, size))
+    samples: dict[str, list[IndexedPicture]] = {name: [] for name in names}
+    pictures = ((name, picture) for name in names for picture in by_name[name].read(charset, size, read_picture))
+    for done, (name, picture) in enumerate(pictures, 1):
+        if isinstance(picture, FastetlError):
+            unread.append(picture)
+        else:
+            samples[name].append(picture)
+        if progress is not None:
+            progress(done, total)
+    parts = [by_name[name].dataset(taken, charset, size) for name, taken in samples.items() if taken]
     if parts:
         data, copies = _with_copies_grouped(concatenated(parts))
         return Imported(data, left_out, [*(error.replace(do="left out") for error in unread), *copies])
