@@ -270,8 +270,13 @@ class Dataset:
         records = {name: values[indices] for name, values in self.records.items()}
         return replace(self, **columns, records=records)
 
-    write = writing.write
-    to_parquet = parquet.write_parquet
+    def write(self, out: StrPath, *, overwrite: bool = False) -> None:
+        """Write a directory for `fastetl.open_dataset`, whole or not at all. Raises FastetlError if `out` exists."""
+        writing.write(self, out, overwrite=overwrite)
+
+    def to_parquet(self, out: StrPath, *, overwrite: bool = False) -> None:
+        """Write a Parquet file for pandas, `load_dataset` and `open_dataset`. Raises FastetlError if `out` exists."""
+        parquet.write_parquet(self, out, overwrite=overwrite)
 
     def split(self, *, by: SplitUnit = "group", valid: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
         """Divide the samples into train, valid and test; all samples of a group go to one part.

@@ -84,7 +84,7 @@ def png_file(picture: NDArray[np.uint8]) -> bytes:
 
 
 def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
-    """Write a Parquet file for pandas, `load_dataset` and `open_dataset`. Raises FastetlError if `out` exists."""
+    """Write the Parquet file of a dataset. Raises FastetlError if it exists."""
     rows = table(data, png=True)
     import pyarrow.parquet as pq
 

@@ -62,7 +62,7 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
 
 
 def write(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
-    """Write a directory for `fastetl.open_dataset`, whole or not at all. Raises FastetlError if `out` exists."""
+    """Write the directory of a dataset, whole or not at all. Raises FastetlError if it exists."""
     inputs = [] if data.path is None else [data.path]
     with new_output(Path(out), DATASET_KIND, overwrite, inputs) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:
