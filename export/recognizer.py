@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,9 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.ink import SIDE
+from fastetl.ink.drawings import Drawing
 from fastetl.ink.pictures import Source, find_ink
 from fastetl.lines.line import lines_of_drawing, lines_of_picture
-
-if TYPE_CHECKING:
-    from fastetl.ink.drawings import Drawing
 
 _BATCH = 256
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
@@ -220,10 +218,8 @@ class Recognizer:
         ink = find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
-    def read_ink(self, drawing: "Drawing", *, down: bool | None = None, plain: bool = False) -> Text:
+    def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read strokes in their order of drawing, as `read_line` reads a picture. Boxes are in the canvas' units."""
-        from fastetl.ink.drawings import Drawing
-
         require_instance("drawing", drawing, Drawing, "a Drawing")
         require_instance("down", down, bool | None, "true, false or None")
         return read_lines(self, lines_of_drawing(drawing, down), plain)
