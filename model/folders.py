@@ -26,7 +26,6 @@ def claim_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     """Make and lock the folder in which the run `path` is trained, and yield it; the lock lasts for the block.
 
     The system frees the lock however its owner ends. Of several processes that train together, the first one locks.
-
     Raises ModelError if another training holds the lock or there is nothing to resume, and OutputExistsError if an
     interrupted run (without `resume` or `overwrite`) or something that is no run has the folder's name.
     """

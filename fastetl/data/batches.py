@@ -88,12 +88,10 @@ class Batches:
         return int(self._counts.sum()) // self.batch_size
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from batch `start` on. Both numbers begin at 0.
-
-        The threads end with the iterator: when it is exhausted, closed, collected or raises an error.
+        """The batches of an epoch, from batch `start` on; the threads end with the iterator, however it ends.
 
         Raises:
-            FastetlError: If the epoch is negative, or the batch outside the epoch.
+            FastetlError: If a number is below 0, or the batch outside the epoch.
         """
         require_range("epoch", epoch, 0, 2**32 - 1)
         require_range("start", start, 0, len(self))
