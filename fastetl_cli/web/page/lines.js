@@ -5,8 +5,10 @@ import { rasterize, SIDE } from "./ink.js";
 
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MOST_COMPETING = 16, FOREIGN_BONUS = 0.5,
   LEAST_SURE = 0.5, SPACE_GAP = 0.75, LEAST_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST = 2.2, LEAST_WINDOW = 1.1, LEAST_BAND = 0.5, ONE_LINE = 1.5, UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33, SQUARE = 0.6, LEAST_BIGRAM = -9, NEIGHBOURS = 16, LEAST = 0.02, SEEN = 0.01;
-const USUAL = [0.12, 0.06], PRIOR = 4, UNEVEN_GAP = 0.06;
+const MOST_ATOMS = 9, WIDEST_OF_STROKES = 2.2, LEAST_WINDOW = 1.1, LEAST_BAND = 0.5, ONE_LINE = 1.5;
+const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33, SQUARE = 0.6;
+const LEAST_BIGRAM = -9, NEIGHBOURS = 16, LEAST = 0.02, LEAST_SEEN = 0.01;
+const USUAL_UNEVEN = 0.12, USUAL_WANDER = 0.06, PRIOR_COUNT = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
@@ -30,7 +32,8 @@ const middleX = (box) => (box[0] + box[2]) / 2;
 const middleY = (box) => (box[1] + box[3]) / 2;
 const around = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? least : most)(boxes.map((box) => box[side])));
 
-/** Whether each box is much longer than characters and marks them: an underline, a sideline of a column, a frame. `strokes`: of the boxes. */
+/** Whether each box is much longer than characters and marks them: an underline, a sideline of a column, a frame.
+ * `strokes`: of the boxes. */
 function underlines(boxes, strokes) {
   const extents = boxes.map(extent), order = [...extents].sort((a, b) => a - b);
   return boxes.map(([a, b, c, d], k) => {
@@ -77,7 +80,8 @@ function skew(boxes, size) {
 export function rows(boxes, together = true) {
   if (!boxes.length) return [];
   const size = typical(boxes), tilt = skew(boxes, size);
-  const top = boxes.map((box) => box[1] - tilt * middleX(box)), bottom = boxes.map((box) => box[3] - tilt * middleX(box));
+  const top = boxes.map((box) => box[1] - tilt * middleX(box));
+  const bottom = boxes.map((box) => box[3] - tilt * middleX(box));
   const shrunk = top.map((value, k) => 0.2 * (bottom[k] - value));
   let bands = [], reach = -Infinity;
   for (const k of range(boxes.length).sort((a, b) => top[a] + shrunk[a] - top[b] - shrunk[b])) {
@@ -122,9 +126,13 @@ function join(bands, top, bottom, width, size) {
 export function isDown(boxes) {
   if (boxes.length < 2) return false;
   const sideways = turned(boxes), both = [boxes, sideways], lines = both.map((one) => rows(one, false));
-  const thickness = both.map((one, k) => mean(lines[k].map((line) => around(line.map((at) => one[at]))).map((box) => box[3] - box[1])));
+  const thickness = both.map((one, k) => {
+    const bands = lines[k].map((line) => around(line.map((at) => one[at])));
+    return mean(bands.map((box) => box[3] - box[1]));
+  });
   const changes = lines.map(changesOf);
-  if (least(lines.map((of) => of.length)) > 1 && least(thickness) > SQUARE * most(thickness) && changes[0] !== changes[1]) return changes[1] < changes[0];
+  const isGrid = least(lines.map((of) => of.length)) > 1 && least(thickness) > SQUARE * most(thickness);
+  if (isGrid && changes[0] !== changes[1]) return changes[1] < changes[0];
   const [across, down] = both.map((one) => rows(one));
   if (across.length === 1 || down.length === 1) {
     const [left, top, right, bottom] = around(boxes);
@@ -168,7 +176,8 @@ function lineSize(boxes) {
     const place = Math.floor((x[k] - begin) / Math.max(3 * size, 1e-6));
     stretches.set(place, [...(stretches.get(place) ?? []), [box[1] - slope * x[k], box[3] - slope * x[k]]]);
   });
-  const heights = [...stretches.values()].map((ends) => most(ends.map((end) => end[1])) - least(ends.map((end) => end[0])));
+  const heightOf = (ends) => most(ends.map((end) => end[1])) - least(ends.map((end) => end[0]));
+  const heights = [...stretches.values()].map(heightOf);
   return Math.max(quantile(heights, 0.7), boxes.length < 4 ? 0.9 * size : 0.5 * size, 1e-6);
 }
 
@@ -177,7 +186,9 @@ function atomsOf(boxes, order, overlap = 0.5) {
   for (const k of order) {
     let [left, , right] = boxes[k], members = [k];
     while (groups.length) {
-      const common = groups.map(([a, b]) => Math.min(b, right) - Math.max(a, left) - overlap * Math.min(b - a, right - left));
+      const common = groups.map(
+        ([a, b]) => Math.min(b, right) - Math.max(a, left) - overlap * Math.min(b - a, right - left),
+      );
       const largest = most(common);
       if (largest <= 0) break;
       const [[a, b, others]] = groups.splice(common.indexOf(largest), 1);
@@ -195,7 +206,7 @@ function runsOf(atoms, size) {
     for (let j = i; j < Math.min(atoms.length, i + MOST_ATOMS); j++) {
       if (j > i && atoms[j][0] - right > 0.7 * size) break;
       [left, right] = [Math.min(left, atoms[j][0]), Math.max(right, atoms[j][2])];
-      if (j > i && right - left > WIDEST * size) break;
+      if (j > i && right - left > WIDEST_OF_STROKES * size) break;
       runs.push([i, j]);
     }
   }
@@ -203,6 +214,12 @@ function runsOf(atoms, size) {
 }
 
 // Tables
+
+/** A character's six means and six deviations, turned by a quarter; the mean at `mirrored` gets the other sign. */
+function quarterTurn(means, deviations, mirrored) {
+  const turn = [1, 0, 3, 2, 5, 4];
+  return [turn.map((at, place) => means[at] * (place === mirrored ? -1 : 1)), turn.map((at) => deviations[at])];
+}
 
 export class Tables {
   /** `about`: lines.json. `bigrams`, `shapes`: ArrayBuffers of the files of fastetl/lines. */
@@ -223,20 +240,20 @@ export class Tables {
   }
 
   formsOf(table, down) {
-    const turn = [1, 0, 3, 2, 5, 4], rows = [];
+    const rows = [];
     for (let k = 0; k < this.characters; k++) {
-      let [means, deviations] = [0, 6].map((from) => Array.from(table.subarray(13 * k + from, 13 * k + from + 6), (value) => value / 100));
+      const six = (from) => Array.from(table.subarray(13 * k + from, 13 * k + from + 6), (value) => value / 100);
+      let means = six(0), deviations = six(6);
       if (down) {
-        if (this.turned.includes(k)) {
-          [means, deviations] = [turn.map((at, place) => means[at] * (place === 2 ? -1 : 1)), turn.map((at) => deviations[at])];
-        }
+        if (this.turned.includes(k)) [means, deviations] = quarterTurn(means, deviations, 2);
         const far = this.corner[k] ?? 0;
         [means[2], means[3]] = [means[2] + far, means[3] - far];
         [deviations[2], deviations[3]] = [Math.hypot(deviations[2], far), Math.hypot(deviations[3], far)];
-        [means, deviations] = [turn.map((at, place) => means[at] * (place === 3 ? -1 : 1)), turn.map((at) => deviations[at])];
+        [means, deviations] = quarterTurn(means, deviations, 3);
       }
       const kept = [0, 1, 3, 4];
-      rows.push([...kept.map((at) => (at < 2 ? Math.log(Math.max(means[at], LEAST)) : means[at])), ...kept.map((at) => deviations[at])]);
+      const measures = kept.map((at) => (at < 2 ? Math.log(Math.max(means[at], LEAST)) : means[at]));
+      rows.push([...measures, ...kept.map((at) => deviations[at])]);
     }
     return [...rows, [-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]];
   }
@@ -264,10 +281,13 @@ export class Tables {
 
 // The best path
 
-/** For each run and character: how much longer the run is than a part of it that the network takes for the same character. */
+/** For each run and character: how much longer the run is than a part of it that the network takes for the same one. */
 function spareOf({ runs, boxes, place }, competing) {
-  const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r])), length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
-  const likely = competing.map((columns) => columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > SEEN));
+  const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r]));
+  const length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
+  const likely = competing.map((columns) =>
+    columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > LEAST_SEEN),
+  );
   return runs.map(([i, j], r) => {
     const out = new Map(competing[r].map(({ label }) => [label, 0]));
     for (let first = i; first <= j; first++) for (let last = first; last < j + (first > i); last++) {
@@ -297,14 +317,16 @@ function features(line, place, competing, spare, tables) {
     // The last counts cuts through ink, of which strokes have none.
     const ofRun = [Math.max(measured[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
     return competing[r].map(({ shape, own, character }, column) => {
-      const usual = tables.strokes.at(character), counted = [Math.max(usual - strokes, 0) / usual, Math.log1p(Math.max(strokes - usual, 0))];
-      return [1, shape, own, likelihood(form, tables.form(character, down), place), ...ofRun, spare[r][column], ...counted];
+      const usual = tables.strokes.at(character), like = likelihood(form, tables.form(character, down), place);
+      const joined = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
+      return [1, shape, own, like, ...ofRun, spare[r][column], joined, moreStrokes];
     });
   });
 }
 
 function likelihood(form, row, { uneven, wander }) {
-  const [length, height, place, gap] = form.map((value, k) => value - row[k]), [wide, high, placed, apart] = row.slice(4);
+  const [length, height, place, gap] = form.map((value, k) => value - row[k]);
+  const [wide, high, placed, apart] = row.slice(4);
   const own = Math.hypot(wide, high);
   const residuals = [
     [(length + height) / 2, Math.hypot(own / 2, uneven)],
@@ -361,21 +383,29 @@ function bestPath(scores, competing, runs, count, tables, plain) {
 const value = (table, [r, c]) => table[r][c];
 
 function fittedPlace(boxes, characters, place, down, tables) {
-  const forms = characters.map((character) => tables.form(character, down)), telling = (length) => length > Math.log(0.3);
-  const residuals = boxes.map(([a, b, c, d], k) => [c - a, d - b].map((length, side) => Math.log(Math.max(length, 1e-3)) - forms[k][side]));
+  const forms = characters.map((character) => tables.form(character, down));
+  const telling = (length) => length > Math.log(0.3);
+  const residuals = boxes.map(([a, b, c, d], k) =>
+    [c - a, d - b].map((length, side) => Math.log(Math.max(length, 1e-3)) - forms[k][side]),
+  );
   const [along, across] = [0, 1].map((side) => {
     const values = residuals.map((residual) => residual[side]).filter((_, k) => telling(forms[k][side]));
     return values.length ? quantile(values, 0.5) : Math.log(place.size);
   });
-  const stretch = ((along - across) * boxes.length) / (boxes.length + PRIOR), size = Math.exp((along + across - stretch) / 2);
+  const stretch = ((along - across) * boxes.length) / (boxes.length + PRIOR_COUNT);
+  const size = Math.exp((along + across - stretch) / 2);
   const x = boxes.map(middleX), y = boxes.map((box, k) => middleY(box) - forms[k][2] * size);
   let { slope } = place;
   if (boxes.length >= 4) slope = clip(fittedLine(x, y)[2], -0.35, 0.35);
   const middle = mean(y.map((one, k) => one - slope * x[k]));
-  const spread = (usual, residuals) => Math.sqrt((PRIOR * usual ** 2 + sum(residuals.map(([residual, own]) => Math.max(residual ** 2 - own ** 2, 0)))) / (PRIOR + residuals.length));
+  const spread = (usual, residuals) => {
+    const added = sum(residuals.map(([residual, own]) => Math.max(residual ** 2 - own ** 2, 0)));
+    return Math.sqrt((PRIOR_COUNT * usual ** 2 + added) / (PRIOR_COUNT + residuals.length));
+  };
   const whole = range(boxes.length).filter((k) => telling(forms[k][0]) && telling(forms[k][1]));
-  const uneven = spread(USUAL[0], whole.map((k) => [mean(residuals[k]) - (along + across) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2]));
-  const wander = spread(USUAL[1], y.map((one, k) => [(one - middle - slope * x[k]) / size, forms[k][6]]));
+  const sizeResidual = (k) => [mean(residuals[k]) - (along + across) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2];
+  const uneven = spread(USUAL_UNEVEN, whole.map(sizeResidual));
+  const wander = spread(USUAL_WANDER, y.map((one, k) => [(one - middle - slope * x[k]) / size, forms[k][6]]));
   return { middle, slope, size, stretch: Math.exp(stretch), uneven, wander };
 }
 
@@ -405,7 +435,8 @@ function lineOf(strokes, oriented, pen, down) {
   const back = (box) => (down ? unturned(box) : box).map((one) => one / zoom);
   const strokesOf = (r) => members.slice(runs[r][0], runs[r][1] + 1).flat().map((k) => strokes[k]);
   const place = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
-  return { atoms, runs, boxes: runBoxes, place, down, pictures: [...pictures, ...turnedRuns.map((r) => quarter(pictures[r]))], turnedRuns, back, strokesOf };
+  pictures.push(...turnedRuns.map((r) => quarter(pictures[r])));
+  return { atoms, runs, boxes: runBoxes, place, down, pictures, turnedRuns, back, strokesOf };
 }
 
 /** numpy.rot90 of a square picture. */
@@ -425,7 +456,8 @@ function competition(line, probabilities, labels, tables) {
   };
   // The bigrams already say how often a script occurs, so the network's prior is taken off.
   const answer = (r) => {
-    const likely = Float64Array.from(probabilities.subarray(r * labels, (r + 1) * labels), (one, k) => one / tables.prior[k]);
+    const ofRun = probabilities.subarray(r * labels, (r + 1) * labels);
+    const likely = Float64Array.from(ofRun, (one, k) => one / tables.prior[k]);
     const total = sum(likely);
     return likely.map((one) => one / total);
   };
@@ -466,12 +498,14 @@ function textOf(line, competing, path, place, names) {
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[column];
-    return { label: name(column), box: line.back(line.boxes[run]), confidence, uncertain: confidence < LEAST_SURE, alternatives, strokes: line.strokesOf(run) };
+    const uncertain = confidence < LEAST_SURE, box = line.back(line.boxes[run]);
+    return { label: name(column), box, confidence, uncertain, alternatives, strokes: line.strokesOf(run) };
   });
   const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);
   const usual = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
   characters.forEach((one, k) => (one.space = k > 0 && gaps[k - 1] > SPACE_GAP * place.size + usual));
-  return { text: characters.map(({ label, space }) => (space ? ` ${label}` : label)).join(""), characters, down: line.down };
+  const text = characters.map(({ label, space }) => (space ? ` ${label}` : label)).join("");
+  return { text, characters, down: line.down };
 }
 
 /** The best path and the place of its line. */
@@ -479,7 +513,8 @@ function bestOf(line, competing, tables) {
   const spare = spareOf(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
   const best = (place, plain = false) => {
     const { features: weights } = tables.weights;
-    const scores = features(line, place, competing, spare, tables).map((columns) => columns.map((values) => sum(values.map((one, k) => one * weights[k]))));
+    const score = (values) => sum(values.map((one, k) => one * weights[k]));
+    const scores = features(line, place, competing, spare, tables).map((columns) => columns.map(score));
     return [bestPath(scores, competing, line.runs, line.atoms.length, tables, plain), place];
   };
   const outcomes = FIRST_STRETCHES.map((stretch) => {
@@ -514,7 +549,8 @@ export async function readDrawing(drawing, engine, labels, tables, go = () => tr
   const count = labels.labels.length;
   let at = 0;
   const read = lines.map((line) => {
-    const end = at + line.pictures.length * count, competing = competition(line, found.subarray(at, end), count, tables);
+    const end = at + line.pictures.length * count;
+    const competing = competition(line, found.subarray(at, end), count, tables);
     at = end;
     const [path, place] = bestOf(line, competing, tables);
     return textOf(line, competing, path, place, labels.labels);
