@@ -24,7 +24,7 @@ NO_CHARACTER = "no character"
 
 FAINTEST = 15.5
 """A resized picture (0–255) in which no pixel reaches this holds no character. The faintest of ETL's levels is 17."""
-LEAST_INK, MOST_INK = 0.003, 0.7
+MIN_INK, MAX_INK = 0.003, 0.7
 """Bounds of the mean ink after contrast, 0–1. Less is a speck (three pixels of 32 × 32), more a filled picture."""
 
 _Array = NDArray[np.float32]

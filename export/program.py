@@ -14,8 +14,8 @@ from export.config import Precision, Storage
 from export.operations import Op, Program, Ref, Term
 from fastetl.data.preprocessing import (
     BORDER,
+    MIN_SCALE,
     PLACE_SIZE,
-    SMALLEST_SCALE,
     SURROUNDINGS_SIDE,
     VARIANCE_BOUNDS,
     WINDOW_MOVES,
@@ -182,7 +182,7 @@ def _framed(p: Program, x: str, spec: Preprocessing, with_place: bool) -> _Input
     summed = 4 * spec.window / (2 * spec.window - 1)  # of both axes; what the window took away comes back
     deviation = p.unary("sqrt", "deviation", moments.variance)
     to_frame = p.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
-    scale = p.binary("maximum", "scale", to_frame, SMALLEST_SCALE)
+    scale = p.binary("maximum", "scale", to_frame, MIN_SCALE)
     views = np.array([1, SURROUNDINGS_SIDE] if spec.surroundings else [1])
     pictures = p.concat("pictures", (x, x)) if spec.surroundings else x
     centres = p.concat("centres", (moments.centre,) * 2) if spec.surroundings else moments.centre
@@ -200,8 +200,8 @@ def _blank(p: Program, brightest: str, contrasted: str) -> str:
     """Whether the picture holds no character, (1, 1, 1, 1): one that is empty, nearly empty or filled."""
     amount = p.reduce("reduce_mean", "amount", contrasted, (2, 3))
     faint = p.binary("less", "faint", brightest, g.FAINTEST, "bool")
-    little = p.binary("less", "little", amount, g.LEAST_INK, "bool")
-    much = p.binary("greater", "much", amount, g.MOST_INK, "bool")
+    little = p.binary("less", "little", amount, g.MIN_INK, "bool")
+    much = p.binary("greater", "much", amount, g.MAX_INK, "bool")
     return p.binary("logical_or", "blank", p.binary("logical_or", "faint_or_little", faint, little), much)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from export.config import ExportConfig
 from export.errors import ExportError, package_errors
-from export.graph import FAINTEST, LEAST_INK, MOST_INK, Graph, Logits, graph_from_arrays, graph_to_arrays
+from export.graph import FAINTEST, MAX_INK, MIN_INK, Graph, Logits, graph_from_arrays, graph_to_arrays
 from export.metadata import trained_of
 from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
 from export.onnx_structure import parsed
@@ -62,7 +62,7 @@ def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_
     small[light] = 255 - small[light]
     top = small.max((1, 2), keepdims=True)
     ink = (np.maximum(small / np.maximum(top, 1) - spec.floor, 0) / (1 - spec.floor)).mean((1, 2))
-    return np.asarray((top.ravel() < FAINTEST) | (ink < LEAST_INK) | (ink > MOST_INK))
+    return np.asarray((top.ravel() < FAINTEST) | (ink < MIN_INK) | (ink > MAX_INK))
 
 
 def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Reference:

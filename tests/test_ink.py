@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
-from fastetl.ink.drawings import MOST_POINTS, Drawing, Stroke, rasterize, segments_of
+from fastetl.ink.drawings import MAX_POINTS, Drawing, Stroke, rasterize, segments_of
 from fastetl.ink.pictures import read_picture
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden_drawings.json").read_text(encoding="utf-8"))
@@ -89,7 +89,7 @@ def test_a_dot_is_a_disc_of_the_pens_width() -> None:
         ({"strokes": [{"x": [1], "y": [1, 2]}]}, "y does not fit; expected 1 values, as x has; found 2"),
         ({"strokes": [{"x": [1], "y": [5000]}]}, "y is out of range; expected -4,800 to 4,800; found 5000"),
         ({"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure is out of range; expected 0 to 1"),
-        ({"strokes": [{"x": [0] * (MOST_POINTS + 1), "y": [0] * (MOST_POINTS + 1)}]}, "at most 4,000 strokes and 80,0"),
+        ({"strokes": [{"x": [0] * (MAX_POINTS + 1), "y": [0] * (MAX_POINTS + 1)}]}, "at most 4,000 strokes and 80,0"),
         ({"strokes": [{"x": [], "y": []}] * 4001}, "found 4,001 and 0"),
     ],
 )

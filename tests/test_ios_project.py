@@ -11,14 +11,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from export import lines
 from export.coreml import read_package
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
 from fastetl.data.preprocessing import resize
 from fastetl.ink import paper
 from fastetl.ink.drawings import rasterize
-from fastetl.lines.path import NEIGHBOURS
-from fastetl.lines.shapes import LYING
+from fastetl.lines import layout, line, path, shapes
 from fastetl.synth.practice import practice_data
 from tests.kana import kana_drawings, misread
 
@@ -134,9 +134,9 @@ def test_the_app_is_private_and_says_so() -> None:
 
 
 def test_no_text_for_developers_is_in_a_release() -> None:
-    for path in APP.glob("*.swift"):
-        text = re.sub(r"#if DEBUG.*?#endif", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-        assert re.search(r"keepsSamples|DeviceCheck|SamplesScreen|\bmake\b", text) is None, path.name
+    for source in APP.glob("*.swift"):
+        text = re.sub(r"#if DEBUG.*?#endif", "", source.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert re.search(r"keepsSamples|DeviceCheck|SamplesScreen|\bmake\b", text) is None, source.name
 
 
 def test_what_swift_repeats_of_python_is_the_same() -> None:
@@ -149,14 +149,21 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     assert dict(zip(small, large, strict=True)) == SMALL_LETTERS
     assert f"let (lownessWeight, lownessMargin) = ({LOWNESS_WEIGHT}, {LOWNESS_MARGIN})\n" in script
     thresholds = (IOS / "Sources/KanaPhoto/Paper.swift").read_text(encoding="utf-8")
-    of_python = {name.lstrip("_"): value for name, value in vars(paper).items()}
+    of_python = {name.strip("_"): value for name, value in vars(paper).items()}
     for name, value in re.findall(r" static let (\w+) = (.*)", thresholds):
         assert json.dumps(of_python[re.sub("([A-Z])", r"_\1", name).upper()]) == value, name
     tables = (IOS / "Sources/KanaLines/LineTables.swift").read_text(encoding="utf-8")
     (turned,) = re.findall(r'turned: .*= Set\("(.*?)"', tables)
-    assert set(turned) == LYING
-    for file in ("ios/Sources/KanaLines/LinePath.swift", "fastetl_cli/web/page/lines.js"):
-        assert re.findall(r"neighbours = (\d+)", (ROOT / file).read_text(encoding="utf-8").lower()) == [str(NEIGHBOURS)]
+    assert set(turned) == shapes.LYING
+    path_in_swift = (IOS / "Sources/KanaLines/LinePath.swift").read_text(encoding="utf-8")
+    assert re.findall(r"neighbours = (\d+)", path_in_swift) == [str(path.NEIGHBOURS)]
+    script = (ROOT / "fastetl_cli/web/page/lines.js").read_text(encoding="utf-8")
+    modules = (layout, line, lines, path, shapes)
+    of_python = {name.strip("_"): value for module in modules for name, value in vars(module).items()}
+    constants = re.findall(r"\b([A-Z_]{5,}) = (-?[\d.]+)", script)
+    assert len(constants) > 20
+    for name, value in constants:
+        assert of_python[name] == float(value), name
 
 
 def test_the_bundled_package_is_what_the_actor_demands() -> None:

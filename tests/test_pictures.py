@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fastetl.errors import FastetlError
-from fastetl.ink.pictures import LARGEST, Source, find_ink, read_picture
+from fastetl.ink.pictures import MAX_PICTURE_SIDE, Source, find_ink, read_picture
 
 INK = np.zeros((40, 40), bool)
 INK[5:35, 8:12] = True  # left of the middle, upright
@@ -124,7 +124,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "no picture": (lambda path: path.write_bytes(b"no picture"), "no such picture"),
     "empty": (lambda path: path.write_bytes(b""), "no such picture"),
     "a strip": (lambda path: Image.new("L", (1, 6000), 255).save(path), "100 times the other; found 1 × 6,000"),
-    "huge": (lambda path: Image.new("1", (LARGEST + 1, LARGEST)).save(path), "up to 12,000 pixels"),
+    "huge": (lambda path: Image.new("1", (MAX_PICTURE_SIDE + 1, MAX_PICTURE_SIDE)).save(path), "up to 12,000 pixels"),
     "PostScript": (lambda path: Image.new("L", (9, 9)).save(path, format="EPS"), "no such picture"),
     "not a number": (lambda path: Image.fromarray(NAN).save(path, format="TIFF"), "a pixel that is not a number"),
     "a FIFO": (os.mkfifo, "a FIFO"),

@@ -28,7 +28,7 @@ from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, extent_of, pen_s
 WRITERS = 16
 SEED = 77
 LINES, WHOLE_LINES = 300, 1600
-_LEAST = (0.12, 0.12, 0.05, 0.05, 0.03, 0.03)
+_MIN_DEVIATIONS = (0.12, 0.12, 0.05, 0.05, 0.03, 0.03)
 """Least standard deviation of each measure: the few writers may agree by chance."""
 
 
@@ -51,7 +51,7 @@ def shapes_table(_: Recognizer) -> bytes:
     means[:, :2] = np.exp(means[:, :2])
     # Few writers tell little about one character's deviation, so it is averaged with that of all characters.
     pooled = np.sqrt((deviations**2 + (deviations**2).mean(0)) / 2)
-    table = 100 * np.concatenate([means, np.maximum(pooled, _LEAST)], 1)
+    table = 100 * np.concatenate([means, np.maximum(pooled, _MIN_DEVIATIONS)], 1)
     counts = np.array(strokes).max(0)[:, None]
     return bytes(np.clip(np.rint(np.concatenate([table, counts], 1)), -127, 127).astype(np.int8).tobytes())
 

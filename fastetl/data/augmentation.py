@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import Options, Range, Share, does_not_fit, require_range
-from fastetl.data.preprocessing import LARGEST_SIDE
+from fastetl.data.preprocessing import MAX_SIDE
 from fastetl.kernels.contrast import change_contrast
 from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, add_fragments, crop_maps
 from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, fill_parameters
@@ -136,8 +136,8 @@ def _check(
     source: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
 ) -> None:
     """Raise FastetlError for what does not fit: the kernels do not look where they read and write."""
-    if source.ndim != 3 or not 1 <= source.shape[2] <= LARGEST_SIDE:
-        raise does_not_fit("images", f"uint8 (N, S, S), S at most {LARGEST_SIDE}", source)
+    if source.ndim != 3 or not 1 <= source.shape[2] <= MAX_SIDE:
+        raise does_not_fit("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
     count, _, side = source.shape
     _require("images", source, np.uint8, count, side, side)
     _require("out", out, np.uint8, len(indices), side, side)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastetl.checks import does_not_fit, require_instance, require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.dataset import Dataset, Samples
-from fastetl.data.preprocessing import LARGEST_SIDE
+from fastetl.data.preprocessing import MAX_SIDE
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
@@ -71,8 +71,8 @@ class Batches:
         require_range("seed", seed, 0, 2**64 - 1)
         require_range("prefetch", prefetch, 0)
         require_range("threads", threads, 1)
-        if augmentation is not None and self.parts[0].side > LARGEST_SIDE:
-            raise does_not_fit("parts", f"sides up to {LARGEST_SIDE}", self.parts[0].side, "build at a smaller `size`")
+        if augmentation is not None and self.parts[0].side > MAX_SIDE:
+            raise does_not_fit("parts", f"sides up to {MAX_SIDE}", self.parts[0].side, "build at a smaller `size`")
         # Cumulative shares are rounded, so that the counts sum to `total`.
         weights = np.array([part.weight for part in self.parts])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)

@@ -22,7 +22,7 @@ from fastetl.checks import does_not_fit, require_instance
 from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
-MOST_CODE_POINTS = 32  # most code points of one character
+MAX_CODE_POINTS = 32  # most code points of one character
 LARGE_FORM = dict(
     zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
 )
@@ -45,9 +45,9 @@ def nfc(text: str) -> str:
 
 
 def is_character(text: str) -> bool:
-    """Whether a charset may contain `text`: 1 to `MOST_CODE_POINTS` code points, visible, without white space."""
+    """Whether a charset may contain `text`: 1 to `MAX_CODE_POINTS` code points, visible, without white space."""
     visible = "".join(c for c in text if c not in _JOINERS)
-    return 0 < len(text) <= MOST_CODE_POINTS and visible != "" and is_visible(visible)
+    return 0 < len(text) <= MAX_CODE_POINTS and visible != "" and is_visible(visible)
 
 
 def is_visible(text: str) -> bool:
@@ -90,7 +90,7 @@ class Charset(Sequence[str]):
             raise ArgumentError(f"charset {self.name!r} lists {' '.join(twice)!r} more than once", do="list each once")
         for k, character in enumerate(self.characters):
             if not is_character(character):
-                expected = f"1 to {MOST_CODE_POINTS} code points without white space and control codes"
+                expected = f"1 to {MAX_CODE_POINTS} code points without white space and control codes"
                 found = f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})"
                 what = f"charset {self.name!r}: not a character"
                 do = "correct it; where an entry has several code points, list one entry a line"

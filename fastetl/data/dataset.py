@@ -15,7 +15,7 @@ from fastetl.checks import ABOVE_0, does_not_fit, require_choice, require_instan
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Charset, in_a_line, load_charset, nfc
 from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Membership, Split, SplitUnit, digest_of, group_copies
-from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing, resize
+from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing, resize
 from fastetl.errors import StrPath
 from fastetl.files.untrusted import sealed
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fastetl.data.shards import ShardedImages
 
-MOST_VALUE_BYTES = 256  # most bytes of one value of a header field
+MAX_VALUE_BYTES = 256  # most bytes of one value of a header field
 _DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
 _RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
 _PER_SAMPLE = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
@@ -361,14 +361,14 @@ def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Map
     if groups.dtype.kind not in "iu" or not -1 <= int(groups.min()) <= int(groups.max()) < 2**31:
         raise does_not_fit("groups", "whole numbers from 0 to 2³¹ − 1, or −1", groups)
     for name, values in records.items():
-        if name in _RESERVED or values.dtype.kind not in "biufU" or values.itemsize > MOST_VALUE_BYTES:
-            expected = f"numbers or texts up to {MOST_VALUE_BYTES} bytes, and no name such as {', '.join(_RESERVED)}"
+        if name in _RESERVED or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
+            expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, and no name such as {', '.join(_RESERVED)}"
             raise does_not_fit(f"records: {name}", expected, values, "rename or shorten it")
 
 
 def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:
     height, width = pictures[0].shape
-    is_uniform = SMALLEST_SIDE <= height == width <= LARGEST_SIDE and len({p.shape for p in pictures}) == 1
+    is_uniform = MIN_SIDE <= height == width <= MAX_SIDE and len({p.shape for p in pictures}) == 1
     return height if is_uniform else _DEFAULT_SIDE
 
 

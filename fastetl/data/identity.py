@@ -33,7 +33,7 @@ RESERVED_SOURCE = re.compile(r"ETL\d+(:.*)?|synth:.*|unnamed:.*")
 """Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""
 _SOURCES_OF_FILES = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
 _PARTS = ("train", "valid", "test")
-_MOST_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
+_MAX_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,7 +126,7 @@ def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
     if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges) or ranges != sorted(ranges):
         raise ValueError("groups are no ranges")
     if sum(ranges[1::2]) - sum(ranges[::2]) + len(ranges) // 2 > most:
-        raise ValueError(f"groups are more than {_MOST_GROUPS:,}")
+        raise ValueError(f"groups are more than {_MAX_GROUPS:,}")
     parts = [np.arange(first, last + 1, dtype=np.int32) for first, last in zip(ranges[::2], ranges[1::2], strict=True)]
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
@@ -203,7 +203,7 @@ class Membership:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Membership:
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
-        parts, left = [], _MOST_GROUPS
+        parts, left = [], _MAX_GROUPS
         for key in _PARTS:
             digests = np.frombuffer(base64.b64decode(values[key]["digests"], validate=True), "<u8").astype(np.uint64)
             part: dict[str | None, NDArray[Any]] = {None: np.sort(digests)}

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import MOST_CODE_POINTS, Charset, in_a_line, is_character, load_charset, nfc, read_entries
+from fastetl.data.charset import MAX_CODE_POINTS, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import RESERVED_SOURCE, digest_of, group_copies
 from fastetl.errors import FastetlError, ShowProgress, StrPath, expecting, scarcity
@@ -252,7 +252,7 @@ def _character(text: str, file: Path, record: int | None = None) -> str:
     character = nfc(character)
     if not is_character(character):
         what, found, do = "not a character", repr(text[:40]), "write one"
-        expected = f"1 to {MOST_CODE_POINTS} code points without white space, or U+3042, or U+0915-U+094D"
+        expected = f"1 to {MAX_CODE_POINTS} code points without white space, or U+3042, or U+0915-U+094D"
         raise FastetlError(what, file=file, record=record, expected=expected, found=found, do=do)
     return character
 

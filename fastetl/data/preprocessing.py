@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from fastetl.checks import Options, Range, Share, config_of
 from fastetl.kernels.triangle import triangle
 
-SMALLEST_SIDE, LARGEST_SIDE = 8, 126
+MIN_SIDE, MAX_SIDE = 8, 126
 """Sides in pixels of pictures that are built and augmented: no set stores larger ones, and the kernels are tested up to
 here. Pictures up to 512 may be kept to evaluate networks on, and to train on without augmentation (`Preprocessing`)."""
 
@@ -38,7 +38,7 @@ BORDER = 2  # rows and columns on each side whose mean tells paper from ink
 PLACE_SIZE = 3
 """How many numbers say where a frame lies: its centre's y and x, from −1 to 1 over the picture, and its side, in sides
 of the picture."""
-SMALLEST_SCALE = 0.25
+MIN_SCALE = 0.25
 """Smallest side of the frame, in sides of the picture. A single dot has no size and must not be enlarged to fill it."""
 WINDOW_MOVES = 4  # adaptive moments: how many times the Gaussian is moved to the ink under it
 VARIANCE_BOUNDS = (0.01, 0.6)  # adaptive moments: lowest and highest summed variance. Half the side of the picture is 1
@@ -55,7 +55,7 @@ _ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
 class Preprocessing(Options):
     """How a canvas becomes the network's input. Lengths are fractions of a side unless said."""
 
-    size: Annotated[int, Range(SMALLEST_SIDE, 512)] = 32
+    size: Annotated[int, Range(MIN_SIDE, 512)] = 32
     """Side in pixels of the stored pictures and of the network's input."""
     invert_above: Share = 0.5
     """A picture whose border's mean (0–1) is over this is taken for black ink on white and inverted. The mean of the
@@ -207,7 +207,7 @@ def _frame_place(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
         summed = xp.clip(summed, *VARIANCE_BOUNDS)
     # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · window)).
     summed = summed * (2 * spec.window / (2 * spec.window - 1))
-    return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE)
+    return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), MIN_SCALE)
 
 
 def _frame_weights(centre: Any, scale: Any, spec: Preprocessing, xp: Any) -> Any:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fastetl._lazy import import_extra
 from fastetl.checks import require_instance
 from fastetl.data.charset import Charset, load_charset
-from fastetl.data.dataset import MOST_VALUE_BYTES, About, Dataset, Pictures
+from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures
 from fastetl.data.importing import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
@@ -49,7 +49,7 @@ def _fault(what: str, path: Path | None, expected: object, found: object, do: st
 
 def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-        if shape != (count,) or dtype.kind not in "biufU" or dtype.itemsize > MOST_VALUE_BYTES:
+        if shape != (count,) or dtype.kind not in "biufU" or dtype.itemsize > MAX_VALUE_BYTES:
             raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count} samples")
         if dtype != IDENTITY_COLUMNS.get(name, dtype):
             raise ValueError(f"{name} {dtype}, not {np.dtype(IDENTITY_COLUMNS[name])}")

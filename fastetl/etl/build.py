@@ -14,7 +14,7 @@ from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows, group_copies
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
-from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
+from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError, ShowProgress, StrPath
 from fastetl.etl.classes import character_codes
@@ -37,7 +37,7 @@ class BuildConfig(Options):
     """Characters to take. Names: hiragana (71), hiragana46, hiragana-small (75), katakana (71), katakana46, kana (162),
     digits, capitals (26), latin (52), etl9 (3,036), japanese (6,625), kanji or all (what the data hold). Or a text
     file, one character a line, or all in one line. If not given, hiragana of records and all of pictures."""
-    size: Annotated[int, Range(SMALLEST_SIDE, LARGEST_SIDE)] = 64
+    size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
     """Also take model patterns. They are printed-style samples of ETL8G, ETL8B2 and ETL9B that no writer wrote."""

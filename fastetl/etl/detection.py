@@ -30,7 +30,7 @@ ReadAt = Callable[[int, int], bytes]  # (offset, count) → `count` bytes of the
 
 _PROBED_RECORDS = 16  # records at the beginning of a file, whose headers must make sense
 _SAMPLED_RECORDS = 64  # records all over the file, whose classes tell the set
-_LEAST_SHARE = 0.75  # least share of such records that must fit, since the others may be damaged
+_MIN_SHARE = 0.75  # least share of such records that must fit, since the others may be damaged
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
             valid = valid & (layout.column(heads, "sex") <= 2)
         elif field.name == "style":
             valid = valid & np.isin(layout.column(heads, "style"), [b"A", b"B", b"C", b"D"])
-    return bool(valid.mean() >= _LEAST_SHARE)
+    return bool(valid.mean() >= _MIN_SHARE)
 
 
 def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> NDArray[Any]:
@@ -114,7 +114,7 @@ def _by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, g
     for layout in candidates:
         headers = _headers(layout, read, index)
         for part in classes_by_file(layout.name):
-            if np.mean(match_classes(layout, headers, part)) >= _LEAST_SHARE:
+            if np.mean(match_classes(layout, headers, part)) >= _MIN_SHARE:
                 rank = (layout is not genuine, layout is not set_by_name(name), len(part))  # False before True
                 matches.append((rank, layout))
     if matches:

@@ -25,7 +25,7 @@ from fastetl.etl.detection import EtlFile
 _REACH = 40  # a run may follow one of so many runs before it, so that a series of defects can be skipped
 _MANY_RUNS, _REACH_AMONG_MANY = 5000, 4  # with more runs a file has hardly any order, and to save time _REACH is less
 _FIRST_RECORDS = 5  # the first records, which show where in the order a file begins
-_MOST_MOVED = 4  # a data set may begin so many records early, because some before it are lost
+_MAX_MOVED = 4  # a data set may begin so many records early, because some before it are lost
 _TRIED_DATA_SETS = 8  # data sets that are tried as the pattern of the others
 # An order that begins as in genuine files is preferred even if it has so many faults more than another beginning. For
 # one displaced record, which is no evidence against it, counts as two faults: lost at one place, doubled at another.
@@ -181,7 +181,7 @@ def _likely_begins(length: int, count: int) -> Iterator[int]:
     # From the end too: what is lost from the first of two data sets is in the second.
     begins += [count - length - first for first in begins if count > length + first]
     # What is lost before a data set moves its beginning.
-    for moved in range(_MOST_MOVED):
+    for moved in range(_MAX_MOVED):
         for begin in begins:
             yield max(0, begin - moved)
 

@@ -17,7 +17,7 @@ from fastetl.etl.jis import jis_to_char
 
 Codes = NDArray[np.uint16]
 Groups = NDArray[np.int32]
-_MOST_LISTED = 5  # records named in one notice
+_MAX_LISTED = 5  # records named in one notice
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def format_code(code: int | np.integer[Any]) -> str:
 
 def format_records(records: Sequence[int] | NDArray[np.integer]) -> str:
     """How many records, and the numbers of the first few."""
-    numbers = ", ".join(str(int(k)) for k in records[:_MOST_LISTED]) + (", …" if len(records) > _MOST_LISTED else "")
+    numbers = ", ".join(str(int(k)) for k in records[:_MAX_LISTED]) + (", …" if len(records) > _MAX_LISTED else "")
     return f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
 
 

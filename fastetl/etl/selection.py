@@ -25,7 +25,7 @@ from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
 from fastetl.etl.notices import Notice, notices_of_name
 from fastetl.etl.reading import read_headers
 
-_LEAST_CODES = 8  # of a data set; in shorter data sets a repeated code is no evidence of a new writer
+_MIN_CODES = 8  # of a data set; in shorter data sets a repeated code is no evidence of a new writer
 _KANA_ROWS = (0x24, 0x25)  # rows of JIS X 0208
 
 
@@ -83,7 +83,7 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     head = read_headers(files[0], end=layout.data_set + 1)["code"].astype(np.uint16)
     again = np.flatnonzero(head[1:] == head[0])
     order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set]
-    if len(order) < _LEAST_CODES or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
+    if len(order) < _MIN_CODES or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
         return None
     last = read_headers(files[-1], files[-1].count - len(order))["code"]
     if (last != order).any() or None in map(jis_to_char, order.tolist()):

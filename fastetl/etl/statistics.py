@@ -18,7 +18,7 @@ from fastetl.ink.components import boxes_of, label_components
 from fastetl.kernels.packed import levels_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
-_MOST_PICTURES = 2500  # that are measured
+_MAX_PICTURES = 2500  # that are measured
 _INK_SHARE = 0.15  # of the darkest level
 _EDGE_PIXELS = 2
 _SIDES = {"left": 0, "right": 2, "top": 1, "bottom": 3}  # of a box
@@ -88,7 +88,7 @@ def statistics(sources: Sources, *, charset: str = "hiragana") -> list[Figure]:
     """
     parts = select(find_files(sources), charset).parts
     total = sum(len(part.index) for part in parts)
-    numbers = np.sort(np.random.default_rng(0).permutation(total)[:_MOST_PICTURES])
+    numbers = np.sort(np.random.default_rng(0).permutation(total)[:_MAX_PICTURES])
     return [_figure(name, values) for name, values in picture_statistics(_read_levels(parts, numbers)).items()]
 
 

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]  # a picture, or its blocks, uint8 (H, W)
-MOST_BLOCKS = 160  # blocks along a picture's longest side, at most
+MAX_BLOCKS = 160  # blocks along a picture's longest side, at most
 
 
 def block_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     """Rows and columns of blocks of a picture (H, W)."""
     height, width = shape
     longest = max(height, width)
-    most = min(MOST_BLOCKS, longest)
+    most = min(MAX_BLOCKS, longest)
     return max(1, height * most // longest), max(1, width * most // longest)
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Components = NDArray[np.int32]  # the number of each pixel's component, from 1; 0 where there is no ink
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; the last two are the first outside
-_MOST_COMPONENTS = 60  # that are looked at for the character, the largest ones
+_MAX_COMPONENTS = 60  # that are looked at for the character, the largest ones
 _SPECK_RATIO = 24  # a component is a speck if the largest has more than so many times its pixels
 
 
@@ -61,7 +61,7 @@ def character_box(mask: Mask) -> Box | None:
     """
     components = label_components(mask)
     sizes = np.bincount(components.ravel())[1:]
-    largest = np.argsort(-sizes, kind="stable")[:_MOST_COMPONENTS]
+    largest = np.argsort(-sizes, kind="stable")[:_MAX_COMPONENTS]
     largest = largest[_SPECK_RATIO * sizes[largest] >= sizes.max(initial=0)]
     boxes, sizes = boxes_of(components)[largest], sizes[largest]
     while len(boxes):

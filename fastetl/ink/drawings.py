@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
 from fastetl.checks import as_python, does_not_fit, require_instance, require_range
-from fastetl.ink import MOST_SIDE, SIDE
+from fastetl.ink import MAX_DRAWN_SIDE, SIDE
 
 PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer side of the canvas
-MOST_STROKES = 4_000  # most strokes of a drawing
-MOST_POINTS = 80_000  # most points of a drawing, of all strokes together
+MAX_STROKES = 4_000  # most strokes of a drawing
+MAX_POINTS = 80_000  # most points of a drawing, of all strokes together
 REACH = 16  # longer sides of the canvas that a point may be outside of it, since a captured pointer leaves it
 _SIDES = (1e-3, 1_000_000)  # of the canvas, in any unit
 _PENS = (1e-5, 0.5)
@@ -75,7 +75,7 @@ class Stroke:
         columns: dict[str, Any] = {name: values.get(name) for name in _COLUMNS if name in ("x", "y") or name in values}
         for name, column in columns.items():
             require_instance(name, column, list, "a list of numbers")
-        return cls(**{name: tuple(column[: MOST_POINTS + 1]) for name, column in columns.items()})
+        return cls(**{name: tuple(column[: MAX_POINTS + 1]) for name, column in columns.items()})
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ class Drawing:
         for stroke in self.strokes:
             require_instance("strokes", stroke, Stroke, "each a Stroke")
         points = sum(map(len, self.strokes))
-        if len(self.strokes) > MOST_STROKES or points > MOST_POINTS:
-            expected = f"at most {MOST_STROKES:,} strokes and {MOST_POINTS:,} points"
+        if len(self.strokes) > MAX_STROKES or points > MAX_POINTS:
+            expected = f"at most {MAX_STROKES:,} strokes and {MAX_POINTS:,} points"
             raise does_not_fit("strokes", expected, f"{len(self.strokes):,} and {points:,}")
         reach = REACH * max(self.width, self.height)
         ranges = {"x": (-reach, reach), "y": (-reach, reach), "pressure": (0, 1), "time": (-_TIME, _TIME)}
@@ -123,7 +123,7 @@ class Drawing:
         require_instance("drawing", values, Mapping, "an object")
         strokes: Any = values.get("strokes")
         require_instance("strokes", strokes, list, "a list")
-        parsed = tuple(map(Stroke.from_dict, strokes[: MOST_STROKES + 1]))
+        parsed = tuple(map(Stroke.from_dict, strokes[: MAX_STROKES + 1]))
         return cls(values.get("width", 0), values.get("height", 0), parsed, values.get("pen", PEN))
 
 
@@ -163,5 +163,5 @@ def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
         side: Side of the picture in pixels, 1 to 4,096. Raises FastetlError for another one.
     """
     require_instance("drawing", drawing, Drawing, "a Drawing")
-    require_range("side", side, 1, MOST_SIDE)
+    require_range("side", side, 1, MAX_DRAWN_SIDE)
     return painted(segments_of(drawing, (side, side)), (side, side))

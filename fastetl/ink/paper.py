@@ -16,26 +16,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.checks import require_range
-from fastetl.ink import MOST_SIDE
-from fastetl.ink.blocks import MOST_BLOCKS, Grey, closing, expand, extreme, odd_share, opening, pool, quantile, smooth
+from fastetl.ink import MAX_DRAWN_SIDE
+from fastetl.ink.blocks import MAX_BLOCKS, Grey, closing, expand, extreme, odd_share, opening, pool, quantile, smooth
 from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components, outline
 from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that none of its
 # levels falls far below the next.
-LONGEST_PLANE = 1600  # longest side of a plane, in pixels: larger pictures are reduced to it
+MAX_PLANE = 1600  # longest side of a plane, in pixels: larger pictures are reduced to it
 _INK_WIDTH = 40  # per cent of the longest side: what is dark and wider is paper in a shadow, or a table
 _SHADOW_WIDTH = 20  # per cent of the longest side: a shadow at the picture's edge is at least so wide
 _USUAL_GRAIN = 1  # a picture with more is smoothed
-_MOST_GRAIN = 64  # on white paper, what looks like more is strokes
-_MOST_PASSES = 3  # of smoothing
+_MAX_GRAIN = 64  # on white paper, what looks like more is strokes
+_MAX_PASSES = 3  # of smoothing
 _WINDOWS = (4, 8, 14, 26)  # per cent of the longest side, in which dark ink is compared with light ink
 _STROKE_WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)  # that are distinguished, in blocks
 _DIM_LIGHT = 32  # added to the paper's level before contrast is divided by it: grain matters more in little light
-_LEAST_CONTRAST = 12  # between ink and paper, of 255
+_MIN_CONTRAST = 12  # between ink and paper, of 255
 _GUIDE_DASHES = 6  # if lines across and lines down have so many pieces each, they are a practice square's guides
 _SPECK_BLOCKS = 4  # that may be darker than the darkest ink
-_LEAST_INK = 6  # beside printed lines, in blocks
+_MIN_INK = 6  # beside printed lines, in blocks
 _WHITE_LEVEL = 250  # the least of white paper
 _CROPPED_RATIO = 4  # of picture to character, along their longer sides: above it, the picture is cropped
 _TINY_RATIO = 12  # of picture to character: above it, the character may be too small to be read
@@ -53,7 +53,7 @@ _MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM_LIGHT) // (_LIGHT + _DIM
 class Ink:
     """The ink of a picture."""
 
-    plane: Grey  # uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `LONGEST_PLANE`
+    plane: Grey  # uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MAX_PLANE`
     box: Box | None  # the character in the plane, without dirt; None where there is no ink
     scale: float = 1.0  # how many pixels of the picture one pixel of the plane stands for, along each side
     fault: str = ""  # why the character may be recognized wrongly, and what to do; "" if there is no reason
@@ -76,21 +76,21 @@ class Ink:
 
     def picture(self, side: int) -> Grey:
         """uint8 (side, side), ink high: the square resized. side: 1 to 4,096, else FastetlError."""
-        require_range("side", side, 1, MOST_SIDE)
+        require_range("side", side, 1, MAX_DRAWN_SIDE)
         return np.array(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _with_usual_pen(square: Grey) -> Grey:
     """uint8 (S, S): the ink as a usual pen leaves it; a thinned one is reduced to at most 160 × 160 pixels."""
     blocks = pool(square, np.maximum)
-    step = len(square) // MOST_BLOCKS  # pixels of a block, along each side
+    step = len(square) // MAX_BLOCKS  # pixels of a block, along each side
     if step > 1 and blocks.sum(dtype=int) * step * step > _THIN_PEN * square.sum(dtype=int):
         return extreme(square, step | 1, np.maximum, 0)
     excess = _excess(blocks >= 128)
     if excess <= 0:
         return square
     if step:
-        square = np.asarray(Image.fromarray(square).resize((MOST_BLOCKS, MOST_BLOCKS), Image.Resampling.BOX))
+        square = np.asarray(Image.fromarray(square).resize((MAX_BLOCKS, MAX_BLOCKS), Image.Resampling.BOX))
     thinner, around = square.copy(), np.pad(square, excess)
     down, across = np.ogrid[-excess : excess + 1, -excess : excess + 1]
     for y, x in np.argwhere(np.hypot(down, across) <= excess).tolist():  # of a disc
@@ -118,7 +118,7 @@ def _excess(mask: Mask) -> int:
 def _grain(small: Grey) -> int:
     """How far neighbouring blocks differ in the quietest quarter of the picture; 0 if those are strokes on white."""
     grain = quantile(extreme(small, 3, np.maximum, 0) - extreme(small, 3, np.minimum, 255), 25)
-    return 0 if grain > _MOST_GRAIN and quantile(small, 90) >= _WHITE_LEVEL else grain
+    return 0 if grain > _MAX_GRAIN and quantile(small, 90) >= _WHITE_LEVEL else grain
 
 
 def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
@@ -278,7 +278,7 @@ def _closed_beyond(dark: Grey, size: int) -> Grey:
 def _sheet_of(dark: Grey, paper: Grey, outside: Mask) -> _Sheet:
     grain = _grain(dark)
     missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
-    return _Sheet(paper, missing, outside, _LEAST_CONTRAST + 4 * grain)
+    return _Sheet(paper, missing, outside, _MIN_CONTRAST + 4 * grain)
 
 
 def _sheet(dark: Grey) -> _Sheet:
@@ -319,7 +319,7 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
     beside_lines = np.where(without_lines(inside, across, down), sheet.missing, np.uint8(0))
     level = _peak(beside_lines, 6 * _SPECK_BLOCKS)
     ink = beside_lines >= max((level + 1) // 2, 1)
-    if level < sheet.least or ink.sum() < _LEAST_INK or _are_strokes(ink, across, down, level):
+    if level < sheet.least or ink.sum() < _MIN_INK or _are_strokes(ink, across, down, level):
         return no_lines
     width = _mean_width(ink)
     has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
@@ -356,7 +356,7 @@ def _differs(line: Line, width: float, level: int) -> bool:
 def _are_strokes(ink: Mask, across: list[Line], down: list[Line], level: int) -> bool:
     """Whether the ink beside the lines is only what they leave where they bend: then they are strokes, as in 目."""
     away_from_lines = without_lines(ink, across, down, margin=2)
-    return max(line.level for line in across + down) > 2 * level and bool(away_from_lines.sum() < _LEAST_INK)
+    return max(line.level for line in across + down) > 2 * level and bool(away_from_lines.sum() < _MIN_INK)
 
 
 def _full_contrast(plane: Grey, peak: int) -> Grey | None:
@@ -364,7 +364,7 @@ def _full_contrast(plane: Grey, peak: int) -> Grey | None:
     step = -(-max(plane.shape) // _SAMPLED_PIXELS)
     sample = plane[::step, ::step]
     full = quantile(sample[sample >= (peak + 1) // 2], 90)
-    if full < _LEAST_CONTRAST:
+    if full < _MIN_CONTRAST:
         return None
     far = ~extreme(sample >= (full + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
     faint = min(full // 2, quantile(sample[far], 95) * 5 // 4)
@@ -389,7 +389,7 @@ def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
         plane[expand(sheet.outside, grey.shape)] = 0
     for lines, oriented, shape in ((across, plane, sheet.paper.shape), (down, plane.T, sheet.paper.T.shape)):
         for line in lines:
-            erase(oriented, line, shape, max(_LEAST_CONTRAST, line.level) // 2)
+            erase(oriented, line, shape, max(_MIN_CONTRAST, line.level) // 2)
     ink = _full_contrast(plane, peak)
     return ink, sheet.outside if ink is None else pool(ink, np.maximum) >= 128
 
@@ -397,15 +397,15 @@ def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
 def separate_ink(grey: Grey) -> Ink:
     """Find the ink of a character on any paper, in any light. grey: uint8 (H, W), brightness."""
     longest = max(grey.shape)
-    scale = max(1.0, longest / LONGEST_PLANE)
-    if longest > LONGEST_PLANE:
-        width, height = (max(1, n * LONGEST_PLANE // longest) for n in grey.shape[::-1])
+    scale = max(1.0, longest / MAX_PLANE)
+    if longest > MAX_PLANE:
+        width, height = (max(1, n * MAX_PLANE // longest) for n in grey.shape[::-1])
         grey = np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX))
     height, width = grey.shape
     if _is_bar(grey):
         return Ink(255 - grey, (0, 0, width, height), scale)
     dark = pool(grey, np.minimum)
-    for _ in range(_MOST_PASSES):
+    for _ in range(_MAX_PASSES):
         if _grain(dark) <= _USUAL_GRAIN:
             break
         grey = smooth(grey, longest // 200 | 1)

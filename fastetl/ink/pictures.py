@@ -16,13 +16,13 @@ from fastetl.checks import does_not_fit, require_instance
 from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
-from fastetl.ink.paper import LONGEST_PLANE, Ink, separate_ink
+from fastetl.ink.paper import MAX_PLANE, Ink, separate_ink
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 """Formats that are opened, by their content. Others of Pillow's are not: some start other programs, as EPS does."""
-LARGEST = 12_000
+MAX_PICTURE_SIDE = 12_000
 """Largest side of a picture that is read, in pixels: a phone's 108 megapixels are 12,000 × 9,000."""
-LONGEST = 100
+MAX_ASPECT = 100
 """Largest ratio of a picture's sides: 24 for a crop of ー, more for a line of text."""
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _SHEET = 64  # if levels in the opaque part of a picture differ by so much, it is a sheet with ink; chosen by eye
@@ -33,9 +33,9 @@ Source = StrPath | bytes | Image.Image | NDArray[np.uint8]
 
 def _bounded(path: StrPath, size: tuple[int, int]) -> None:
     short, long = sorted(size)
-    if not short >= 1 or long > LARGEST or long > LONGEST * short:
+    if not short >= 1 or long > MAX_PICTURE_SIDE or long > MAX_ASPECT * short:
         what, found = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
-        expected = f"sides up to {LARGEST:,} pixels, one at most {LONGEST} times the other"
+        expected = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} times the other"
         raise ArgumentError(what, file=path, expected=expected, found=found, do="crop it")
 
 
@@ -118,8 +118,8 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
                 _bounded(path, size)
                 if isinstance(source, str | PathLike | bytes):
                     longest = max(size)  # only for JPEG: it decodes fewer pixels
-                    opened.draft("L", (size[0] * LONGEST_PLANE // longest, size[1] * LONGEST_PLANE // longest))
-                times = max(opened.size) // LONGEST_PLANE
+                    opened.draft("L", (size[0] * MAX_PLANE // longest, size[1] * MAX_PLANE // longest))
+                times = max(opened.size) // MAX_PLANE
                 small = opened.reduce(times) if times > 1 and opened.mode in ("L", "RGB", "RGBA", "LA") else opened
                 grey = _grey(ImageOps.exif_transpose(small))
                 return grey, max(size) / max(grey.shape)
@@ -139,8 +139,8 @@ def find_ink(source: Source) -> Ink:
     Formats are `FORMATS`, and HEIC if `pillow-heif` is installed, with 8 or 16 bits or floating point (0–1, 0–255 or
     0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Only
     the first of several frames is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
-    FastetlError if a file cannot be read, is not such a picture or exceeds `LARGEST` or `LONGEST`, and for arrays of
-    another shape or dtype and other objects.
+    FastetlError if a file cannot be read, is not such a picture or exceeds `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for
+    arrays of another shape or dtype and other objects.
     """
     kinds, expected = str | PathLike | bytes | Image.Image | np.ndarray, "a file, its bytes, a PIL image or an array"
     require_instance("the picture", source, kinds, expected, "give several to `read_all`")

@@ -10,12 +10,12 @@ from fastetl.ink.blocks import Grey, extreme_of_rows, quantile
 from fastetl.ink.components import Mask
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
-_LEAST_COVERED = 0.35  # share of the paper's width on which a line has ink
-_LEAST_INKED = 0.45  # share of its own length on which it has ink: dashed lines have gaps
-_LEAST_LENGTH = 0.6  # as a share of the paper's width
+_MIN_COVERED = 0.35  # share of the paper's width on which a line has ink
+_MIN_INKED = 0.45  # share of its own length on which it has ink: dashed lines have gaps
+_MIN_LENGTH = 0.6  # as a share of the paper's width
 _STEEPEST_SLOPE = 10  # in per cent of the width
-_MOST_THICKNESS = 3  # in per cent of the longest side
-_MOST_LINES = 60
+_MAX_THICKNESS = 3  # in per cent of the longest side
+_MAX_LINES = 60
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
     least: `missing` of a block that counts as ink.
     """
     ink = missing >= least
-    thickest = max(2, max(ink.shape) * _MOST_THICKNESS // 100)
+    thickest = max(2, max(ink.shape) * _MAX_THICKNESS // 100)
     blocks = _Blocks(missing, ink, _thin(ink, thickest), paper, thickest)
     height, width = ink.shape
     if not blocks.thin.any(0).sum() * 2 >= width:
@@ -96,7 +96,7 @@ def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
     middles = np.arange(height)
     lefts, rights = middles + offsets[:, :1], middles + offsets[:, -1:]
     lines: list[Line] = []
-    while len(lines) < _MOST_LINES and score.max(initial=0) >= _LEAST_COVERED:
+    while len(lines) < _MAX_LINES and score.max(initial=0) >= _MIN_COVERED:
         best = number, row = divmod(int(score.argmax()), height)
         lines.append(_line(blocks, row, int(rises[number])))
         score[:, np.abs(middles - row) <= thickest] = 0
@@ -116,11 +116,11 @@ def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> NDArray[np.float64]:
     width = blocks.thin.shape[1]
     on, possible = _sums(blocks.thin, offsets), _sums(blocks.paper, offsets)
     score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
-    numbers, candidates = np.nonzero(score >= _LEAST_COVERED)
+    numbers, candidates = np.nonzero(score >= _MIN_COVERED)
     rows = candidates[:, None] + offsets[numbers]
     spots, sheet = blocks.along(blocks.thin, rows), blocks.along(blocks.paper, rows)
     length = width - spots.argmax(1) - spots[:, ::-1].argmax(1)
-    gaps = (spots.sum(1) < _LEAST_INKED * length) | (length < _LEAST_LENGTH * sheet.sum(1))
+    gaps = (spots.sum(1) < _MIN_INKED * length) | (length < _MIN_LENGTH * sheet.sum(1))
     score[numbers[gaps], candidates[gaps]] = 0
     return score
 

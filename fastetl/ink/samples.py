@@ -16,10 +16,10 @@ from typing import Annotated, Any, NamedTuple, Self
 import numpy as np
 
 from fastetl.checks import Options, Range, does_not_fit, require_instance
-from fastetl.data.charset import MOST_CODE_POINTS, is_character, load_charset, nfc
+from fastetl.data.charset import MAX_CODE_POINTS, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
-from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE
+from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output
@@ -33,7 +33,7 @@ LINES_PER_GROUP = 20  # lines of a file that make a group, which a split keeps t
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ID_IN_LINE = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9-]{1,64})"')
 _TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
-_MOST_CHARACTERS = {"answer": MOST_CODE_POINTS, "app": 64}
+_MAX_CHARACTERS = {"answer": MAX_CODE_POINTS, "app": 64}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Sample:
             ("time", "a time such as 2026-11-24T20:01:02Z", _TIME.fullmatch(self.time)),
             ("device", ", ".join(DEVICES), self.device in DEVICES),
         ]
-        for name, most in _MOST_CHARACTERS.items():
+        for name, most in _MAX_CHARACTERS.items():
             text = getattr(self, name)
             is_text = len(text) <= most and all(unicodedata.category(c)[0] != "C" for c in text)
             rules.append((name, f"at most {most} characters", is_text))
@@ -148,7 +148,7 @@ class SamplesConfig(Options):
     charset: str = "kana"
     """The characters to take, those of the network to train or measure: a name of `fastetl build --charset`, or a text
     file of characters."""
-    size: Annotated[int, Range(SMALLEST_SIDE, LARGEST_SIDE)] = 64
+    size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels."""
 
 

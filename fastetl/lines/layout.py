@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 Boxes = NDArray[np.float64]  # float64 (N, 4): left, top, right, bottom
 
 # Chosen by eye on synthetic lines.
-MOST_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
+MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
 WIDEST, WIDEST_OF_STROKES = 1.45, 2.2  # in sizes of the line: what is so wide in a picture may be touching characters
-LEAST_BAND = 0.5  # height of a band that is a line of its own, in sizes of the writing
+MIN_BAND = 0.5  # height of a band that is a line of its own, in sizes of the writing
 ONE_LINE = 1.5  # two overlapping bands are one line if together they are lower than so many heights of the higher one
 UNDERLINE_LENGTH = 3.5  # in usual lengths of boxes: an underline is longer
 UNDERLINE_THICKNESS = 0.12  # in its own lengths: an underline is thinner
@@ -134,7 +134,7 @@ def _joined_by_place(
         together = np.subtract(high[1:], low[:-1])
         # The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
         halves = (len(bands) == 2) & (gaps < 0.25 * least) & (width < 3 * together)
-        thin = (least < LEAST_BAND * size) & (together < 1.8 * max(size, float(np.max(heights))))
+        thin = (least < MIN_BAND * size) & (together < 1.8 * max(size, float(np.max(heights))))
         overlapping = (gaps < 0) & (together < ONE_LINE * np.maximum(size, np.maximum(heights[1:], heights[:-1])))
         gaps[~(thin | halves | overlapping)] = np.inf
         k = int(gaps.argmin())
@@ -248,7 +248,7 @@ def runs_of(spans: NDArray[np.float64], size: float, in_time: bool) -> NDArray[n
     runs, widest = [], WIDEST_OF_STROKES if in_time else WIDEST
     for i in range(len(spans)):
         right = left = spans[i, 0]
-        for j in range(i, min(len(spans), i + MOST_ATOMS)):
+        for j in range(i, min(len(spans), i + MAX_ATOMS)):
             if j > i and spans[j, 0] - right > 0.7 * size:
                 break
             left, right = min(left, spans[j, 0]), max(right, spans[j, 1])

@@ -36,9 +36,9 @@ FEATURES = (
     "more strokes",  # log of one plus the strokes that the run has beyond the character's
 )
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
-LEAST_BIGRAM = -9.0  # log probability: no word is impossible
+MIN_BIGRAM = -9.0  # log probability: no word is impossible
 NEIGHBOURS = 16  # how many of the best states before each cut are followed further
-_LEAST_SEEN = 0.01  # probability of a character: those below it are ignored in the feature `spare`
+_MIN_SEEN = 0.01  # probability of a character: those below it are ignored in the feature `spare`
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Competition:
         lengths = ((runs.boxes[:, 2] - runs.boxes[:, 0]) / size).tolist()
         labels, probabilities = self.columns.tolist(), np.exp(self.log_shape).tolist()
         likely = [
-            [(label, p) for label, p in zip(*of_run, strict=True) if p > _LEAST_SEEN]
+            [(label, p) for label, p in zip(*of_run, strict=True) if p > _MIN_SEEN]
             for of_run in zip(labels, probabilities, strict=True)
         ]
         spare = np.zeros(self.columns.shape)
@@ -192,7 +192,7 @@ def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
     """
     if plain:
         return np.asarray(FOLLOWS[SCRIPTS[first], SCRIPTS[second]])
-    return np.maximum(load_bigrams().log_probability(first, second), LEAST_BIGRAM)
+    return np.maximum(load_bigrams().log_probability(first, second), MIN_BIGRAM)
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from fastetl.ink.components import Components, Mask, boxes_of, label_components, outline
 from fastetl.lines.layout import Boxes
 
-_LEAST_INK = 0.3  # share of the darkest ink from which on a pixel belongs to a piece
-_LEAST_PIXELS = 6  # of a piece: less is a speck
+_MIN_INK = 0.3  # share of the darkest ink from which on a pixel belongs to a piece
+_MIN_PIXELS = 6  # of a piece: less is a speck
 
 # Chosen, like the numbers below, on lines of canvas drawings (docs/lines.md). Lengths are in sizes of the line.
-_LEAST_HEIGHT = 0.3  # of a piece that may be two characters
-_LEAST_LENGTH, _LEAST_LENGTH_DOWN = 0.4, 1.2  # of such a piece, in lines that run across and down
+_MIN_HEIGHT = 0.3  # of a piece that may be two characters
+_MIN_LENGTH, _MIN_LENGTH_DOWN = 0.4, 1.2  # of such a piece, in lines that run across and down
 _SMALL_SIZE = 0.6  # of small characters
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
 _SEAM_COST = 1.2  # most ink that a seam may cross, in widths of a stroke: one stroke and somewhat more
@@ -42,9 +42,9 @@ def pieces_of(ink: NDArray[np.uint8]) -> tuple[Components, Boxes]:
 
     Returns the number of each pixel's piece, from 1, int32 (H, W), 0 on paper; and the boxes, float64 (N, 4).
     """
-    mask = ink > max(40, _LEAST_INK * int(ink.max(initial=0)))
+    mask = ink > max(40, _MIN_INK * int(ink.max(initial=0)))
     components = label_components(mask)
-    is_piece = np.bincount(components.ravel(), minlength=2) >= _LEAST_PIXELS
+    is_piece = np.bincount(components.ravel(), minlength=2) >= _MIN_PIXELS
     is_piece[0] = False
     numbers = np.where(is_piece, np.cumsum(is_piece), 0).astype(np.int32)[components]
     return numbers, boxes_of(numbers).astype(np.float64)
@@ -73,11 +73,11 @@ def parted(numbers: Components, boxes: Boxes, size: float, down: bool) -> Pieces
     """
     numbers = numbers.copy()
     last = len(boxes)  # the highest number of a patch
-    least_length = (_LEAST_LENGTH_DOWN if down else _LEAST_LENGTH) * size
+    least_length = (_MIN_LENGTH_DOWN if down else _MIN_LENGTH) * size
     patches: list[NDArray[np.int64]] = []
     joints: list[tuple[int, int]] = []
     for number, (left, top, right, bottom) in enumerate(boxes.astype(int), 1):
-        if bottom - top < _LEAST_HEIGHT * size or right - left < least_length:
+        if bottom - top < _MIN_HEIGHT * size or right - left < least_length:
             patches.append(np.array([number]))
             continue
         window = numbers[top:bottom, left:right]

@@ -19,7 +19,7 @@ LYING = frozenset("ー〜…-=()「」『』")  # characters that lie on their s
 CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM, 0.14)
 """How far a character moves to the upper right in lines that run down, in sizes of the writing."""
 UNEVEN_GAP = 0.06  # deviation of real writers' inner gaps beyond the synthetic writers', in sizes of the writing
-LEAST = 0.02  # lengths below this, in sizes of the writing, count as this
+MIN_LENGTH = 0.02  # lengths below this, in sizes of the writing, count as this
 
 
 @cache
@@ -48,7 +48,7 @@ def load_shapes(down: bool) -> NDArray[np.float64]:
             means[k, 2:4] += far, -far
             deviations[k, 2:4] = np.hypot(deviations[k, 2:4], far)  # not every writer moves them
         means, deviations = means[:, turn] * (1, 1, 1, -1, 1, 1), deviations[:, turn]
-    means[:, :2] = np.log(np.maximum(means[:, :2], LEAST))
+    means[:, :2] = np.log(np.maximum(means[:, :2], MIN_LENGTH))
     kept = [0, 1, 3, 4]
     rows = np.concatenate([means[:, kept], deviations[:, kept]], 1)
     return np.concatenate([rows, [[-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]]])
@@ -63,9 +63,9 @@ def log_likelihood(
     classes: (R, K). uneven, wander: see `fastetl.lines.path.Geometry`.
     """
     rows = load_shapes(down)[classes]
-    length, height, offset, gap = np.moveaxis(
-        np.concatenate([np.log(np.maximum(measured[:, :2], LEAST)), measured[:, 2:]], 1)[:, None] - rows[..., :4], -1, 0
-    )
+    log_lengths = np.log(np.maximum(measured[:, :2], MIN_LENGTH))
+    differences = np.concatenate([log_lengths, measured[:, 2:]], 1)[:, None] - rows[..., :4]
+    length, height, offset, gap = np.moveaxis(differences, -1, 0)
     wide, high, placed, apart = np.moveaxis(rows[..., 4:], -1, 0)
     own = np.hypot(wide, high)
     # Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.

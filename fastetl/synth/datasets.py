@@ -10,7 +10,7 @@ from fastetl.checks import config_of, require_range, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import About, Dataset, concatenated
 from fastetl.data.identity import digest_rows
-from fastetl.data.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessing
+from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.layouts import bytes_of
@@ -66,7 +66,7 @@ def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[
 
     Raises FastetlError for an unknown charset, a character without strokes, a size out of range, and for `set`.
     """
-    require_range("size", size, SMALLEST_SIDE, LARGEST_SIDE)
+    require_range("size", size, MIN_SIDE, MAX_SIDE)
     require_range("shard_rows", pictures, 1)
     require_unset(config, ("set",), "is for files, and a dataset has none")
     charset, characters = characters_of(config.charset)

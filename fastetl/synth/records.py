@@ -26,7 +26,7 @@ from fastetl.synth.style import draw_style
 from fastetl.synth.writing import choose_glyphs, ink_of
 
 SYNTHETIC_KIND = OutputKind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
-_MOST = 1_000_000
+_MAX_COUNT = 1_000_000
 SHEET = 96  # characters of one sheet
 SHEETS = 10_000  # the sheet's number has 16 bits
 ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))  # a data set's characters, in the order of ETL8G
@@ -44,9 +44,9 @@ class SynthConfig(Options):
     set: tuple[str, ...] = ()
     """Sets to write, such as ETL1 ETL6. Each has all of its classes, in the order and with the oddities of the genuine
     files. If not given, ETL8G is written, as the next options say."""
-    writers: Annotated[int, Range(1, _MOST)] = 10
+    writers: Annotated[int, Range(1, _MAX_COUNT)] = 10
     """Writers of each set, only with `set`. (ETL2 is printed: samples of each code in each style.)"""
-    files: Annotated[int, Range(1, _MOST)] = 12
+    files: Annotated[int, Range(1, _MAX_COUNT)] = 12
     """Number of files, 1–1,000,000. Each has five writers (with charset etl9 four), who write every character once.
     A genuine ETL8G has 32 such files. Only without `set`."""
     charset: str = "all"

@@ -12,7 +12,7 @@ from fastetl.files.addresses import one_line_errors
 from fastetl.files.atomic import replace_file, try_lock
 from fastetl.ink.samples import Sample, read_samples, removal_line
 
-MOST_LISTED = 500
+MAX_LISTED = 500
 """Most samples of one file in a list: the newest ones."""
 _LOCK = ".pad.lock"
 
@@ -58,7 +58,7 @@ class Store:
         samples = [
             {key: getattr(sample, key) for key in ("id", "label", "answer", "time", "device")}
             | sample.drawing.as_dict()
-            for _, sample in reversed(numbered[-MOST_LISTED:])
+            for _, sample in reversed(numbered[-MAX_LISTED:])
         ]
         return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
 

@@ -3,7 +3,7 @@
 import { percent, t } from "./text.js";
 import { confidence, otherSize, twins } from "./verdict.js";
 
-const MOST = 5, LEAST = 0.005;
+const MAX_ANSWERS = 5, MIN_SHARE = 0.005;
 const element = (id) => document.getElementById(id);
 
 export const shownLabel = (answer) => (answer.none ? t("noCharacter") : answer.label);
@@ -31,7 +31,7 @@ export function hint(list, known) {
 /** The list of five candidates. Its rows are made once, so that a new answer moves no button under a finger. */
 export class Answer {
   constructor(chosen) {
-    this.rows = Array.from({ length: MOST }, (_, k) => {
+    this.rows = Array.from({ length: MAX_ANSWERS }, (_, k) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
       button.type = "button";
@@ -64,7 +64,7 @@ export class Answer {
       const answer = list?.[k];
       row.item.hidden = Boolean(list) && !answer;
       // A very unlikely candidate can be chosen, but no row says 0 %.
-      const least = answer?.probability >= LEAST;
+      const least = answer?.probability >= MIN_SHARE;
       row.item.classList.toggle("least", Boolean(answer) && !least);
       row.glyph.textContent = answer ? shownLabel(answer) : "";
       row.glyph.classList.toggle("words", Boolean(answer?.none));

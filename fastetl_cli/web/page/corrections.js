@@ -4,7 +4,7 @@ import { rasterize } from "./ink.js";
 import { authorized, fetchJson } from "./server.js";
 
 const KEY = "fastetl-pad-samples";
-const MOST = 4_000_000; // characters; browsers give about five million
+const MAX_CHARACTERS = 4_000_000; // characters; browsers give about five million
 
 /** The folder of `fastetl pad --samples DIR`. */
 export class ServerSamples {
@@ -40,7 +40,7 @@ export class BrowserSamples {
     const id = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, "0")).join("");
     const time = new Date().toISOString().replace(/\.\d+Z$/, "Z");
     const lines = [...this.lines(), JSON.stringify({ format: 1, id, ...sample, time, app: this.app })].join("\n");
-    if (lines.length > MOST) throw new Error("this browser's storage is full");
+    if (lines.length > MAX_CHARACTERS) throw new Error("this browser's storage is full");
     localStorage.setItem(KEY, lines);
   }
 

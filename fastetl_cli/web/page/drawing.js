@@ -1,6 +1,6 @@
 // Strokes with undo and redo. The canvas is the unit square, so that a drawing does not depend on the screen.
 
-import { MOST_POINTS, MOST_STROKES, PEN } from "./ink.js";
+import { MAX_POINTS, MAX_STROKES, PEN } from "./ink.js";
 
 const KEPT = 200; // actions that can be undone
 
@@ -22,7 +22,7 @@ export class Drawing {
 
   /** A new stroke, to which `extend` adds points; null if the drawing is full. */
   begin(withPressure) {
-    if (this.strokes.length >= MOST_STROKES || this.points >= MOST_POINTS) return null;
+    if (this.strokes.length >= MAX_STROKES || this.points >= MAX_POINTS) return null;
     const stroke = { x: [], y: [], time: [] };
     if (withPressure) stroke.pressure = [];
     this.done.push({ stroke });
@@ -36,7 +36,7 @@ export class Drawing {
     const last = stroke.x.length - 1;
     const near = (value) => Math.round(Math.min(Math.max(value, -8), 9) * 1e5) / 1e5;
     const [px, py] = [near(x), near(y)];
-    if (this.points >= MOST_POINTS) return false;
+    if (this.points >= MAX_POINTS) return false;
     if (last >= 0 && stroke.x[last] === px && stroke.y[last] === py && !stroke.pressure) return false;
     stroke.x.push(px);
     stroke.y.push(py);

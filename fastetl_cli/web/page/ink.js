@@ -2,8 +2,8 @@
 
 export const SIDE = 128;
 export const PEN = 0.05;
-export const MOST_STROKES = 4000;
-export const MOST_POINTS = 80000;
+export const MAX_STROKES = 4000;
+export const MAX_POINTS = 80000;
 
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 

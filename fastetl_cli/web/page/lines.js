@@ -3,11 +3,11 @@
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
-const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MOST_COMPETING = 16, FOREIGN_BONUS = 0.5,
-  LEAST_SURE = 0.5, SPACE_GAP = 0.75, LEAST_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
-const MOST_ATOMS = 9, WIDEST_OF_STROKES = 2.2, LEAST_WINDOW = 1.1, LEAST_BAND = 0.5, ONE_LINE = 1.5;
+const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_COMPETING = 16, FOREIGN_BONUS = 0.5,
+  MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
+const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5;
 const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33, SQUARE = 0.6;
-const LEAST_BIGRAM = -9, NEIGHBOURS = 16, LEAST = 0.02, LEAST_SEEN = 0.01;
+const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01;
 const USUAL_UNEVEN = 0.12, USUAL_WANDER = 0.06, PRIOR_COUNT = 4, UNEVEN_GAP = 0.06;
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -112,7 +112,7 @@ function join(bands, top, bottom, width, size) {
     const gaps = range(bands.length - 1).map((k) => {
       const gap = low[k + 1] - high[k], smaller = Math.min(heights[k], heights[k + 1]), together = high[k + 1] - low[k];
       const halves = bands.length === 2 && gap < 0.25 * smaller && width < 3 * together;
-      const largest = Math.max(size, tallest), thin = smaller < LEAST_BAND * size && together < 1.8 * largest;
+      const largest = Math.max(size, tallest), thin = smaller < MIN_BAND * size && together < 1.8 * largest;
       // Where characters of one line stand high and low, their bands overlap.
       const overlapping = gap < 0 && together < ONE_LINE * Math.max(size, heights[k], heights[k + 1]);
       return thin || halves || overlapping ? gap : Infinity;
@@ -203,7 +203,7 @@ function runsOf(atoms, size) {
   const runs = [];
   for (let i = 0; i < atoms.length; i++) {
     let left = atoms[i][0], right = left;
-    for (let j = i; j < Math.min(atoms.length, i + MOST_ATOMS); j++) {
+    for (let j = i; j < Math.min(atoms.length, i + MAX_ATOMS); j++) {
       if (j > i && atoms[j][0] - right > 0.7 * size) break;
       [left, right] = [Math.min(left, atoms[j][0]), Math.max(right, atoms[j][2])];
       if (j > i && right - left > WIDEST_OF_STROKES * size) break;
@@ -252,7 +252,7 @@ export class Tables {
         [means, deviations] = quarterTurn(means, deviations, 3);
       }
       const kept = [0, 1, 3, 4];
-      const measures = kept.map((at) => (at < 2 ? Math.log(Math.max(means[at], LEAST)) : means[at]));
+      const measures = kept.map((at) => (at < 2 ? Math.log(Math.max(means[at], MIN_LENGTH)) : means[at]));
       rows.push([...measures, ...kept.map((at) => deviations[at])]);
     }
     return [...rows, [-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]];
@@ -272,10 +272,10 @@ export class Tables {
         if (this.second[half] < second) low = half + 1;
         else high = half;
       }
-      if (low < this.starts[first + 1] && this.second[low] === second) return Math.max(this.values[low], LEAST_BIGRAM);
+      if (low < this.starts[first + 1] && this.second[low] === second) return Math.max(this.values[low], MIN_BIGRAM);
     }
     const shares = first < 0 ? this.beginnings : this.shares;
-    return Math.max((this.factors[first] ?? 0) + (shares[second] ?? least([...shares])), LEAST_BIGRAM);
+    return Math.max((this.factors[first] ?? 0) + (shares[second] ?? least([...shares])), MIN_BIGRAM);
   }
 }
 
@@ -286,7 +286,7 @@ function spareOf({ runs, boxes, place }, competing) {
   const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r]));
   const length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
   const likely = competing.map((columns) =>
-    columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > LEAST_SEEN),
+    columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > MIN_SEEN),
   );
   return runs.map(([i, j], r) => {
     const out = new Map(competing[r].map(({ label }) => [label, 0]));
@@ -313,7 +313,7 @@ function features(line, place, competing, spare, tables) {
     const [a, b, c, d] = boxes[r], inner = Math.max(0, most(apart.slice(i + 1, j + 1)));
     const offset = (b + d) / 2 - place.middle - (place.slope * (a + c)) / 2;
     const measured = [(c - a) / place.stretch, d - b, offset, inner / place.stretch].map((value) => value / place.size);
-    const form = [...measured.slice(0, 2).map((value) => Math.log(Math.max(value, LEAST))), ...measured.slice(2)];
+    const form = [...measured.slice(0, 2).map((value) => Math.log(Math.max(value, MIN_LENGTH))), ...measured.slice(2)];
     // The last counts cuts through ink, of which strokes have none.
     const ofRun = [Math.max(measured[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
     return competing[r].map(({ shape, own, character }, column) => {
@@ -421,7 +421,7 @@ function lineOf(strokes, oriented, pen, down) {
   const [middle, slope] = slopeOf(boxes, LINE_HEIGHT);
   const pictures = runs.map(([i, j], r) => {
     const x = middleX(runBoxes[r]), y = middle + slope * x;
-    const side = Math.max(SIDE, LEAST_WINDOW * (runBoxes[r][2] - runBoxes[r][0])) / zoom;
+    const side = Math.max(SIDE, MIN_WINDOW * (runBoxes[r][2] - runBoxes[r][0])) / zoom;
     const [px, py] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
     const moved = members.slice(i, j + 1).flat().map((k) => ({
       ...strokes[k],
@@ -470,15 +470,15 @@ function competition(line, probabilities, labels, tables) {
       likely.forEach((one, k) => (likely[k] = one / total));
     }
     const shapes = summed(likely, tables.groups), sizes = summed(likely, tables.sizes), best = [];
-    const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], LEAST_PUNCTUATION) : value);
+    const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], MIN_PUNCTUATION) : value);
     const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
     for (let k = 0; k < none; k++) {
       const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * likely[k];
-      if (best.length === MOST_COMPETING && score <= best[MOST_COMPETING - 1].score) continue;
+      if (best.length === MAX_COMPETING && score <= best[MAX_COMPETING - 1].score) continue;
       let place = best.length;
       while (place && best[place - 1].score < score) place--;
       best.splice(place, 0, { k, score });
-      if (best.length > MOST_COMPETING) best.pop();
+      if (best.length > MAX_COMPETING) best.pop();
     }
     return best.map(({ k }) => {
       const shape = shapeOf(k);
@@ -498,7 +498,7 @@ function textOf(line, competing, path, place, names) {
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[column];
-    const uncertain = confidence < LEAST_SURE, box = line.back(line.boxes[run]);
+    const uncertain = confidence < MIN_SURE, box = line.back(line.boxes[run]);
     return { label: name(column), box, confidence, uncertain, alternatives, strokes: line.strokesOf(run) };
   });
   const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);

@@ -1,6 +1,6 @@
 // Preprocessing steps 1–4 of fastetl/data/preprocessing.py: what the network's first convolution gets of a picture.
 
-const BORDER = 2, SMALLEST_SCALE = 0.25, WINDOW_MOVES = 4, VARIANCE_BOUNDS = [0.01, 0.6];
+const BORDER = 2, MIN_SCALE = 0.25, WINDOW_MOVES = 4, VARIANCE_BOUNDS = [0.01, 0.6];
 
 const positions = (count) => Array.from({ length: count }, (_, k) => ((k + 0.5) * 2) / count - 1);
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -88,7 +88,7 @@ export function framed(picture, n, spec) {
   x = x.map((value) => Math.max(value / top - spec.floor, 0) / (1 - spec.floor));
   if (spec.framing === "none") return { side: size, pixels: x };
   const [cy, cx, summed] = adaptiveMoments(x, size, spec);
-  const scale = Math.max(Math.sqrt(summed) / (2 * spec.scale), SMALLEST_SCALE);
+  const scale = Math.max(Math.sqrt(summed) / (2 * spec.scale), MIN_SCALE);
   const pixels = resample(x, size, frameWeights(cy, scale, spec), frameWeights(cx, scale, spec));
   return { side: spec.frame, pixels };
 }

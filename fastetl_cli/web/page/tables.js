@@ -2,7 +2,7 @@
 
 import { t } from "./text.js";
 
-const MOST = 400; // labels that are all shown
+const MAX_LABELS = 400; // labels that are all shown
 
 /** Two tables of buttons; `chosen(character)` is called for one that the network knows. */
 export function showTables(root, kana, known, cards, chosen) {
@@ -69,7 +69,7 @@ export function showPicker(root, find, labels, kana, chosen) {
   const order = new Map(kana.map((one, k) => [one.character, k]));
   const listed = labels.labels.filter((label) => label !== none);
   listed.sort((a, b) => (order.get(a) ?? 1e4) - (order.get(b) ?? 1e4));
-  const many = listed.length > MOST;
+  const many = listed.length > MAX_LABELS;
   const show = () => {
     const text = find.value.trim().normalize("NFC"), code = /^u\+?([0-9a-f]{4,6})$/i.exec(text);
     const asked = code ? String.fromCodePoint(Math.min(parseInt(code[1], 16), 0x10ffff)) : text;

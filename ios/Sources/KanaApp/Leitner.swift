@@ -37,7 +37,7 @@ public struct Deck: Equatable, Sendable, Codable {
         var card = cards[character] ?? Card(box: 1, due: today, right: 0, missed: 0, first: today)
         if misses == 0 {
             card.box = min(card.box + 1, Self.days.count)
-        } else if misses >= PracticeTask.mostMisses {
+        } else if misses >= PracticeTask.maxMisses {
             card.box = 1
         }
         card.due = today + Self.days[card.box - 1]

@@ -42,7 +42,7 @@ public enum Outcome: Equatable, Sendable {
 /// One character being practised. The network alone decides what was written; no template is compared.
 public struct PracticeTask: Equatable, Sendable {
     /// Misses after which the answer is shown.
-    public static let mostMisses = 2
+    public static let maxMisses = 2
 
     public let kana: Kana
     public let mode: PracticeMode
@@ -69,7 +69,7 @@ public struct PracticeTask: Equatable, Sendable {
         let judged = judge(verdict)
         if case .wrong = judged { misses += 1 }
         if case .otherSize = judged { toldSize = true }
-        if case .wrong(let read) = judged, misses >= Self.mostMisses {
+        if case .wrong(let read) = judged, misses >= Self.maxMisses {
             outcome = .missed(read: read)
         } else {
             outcome = judged
@@ -80,7 +80,7 @@ public struct PracticeTask: Equatable, Sendable {
     /// Show the answer; the character counts as missed.
     public mutating func give() {
         guard !isFinished else { return }
-        misses = Self.mostMisses
+        misses = Self.maxMisses
         outcome = .given
     }
 

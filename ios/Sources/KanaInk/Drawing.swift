@@ -3,9 +3,9 @@ public struct Drawing: Equatable, Sendable {
     /// Width of the pen at medium pressure, as a fraction of the longer side of the canvas.
     public static let pen = 0.05
     /// Most strokes.
-    public static let mostStrokes = 4_000
+    public static let maxStrokes = 4_000
     /// Most points of all strokes together.
-    public static let mostPoints = 80_000
+    public static let maxPoints = 80_000
     /// How far outside of the canvas a point may be, in longer sides of the canvas.
     public static let reach = 16.0
 
@@ -34,9 +34,9 @@ public struct Drawing: Equatable, Sendable {
         try Self.require("height", height, 1e-3...1e6)
         try Self.require("pen", pen, 1e-5...0.5)
         let points = strokes.reduce(0) { $0 + $1.count }
-        guard strokes.count <= Self.mostStrokes, points <= Self.mostPoints else {
+        guard strokes.count <= Self.maxStrokes, points <= Self.maxPoints else {
             throw DrawingError(
-                name: "strokes", expected: "at most \(Self.mostStrokes) strokes and \(Self.mostPoints) points",
+                name: "strokes", expected: "at most \(Self.maxStrokes) strokes and \(Self.maxPoints) points",
                 found: "\(strokes.count) and \(points)")
         }
         let reach = Self.reach * max(width, height)

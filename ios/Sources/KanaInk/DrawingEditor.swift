@@ -22,14 +22,14 @@ public struct DrawingEditor: Equatable, Sendable {
     /// Put the pen down. A stroke that is still being drawn is ended first.
     public mutating func begin(_ point: InkPoint) {
         end()
-        guard strokes.count < Drawing.mostStrokes, points < Drawing.mostPoints else { return }
+        guard strokes.count < Drawing.maxStrokes, points < Drawing.maxPoints else { return }
         current = Stroke([point])
     }
 
     /// Move the pen; nothing happens while it is up. A point equal to the last one, and points beyond
-    /// `Drawing.mostPoints`, are left out.
+    /// `Drawing.maxPoints`, are left out.
     public mutating func extend(_ point: InkPoint) {
-        guard current != nil, points < Drawing.mostPoints else { return }
+        guard current != nil, points < Drawing.maxPoints else { return }
         if current?.x.last == point.x && current?.y.last == point.y { return }
         current?.append(point)
     }

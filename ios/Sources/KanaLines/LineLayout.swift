@@ -106,11 +106,11 @@ func quantile(_ values: [Double], _ share: Double) -> Double {
 /// `fastetl/lines/layout.py` does. Lines run across where nothing else is said. There must be a box.
 enum LineLayout {
     /// Most atoms of one character.
-    private static let mostAtoms = 9
+    private static let maxAtoms = 9
     /// Largest width of a character, in sizes of the line.
     private static let widest = 2.2
     /// Least height of a band that is a line of its own, in sizes of the writing.
-    private static let leastBand = 0.5
+    private static let minBand = 0.5
     /// Two overlapping bands are one line if together they are less high than this, in heights of the higher one.
     private static let oneLine = 1.5
     /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
@@ -222,7 +222,7 @@ enum LineLayout {
                 let smaller = min(heights[k], heights[k + 1])
                 // The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
                 let areHalves = bands.count == 2 && gap < 0.25 * smaller && width < 3 * together
-                let isThin = smaller < leastBand * size && together < 1.8 * max(size, tallest)
+                let isThin = smaller < minBand * size && together < 1.8 * max(size, tallest)
                 // Where characters of one line stand high and low, their bands overlap.
                 let areOverlapping = gap < 0 && together < oneLine * max(size, heights[k], heights[k + 1])
                 return areHalves || isThin || areOverlapping ? gap : .infinity
@@ -303,7 +303,7 @@ enum LineLayout {
         atoms.indices.flatMap { i in
             var runs: [ClosedRange<Int>] = []
             var (left, right) = (atoms[i].left, atoms[i].left)
-            for j in i..<min(atoms.count, i + mostAtoms) {
+            for j in i..<min(atoms.count, i + maxAtoms) {
                 if j > i, atoms[j].left - right > 0.7 * size { break }
                 (left, right) = (min(left, atoms[j].left), max(right, atoms[j].right))
                 if j > i, right - left > widest * size { break }

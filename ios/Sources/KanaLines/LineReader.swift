@@ -39,9 +39,9 @@ public actor LineReader {
     /// Size of the writing (the side of a character's box), in heights of a line.
     private static let writingSize = 1.15
     /// Least side of a run's picture, in lengths of the run.
-    private static let leastWindow = 1.1
+    private static let minWindow = 1.1
     /// Most characters that compete for a run.
-    private static let mostCompeting = 16
+    private static let maxCompeting = 16
     /// A gap is a space if it exceeds the line's median gap by this, in sizes of the writing.
     private static let spaceGap = 0.75
     /// By how much the score of each character of text that is no Japanese is raised before it is compared.
@@ -102,7 +102,7 @@ public actor LineReader {
                 likely[k] = likely[k].map { $0 / sum }
             }
         }
-        var competing = likely.map { known.competition($0, script, most: Self.mostCompeting) }
+        var competing = likely.map { known.competition($0, script, most: Self.maxCompeting) }
         line.path.addSpare(to: &competing, size: Self.writingSize * Self.lineHeight)
         var outcome: (steps: [LinePath.Step], place: LinePlace) = ([], line.place)
         for stretch in Self.firstStretches {
@@ -166,7 +166,7 @@ public actor LineReader {
 
         func picture(_ run: Int) throws -> Picture {
             let (box, along) = (path.boxes[run], path.boxes[run].x)
-            let side = max(Double(Rasterizer.side), LineReader.leastWindow * box.width) / zoom
+            let side = max(Double(Rasterizer.side), LineReader.minWindow * box.width) / zoom
             let across = place.middle + place.slope * along
             let (x, y) = path.isDown ? (-across / zoom, along / zoom) : (along / zoom, across / zoom)
             let shown = members(run).map { k in
@@ -194,7 +194,7 @@ extension Picture {
 
 /// The network's characters, and the tables about them.
 private struct Known {
-    private static let leastPunctuation = 0.05
+    private static let minPunctuation = 0.05
 
     let tables: LineTables
     let characters: [String]
@@ -240,7 +240,7 @@ private struct Known {
             sized[size] += likely[k]
         }
         func of(_ sums: [Double], _ names: [Int], _ k: Int) -> Double {
-            marks.contains(k) ? max(sums[names[k]], likely[characters.count], Self.leastPunctuation) : sums[names[k]]
+            marks.contains(k) ? max(sums[names[k]], likely[characters.count], Self.minPunctuation) : sums[names[k]]
         }
         var best: [(key: Double, character: Int)] = []
         for k in characters.indices {

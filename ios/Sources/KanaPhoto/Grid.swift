@@ -2,7 +2,7 @@
 /// `fastetl/ink/blocks.py`, number for number.
 struct Grid: Equatable {
     /// Blocks along a picture's longest side, at most.
-    static let mostBlocks = 160
+    static let maxBlocks = 160
 
     let height: Int
     let width: Int
@@ -45,7 +45,7 @@ struct Grid: Equatable {
     /// Rows and columns of the blocks of a picture.
     static func blockShape(height: Int, width: Int) -> (height: Int, width: Int) {
         let longest = max(height, width)
-        let most = min(Self.mostBlocks, longest)
+        let most = min(Self.maxBlocks, longest)
         return (max(1, height * most / longest), max(1, width * most / longest))
     }
 

@@ -7,19 +7,19 @@ import Foundation
 /// how it was chosen, stands in paper.py under the same name.
 extension Photograph {
     /// Longest side of a plane, in pixels: larger pictures are reduced to it.
-    static let longestPlane = 1600
+    static let maxPlane = 1600
     private static let inkWidth = 40
     private static let shadowWidth = 20
     private static let usualGrain = 1
-    private static let mostGrain = 64
-    private static let mostPasses = 3
+    private static let maxGrain = 64
+    private static let maxPasses = 3
     private static let windows = [4, 8, 14, 26]
     private static let strokeWidths = [3, 5, 7, 9, 11, 15, 21, 29, 41, 57]
     private static let dimLight = 32
-    private static let leastContrast = 12
+    private static let minContrast = 12
     private static let guideDashes = 6
     private static let speckBlocks = 4
-    private static let leastInk = 6
+    private static let minInk = 6
     private static let whiteLevel = 250
     private static let tinyRatio = 12
     private static let thinPen = 4
@@ -53,9 +53,9 @@ extension Photograph {
 
     var ink: Ink {
         let longest = max(width, height)
-        guard longest <= Self.longestPlane else {
-            let newWidth = max(1, width * Self.longestPlane / longest)
-            let newHeight = max(1, height * Self.longestPlane / longest)
+        guard longest <= Self.maxPlane else {
+            let newWidth = max(1, width * Self.maxPlane / longest)
+            let newHeight = max(1, height * Self.maxPlane / longest)
             let small = Resampling.box.resized(
                 pixels, width: width, height: height, newWidth: newWidth, newHeight: newHeight)
             return Photograph(newWidth, newHeight, small).ink
@@ -67,7 +67,7 @@ extension Photograph {
         }
         var dark = grey.pooled(greatest: false)
         var light = grey.pooled(greatest: true).map { 255 - $0 }
-        for _ in 0..<Self.mostPasses where Self.grain(dark) > Self.usualGrain {
+        for _ in 0..<Self.maxPasses where Self.grain(dark) > Self.usualGrain {
             grey = grey.smoothed(longest / 200 | 1)
             dark = grey.pooled(greatest: false)
             light = grey.pooled(greatest: true).map { 255 - $0 }
@@ -103,12 +103,12 @@ extension Photograph {
         plane = plane.with(sheet.outside.spread(height: height, width: width)) { $1 == 1 ? 0 : $0 }
         let (rows, columns) = (sheet.paper.height, sheet.paper.width)
         for line in across {
-            line.erase(from: &plane, shape: (rows, columns), least: max(leastContrast, line.level) / 2)
+            line.erase(from: &plane, shape: (rows, columns), least: max(minContrast, line.level) / 2)
         }
         if !down.isEmpty {
             plane = plane.transposed
             for line in down {
-                line.erase(from: &plane, shape: (columns, rows), least: max(leastContrast, line.level) / 2)
+                line.erase(from: &plane, shape: (columns, rows), least: max(minContrast, line.level) / 2)
             }
             plane = plane.transposed
         }
@@ -120,7 +120,7 @@ extension Photograph {
     static func withUsualPen(_ square: Grid) -> Grid {
         let side = square.height
         let small = square.pooled(greatest: true)
-        let step = side / Grid.mostBlocks
+        let step = side / Grid.maxBlocks
         if step > 1, small.values.reduce(0, +) * step * step > thinPen * square.values.reduce(0, +) {
             return square.extreme(step | 1, greatest: true, outside: 0)
         }
@@ -135,7 +135,7 @@ extension Photograph {
         guard width * 3 <= longest, longest < width * thickPen, reach > 0 else { return square }
         var brushed = square
         if step > 0 {
-            let most = Grid.mostBlocks
+            let most = Grid.maxBlocks
             let bytes = Resampling.box.resized(
                 square.values.map { UInt8($0) }, width: side, height: side, newWidth: most, newHeight: most)
             brushed = Grid(most, most, bytes.map { Int($0) })
@@ -160,7 +160,7 @@ extension Photograph {
         let greatest = small.extreme(3, greatest: true, outside: 0)
         let grain = Grid.quantile(
             greatest.with(small.extreme(3, greatest: false, outside: 255)) { $0 - $1 }.values, 25)
-        return grain > mostGrain && Grid.quantile(small.values, 90) >= whiteLevel ? 0 : grain
+        return grain > maxGrain && Grid.quantile(small.values, 90) >= whiteLevel ? 0 : grain
     }
 
     /// The share of the paper's light that is missing in a picture, of 255.
@@ -284,7 +284,7 @@ extension Photograph {
             var paper = dark.closed(size)
             if !isWhite { paper = paper.with(closedBeyond(dark, max(size, dark.oddShare(shadowWidth))), min) }
             let missing = Self.missing(paper, dark, grain).with(outside) { $1 == 1 ? 0 : $0 }
-            var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: leastContrast + 4 * grain)
+            var sheet = Sheet(paper: paper, missing: missing, outside: outside, least: minContrast + 4 * grain)
             if sheet.isPlain, dark.edge.allSatisfy({ $0 >= whiteLevel }) { return sheet }
             sheet = sheet.without(table(sheet.atLeast(5), isWhite: isWhite))
             outside = sheet.outside
@@ -362,7 +362,7 @@ extension Photograph {
         let strokes = sheet.missing.with(beside) { $1 == 1 ? $0 : 0 }
         let strength = Self.top(strokes, 6 * speckBlocks)
         let ink = strokes.map { $0 >= max((strength + 1) / 2, 1) ? 1 : 0 }
-        guard strength >= sheet.least, ink.values.reduce(0, +) >= leastInk, !areStrokes(ink, across, down, strength)
+        guard strength >= sheet.least, ink.values.reduce(0, +) >= minInk, !areStrokes(ink, across, down, strength)
         else { return ([], [], top) }
         let width = meanWidth(ink)
         let hasGuides = [across, down].allSatisfy { $0.contains { $0.dashes >= guideDashes } }
@@ -395,14 +395,14 @@ extension Photograph {
     private static func areStrokes(_ ink: Grid, _ across: [Line], _ down: [Line], _ strength: Int) -> Bool {
         let beside = Line.without(Line.without(ink, across, margin: 2).transposed, down, margin: 2)
         let level = (across + down).map(\.level).max() ?? 0
-        return level > 2 * strength && beside.values.reduce(0, +) < leastInk
+        return level > 2 * strength && beside.values.reduce(0, +) < minInk
     }
 
     /// The plane stretched, ink to 255 and faint traces to 0; nil if there is no ink.
     private static func fullContrast(_ plane: Grid, _ top: Int) -> Grid? {
         let sample = plane.every((plane.longest + sampledPixels - 1) / sampledPixels)
         let full = Grid.quantile(sample.values.filter { 2 * $0 >= top }, 90)
-        guard full >= leastContrast else { return nil }
+        guard full >= minContrast else { return nil }
         let near = sample.map { 2 * $0 >= full ? 1 : 0 }.extreme(5, greatest: true, outside: 0)
         let far = zip(sample.values, near.values).filter { $1 == 0 }.map(\.0)
         let faint = min(full / 2, Grid.quantile(far, 95) * 5 / 4)

@@ -212,7 +212,7 @@ private final class Flag: @unchecked Sendable {
         let model = Model()
         let reader = made(model)
         reader.begin(InkPoint(x: 0, y: 0))
-        reader.extend((0..<Drawing.mostPoints).map { InkPoint(x: Double($0 % 2) + 1, y: 0) })
+        reader.extend((0..<Drawing.maxPoints).map { InkPoint(x: Double($0 % 2) + 1, y: 0) })
         reader.end()
         await reader.reading?.value
         reader.begin(InkPoint(x: 5, y: 5))

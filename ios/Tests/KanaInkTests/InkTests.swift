@@ -64,7 +64,7 @@ private func stroke(_ points: (Double, Double)...) -> Stroke { Stroke(points.map
     @Test func noMoreThanTheMostPointsAreKept() throws {
         var editor = DrawingEditor()
         editor.begin(InkPoint(x: 0, y: 0))
-        for k in 0..<(Drawing.mostPoints + 50) { editor.extend(InkPoint(x: Double(k % 2) + 1, y: 0)) }
+        for k in 0..<(Drawing.maxPoints + 50) { editor.extend(InkPoint(x: Double(k % 2) + 1, y: 0)) }
         editor.end()
         editor.begin(InkPoint(x: 0, y: 0))
         #expect(!editor.isDrawing)
