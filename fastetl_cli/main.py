@@ -66,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     128 + N: ended by signal N, 13 where nobody reads the lines that are printed during the work.
     """
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller: output must not go to another open file
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 shows escapes, and causes no error
             stream.reconfigure(errors="backslashreplace")
