@@ -43,7 +43,7 @@ def coremltools() -> Any:
             return import_extra("coremltools")
     finally:
         if is_hidden:
-            del modules["sklearn"]
+            modules.pop("sklearn", None)  # another thread may have hidden it, too
 
 
 NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"

@@ -41,8 +41,11 @@ def test_verify_loads_coremltools_alone_and_leaves_its_log() -> None:
     """Not scikit-learn, for converters that nothing here uses; whoever needs it himself can still import it."""
     code = """
 import logging, sys
-logging.getLogger("coremltools").setLevel(logging.INFO)
+from concurrent.futures import ThreadPoolExecutor
 from export.runtimes import coremltools
+with ThreadPoolExecutor() as threads:
+    list(threads.map(lambda _: coremltools(), range(2)))
+logging.getLogger("coremltools").setLevel(logging.INFO)
 coremltools()
 print("sklearn" in sys.modules, logging.getLogger("coremltools").level)
 import sklearn
