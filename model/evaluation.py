@@ -343,13 +343,13 @@ def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -
 
 def _interval(right: NDArray[np.bool_], writers: NDArray[np.int64] | None) -> tuple[float, float]:
     """Percentile bootstrap that resamples writers, whose samples are not independent; without writers, samples."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     if writers is None:
-        shares = random.binomial(len(right), right.mean(), RESAMPLES) / len(right)
+        shares = rng.binomial(len(right), right.mean(), RESAMPLES) / len(right)
     else:
         total = np.bincount(writers)
         hits = np.bincount(writers, right)
-        draws = (random.integers(0, len(total), len(total)) for _ in range(RESAMPLES))  # all would take much memory
+        draws = (rng.integers(0, len(total), len(total)) for _ in range(RESAMPLES))  # all would take much memory
         shares = np.array([hits[draw].sum() / total[draw].sum() for draw in draws])
     low, high = np.quantile(shares, (0.025, 0.975))
     return float(low), float(high)

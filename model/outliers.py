@@ -72,14 +72,14 @@ def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfi
 
 def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
     """uint8 (count, size, size), ink high: two to six random curves each, drawn over the whole canvas."""
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     canvases = np.empty((count, _CANVAS_SIDE, _CANVAS_SIDE), np.uint8)
     for k in range(count):
         canvas = Image.new("L", (_CANVAS_SIDE, _CANVAS_SIDE))
         pen = ImageDraw.Draw(canvas)
-        width = int(random.integers(3, 9))
-        for _ in range(random.integers(2, 7)):
-            curve = random.uniform(0.1, 0.9, (int(random.integers(4, 10)), 2)) * _CANVAS_SIDE
+        width = int(rng.integers(3, 9))
+        for _ in range(rng.integers(2, 7)):
+            curve = rng.uniform(0.1, 0.9, (int(rng.integers(4, 10)), 2)) * _CANVAS_SIDE
             for _ in range(3):  # Chaikin: cut every corner
                 near_start = 0.75 * curve[:-1] + 0.25 * curve[1:]
                 near_end = 0.25 * curve[:-1] + 0.75 * curve[1:]
@@ -95,7 +95,7 @@ def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> ND
     Sources are drawn in proportion to their weights. N is less than `count` where most characters are narrow, small or
     simple, or have other ink at the edges of their pictures.
     """
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     side = sources[0].side
     weights = np.array([source.weight for source in sources])
     windows: list[_Window] = []
@@ -105,50 +105,50 @@ def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> ND
         pictures, rows = source.take(indices)
         windows.append((pictures, rows, source.labels[indices]))
     pairs: list[NDArray[np.uint8]] = []
-    for k in random.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist():
+    for k in rng.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist():
         if len(pairs) == count:
             break
-        pair = _pair_from(windows[k], random)
+        pair = _pair_from(windows[k], rng)
         if pair is not None:
             pairs.append(pair)
     return np.array(pairs, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
 
 
-def _pair_from(window: _Window, random: np.random.Generator) -> NDArray[np.uint8] | None:
+def _pair_from(window: _Window, rng: np.random.Generator) -> NDArray[np.uint8] | None:
     """Two near samples of a window in one picture, side by side or one above the other, or None."""
     pictures, rows, labels = window
-    first = int(random.integers(len(rows)))
-    second = (first + int(random.integers(1, _NEAR_SAMPLES))) % len(rows)
-    is_vertical = random.random() < _VERTICAL_SHARE
+    first = int(rng.integers(len(rows)))
+    second = (first + int(rng.integers(1, _NEAR_SAMPLES))) % len(rows)
+    is_vertical = rng.random() < _VERTICAL_SHARE
     if labels[first] == labels[second]:
         return None
     a, b = pictures[rows[first]], pictures[rows[second]]
     if not is_vertical:
-        return _side_by_side(a, b, random)
-    pair = _side_by_side(a.T, b.T, random)
+        return _side_by_side(a, b, rng)
+    pair = _side_by_side(a.T, b.T, rng)
     return None if pair is None else pair.T
 
 
 def _side_by_side(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], random: np.random.Generator
+    first: NDArray[np.uint8], second: NDArray[np.uint8], rng: np.random.Generator
 ) -> NDArray[np.uint8] | None:
     """Two characters (S, S) in one picture (S, S), or None where the result might be one character."""
     a, b = _ink_of(first), _ink_of(second)
     if a is None or b is None:
         return None
     size = max(a.size, b.size)
-    cut = random.random()
+    cut = rng.random()
     if cut < _CUT_SHARE / 2:
-        a = a._replace(left=_thinnest(first, a, 1 - random.uniform(*_KEPT_SHARES)), crossings=0)
+        a = a._replace(left=_thinnest(first, a, 1 - rng.uniform(*_KEPT_SHARES)), crossings=0)
     elif cut < _CUT_SHARE:
-        b = b._replace(right=_thinnest(second, b, random.uniform(*_KEPT_SHARES)), crossings=0)
-    gap = round(size * random.uniform(*_GAPS))
-    offset = round(size * random.uniform(*_OFFSETS))
+        b = b._replace(right=_thinnest(second, b, rng.uniform(*_KEPT_SHARES)), crossings=0)
+    gap = round(size * rng.uniform(*_GAPS))
+    offset = round(size * rng.uniform(*_OFFSETS))
     joined = _joined(a.cut_from(first), b.cut_from(second), gap, b.top + offset - a.top)
     height, length = joined.shape
     if max(a.crossings, b.crossings) < _MIN_CROSSINGS or length < _MIN_PAIR_ASPECT * height:
         return None
-    return _in_the_middle(joined, round(size / random.uniform(*_SIZES)), len(first))
+    return _in_the_middle(joined, round(size / rng.uniform(*_SIZES)), len(first))
 
 
 def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: int) -> NDArray[np.uint8]:

@@ -146,8 +146,8 @@ class Batches:
         total = len(self) * self.batch_size
         counts = self._counts * total // self._counts.sum()
         counts[counts.argmax()] += total - counts.sum()  # the largest share takes the rounding error
-        random = np.random.default_rng([self.seed, epoch, 1, 0])
-        return random.permutation(np.repeat(np.arange(len(counts), dtype=np.int16), counts))
+        rng = np.random.default_rng([self.seed, epoch, 1, 0])
+        return rng.permutation(np.repeat(np.arange(len(counts), dtype=np.int16), counts))
 
     def _draw_indices(self, number: int, count: int, epoch: int) -> NDArray[np.int64]:
         """`count` indices of a part: all in random order, in another one in each further round."""

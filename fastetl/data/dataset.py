@@ -75,12 +75,12 @@ class Samples:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def windows(self, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    def windows(self, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """`indices` in random order, as one array, or as the several that `ShardedImages.windows` gives."""
         if isinstance(self.images, np.ndarray):
-            yield self.indices[random.permutation(len(self.indices))]
+            yield self.indices[rng.permutation(len(self.indices))]
         else:
-            yield from self.images.windows(self.indices, random)
+            yield from self.images.windows(self.indices, rng)
 
     def take(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Pictures uint8 (M, S, S), and the positions in them of those at `indices`. An array is returned whole."""

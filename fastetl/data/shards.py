@@ -95,15 +95,15 @@ class ShardedImages:
             pictures[part] = self._pictures(number)[index[part] - self.starts[number]]
         return pictures
 
-    def windows(self, indices: NDArray[np.int64], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    def windows(self, indices: NDArray[np.int64], rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """All `indices` in random order. A part mixes the pictures of as many shards as half of the cache holds."""
         indices = np.sort(indices)
         bounds = np.searchsorted(indices, self.starts)
-        shards = random.permutation(np.flatnonzero(np.diff(bounds)))
+        shards = rng.permutation(np.flatnonzero(np.diff(bounds)))
         rows = np.array([self.shards[k].rows for k in shards])
         window_numbers = (np.cumsum(rows) - rows) // max(1, self.cache_bytes // 2 // (self.shape[1] * self.shape[2]))
         for window in np.split(shards, np.flatnonzero(np.diff(window_numbers)) + 1):
-            yield random.permutation(np.concatenate([indices[bounds[k] : bounds[k + 1]] for k in window]))
+            yield rng.permutation(np.concatenate([indices[bounds[k] : bounds[k + 1]] for k in window]))
 
     def _pictures(self, number: int) -> NDArray[np.uint8]:
         with self._lock:  # so that no two threads read the same shard
