@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,10 @@ from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.lines.bigrams import FILE, load_bigrams
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, underlines, unturned
-from fastetl.lines.line import lines_of_drawing
+from fastetl.lines.line import lines_of_drawing, lines_of_picture
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.shapes import load_shapes
+from fastetl.lines.whole import NETWORK
 from fastetl.synth.lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
 from tests.golden_lines import FILE as GOLDEN
@@ -219,7 +221,9 @@ def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_pat
     """By `japanese`, wherever it lies and whatever is beside it."""
     picture = 255 - write_line(text, [43, seed], LineConfig(running=0, touching=0.7, slope=0)).picture()
     (tmp_path / "alone.onnx").write_bytes((package_path("japanese") / ONNX).read_bytes())
-    assert open_recognizer(tmp_path / "alone.onnx", charset="hiragana").read_line(picture).text == text
+    alone = open_recognizer(tmp_path / "alone.onnx", charset="hiragana")
+    assert alone.weights == NETWORK
+    assert alone.read_line(picture).text == text
     assert open_recognizer("kana").read_line(picture).characters
 
 
@@ -230,6 +234,19 @@ def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -
     labels = np.array(recognizer.labels)[competing.columns]
     assert likely[labels == "。"].min() >= 0.05 - 1e-9
     assert likely[np.isin(labels, ["O", "o", "0"])].max(initial=0) < 0.05, "a ring as they are"
+
+
+def test_a_page_needs_little_more_memory_than_a_line() -> None:
+    def peak(rows: int) -> int:
+        ink = np.zeros((30 * rows, 600), np.uint8)
+        ink.reshape(rows, 30, 20, 30)[:, 8:20, :, 8:14] = 255
+        tracemalloc.start()
+        assert len([line.size for line in lines_of_picture(ink, False)]) == rows
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(16) < 1.5 * peak(2)
 
 
 def page(texts: list[str], down: bool = False) -> NDArray[np.uint8]:
