@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,13 +49,13 @@ def _options(run: Run) -> dict[str, Any]:
     }
 
 
-def compare_runs(runs: Sequence[Run | StrPath]) -> Comparison:
+def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     """Compare two or more runs, given as `Run` or as paths.
 
     Raises:
         ModelError: If there are fewer than two, one has no complete epoch, or a file cannot be read.
     """
-    if isinstance(runs, str) or not isinstance(runs, Sequence):
+    if isinstance(runs, str) or not isinstance(runs, Iterable):
         runs = [runs]
     compared = [as_run(run) for run in runs]
     if len(compared) < 2:

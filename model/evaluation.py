@@ -2,7 +2,7 @@
 
 import dataclasses
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -184,7 +184,7 @@ class Evaluation:
         return {**values, "sets": [s.as_dict() for s in self.sets]}
 
 
-def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Dataset | StrPath]) -> Evaluation:
+def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Iterable[Dataset | StrPath]) -> Evaluation:
     """Measure how well a run, or a package's model, reads one or several sets.
 
     Samples that the run was trained on are left out: by source and group, or by digest where the group is unknown, in
@@ -198,11 +198,11 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Sequence[Datas
     """
     run = as_run(run)
     require_instance("run", run, Reader, "a run, its path, or what `export.open_recognizer` gives")
-    if isinstance(datasets, str) or not isinstance(datasets, Sequence):
+    if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):
         datasets = [datasets]
-    if not datasets:
-        raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one")
     sets = tuple(_evaluate_set(run, load_labelled(data, run.charset, run.preprocessing)) for data in datasets)
+    if not sets:
+        raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one")
     logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
     rejected = float((_confidence(run, logits) < run.threshold).mean())
     return Evaluation(str(run.path), run.threshold, rejected, sets)

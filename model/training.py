@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from model.progress import OnStep, print_epochs
 from model.run import DatasetShare, Run, current_versions, open_run
 from model.start import Start, start_of
 
-Data = Dataset | StrPath | Sequence[Dataset | StrPath | tuple[Dataset | StrPath, float]]
+Data = Dataset | StrPath | Iterable[Dataset | StrPath | tuple[Dataset | StrPath, float]]
 """Datasets, opened or paths, each alone or in a pair with its weight."""
 
 
@@ -93,7 +93,7 @@ def train(
 
 def weighted(data: Data) -> list[tuple[Dataset | StrPath, float]]:
     """The datasets of a training with their weights. Raises FastetlError for what is no dataset, path or weight."""
-    parts: Sequence[Any] = data if isinstance(data, Sequence) and not isinstance(data, str) else [data]
+    parts: Iterable[Any] = data if isinstance(data, Iterable) and not isinstance(data, Dataset | str) else [data]
     pairs = []
     for part in parts:
         dataset, weight = part if isinstance(part, tuple) and len(part) == 2 else (part, 1)

@@ -30,7 +30,7 @@ def two(tmp_path: Path) -> list[Run]:
 
 
 def test_what_differs_is_shown(two: list[Run]) -> None:
-    comparison = compare_runs([two[0], two[1].path])
+    comparison = compare_runs(run.path for run in two)
     assert comparison.options == {"seed": (0, 3), "augmentation.zoom": (0.25, 0.1)}
     accuracy = evaluate(two[0], tiny(2, seed=5)).sets[0].accuracy
     assert comparison.accuracy == {"tiny5 (all)": (accuracy, None)}

@@ -388,7 +388,7 @@ def test_a_loss_that_is_no_number_stops_the_training(at: int, tmp_path: Path, mo
 
 def test_a_mixture_takes_from_every_dataset(tmp_path: Path) -> None:
     tiny(seed=1).write(tmp_path / "tiny1")
-    run = train([tiny(), (tmp_path / "tiny1", 3.0)], tmp_path / "run", ONE_EPOCH)
+    run = train(zip([tiny(), tmp_path / "tiny1"], [1.0, 3.0], strict=True), tmp_path / "run", ONE_EPOCH)
     assert [(d.name, d.weight) for d in run.data] == [("tiny0", 1.0), ("tiny1", 3.0)]
     assert run.history[-1].step == 2 * 16 * run.data[0].train // 32
 
