@@ -40,9 +40,8 @@ def some(count: int = 24, side: int = SIDE, seed: int = 0) -> Pictures:
 def augmented(
     images: Pictures, config: Augmentation, indices: Any = None, pool: Any = None, seed: int = 3, epoch: int = 1
 ) -> Pictures:
-    indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-    out = np.empty((len(indices), *images.shape[1:]), np.uint8)
-    return augment(images, indices, out, config=config, seed=seed, epoch=epoch, pool=pool)
+    indices = None if indices is None else np.asarray(indices)
+    return augment(images, indices, config=config, seed=seed, epoch=epoch, pool=pool)
 
 
 def test_all_off_leaves_the_pictures() -> None:
@@ -79,6 +78,7 @@ def test_numbers_of_their_own_take_the_indices_place() -> None:
     out, samples = np.empty((2, SIDE, SIDE), np.uint8), np.array([9, 5])
     augment(images[[5, 9]], np.array([1, 0]), out, config=config, seed=3, epoch=1, samples=samples)
     np.testing.assert_array_equal(out, augmented(images, config, [9, 5]))
+    np.testing.assert_array_equal(augment(images)[[9, 5]], augmented(images, config, [9, 5], seed=0, epoch=0))
 
 
 FITS: dict[str, NDArray[Any]] = {"images": some(2), "indices": np.array([0, 1]), "out": some(2)}

@@ -76,25 +76,25 @@ def _require_numbers(name: str, numbers: NDArray[np.int64], count: int, below: i
 
 def augment(
     images: NDArray[np.uint8],
-    indices: NDArray[np.int64],
-    out: NDArray[np.uint8],
+    indices: NDArray[np.int64] | None = None,
+    out: NDArray[np.uint8] | None = None,
     *,
-    config: Augmentation,
-    seed: int,
-    epoch: int,
+    config: Augmentation = Augmentation(),
+    seed: int = 0,
+    epoch: int = 0,
     samples: NDArray[np.int64] | None = None,
     neighbours: NDArray[np.uint8] | None = None,
     pool: NDArray[np.int64] | None = None,
 ) -> NDArray[np.uint8]:
-    """Fill out[b] with images[indices[b]], varied, and return `out`.
+    """Vary pictures: fill out[b] with images[indices[b]], varied, and return `out`.
 
     One bilinear resampling does rotation, zoom, aspect, shear, shift and elastic warp; fragments, pen, contrast and, in
     a second resampling, crops follow. Paper (0) comes in where the picture ends. Releases the interpreter lock.
 
     Args:
         images: uint8 (N, S, S), ink high, S up to 126; may be memory-mapped.
-        indices: int64 (B,).
-        out: uint8 (B, S, S), contiguous.
+        indices: int64 (B,), which pictures; all if None.
+        out: uint8 (B, S, S), contiguous; a new array if None.
         config: How far the pictures may be changed.
         seed: Below 2**64. The random values derive from it, the epoch and the numbers in `samples`.
         epoch: Below 2**32.
@@ -105,6 +105,8 @@ def augment(
         FastetlError: If an array has another shape or dtype, or an index is out of range.
     """
     source = _read_only(images)
+    indices = np.arange(len(source)) if indices is None else indices
+    out = np.empty((len(indices), *source.shape[1:]), np.uint8) if out is None else out
     samples = indices if samples is None else samples
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
