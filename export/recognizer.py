@@ -45,6 +45,8 @@ class Reading:
     """Left, top, right, bottom of the character in the picture's pixels; None if there is no ink."""
     fault: str
     """Why the answers may be wrong, and what to do; "" if there is no reason."""
+    uncertain: bool
+    """Whether the likeliest answer is below the recognizer's `threshold`."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -190,7 +192,7 @@ class Recognizer:
         for row, best, ink in zip(probabilities, order, inks, strict=True):
             answers = tuple(Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0)
             box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
-            readings.append(Reading(answers, box, ink.fault))
+            readings.append(Reading(answers, box, ink.fault, answers[0].probability < self.threshold))
         return readings
 
     def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

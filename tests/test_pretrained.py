@@ -125,6 +125,8 @@ def test_what_is_written_alike_is_one_answer_by_the_likeliest_name() -> None:
         assert merged[0].label == next(answer.label for answer in answers if one_shape(answer.label) == likeliest)
     few = recognizer.restricted(Charset("two", ("へ", "ヘ"))).read(pictures[0], by_shape=True)
     assert sum(answer.probability for answer in few.answers) == pytest.approx(1)
+    two_at_once = np.maximum(pictures[0], pictures[2])
+    assert [reading.uncertain for reading in recognizer.read_all([two_at_once, pictures[2]])] == [True, False]
 
 
 def test_labels_come_with_facts() -> None:
