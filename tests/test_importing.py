@@ -82,6 +82,11 @@ def test_threads_leave_the_filters_of_warnings(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Image, "preinit", lambda: time.sleep(next(seconds)))  # `open` calls it
     imported(tmp_path / "in")
     assert warnings.filters == before
+    monkeypatch.undo()
+    with pytest.raises(ZeroDivisionError) as caught:
+        fastetl.build(tmp_path / "in", tmp_path / "out", progress=lambda done, total: done // 0)  # type: ignore[arg-type]
+    assert caught.tb is not None  # which keeps the frames
+    assert warnings.filters == before
 
 
 def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -139,13 +140,14 @@ def import_pictures(
     unread = [error for source in sources for error in source.passed_over]
     samples: dict[str, list[IndexedPicture]] = {name: [] for name in names}
     pictures = ((name, picture) for name in names for picture in by_name[name].read(charset, size, read_picture))
-    for done, (name, picture) in enumerate(pictures, 1):
-        if isinstance(picture, FastetlError):
-            unread.append(picture)
-        else:
-            samples[name].append(picture)
-        if progress is not None:
-            progress(done, total)
+    with closing(pictures):  # also if `progress` raises: its threads end, and the filters of warnings are as before
+        for done, (name, picture) in enumerate(pictures, 1):
+            if isinstance(picture, FastetlError):
+                unread.append(picture)
+            else:
+                samples[name].append(picture)
+            if progress is not None:
+                progress(done, total)
     parts = [by_name[name].dataset(taken, charset, size) for name, taken in samples.items() if taken]
     if parts:
         data, copies = _with_copies_grouped(concatenated(parts))
