@@ -85,7 +85,7 @@ FITS: dict[str, NDArray[Any]] = {"images": some(2), "indices": np.array([0, 1]),
 
 
 @pytest.mark.parametrize(
-    ("name", "array", "words"),
+    ("name", "value", "words"),
     [
         ("images", np.zeros((2, 4, 5), np.uint8), r"images does not fit; expected uint8 \(2, 5, 5\)"),
         ("images", np.zeros((2, 4, 4)), "found float64"),
@@ -94,16 +94,19 @@ FITS: dict[str, NDArray[Any]] = {"images": some(2), "indices": np.array([0, 1]),
         ("images", np.zeros((4, 4, 2), np.uint8).T, "contiguous"),
         ("indices", np.array([0, 1], np.int32), "indices does not fit; expected int64"),
         ("indices", [0, 1], r"indices does not fit; expected int64 \(2,\), contiguous; found \[0, 1\]"),
+        ("indices", 5, r"indices does not fit; expected int64 \(1,\), contiguous; found 5"),
         ("indices", np.array([0, 2]), "0 to 1; found 0 to 2"),
         ("indices", np.array([0, -1]), "0 to 1; found -1"),
         ("out", some(1), r"out does not fit; expected uint8 \(2, 12, 12\)"),
         ("out", np.zeros((2, SIDE, SIDE)), "out does not fit"),
+        ("config", None, "config does not fit; expected an Augmentation; found None"),
     ],
 )
-def test_wrong_arrays_are_rejected(name: str, array: NDArray[Any], words: str) -> None:
-    arrays = FITS | {name: array}
-    with pytest.raises(FastetlError, match=words):
-        augment(arrays["images"], arrays["indices"], arrays["out"], config=Augmentation(), seed=0, epoch=0)
+def test_what_does_not_fit_is_rejected(name: str, value: Any, words: str) -> None:
+    for others in ({"images": FITS["images"]}, FITS):
+        arguments: dict[str, Any] = {**others, name: value}
+        with pytest.raises(FastetlError, match=words):
+            augment(**arguments)
 
 
 @pytest.mark.parametrize(("seed", "epoch"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**32)])

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, Range, Share, does_not_fit, require_range
+from fastetl.checks import Options, Range, Share, does_not_fit, require_instance, require_range
 from fastetl.data.preprocessing import MAX_SIDE
 from fastetl.kernels.contrast import change_contrast
 from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, add_fragments, crop_maps
@@ -105,9 +105,12 @@ def augment(
         FastetlError: If an array has another shape or dtype, or an index is out of range.
     """
     source = _read_only(images)
+    if source.ndim != 3 or not 1 <= source.shape[2] <= MAX_SIDE:
+        raise does_not_fit("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
     indices = np.arange(len(source)) if indices is None else indices
-    out = np.empty((len(indices), *source.shape[1:]), np.uint8) if out is None else out
+    out = np.empty((np.size(indices), *source.shape[1:]), np.uint8) if out is None else out
     samples = indices if samples is None else samples
+    require_instance("config", config, Augmentation, "an Augmentation")
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
     _check(source, indices, out, samples)
@@ -138,16 +141,13 @@ def _check(
     source: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
 ) -> None:
     """Raise FastetlError for what does not fit: the kernels do not look where they read and write."""
-    if source.ndim != 3 or not 1 <= source.shape[2] <= MAX_SIDE:
-        raise does_not_fit("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
     count, _, side = source.shape
     _require("images", source, np.uint8, count, side, side)
+    _require_numbers("indices", indices, np.size(indices), count)
+    _require_numbers("samples", samples, len(indices), 2**63)
     _require("out", out, np.uint8, len(indices), side, side)
     if not out.flags.writeable:
         raise does_not_fit("out", "an array to write into", "a read-only one", "give a copy of it")
-    _require_numbers("indices", indices, len(indices), count)
-    if samples is not indices:
-        _require_numbers("samples", samples, len(indices), 2**63)
 
 
 def _draw_parameters(
