@@ -40,7 +40,7 @@ def does_not_fit(name: str, expected: str, found: object, do: str | None = None)
 def require_instance(name: str, value: object, kind: type | UnionType, expected: str, do: str | None = None) -> None:
     """Raise FastetlError unless `value` is of a class. expected: the class in words."""
     if not isinstance(value, kind):
-        raise does_not_fit(name, expected, repr(value)[:40], do)
+        raise does_not_fit(name, expected, " ".join(repr(value).split())[:40], do)
 
 
 def as_python(value: Any) -> Any:

@@ -72,6 +72,7 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
         (np.zeros((0, 9), np.uint8), r"uint8 \(H, W\)"),
         (5, "a file, its bytes.*found 5"),
         (None, "a file, its bytes.*found None"),
+        ([np.zeros((9, 9), np.uint8)], r"a file, its bytes.*found \[array.*, .*Give several to `read_all`"),
     ],
 )
 def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
