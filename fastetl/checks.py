@@ -34,7 +34,7 @@ def does_not_fit(name: str, expected: str, found: object, do: str | None = None)
     """The error for an argument of a wrong kind. `found` is shown, of an array its dtype and shape."""
     if hasattr(found, "dtype") and hasattr(found, "shape"):
         found = f"{found.dtype} {found.shape}"
-    return ArgumentError(f"{name} does not fit", expected=expected, found=found, do=do or f"check `{name}`")
+    return ArgumentError(f"{name} does not fit", expected=expected, found=str(found)[:200], do=do or f"check `{name}`")
 
 
 def require_instance(name: str, value: object, kind: type | UnionType, expected: str, do: str | None = None) -> None:

@@ -80,7 +80,7 @@ class FastetlError(Exception):
         self.record = record
         self.offset = offset
         self.expected = None if expected is None else str(expected)
-        self.found = None if found is None else str(found)
+        self.found = None if found is None else str(found).replace("\n", " ")
         self.do = do
         self._scarcity: tuple[str, str] | None = None  # by the cause, in the process that this error comes from
 

@@ -11,6 +11,7 @@ from export.config import ExportConfig
 from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.charset import Charset, load_charset
+from fastetl.data.dataset import Samples
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -20,6 +21,8 @@ from model.config import TrainConfig
 WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"optimizer": "sgd"}, "unknown optimizer; expected one of muon, adamw; found 'sgd'. Check "),
     (TrainConfig, {"epochs": 2.5}, "epochs is out of range; expected a whole number, 1 to 100,000; found 2.5"),
+    (TrainConfig, {"epochs": np.zeros((3, 3))}, "expected a whole number, 1 to 100,000; found array"),
+    (Samples, {"images": [np.eye(9)] * 99, "labels": [1], "indices": [0]}, r"found \[array.{180,200}Check `images`"),
     (TrainConfig, {"readings": 2}, "unknown readings; expected one of 1, 3; found 2"),
     (TrainConfig, {"learning_rate": float("nan")}, "learning_rate is out of range; expected over 0 to 100; found nan"),
     (TrainConfig, {"valid": 1}, "valid is out of range; expected over 0 to below 1; found 1"),
