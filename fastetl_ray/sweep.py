@@ -114,9 +114,9 @@ def _bounds(name: str, values: Any) -> tuple[float, float]:
 
 
 def _with_effect(options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
-    """These options without those that have no effect because of an option that was drawn."""
-    causes = without_effect(options)
-    return {name: value for name, value in options.items() if causes.get(name) not in drawn}
+    """These options without those that have no effect because of the optimizer or the framing that was drawn."""
+    chosen = drawn.keys() & {"framing", "optimizer"}  # `steps` would do so in every trial: an error
+    return {name: value for name, value in options.items() if without_effect(options).get(name) not in chosen}
 
 
 def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
