@@ -206,10 +206,9 @@ def _middle_runs(ink: Mask, near: int) -> tuple[NDArray[np.intp], NDArray[np.int
 
     Both are equal where no ink is `near` the middle.
     """
-    columns, position = np.arange(ink.shape[1]), np.arange(len(ink))
-    from_middle = np.argsort(np.abs(position - len(ink) // 2), kind="stable")[: 2 * near + 1]
+    position = np.arange(len(ink))[:, None]
+    from_middle = np.argsort(np.abs(position.ravel() - len(ink) // 2), kind="stable")[: 2 * near + 1]
     nearest = from_middle[ink[from_middle].argmax(0)]
-    paper_before = np.maximum.accumulate(np.where(ink, -1, position[:, None]), 0)
-    paper_behind = np.minimum.accumulate(np.where(ink, len(ink), position[:, None])[::-1], 0)[::-1]
-    top, bottom = paper_before[nearest, columns] + 1, paper_behind[nearest, columns]
-    return top, np.where(ink[nearest, columns], bottom, top)
+    top = np.where(ink | (position > nearest), -1, position).max(0) + 1
+    bottom = np.where(ink | (position < nearest), len(ink), position).min(0)
+    return top, np.where(ink[nearest, np.arange(len(top))], bottom, top)
