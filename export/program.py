@@ -20,6 +20,7 @@ from fastetl.data.preprocessing import (
     VARIANCE_BOUNDS,
     WINDOW_MOVES,
     Preprocessing,
+    positions,
     triangle_weights,
 )
 
@@ -105,7 +106,7 @@ def _moments(p: Program, both: str, crossing: Term, window: Term, size: int, suf
     picture. window, (1, 2, 1, size); crossing: the same with its channels exchanged.
     """
     windowed = p.binary("mul", f"seen{suffix}", p.matmul(f"profile{suffix}", crossing, both), window)
-    position = _positions(size)
+    position = positions(size)
     ink = p.matmul(f"seen_ink{suffix}", windowed, _for_both_axes(np.ones((size, 1))))
     divisor = p.binary("maximum", f"ink_or_little{suffix}", ink, 1e-4 * size**2)
     share = p.binary("real_div", f"share{suffix}", windowed, divisor)
@@ -122,7 +123,7 @@ def _moments(p: Program, both: str, crossing: Term, window: Term, size: int, suf
 def _adaptive_moments(p: Program, both: str, spec: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
     # The first window is in the middle of the picture: a constant.
-    first = _for_both_axes(np.exp(_positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
+    first = _for_both_axes(np.exp(positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     moments = _moments(p, both, first, first, spec.size, "_1")
     for k in range(2, WINDOW_MOVES + 1):
         suffix = f"_{k}"
@@ -144,7 +145,7 @@ def _sampled(p: Program, pictures: str, centres: str, scales: str, spec: Preproc
     pictures: (1, views, size, size), all the same. centres, scales: (1, 2 · views, 1, 1), y and x of each view. prefix:
     of the operations' names.
     """
-    position, target = _positions(spec.size).reshape(1, 1, 1, -1), _positions(spec.frame).reshape(1, 1, -1, 1)
+    position, target = positions(spec.size).reshape(1, 1, 1, -1), positions(spec.frame).reshape(1, 1, -1, 1)
     pitch = p.binary("mul", f"{prefix}target_pitch", scales, 2 / spec.frame)
     support = p.binary("maximum", f"{prefix}support", pitch, 2 / spec.size)
     density = p.binary("real_div", f"{prefix}density", 2 / spec.size, support)
@@ -159,11 +160,6 @@ def _sampled(p: Program, pictures: str, centres: str, scales: str, spec: Preproc
     down = _channels(p, f"{prefix}weights_y", weights, one_of_each[0::2])
     across = _channels(p, f"{prefix}weights_x", weights, one_of_each[1::2])
     return p.matmul(f"{prefix}framed", p.matmul(f"{prefix}framed_rows", down, pictures), across, True)
-
-
-def _positions(count: int) -> NDArray[np.float64]:
-    """Centres of `count` pixels on an axis from -1 to 1."""
-    return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
 class _Input(NamedTuple):

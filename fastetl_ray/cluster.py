@@ -34,12 +34,13 @@ Addresses = StrPath | Sequence[StrPath | tuple[StrPath, float]]
 
 
 def addresses(data: Addresses) -> list[tuple[str, float]]:
-    """The datasets of a training, for workers in any folder, with weights. Raises FastetlError for an open one."""
+    """Datasets with weights, for workers in any folder. Raises FastetlError for one that is open or cannot be."""
     pairs = []
     for source, weight in weighted(data):
         if isinstance(source, Dataset):
             what = f"{source.name}: workers open datasets themselves"
             raise ArgumentError(what, expected="paths or addresses", do="write it, and give its path")
+        open_dataset(source)  # so that an error is raised before anything is started or removed
         pairs.append((absolute(source), weight))
     return pairs
 
@@ -115,8 +116,6 @@ def train_on_ray(
     path = Path(out).absolute()
     sources = addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
-    for source, _ in sources:
-        open_dataset(source)  # so that an error is raised before an interrupted run is removed
     available = connect().cluster_resources()
     resources = {"CPU": 1, "GPU": gpus}
     for kind, amount in resources.items():

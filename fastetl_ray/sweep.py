@@ -159,7 +159,7 @@ def _trial(space: dict[str, Any]) -> None:
     train(space["data"], f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
 
 
-def _tuner(config: SweepConfig, data: Addresses, out: Path, cpus: float, gpus: float) -> Any:
+def _tuner(config: SweepConfig, sources: list[tuple[str, float]], out: Path, cpus: float, gpus: float) -> Any:
     """Ray's tuner, which runs `_trial`. out: the folder for the runs and for Ray's own files."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
@@ -170,7 +170,7 @@ def _tuner(config: SweepConfig, data: Addresses, out: Path, cpus: float, gpus: f
         param_space={
             "train": dict(config.train),
             "trial": tune.grid_search(list(enumerate(config.drawn()))),
-            "data": addresses(data),
+            "data": sources,
             "runs": str(out / "trials"),
         },
         tune_config=tune.TuneConfig(metric=_METRIC, mode="max", scheduler=scheduler),
@@ -203,11 +203,12 @@ def sweep_on_ray(
     """
     out = Path(out)
     check_output(out, SWEEP_KIND, overwrite)
+    sources = addresses(data)
     connect()
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         trials = []
         with redirect_stdout(sys.stderr):  # Ray's messages
-            results = _tuner(config, data, folder.absolute(), cpus, gpus).fit()
+            results = _tuner(config, sources, folder.absolute(), cpus, gpus).fit()
         for result in results:
             number, options = result.config["trial"]
             frame = result.metrics_dataframe

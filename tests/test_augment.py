@@ -99,6 +99,7 @@ FITS: dict[str, NDArray[Any]] = {"images": some(2), "indices": np.array([0, 1]),
         ("indices", np.array([0, -1]), "0 to 1; found -1"),
         ("out", some(1), r"out does not fit; expected uint8 \(2, 12, 12\)"),
         ("out", np.zeros((2, SIDE, SIDE)), "out does not fit"),
+        ("out", FITS["images"], "out does not fit; expected memory of its own; found that of `images`"),
         ("config", None, "config does not fit; expected an Augmentation; found None"),
     ],
 )

@@ -170,6 +170,14 @@ def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) ->
     assert (next(batches.epoch(0))[0] == out).all()
 
 
+def test_repeated_samples_are_augmented_differently() -> None:
+    data = some_pictures(groups=4)
+    parts = [data.samples(np.array([5, 7, 5, 5])), data.samples(np.array([5]))]
+    batches = Batches(parts, batch_size=5, augmentation=Augmentation())
+    numbers = np.concatenate([number for _, number in next(batches.picks(0, 0))])
+    assert len(np.unique(numbers)) == 5
+
+
 def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     write_shards(some_pictures(groups=12, each=4), tmp_path / "shards", rows=16)
 

@@ -37,6 +37,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (load_charset, {"name": None}, "charset does not fit; expected one of hiragana, .*; found None"),
     (Charset, {"name": "x", "characters": [1, 2]}, "charset does not fit; expected a name and its characters"),
     (build, {"sources": None, "out": "out"}, "sources does not fit; expected a path, or several; found None"),
+    (build, {"sources": "", "out": "out"}, "sources does not fit; expected a path, or several; found an empty text"),
     (build, {"sources": "etl", "out": "out", "config": 5}, "config does not fit; expected a BuildConfig; found 5"),
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "unknown option; expected one of charset, .*'sizes'"),
 ]  # fmt: skip

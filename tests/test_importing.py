@@ -102,11 +102,13 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> None:
     (symbols / "한" / "notes.png").write_text("not a picture")
+    Image.new("L", (20, 20), 255).save(symbols / "한" / "white.png")
     (symbols / "notes").mkdir()
     (symbols / "notes" / "readme.txt").write_text("no character's folder")
     result = fastetl.build(symbols, tmp_path / "out")
     assert (result.images, result.classes, result.missing) == (len(NAMES) * EACH, len(NAMES), ())
-    assert [notice.done for notice in result.noticed] == ["left out", "left out"]
+    assert [notice.done for notice in result.noticed] == ["left out"] * 3
+    assert str(result.noticed[2]) == f"{symbols / '한' / 'white.png'}: no ink in the picture. Left out"
     assert str(result.noticed[0]) == f"{symbols / 'notes'}: a folder without a picture. Left out"
     with pytest.raises(FastetlError, match="symbols.*notes"):
         fastetl.build(symbols, tmp_path / "strict", strict=True)

@@ -266,6 +266,12 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     assert not (tmp_path / "none").exists()
 
 
+def test_a_sweep_of_nothing_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastetl_ray.sweep.connect", lambda: pytest.fail("Ray was started"))
+    with pytest.raises(FastetlError, match="nothing: no dataset here"):
+        sweep_on_ray(tmp_path / "nothing", tmp_path / "out", read_sweep(SWEEP))
+
+
 def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
     shared, searched = {"muon_learning_rate": 0.05}, {"muon_learning_rate": [0.05]}
     for common, search in ((shared, {}), ({}, searched)):

@@ -146,6 +146,8 @@ def _check(
     _require_numbers("indices", indices, np.size(indices), count)
     _require_numbers("samples", samples, len(indices), 2**63)
     _require("out", out, np.uint8, len(indices), side, side)
+    if np.may_share_memory(source, out):
+        raise does_not_fit("out", "memory of its own", "that of `images`")
     if not out.flags.writeable:
         raise does_not_fit("out", "an array to write into", "a read-only one", "give a copy of it")
 

@@ -131,11 +131,10 @@ class Batches:
         for k, part in enumerate(self.parts):
             is_of_part = part_of == k
             drawn = self._draw_indices(k, int(is_of_part.sum()), epoch)
-            round_of = np.arange(len(drawn)) // len(part)
             indices[is_of_part] = drawn
-            numbers[is_of_part] = first_number + round_of * len(part.images) + drawn
+            numbers[is_of_part] = first_number + _occurrences(drawn) * len(part.images) + drawn
             most_rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
-            first_number += most_rounds * len(part.images)
+            first_number += most_rounds * (1 + int(_occurrences(part.indices).max())) * len(part.images)
         for begin in range(start * self.batch_size, len(part_of), self.batch_size):
             part_of_row = part_of[begin : begin + self.batch_size]
             rows_of = [begin + np.flatnonzero(part_of_row == k) for k in range(len(self.parts))]
@@ -177,3 +176,11 @@ class Batches:
                 yield coming.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _occurrences(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64, of the values' shape (N,): how many times each value occurs before it."""
+    order = values.argsort(kind="stable")
+    occurrences = np.empty_like(values)
+    occurrences[order] = np.arange(len(values)) - np.searchsorted(values[order], values[order])
+    return occurrences

@@ -75,7 +75,10 @@ class Labelled:
 
         def read(k: int) -> IndexedPicture | FastetlError:
             try:
-                return k, read_picture(images[k], size), digest_of(read_bytes(images[k], _FILE_BYTES))
+                picture = read_picture(images[k], size)
+                if not picture.any():
+                    return FastetlError("no ink in the picture", file=images[k])
+                return k, picture, digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
                 if scarcity(error):
                     raise

@@ -172,14 +172,14 @@ def framed(
     return xp.stack(views, -1), xp.concatenate([cy, cx, scale], 1)
 
 
-def _positions(count: int) -> NDArray[np.float32]:
+def positions(count: int) -> NDArray[np.float64]:
     """Centres of `count` pixels, from −1 to 1 over the picture, a range that suits half precision."""
-    return ((np.arange(count) + 0.5) * (2 / count) - 1).astype(np.float32)
+    return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
 def _moments(x: Any, xp: Any) -> tuple[Any, Any, Any]:
     """Centre y, centre x and summed variance of ink (N, size, size), each float32 (N, 1)."""
-    position = xp.asarray(_positions(x.shape[1]))
+    position = xp.asarray(positions(x.shape[1]), np.float32)
     by_row, by_column = x.mean(2), x.mean(1)
     ink = xp.maximum(by_row.mean(1, keepdims=True), 1e-4)
 
@@ -197,7 +197,7 @@ def _frame_place(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
 
     The moments are those of the ink under a Gaussian, which is moved there `WINDOW_MOVES` times.
     """
-    position = xp.asarray(_positions(x.shape[1]))
+    position = xp.asarray(positions(x.shape[1]), np.float32)
     cy = cx = xp.zeros((len(x), 1), np.float32)
     summed = xp.full((len(x), 1), spec.start, np.float32)
     for _ in range(WINDOW_MOVES):
@@ -212,10 +212,10 @@ def _frame_place(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
 
 def _frame_weights(centre: Any, scale: Any, spec: Preprocessing, xp: Any) -> Any:
     """The resampling matrix of one axis, float32 (N, frame, size)."""
-    source = centre[:, :, None] + scale[:, :, None] * xp.asarray(_positions(spec.frame))[None, :, None]
+    source = centre[:, :, None] + scale[:, :, None] * xp.asarray(positions(spec.frame), np.float32)[None, :, None]
     # Half the triangle's base: one source pixel, or one output pixel where the picture shrinks.
     support = xp.maximum(2 / spec.size, scale * (2 / spec.frame))[:, :, None]
-    raw = xp.maximum(1 - xp.abs(xp.asarray(_positions(spec.size)) - source) / support, 0)
+    raw = xp.maximum(1 - xp.abs(xp.asarray(positions(spec.size), np.float32) - source) / support, 0)
     # Weights of a full triangle sum to support / pixel pitch; dividing by that (not by their own sum) lets what lies
     # outside the picture count as paper.
     return raw * (2 / spec.size / support)

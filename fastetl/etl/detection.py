@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_instance
+from fastetl.checks import does_not_fit, require_instance
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
@@ -225,6 +225,8 @@ def as_paths(sources: Sources) -> list[Path]:
     several = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
     for source in several:
         require_instance("sources", source, str | os.PathLike, "a path, or several")
+        if not os.fspath(source):  # Path would take it for the current folder
+            raise does_not_fit("sources", "a path, or several", "an empty text")
     return list(map(Path, several))
 
 

@@ -3,15 +3,13 @@
 Strokes stay whole. The ink of a picture is cut wherever a character may end.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +17,10 @@ from PIL import Image
 
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
+from fastetl.ink.drawings import Drawing, painted, segments_of
 from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
 from fastetl.lines.path import Floats, Geometry, Runs
 from fastetl.lines.pieces import Pieces, parted, pieces_of, ruled_ink
-
-if TYPE_CHECKING:
-    from fastetl.ink.drawings import Drawing
 
 Pixels = NDArray[np.uint8]
 
@@ -190,8 +186,6 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
     strokes = [s for s in drawing.strokes if len(s)]
     if not strokes:
         return []
-    from fastetl.ink.drawings import segments_of
-
     pen = drawing.pen * max(drawing.width, drawing.height)
     reach = pen / 2
     boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
@@ -201,10 +195,12 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
     segments = [segments_of(dataclasses.replace(drawing, strokes=(stroke,)), canvas) for stroke in strokes]
     down = is_down(boxes, in_time=True) if down is None else down
     oriented = turned(boxes) if down else boxes
-    return [
-        _stroke_line([segments[k] for k in np.sort(members)], oriented[np.sort(members)], pen, down)
-        for members in rows(oriented, in_time=True)
-    ]
+    lines: list[Line] = []
+    for members in map(np.sort, rows(oriented, in_time=True)):  # in the order of writing
+        zoom = LINE_HEIGHT / line_size(oriented[members])
+        of_line = [segments[k] for k in members]
+        lines.append(StrokeLine(oriented[members] * zoom, np.arange(len(members)), [], down, of_line, pen, zoom))
+    return lines
 
 
 @dataclass(frozen=True)
@@ -221,8 +217,6 @@ class StrokeLine(Line):
     in_time: ClassVar[bool] = True
 
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
-        from fastetl.ink.drawings import painted
-
         x, y = (-y / self.zoom, x / self.zoom) if self.down else (x / self.zoom, y / self.zoom)
         shown = self.boxes[list(members)]
         length = float(shown[:, 2].max() - shown[:, 0].min())
@@ -234,9 +228,3 @@ class StrokeLine(Line):
 
     def original(self, boxes: Floats) -> Floats:
         return (unturned(boxes) if self.down else boxes) / self.zoom
-
-
-def _stroke_line(segments: Sequence[Floats], boxes: Floats, pen: float, down: bool) -> StrokeLine:
-    """A line of strokes. boxes: float64 (N, 4), of each stroke in the canvas' units, running across."""
-    zoom = LINE_HEIGHT / line_size(boxes)
-    return StrokeLine(boxes * zoom, np.arange(len(segments)), [], down, segments, pen, zoom)
