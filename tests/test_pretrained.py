@@ -222,6 +222,7 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
         (partial(untyped.read_line, image, down="yes"), "down .* found 'yes'"),
         (partial(untyped.read_ink, "あ"), "drawing .* found 'あ'"),
         (partial(export.verify, None), "path .* found None"),  # type: ignore[arg-type]
+        (partial(export.verify, "kana", 5), "against .* found 5"),  # type: ignore[arg-type]
     ):
         with pytest.raises(ValueError, match=error):
             call()
