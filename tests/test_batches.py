@@ -1,6 +1,7 @@
 """Batches: every sample once, the same after an interruption, no thread left behind."""
 
 import threading
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -175,6 +176,16 @@ def test_repeated_samples_are_augmented_differently() -> None:
     batches = Batches(repeated, batch_size=4, augmentation=Augmentation())
     [(_, numbers)] = next(batches.picks(0, 0))
     assert len(np.unique(numbers)) == 4
+
+
+def test_the_order_of_an_epoch_takes_little_memory() -> None:
+    count = 1 << 18
+    images = np.broadcast_to(np.uint8(0), (count, 1, 1))
+    batches = Batches(Samples(images, np.zeros(count, np.uint16), np.arange(count)))
+    tracemalloc.start()
+    next(batches.picks(0, 0))
+    assert tracemalloc.get_traced_memory()[1] < 50 * count
+    tracemalloc.stop()
 
 
 def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:

@@ -180,7 +180,8 @@ class Batches:
 
 def _occurrences(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64, of the values' shape (N,): how many times each value occurs before it."""
-    order = values.argsort(kind="stable")
-    occurrences = np.empty_like(values)
-    occurrences[order] = np.arange(len(values)) - np.searchsorted(values[order], values[order])
+    occurrences = np.zeros_like(values)
+    if np.bincount(values).max(initial=0) > 1:  # seldom: to sort millions takes memory and time
+        order = values.argsort(kind="stable")
+        occurrences[order] = np.arange(len(values)) - np.searchsorted(values[order], values[order])
     return occurrences

@@ -125,10 +125,7 @@ def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]
 def read_parts(
     parts: Sequence[Selection], charset: Charset, size: int, file: BinaryIO, progress: ShowProgress | None = None
 ) -> Dataset:
-    """Read the records of a plan, or of some of its parts, as a dataset without pictures: these are written to `file`.
-
-    Raises DisorderError if a record does not have the code that the plan expects.
-    """
+    """Read the records of a plan, or of some of its parts, as a dataset without pictures, which go to `file`."""
     from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
 
     counts = [len(part.index) for part in parts]
