@@ -104,10 +104,11 @@ class Recognize(Command):
                 try:
                     yield {"image": path, **read(recognizer, path, len(paths) == 1)}
                 except FastetlError as error:
+                    of_picture = error.replace(file=error.file or str(path))
                     if len(paths) == 1:
-                        raise
-                    note(f"fastetl recognize: {error}")
-                    yield {"image": path, "error": str(error)}
+                        raise of_picture from error
+                    note(f"fastetl recognize: {of_picture}")
+                    yield {"image": path, "error": str(of_picture)}
 
     def _read_character(self, recognizer: Recognizer, path: Path, _: bool) -> dict[str, Any]:
         """The likeliest characters of a picture, for the table at the end."""

@@ -322,6 +322,17 @@ def test_arrays_of_every_form_are_read(recognizer: Recognizer, axes: tuple[int, 
     assert recognizer.read_line(shaped).text == "おはよう"
 
 
+def test_a_picture_of_too_many_pieces_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastetl.lines.line.MAX_PIECES", 3)
+    path = tmp_path / "a.png"
+    Image.fromarray(page(["おはよう"])).save(path)
+    for several, code in (([path], 2), ([path, path], 1)):
+        assert main(["recognize", "--lines", *map(str, several)]) == code
+        assert f"{path}: too many pieces of ink; expected at most 3; found" in capsys.readouterr().err
+
+
 def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, blank, boxes = (tmp_path / name for name in ("a.png", "blank.png", "boxes.png"))
     Image.fromarray(page(["おはよう", "きのう"])).save(path)
