@@ -112,6 +112,10 @@ def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> 
     assert str(result.noticed[0]) == f"{symbols / 'notes'}: a folder without a picture. Left out"
     with pytest.raises(FastetlError, match="symbols.*notes"):
         fastetl.build(symbols, tmp_path / "strict", strict=True)
+    (tmp_path / "blank" / "한").mkdir(parents=True)
+    (symbols / "한" / "white.png").rename(tmp_path / "blank" / "한" / "white.png")
+    with pytest.raises(FastetlError, match=r"white\.png: no ink in the picture\. Look at the picture"):
+        fastetl.build(tmp_path / "blank", tmp_path / "none")
 
 
 def test_a_picture_with_two_characters_or_groups_is_noticed(tmp_path: Path) -> None:

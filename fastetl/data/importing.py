@@ -77,7 +77,7 @@ class Labelled:
             try:
                 picture = read_picture(images[k], size)
                 if not picture.any():
-                    return FastetlError("no ink in the picture", file=images[k])
+                    return FastetlError("no ink in the picture", file=images[k], do="look at the picture")
                 return k, picture, digest_of(read_bytes(images[k], _FILE_BYTES))
             except FastetlError as error:
                 if scarcity(error):
