@@ -41,7 +41,8 @@ def test_windows_is_refused_in_one_line() -> None:
 def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Word for word, on two files of synthetic writers, with less training."""
     synthesize(tmp_path / "ETL8G", SynthConfig(files=2, charset="hiragana"))
-    Image.new("L", (40, 40), 255).save(tmp_path / "picture.png")
+    for name in ("picture.png", "note.png"):
+        Image.new("L", (40, 40), 255).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(TrainConfig.__init__, "__defaults__", quick())
     [code] = re.findall(r"```python\n(import fastetl.*?)```", README.read_text(encoding="utf-8"), re.S)
