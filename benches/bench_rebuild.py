@@ -122,12 +122,12 @@ def test_build_of_all_sets(benchmark: Any, tmp_path: Path) -> None:
 
     def one_record_after_another() -> None:
         for file in files:
-            record_bytes, some = file.layout.record_bytes, min(file.count, 20)
+            record_bytes, some = file.layout.record_bytes, min(file.record_count, 20)
             raw = np.fromfile(file.path, np.uint8, some * record_bytes).reshape(some, record_bytes)
             levels = tutorial.decode([record.tobytes() for record in raw], file.layout)
             tutorial.resized(levels, size, file.layout)
 
-    few = sum(min(file.count, 20) for file in files)
+    few = sum(min(file.record_count, 20) for file in files)
     race(
         benchmark,
         f"files of all sets → dataset, all characters, {size} × {size}",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastetl.etl.layouts import ETL8G
-from fastetl.kernels.vector import PLAIN, best
+from fastetl.kernels.vector import PLAIN, best_form
 from fastetl.testing.records import make_records
 
 
@@ -22,7 +22,7 @@ def _write_full_size(folder: Path) -> None:
     from fastetl.synth import SynthConfig, synthesize
 
     synthesize(folder.parent / "one", SynthConfig(files=1))
-    sets = np.fromfile(folder.parent / "one" / "ETL8G_01", ETL8G.dtype).reshape(5, ETL8G.data_set)
+    sets = np.fromfile(folder.parent / "one" / "ETL8G_01", ETL8G.record_dtype).reshape(5, ETL8G.data_set_records)
     for number in range(1, 34):
         count = ETL8G.data_sets(number)
         records = sets[np.arange(count) + number * 3 % 5 - 5]
@@ -41,7 +41,7 @@ def etl(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.config.getoption("benchmark_enable"):
         _write_full_size(folder)
     else:
-        few = 9 if best() == PLAIN else 135  # plain Python takes its time
+        few = 9 if best_form() == PLAIN else 135  # plain Python takes its time
         for number in (1, 2):
             make_records(1, seed=number)[:few].tofile(folder / f"ETL8G_{number:02d}")
     yield folder

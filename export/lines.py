@@ -197,7 +197,7 @@ def _total(path: list[State]) -> float:
 def _read_line(recognizer: Recognizer, line: Line, plain: bool) -> TextLine:
     competing = competition(recognizer, line, line_logits(recognizer, line))
     runs, fitted = line.runs, weights()
-    spare = competing.spare(runs, line.geometry.size)
+    spare = competing.slack(runs, line.geometry.size)
 
     def best(geometry: Geometry, without_bigrams: bool) -> list[State]:
         scores = features(runs, geometry, competing, spare, line.down) @ np.array(fitted.features) + competing.whole

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastetl.errors import StrPath
-from model.config import FRAMING
+from model.config import PREPROCESSING_OPTIONS
 from model.errors import ModelError
 from model.progress import Epoch
 from model.report import stored_results
@@ -34,7 +34,7 @@ def _options(run: Run) -> dict[str, Any]:
     """Everything that may differ between two trainings, by the name of the option."""
     config = run.config.as_dict()
     augmentation = config.pop("augmentation")
-    for name in FRAMING:  # the run's preprocessing says what was used
+    for name in PREPROCESSING_OPTIONS:  # the run's preprocessing says what was used
         del config[name]
     return {
         "data": "+".join(f"{d.name}={d.weight:g}" if len(run.data) > 1 else d.name for d in run.data),

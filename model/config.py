@@ -13,7 +13,13 @@ from fastetl.data.identity import SplitUnit
 from fastetl.data.preprocessing import Framing, Preprocessing
 from fastetl.errors import ArgumentError
 
-FRAMING = ("framing", "frame", "scale", "surroundings", "readings")  # the options that change preprocessing
+PREPROCESSING_OPTIONS = (
+    "framing",
+    "frame",
+    "scale",
+    "surroundings",
+    "readings",
+)  # the options that change preprocessing
 NetworkName = Literal["default", "japanese", "quick", "small"]
 _Part = Annotated[float, Range(0, BELOW_1)]
 _Positive = Annotated[float, Range(ABOVE_0, 100)]
@@ -101,7 +107,7 @@ class TrainConfig(Options):
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """A dataset's preprocessing, with what this configuration changes of it."""
-        options: dict[str, Any] = {name: getattr(self, name) for name in FRAMING}
+        options: dict[str, Any] = {name: getattr(self, name) for name in PREPROCESSING_OPTIONS}
         return dataclasses.replace(spec, **{name: value for name, value in options.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
@@ -119,7 +125,7 @@ def without_effect(options: Mapping[str, Any]) -> dict[str, str]:
     """The options that have no effect, each with the other one that is the cause. options: values of some, by name."""
     causes: dict[str, str] = {}
     if options.get("framing") == "none":
-        causes |= {name: "framing" for name in FRAMING if name != "framing"}
+        causes |= {name: "framing" for name in PREPROCESSING_OPTIONS if name != "framing"}
     if options.get("optimizer") == "adamw":
         causes["muon_learning_rate"] = "optimizer"
     if options.get("minutes"):

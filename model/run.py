@@ -48,7 +48,7 @@ _STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "minut
 
 
 @dataclass(frozen=True)
-class DatasetShare:
+class TrainedDataset:
     """One of the datasets of a training; parts are counted in groups, and in samples where groups are unknown."""
 
     name: str
@@ -70,7 +70,7 @@ class Run:
     network_config: NetworkConfig
     charset: Charset
     preprocessing: Preprocessing
-    data: tuple[DatasetShare, ...]
+    data: tuple[TrainedDataset, ...]
     trained: Membership
     """Which part each group, or each sample of unknown group, was in; `trained.split(dataset)` splits a dataset so."""
     history: tuple[Epoch, ...] = ()
@@ -172,7 +172,7 @@ class Run:
             network_config=NetworkConfig.from_dict(values["network"]),
             charset=Charset.from_dict(values["charset"]),
             preprocessing=Preprocessing.from_dict(values["preprocessing"]),
-            data=tuple(DatasetShare(**dataset) for dataset in values["data"]),
+            data=tuple(TrainedDataset(**dataset) for dataset in values["data"]),
             trained=Membership.from_dict(values["trained"]),
             history=tuple(Epoch(**epoch) for epoch in values["history"]),
             **{name: values[name] for name in _STORED_AS_IS if name in values},  # older runs have no `minutes`

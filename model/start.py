@@ -20,13 +20,13 @@ from fastetl.data.identity import Membership
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import ArgumentError, StrPath
 from model.checkpoints import digest
-from model.config import FRAMING, TrainConfig
+from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig, Place
 from model.run import Run, as_run
 from model.step import load_weights, weights_of
 
-_FIXED = ("network", *(name for name in FRAMING if name != "readings"))  # what the trained weights decide
+_FIXED = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # what the trained weights decide
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from model.folders import RUN_KIND, claim_folder, unfinished_folder
 from model.loop import Mixture, Training
 from model.network import NETWORKS
 from model.progress import OnStep, print_epochs
-from model.run import DatasetShare, Run, current_versions, open_run
+from model.run import Run, TrainedDataset, current_versions, open_run
 from model.start import Start, start_of
 
 Data = Dataset | StrPath | Iterable[Dataset | StrPath | tuple[Dataset | StrPath, float]]
@@ -126,7 +126,7 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
         charset=first.charset,
         preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
         start="" if start is None else str(start),
-        data=tuple(DatasetShare(d.name, len(d), w, *trained.counts(d), d.digest) for d, w in mixture),
+        data=tuple(TrainedDataset(d.name, len(d), w, *trained.counts(d), d.digest) for d, w in mixture),
         trained=trained,
         command=command,
         versions=current_versions(),

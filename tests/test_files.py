@@ -43,7 +43,7 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
     (folder / "zeros.bin").write_bytes(bytes(8199))
     (folder / "the same").hardlink_to(folder / "ETL8G_01")
     assert [f.path.name for f in find_files([folder])] == ["ETL8G_01", "ETL8G_02"]
-    assert [f.number for f in find_files([folder, folder / "ETL8G_01"])] == [1, 2]
+    assert [f.file_number for f in find_files([folder, folder / "ETL8G_01"])] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def field(record: bytes, at: int, bits: int) -> int:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_columns_are_the_bits_of_the_record(layout: Layout, seed: int) -> None:
     raw = np.random.default_rng(seed).integers(0, 256, 3 * layout.record_bytes, np.uint8)
-    records = raw.view(layout.dtype)
+    records = raw.view(layout.record_dtype)
     texts = [raw[k * layout.record_bytes : (k + 1) * layout.record_bytes].tobytes() for k in range(3)]
     for known in layout.fields:
         column = layout.column(records, known.name)
@@ -64,7 +64,7 @@ def test_genuine_headers_of_type_c(line: str) -> None:
     number, sheet, jis, ebcdic, *rest = map(int, numbers.split())
     words = {0: number, 1: sheet, 2: jis << 28, 3: ebcdic << 28, **{5 + k: value for k, value in enumerate(rest)}}
     layout = BY_NAME[name]
-    record = np.frombuffer(c_record(words, letters), layout.dtype)
+    record = np.frombuffer(c_record(words, letters), layout.record_dtype)
     columns = [layout.column(record, column).tolist()[0] for column in ("number", "sheet", "code", "ebcdic", *FROM_5)]
     assert columns == [number, sheet, jis, ebcdic, *rest]
     assert layout.column(record, "letters").tolist() == [letters.encode()]
@@ -79,13 +79,13 @@ def test_genuine_headers_of_type_g() -> None:
     ninth = (1, 0x3124, b"IN.HIBI ", 101, 0, 0, 0, 0, 0, 0, 8211, 8311, 4, 6)
     for name, values, form in (("ETL8G", first, ">2H8sI4B4H2B30x8128x11x"), ("ETL9G", ninth, ">2H8sI4B4H2B34x8128x7x")):
         layout = BY_NAME[name]
-        record = np.frombuffer(struct.pack(form, *values), layout.dtype)
+        record = np.frombuffer(struct.pack(form, *values), layout.record_dtype)
         assert tuple(layout.column(record, column).tolist()[0] for column in names) == values
 
 
 def character(name: str, code: int, letters: str = "") -> str | None:
     layout = BY_NAME[name]
-    record = np.zeros(1, layout.dtype)
+    record = np.zeros(1, layout.record_dtype)
     layout.put(record, "code", code)
     if letters:
         layout.put(record, "letters", letters)

@@ -32,7 +32,7 @@ _ROWS = {"digits": 0x23, "hiragana": 0x24, "katakana": 0x25}
 def test_the_tables(layout: Layout) -> None:
     """The record, the files and the group of a set; its characters, and the charsets that it has whole."""
     files, bits = genuine_files(layout), f"{layout.bits} bit{'s' * (layout.bits > 1)}"
-    group = {"sheet": "sheet", "person": "person", "style": "style of print"}.get(layout.group, "data set")
+    group = {"sheet": "sheet", "person": "person", "style": "style of print"}.get(layout.grouped_by, "data set")
     row = [f"[{layout.name}](#{layout.name.lower()})", layout.kind, f"{layout.record_bytes:,}"]
     row += [f"{layout.width} × {layout.height}, {bits}", str(layout.image_offset), str(len(files))]
     assert "| " + " | ".join([*row, f"{sum(p.records for p in files):,}", group]) + " |" in PAGE.splitlines()

@@ -46,14 +46,14 @@ def test_every_file_is_recognized_whatever_its_name(folder: Path, tmp_path: Path
     for file in files:
         lower = tmp_path / file.path.name.lower()
         lower.symlink_to(file.path)
-        assert [(again.layout, again.number) for again in find_files([lower])] == [(file.layout, file.number)]
+        assert [(again.layout, again.file_number) for again in find_files([lower])] == [(file.layout, file.file_number)]
         # Without a name only large files tell ETL6 and ETL7 from ETL1, and some G from each other.
         lower.rename(tmp_path / "mystery")
         if file.layout.kind in "KC" or file.layout.name in ("ETL8B2", "ETL1"):
-            assert detect(tmp_path / "mystery").layout is file.layout or file.layout.dummy
+            assert detect(tmp_path / "mystery").layout is file.layout or file.layout.has_empty_record
         (tmp_path / "mystery").unlink()
     # Classes of several files are not one file's; a name of another set does not change how long a record is.
-    firsts = [np.fromfile(file.path, file.layout.dtype, 1) for file in find_files([folder / "ETL1"])[::4]]
+    firsts = [np.fromfile(file.path, file.layout.record_dtype, 1) for file in find_files([folder / "ETL1"])[::4]]
     np.concatenate(firsts).tofile(tmp_path / "ETL8G_01")
     assert [report.set for report in inspect(tmp_path / "ETL8G_01")] == ["ETL1"]
 
@@ -97,7 +97,7 @@ def test_the_same_writing_has_the_same_group_in_both_sets(folder: Path) -> None:
     """Sheet numbers tell the data set of ETL8B2's and ETL9B's synthetic records: they are 10 or 20 a data set."""
     for name, sheets, base in (("ETL8B2", 10, 0), ("ETL9B", 20, 9_000_000)):
         for one in contents_of(find_files([folder / name])):
-            raw = np.fromfile(one.file.path, one.file.layout.dtype)
+            raw = np.fromfile(one.file.path, one.file.layout.record_dtype)
             taken = one.usable(model_pattern=False)
             data_set = (raw["sheet"].astype(int) - 1) // sheets
             assert (one.groups[taken] - base == data_set[taken]).all()
@@ -133,7 +133,7 @@ def check_samples(data: Dataset, folder: Path, indices: list[int]) -> int:
         layout, index = BY_NAME[name], int(data.records["record"][k])
         raw = (folder / name / source).read_bytes()[index * layout.record_bytes : (index + 1) * layout.record_bytes]
         assert jis_to_char(int(data.records["code"][k])) == data.charset.characters[data.labels[k]]
-        record = np.frombuffer(raw, layout.dtype)
+        record = np.frombuffer(raw, layout.record_dtype)
         for column in ("sheet", "sex", "age", "industry", "evaluation", "collected", "x", "y"):
             expected = layout.column(record, column)[0] if column in layout.by_name else -1
             assert data.records[column][k] == expected
@@ -216,7 +216,7 @@ def test_a_damaged_record_is_told_and_moves_no_other(folder: Path, tmp_path: Pat
     path, source = damaged(folder, name, tmp_path)
     layout = source.layout
     sound = contents_of([source])[0]
-    records = np.fromfile(path, layout.dtype)
+    records = np.fromfile(path, layout.record_dtype)
     at = len(records) // 2
     layout.put(records[at : at + 1], "code", 0xFE if layout.fields and layout.by_name["code"].bits == 8 else 0xFFFE)
     if name == "ETL6":
@@ -235,7 +235,7 @@ def test_a_damaged_record_is_told_and_moves_no_other(folder: Path, tmp_path: Pat
 
 def test_a_dummy_with_contents_is_told_and_model_patterns_have_any_order(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "ETL8B2C3"
-    records = np.fromfile(folder / "ETL8B2" / path.name, BY_NAME["ETL8B2"].dtype)
+    records = np.fromfile(folder / "ETL8B2" / path.name, BY_NAME["ETL8B2"].record_dtype)
     records[-956:] = records[-956:][np.random.default_rng(0).permutation(956)]
     records[0] = records[1]
     records.tofile(path)

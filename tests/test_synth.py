@@ -28,7 +28,7 @@ from fastetl.etl.statistics import picture_statistics
 from fastetl.kernels.fragments import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
-from fastetl.synth.allographs import SHARE, WAYS, forms
+from fastetl.synth.allographs import SHARE, WAYS, forms_of
 from fastetl.synth.practice import BOX, kana, practice_data
 from fastetl.synth.raster import draw
 from fastetl.synth.records import ORDER, readings
@@ -55,12 +55,12 @@ def written_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def file(written_files: Path) -> NDArray[Any]:
-    return np.fromfile(written_files / "ETL8G_01", ETL8G.dtype).reshape(5, -1)
+    return np.fromfile(written_files / "ETL8G_01", ETL8G.record_dtype).reshape(5, -1)
 
 
 def test_the_order_is_the_genuine_one_where_it_is_known() -> None:
     assert {c: ORDER.index(c) for c in KNOWN} == KNOWN
-    assert len(ORDER) == len(set(ORDER)) == ETL8G.data_set
+    assert len(ORDER) == len(set(ORDER)) == ETL8G.data_set_records
     kana = [c for c in ORDER if c in HIRAGANA.characters]
     assert tuple(kana) == HIRAGANA.characters
     assert {c for c in ORDER if not is_kanji(c)} == set(HIRAGANA_SMALL.characters)
@@ -182,22 +182,24 @@ def test_ends_that_tell_characters_apart_are_not_left_off() -> None:
     hasty = WriterStyle(cut_short=1.0, hookless=50.0)
     for characters, is_whole in (("ぬねるれ", True), ("してのも", False)):
         for character in characters:
-            drawn = (pen_strokes(forms(character)[0], s, np.random.default_rng(0))[0] for s in (WriterStyle(), hasty))
+            drawn = (
+                pen_strokes(forms_of(character)[0], s, np.random.default_rng(0))[0] for s in (WriterStyle(), hasty)
+            )
             careful, left_off = (strokes[-1][0][-1] for strokes in drawn)
             assert np.allclose(careful, left_off, atol=0.1) == is_whole, character
 
 
 def test_hookless_writers_leave_off_hooks() -> None:
-    hooked = sum(forms(c)[0].hook.min() < 1 for c in "いけにはほ小水")
+    hooked = sum(forms_of(c)[0].hook.min() < 1 for c in "いけにはほ小水")
     assert hooked == 7
-    assert all((forms(c)[0].hook == 1).all() for c in "しくつぬるねれん一")
+    assert all((forms_of(c)[0].hook == 1).all() for c in "しくつぬるねれん一")
     for with_hook, without in zip(written("いけ小"), written("いけ小", hookless=50.0), strict=True):
         assert 0.7 < (without > 0).sum() / (with_hook > 0).sum() < 0.97
 
 
 def test_each_way_is_a_line_in_the_box() -> None:
     for character, listed in WAYS.items():
-        ways = forms(character)[1:]
+        ways = forms_of(character)[1:]
         assert len(ways) == len(listed)
         for way in ways:
             assert np.abs(way.points).max() < 0.5
@@ -206,7 +208,9 @@ def test_each_way_is_a_line_in_the_box() -> None:
 
 def test_ways_are_taken_by_their_share() -> None:
     style, rng = WriterStyle(ways=1.0), np.random.default_rng(1)
-    textbook = np.array([len(choose_glyphs(style, rng, "い").points) == len(forms("い")[0].points) for _ in range(400)])
+    textbook = np.array(
+        [len(choose_glyphs(style, rng, "い").points) == len(forms_of("い")[0].points) for _ in range(400)]
+    )
     assert abs(1 - textbook.mean() - SHARE * len(WAYS["い"])) < 0.1
 
 
@@ -244,7 +248,7 @@ def test_synthesize_writes_whole_files_that_are_recognized(written_files: Path) 
     assert sorted(p.name for p in written_files.iterdir()) == ["ATTRIBUTION.txt", "ETL8G_01"]
     assert (written_files / "ETL8G_01").stat().st_size == 39_191_220
     assert "KanjiVG" in (written_files / "ATTRIBUTION.txt").read_text(encoding="utf-8")
-    recognized = [(f.layout.name, f.count, f.is_model_pattern) for f in find_files([written_files])]
+    recognized = [(f.layout.name, f.record_count, f.is_model_pattern) for f in find_files([written_files])]
     assert recognized == [("ETL8G", 4780, False)]
 
 

@@ -52,7 +52,7 @@ class _Case:
         ends = self.plain.empty + np.arange(0, len(self.sound) + 1, self.characters)
         shows = len(self.codes) not in ends and len(self.codes) > self.characters
         expected = self.sound if shows else self.sound[: len(self.codes)]
-        return self.layout.group == "data set" and not np.array_equal(self.codes, expected)
+        return self.layout.grouped_by == "data set" and not np.array_equal(self.codes, expected)
 
 
 def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
@@ -106,7 +106,7 @@ def _group_fault(case: _Case, data: Dataset) -> str | None:
     own, order = groups_of(case.layout.name, case.records), case.damage.origin
     if own is not None:
         return None if np.array_equal(data.groups - base, own[record]) else "another group"
-    if case.layout.group != "data set" or order is None:
+    if case.layout.grouped_by != "data set" or order is None:
         return None
     origin = order[record]
     moved = np.append(True, np.diff(order) != 1) | np.append(np.diff(order) != 1, True)

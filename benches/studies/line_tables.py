@@ -142,7 +142,7 @@ def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Any
     classes = c.classes.ravel()
     written_boxes = line.runs.boxes[[state // columns for state in truth]]
     geometry = fitted_geometry(written_boxes, classes[truth], line.geometry, line.down)
-    values = features(line.runs, geometry, c, c.spare(line.runs, geometry.size), line.down)
+    values = features(line.runs, geometry, c, c.slack(line.runs, geometry.size), line.down)
     steps = []
     for t in range(1, count):
         left = (np.flatnonzero(runs[:, 1] == t - 1)[:, None] * columns + np.arange(columns)).ravel()
@@ -231,16 +231,16 @@ def most_likely(known: list[Lattice], start: NDArray[np.float64], bounds: list[A
 def weights_table(recognizer: Recognizer) -> bytes:
     """The bytes of `weights.json`: the weights, and the prior of the network that they are fitted to."""
     start = np.zeros(len(FEATURES) + 1)
-    start[[FEATURES.index("shape"), FEATURES.index("form"), -1]] = 1.0, 0.8, 0.5
+    start[[FEATURES.index("shape"), FEATURES.index("geometry"), -1]] = 1.0, 0.8, 0.5
     # The network was trained on such writers and is less sure about others; the bigrams are not. So the network counts
     # less than it would here.
-    limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "own": (0, 0.3), "bigram": (0.7, 0.7)}
+    limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "share": (0, 0.3), "bigram": (0.7, 0.7)}
     # Real characters touch more often, and real strokes are broken more often, so both cost less than they would here.
     limits |= {"cuts": (-0.45, 0), "more strokes": (-4, 0)}
     # The fit knows the line's true geometry; a reader estimates it from what it has read.
-    limits |= {"form": (0, 0.8)}
+    limits |= {"geometry": (0, 0.8)}
     # A feature that speaks against a character must not speak for it by chance.
-    limits |= {"gaps": (0, None)} | dict.fromkeys(("wide", "spare", "joined"), (None, 0))
+    limits |= {"gaps": (0, None)} | dict.fromkeys(("excess", "slack", "missing strokes"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "bigram")]
     known = [one for one, *_ in read_lines(recognizer, LINES)]
     *values, bigram = (round(float(w), 3) for w in most_likely(known, start, bounds, 25))

@@ -80,7 +80,7 @@ class DisorderError(FastetlError):
 def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
     """Raise DisorderError unless these records have the codes that a part expects."""
     layout, expected = part.file.layout, part.codes[span]
-    codes = records["code"] if layout.codes == "jis" else character_codes(layout, records)
+    codes = records["code"] if layout.code_table == "jis" else character_codes(layout, records)
     if (codes != expected).any():
         at = int(np.flatnonzero(codes != expected)[0])
         record = int(part.index[span.start + at])
@@ -131,7 +131,7 @@ def read_parts(
     counts = [len(part.index) for part in parts]
     total = sum(counts)
     digests = np.empty(total, np.uint64)
-    headers = [np.empty(len(part.index), part.file.layout.header) for part in parts]
+    headers = [np.empty(len(part.index), part.file.layout.header_dtype) for part in parts]
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
     blocks = {layout: np.empty((block_records(layout), size, size), np.uint8) for layout in buffers}
     done = 0  # records, of all parts
@@ -171,7 +171,12 @@ def provenance(plan: Plan, command: str) -> About:
     return {
         "sets": list(dict.fromkeys(file.layout.name for file in files)),
         "files": [
-            {"file": f.path.name, "set": f.layout.name, "bytes": f.count * f.layout.record_bytes, "records": f.count}
+            {
+                "file": f.path.name,
+                "set": f.layout.name,
+                "bytes": f.record_count * f.layout.record_bytes,
+                "records": f.record_count,
+            }
             for f in files
         ],
         "noticed": list(map(str, plan.findings.noticed)),

@@ -80,7 +80,7 @@ def match_classes(
 def _jis_by_code(layout: Layout) -> NDArray[np.uint16]:
     """uint16 (65536,): the JIS X 0208 code of each of the set's codes, 0 for one without a character."""
     jis_codes = np.zeros(65536, np.uint16)
-    if layout.codes == "jis":
+    if layout.code_table == "jis":
         codes = assigned_codes()
         jis_codes[codes] = codes
     for entry in classes(layout.name):
@@ -96,7 +96,7 @@ def character_codes(layout: Layout, records: NDArray[Any]) -> NDArray[np.uint16]
     known, letters and code must agree, unless the letters are those of a class without a known code.
     """
     by_code: NDArray[np.uint16] = _jis_by_code(layout)[layout.column(records, "code")]
-    if layout.codes == "jis" or all(entry.code_is_known for entry in classes(layout.name)):
+    if layout.code_table == "jis" or all(entry.code_is_known for entry in classes(layout.name)):
         return by_code
     letters, position = np.unique(layout.column(records, "letters"), return_inverse=True)
     entries = {entry.letters.encode(): entry for entry in classes(layout.name)}

@@ -71,18 +71,18 @@ def _contents_by_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) ->
     """The contents of files of ETL8G, ETL9G or ETL9B, where the order of the records tells the data sets."""
     layout = files[0].layout
     genuine = np.array([entry.code for entry in classes(layout.name)], np.uint16)
-    alignments = [align(code[file.first :], genuine) for file, code in zip(files, codes, strict=True)]
+    alignments = [align(code[file.first_sample :], genuine) for file, code in zip(files, codes, strict=True)]
     orders = [aligned.order.tobytes() for aligned in alignments]
     usual = orders.index(Counter(orders).most_common(1)[0][0])
     numbers = number_groups(files, [aligned.groups for aligned in alignments])
     for file, code, aligned, number in zip(files, codes, alignments, numbers, strict=True):
-        groups = np.append(np.full(file.first, -1, np.int32), number)
+        groups = np.append(np.full(file.first_sample, -1, np.int32), number)
         noticed = tuple(notices_of_order(file, code, groups, aligned, alignments[usual].order, files[usual]))
         models = np.full(len(code), file.is_model_pattern)
         sets = int(aligned.groups.max(initial=-1)) + 1
         # As many data sets as the genuine file has without model patterns: none is there. Otherwise the last one is.
-        if layout.kind == "B" and file.number == layout.model_file and sets != layout.data_sets_per_file:
-            models[file.first :] = aligned.groups == sets - 1
+        if layout.kind == "B" and file.file_number == layout.model_file and sets != layout.data_sets_per_file:
+            models[file.first_sample :] = aligned.groups == sets - 1
             groups[models] = layout.group_base + layout.data_sets_per_file * layout.files
         yield Contents(file, code, groups, models, noticed)
 
@@ -91,21 +91,21 @@ def _contents_by_header(file: EtlFile, headers: NDArray[Any]) -> Contents:
     """The contents of a file of another set, where a field (in ETL8B2 the position in the class) tells the group."""
     layout, codes = file.layout, character_codes(file.layout, headers)
     models = np.zeros(len(codes), bool)
-    if layout.group == "person":
+    if layout.grouped_by == "person":
         # A digest of the person's fields gives the same number whatever other files are there.
         rows = np.stack([layout.column(headers, name).astype("<i8") for name in PERSON_FIELDS], 1)
         numbers = digest_rows(rows.view(np.uint8)) % np.uint64(GROUPS_OF_FAMILY)
-    elif layout.group == "style":
+    elif layout.grouped_by == "style":
         numbers = layout.column(headers, "style").view(np.uint8) - np.uint64(ord("A"))
-    elif layout.group == "occurrence":
+    elif layout.grouped_by == "occurrence":
         # The n-th record of a class is of the n-th data set. Model patterns get the number after the last one.
-        models[file.first :] = _trailing_models(codes[file.first :], layout.data_set)
-        numbers = np.append(np.zeros(file.first), count_within(codes[file.first :]))
+        models[file.first_sample :] = _trailing_models(codes[file.first_sample :], layout.data_set_records)
+        numbers = np.append(np.zeros(file.first_sample), count_within(codes[file.first_sample :]))
         numbers[models] = layout.data_sets_per_file
     else:  # damage alone gives a number that is too large
         numbers = np.minimum(layout.column(headers, "sheet").astype(np.uint64), GROUPS_OF_FAMILY - 1)
     groups = (numbers.astype(np.int64) + layout.group_base).astype(np.int32)
-    groups[: file.first] = -1
+    groups[: file.first_sample] = -1
     return Contents(file, codes, groups, models, tuple(notices_of_classes(file, headers, groups, models)))
 
 
@@ -118,7 +118,7 @@ def contents_of(files: Sequence[EtlFile], heads: Sequence[NDArray[Any]] | None =
     for members in by_layout(files):
         start, layout = len(contents), members[0].layout
         headers = map(read_headers, members) if heads is None else heads[start : start + len(members)]
-        if layout.group == "data set":
+        if layout.grouped_by == "data set":
             contents += _contents_by_order(members, [layout.column(header, "code") for header in headers])
         else:
             contents += map(_contents_by_header, members, headers)

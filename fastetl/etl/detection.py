@@ -37,34 +37,34 @@ _MIN_SHARE = 0.75  # least share of such records that must fit, since the others
 class EtlFile:
     """One ETL file.
 
-    count: number of whole records. tail: number of bytes after them, 0 in a sound file. number: which file of the set
-    its name says it is, or None. source: within it group numbers have a meaning, such as "ETL8" (for ETL8G and ETL8B2)
-    or "synth:" and the seed. If groups need a number that the name does not tell, or another file here has, the digest
-    is added, which makes the file a source of its own.
+    record_count: number of whole records. tail_bytes: how many follow them, 0 in a sound file. file_number: which file
+    of the set its name says it is, or None. source: within it group numbers have a meaning, such as "ETL8" (for ETL8G
+    and ETL8B2) or "synth:" and the seed. If groups need a number that the name does not tell, or another file here has,
+    the digest is added, which makes the file a source of its own.
     """
 
     path: Path
     layout: Layout
-    count: int
-    tail: int
-    number: int | None
+    record_count: int
+    tail_bytes: int
+    file_number: int | None
     source: str
 
     @property
     def is_model_pattern(self) -> bool:
         """Whether this is a file of nothing but model patterns, which no writer wrote: ETL8G_33."""
-        return self.layout.kind == "G" and self.number is not None and self.number == self.layout.model_file
+        return self.layout.kind == "G" and self.file_number is not None and self.file_number == self.layout.model_file
 
     @property
-    def first(self) -> int:
+    def first_sample(self) -> int:
         """Number of the first record that is a sample: 1 in sets whose record 0 is empty, otherwise 0."""
-        return int(self.layout.dummy)
+        return int(self.layout.has_empty_record)
 
     @property
     def is_numbered(self) -> bool:
         """Whether its number tells its groups. Genuine files have a last number; files of synthetic writers do not."""
         most = math.inf if self.source.encode().startswith(STAMP) else self.layout.files
-        return self.number is not None and 1 <= self.number <= most
+        return self.file_number is not None and 1 <= self.file_number <= most
 
 
 @cache
@@ -75,14 +75,14 @@ def set_by_name(name: str) -> Layout | None:
 
 def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
     """Whether headers look like those of the layout's type of record."""
-    if layout.dummy:
+    if layout.has_empty_record:
         # The bytes of any text are codes of JIS X 0208. Only the empty record or the name tells these files.
         if heads[:1].tobytes().strip(b"\0") and set_by_name(name) is not layout:
             return False
         heads = heads[1:]
     if not len(heads):
         return False
-    if layout.codes == "jis":
+    if layout.code_table == "jis":
         valid = character_codes(layout, heads) > 0
     else:
         valid = np.logical_or(*match_classes(layout, heads, classes(layout.name)))
@@ -99,9 +99,9 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
 
 def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> NDArray[Any]:
     """The headers of the records numbered `index`, structured, without those that end too early."""
-    size = layout.header.itemsize
+    size = layout.header_dtype.itemsize
     parts = [read(k * layout.record_bytes, size) for k in index]
-    return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header)
+    return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header_dtype)
 
 
 def _by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, genuine: Layout | None) -> Layout:
@@ -127,17 +127,17 @@ def _by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
     step = ETL8G.record_bytes
     code = read(2, 2)
     # In most files the first code comes again after 956 records. Then no more has to be read.
-    if read(ETL8G.data_set * step + 2, 2) == code:
+    if read(ETL8G.data_set_records * step + 2, 2) == code:
         return ETL8G
-    most = min(ETL9G.data_set + 1, count)
+    most = min(ETL9G.data_set_records + 1, count)
     again = next((k for k in range(1, most) if read(k * step + 2, 2) == code), None)
-    if again == ETL9G.data_set:
+    if again == ETL9G.data_set_records:
         return ETL9G
     layout = set_by_name(name)
     if layout in (ETL8G, ETL9G):
         return layout
     # A single data set of 956 codes cannot be one of 3,036.
-    return ETL8G if most <= ETL8G.data_set or again is not None else None
+    return ETL8G if most <= ETL8G.data_set_records or again is not None else None
 
 
 def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
@@ -186,7 +186,7 @@ def detect(path: Path) -> EtlFile:
         layout = _set_of(read, size, path.stem)
         if layout is None:
             raise _not_etl(path, size, read(0, 8))
-        spare = read(0, layout.record_bytes)[layout.spare]
+        spare = read(0, layout.record_bytes)[layout.unused_bytes]
     source = f"ETL{layout.family}"
     if spare.startswith(STAMP):
         source = spare.rstrip(b"\0").decode("ascii", "replace")
@@ -210,8 +210,8 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
     """The files, each of which is a source of its own if its number does not tell its groups."""
     numbers: set[tuple[str, str, int | None]] = set()
     for file in files:
-        number = (file.layout.name, file.source, file.number)
-        if file.layout.group == "data set" and (number in numbers or not file.is_numbered):
+        number = (file.layout.name, file.source, file.file_number)
+        if file.layout.grouped_by == "data set" and (number in numbers or not file.is_numbered):
             # Of both ends alone: hashing all of a large file would take longer than a build.
             digest = hashlib.sha1(read_ends(file.path), usedforsecurity=False).hexdigest()
             yield replace(file, source=f"{file.source}:{digest[:16]}")
@@ -253,7 +253,7 @@ def find_files(sources: Sources) -> list[EtlFile]:
         where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01"
         do = "unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures"
         raise FastetlError("no ETL files here", file=where, expected=expected, do=do)
-    ordered = sorted(files, key=lambda f: (f.layout.name, f.number is None, f.number or 0, f.path.name))
+    ordered = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))
     by_inode: dict[tuple[int, int], EtlFile] = {}
     for file in ordered:  # of the names of one file, that with a number counts
         status = file.path.stat()

@@ -94,19 +94,19 @@ class _Scan:
 
 def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     layout = file.layout
-    size = file.count * layout.record_bytes
-    fingerprint = new_fingerprint(size + file.tail, layout)
-    headers, blank = np.empty(file.count, layout.header), np.empty(file.count, bool)
-    digests = np.empty(file.count, np.uint64)
-    for span, records in read_records(file, np.arange(file.count), buffer):
+    size = file.record_count * layout.record_bytes
+    fingerprint = new_fingerprint(size + file.tail_bytes, layout)
+    headers, blank = np.empty(file.record_count, layout.header_dtype), np.empty(file.record_count, bool)
+    digests = np.empty(file.record_count, np.uint64)
+    for span, records in read_records(file, np.arange(file.record_count), buffer):
         fingerprint.update(bytes_of(records).data)
         bytes_of(headers)[span] = bytes_of(records)[:, : layout.image_offset]
         blank[span] = ~layout.packed(records).any(1)
         digests[span] = digest_rows(layout.packed(records))
     with open_file(file.path) as source:
         source.seek(size)
-        fingerprint.update(source.read(file.tail))
-    blank[: file.first] = False  # empty by rule
+        fingerprint.update(source.read(file.tail_bytes))
+    blank[: file.first_sample] = False  # empty by rule
     return _Scan(fingerprint.hexdigest(), headers, blank, digests)
 
 
@@ -137,11 +137,11 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
         if progress is not None:
             progress(k + 1, len(files))
     contents = contents_of(files, [scan.headers for scan in scans])
-    _, source = source_column(files, [file.count for file in files])
+    _, source = source_column(files, [file.record_count for file in files])
     digests = np.concatenate([scan.digests for scan in scans])
     groups = np.concatenate([content.groups for content in contents])
     copied = group_copies(groups, source, digests, blanks_of(files))[2]
-    copies = list(notices_of_copies(files, [np.arange(file.count) for file in files], digests, copied))
+    copies = list(notices_of_copies(files, [np.arange(file.record_count) for file in files], digests, copied))
     return [_report(scan, content, copies) for scan, content in zip(scans, contents, strict=True)]
 
 
@@ -149,15 +149,15 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
     file, genuine = content.file, NAME_BY_FINGERPRINT.get(scan.fingerprint)
     namesake = GENUINE_FILES.get(file.path.name.upper())
     own_copies = [notice for notice in copies if notice.file == str(file.path)]
-    differs = genuine is None and namesake is not None and namesake.records == file.count and not file.tail
+    differs = genuine is None and namesake is not None and namesake.records == file.record_count and not file.tail_bytes
     groups = content.groups[(content.groups >= 0) & ~content.models]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
     codes = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
     return FileReport(
         file=str(file.path),
         set=file.layout.name,
-        bytes=file.count * file.layout.record_bytes + file.tail,
-        records=file.count,
+        bytes=file.record_count * file.layout.record_bytes + file.tail_bytes,
+        records=file.record_count,
         groups=len(np.unique(groups)),
         first_group=int(groups.min()) if len(groups) else 0,
         last_group=int(groups.max()) if len(groups) else 0,

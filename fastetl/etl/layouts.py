@@ -59,12 +59,12 @@ class Layout:
     """One set: its record, its picture and how its files are divided among groups.
 
     kind: AIST's letter for the type of record. height, width, bits: of the picture, whose levels are packed in rows,
-    the first pixel in the highest bits, ink high. codes: JIS X 0208, or the set's own. group: what tells groups apart;
-    "occurrence": the n-th record of each class is of the n-th data set. family: sets of one family are the same writing
-    and share groups. data_set: number of records in which one writer (in ETL2 one style) has every character. files:
-    how many AIST distributes; file_name is a pattern whose numbers tell which one it is. data_sets_per_file: 0 unless
-    files are sequences of data sets; for "occurrence" the records of a class. model_file: number of the file of (ETL8G)
-    or with (ETL8B2, ETL9B) model patterns, which no writer wrote, or 0. dummy: whether record 0 of a file is empty.
+    the first pixel in the highest bits, ink high. code_table: JIS X 0208, or the set's own. grouped_by: what tells
+    groups apart; "occurrence": the n-th record of each class is of the n-th data set. family: sets of one family are
+    the same writing and share groups. data_set_records: number of records in which one writer (in ETL2 one style) has
+    every character. files: how many AIST distributes; file_name is a pattern whose numbers tell which one it is.
+    data_sets_per_file: 0 unless files are sequences of data sets; for "occurrence" the records of a class. model_file:
+    number of the file of (ETL8G) or with (ETL8B2, ETL9B) model patterns, which no writer wrote, or 0.
     """
 
     name: str
@@ -75,15 +75,16 @@ class Layout:
     height: int
     width: int
     bits: Literal[1, 4, 6]
-    codes: Literal["own", "jis"]
-    group: Literal["sheet", "person", "style", "occurrence", "data set"]
+    code_table: Literal["own", "jis"]
+    grouped_by: Literal["sheet", "person", "style", "occurrence", "data set"]
     family: int
-    data_set: int
+    data_set_records: int
     files: int
     file_name: str
     data_sets_per_file: int
     model_file: int
-    dummy: bool
+    has_empty_record: bool
+    """Whether record 0 of a file is empty."""
 
     @property
     def image_bytes(self) -> int:
@@ -95,15 +96,15 @@ class Layout:
         return 0 if self.family == 8 else GROUPS_OF_FAMILY * self.family
 
     @property
-    def spare(self) -> slice:
+    def unused_bytes(self) -> slice:
         """The unused bytes of a record, if any, in which synthetic files are stamped: behind the header's fields, or at
         the end of an empty record 0."""
-        if self.dummy:
+        if self.has_empty_record:
             return slice(self.record_bytes - 32, self.record_bytes)
         return slice(-(-max(field.at + field.bits for field in self.fields) // 8), self.image_offset)
 
     @cached_property
-    def dtype(self) -> np.dtype[np.void]:
+    def record_dtype(self) -> np.dtype[np.void]:
         """Structured dtype of a record: fields of whole bytes, `image` (rows of packed bytes), and the gaps between."""
         rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
         by_offset = {field.at // 8: (field.name, field.stored) for field in self.fields if field.stored is not None}
@@ -119,9 +120,9 @@ class Layout:
         return np.dtype(fields)
 
     @cached_property
-    def header(self) -> np.dtype[np.void]:
+    def header_dtype(self) -> np.dtype[np.void]:
         """Structured dtype of the bytes before the picture, with the same fields as a record."""
-        return np.dtype(self.dtype.descr[: (self.dtype.names or ()).index("image")])
+        return np.dtype(self.record_dtype.descr[: (self.record_dtype.names or ()).index("image")])
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -202,7 +203,8 @@ def _layouts() -> Iterator[Layout]:
     for row in table_rows(TABLES / "sets.tsv"):
         values: dict[str, Any] = dict(zip(names, row, strict=True))
         numbers = {name: int(value) for name, value in values.items() if value.isdecimal()}
-        yield Layout(**values | numbers | {"fields": tuple(fields[row[1]]), "dummy": values["dummy"] == "1"})
+        has_empty_record = values["has_empty_record"] == "1"
+        yield Layout(**values | numbers | {"fields": tuple(fields[row[1]]), "has_empty_record": has_empty_record})
 
 
 class GenuineFile(NamedTuple):

@@ -89,9 +89,9 @@ def notices_of_name(file: EtlFile) -> Iterator[Notice]:
 
 def notices_of_length(file: EtlFile) -> Iterator[Notice]:
     """Whether a file ends inside a record."""
-    if file.tail:
+    if file.tail_bytes:
         size, what = file.layout.record_bytes, "the file ends inside a record"
-        yield Notice(what, str(file.path), file.count, f"{size:,} bytes", f"{file.tail:,}", "not built")
+        yield Notice(what, str(file.path), file.record_count, f"{size:,} bytes", f"{file.tail_bytes:,}", "not built")
 
 
 def blanks_of(files: Iterable[EtlFile]) -> list[int]:
@@ -126,7 +126,7 @@ def notices_of_copies(
 def _unknown_codes(file: EtlFile, codes: Codes, is_known: NDArray[np.bool_], expected: str) -> Iterator[Notice]:
     """Records whose codes stand for no character. codes, is_known: (count,), of all records."""
     unknown = np.flatnonzero(~is_known)
-    unknown = unknown[unknown >= file.first]
+    unknown = unknown[unknown >= file.first_sample]
     if len(unknown):
         what, code = f"unknown codes: {format_records(unknown)}", format_code(int(codes[unknown[0]]))
         yield Notice(what, str(file.path), int(unknown[0]), expected, code, "left out of a dataset")
@@ -147,10 +147,10 @@ def _misplaced_records(file: EtlFile, codes: Codes, aligned: Alignment) -> Itera
     """Records that do not follow the order of their file."""
     if len(aligned.aside):
         at = int(aligned.aside[0])
-        what = f"records out of order: {format_records(aligned.aside + file.first)}"
-        expected, found = map(format_code, (aligned.order[aligned.expected[at]], codes[at + file.first]))
+        what = f"records out of order: {format_records(aligned.aside + file.first_sample)}"
+        expected, found = map(format_code, (aligned.order[aligned.expected[at]], codes[at + file.first_sample]))
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
-        yield Notice(what, str(file.path), at + file.first, expected, found, treatment)
+        yield Notice(what, str(file.path), at + file.first_sample, expected, found, treatment)
 
 
 def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterator[Notice]:
@@ -161,7 +161,7 @@ def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterat
     is_filled[slots[aligned.aside]] = True
     lost = np.flatnonzero(~is_filled)
     if len(lost):
-        at = int(np.count_nonzero(slots < lost[0])) + file.first
+        at = int(np.count_nonzero(slots < lost[0])) + file.first_sample
         groups = np.unique(lost // length)
         what = f"records lost: {len(lost):,}, in {len(groups):,} group{'s' * (len(groups) > 1)} that are not complete"
         expected = f"{format_code(int(aligned.order[lost[0] % length]))} of group {first_group + int(groups[0])}"
@@ -186,12 +186,12 @@ def _another_order(file: EtlFile, order: Codes, usual: Codes, reference: EtlFile
 
 def _number_of_data_sets(file: EtlFile, aligned: Alignment) -> Iterator[Notice]:
     """Whether a file has more or fewer data sets than the genuine file of its number."""
-    layout, number = file.layout, file.number
-    if len(aligned.order) != layout.data_set or number is None or not 1 <= number <= layout.files:
+    layout, number = file.layout, file.file_number
+    if len(aligned.order) != layout.data_set_records or number is None or not 1 <= number <= layout.files:
         return  # not a file as it is distributed
     sets, expected = int(aligned.groups.max()) + 1, layout.data_sets(number)
     if sets != expected:
-        counted = f"{expected} data sets of {layout.data_set:,} records, as the genuine file {number} has"
+        counted = f"{expected} data sets of {layout.data_set_records:,} records, as the genuine file {number} has"
         yield Notice("another number of data sets", str(file.path), None, counted, str(sets), "those there are taken")
 
 
@@ -204,7 +204,7 @@ def notices_of_order(
     usual: the order of most files of the set; `reference` is one of them.
     """
     yield from _misplaced_records(file, codes, aligned)
-    yield from _lost_records(file, aligned, int(groups[file.first]) - int(aligned.groups[0]))
+    yield from _lost_records(file, aligned, int(groups[file.first_sample]) - int(aligned.groups[0]))
     yield from _doublets(file, codes, groups, "character", np.ones(65536, np.int64))
     values, position = np.unique(codes, return_inverse=True)
     is_known = np.array([jis_to_char(code) is not None for code in values.tolist()])[position]
@@ -224,16 +224,16 @@ def notices_of_classes(
     headers: (count,), structured. groups: (count,), −1 for an empty record. models: (count,), the model patterns.
     """
     layout, entries = file.layout, classes(file.layout.name)
-    if file.first and headers[:1].tobytes().strip(b"\0"):
+    if file.first_sample and headers[:1].tobytes().strip(b"\0"):
         treatment = "left out, by the rule of the set"
         yield Notice("record 0 is not empty", str(file.path), 0, "zeros", "a header", treatment)
     codes = layout.column(headers, "code").astype(np.uint16)
     by_code, by_letters = match_classes(layout, headers, entries)
     is_known = by_code if all(entry.code_is_known for entry in entries) else by_letters
     yield from _unknown_codes(file, codes, is_known, f"a code of {layout.name}")
-    if layout.group == "occurrence":
+    if layout.grouped_by == "occurrence":
         yield from _split_classes(file, codes, np.flatnonzero((groups >= 0) & ~models))
-    if layout.group not in ("style", "person"):
+    if layout.grouped_by not in ("style", "person"):
         yield from _incomplete_groups(file, codes, np.where(is_known & ~models, groups, np.int32(-1)))
 
 
@@ -263,7 +263,7 @@ def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[
     usual_per_group = np.maximum(np.rint(counts / group_count), 1).astype(np.int64)
     complete = np.where(is_of_file, usual_per_group * group_count, 0)
     lost = np.maximum(complete - counts, 0)
-    if lost.sum() > _KNOWN_GAPS.get((file.layout.name, file.number or 0), 0):
+    if lost.sum() > _KNOWN_GAPS.get((file.layout.name, file.file_number or 0), 0):
         first = int(np.flatnonzero(lost)[0])
         what = f"records lost: {lost.sum():,}, of {(lost > 0).sum():,} classes"
         expected = f"0x{present[first]:02X} {complete[first]:,} times, for {group_count:,} groups"

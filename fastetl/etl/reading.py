@@ -42,7 +42,7 @@ def read_records(
     if not len(index):
         return
     size, most = file.layout.record_bytes, block_records(file.layout)
-    records, view = buffer[: most * size].view(file.layout.dtype), buffer.data
+    records, view = buffer[: most * size].view(file.layout.record_dtype), buffer.data
     with open_file(file.path) as source:
         for at in range(0, len(index), most):
             part = index[at : at + most]
@@ -58,8 +58,8 @@ def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArr
 
     Records are read whole, which takes no longer than a system call for each header. Raises as `read_records` does.
     """
-    layout, index = file.layout, np.arange(file.count)[begin:end]
-    headers = np.empty(len(index), layout.header)
+    layout, index = file.layout, np.arange(file.record_count)[begin:end]
+    headers = np.empty(len(index), layout.header_dtype)
     for span, records in read_records(file, index, new_buffer(layout)):
         bytes_of(headers)[span] = bytes_of(records)[:, : layout.image_offset]
     return headers

@@ -80,12 +80,16 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     layout = files[0].layout
     if layout.kind != "G":
         return None
-    head = read_headers(files[0], end=layout.data_set + 1)["code"].astype(np.uint16)
+    head = read_headers(files[0], end=layout.data_set_records + 1)["code"].astype(np.uint16)
     again = np.flatnonzero(head[1:] == head[0])
-    order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set]
-    if len(order) < _MIN_CODES or len(set(order.tolist())) < len(order) or any(f.count % len(order) for f in files):
+    order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set_records]
+    if (
+        len(order) < _MIN_CODES
+        or len(set(order.tolist())) < len(order)
+        or any(f.record_count % len(order) for f in files)
+    ):
         return None
-    last = read_headers(files[-1], files[-1].count - len(order))["code"]
+    last = read_headers(files[-1], files[-1].record_count - len(order))["code"]
     if (last != order).any() or None in map(jis_to_char, order.tolist()):
         return None
     return order
@@ -94,7 +98,7 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
 def _select_by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset) -> list[Selection]:
     """The wanted records of one set, if its order has every character that the charset takes."""
     ranks = np.flatnonzero(class_of_code(charset)[order] >= 0)
-    within = [np.arange(file.count // len(order), dtype=np.int32) for file in files]
+    within = [np.arange(file.record_count // len(order), dtype=np.int32) for file in files]
     parts = []
     for file, writers in zip(files, number_groups(files, within), strict=True):
         index = (np.arange(len(writers))[:, None] * len(order) + ranks).ravel()
@@ -153,7 +157,7 @@ def select(
     otherwise by every header. Raises FastetlError for an unknown charset, a file that cannot be read, or if no record
     is wanted.
     """
-    sets = by_layout([file for file in files if file.count])
+    sets = by_layout([file for file in files if file.record_count])
     charset, unknown_codes, known = _learn(sets, name, by_order)
     parts: list[Selection] = []
     contents: list[Contents] = []
@@ -161,7 +165,7 @@ def select(
     for members, entry in zip(sets, known, strict=True):
         if isinstance(entry, np.ndarray):
             parts += _select_by_order(members, entry, charset)
-            samples.update(dict.fromkeys(entry.tolist(), sum(file.count for file in members) // len(entry)))
+            samples.update(dict.fromkeys(entry.tolist(), sum(file.record_count for file in members) // len(entry)))
             continue
         contents += entry
         for content in entry:

@@ -19,7 +19,7 @@ from fastetl.checks import require_range
 from fastetl.ink import MAX_DRAWN_SIDE
 from fastetl.ink.blocks import MAX_BLOCKS, Grey, closing, expand, extreme, odd_share, opening, pool, quantile, smooth
 from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components, outline
-from fastetl.ink.ruling import Line, erase, ruled_lines, without_lines
+from fastetl.ink.ruling import PrintedLine, erase, ruled_lines, without_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that none of its
 # levels falls far below the next.
@@ -304,13 +304,13 @@ def _grey_sheet(dark: Grey) -> _Sheet:
         window, outside = narrower, sheet.outside
 
 
-def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
+def _printed_lines(sheet: _Sheet) -> tuple[list[PrintedLine], list[PrintedLine], int]:
     """Printed lines across and down, and what is missing where the ink beside them is darkest.
 
     A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On white it has to be
     both, or part of a practice square.
     """
-    no_lines: tuple[list[Line], list[Line], int] = [], [], sheet.peak
+    no_lines: tuple[list[PrintedLine], list[PrintedLine], int] = [], [], sheet.peak
     inside = ~sheet.outside
     across = ruled_lines(sheet.missing, inside, sheet.peak // 3)
     down = ruled_lines(sheet.missing.T, inside.T, sheet.peak // 3)
@@ -337,23 +337,23 @@ def _printed_lines(sheet: _Sheet) -> tuple[list[Line], list[Line], int]:
     return across, down, level if across or down else sheet.peak
 
 
-def _is_ruled(lines: list[Line], height: int) -> bool:
+def _is_ruled(lines: list[PrintedLine], height: int) -> bool:
     """Whether several lines away from the edges go from one edge of the paper to the other."""
     return sum(line.spans_paper and 3 <= line.row < height - 3 for line in lines) > 1
 
 
-def _is_cropped(lines: list[Line], ink: Mask) -> bool:
+def _is_cropped(lines: list[PrintedLine], ink: Mask) -> bool:
     """Whether a picture is cropped to its ink and lines: then a stroke spans it, too."""
     rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
     return min(rows) < 3 and max(rows) >= len(ink) - 3
 
 
-def _differs(line: Line, width: float, level: int) -> bool:
+def _differs(line: PrintedLine, width: float, level: int) -> bool:
     """Whether a line is clearly thinner, fainter or darker than strokes of a mean width and level."""
     return 4 * line.thickness <= 3 * width or not 8 * level < 10 * line.level < 13 * level
 
 
-def _are_strokes(ink: Mask, across: list[Line], down: list[Line], level: int) -> bool:
+def _are_strokes(ink: Mask, across: list[PrintedLine], down: list[PrintedLine], level: int) -> bool:
     """Whether the ink beside the lines is only what they leave where they bend: then they are strokes, as in 目."""
     away_from_lines = without_lines(ink, across, down, margin=2)
     return max(line.level for line in across + down) > 2 * level and bool(away_from_lines.sum() < _MIN_INK)

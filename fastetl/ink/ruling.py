@@ -19,7 +19,7 @@ _MAX_LINES = 60
 
 
 @dataclass(frozen=True)
-class Line:
+class PrintedLine:
     """A nearly horizontal line over blocks (H, W)."""
 
     row: int  # its row in the middle column
@@ -77,7 +77,7 @@ def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
     return sums
 
 
-def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
+def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[PrintedLine]:
     """The nearly horizontal lines, the one with the most ink first.
 
     missing: share of the paper's light that is missing in each block, of 255. paper: which blocks are on the sheet.
@@ -95,7 +95,7 @@ def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[Line]:
     score = _scores(blocks, offsets)
     middles = np.arange(height)
     lefts, rights = middles + offsets[:, :1], middles + offsets[:, -1:]
-    lines: list[Line] = []
+    lines: list[PrintedLine] = []
     while len(lines) < _MAX_LINES and score.max(initial=0) >= _MIN_COVERED:
         best = number, row = divmod(int(score.argmax()), height)
         lines.append(_line(blocks, row, int(rises[number])))
@@ -125,7 +125,7 @@ def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> NDArray[np.float64]:
     return score
 
 
-def _line(blocks: _Blocks, row: int, rise: int) -> Line:
+def _line(blocks: _Blocks, row: int, rise: int) -> PrintedLine:
     height, width = blocks.thin.shape
     rows = row + _offsets(rise, width)
     columns = np.flatnonzero(blocks.along(blocks.thin, rows))  # in which the line has ink
@@ -137,7 +137,7 @@ def _line(blocks: _Blocks, row: int, rise: int) -> Line:
     ink = blocks.ink[nearby][:, first : last + 1]
     level = blocks.missing[nearby][middle - 1 : middle + 2].max(0)
     dashes = _pieces(ink.any(0))
-    return Line(
+    return PrintedLine(
         row,
         rise,
         thickness=float(blocks.thin[nearby][:, columns].sum() / len(columns)),
@@ -153,7 +153,7 @@ def _pieces(is_inked: NDArray[np.bool_]) -> int:
     return 1 + int((np.diff(np.flatnonzero(is_inked)) > 1).sum())
 
 
-def without_lines(mask: Mask, across: list[Line], down: list[Line], margin: int = 0) -> Mask:
+def without_lines(mask: Mask, across: list[PrintedLine], down: list[PrintedLine], margin: int = 0) -> Mask:
     """The mask without the blocks that lines cover, and a margin to both sides of each."""
     rest = mask.copy()
     for oriented, lines in ((rest, across), (rest.T, down)):
@@ -167,7 +167,7 @@ def without_lines(mask: Mask, across: list[Line], down: list[Line], margin: int 
     return rest
 
 
-def erase(plane: NDArray[Any], line: Line, shape: tuple[int, ...], least: int) -> None:
+def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], least: int) -> None:
     """Take a line out of a plane (H, W), in place: what crosses it goes on as it is beside it.
 
     shape: rows and columns of the blocks on which the line was found. least: pixels from this level on are ink. Where
@@ -194,7 +194,7 @@ def erase(plane: NDArray[Any], line: Line, shape: tuple[int, ...], least: int) -
     plane[rows[is_erased], columns[is_erased]] = np.broadcast_to(np.minimum(above, below), rows.shape)[is_erased]
 
 
-def _centre(size: tuple[int, ...], line: Line, shape: tuple[int, ...]) -> NDArray[np.intp]:
+def _centre(size: tuple[int, ...], line: PrintedLine, shape: tuple[int, ...]) -> NDArray[np.intp]:
     """The line's row of pixels in each column of a plane (H, W)."""
     height, width = size
     along = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)

@@ -6,7 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
-from fastetl.kernels.vector import ENABLED, I8, I64, POINTER, Code, Kernel, Value, best, compile_kernel, has
+from fastetl.kernels.vector import (
+    ENABLED,
+    I8,
+    I64,
+    POINTER,
+    Code,
+    Kernel,
+    Value,
+    best_form,
+    compile_kernel,
+    has_feature,
+)
 
 _LANES = 64
 
@@ -14,7 +25,7 @@ _LANES = 64
 def change_contrast(tables: NDArray[np.uint8], table_of: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
     """Replace each pixel of images[b], uint8 (B, S, S), contiguous, by tables[table_of[b], pixel], uint8 (T, 256)."""
     pixels = images.shape[1] * images.shape[2]
-    if not ENABLED or not has("avx512vbmi") or pixels % _LANES:
+    if not ENABLED or not has_feature("avx512vbmi") or pixels % _LANES:
         change_contrast_plain(tables, table_of, images)
     else:
         _vector(pixels)(tables.ctypes.data, table_of.ctypes.data, len(images), images.ctypes.data)
@@ -48,4 +59,4 @@ def _vector(pixels: int) -> Kernel:
                 is_dark = code.b.icmp_signed("<", pixel, code.splat(I8, _LANES, 0))
                 code.store(code.b.select(is_dark, dark, pale), place)
 
-    return compile_kernel("contrast", (POINTER, POINTER, I64, POINTER), write, best())
+    return compile_kernel("contrast", (POINTER, POINTER, I64, POINTER), write, best_form())

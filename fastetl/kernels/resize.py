@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes, unpack_vector
 from fastetl.kernels.resize_plan import LANES, Chunk, Resizing, RowPlan, chunks_of
 from fastetl.kernels.triangle import triangle
-from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, best, compile_kernel
+from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, best_form, compile_kernel
 
 CACHED = 64  # geometries whose kernels are kept, those used last
 OVERREAD = 64  # bytes behind a picture's last that the kernel reads, whatever they are
@@ -53,7 +53,7 @@ def resize_records(
     # argmin and argmax take a fourth of the time of min and max.
     if starts[starts.argmin()] < 0 or starts[starts.argmax()] > last:
         raise ValueError(f"a picture or the {OVERREAD} bytes behind it lie outside raw")
-    kernel = _kernel(height, width, bits, out.shape[1], form or best())
+    kernel = _kernel(height, width, bits, out.shape[1], form or best_form())
     if kernel is not None:
         pointers = starts + raw.ctypes.data
         kernel(pointers.ctypes.data, len(pointers), out.ctypes.data)

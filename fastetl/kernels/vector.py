@@ -39,22 +39,22 @@ ENABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")  # whether kerne
 
 
 @cache
-def forms() -> tuple[str, ...]:
+def runnable_forms() -> tuple[str, ...]:
     """The forms that this processor runs, best first; only "plain" with NUMBA_DISABLE_JIT=1."""
     if not ENABLED:
         return (PLAIN,)
-    return (*(form for form, needed in FORMS.items() if all(map(has, needed))), PLAIN)
+    return (*(form for form, needed in FORMS.items() if all(map(has_feature, needed))), PLAIN)
 
 
 @cache
-def has(feature: str) -> bool:
+def has_feature(feature: str) -> bool:
     """Whether this processor has a feature, by LLVM's name."""
     return bool(llvm.get_host_cpu_features().get(feature, False))
 
 
-def best() -> str:
+def best_form() -> str:
     """The form to use."""
-    return forms()[0]
+    return runnable_forms()[0]
 
 
 def compile_kernel(name: str, arguments: Sequence[Value], body: Callable[..., None], form: str) -> Kernel:

@@ -24,21 +24,21 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FEATURES = (
-    "one",  # 1 for each character
+    "character",  # 1 for each character
     "shape",  # log of the network's probability of all characters that are written like this one (り and リ)
-    "own",  # log of this character's share of it, together with those that differ only in size (つ and っ)
-    "form",  # log likelihood of the run's length, height, position and inner gap for this character
-    "wide",  # length beyond one size of the writing
+    "share",  # log of this character's share of it, together with those that differ only in size (つ and っ)
+    "geometry",  # log likelihood of the run's length, height, position and inner gap for this character
+    "excess",  # length beyond one size of the writing
     "gaps",  # sum of the gaps to both neighbours, in sizes of the writing
     "cuts",  # how many of the two ends cut a piece of ink
-    "spare",  # how much longer the run is than a part of it that the network takes for the same character
-    "joined",  # share of the character's strokes that the run lacks
+    "slack",  # how much longer the run is than a part of it that the network takes for the same character
+    "missing strokes",  # share of the character's strokes that the run lacks
     "more strokes",  # log of one plus the strokes that the run has beyond the character's
 )
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 MIN_BIGRAM = -9.0  # log probability: no word is impossible
 NEIGHBOURS = 16  # how many of the best states before each cut are followed further
-_MIN_SEEN = 0.01  # probability of a character: those below it are ignored in the feature `spare`
+_MIN_SEEN = 0.01  # probability of a character: those below it are ignored in the feature `slack`
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Competition:
     log_own: Floats
     whole: Floats
 
-    def spare(self, runs: Runs, size: float) -> Floats:
-        """float64 (R, K): the feature `spare`. size: of the writing.
+    def slack(self, runs: Runs, size: float) -> Floats:
+        """float64 (R, K): the feature `slack`. size: of the writing.
 
         The network often takes the picture of two characters for one of them.
         """
@@ -102,7 +102,7 @@ class Competition:
             [(label, p) for label, p in zip(*of_run, strict=True) if p > _MIN_SEEN]
             for of_run in zip(labels, probabilities, strict=True)
         ]
-        spare = np.zeros(self.columns.shape)
+        slack = np.zeros(self.columns.shape)
         for (first, last), run in run_of.items():
             column_of = {label: column for column, label in enumerate(labels[run])}
             for part in combinations_with_replacement(range(first, last + 1), 2):
@@ -110,8 +110,8 @@ class Competition:
                 for label, probability in likely[run_of[part]]:
                     if label in column_of:
                         column = column_of[label]
-                        spare[run, column] = max(spare[run, column], probability * longer)
-        return spare
+                        slack[run, column] = max(slack[run, column], probability * longer)
+        return slack
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ class Geometry:
         return np.stack([length / self.stretch, height, offset, gaps / self.stretch], 1) / self.size
 
 
-def features(runs: Runs, geometry: Geometry, competition: Competition, spare: Floats, down: bool) -> Floats:
-    """float64 (R, K, F): the `FEATURES` of each run and each of its characters. spare: see `Competition.spare`."""
+def features(runs: Runs, geometry: Geometry, competition: Competition, slack: Floats, down: bool) -> Floats:
+    """float64 (R, K, F): the `FEATURES` of each run and each of its characters. slack: see `Competition.slack`."""
     first, last = runs.ends.T
     edges = np.concatenate([[[-np.inf] * 2], runs.atoms[:, [0, 2]], [[np.inf] * 2]])
     gap_before = edges[1:, 0] - np.maximum.accumulate(edges[:, 1])[:-1]  # of each atom, and at the end
@@ -159,7 +159,7 @@ def features(runs: Runs, geometry: Geometry, competition: Competition, spare: Fl
         np.maximum(measured[:, :1] - 1, 0),
         (gaps[first] + gaps[last + 1])[:, None],
         (runs.cuts[first].astype(float) + runs.cuts[last + 1])[:, None],
-        spare,
+        slack,
         np.maximum(usual - strokes, 0) / np.maximum(usual, 1),
         np.log1p(np.maximum(strokes - usual, 0)) * (strokes > 0),
     )

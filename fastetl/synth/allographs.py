@@ -50,7 +50,7 @@ def _line(text: str, textbook: list[Polyline]) -> Polyline:
 
 
 @cache
-def forms(character: str) -> tuple[Glyph, ...]:
+def forms_of(character: str) -> tuple[Glyph, ...]:
     """All ways of writing one character, the textbook's first."""
     parts = unicodedata.normalize("NFD", character)
     large = LARGE_FORM.get(character, parts[0])

@@ -33,7 +33,7 @@ class Glyph:
     points: NDArray[np.float32]  # (P, 2)
     position: NDArray[np.float32]  # (P,): position of the point on its stroke, 0–1
     anchor: NDArray[np.float32]  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
-    big: NDArray[np.float32]  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
+    body_share: NDArray[np.float32]  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
     before: NDArray[np.int64]  # (P,): index of a point shortly before on the same stroke
     after: NDArray[np.int64]  # (P,): index of a point shortly after on the same stroke
     stroke: NDArray[np.int64]  # (P,): index of the point's stroke
@@ -41,27 +41,27 @@ class Glyph:
     along: NDArray[np.float32]  # (P,): position of the point on its leg, 0–1
     targets: NDArray[np.float32]  # (T, 2): ends and turns of each stroke
     target_stroke: NDArray[np.int64]  # (T,): index of the target's stroke
-    free: NDArray[np.float32]  # (T,): how far the leg that begins at the target may change, 0–1
+    freedom: NDArray[np.float32]  # (T,): how far the leg that begins at the target may change, 0–1
     length: NDArray[np.float32]  # (S,): length of the stroke
     hook: NDArray[np.float32]  # (S,): share of the stroke before its hook (はね), 1 without a hook
-    mark: NDArray[np.float32]  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
+    is_mark: NDArray[np.float32]  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
     component: NDArray[np.int64]  # (S,): index of the stroke's component
     character: NDArray[np.int64]  # (S,): index of the stroke's character
-    least: NDArray[np.float32]  # (C,): least factor by which a loop may be scaled
-    room: NDArray[np.float32]  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
-    corner: NDArray[np.float32]  # (C, 2): upper right corner of the character without its marks
+    min_loop_scale: NDArray[np.float32]  # (C,): least factor by which a loop may be scaled
+    variation: NDArray[np.float32]  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
+    body_corner: NDArray[np.float32]  # (C, 2): upper right corner of the character without its marks
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
         """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""
         fixed = np.array(centre, np.float32)
-        names = "points", "anchor", "targets", "corner"
+        names = "points", "anchor", "targets", "body_corner"
         lengths = {name: (getattr(self, name) - fixed) * np.float32(factor) + fixed for name in names}
         return replace(self, **lengths, length=self.length * np.float32(factor))
 
     @property
     def count(self) -> int:
         """Number of characters, C."""
-        return len(self.room)
+        return len(self.variation)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -91,8 +91,8 @@ class Glyph:
     @cached_property
     def is_ring(self) -> NDArray[np.bool_]:
         """bool (S,): whether the stroke is a handakuten, the mark of one stroke."""
-        marks = np.bincount(self.character, self.mark, self.count)  # strokes of each character's mark
-        return np.asarray((self.mark > 0) & (marks[self.character] == 1))
+        marks = np.bincount(self.character, self.is_mark, self.count)  # strokes of each character's mark
+        return np.asarray((self.is_mark > 0) & (marks[self.character] == 1))
 
     @cached_property
     def middles(self) -> NDArray[np.float32]:
@@ -103,7 +103,7 @@ class Glyph:
     @cached_property
     def mark_middles(self) -> NDArray[np.float32]:
         """float32 (C, 2): middle of the marks of each character, 0 without marks."""
-        weights = self.mark[:, None]
+        weights = self.is_mark[:, None]
         sums = np.zeros((self.count, 2), np.float32)
         counts = np.zeros((self.count, 1), np.float32)
         np.add.at(sums, self.character, self.middles * weights)
@@ -209,7 +209,7 @@ def make_glyph(
         points=points,
         position=np.concatenate([np.linspace(0, 1, size, dtype=np.float32) for size in sizes]),
         anchor=np.concatenate(anchor),
-        big=np.concatenate(big),
+        body_share=np.concatenate(big),
         before=np.maximum(index - _REACH, first),
         after=np.minimum(index + _REACH, last),
         stroke=stroke,
@@ -217,15 +217,15 @@ def make_glyph(
         along=((index - target[leg]) / (target[leg + 1] - target[leg])).astype(np.float32),
         targets=points[target],
         target_stroke=stroke[target],
-        free=np.concatenate(free),
+        freedom=np.concatenate(free),
         length=np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in strokes], np.float32),
         hook=np.array([1 if is_tight else _hook(line) for line in strokes], np.float32),
-        mark=(np.arange(count) >= count - mark_strokes).astype(np.float32),
+        is_mark=(np.arange(count) >= count - mark_strokes).astype(np.float32),
         component=np.array(components or [0] * count),
         character=np.zeros(count, np.int64),
-        least=np.array([least], np.float32),
-        room=np.array([firm * np.sqrt(5 / max(count, 5))], np.float32),
-        corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
+        min_loop_scale=np.array([least], np.float32),
+        variation=np.array([firm * np.sqrt(5 / max(count, 5))], np.float32),
+        body_corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
     )
 
 

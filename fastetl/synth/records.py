@@ -88,7 +88,7 @@ def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
 
 def layout_of(characters: tuple[str, ...]) -> Layout:
     """The set that these characters are written for: ETL9G for its 3,036 characters, otherwise ETL8G."""
-    return ETL9G if len(characters) == ETL9G.data_set else ETL8G
+    return ETL9G if len(characters) == ETL9G.data_set_records else ETL8G
 
 
 def files_of(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64]:
@@ -114,7 +114,7 @@ def draw_data_set(
     sheet = np.searchsorted(ends, index, "right")
     cell = index - np.append(0, ends)[sheet]
     layout = layout_of(characters)
-    records = np.zeros(count, layout.dtype)
+    records = np.zeros(count, layout.record_dtype)
     stamp(records, layout, seed)
     records["image"] = draw(ink_of(choose_glyphs(style, rng, characters), style, rng))
     records["code"] = [char_to_jis(c) or 0 for c in characters]

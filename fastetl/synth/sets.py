@@ -215,15 +215,15 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
 def stamp(records: NDArray[Any], layout: Layout, seed: int) -> None:
     """Stamp records as those of synthetic writers of a seed, in the spare bytes, if there is room."""
     text = STAMP + str(seed).encode()
-    room = bytes_of(records)[:, layout.spare]
+    room = bytes_of(records)[:, layout.unused_bytes]
     if len(text) <= room.shape[1]:
         room[:, : len(text)] = np.frombuffer(text, np.uint8)
 
 
 def fill(layout: Layout, file: FilePlan, seed: int) -> NDArray[Any]:
     """The records of a file, without pictures and without the empty record 0."""
-    records = np.zeros(len(file.entry), layout.dtype)
-    if not layout.dummy:
+    records = np.zeros(len(file.entry), layout.record_dtype)
+    if not layout.has_empty_record:
         stamp(records, layout, seed)
     entries = classes(layout.name)
     of_classes = {
@@ -248,16 +248,16 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
     layout = BY_NAME[name]
     drawn: dict[int, NDArray[np.uint8]] = {}
     for file in PLANS[name](writers):
-        whole = np.zeros(len(file.entry) + layout.dummy, layout.dtype)
-        if layout.dummy:
+        whole = np.zeros(len(file.entry) + layout.has_empty_record, layout.record_dtype)
+        if layout.has_empty_record:
             stamp(whole[:1], layout, seed)
-        records = whole[int(layout.dummy) :]
+        records = whole[int(layout.has_empty_record) :]
         records[:] = fill(layout, file, seed)
         for writer in np.unique(file.writer).tolist():
             if writer not in drawn:
                 drawn[writer] = draw(layout, writer)
             own = np.flatnonzero(file.writer == writer)
             records["image"][own] = drawn[writer][file.entry[own]].reshape(-1, *records["image"].shape[1:])
-        if layout.data_sets_per_file and layout.group == "data set":  # no writer comes again in another file
+        if layout.data_sets_per_file and layout.grouped_by == "data set":  # no writer comes again in another file
             drawn = {writer: pictures for writer, pictures in drawn.items() if writer == MODEL_WRITER}
         yield file.name, whole

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import LARGE_FORM, is_kanji
 from fastetl.etl.classes import classes
 from fastetl.kernels.fragments import CUMULATIVE, FRAGMENT_DEPTHS
-from fastetl.synth.allographs import SHARE, forms
+from fastetl.synth.allographs import SHARE, forms_of
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.style import WriterStyle
 
@@ -54,7 +54,7 @@ def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequ
     glyphs = []
     draws = rng.random((len(characters) + len(beside), 2)).tolist()
     for character, (draw, smaller) in zip((*characters, *beside), draws, strict=True):
-        ways = forms(character)
+        ways = forms_of(character)
         others = len(ways) - 1
         probability = min(SHARE * style.ways * others, 0.8)  # of another way than the textbook's
         way = ways[1 + int(draw / probability * others)] if draw < probability else ways[0]
@@ -106,8 +106,8 @@ def _leg_changes(
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
     spread = np.exp(_normal(rng, 0.5, len(heading), 1)) * np.float32(style.leg_spread)
     change += _normal(rng, 1, len(heading), 2) * spread * np.array([0.1, 0.075])
-    room = glyph.room[glyph.character] * (1 - 0.4 * glyph.mark - 0.4 * glyph.is_ring)
-    weight = glyph.free * room[glyph.target_stroke]
+    room = glyph.variation[glyph.character] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
+    weight = glyph.freedom * room[glyph.target_stroke]
     return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
 
 
@@ -119,11 +119,12 @@ def _plane(points: NDArray[np.complexfloating]) -> Array:
 def _form_lines(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
     """The points after changes of legs, loops, corners and ends: float32 (P, 2) in units of the box."""
     character = glyph.point_character
-    is_body = 1 - glyph.mark[glyph.stroke]
+    is_body = 1 - glyph.is_mark[glyph.stroke]
     points, straight = _change_legs(glyph, style, rng)
     # Loops are scaled about the point where they close, so that the line stays whole.
     loop = np.exp(np.array(style.loop, np.float32) + _normal(rng, 0.3 * style.sloppiness, glyph.count, 2))[character]
-    loop = (np.clip(loop, glyph.least[character, None], 1.8) - 1) * ((1 - 0.75 * glyph.big) * is_body)[:, None]
+    change = (1 - 0.75 * glyph.body_share) * is_body
+    loop = (np.clip(loop, glyph.min_loop_scale[character, None], 1.8) - 1) * change[:, None]
     angular = np.clip(style.angular + _normal(rng, 0.2 * style.sloppiness, glyph.count), 0, 1)[character] * is_body
     points = points + (glyph.points - glyph.anchor) * loop + (straight - points) * angular[:, None]
     points = points + np.float32(style.corner_rounding) * ((points[glyph.before] + points[glyph.after]) / 2 - points)
@@ -134,9 +135,9 @@ def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.G
     """The points if some strokes lack their beginning or end: float32 (P, 2)."""
     count, stroke = len(glyph.length), glyph.stroke
     lost = rng.uniform(0, (0.1, 0.16), (count, 2))
-    lost *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.mark)[:, None]
+    lost *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.is_mark)[:, None]
     # An end that tells one character from another is never left off.
-    lost[glyph.least[glyph.character] > TIGHT, 1] = 0
+    lost[glyph.min_loop_scale[glyph.character] > TIGHT, 1] = 0
     is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
     lost[:, 1] = np.maximum(lost[:, 1], is_hookless * (1 - glyph.hook))
     is_open = glyph.is_ring & (rng.random(count) < style.ring_open)
@@ -172,7 +173,7 @@ def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: np.rando
     position = glyph.position[:, None]
     size = np.minimum(glyph.length, 0.8)[:, None]
     # The two strokes of a dakuten are written together and stay apart.
-    loose = style.sloppiness * (1 - 0.5 * glyph.mark[:, None]) * glyph.room[glyph.character, None]
+    loose = style.sloppiness * (1 - 0.5 * glyph.is_mark[:, None]) * glyph.variation[glyph.character, None]
     # Half a wave and a whole wave along the stroke, zero at its ends.
     direction = points[glyph.last] - points[glyph.first]
     across = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(glyph.length, 0.05)[:, None]
@@ -193,7 +194,7 @@ def _end_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random
     least = -0.25 * np.minimum(glyph.length, 0.8)[:, None]
     # By how much each stroke becomes longer, at its beginning and at its end.
     longer = np.clip(_normal(rng, 0.02 * style.sloppiness, count, 2) + np.array(style.ends, np.float32), least, 0.3)
-    reaches = rng.random((count, 2)) < style.reach * (1 - glyph.mark)[:, None]
+    reaches = rng.random((count, 2)) < style.reach * (1 - glyph.is_mark)[:, None]
     longer += reaches * np.clip(rng.normal(0.04, 0.07, (count, 2)), least / 2, 0.16)
     first, last = glyph.first, glyph.last
     head = points[first] - points[np.minimum(first + 3, last)]
@@ -221,10 +222,10 @@ def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random
     apart = np.maximum(apart, HOLE * pen / (GAP * np.exp(np.float32(style.mark_size))))
     spread = (apart - 1) * (glyph.middles - glyph.mark_middles[glyph.character])[glyph.stroke]
     shift = np.array(style.mark_offset, np.float32) + _normal(rng, 0.03 * sloppiness, glyph.count, 2)
-    shift = shift + np.float32(style.mark_corner) * (glyph.corner + _OUTSIDE - glyph.mark_middles)
+    shift = shift + np.float32(style.mark_corner) * (glyph.body_corner + _OUTSIDE - glyph.mark_middles)
     middle = glyph.mark_middles[character]
     moved = (points + spread - middle) * grown - (points - middle) + shift[character]
-    return np.asarray(points + glyph.mark[glyph.stroke][:, None] * moved, np.float32)
+    return np.asarray(points + glyph.is_mark[glyph.stroke][:, None] * moved, np.float32)
 
 
 def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
@@ -291,8 +292,8 @@ def _joins(
     box = np.float32(WIDTH * style.size)
     first, last = glyph.first[1:], glyph.last[:-1]  # points of each stroke's next one, and of the stroke
     gap = np.hypot(*(points[first] - points[last]).T) / box
-    odds = np.where(glyph.mark[1:] > 0, style.mark_joined, style.joined - 14 * gap)
-    belongs = (glyph.character[1:] == glyph.character[:-1]) & (glyph.mark[1:] == glyph.mark[:-1])
+    odds = np.where(glyph.is_mark[1:] > 0, style.mark_joined, style.joined - 14 * gap)
+    belongs = (glyph.character[1:] == glyph.character[:-1]) & (glyph.is_mark[1:] == glyph.is_mark[:-1])
     joined = np.flatnonzero(belongs & (rng.random(len(gap)) < 1 / (1 + np.exp(-np.maximum(odds, -80)))))
     first, last = first[joined], last[joined]
     begin, end = points[last], points[first]
@@ -376,7 +377,7 @@ def pen_strokes(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> l
             points.append(line)
             radii.append(np.full(len(line), max(style.link * all_radii[end - 1], 0.35), np.float32))
             continue
-        whole = PenStroke(np.concatenate(points), np.concatenate(radii), bool(glyph.mark[stroke]))
+        whole = PenStroke(np.concatenate(points), np.concatenate(radii), bool(glyph.is_mark[stroke]))
         characters[glyph.character[stroke]].append(whole)
         points, radii = [all_points[:0]], [all_radii[:0]]
     return characters

@@ -29,7 +29,7 @@ def make_records(
     if codes is None:
         kana = codes_of(HIRAGANA_SMALL).tolist()
         codes = [*kana[:60], *KANJI, *kana[60:]]
-    records = np.zeros(writers * len(codes), layout.dtype)
+    records = np.zeros(writers * len(codes), layout.record_dtype)
     records["code"] = np.tile(np.array(codes, np.uint16), writers)
     records["reading"] = b"A.HIRA  "
     records["sheet"] = 1 + np.arange(len(records)) // 160
@@ -48,13 +48,13 @@ def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
     """
     layout, entries = BY_NAME[name], classes(name)
     picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:40]
-    ordered = by_writer if layout.group == "data set" or name == "ETL4" else by_class
+    ordered = by_writer if layout.grouped_by == "data set" or name == "ETL4" else by_class
     file = ordered("", [entries.index(entry) for entry in picks], range(200 // len(picks)))
     texts = {"style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
     file.columns.update(sheet=1001 + file.writer, **{name: np.array(text) for name, text in texts.items()})
     records = fill(layout, file, seed)
     records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
-    return np.concatenate([np.zeros((int(layout.dummy), layout.record_bytes), np.uint8), bytes_of(records)])
+    return np.concatenate([np.zeros((int(layout.has_empty_record), layout.record_bytes), np.uint8), bytes_of(records)])
 
 
 def noise(layout: Layout, writer: int) -> NDArray[np.uint8]:
