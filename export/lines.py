@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.checks import require_instance
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.lines.line import Line
 from fastetl.lines.path import Competition, Floats, Geometry, State, best_path, features, fitted_geometry, weights
@@ -94,6 +95,7 @@ class Text:
 
 def read_lines(recognizer: Recognizer, lines: Iterable[Line], plain: bool) -> Text:
     """Read lines. plain: ignore the bigrams."""
+    require_instance("plain", plain, bool, "true or false")
     read = (_read_line(recognizer, line, plain) for line in lines)
     return Text(tuple(line for line in read if line.characters))
 

@@ -1,10 +1,10 @@
 """Names of the files in a package directory. A module of its own, so that a recognizer imports no exporter."""
 
-from os import PathLike, fspath
+from os import fspath
 from pathlib import Path
 
 from export.errors import MissingPackageError
-from fastetl.checks import require_instance
+from fastetl.checks import as_path
 from fastetl.errors import StrPath
 
 PRETRAINED = "pretrained"
@@ -49,7 +49,7 @@ def files_of(out: Path) -> tuple[str, ...]:
 
 def package_path(path: StrPath = PRETRAINED) -> Path:
     """The directory of a package: a bundled one for its name or "pretrained", unless a package or run has that name."""
-    require_instance("path", path, str | PathLike, "a path")
+    as_path("path", path)
     name = BUNDLED[0] if fspath(path) == PRETRAINED else fspath(path)
     is_own = any(Path(path, file).exists() for file in (*FILES, "run.json"))
     return _BUNDLED_IN / name if name in BUNDLED and not is_own else Path(path)

@@ -20,7 +20,7 @@ from export.metadata import exporting_versions, labels_text, terms_of
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
-from fastetl.checks import config_of, require_unset
+from fastetl.checks import as_path, config_of, require_unset
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
@@ -112,7 +112,7 @@ def export(
         FastetlError: If `out` exists, the run cannot be read, the graph cannot be written, or an option has no effect.
         FailedChecksError: If a check fails; then `out` is there, to be looked at.
     """
-    out = Path(out)
+    out = as_path("out", out)
     config = config_of(ExportConfig, config, options)
     if names.is_onnx(out):
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")

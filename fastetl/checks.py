@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
+from os import PathLike, fspath
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from fastetl.errors import ArgumentError, FastetlError
+from fastetl.errors import ArgumentError, FastetlError, StrPath
 
 T = TypeVar("T")
 ABOVE_0 = math.nextafter(0, 1)
@@ -40,7 +42,15 @@ def does_not_fit(name: str, expected: str, found: object, do: str | None = None)
 def require_instance(name: str, value: object, kind: type | UnionType, expected: str, do: str | None = None) -> None:
     """Raise FastetlError unless `value` is of a class. expected: the class in words."""
     if not isinstance(value, kind):
-        raise does_not_fit(name, expected, " ".join(repr(value).split())[:40], do)
+        raise does_not_fit(name, expected, value if hasattr(value, "dtype") else " ".join(repr(value).split())[:40], do)
+
+
+def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
+    """A path. Raises FastetlError for an object that is none, and for an empty text, Path's current folder."""
+    require_instance(name, value, str | PathLike, expected)
+    if not fspath(value):
+        raise does_not_fit(name, expected, "an empty text")
+    return Path(value)
 
 
 def as_python(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jax.errors import JaxRuntimeError
 
-from fastetl.checks import require_range
+from fastetl.checks import as_path, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath, scarcity
@@ -112,8 +112,9 @@ def train_on_ray(
     """
     require_range("workers", workers, 1)
     require_range("gpus", gpus, 0)
-    require_local(Path(out))
-    path = Path(out).absolute()
+    path = as_path("out", out)
+    require_local(path)
+    path = path.absolute()
     sources = addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
     available = connect().cluster_resources()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastetl.checks import require_range
+from fastetl.checks import as_path, require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.importing import labelled_in
@@ -119,6 +119,7 @@ def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int
 
 def _check_target(out: StrPath, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
     """Raise FastetlError if a dataset may not be written to the folder `out`; an address is checked when it is used."""
+    as_path("out", out)
     if not is_url(target := as_address(out)):
         check_output(Path(target), DATASET_KIND, overwrite, inputs)
 
@@ -174,9 +175,9 @@ def build_on_ray(
     start_time = time.perf_counter()
     require_range("shard_rows", shard_rows, 1)
     files = list(map(as_address, as_paths(sources)))
-    target = as_address(out)
     inputs = [Path(source) for source in files if not is_url(source)]
     _check_target(out, overwrite, inputs)
+    target = as_address(out)
     for path in filter(labelled_in, filter(Path.exists, inputs)):
         raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without `engine` ray")
     connect()

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from fastetl.checks import Options, Range, config_of, hints_of, require_choice
+from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_choice
 from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.atomic import OutputKind, check_output, new_output
@@ -201,7 +201,7 @@ def sweep_on_ray(
     Raises:
         FastetlError: If `out` exists (without `overwrite`). If all trainings raise an error, that of the first.
     """
-    out = Path(out)
+    out = as_path("out", out)
     check_output(out, SWEEP_KIND, overwrite)
     sources = addresses(data)
     connect()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastetl import __version__
+from fastetl.checks import as_path
 from fastetl.data.parquet import png_file
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.errors import StrPath
@@ -39,7 +40,7 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
         FastetlError: If `out` exists (without `overwrite`) or cannot be written.
     """
     run = as_run(run)
-    out = Path(out)
+    out = as_path("out", out)
     values_of_sets = evaluation.as_dict()
     text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"
     for result, values in zip(evaluation.sets, values_of_sets["sets"], strict=True):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from fastetl import __version__
 from fastetl._html import html_table
-from fastetl.checks import does_not_fit
+from fastetl.checks import as_path, does_not_fit
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Membership
@@ -207,7 +207,7 @@ def open_run(path: StrPath) -> Run:
     Raises:
         ModelError: If anything is missing, damaged or of another format version; it names the file.
     """
-    path = Path(path)
+    path = as_path("path", path)
     file = path / RUN_JSON
     if not file.exists():
         expected = f"a directory with {RUN_JSON}"

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from fastetl.checks import ABOVE_0, config_of, require_instance, require_range
+from fastetl.checks import ABOVE_0, as_path, config_of, require_instance, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Membership
 from fastetl.data.store import open_dataset
@@ -62,7 +62,7 @@ def train(
             do not fit together.
     """
     start_time = time.perf_counter()
-    path = Path(out)
+    path = as_path("out", out)
     if config is not None or options:
         config = config_of(TrainConfig, config, options)
     if start is not None and resume:

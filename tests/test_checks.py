@@ -2,22 +2,31 @@
 
 import pickle
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+import export
+import fastetl_ray
+import model
 from export.config import ExportConfig
 from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.charset import Charset, load_charset
-from fastetl.data.dataset import Samples
+from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.sheet import write_sheet
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.build import BuildConfig, build
-from fastetl.synth import SynthConfig
+from fastetl.ink.drawings import Drawing, Stroke
+from fastetl.ink.samples import samples_to_dataset
+from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
 
+INK = [np.eye(9, dtype=np.uint8)]
+OWN = Dataset.create(INK, ["あ"])
 WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"optimizer": "sgd"}, "unknown optimizer; expected one of muon, adamw; found 'sgd'. Check "),
     (TrainConfig, {"epochs": 2.5}, "epochs is out of range; expected a whole number, 1 to 100,000; found 2.5"),
@@ -35,12 +44,36 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
     (ExportConfig, {"precision": "float8"}, "unknown precision; expected one of float32, float16"),
     (load_charset, {"name": None}, "charset does not fit; expected one of hiragana, .*; found None"),
+    (load_charset, {"name": "kanji"}, "charset 'kanji' has none of the data's characters; found no data"),
     (Charset, {"name": "x", "characters": [1, 2]}, "charset does not fit; expected a name and its characters"),
     (build, {"sources": None, "out": "out"}, "sources does not fit; expected a path, or several; found None"),
     (build, {"sources": "", "out": "out"}, "sources does not fit; expected a path, or several; found an empty text"),
     (build, {"sources": "etl", "out": "out", "config": 5}, "config does not fit; expected a BuildConfig; found 5"),
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "unknown option; expected one of charset, .*'sizes'"),
+    (Dataset.create, {"images": None, "characters": []}, "images does not fit; expected arrays .*; found None"),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "groups": [[1, 2], [3]]}, "groups does not fit"),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "records": [1]}, "records does not fit; expected names"),
+    (Stroke, {"x": 5, "y": 6}, "x does not fit; expected numbers; found 5"),
+    (Stroke, {"x": [1], "y": [1, 2]}, "y does not fit; expected 1 values, as x has; found 2"),
+    (Drawing, {"width": 10, "height": 10, "strokes": 5}, "strokes does not fit; expected several Stroke; found 5"),
+    (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* up to 9 digits"),
 ]  # fmt: skip
+
+
+WRITERS: list[Callable[..., object]] = [
+    OWN.write,
+    OWN.to_parquet,
+    partial(build, "etl"),
+    partial(write_sheet, OWN),
+    partial(samples_to_dataset, "in"),
+    synthesize,
+    partial(model.train, OWN),
+    partial(export.export, "run"),
+    partial(fastetl_ray.build_on_ray, "etl"),
+    partial(fastetl_ray.train_on_ray, "data"),
+]
+WRONG += [(write, {"out": None}, "out does not fit; expected a path; found None") for write in WRITERS]
+WRONG += [(write, {"out": ""}, "out does not fit; expected a path; found an empty text") for write in WRITERS]
 
 
 @pytest.mark.parametrize(("kind", "options", "message"), WRONG)

@@ -222,10 +222,8 @@ def load_charset(name: Charset | StrPath, present: Iterable[str] = ()) -> Charse
         choice = tuple(dict.fromkeys(map(nfc, present)))
         characters = choice if name == "all" else tuple(filter(is_kanji, choice))
         if not characters:
-            found = in_a_line(choice, 10) or "none"
-            raise ArgumentError(
-                f"charset {name!r} has none of these characters", found=found, do="choose another `charset`"
-            )
+            what, found = f"charset {name!r} has none of the data's characters", in_a_line(choice, 10) or "no data"
+            raise ArgumentError(what, found=found, do="choose another `charset`, or give the data")
         return Charset(name, characters)
     path = Path(name)
     if not os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -185,10 +185,11 @@ class Dataset:
             expected = "a name of your own, not one of ETL files, synthetic writers or unnamed sources"
             raise does_not_fit("source", expected, source, "choose another")
         name = source or "own"
-        fields = {key: np.asarray(values) for key, values in (records or {}).items()}
+        require_instance("records", records, Mapping | None, "names and values")
+        fields = {key: _column(f"records: {key}", values) for key, values in (records or {}).items()}
         pictures, texts = _checked_pictures(images), _checked_texts(characters)
         charset = _charset_of(sorted(set(texts)), charset, name)
-        group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else np.asarray(groups)
+        group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else _column("groups", groups)
         if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
         digests = np.asarray(digests)
@@ -326,6 +327,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -> list[NDArray[np.uint8]]:
+    require_instance("images", images, Iterable, "arrays uint8 (H, W), ink high")
     pictures = list(map(np.asarray, images))
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
         kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
@@ -333,7 +335,15 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
     return pictures
 
 
+def _column(name: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise does_not_fit(name, "one value for each picture", error) from error
+
+
 def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
+    require_instance("characters", characters, Iterable, "texts")
     texts = list(characters)
     for text in texts:
         require_instance("characters", text, str, "texts", "convert them: a class to its character")

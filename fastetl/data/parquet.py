@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
+from fastetl.checks import as_path
 from fastetl.data.writing import description_of
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
@@ -91,5 +91,5 @@ def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> No
     # The first is the mark of `PARQUET_KIND`.
     metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps(description_of(data))}
     rows = rows.replace_schema_metadata({**rows.schema.metadata, **metadata})
-    with new_output(Path(out), PARQUET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
+    with new_output(as_path("out", out), PARQUET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)

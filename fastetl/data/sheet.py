@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from fastetl.checks import does_not_fit, require_range
+from fastetl.checks import as_path, does_not_fit, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
@@ -76,7 +75,7 @@ def write_sheet(
     data = data if isinstance(data, Dataset) else open_dataset(data)
     if not len(data):
         raise does_not_fit("data", "a picture", "none")
-    with new_output(Path(out), SHEET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
+    with new_output(as_path("out", out), SHEET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
         text = PngInfo()
         text.add_text("Software", "fastetl sheet")  # the mark of `SHEET_KIND`
         _contact_sheet(data, rows, columns, seed).save(file, "PNG", pnginfo=text)

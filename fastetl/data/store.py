@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
-from fastetl.checks import require_instance
+from fastetl.checks import as_path
 from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures
 from fastetl.data.importing import from_npz
@@ -87,7 +86,7 @@ def _resized(data: Dataset, size: int | None) -> Dataset:
 
 def _open(path: StrPath, size: int | None) -> Dataset:
     """The dataset at `path`. size: that of the pictures of an `.npz`, which may have any shape."""
-    require_instance("path", path, str | os.PathLike, "a path")
+    as_path("path", path)
     address = as_address(path)
     path = Path(address.removeprefix("file://"))
     if is_url(address) and not path.exists():

@@ -9,7 +9,7 @@ from typing import Annotated, Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, Range, config_of, require_unset
+from fastetl.checks import Options, Range, as_path, config_of, require_unset
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows, group_copies
@@ -222,7 +222,7 @@ def build(
         FastetlError: If a file is bad, the charset unknown, no record fits, or `out` exists (without `overwrite`).
     """
     start_time = time.perf_counter()
-    out = Path(out)
+    out = as_path("out", out)
     config = config_of(BuildConfig, config, options)
     paths = as_paths(sources)
     check_output(out, DATASET_KIND, overwrite, paths)

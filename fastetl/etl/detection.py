@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_instance
+from fastetl.checks import as_path
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
@@ -223,11 +223,7 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
 def as_paths(sources: Sources) -> list[Path]:
     """One or several sources as paths. Raises FastetlError for what is none."""
     several = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
-    for source in several:
-        require_instance("sources", source, str | os.PathLike, "a path, or several")
-        if not os.fspath(source):  # Path would take it for the current folder
-            raise does_not_fit("sources", "a path, or several", "an empty text")
-    return list(map(Path, several))
+    return [as_path("sources", source, "a path, or several") for source in several]
 
 
 def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tuple[str, ...], NDArray[np.uint16]]:

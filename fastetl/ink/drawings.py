@@ -16,7 +16,7 @@ The picture has S × S pixels (S = 128), 0–255, ink high. All arithmetic is in
 Since coverage is a maximum, strokes may be drawn in any order, and a new segment never needs the old ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Self
@@ -43,7 +43,7 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Stroke:
-    """One line of the pen: for each point a value in each column."""
+    """One line of the pen: for each point a value in each column. Raises FastetlError for columns that do not fit."""
 
     x: Numbers
     """To the right, in the canvas' units."""
@@ -57,8 +57,13 @@ class Stroke:
     def __post_init__(self) -> None:
         for name in _COLUMNS:
             values = getattr(self, name)
-            if values is not None:  # an array or a list, too
-                object.__setattr__(self, name, tuple(map(as_python, values)))
+            if values is None and name in ("pressure", "time"):
+                continue
+            require_instance(name, values, Iterable, "numbers")
+            column = tuple(map(as_python, values))
+            object.__setattr__(self, name, column)
+            if len(column) != len(self.x):
+                raise does_not_fit(name, f"{len(self.x):,} values, as x has", f"{len(column):,}")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -80,7 +85,7 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Strokes on a canvas. Raises FastetlError for numbers out of range, or columns of different lengths."""
+    """Strokes on a canvas. Raises FastetlError for numbers out of range."""
 
     width: float
     """Of the canvas, in any unit."""
@@ -94,6 +99,7 @@ class Drawing:
         for name, limits in (("width", _SIDES), ("height", _SIDES), ("pen", _PENS)):
             object.__setattr__(self, name, as_python(getattr(self, name)))
             require_range(name, getattr(self, name), *limits, integer=False)
+        require_instance("strokes", self.strokes, Iterable, "several Stroke")
         object.__setattr__(self, "strokes", tuple(self.strokes))
         for stroke in self.strokes:
             require_instance("strokes", stroke, Stroke, "each a Stroke")
@@ -105,11 +111,7 @@ class Drawing:
         ranges = {"x": (-reach, reach), "y": (-reach, reach), "pressure": (0, 1), "time": (-_TIME, _TIME)}
         for stroke, (name, (least, most)) in product(self.strokes, ranges.items()):
             values = getattr(stroke, name)
-            if values is None:
-                continue
-            if len(values) != len(stroke):
-                raise does_not_fit(name, f"{len(stroke):,} values, as x has", f"{len(values):,}")
-            for value in values:
+            for value in values or ():
                 require_range(name, value, least, most, integer=False)
 
     def as_dict(self) -> dict[str, Any]:

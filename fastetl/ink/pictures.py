@@ -80,7 +80,7 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
 def _image_of(array: NDArray[np.uint8]) -> Image.Image:
     has_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if array.dtype not in (np.uint8, np.bool_) or not has_shape or not array.size:
-        expected, do = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", "convert it, or give several to `read_all`"
+        expected, do = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", "convert it; give several one by one"
         raise does_not_fit("the picture", expected, array, do)
     levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
     return Image.fromarray(np.ascontiguousarray(levels[..., 0] if levels.shape[2:] == (1,) else levels))
@@ -143,7 +143,7 @@ def find_ink(source: Source) -> Ink:
     arrays of another shape or dtype and other objects.
     """
     kinds, expected = str | PathLike | bytes | Image.Image | np.ndarray, "a file, its bytes, a PIL image or an array"
-    require_instance("the picture", source, kinds, expected, "give several to `read_all`")
+    require_instance("the picture", source, kinds, expected, "give several one by one")
     grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)

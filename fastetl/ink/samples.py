@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 
-from fastetl.checks import Options, Range, does_not_fit, require_instance
+from fastetl.checks import Options, Range, as_path, does_not_fit, require_instance
 from fastetl.data.charset import MAX_CODE_POINTS, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
@@ -132,7 +132,7 @@ def _lines(path: StrPath) -> Iterator[bytes]:
 
 def find_samples(source: StrPath) -> list[Path]:
     """The sample files of a folder, sorted by name, or the one file given. Raises FastetlError if there is none."""
-    source = Path(source)
+    source = as_path("source", source)
     if not source.is_dir():
         return [source]
     files = [file for file in list_folder(source) if file.suffix == ".jsonl"]
@@ -210,7 +210,7 @@ def samples_to_dataset(
     Damaged lines and labels outside of the charset are left out, and told in the result. Raises FastetlError if no
     sample is left, or `out` exists.
     """
-    out, files = Path(out), find_samples(source)
+    out, files = as_path("out", out), find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     read, faults = _read_all(files)
     charset = load_charset(config.charset, sorted({entry.sample.label for entry in read} - {""}))

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, Range, Share, config_of, does_not_fit, require_choice, require_range, require_unset
+from fastetl.checks import (
+    Options,
+    Range,
+    Share,
+    as_path,
+    config_of,
+    does_not_fit,
+    require_choice,
+    require_range,
+    require_unset,
+)
 from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.classes import classes, classes_by_file
@@ -162,7 +172,7 @@ def synthesize(
     require_range("processes", processes, 0)
     config = config_of(SynthConfig, config, options)
     files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
-    with new_output(Path(out), SYNTHETIC_KIND, overwrite) as folder:
+    with new_output(as_path("out", out), SYNTHETIC_KIND, overwrite) as folder:
         for name, records in files:
             with (folder / name).open("ab") as file:
                 records.tofile(file)
