@@ -8,7 +8,7 @@ from .lines import Character as Character
 from .lines import Text as Text
 from .lines import TextLine as TextLine
 from .package import export as export
-from .recognizer import Reading as Reading
+from .recognizer import Recognition as Recognition
 from .recognizer import Recognizer as Recognizer
 from .recognizer import open_recognizer as open_recognizer
 from .verification import Check as Check

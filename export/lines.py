@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_instance
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
 from fastetl.lines.line import Line
-from fastetl.lines.path import Competition, Floats, Geometry, State, best_path, features, fitted_geometry, weights
+from fastetl.lines.path import Competition, Floats, Geometry, State, best_path, features, fitted_geometry, load_weights
 from fastetl.lines.shapes import LYING
 from fastetl.lines.whole import NETWORK, wholeness
 
@@ -132,7 +132,7 @@ def competition(recognizer: Recognizer, line: Line, logits: NDArray[np.float32])
     share = np.maximum(of_size, NONZERO) / np.maximum(of_shape, NONZERO)
     classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.charset.characters])[columns]
     whole = np.zeros(columns.shape)
-    if recognizer.weights == NETWORK and not line.in_time:  # strokes are not cut
+    if recognizer.weights_sha256 == NETWORK and not line.in_time:  # strokes are not cut
         whole = wholeness(logits[: len(columns)], classes)
     log_shape, log_own = np.log(np.maximum(of_shape, MIN_SHAPE)), np.log(share).clip(MIN_OWN, 0)
     return Competition(columns, classes, log_shape, log_own, whole)
@@ -198,7 +198,7 @@ def _total(path: list[State]) -> float:
 
 def _read_line(recognizer: Recognizer, line: Line, plain: bool) -> TextLine:
     competing = competition(recognizer, line, line_logits(recognizer, line))
-    runs, fitted = line.runs, weights()
+    runs, fitted = line.runs, load_weights()
     spare = competing.slack(runs, line.geometry.size)
 
     def best(geometry: Geometry, without_bigrams: bool) -> list[State]:

@@ -36,7 +36,7 @@ how many heights above its middle they stay as they are. Chosen on synthetic wri
 
 
 @dataclass(frozen=True)
-class Reading:
+class Recognition:
     """What was read in a picture of one character."""
 
     answers: tuple[Answer, ...]
@@ -65,7 +65,7 @@ class Recognizer:
     _session: Any
     prior: tuple[str, ...] = ()
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
-    weights: str = ""
+    weights_sha256: str = ""
     """SHA-256 of the weights, by which a network is recognized whatever package it is in."""
     trained: Membership | None = None
     """What the network was trained on; None if the package does not say."""
@@ -165,21 +165,21 @@ class Recognizer:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them, without "no character"."""
         return self.logits(pictures)[:, self.columns[:-1]]
 
-    def read(self, picture: Source, most: int = 5, by_shape: bool = False) -> Reading:
+    def read(self, picture: Source, top: int = 5, by_shape: bool = False) -> Recognition:
         """Recognize the character in a picture.
 
         Args:
             picture: A file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels.
-            most: How many labels to give at most, the likeliest first.
+            top: How many labels to give at most, the likeliest first.
             by_shape: Give one answer, named by the likeliest, for characters that are written alike (へ and ヘ).
         Raises:
             FastetlError: If the file or the model is damaged, or an array has another shape or dtype.
         """
-        return self.read_all([picture], most, by_shape)[0]
+        return self.read_all([picture], top, by_shape)[0]
 
-    def read_all(self, pictures: Iterable[Source], most: int = 5, by_shape: bool = False) -> list[Reading]:
+    def read_all(self, pictures: Iterable[Source], top: int = 5, by_shape: bool = False) -> list[Recognition]:
         """The readings that `read` gives for each of several `pictures`; faster, as the network gets them together."""
-        require_range("most", most, 1)
+        require_range("top", top, 1)
         if isinstance(pictures, str | bytes) or not isinstance(pictures, Iterable):
             raise does_not_fit("pictures", "several", "one", "give it to `read`")
         inks = [find_ink(picture) for picture in pictures]
@@ -187,17 +187,17 @@ class Recognizer:
         probabilities = self.probabilities(resized)
         if by_shape:
             probabilities = self._by_shape(probabilities)
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         readings = []
         for row, best, ink in zip(probabilities, order, inks, strict=True):
             answers = tuple(Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0)
             box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
-            readings.append(Reading(answers, box, ink.fault, answers[0].probability < self.threshold))
+            readings.append(Recognition(answers, box, ink.fault, answers[0].probability < self.threshold))
         return readings
 
     def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum over the characters of each shape, in the column of the likeliest; the others' columns are -1."""
-        groups = np.append(self.charset.merged(), len(self.charset))
+        groups = np.append(self.charset.shape_classes(), len(self.charset))
         summed = probabilities.copy()
         for group in np.flatnonzero(np.bincount(groups) > 1):
             columns = np.flatnonzero(groups == group)
@@ -255,7 +255,7 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: StrPath | Charset | 
             threshold=float(properties["threshold"]),
             _session=session,
             prior=tuple(properties.get("prior", "").split()),
-            weights=properties.get("weights_sha256", ""),
+            weights_sha256=properties.get("weights_sha256", ""),
             trained=trained_of(properties),
         )
     return opened if charset is None else opened.restricted(charset)

@@ -334,7 +334,7 @@ def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[C
 
 def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:
     """Accuracy with characters of one shape, and with `sizes` of any size, counted as one; None if there are none."""
-    first = charset.merged(sizes)
+    first = charset.shape_classes(sizes)
     if len(np.unique(first)) == len(first):
         return None
     right = first[counts[:, 0]] == first[counts[:, 1]]

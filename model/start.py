@@ -69,7 +69,7 @@ class Start:
             raise ArgumentError(what, expected=f"{size} × {size}", found=dataset.preprocessing.size, do=do)
         require_unset(config, _FIXED, f"is decided by {self.name}, with whose weights training begins")
 
-    def weights(self, network: Network, charset: Charset) -> Tree:
+    def weights_for(self, network: Network, charset: Charset) -> Tree:
         """These weights, fitted to an untrained `network` of this architecture whose classes are those of `charset`."""
         weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
         blocks = weights["params"]["blocks"]
@@ -101,7 +101,7 @@ def initial_weights(start: Start, network: Network, charset: Charset, pictures: 
     pictures: a batch, uint8 (B, size, size). In training, a norm uses the mean and variance of its batch. So each norm
     gets those of this batch, and a scale and a bias with which its outputs stay as they were.
     """
-    loaded = load_weights(network, jax.tree.map(jnp.asarray, start.weights(network, charset)))
+    loaded = load_weights(network, jax.tree.map(jnp.asarray, start.weights_for(network, charset)))
     _fit_norms(loaded, jnp.asarray(pictures))
     return weights_of(loaded)
 

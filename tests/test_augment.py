@@ -24,7 +24,7 @@ from fastetl.kernels.parameters import ELASTIC_DRAWS, fill_parameters
 from fastetl.kernels.philox import philox, uniforms
 from fastetl.kernels.thickness import change_thickness
 from fastetl.kernels.vector import ENABLED
-from fastetl.kernels.warp import terms, warp
+from fastetl.kernels.warp import lagrange_weights, warp
 
 OFF = Augmentation(**{field.name: 0.0 for field in fields(Augmentation)})
 SIDE = 12
@@ -313,7 +313,7 @@ def test_warp_equals_its_twin(seed: int, side: int, count: int, elastic: bool) -
     affines, nodes = drawn(seed, count, side)
     nodes = nodes if elastic else nodes[:0]
     out = np.empty((count, side, side), np.uint8)
-    warp(images, indices, affines, nodes, terms(side), out)
+    warp(images, indices, affines, nodes, lagrange_weights(side), out)
     for b in range(count):
         x, y = places(affines[b], nodes[b] if elastic else None, side)
         image = images[indices[b]].astype(float)
@@ -328,7 +328,7 @@ def test_warp_takes_places_far_outside_for_paper() -> None:
     affines[:, :, 2] = [[1e9, 300], [-1e9, 300], [300, 3e38], [300, -3e38]]
     out = np.full((4, 8, 8), 7, np.uint8)
     none = np.empty((0, 4, 2, 4), np.float32)
-    warp(images, np.zeros(4, np.int64), affines, none, terms(8), out)
+    warp(images, np.zeros(4, np.int64), affines, none, lagrange_weights(8), out)
     assert not out.any()
 
 

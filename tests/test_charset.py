@@ -39,15 +39,15 @@ def test_shape_classes_are_apart_and_sizes_merge_further() -> None:
     pairs = {"ヘ": "へ", "一": "ー", "力": "カ", "口": "ロ", "リ": "り", "0": "O", "〇": "0"}
     sized = {"っ": "つ", "ヵ": "カ", "o": "0", "x": "X", "×": "X", "。": "0", "ゎ": "わ"}
     for sizes, alike in ((False, pairs), (True, sized)):
-        first = JAPANESE.merged(sizes)
+        first = JAPANESE.shape_classes(sizes)
         assert (first <= range(len(JAPANESE))).all()
         assert (first[first] == first).all()
         for a, b in alike.items():
             assert first[JAPANESE.class_of[a]] == first[JAPANESE.class_of[b]]
         assert first[JAPANESE.class_of["は"]] == JAPANESE.class_of["は"]
-    assert len(set(JAPANESE.merged(True).tolist())) < len(set(JAPANESE.merged().tolist())) < len(JAPANESE)
-    assert JAPANESE.merged()[JAPANESE.class_of["っ"]] != JAPANESE.merged()[JAPANESE.class_of["つ"]]
-    assert HIRAGANA.merged(True).tolist() == list(range(71))
+    assert len(set(JAPANESE.shape_classes(True).tolist())) < len(set(JAPANESE.shape_classes().tolist())) < len(JAPANESE)
+    assert JAPANESE.shape_classes()[JAPANESE.class_of["っ"]] != JAPANESE.shape_classes()[JAPANESE.class_of["つ"]]
+    assert HIRAGANA.shape_classes(True).tolist() == list(range(71))
 
 
 def test_jis_and_back_for_the_whole_table() -> None:

@@ -21,7 +21,7 @@ from export.recognizer import Recognizer
 from fastetl.data.charset import Charset, one_shape
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
-from fastetl.ink.samples import Sample
+from fastetl.ink.samples import KeptDrawing
 from tests import golden_lines
 from tests.kana import cropped, kana_drawings, misread
 
@@ -210,6 +210,6 @@ def test_what_the_app_keeps_is_a_sample() -> None:
     """The line is the one that Swift's test compares with, character by character."""
     text = (IOS / "Tests/KanaAppTests/SampleTests.swift").read_text(encoding="utf-8")
     (line,) = re.findall(r'#"(\{"answer".*\})"#', text)
-    sample = Sample.from_line(line.encode())
+    sample = KeptDrawing.from_line(line.encode())
     assert (sample.label, sample.answer, sample.device, sample.app) == ("ぬ", "め", "touch", "Kana 1.0")
     assert json.loads(sample.as_line()) == json.loads(line)

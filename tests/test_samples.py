@@ -17,18 +17,18 @@ from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
-from fastetl.ink.samples import LINE_BYTES, Sample, SamplesConfig, read_samples, samples_to_dataset
+from fastetl.ink.samples import LINE_BYTES, KeptDrawing, SamplesConfig, read_samples, samples_to_dataset
 from fastetl_cli.main import main
 from fastetl_cli.web.sample_files import Store
 
 LINE = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16)), Stroke((40,), (50,))))
 
 
-def sample(k: int = 0, label: str = "ぬ", answer: str = "め") -> Sample:
+def sample(k: int = 0, label: str = "ぬ", answer: str = "め") -> KeptDrawing:
     """No two people, nor one person twice, take the same time."""
     first = dataclasses.replace(LINE.strokes[0], time=(0, 16 + k))
     drawing = dataclasses.replace(LINE, strokes=(first, *LINE.strokes[1:]))
-    return Sample(f"id-{k}", drawing, label, answer, "2026-11-24T20:01:02Z", "pen", "pad 1")
+    return KeptDrawing(f"id-{k}", drawing, label, answer, "2026-11-24T20:01:02Z", "pen", "pad 1")
 
 
 def write(path: Path, *lines: str | bytes) -> Path:
@@ -39,11 +39,11 @@ def write(path: Path, *lines: str | bytes) -> Path:
 def test_a_sample_comes_back_from_its_line() -> None:
     bare = dataclasses.replace(sample(label="", answer="x" * 32), app="", device="unknown")
     for original in (sample(), bare):
-        assert Sample.from_line(original.as_line().encode()) == original
+        assert KeptDrawing.from_line(original.as_line().encode()) == original
     assert "app" not in bare.as_line()
-    assert Sample.from_line(sample(label="か\u3099").as_line().encode()).label == "が"  # however it was typed
+    assert KeptDrawing.from_line(sample(label="か\u3099").as_line().encode()).label == "が"  # however it was typed
     older = {**json.loads(sample().as_line()), "picture": "a PNG, as pads of before kept it"}
-    assert Sample.from_values(older) == sample()
+    assert KeptDrawing.from_values(older) == sample()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_sample_comes_back_from_its_line() -> None:
 def test_what_is_wrong_with_a_line_is_named(key: str, value: object, message: str) -> None:
     values = {**json.loads(sample().as_line()), key: value}
     with pytest.raises(FastetlError) as caught:
-        Sample.from_line(json.dumps(values).encode())
+        KeptDrawing.from_line(json.dumps(values).encode())
     assert message in str(caught.value)
 
 
@@ -75,7 +75,7 @@ def test_a_damaged_line_is_a_fault_and_nothing_else(data: st.DataObject) -> None
     for _ in range(data.draw(st.integers(1, 4))):
         line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))
     try:
-        Sample.from_line(bytes(line))
+        KeptDrawing.from_line(bytes(line))
     except FastetlError as error:
         assert "\n" not in str(error).strip()  # noqa: PT017
 

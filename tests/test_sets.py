@@ -79,7 +79,7 @@ def test_groups_follow_what_the_files_tell(folder: Path) -> None:
     groups = {}
     for name in NAMES:
         contents = contents_of(find_files([folder / name]))
-        joined = np.concatenate([one.groups[(one.groups >= 0) & ~one.models] for one in contents])
+        joined = np.concatenate([one.groups[(one.groups >= 0) & ~one.model_patterns] for one in contents])
         groups[name] = sorted(set(joined.tolist()))
     assert groups["ETL1"] == [1_001_001, 1_001_002, 1_001_003, 1_002_961]
     assert groups["ETL2"] == [2_000_000, 2_000_001, 2_000_002, 2_000_003]
@@ -108,7 +108,7 @@ def test_dummies_and_model_patterns_stay_out_by_rule(folder: Path, tmp_path: Pat
     for name, classes_, writers in (("ETL8B2", 956, 4), ("ETL9B", 3036, 2)):
         contents = contents_of(find_files([folder / name]))
         assert sum(int(one.usable(model_pattern=False).sum()) for one in contents) == classes_ * writers
-        assert sum(int(one.models.sum()) for one in contents) == classes_
+        assert sum(int(one.model_patterns.sum()) for one in contents) == classes_
         assert sum(int(one.usable(model_pattern=True).sum()) for one in contents) == classes_ * (writers + 1)
     result = build(folder / "ETL8B2", tmp_path / "out", BuildConfig(charset="hiragana-small", size=8))
     assert (result.images, result.groups) == (75 * 4, 4)
@@ -242,7 +242,7 @@ def test_a_dummy_with_contents_is_told_and_model_patterns_have_any_order(folder:
     (content,) = contents_of([detect(path)])
     assert [notice.what for notice in content.noticed] == ["record 0 is not empty"]
     assert not content.usable(model_pattern=True)[0]
-    assert (np.flatnonzero(content.models) == np.arange(len(records) - 956, len(records))).all()
+    assert (np.flatnonzero(content.model_patterns) == np.arange(len(records) - 956, len(records))).all()
 
 
 def test_undefined_bytes_are_ignored(folder: Path, tmp_path: Path) -> None:

@@ -183,7 +183,10 @@ def by_group(one: Lattice, classes: NDArray[np.int64], logs: NDArray[np.float64]
     """The lattice of the same runs with `GROUPS` for characters. Features: the log of the sum of its scores, then
     `logs` (R, D) in the group's own columns."""
     columns, scripts = classes.shape[1], path.SCRIPTS[classes]
-    scores = one.values @ np.array(path.weights().features) + path.weights().bigram * path.FOLLOWS[scripts, scripts]
+    scores = (
+        one.values @ np.array(path.load_weights().features)
+        + path.load_weights().bigram * path.FOLLOWS[scripts, scripts]
+    )
     sums = np.stack([_log_sum(np.where(whole.GROUPS[classes] == group, scores, -1e3), 1) for group in range(3)], 1)
     own = np.einsum("gh,rd->rghd", np.eye(3), logs).reshape(len(classes), 3, -1)
     values = np.concatenate([sums[..., None], own], 2).astype(np.float32)

@@ -31,7 +31,7 @@ def chosen(part: Labelled, count: int) -> Labelled:
 def accuracy(recognizer: Recognizer, part: Labelled, curve: str, level: float) -> float:
     """Per cent of a set that is recognized at a level of a condition."""
     shown = [CURVES[curve][1](p, level, np.random.default_rng([SEED, k])) for k, p in enumerate(part.images)]
-    readings = recognizer.read_all(shown, most=1)
+    readings = recognizer.read_all(shown, top=1)
     is_right = [one_shape(r.answers[0].label) == one_shape(c) for r, c in zip(readings, part.characters, strict=True)]
     return 100 * float(np.mean(is_right))
 

@@ -19,7 +19,7 @@ from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, a
 from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, fill_parameters
 from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, change_thickness
-from fastetl.kernels.warp import terms, warp
+from fastetl.kernels.warp import lagrange_weights, warp
 
 CONTRAST_STEPS = 65  # steps between the palest and the darkest contrast
 
@@ -118,7 +118,7 @@ def augment(
         return out
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
     affines, displacements, pen_changes, contrast_indices = _draw_parameters(samples, key, config, out.shape[1])
-    warp(source, indices, affines, displacements, terms(out.shape[1]), out)
+    warp(source, indices, affines, displacements, lagrange_weights(out.shape[1]), out)
     edge_draws = np.empty((len(indices), FRAGMENT_DRAWS), np.float32)
     if config.fragments or config.crop:
         uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, edge_draws)
@@ -182,5 +182,12 @@ def _crop(out: NDArray[np.uint8], edge_draws: NDArray[np.float32], share: float)
     chosen, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
     crops = crop_maps(out, edge_draws, share, chosen, affines)
     cropped = np.empty((crops, side, side), np.uint8)
-    warp(_read_only(out), chosen[:crops], affines[:crops], np.empty((0, 4, 2, 4), np.float32), terms(side), cropped)
+    warp(
+        _read_only(out),
+        chosen[:crops],
+        affines[:crops],
+        np.empty((0, 4, 2, 4), np.float32),
+        lagrange_weights(side),
+        cropped,
+    )
     out[chosen[:crops]] = cropped

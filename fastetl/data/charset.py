@@ -119,7 +119,7 @@ class Charset(Sequence[str]):
         """The class of each character. Keys are in NFC."""
         return {c: k for k, c in enumerate(self.characters)}
 
-    def merged(self, sizes: bool = False) -> NDArray[np.int64]:
+    def shape_classes(self, sizes: bool = False) -> NDArray[np.int64]:
         """int64 (characters,): for each class the first one of its shape, as へ and ヘ; with `sizes` also っ and つ."""
         first: dict[str, int] = {}
         return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)

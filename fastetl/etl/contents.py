@@ -30,19 +30,19 @@ class Contents:
     """What the headers of one file say of its records.
 
     codes: uint16 (count,), JIS X 0208, 0 for a record without a character. groups: int32 (count,), −1 for a record
-    that is no sample. models: bool (count,), whether it is a model pattern, which no writer wrote.
+    that is no sample. model_patterns: bool (count,), whether it is a model pattern, which no writer wrote.
     """
 
     file: EtlFile
     codes: NDArray[np.uint16]
     groups: NDArray[np.int32]
-    models: NDArray[np.bool_]
+    model_patterns: NDArray[np.bool_]
     noticed: tuple[Notice, ...]
 
     def usable(self, model_pattern: bool) -> NDArray[np.bool_]:
         """bool (count,): whether a dataset may have the record."""
         samples = (self.groups >= 0) & (self.codes > 0)
-        return samples if model_pattern else samples & ~self.models
+        return samples if model_pattern else samples & ~self.model_patterns
 
     @property
     def characterless(self) -> int:

@@ -150,7 +150,7 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
     namesake = GENUINE_FILES.get(file.path.name.upper())
     own_copies = [notice for notice in copies if notice.file == str(file.path)]
     differs = genuine is None and namesake is not None and namesake.records == file.record_count and not file.tail_bytes
-    groups = content.groups[(content.groups >= 0) & ~content.models]
+    groups = content.groups[(content.groups >= 0) & ~content.model_patterns]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
     codes = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
     return FileReport(
@@ -163,7 +163,7 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
         last_group=int(groups.max()) if len(groups) else 0,
         characters=len(codes),
         characterless=content.characterless,
-        models=int(content.models.sum()),
+        models=int(content.model_patterns.sum()),
         fingerprint=scan.fingerprint,
         genuine=genuine,
         differs=namesake.name if namesake is not None and differs else None,

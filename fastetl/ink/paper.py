@@ -237,7 +237,7 @@ def _stroke_width(mask: Mask, tenths: int = 3) -> int:
 
 
 @dataclass(frozen=True)
-class _Sheet:
+class _Paper:
     """Paper and ink of each block (H, W)."""
 
     paper: Grey  # level of the paper
@@ -260,11 +260,11 @@ class _Sheet:
         """Where at least so many tenths of `peak` are missing."""
         return self.missing >= -(-tenths * max(self.peak, 1) // 10)
 
-    def without(self, mask: Mask) -> "_Sheet":
+    def without(self, mask: Mask) -> "_Paper":
         """The sheet with more blocks outside of it; unchanged if no ink would be left."""
         if not mask.any():
             return self
-        rest = _Sheet(self.paper, np.where(mask, np.uint8(0), self.missing), self.outside | mask, self.least)
+        rest = _Paper(self.paper, np.where(mask, np.uint8(0), self.missing), self.outside | mask, self.least)
         boxes = boxes_of(label_components(rest.at_least(5)))
         return rest if rest.peak and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
 
@@ -275,13 +275,13 @@ def _closed_beyond(dark: Grey, size: int) -> Grey:
     return closing(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
 
 
-def _sheet_of(dark: Grey, paper: Grey, outside: Mask) -> _Sheet:
+def _sheet_of(dark: Grey, paper: Grey, outside: Mask) -> _Paper:
     grain = _grain(dark)
     missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
-    return _Sheet(paper, missing, outside, _MIN_CONTRAST + 4 * grain)
+    return _Paper(paper, missing, outside, _MIN_CONTRAST + 4 * grain)
 
 
-def _sheet(dark: Grey) -> _Sheet:
+def _sheet(dark: Grey) -> _Paper:
     """Paper and ink."""
     paper = closing(dark, odd_share(dark, _INK_WIDTH))
     if quantile(paper, 5) < _WHITE_LEVEL:
@@ -291,7 +291,7 @@ def _sheet(dark: Grey) -> _Sheet:
     return sheet.without(_table(sheet.at_least(5), is_white=True)) if has_border else sheet
 
 
-def _grey_sheet(dark: Grey) -> _Sheet:
+def _grey_sheet(dark: Grey) -> _Paper:
     """Grey paper and ink, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
     window, outside = odd_share(dark, _INK_WIDTH), np.zeros(dark.shape, bool)
     while True:
@@ -304,7 +304,7 @@ def _grey_sheet(dark: Grey) -> _Sheet:
         window, outside = narrower, sheet.outside
 
 
-def _printed_lines(sheet: _Sheet) -> tuple[list[PrintedLine], list[PrintedLine], int]:
+def _printed_lines(sheet: _Paper) -> tuple[list[PrintedLine], list[PrintedLine], int]:
     """Printed lines across and down, and what is missing where the ink beside them is darkest.
 
     A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On white it has to be
@@ -378,7 +378,7 @@ def _is_bar(grey: Grey) -> bool:
     return width >= _BAR_RATIO * height and bool((long[height // 3 : height - height // 3] < 128).all())
 
 
-def _ink_on(sheet: _Sheet, grey: Grey) -> tuple[Grey | None, Mask]:
+def _ink_on(sheet: _Paper, grey: Grey) -> tuple[Grey | None, Mask]:
     """The plane uint8 (H, W), None if there is no ink, and a mask of the blocks in which it has ink."""
     across, down, peak = _printed_lines(sheet)
     if sheet.is_clean and not across and not down:

@@ -37,7 +37,7 @@ _MAX_CHARACTERS = {"answer": MAX_CODE_POINTS, "app": 64}
 
 
 @dataclass(frozen=True)
-class Sample:
+class KeptDrawing:
     """A drawing and the character that was meant. The fields are the keys of a line (docs/formats.md)."""
 
     id: str
@@ -93,27 +93,27 @@ def removal_line(identity: str) -> str:
     return json.dumps({"format": FORMAT, "id": identity, "removed": True}, separators=(",", ":"))
 
 
-def read_samples(path: StrPath) -> tuple[list[tuple[int, Sample]], list[FastetlError]]:
+def read_samples(path: StrPath) -> tuple[list[tuple[int, KeptDrawing]], list[FastetlError]]:
     """The samples of a file, each with its line number from 0, and an error for each line that is no sample.
 
     Raises FastetlError if the file cannot be read.
     """
     parsed = list(_parse(path))
-    samples = [(number, content) for number, _, content in parsed if isinstance(content, Sample)]
+    samples = [(number, content) for number, _, content in parsed if isinstance(content, KeptDrawing)]
     return samples, [content for *_, content in parsed if isinstance(content, FastetlError)]
 
 
-def _parse(path: StrPath) -> Iterator[tuple[int, str, Sample | FastetlError | None]]:
+def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError | None]]:
     """Of each line the number from 0, the id, and the sample or what is wrong; None if it is empty or was removed."""
     for number, line in enumerate(_lines(path)):
         match = _ID_IN_LINE.search(line)  # damaged lines have one, too
         identity = match[1].decode() if match else ""
-        content: Sample | FastetlError | None = None
+        content: KeptDrawing | FastetlError | None = None
         try:
             if len(line) > LINE_BYTES:
                 raise does_not_fit("length", f"at most {LINE_BYTES:,} bytes", "more")
             if line.strip() not in (b"", removal_line(identity).encode()):
-                content = Sample.from_line(line)
+                content = KeptDrawing.from_line(line)
                 identity = content.id
         except FastetlError as error:
             do = f"write {removal_line(identity)} instead" if identity else "empty the line, and leave it there"
@@ -170,7 +170,7 @@ class _Entry(NamedTuple):
 
     file: Path
     line: int
-    sample: Sample
+    sample: KeptDrawing
     group: int
 
 
@@ -189,7 +189,7 @@ def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
             if identity:
                 block = file, line // LINES_PER_GROUP
                 group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
-            if isinstance(content, Sample):
+            if isinstance(content, KeptDrawing):
                 by_id.pop(identity, None)
                 by_id[identity] = _Entry(file, line, content, group_of.setdefault(identity, group))
             elif content is not None:

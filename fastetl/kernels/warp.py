@@ -22,14 +22,14 @@ _WORD, _WORD_BITS = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @cache
-def terms(side: int) -> NDArray[np.float32]:
+def lagrange_weights(side: int) -> NDArray[np.float32]:
     """float32 (4, side): the weights of the four rows of nodes in each row of pixels, or of the columns in each column.
 
     They are Lagrange's polynomials for four nodes spread from edge to edge, at each pixel's centre.
     """
     at = (2 * np.arange(side) + 1) / side - 1
-    through = [np.prod([(at - k) / (n - k) for k in _NODES if k != n], 0) for n in _NODES]
-    return np.ascontiguousarray(through, np.float32)
+    lagrange = [np.prod([(at - k) / (n - k) for k in _NODES if k != n], 0) for n in _NODES]
+    return np.ascontiguousarray(lagrange, np.float32)
 
 
 @jit
@@ -60,7 +60,7 @@ def gather_quads(
 def locate(
     affine: NDArray[np.float32],
     nodes: NDArray[np.float32],
-    through: NDArray[np.float32],
+    lagrange: NDArray[np.float32],
     at: NDArray[np.float32],
     columns: NDArray[np.float32],
     places: NDArray[np.float32],
@@ -86,15 +86,15 @@ def locate(
             column, along = columns[axis, j], across * _F(_NODES[j] * side / 2)  # the straight part is a polynomial too
             n0, n1, n2, n3 = nodes[0, axis, j], nodes[1, axis, j], nodes[2, axis, j], nodes[3, axis, j]
             for y in range(side):
-                total = down * at[y] + start + along + through[0, y] * n0
-                column[y] = total + through[1, y] * n1 + through[2, y] * n2 + through[3, y] * n3
+                total = down * at[y] + start + along + lagrange[0, y] * n0
+                column[y] = total + lagrange[1, y] * n1 + lagrange[2, y] * n2 + lagrange[3, y] * n3
     for y in range(side):
         (m0, m1, m2, m3), (n0, n1, n2, n3) = columns[0, :, y], columns[1, :, y]
         by_x, by_y = places[0, y], places[1, y]
         for x in range(side):
-            place = m0 * through[0, x] + m1 * through[1, x] + m2 * through[2, x] + m3 * through[3, x]
+            place = m0 * lagrange[0, x] + m1 * lagrange[1, x] + m2 * lagrange[2, x] + m3 * lagrange[3, x]
             by_x[x] = min(max(place, _ZERO), last)
-            place = n0 * through[0, x] + n1 * through[1, x] + n2 * through[2, x] + n3 * through[3, x]
+            place = n0 * lagrange[0, x] + n1 * lagrange[1, x] + n2 * lagrange[2, x] + n3 * lagrange[3, x]
             by_y[x] = min(max(place, _ZERO), last)
 
 
@@ -136,7 +136,7 @@ def warp(
     indices: NDArray[np.int64],
     affines: NDArray[np.float32],
     nodes: NDArray[np.float32],
-    through: NDArray[np.float32],
+    lagrange: NDArray[np.float32],
     out: NDArray[np.uint8],
 ) -> None:
     """Set out[b] to images[indices[b]] resampled through a map. Outside of a picture is paper (0).
@@ -144,7 +144,8 @@ def warp(
     images uint8 (N, S, S). indices int64 (B,). out uint8 (B, S, S). affines float32 (B, 2, 3): the source x and y of
     an output pixel, as the step for each column, the step for each row, and the position that the output's centre
     shows. Positions are in pixels and count a border of one pixel around the picture. nodes float32 (B, 4, 2, 4):
-    displacements in pixels [node row, x or y, node column]; (0, 4, 2, 4) without elastic warp. through: `terms` of S.
+    displacements in pixels [node row, x or y, node column]; (0, 4, 2, 4) without elastic warp. lagrange:
+    `lagrange_weights` of S.
     """
     side = images.shape[1]
     stride, count = side + 2, side * side
@@ -160,6 +161,6 @@ def warp(
     elastic = nodes.shape[0] > 0
     for b in range(indices.size):
         gather_quads(images[indices[b]], padded, pairs, quads)
-        locate(affines[b], nodes[b] if elastic else nodes.reshape(0, 2, 4), through, at, columns, places)
+        locate(affines[b], nodes[b] if elastic else nodes.reshape(0, 2, 4), lagrange, at, columns, places)
         gather(px, py, stride, index, quads, neighbourhoods)
         interpolate(px, py, neighbourhoods, out[b].reshape(count))

@@ -50,7 +50,7 @@ class Weights:
 
 
 @cache
-def weights() -> Weights:
+def load_weights() -> Weights:
     """The weights that benches/studies/line_tables.py fitted."""
     values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
     return Weights(tuple(values["features"].values()), values["bigram"])

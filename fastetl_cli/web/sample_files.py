@@ -10,7 +10,7 @@ from typing import Any
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import one_line_errors
 from fastetl.files.atomic import replace_file, try_lock
-from fastetl.ink.samples import Sample, read_samples, removal_line
+from fastetl.ink.samples import KeptDrawing, read_samples, removal_line
 
 MAX_LISTED = 500
 """Most samples of one file in a list: the newest ones."""
@@ -38,11 +38,11 @@ class Store:
     def _files(self) -> list[Path]:
         return sorted(p for p in self.folder.glob("*.jsonl") if p.is_file() and not p.is_symlink())
 
-    def add(self, values: dict[str, Any], app: str) -> Sample:
+    def add(self, values: dict[str, Any], app: str) -> KeptDrawing:
         """Append a sample: the values that the page sends, an id, and this machine's time."""
         now = datetime.now(UTC)
         values = {**values, "format": 1, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
-        sample = Sample.from_values(values)
+        sample = KeptDrawing.from_values(values)
         with self._turn:
             _append(self.folder / f"{now:%Y-%m-%d}.jsonl", sample.as_line().encode() + b"\n")
         return sample

@@ -20,7 +20,7 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
-from fastetl.lines.path import FOLLOWS, SCRIPTS, weights
+from fastetl.lines.path import FOLLOWS, SCRIPTS, load_weights
 from fastetl.lines.shapes import CORNER, LYING
 from fastetl.synth.practice import practice_data
 
@@ -82,7 +82,7 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
         "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
         "scripts": {"of": SCRIPTS.tolist(), "follows": FOLLOWS.tolist()},
         "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
-        "weights": asdict(weights()),
+        "weights": asdict(load_weights()),
     }
 
 
