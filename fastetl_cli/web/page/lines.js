@@ -282,7 +282,7 @@ export class Tables {
 // The best path
 
 /** For each run and character: how much longer the run is than a part of it that the network takes for the same one. */
-function spareOf({ runs, boxes, place }, competing) {
+function slackOf({ runs, boxes, place }, competing) {
   const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r]));
   const length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
   const likely = competing.map((columns) =>
@@ -300,7 +300,7 @@ function spareOf({ runs, boxes, place }, competing) {
   });
 }
 
-function features(line, place, competing, spare, tables) {
+function features(line, place, competing, slack, tables) {
   const { runs, boxes, atoms, down } = line;
   const apart = [];
   let reach = -Infinity;
@@ -319,7 +319,7 @@ function features(line, place, competing, spare, tables) {
     return competing[r].map(({ shape, own, character }, column) => {
       const usual = tables.strokes.at(character), like = likelihood(form, tables.form(character, down), place);
       const joined = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
-      return [1, shape, own, like, ...ofRun, spare[r][column], joined, moreStrokes];
+      return [1, shape, own, like, ...ofRun, slack[r][column], joined, moreStrokes];
     });
   });
 }
@@ -510,11 +510,11 @@ function textOf(line, competing, path, place, names) {
 
 /** The best path and the place of its line. */
 function bestOf(line, competing, tables) {
-  const spare = spareOf(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
+  const slack = slackOf(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
   const best = (place, plain = false) => {
     const { features: weights } = tables.weights;
     const score = (values) => sum(values.map((one, k) => one * weights[k]));
-    const scores = features(line, place, competing, spare, tables).map((columns) => columns.map(score));
+    const scores = features(line, place, competing, slack, tables).map((columns) => columns.map(score));
     return [bestPath(scores, competing, line.runs, line.atoms.length, tables, plain), place];
   };
   const outcomes = FIRST_STRETCHES.map((stretch) => {

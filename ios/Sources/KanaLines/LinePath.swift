@@ -6,7 +6,7 @@ struct LinePath {
     /// How many of the best states before each cut are followed further.
     private static let neighbours = 16
 
-    /// Characters that the network gives less probability than this are ignored in `spare`.
+    /// Characters that the network gives less probability than this are ignored in `slack`.
     private static let seen = 0.01
 
     /// What competes for a run.
@@ -16,7 +16,7 @@ struct LinePath {
         /// of that, together with those that differ only in size.
         var shape, own: [Double]
         /// For each, how much longer the run is than a part of it that the network takes for the same character.
-        var spare: [Double] = []
+        var slack: [Double] = []
     }
 
     /// A character on the path: its run, its place among those that compete, the scores of the best paths through each
@@ -66,13 +66,13 @@ struct LinePath {
                 let fit = tables.fit(measured, c.characters[k], place, isDown: isDown)
                 let usual = Double(tables.strokes[c.characters[k]])
                 let counted = [max(usual - strokes, 0) / usual, log1p(max(strokes - usual, 0))]
-                let values = [1, c.shape[k], c.own[k], fit] + ofRun + [c.spare[k]] + counted
+                let values = [1, c.shape[k], c.own[k], fit] + ofRun + [c.slack[k]] + counted
                 return zip(values, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
             }
         }
     }
 
-    /// Fill in `spare`: the network often takes the picture of two characters for one of them.
+    /// Fill in `slack`: the network often takes the picture of two characters for one of them.
     func addSpare(to competing: inout [Competition], size: Double) {
         let numbers = Dictionary(uniqueKeysWithValues: zip(runs, runs.indices))
         let likely = competing.map { c in
@@ -80,18 +80,18 @@ struct LinePath {
         }
         for (number, run) in runs.enumerated() {
             let places = Dictionary(uniqueKeysWithValues: zip(competing[number].characters, 0...))
-            var spare = competing[number].characters.map { _ in 0.0 }
+            var slack = competing[number].characters.map { _ in 0.0 }
             for first in run {
                 for last in first...run.upperBound {
                     guard first...last != run, let part = numbers[first...last] else { continue }
                     let longer = (boxes[number].width - boxes[part].width) / size
                     for (character, p) in likely[part] {
                         guard let k = places[character] else { continue }
-                        spare[k] = max(spare[k], p * longer)
+                        slack[k] = max(slack[k], p * longer)
                     }
                 }
             }
-            competing[number].spare = spare
+            competing[number].slack = slack
         }
     }
 

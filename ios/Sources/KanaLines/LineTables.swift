@@ -21,7 +21,7 @@ struct LineTables: Sendable {
     /// Standard deviation that real writers' inner gaps have beyond the synthetic writers', in sizes of the writing.
     private static let unevenGap = 0.06
     private static let features = [
-        "one", "shape", "own", "form", "wide", "gaps", "cuts", "spare", "joined", "more strokes",
+        "character", "shape", "share", "geometry", "excess", "gaps", "cuts", "slack", "missing strokes", "more strokes",
     ]
     private static let scriptNames = ["hiragana", "katakana", "kanji", "digit", "latin", "sign"]
     /// Probability of each script after hiragana, katakana, kanji, digits, letters, signs.
@@ -60,7 +60,10 @@ struct LineTables: Sendable {
             let prior: [String: Double]
         }
         let fitted = try JSONDecoder().decode(Fitted.self, from: KanaLineTables.file("weights.json"))
-        weights = Self.features.map { fitted.features[$0] ?? 0 }
+        weights = try Self.features.map { feature in
+            guard let weight = fitted.features[feature] else { throw LineError.otherTables(missing: feature) }
+            return weight
+        }
         bigram = fitted.bigram
         scripts = characters.map(Self.script) + [5]
         let expected = Self.scriptNames.map { fitted.prior[$0] ?? 1 }
@@ -151,4 +154,6 @@ struct LineTables: Sendable {
 public enum LineError: Error, Equatable {
     /// The network is not the bundled one, whose characters the tables are about.
     case otherLabels(expected: Int, found: Int)
+    /// The weights are of other features than the code's.
+    case otherTables(missing: String)
 }
