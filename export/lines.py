@@ -4,26 +4,21 @@ The network is asked about each run of parts of the ink that may be a character.
 these runs. `fastetl.lines` holds the parts that need no network.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.results import Answer, Character, Text, TextLine
 from fastetl.checks import require_instance
-from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, one_shape
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, Charset, one_shape
 from fastetl.lines.line import Line
 from fastetl.lines.path import Competition, Floats, Geometry, State, best_path, features, fitted_geometry, load_weights
 from fastetl.lines.shapes import LYING
 from fastetl.lines.whole import NETWORK, wholeness
-
-if TYPE_CHECKING:
-    from export.recognizer import Recognizer
 
 MAX_COMPETING = 16  # characters for a run
 # How much a character's share of its size, and its own probability, count beside the shape's in choosing those that
@@ -39,61 +34,24 @@ FOREIGN_BONUS = 0.5
 MIN_SURE = 0.5  # a character with less confidence is marked as uncertain
 SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
 
-Box = tuple[float, float, float, float]
 
-
-@dataclass(frozen=True)
-class Answer:
-    """A label and its probability (0–1)."""
-
-    label: str
-    probability: float
-
-    def __repr__(self) -> str:
-        return f"{self.label} {self.probability:.1%}"
-
-
-@dataclass(frozen=True)
-class Character:
-    """A character of a line."""
-
-    label: str
-    box: Box
-    """Left, top, right, bottom in the picture's pixels or the canvas' units."""
-    confidence: float
-    """How sure the label is, 0–1."""
-    uncertain: bool
-    """Whether the confidence is under 0.5."""
-    alternatives: tuple[Answer, ...]
-    """Up to five characters that it may be, likeliest first."""
-
-
-@dataclass(frozen=True)
-class TextLine:
-    """A line: its text with spaces, its characters without them, and whether it runs down."""
-
-    text: str
-    characters: tuple[Character, ...]
-    down: bool
-
-
-@dataclass(frozen=True)
-class Text:
-    """What a picture or a drawing says: its lines in reading order."""
-
-    lines: tuple[TextLine, ...]
+class LineRecognizer(Protocol):
+    """What lines need of a `Recognizer`, which says what each is."""
 
     @property
-    def text(self) -> str:
-        """The text of all lines, separated by newlines."""
-        return "\n".join(line.text for line in self.lines)
-
+    def labels(self) -> tuple[str, ...]: ...
     @property
-    def characters(self) -> tuple[Character, ...]:
-        return tuple(character for line in self.lines for character in line.characters)
+    def columns(self) -> NDArray[np.int64]: ...
+    @property
+    def model_charset(self) -> Charset: ...
+    @property
+    def prior_logits(self) -> NDArray[np.float32]: ...
+    @property
+    def weights_sha256(self) -> str: ...
+    def logits(self, pictures: NDArray[np.uint8], /) -> NDArray[np.float32]: ...
 
 
-def read_lines(recognizer: Recognizer, lines: Iterable[Line], plain: bool) -> Text:
+def read_lines(recognizer: LineRecognizer, lines: Iterable[Line], plain: bool) -> Text:
     """Read lines. plain: ignore the bigrams."""
     require_instance("plain", plain, bool, "true or false")
     read = (_read_line(recognizer, line, plain) for line in lines)
@@ -114,7 +72,7 @@ def _groups(labels: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], ...]:
     return tuple([np.flatnonzero(group == k) for k in np.flatnonzero(np.bincount(group) > 1)] for group in numbers)
 
 
-def line_logits(recognizer: Recognizer, line: Line) -> NDArray[np.float32]:
+def line_logits(recognizer: LineRecognizer, line: Line) -> NDArray[np.float32]:
     """float32 (P, model's labels): the network's logits for `line.pictures()`, less the prior, the highest of each 0.
 
     The bigrams already say how often a script occurs, so the network's prior is taken off.
@@ -123,14 +81,14 @@ def line_logits(recognizer: Recognizer, line: Line) -> NDArray[np.float32]:
     return np.asarray(logits - logits.max(1, keepdims=True))
 
 
-def competition(recognizer: Recognizer, line: Line, logits: NDArray[np.float32]) -> Competition:
+def competition(recognizer: LineRecognizer, line: Line, logits: NDArray[np.float32]) -> Competition:
     """The characters that compete for each run. logits: see `line_logits`."""
     likely = _likely(recognizer, line, logits)
     # A few runs at a time stay in the processor's cache.
     blocks = [_likeliest(recognizer, likely[start : start + 32]) for start in range(0, len(likely), 32)]
     columns, of_shape, of_size = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     share = np.maximum(of_size, NONZERO) / np.maximum(of_shape, NONZERO)
-    classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.charset.characters])[columns]
+    classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.labels[:-1]])[columns]
     whole = np.zeros(columns.shape)
     if recognizer.weights_sha256 == NETWORK and not line.in_time:  # strokes are not cut
         whole = wholeness(logits[: len(columns)], classes)
@@ -138,7 +96,7 @@ def competition(recognizer: Recognizer, line: Line, logits: NDArray[np.float32])
     return Competition(columns, classes, log_shape, log_own, whole)
 
 
-def _likeliest(recognizer: Recognizer, likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+def _likeliest(recognizer: LineRecognizer, likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
     """The characters that compete for each of R runs, best first. likely: see `_likely`.
 
     Returns three arrays (R, K): which they are, as columns of `recognizer.labels`; the probability of all characters
@@ -152,7 +110,7 @@ def _likeliest(recognizer: Recognizer, likely: Floats) -> tuple[NDArray[np.int64
     return best, np.take_along_axis(of_shape, best, 1), np.take_along_axis(of_size, best, 1)
 
 
-def _pooled(recognizer: Recognizer, likely: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:
+def _pooled(recognizer: LineRecognizer, likely: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:
     """float64 (R, known): of each character, the probability of its whole group. likely: see `_likely`."""
     pooled = likely.copy()
     for members in groups:
@@ -172,7 +130,7 @@ def _highest(values: Floats, count: int) -> NDArray[np.int64]:
     return np.take_along_axis(chosen, order, 1)
 
 
-def _likely(recognizer: Recognizer, line: Line, logits: NDArray[np.float32]) -> Floats:
+def _likely(recognizer: LineRecognizer, line: Line, logits: NDArray[np.float32]) -> Floats:
     """float64 (R, known): each run's probabilities of all characters that the network knows.
 
     Half a character may look like a character that does not compete: among those that do, it must not be likely. In
@@ -196,7 +154,7 @@ def _total(path: list[State]) -> float:
     return path[0].scores[path[0].column] if path else 0.0
 
 
-def _read_line(recognizer: Recognizer, line: Line, plain: bool) -> TextLine:
+def _read_line(recognizer: LineRecognizer, line: Line, plain: bool) -> TextLine:
     competing = competition(recognizer, line, line_logits(recognizer, line))
     runs, fitted = line.runs, load_weights()
     spare = competing.slack(runs, line.geometry.size)
@@ -220,12 +178,12 @@ def _read_line(recognizer: Recognizer, line: Line, plain: bool) -> TextLine:
         foreign = best(geometry, True)
         if _total(foreign) + FOREIGN_BONUS * len(foreign) > _total(path):
             path = foreign
-    return _text(recognizer, line, competing.columns, path, geometry.size)
+    return _text(recognizer.labels, line, competing.columns, path, geometry.size)
 
 
-def _text(recognizer: Recognizer, line: Line, columns: NDArray[np.int64], path: list[State], size: float) -> TextLine:
-    """What a path says. columns: (R, K), the labels that compete; size: of the writing."""
-    labels, boxes = recognizer.labels, line.runs.boxes[[state.run for state in path]]
+def _text(labels: Sequence[str], line: Line, columns: NDArray[np.int64], path: list[State], size: float) -> TextLine:
+    """What a path says. columns: (R, K), the indices in `labels` of those that compete; size: of the writing."""
+    boxes = line.runs.boxes[[state.run for state in path]]
     characters = []
     for state, box in zip(path, line.original(boxes), strict=True):
         best = state.scores[state.column]

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
-from export.lines import Answer, Text, read_lines
+from export.lines import read_lines
 from export.metadata import trained_of
 from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
+from export.results import Answer, Recognition, Text
 from export.runtimes import onnx_session
 from fastetl._html import html_table
 from fastetl.checks import does_not_fit, require_instance, require_range
@@ -33,20 +34,6 @@ _BATCH = 256
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
 """By how much the log odds of small kana against large ones rise for each height that ink stands lower on a canvas, and
 how many heights above its middle they stay as they are. Chosen on synthetic writers."""
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """What was read in a picture of one character."""
-
-    answers: tuple[Answer, ...]
-    """The likeliest labels, likeliest first."""
-    box: tuple[int, ...] | None
-    """Left, top, right, bottom of the character in the picture's pixels; None if there is no ink."""
-    fault: str
-    """Why the answers may be wrong, and what to do; "" if there is no reason."""
-    uncertain: bool
-    """Whether the likeliest answer is below the recognizer's `threshold`."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from export.lines import Text
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
+from export.results import Text
 from fastetl.checks import require_range, require_unset
 from fastetl.data.importing import PICTURE_SUFFIXES
 from fastetl.errors import FastetlError

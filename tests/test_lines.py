@@ -14,9 +14,10 @@ from PIL import Image
 from scipy import ndimage
 
 from benches.studies.bigrams import packed
-from export.lines import Text, competition, line_logits
+from export.lines import competition, line_logits
 from export.names import ONNX, package_path
 from export.recognizer import Recognizer, open_recognizer
+from export.results import Text
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components

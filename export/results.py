@@ -1,0 +1,70 @@
+"""What a `Recognizer` reads: one character, or the lines of a picture or a drawing."""
+
+from dataclasses import dataclass
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A label and its probability (0–1)."""
+
+    label: str
+    probability: float
+
+    def __repr__(self) -> str:
+        return f"{self.label} {self.probability:.1%}"
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What was read in a picture of one character."""
+
+    answers: tuple[Answer, ...]
+    """The likeliest labels, likeliest first."""
+    box: tuple[int, ...] | None
+    """Left, top, right, bottom of the character in the picture's pixels; None if there is no ink."""
+    fault: str
+    """Why the answers may be wrong, and what to do; "" if there is no reason."""
+    uncertain: bool
+    """Whether the likeliest answer is below the recognizer's `threshold`."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character of a line."""
+
+    label: str
+    box: Box
+    """Left, top, right, bottom in the picture's pixels or the canvas' units."""
+    confidence: float
+    """How sure the label is, 0–1."""
+    uncertain: bool
+    """Whether the confidence is under 0.5."""
+    alternatives: tuple[Answer, ...]
+    """Up to five characters that it may be, likeliest first."""
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """A line: its text with spaces, its characters without them, and whether it runs down."""
+
+    text: str
+    characters: tuple[Character, ...]
+    down: bool
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a picture or a drawing says: its lines in reading order."""
+
+    lines: tuple[TextLine, ...]
+
+    @property
+    def text(self) -> str:
+        """The text of all lines, separated by newlines."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def characters(self) -> tuple[Character, ...]:
+        return tuple(character for line in self.lines for character in line.characters)
