@@ -15,7 +15,7 @@ from export import graph as g
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.metadata import trained_of
-from export.names import REFERENCE, file_of, is_package
+from export.names import REFERENCE, RUN_OR_PACKAGE, file_of, is_package
 from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
@@ -150,7 +150,7 @@ def open_start(path: StrPath) -> Start:
     A package's logits are divided by the temperature that was fitted. Raises FastetlError if it is missing or damaged.
     """
     if not is_package(path):
-        return start_of(path)
+        return start_of(path, RUN_OR_PACKAGE)
     from export.reference import read_reference  # which needs onnx, and a run does not
 
     return start_of_graph(read_reference(file_of(path, REFERENCE)).graph, fspath(path))

@@ -24,7 +24,7 @@ from fastetl.checks import as_path, config_of, require_unset
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
-from model.run import Run, open_run
+from model.run import Run, as_run
 
 _STEPS = 5
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
@@ -117,7 +117,7 @@ def export(
     if names.is_onnx(out):
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
     if not isinstance(run, Run | StoredNetwork):
-        run = open_stored(run) if names.is_package(run) else open_run(run)
+        run = open_stored(run) if names.is_package(run) else as_run("run", run, Run, names.RUN_OR_PACKAGE)
     check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [run.path])
     content = run.content(config) if isinstance(run, StoredNetwork) else _content_of_run(run, config, sets)
     if names.is_onnx(out):

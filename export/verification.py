@@ -30,7 +30,6 @@ from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, wr
 from export.onnx_structure import labels_of, parsed
 from export.reference import Reference, pictures, read_reference, resized
 from export.runtimes import NO_NATIVE_PARTS, native_parts
-from fastetl.checks import require_instance
 from fastetl.errors import FastetlError, NotInstalledError, ShowProgress, StrPath, scarcity
 from fastetl.files.untrusted import MODEL_BYTES, is_clutter, parse_json, read_bytes, read_json
 
@@ -140,8 +139,7 @@ def verify(
     from export.from_run import graph_from_run  # JAX: only when there is a run to compare with
     from model.run import Run, as_run
 
-    run = as_run(against)
-    require_instance("against", run, Run, "a run or its path")
+    run = as_run("against", against, Run, "a run or its path")
     return package_checks(out, partial(graph_from_run, run), progress)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import export
-from export.names import is_package
+from export.names import RUN_OR_PACKAGE, is_package
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line, load_charset
 from fastetl.data.store import load_labelled
@@ -14,7 +14,7 @@ from fastetl.files.atomic import check_output
 from fastetl_cli.base import Command, Paths, RunPath, counted, table
 from model.evaluation import Reader, RestrictedReader, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
-from model.run import Run, open_run
+from model.run import Run, as_run
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
@@ -80,7 +80,8 @@ class Evaluate(Command):
     """Replace an earlier report."""
 
     def execute(self) -> int:
-        run: Reader = export.open_recognizer(self.run_path) if is_package(self.run_path) else open_run(self.run_path)
+        path = self.run_path
+        run: Reader = export.open_recognizer(path) if is_package(path) else as_run("run", path, Run, RUN_OR_PACKAGE)
         if self.charset is not None:
             run = RestrictedReader(run, load_charset(self.charset, run.charset.characters))
         names = distinct_names(self.sets)

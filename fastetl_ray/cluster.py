@@ -26,7 +26,7 @@ from model.devices import join
 from model.errors import ModelError
 from model.folders import RUN_JSON, RUN_KIND, claim_folder, clear_folder, unfinished_folder
 from model.run import Run, as_run, open_run
-from model.start import Start
+from model.start import EXPECTED_START, Start
 from model.training import Data, train, weighted
 
 Addresses = StrPath | Sequence[StrPath | tuple[StrPath, float]]
@@ -124,7 +124,8 @@ def train_on_ray(
             expected = f"{amount * workers} {kind} for {workers} workers"
             found = f"{available.get(kind, 0):g}"
             raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
-    begin = {"config": config, "start": as_run(start), "command": command}
+    start = as_run("start", start, Start | Run | None, EXPECTED_START)
+    begin = {"config": config, "start": start, "command": command}
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)

@@ -11,6 +11,9 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
 from fastetl.data.store import open_dataset
 from fastetl.errors import ShowProgress, StrPath
+from model.errors import ModelError
+
+_NEIGHBOURS = 5
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ def baselines(
         FastetlError: If there are too few groups or samples, or scikit-learn (extra `report`) is not installed.
     """
     require_range("seed", seed, 0, 2**32 - 1)
-    models: dict[str, Any] = {  # with default settings, as in the tutorial
-        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(),
+    models: dict[str, Any] = {  # with scikit-learn's default settings, as in the tutorial
+        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(_NEIGHBOURS),
         "random forest": import_extra("sklearn.ensemble").RandomForestClassifier(random_state=seed, n_jobs=-1),
     }
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
@@ -52,6 +55,10 @@ def baselines(
     done = 0
     for by, split in splits.items():
         counts = len(split.train), len(split.test)
+        if counts[0] < _NEIGHBOURS or counts[1] == 0:
+            expected = f"{_NEIGHBOURS} to train on and 1 to test, or more"
+            found = "{} and {}".format(*counts)
+            raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=found, do="add some")
         results.append(BaselineResult("guessing", by, *counts, 1 / len(dataset.charset)))
         for name, model in models.items():
             model.fit(pixels[split.train], dataset.labels[split.train])

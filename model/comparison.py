@@ -53,11 +53,11 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     """Compare two or more runs, given as `Run` or as paths.
 
     Raises:
-        ModelError: If there are fewer than two, one has no complete epoch, or a file cannot be read.
+        FastetlError: If there are fewer than two, one has no complete epoch, or a file cannot be read.
     """
     if isinstance(runs, str) or not isinstance(runs, Iterable):
         runs = [runs]
-    compared = [as_run(run) for run in runs]
+    compared = [as_run("runs", run, Run, "runs or their paths") for run in runs]
     if len(compared) < 2:
         raise ModelError("nothing to compare with", expected="two runs or more", found=len(compared), do="name another")
     for run in compared:

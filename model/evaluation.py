@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_instance
 from fastetl.data.charset import Charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, Membership
@@ -25,6 +24,7 @@ from model.run import as_run
 Part = Literal["all", "test", "valid"]
 Difference = Literal["voicing", "size", "shape", "other"]
 RESAMPLES = 2000  # bootstrap samples behind each interval
+EXPECTED_READER = "a run, its path, or what `export.open_recognizer` gives"
 SCRIBBLES = 256  # random scribbles, all of which should be rejected
 _BLOCK_PICTURES = 1 << 11  # pictures whose logits are in memory at a time
 MAX_MISTAKES = 96  # most mistakes of each set that are kept with their pictures
@@ -164,6 +164,9 @@ class Evaluation:
     """The results of a run on all sets."""
 
     run: str
+    """The path of the run or the package."""
+    charset: Charset
+    """The characters that it could answer with. Not in the JSON."""
     threshold: float
     """Least confidence of an answer that is not rejected as no character."""
     scribbles_rejected: float
@@ -180,8 +183,8 @@ class Evaluation:
         return f"Evaluation({self.run!r}: {results})"
 
     def as_dict(self) -> dict[str, Any]:
-        values = dataclasses.asdict(dataclasses.replace(self, sets=()))
-        return {**values, "sets": [s.as_dict() for s in self.sets]}
+        figures = {name: getattr(self, name) for name in ("run", "threshold", "scribbles_rejected")}
+        return {**figures, "sets": [result.as_dict() for result in self.sets]}
 
 
 def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Iterable[Dataset | StrPath]) -> Evaluation:
@@ -194,18 +197,24 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Iterable[Datas
         run: A run or its path; for a package, what `export.open_recognizer` gives.
         datasets: Datasets or paths; `fastetl.load_labelled` fits them to the network's characters and picture size.
     Raises:
-        FastetlError: If a set is empty, cannot be opened or has no character of the network, or a logit is not finite.
+        FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, or a logit is
+            not finite.
     """
-    run = as_run(run)
-    require_instance("run", run, Reader, "a run, its path, or what `export.open_recognizer` gives")
+    run = as_run("run", run, Reader, EXPECTED_READER)
     if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):
         datasets = [datasets]
-    sets = tuple(_evaluate_set(run, load_labelled(data, run.charset, run.preprocessing)) for data in datasets)
+    sets = {}
+    for dataset in datasets:
+        dataset = load_labelled(dataset, run.charset, run.preprocessing)
+        key = dataset.name, dataset.digest
+        if key in sets:
+            raise ModelError(f"{dataset.name}: the set is given twice", do="leave one out")
+        sets[key] = _evaluate_set(run, dataset)
     if not sets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one")
     logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
     rejected = float((_confidence(run, logits) < run.threshold).mean())
-    return Evaluation(str(run.path), run.threshold, rejected, sets)
+    return Evaluation(str(run.path), run.charset, run.threshold, rejected, tuple(sets.values()))
 
 
 def _confidence(run: Reader, logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -41,7 +41,7 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
         return ("No epoch is complete yet.",)
     last = history[-1]
     chance = math.log(classes)
-    if last.loss > 0.95 * chance:
+    if min(last.loss, last.valid_loss) > 0.95 * chance:  # a short training's own loss is mostly of its warm-up
         guessing = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
         return (f"Not learning yet: {guessing}. Train longer or at another learning rate, and check the labels.",)
     best = min(history, key=lambda e: e.valid_loss)
@@ -55,7 +55,7 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
         return ("The validation loss has stopped falling: more epochs alone will help little.",)
     if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
         return ("The validation loss was still falling at the end: more epochs may help.",)
-    return (f"Training went well: the loss is {last.loss:.2f} (chance: {chance:.2f}).",)
+    return (f"Training went well: the validation loss is {last.valid_loss:.2f}; guessing gives {chance:.2f}.",)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from fastetl import __version__
-from fastetl.checks import as_path
+from fastetl.checks import as_path, require_instance
 from fastetl.data.parquet import png_file
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import read_json
 from model.errors import ModelError
-from model.evaluation import Evaluation, Reader, SetResult
+from model.evaluation import EXPECTED_READER, Evaluation, Reader, SetResult
 from model.run import Run, as_run
 
 REPORT_KIND = OutputKind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
@@ -33,18 +33,22 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
 
     Args:
         run: What was evaluated, as for `evaluate`.
-        evaluation: What `evaluate` gave.
+        evaluation: What `evaluate` gave for it.
         out: The directory to write.
         overwrite: Replace an earlier report.
     Raises:
-        FastetlError: If `out` exists (without `overwrite`) or cannot be written.
+        FastetlError: If the evaluation is of another run, or `out` exists (without `overwrite`) or cannot be written.
     """
-    run = as_run(run)
+    run = as_run("run", run, Reader, EXPECTED_READER)
+    require_instance("evaluation", evaluation, Evaluation, "what `evaluate` gave")
+    evaluated = Path(evaluation.run)
+    if (evaluated.absolute(), evaluation.threshold) != (run.path.absolute(), run.threshold):
+        raise ModelError("the evaluation is of another run", file=run.path, found=evaluated, do="evaluate this one")
     out = as_path("out", out)
     values_of_sets = evaluation.as_dict()
     text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"
     for result, values in zip(evaluation.sets, values_of_sets["sets"], strict=True):
-        values |= {"characters": _by_character(result, run.charset.characters), "pictures": _pictures(result)}
+        values |= {"characters": _by_character(result, evaluation.charset.characters), "pictures": _pictures(result)}
     figures = {
         "origin": f"Made on {time.strftime('%Y-%m-%d %H:%M')} by fastetl {__version__}",
         "banner": NOT_FOR_PUBLICATION if any(s.etl and s.mistakes for s in evaluation.sets) else "",
@@ -52,7 +56,7 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
         "training": _training(run) if isinstance(run, Run) else None,
     }
     with new_output(out, REPORT_KIND, overwrite, [run.path]) as folder:
-        page = _page(f"{run.path.name}: {len(run.charset):,} characters", figures)
+        page = _page(f"{run.path.name}: {len(evaluation.charset):,} characters", figures)
         (folder / "index.html").write_text(page, encoding="utf-8", errors="backslashreplace")
         (folder / "evaluation.json").write_text(text, encoding="utf-8", errors="backslashreplace")
     return out / "index.html"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar
 
 import jax
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from fastetl import __version__
 from fastetl._html import html_table
-from fastetl.checks import as_path, does_not_fit
+from fastetl.checks import as_path, does_not_fit, require_instance
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Membership
@@ -145,7 +146,7 @@ class Run:
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 (N, classes), the logits of the best weights, divided by `temperature`."""
         side = self.preprocessing.size
-        if pictures.dtype != np.uint8 or pictures.shape[1:] != (side, side):
+        if getattr(pictures, "dtype", None) != np.uint8 or pictures.shape[1:] != (side, side):
             raise does_not_fit("pictures", f"uint8 (N, {side}, {side})", pictures, "resize them")
         return predict(self._logits, pictures) / np.float32(self.temperature)
 
@@ -207,16 +208,28 @@ def open_run(path: StrPath) -> Run:
     Raises:
         ModelError: If anything is missing, damaged or of another format version; it names the file.
     """
-    path = as_path("path", path)
+    return _opened(as_path("path", path), f"a directory with {RUN_JSON}")
+
+
+def as_run(name: str, run: R | StrPath, kind: type | UnionType, expected: str) -> R | Run:
+    """A run that is given by its path, opened; anything else as it is.
+
+    Raises FastetlError if it is no `kind`. name: the parameter; expected: what it takes, in words.
+    """
+    if isinstance(run, str | os.PathLike):
+        return _opened(as_path(name, run), expected)
+    require_instance(name, run, kind, expected)
+    return run
+
+
+def _opened(path: Path, expected: str) -> Run:
     file = path / RUN_JSON
     if not file.exists():
-        expected = f"a directory with {RUN_JSON}"
         begun = unfinished_folder(path)
         if (begun / RUN_JSON).is_file():
             do = "continue it with `resume`"
             raise MissingRunError("training was interrupted", file=path, expected=expected, found=begun, do=do)
-        do = "train one, or name a package where one will do (Python: `export.open_recognizer`, `export.open_start`)"
-        raise MissingRunError("no run here", file=path, expected=expected, do=do)
+        raise MissingRunError("no run here", file=path, expected=expected, do="train one, or check the path")
     try:
         values = read_json(file)
         if values["format"] != FORMAT:
@@ -229,8 +242,3 @@ def open_run(path: StrPath) -> Run:
     except (FastetlError, OSError, *DAMAGE) as error:
         found = getattr(error, "found", None) or reason_of(error)
         raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error
-
-
-def as_run(run: R | StrPath) -> R | Run:
-    """A run that is given by its path, opened; anything else as it is."""
-    return open_run(run) if isinstance(run, str | os.PathLike) else run

@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.checks import require_instance, require_unset
+from fastetl.checks import require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Membership
@@ -27,6 +27,8 @@ from model.run import Run, as_run
 from model.step import load_weights, weights_of
 
 _FIXED = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # what the trained weights decide
+
+EXPECTED_START = "a run, its path, or what `export.open_start` gives"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +89,12 @@ class Start:
         return weights
 
 
-def start_of(run: Run | StrPath) -> Start:
-    """A training's start with the best weights of a run or its path. Raises ModelError if they cannot be read."""
-    run = as_run(run)
-    require_instance("start", run, Run, "a run, its path, or what `export.open_start` gives")
+def start_of(run: Run | StrPath, expected: str = EXPECTED_START) -> Start:
+    """A training's start with the best weights of a run or its path. Raises FastetlError if they cannot be read.
+
+    expected: what the caller takes, in words.
+    """
+    run = as_run("start", run, Run, expected)
     layers = tuple(run.network().layers())
     return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.trained)
 

@@ -1,6 +1,7 @@
 """Training: datasets in, a run directory out, repeatable to the bit and resumable at any checkpoint."""
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Iterable
 from os import PathLike
@@ -107,17 +108,20 @@ def weighted(data: Data) -> list[tuple[Dataset | StrPath, float]]:
 def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | None, command: str) -> Run:
     if not mixture:
         raise ModelError("train: no dataset", do="give at least one")
-    first = mixture[0][0]
-    for dataset, _ in mixture[1:]:
-        if dataset.charset.characters != first.charset.characters or dataset.preprocessing != first.preprocessing:
-            what = f"{dataset.name}: its characters or its preprocessing differ from {first.name}'s"
+    datasets = [dataset for dataset, _ in mixture]
+    first = datasets[0]
+    for one, other in itertools.combinations(datasets, 2):
+        if other.charset.characters != one.charset.characters or other.preprocessing != one.preprocessing:
+            what = f"{other.name}: its characters or its preprocessing differ from {one.name}'s"
             raise ModelError(what, do="build both with the same options")
+        if other == one:
+            raise ModelError(f"{other.name}: the dataset is given twice", do="leave one out, or give it more weight")
     if len(first.charset) < 2:
         raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
     if start is not None:
         start.check(first, config)
     trained = Membership() if start is None else start.trained or Membership()
-    for dataset, _ in mixture:
+    for dataset in datasets:
         trained = trained.with_data(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
     return Run(
         path=path,

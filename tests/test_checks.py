@@ -56,6 +56,10 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (Stroke, {"x": 5, "y": 6}, "x does not fit; expected numbers; found 5"),
     (Stroke, {"x": [1], "y": [1, 2]}, "y does not fit; expected 1 values, as x has; found 2"),
     (Drawing, {"width": 10, "height": 10, "strokes": 5}, "strokes does not fit; expected several Stroke; found 5"),
+    (model.open_run, {"path": None}, "path does not fit; expected a path; found None"),
+    (model.evaluate, {"run": 3, "datasets": OWN}, "run does not fit; expected a run, its path, or what `exp.*found 3"),
+    (model.compare_runs, {"runs": [3, 4]}, "runs does not fit; expected runs or their paths; found 3"),
+    (model.write_report, {"run": 3, "evaluation": 4, "out": "out"}, "run does not fit; expected a run, its path"),
     (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* up to 9 digits"),
 ]  # fmt: skip
 

@@ -125,7 +125,7 @@ BAD = {
     "quickstart --folder {tmp}/empty": "exists already",
     "quickstart --folder {tmp}/q --charset nope": "no charset 'nope'",
     "quickstart --folder {tmp}/q --etl {tmp}/empty": "no ETL files here",
-    "evaluate . {tmp}/empty": ".: no run here; expected a directory with run.json. Train one, or name",
+    "evaluate . {tmp}/empty": '.: no run here; expected a run, a package or "pretrained". Train one',
     "train a b --engine ray --processes 2": "--processes is not for --engine ray, which has --workers. Leave it out",
     "train a b --steps 2 --epochs 3": "--epochs has no effect with --steps 2. Leave it out",
     "synth out --engine ray --processes 2": "--processes has no effect with --set or --engine ray",

@@ -122,7 +122,7 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     assert {tiny().groups[m.index] for m in own.mistakes} <= set(test.tolist())
     assert (unseen.part, unseen.samples) == ("all", 128)
     assert evaluate(run.path, tiny()).sets[0].accuracy == own.accuracy
-    with pytest.raises(ModelError, match=r"no run here; .*`export.open_recognizer`.*`export.open_start`"):
+    with pytest.raises(ModelError, match=r"no run here; expected a run, its path, or what `export.open_recognizer`"):
         evaluate("pretrained", tiny())
     two = RestrictedReader(run, Charset("two", run.charset.characters[6:]))
     assert (two.predict(tiny().images) == run.predict(tiny().images)[:, 6:]).all()
@@ -134,8 +134,8 @@ def test_sets_that_do_not_fit_are_named() -> None:
         evaluate(run, [data.subset(np.zeros(0, np.int64))])
     with pytest.raises(ModelError, match="nothing to evaluate; expected at least one dataset"):
         evaluate(run, [])
-    with pytest.raises(ValueError, match="run does not fit; expected a run, its path.*; found 3"):
-        evaluate(3, data)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="tiny0: the set is given twice. Leave one out"):
+        evaluate(run, [data, data])
     with pytest.raises(FastetlError, match=r"no character of the network; expected few \(8\); found abc"):
         evaluate(run, [dataclasses.replace(data, charset=Charset("abc", tuple("abcdefgh")))])
 
@@ -163,6 +163,12 @@ def test_report_is_one_page_that_needs_nothing(tmp_path: Path) -> None:
     described = json.loads((page.parent / "evaluation.json").read_text(encoding="utf-8"))
     assert [s["samples"] for s in described["sets"]] == [16, 128]
     assert described["sets"][0]["accuracy"] == evaluation.sets[0].accuracy
+    two = RestrictedReader(run, Charset("two", run.charset.characters[6:]))
+    page = write_report(two, evaluate(two, tiny()), tmp_path / "two")
+    assert "run: 2 characters" in page.read_text(encoding="utf-8")
+    for other in (dataclasses.replace(run, path=tmp_path), dataclasses.replace(run, threshold=0.1)):
+        with pytest.raises(ModelError, match="the evaluation is of another run; found .*run. Evaluate this one"):
+            write_report(other, evaluation, tmp_path / "other")
 
 
 def japanese_report(source: str, folder: Path) -> Path:
@@ -218,6 +224,8 @@ def test_baselines_beat_guessing_on_both_splits(monkeypatch: pytest.MonkeyPatch)
     assert steps == [(k, 4) for k in range(1, 5)]
     nameless = dataclasses.replace(tiny(), groups=np.full(len(tiny()), -1, np.int32))
     assert baselines(nameless) == results[3:]
+    with pytest.raises(ModelError, match="too few samples; expected 5 to train on and 1 to test.*found 4 and 1"):
+        baselines(nameless[:5])
     monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
     with pytest.raises(FastetlError, match=r"sklearn is not installed. Run in the checkout: pip install '.\[report\]'"):
         baselines(tiny())
@@ -262,6 +270,7 @@ def history(*losses: tuple[float, float]) -> list[Epoch]:
         ([(1.0, 1.0), (0.6, 0.5)], "more epochs may help"),
         ([(1.0, 1.0), (0.6, 0.5), (0.6, 0.5)], "has stopped falling"),
         ([(1.0, 1.0), (0.6, 0.5), (0.58, 0.49)], "Training went well"),
+        ([(4.3, 0.71)], "Training went well: the validation loss is 0.71; guessing gives 4.26"),
         ([], "No epoch is complete yet"),
     ],
 )

@@ -55,9 +55,10 @@ def test_predict_takes_any_number_of_pictures() -> None:
     assert (logits.shape, str(logits.dtype)) == ((len(images), 8), "float32")
     assert pickle.loads(pickle.dumps(run)) == run
     assert run.predict(images[:0]).shape == (0, 8)
-    for wrong in (np.zeros((2, 28, 28), np.uint8), np.zeros((2, 32, 32), np.float32)):
+    wrong: Any
+    for wrong in (np.zeros((2, 28, 28), np.uint8), np.zeros((2, 32, 32), np.float32), None, []):
         with pytest.raises(ValueError, match=r"expected uint8 \(N, 32, 32\)"):
-            run.predict(wrong)  # type: ignore[arg-type]
+            run.predict(wrong)
     few = slice(PREDICT_BATCH, PREDICT_BATCH + 3)
     np.testing.assert_allclose(run.predict(images[few]), logits[few], atol=1e-5)
 

@@ -397,8 +397,8 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
     other = dataclasses.replace(tiny(), name="other", charset=Charset("abc", tuple("abcdefgh")))
     with pytest.raises(ModelError, match=r"other: its characters or its preprocessing differ from tiny0's"):
         train([(tiny(), 1), (other, 1)], tmp_path / "run", CONFIG)
-    with pytest.raises(FileExistsError, match=r"\.: the output exists already"):
-        train(tiny(), "", CONFIG)
+    with pytest.raises(ModelError, match="tiny0: the dataset is given twice. Leave one out, or give it more weight"):
+        train([tiny(), (tiny(), 2)], tmp_path / "run", CONFIG)
     with pytest.raises(ModelError, match="own: nothing to tell apart; expected two characters or more"):
         train(Dataset.create(tiny().images[:], "あ" * len(tiny()), source=""), tmp_path / "run", CONFIG)
     with pytest.raises(ModelError, match="no dataset"):
