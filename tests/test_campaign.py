@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benches.campaign import inputs, records
-from benches.campaign.plain import resized
 from benches.campaign.tally import Tally
+from fastetl.kernels.resize import resize_twin
 
 
 def tallied(part: Callable[..., None], target: int, folder: Path, *arguments: Any) -> Tally:
@@ -44,8 +44,7 @@ def test_kills_and_the_page(tmp_path: Path) -> None:
 
 def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With other pixels, a lost sample or a silent report it must not be content."""
-    true = resized
-    monkeypatch.setattr(records, "resized", lambda *arguments: true(*arguments) ^ 1)
+    monkeypatch.setattr(records, "resize_twin", lambda *arguments: resize_twin(*arguments) ^ 1)
     built = tallied(records.damaged_builds, 15, tmp_path, ["ETL8G"])
     assert built.counts["wrong"] > 3
     assert "other pixels" in built.examples[0]

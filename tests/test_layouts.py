@@ -37,6 +37,24 @@ def test_columns_are_the_bits_of_the_record(layout: Layout, seed: int) -> None:
         assert (again.view(np.uint8) == raw).all()
 
 
+@pytest.mark.parametrize(
+    ("names", "code", "sheet"),
+    [
+        ("ETL1 ETL6 ETL7", (48, 8), (32, 16)),
+        ("ETL2", (168, 12), None),
+        ("ETL3 ETL4 ETL5", (72, 8), (36, 36)),
+        ("ETL8B2 ETL9B ETL8G ETL9G", (16, 16), (0, 16)),
+    ],
+)
+def test_code_and_sheet_are_where_aists_pages_say(
+    names: str, code: tuple[int, int], sheet: tuple[int, int] | None
+) -> None:
+    """First bit and bits."""
+    for fields in (BY_NAME[name].by_name for name in names.split()):
+        assert (fields["code"].at, fields["code"].bits) == code
+        assert sheet is None or (fields["sheet"].at, fields["sheet"].bits) == sheet
+
+
 def c_record(words: dict[int, int], letters: str) -> bytes:
     """A record of type C out of its 36-bit words, by arithmetic on one long integer."""
     whole = 0

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benches.campaign.plain import Plain
 from benches.campaign.tally import Rng
+from fastetl.etl.layouts import Layout
 
 Bytes = NDArray[np.uint8]
 Order = NDArray[np.int64]
@@ -106,13 +106,15 @@ def damaged_bytes(data: bytes, rng: Rng, kind: str | None = None) -> bytes:
     return damage(data, int(rng.integers(len(data))), int(rng.integers(1, 65)), rng)
 
 
-def damaged(plain: Plain, records: Bytes, rng: Rng) -> Damaged:
+def damaged(layout: Layout, records: Bytes, rng: Rng) -> Damaged:
     """A file of these records, uint8 (N, bytes), damaged in one way."""
-    kind, records, order = _kind(rng, IN_PLACE, ORDERS, BYTES), records.copy(), np.arange(len(records))
+    kind = _kind(rng, IN_PLACE, ORDERS, BYTES)
+    records = records.copy()
+    order = np.arange(len(records))
     if kind in BYTES:
         return Damaged(kind, damaged_bytes(records.tobytes(), rng, kind))
     if kind in IN_PLACE:
-        IN_PLACE[kind][1](records, plain.image, rng)
+        IN_PLACE[kind][1](records, layout.image_offset, rng)
     else:
         order = ORDERS[kind][1](order, rng)
     return Damaged(kind, records[order].tobytes(), order if kind in _FEW else None)

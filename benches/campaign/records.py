@@ -1,4 +1,4 @@
-"""Damaged files of every set, given to `build`; the independent decoder says what is right."""
+"""Damaged files of every set, given to `build`; the readable twins of its kernels say what is right."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.campaign.damage import Damaged, damaged
-from benches.campaign.plain import PLAIN, Plain, groups_of, jis_codes, resized
 from benches.campaign.tally import Rng, Tally
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.etl.build import BuildConfig, BuildResult, build
+from fastetl.etl.classes import character_codes
 from fastetl.etl.jis import codes_of, jis_to_char
-from fastetl.etl.layouts import BY_NAME, LAYOUTS, Layout, genuine_files
+from fastetl.etl.layouts import BY_NAME, GROUPS_OF_FAMILY, LAYOUTS, Layout, genuine_files
+from fastetl.kernels.packed import unpack
+from fastetl.kernels.resize import resize_twin
 from fastetl.testing.records import first_records
 
 SIZE = 16  # side of the built pictures: small ones are compared quickly, and every bit of a record still counts
@@ -28,18 +30,22 @@ _sound_records = cache(first_records)
 
 @dataclass(frozen=True)
 class _Case:
-    """A damaged file on disk. codes: int64 (N,), JIS codes of its complete records; sound: those of the sound file."""
+    """A damaged file on disk."""
 
     layout: Layout
     path: Path
     damage: Damaged
-    records: NDArray[np.uint8]
+    records: NDArray[np.void]
+    """(N,), its complete records."""
     codes: NDArray[np.int64]
+    """int64 (N,), their JIS codes."""
     sound: NDArray[np.int64]
+    """JIS codes of the sound file."""
 
     @property
-    def plain(self) -> Plain:
-        return PLAIN[self.layout.name]
+    def empty(self) -> int:
+        """Number of empty records at the beginning of the file."""
+        return int(self.layout.has_empty_record)
 
     @property
     def characters(self) -> int:
@@ -49,24 +55,26 @@ class _Case:
     def must_be_reported(self) -> bool:
         """Whether the order of the records tells their groups, and changed visibly: not if the file ends after a whole
         data set, or before the first is complete."""
-        ends = self.plain.empty + np.arange(0, len(self.sound) + 1, self.characters)
+        ends = self.empty + np.arange(0, len(self.sound) + 1, self.characters)
         shows = len(self.codes) not in ends and len(self.codes) > self.characters
         expected = self.sound if shows else self.sound[: len(self.codes)]
         return self.layout.grouped_by == "data set" and not np.array_equal(self.codes, expected)
 
 
 def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
-    plain, source = PLAIN[layout.name], _sound_records(layout.name, seed)
-    damage = damaged(plain, source[plain.empty :], rng)
-    if plain.empty and damage.kind != "noise":  # the empty record stays whole: it tells what the file is
-        damage.data = source[: plain.empty].tobytes() + damage.data
+    source = _sound_records(layout.name, seed)
+    empty = int(layout.has_empty_record)
+    damage = damaged(layout, source[empty:], rng)
+    if empty and damage.kind != "noise":  # the empty record stays whole: it tells what the file is
+        damage.data = source[:empty].tobytes() + damage.data
         if damage.origin is not None:
-            damage.origin = np.append(np.arange(plain.empty), damage.origin + plain.empty)
+            damage.origin = np.append(np.arange(empty), damage.origin + empty)
     path = folder / genuine_files(layout)[0].name
     path.write_bytes(damage.data)
-    whole = len(damage.data) // plain.record
-    raw = np.frombuffer(damage.data, np.uint8, whole * plain.record).reshape(whole, plain.record)
-    return _Case(layout, path, damage, raw, jis_codes(layout.name, raw), jis_codes(layout.name, source))
+    records = np.frombuffer(damage.data, layout.record_dtype, len(damage.data) // layout.record_bytes)
+    sound = source.view(layout.record_dtype)[:, 0]
+    codes, sound_codes = (character_codes(layout, of).astype(np.int64) for of in (records, sound))
+    return _Case(layout, path, damage, records, codes, sound_codes)
 
 
 def _cases(tally: Tally, folder: Path, sets: Sequence[str]) -> Iterator[tuple[int, str, _Case]]:
@@ -90,7 +98,8 @@ def _sample_fault(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitted
         return "another code than the record's"
     if not np.array_equal(codes_of(data.charset)[data.labels], case.codes[record]):
         return "another label than the record's code"
-    if not np.array_equal(data.images, resized(case.plain, case.records[record], SIZE)):
+    levels = unpack(case.records["image"][record], case.layout.bits)
+    if not np.array_equal(data.images, resize_twin(levels, SIZE, case.layout.bits)):
         return "other pixels than the record's"
     there = np.isin(np.arange(len(case.codes)), record)
     if (there & ~wanted).any():
@@ -102,16 +111,18 @@ def _sample_fault(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitted
 
 
 def _group_fault(case: _Case, data: Dataset) -> str | None:
-    record, base = data.records["record"].astype(np.int64), case.layout.group_base
-    own, order = groups_of(case.layout.name, case.records), case.damage.origin
-    if own is not None:
-        return None if np.array_equal(data.groups - base, own[record]) else "another group"
+    record = data.records["record"].astype(np.int64)
+    groups = data.groups - case.layout.group_base
+    order = case.damage.origin
+    if case.layout.grouped_by == "sheet":
+        sheets = case.layout.column(case.records, "sheet").astype(np.int64)
+        return None if np.array_equal(groups, np.minimum(sheets, GROUPS_OF_FAMILY - 1)[record]) else "another group"
     if case.layout.grouped_by != "data set" or order is None:
         return None
     origin = order[record]
     moved = np.append(True, np.diff(order) != 1) | np.append(np.diff(order) != 1, True)
     undisturbed = ~moved[record] & (case.codes[record] == case.sound[origin])
-    same = data.groups - base == np.maximum(origin - case.plain.empty, 0) // case.characters
+    same = groups == np.maximum(origin - case.empty, 0) // case.characters
     moved_records = record[undisturbed & ~same]
     return f"record {int(moved_records[0])} moved to another group" if len(moved_records) else None
 
@@ -121,7 +132,7 @@ def _build_fault(case: _Case, config: BuildConfig, out: Path, result: BuildResul
     if set(data.records["set"].tolist()) != {case.layout.name}:
         return None if any("the name is" in n.what for n in result.noticed) else "taken for another set"
     wanted = np.isin(case.codes, codes_of(data.charset)) & (case.codes > 0)
-    wanted[: case.plain.empty] = False
+    wanted[: case.empty] = False
     ordered = case.layout.kind == "G" and not config.strict and not result.noticed
     reported = bool(result.noticed or result.missing or result.unknown_codes)
     unreported = case.must_be_reported and not reported and (config.charset == "all" or config.strict)
