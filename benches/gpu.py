@@ -3,8 +3,8 @@
     python -m benches.gpu --out FOLDER [--minutes M] [--rehearsal]
 
 Each row is written as soon as it is measured, the most valuable first, so that little is lost if the machine is taken
-away. A training that exceeds the time of its section is stopped. Synthetic writers write meanwhile, and a network is
-trained on their characters in the remaining time. A rehearsal does little of everything, on the CPU.
+away. A training that exceeds the time of its section is stopped. In the remaining time a network is trained on what
+synthetic writers wrote at first. A rehearsal does little of everything, on the CPU.
 """
 
 import argparse
@@ -15,10 +15,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import count
@@ -50,8 +49,8 @@ BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
 THREADS = (16, 8, 4, 1)
 DISPATCH_STEPS = 8  # steps in one dispatch, where several are measured
 WRITING_END = 0.2  # shares of the minutes after which writing,
-SHORT_END = 0.3  # the short trainings
-SPEEDS_END = 0.5  # and the measurement of speeds end
+SHORT_END = 0.4  # the short trainings
+SPEEDS_END = 0.6  # and the measurement of speeds end
 TAIL = 20.0  # seconds reserved for what follows the training
 PROCESSORS = os.cpu_count() or 1
 
@@ -79,24 +78,12 @@ def parts_of(rehearsal: bool, folder: Path) -> tuple[Part, ...]:
     return Part("japanese", 12, "japanese", 1000, 0.75), Part("signs", 75, str(signs), 2000, 0.25)
 
 
-def write(folder: Path, parts: Sequence[Part], quickstart_files: int, until: float) -> None:
-    """Write the quickstart's dataset, then those of all parts in turn until the time is over, each by a command."""
-
-    def synth(name: str, part: Part, *options: str) -> None:
-        begun = time.monotonic()
-        command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(folder / name)]
-        command += [*options, "--charset", part.charset, "--files", str(part.files), "--seed", str(part.seed)]
-        command += ["--size", str(SIZE), "--processes", str(max(1, PROCESSORS - 3)), "--json"]
-        result = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        row = {"characters": json.loads(result)["images"], "seconds": time.monotonic() - begun}
-        (folder / f"{name}.json").write_text(json.dumps(row), encoding="utf-8")
-
-    synth("quickstart", Part("quickstart", quickstart_files, "hiragana", 0))
-    for number in count():
-        for part in parts:
-            synth(f"{part.name}-{number}", part._replace(seed=part.seed + number), "--scans", "0.4")
-        if time.monotonic() > until:
-            return
+def write(out: Path, part: Part, *options: str) -> int:
+    """Write a dataset of a part by the command `synth`, and return how many characters it has."""
+    command = [sys.executable, "-m", "fastetl_cli.main", "synth", str(out), *options, "--charset", part.charset]
+    command += ["--files", str(part.files), "--seed", str(part.seed), "--size", str(SIZE), "--json"]
+    written: int = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["images"]
+    return written
 
 
 # The options of the training at the end.
@@ -134,9 +121,6 @@ class Bench:
         self.rows = dict[str, list[dict[str, Any]]]()
         self.parts = parts_of(self.is_rehearsal, folder)
         self.final = REHEARSAL if self.is_rehearsal else FINAL
-        quickstart_files = 4 if self.is_rehearsal else 100
-        until = begun + WRITING_END * self.seconds
-        self.writers = threading.Thread(target=write, args=(folder, self.parts, quickstart_files, until))
 
     def add(self, name: str, /, **row: Any) -> None:
         self.rows.setdefault(name, []).append(row)
@@ -165,11 +149,19 @@ class Bench:
         self.watch()
         return train(data, self.folder / "short", config, overwrite=True, progress=self.watch).history
 
-    def written(self, name: str) -> Dataset:
-        """Wait until a dataset is written, and open it."""
-        while self.writers.is_alive() and not (self.folder / name).is_dir():
-            time.sleep(0.1)
-        return open_dataset(self.folder / name)
+    def writers(self) -> None:
+        """Write the quickstart's dataset, then those of all parts in turn until the time is over."""
+        write(self.folder / "quickstart", Part("quickstart", 4 if self.is_rehearsal else 100, "hiragana", 0))
+        begun = time.monotonic()
+        characters = 0
+        for number in count():
+            for part in self.parts:
+                out = self.folder / f"{part.name}-{number}"
+                characters += write(out, part._replace(seed=part.seed + number), "--scans", "0.4")
+            if time.monotonic() > self.end:
+                break
+        rate = round(characters / (time.monotonic() - begun))
+        self.add("writers", characters=characters, characters_per_second=rate)
 
     def devices(self) -> None:
         """Describe the machine, time its matrix products, and compare its logits with a CPU's."""
@@ -222,7 +214,7 @@ class Bench:
         target = 1.0
         for name, options in table.items():
             config = replace(usual, **options)
-            history = self.history(self.written("quickstart"), config)
+            history = self.history(open_dataset(self.folder / "quickstart"), config)
             seconds = np.cumsum([entry.seconds for entry in history]).tolist()
             course = [(e.step * config.batch_size, s, e.valid_accuracy) for e, s in zip(history, seconds, strict=True)]
             target = course[-1][2] if not options else target
@@ -232,8 +224,8 @@ class Bench:
 
     def speeds(self) -> None:
         """Measure the step by batch size and precision, and by the number of threads that augment."""
-        quickstart = self.written("quickstart")
-        first = self.written(f"{self.parts[0].name}-0")
+        quickstart = open_dataset(self.folder / "quickstart")
+        first = open_dataset(self.folder / f"{self.parts[0].name}-0")
         for batch_size, precision in [(64, "bfloat16")] if self.is_rehearsal else BATCHES:
             size: dict[str, Any] = {"batch_size": batch_size, "precision": precision}
             for data, config in ((first, self.final), (quickstart, USUAL)):
@@ -277,17 +269,12 @@ class Bench:
 
     def long_training(self) -> None:
         """Train a network in the remaining time. The best weights are copied to the results after each epoch."""
-        self.writers.join()
-        charset, spec = load_charset(self.parts[0].charset), Preprocessing(size=SIZE)
-        characters, seconds, mixture = 0, 0.0, []
+        charset = load_charset(self.parts[0].charset)
+        mixture: list[tuple[Dataset, float]] = []
         for part in self.parts:
-            files = sorted(self.folder.glob(f"{part.name}-*.json"))
-            for file in files:
-                row = json.loads(file.read_text("utf-8"))
-                characters += row["characters"]
-                seconds += row["seconds"]
-                mixture.append((load_labelled(file.with_suffix(""), charset, spec), part.weight / len(files)))
-        self.add("writers", characters=characters, characters_per_second=round(characters / seconds))
+            paths = sorted(self.folder.glob(f"{part.name}-*"))
+            written = [load_labelled(path, charset, Preprocessing(size=SIZE)) for path in paths]
+            mixture += [(dataset, part.weight / len(paths)) for dataset in written]
         path = self.folder / "run"
 
         def copy(run: Path) -> None:
@@ -326,8 +313,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gpu-") as folder:
         jax.config.update("jax_compilation_cache_dir", f"{folder}/compiled")  # each training compiles the same
         bench = Bench(options, Path(folder), begun)
-        bench.writers.start()
         sections = (
+            ("writers", WRITING_END, bench.writers),
             ("devices", SHORT_END, bench.devices),
             ("quickstart", SHORT_END, bench.short_trainings),
             ("speeds", SPEEDS_END, bench.speeds),
@@ -336,7 +323,6 @@ def main() -> None:
         for name, share, measure in sections:
             if name not in options.skip:
                 bench.run(name, share, measure)
-        bench.writers.join()
 
 
 if __name__ == "__main__":
