@@ -14,7 +14,7 @@ class Baseline(Command):
     """
 
     dataset: DatasetPath
-    """A dataset directory."""
+    """A dataset, or an .npz file of labelled pictures."""
     seed: int = 0
     """Chooses the split and the forest."""
 

@@ -26,7 +26,7 @@ class Shards:
     engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
     """local: this machine writes a directory. ray: a Ray cluster writes Parquet shards (docs/scale.md)."""
     address: Annotated[str, SEVERAL_MACHINES] = ""
-    """With --engine ray: the cluster's address. Without: that of RAY_ADDRESS, or one started here."""
+    """With --engine ray: the cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
     shard_rows: Annotated[int, SEVERAL_MACHINES] = ROWS
     """With --engine ray: approximate number of pictures in a shard."""
 

@@ -72,8 +72,8 @@ class Evaluate(Command):
     sets: Paths
     """Datasets, their addresses, or .npz files of labelled pictures."""
     report: Path | None = None
-    """Folder for the report (index.html and evaluation.json). Without: RUN/reports/SETS, but no report of a package or
-    with --charset."""
+    """Folder for the report (index.html and evaluation.json); without it, a package or --charset gets no report.
+    Default: RUN/reports/SETS."""
     charset: str | None = None
     """Answer with these characters only: a name such as hiragana, or a text file of characters."""
     overwrite: bool = False

@@ -19,7 +19,7 @@ class Export(Command):
 
     run_path: RunPath
     """A run directory; accuracies that `evaluate` reported in it go into the model card. Or a package ("pretrained" is
-    the bundled one), whose network is then stored in another way."""
+    the bundled one), whose network is stored anew."""
     out: Out
     """The package directory to write. If the name ends in .onnx, the ONNX model alone is written."""
     config: ExportConfig = ExportConfig()

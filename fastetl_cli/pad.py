@@ -32,7 +32,7 @@ class Pad(Command):
     package: Annotated[Path, Arg((), "PACKAGE")] = Path(PRETRAINED)
     """A package directory, the name of a bundled package, or an ONNX model alone."""
     samples: Path | None = None
-    """Keep corrections ("I meant ぬ") in this folder. Without: nothing is kept."""
+    """Keep corrections ("I meant ぬ") in this folder. Default: nothing is kept."""
     host: str = "127.0.0.1"
     """Address to listen on. On any but this machine's own, visitors need a token, which is in the printed address."""
     port: int = 8128

@@ -41,15 +41,15 @@ class Quickstart(Command):
     """The folder to write everything to."""
     etl: Path | None = None
     """A folder with your files of the ETL Character Database. They are trained on together with as many synthetic
-    characters, and evaluated on their own test writers. Without: synthetic files alone."""
+    characters, and evaluated on their own test writers. Default: synthetic files alone."""
     files: int = 300
     """Number of synthetic files."""
     charset: str = "hiragana"
-    """Characters to learn, as of `fastetl synth --charset`."""
+    """Characters to learn, as for `fastetl synth --charset`."""
     epochs: int = 0
     """Number of epochs. 0: two, or four with `etl`."""
     network: NetworkName | None = None
-    """Architecture. Without: quick, or default with `etl`."""
+    """Architecture. Default: quick, or default with `etl`."""
     overwrite: bool = False
     """Replace FOLDER if it exists."""
 

@@ -17,7 +17,7 @@ class Sheet(Command):
     """
 
     dataset: DatasetPath
-    """A dataset directory."""
+    """A dataset, or an .npz file of labelled pictures."""
     png: Annotated[Path, Arg((), "PNG")]
     """The picture to write."""
     rows: int = 24

@@ -19,7 +19,7 @@ class Sweep(Command):
     file: Annotated[Path, Arg((), "CONFIG")]
     """A TOML file: which options all trainings have, which vary, and how many trials there are (docs/scale.md)."""
     dataset: DatasetPath
-    """A dataset directory."""
+    """A dataset, or an .npz file of labelled pictures."""
     out: Out
     """The folder to write: sweep.json, and the runs that were not stopped."""
     cpus: float = 1
@@ -27,7 +27,7 @@ class Sweep(Command):
     gpus: float = 0
     """GPUs for each training; below 1, several share one."""
     address: str = ""
-    """The cluster's address. Without: that of RAY_ADDRESS, or one started here."""
+    """The cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
     overwrite: bool = False
     """Replace OUT if it exists."""
 

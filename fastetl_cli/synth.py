@@ -36,7 +36,7 @@ class Synth(Command):
     lines: int = 0
     """Write this many lines of text instead of files, as pictures and as strokes, with the box of each character."""
     text: Path | None = None
-    """With --lines: a text file whose lines are written, repeatedly if they are too few. Without: random text."""
+    """With --lines: a text file whose lines are written, repeatedly if they are too few. Default: random text."""
     line: LineConfig = LineConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""

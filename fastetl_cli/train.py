@@ -41,11 +41,11 @@ class Train(Command):
     """
 
     dataset: DatasetPath
-    """A dataset directory."""
+    """A dataset, or an .npz file of labelled pictures."""
     run_path: RunPath
     """The run directory to write: weights, options, and curves for TensorBoard."""
     also: tuple[str, ...] = ()
-    """Further datasets to train on, each as DATASET or DATASET=WEIGHT. The weight of the first dataset is 1."""
+    """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT. The first dataset has weight 1."""
     config: TrainConfig = TrainConfig()
     start: Annotated[str, Arg(("--from",), "SOURCE")] = ""
     """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
@@ -64,11 +64,11 @@ class Train(Command):
     engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
     """local: this process trains. ray: the workers of a Ray cluster do; a lost one is replaced (docs/scale.md)."""
     workers: Annotated[int, SEVERAL_MACHINES] = 1
-    """With --engine ray: number of workers that train the network together; their devices share each batch."""
+    """With --engine ray: number of workers that train together; their devices share each batch."""
     gpus: Annotated[int, SEVERAL_MACHINES] = 0
     """With --engine ray: GPUs of each worker."""
     address: Annotated[str, SEVERAL_MACHINES] = ""
-    """With --engine ray: the cluster's address. Without: that of RAY_ADDRESS, or one started here."""
+    """With --engine ray: the cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
 
     def __post_init__(self) -> None:
         if self.engine == "ray":

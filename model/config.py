@@ -68,19 +68,19 @@ class TrainConfig(Options):
     test: _Part = 0.2
     """Share of the writers for the test: training never looks at them, `evaluate` does."""
     by: SplitUnit = "group"
-    """What to do with samples whose writer is unknown. group: they are an error. sample: they are divided one by one,
-    so that a writer may be in several parts, which makes every accuracy too high."""
+    """What to do with samples whose writer is unknown. group: they are an error. sample: each is drawn by itself; a
+    writer may then be in several parts, and accuracies come out too high."""
     framing: Framing | None = None
-    """How characters are framed. Without: as the dataset says."""
+    """How characters are framed. Default: the dataset's."""
     frame: Annotated[int | None, Range(8, 512)] = None
-    """Side of the frame in pixels. Without: as the dataset says."""
+    """Side of the frame in pixels. Default: the dataset's."""
     scale: Annotated[float | None, Range(0.01, 1)] = None
-    """Scale of the ink after framing. Without: as the dataset says."""
+    """Scale of the ink after framing. Default: the dataset's."""
     surroundings: bool | None = None
-    """Whether the network also sees what surrounds the frame. Without: as the dataset says."""
+    """Whether the network also sees what surrounds the frame. Default: the dataset's."""
     readings: Literal[1, 3] | None = None
-    """Frames of a picture that the trained network reads: 3, differently stretched, whose logits are averaged, or 1,
-    which takes a third of the time and is a little less accurate. Without: as the dataset says."""
+    """How many frames of a picture the trained network reads: 3, differently stretched, whose logits are averaged; or
+    1, which takes a third of the time and is a little less accurate. Default: the dataset's."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the convolutions in training; all else is float32. bfloat16 is faster on a GPU, slower on a CPU."""
     threads: Annotated[int, Range(0, 1024)] = 0

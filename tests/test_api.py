@@ -2,11 +2,15 @@
 
 import importlib
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import export
+import fastetl
+import model
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
 from tests.conftest import python
@@ -25,6 +29,22 @@ def test_every_public_name_is_there(package: str) -> None:
     assert set(re.findall(rf"^.. auto\w+:: {package}\.(\w+)$", page, re.M)) == public
     with pytest.raises(AttributeError, match="nothing"):
         module.nothing  # noqa: B018
+
+
+RESULTS = {
+    "recognize": export.Recognition,
+    "build": fastetl.BuildResult,
+    "inspect": fastetl.FileReport,
+    "compare": model.Comparison,
+    "baseline": model.BaselineResult,
+    "export`, `verify": export.Check,
+}
+
+
+@pytest.mark.parametrize("command", RESULTS)
+def test_the_page_of_formats_names_every_key(command: str) -> None:
+    [row] = re.findall(rf"^\| `{command}` \|(.*)", (ROOT / "docs" / "formats.md").read_text(encoding="utf-8"), re.M)
+    assert {field.name for field in fields(RESULTS[command])} <= set(re.findall(r"`(\w+)`", row))
 
 
 def test_importing_brings_nothing_heavy() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastetl.data.charset import NAMES, is_kanji
+from fastetl.data.charset import NAMES, is_kanji, load_charset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.synth import SynthConfig, synthesize
@@ -74,7 +74,10 @@ def test_every_value_of_a_choice_runs(k: int, tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_named_charset(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of its characters (every fortieth of the kanji) is lost from synth to build; all commands take it."""
+    """None of its characters (every fortieth of the kanji) is lost from synth to build; all commands take it. The page
+    of formats names it, with the number of its characters."""
+    count = f" | {len(load_charset(name)):,} |" if name not in ("kanji", "all") else ""
+    assert f"`{name}`{count}" in (Path(__file__).parent.parent / "docs" / "formats.md").read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     _, every = characters_of(name)
     assert split_writers(SynthConfig(charset=name), 8)[0].characters == every

@@ -31,19 +31,19 @@ class Augmentation(Options):
     rotation: Annotated[float, Range(0, 180)] = 14.0
     """Turn by up to this many degrees either way (0–180)."""
     zoom: Share = 0.25
-    """Size by a factor of e^−zoom to e^zoom, log-uniform (0–1)."""
+    """Scale by a factor of e^−zoom to e^zoom, log-uniform (0–1)."""
     aspect: Share = 0.3
-    """Width over height by a factor of e^−aspect to e^aspect, log-uniform (0–1)."""
+    """Change width over height by a factor of e^−aspect to e^aspect, log-uniform (0–1)."""
     shear: Share = 0.3
     """Slant: x moves by up to this share of y, either way (0–1)."""
     shift: Annotated[float, Range(0, 0.5)] = 0.06
     """Move by up to this fraction of the side, in x and in y (0–0.5)."""
     elastic: Annotated[float, Range(0, 0.25)] = 0.06
-    """Smooth warp: 4 × 4 places move by up to this fraction of the side, in x and in y (0–0.25)."""
+    """Warp smoothly: 4 × 4 places move by up to this fraction of the side, in x and in y (0–0.25)."""
     thickness: Share = 0.5
     """Share of pictures whose pen becomes thicker or thinner, half of them each (0–1)."""
     contrast: Annotated[float, Range(0, 2)] = 0.3
-    """Ink to the power of e^−contrast to e^contrast, log-uniform (0–2)."""
+    """Raise ink to the power of e^−contrast to e^contrast, log-uniform (0–2)."""
     fragments: Share = 0.0
     """Share of pictures that get pieces of other training pictures at their edges, as real scans have: at the left in
     77 of 100, right 11, top 15, bottom 6. 0.5 leaves half of them without any (0–1)."""

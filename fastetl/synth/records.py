@@ -53,15 +53,15 @@ class SynthConfig(Options):
 
     set: tuple[str, ...] = ()
     """Sets to write, such as ETL1 ETL6. Each has all of its classes, in the order and with the oddities of the genuine
-    files. If not given, ETL8G is written, as the next options say."""
+    files. Default: ETL8G, as the next options say."""
     writers: Annotated[int, Range(1, _MAX_COUNT)] = 10
     """Writers of each set, only with `set`. (ETL2 is printed: samples of each code in each style.)"""
     files: Annotated[int, Range(1, _MAX_COUNT)] = 12
     """Number of files, 1–1,000,000. Each has five writers (with charset etl9 four), who write every character once.
     A genuine ETL8G has 32 such files. Only without `set`."""
     charset: str = "all"
-    """Characters to write: a name of `fastetl build --charset`, where all means the 956 of ETL8 and kanji 881 of them,
-    or a text file of characters that KanjiVG has strokes for. Only without `set`."""
+    """Characters to write: a charset's name (see docs/formats.md), or a text file of characters that KanjiVG has
+    strokes for. all: the 956 of ETL8. kanji: 881 of these. Only without `set`."""
     scans: Share = 0.5
     """Share of the writers (0–1) whose sheets are scanned. As in real scans of ETL sets, their characters are smaller,
     with fragments of neighbours at the edges. The other writers draw on a canvas."""
