@@ -145,7 +145,7 @@ def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array]) -> g.Conv:
 
 
 def open_start(path: StrPath) -> Start:
-    """The network of a run or a package ("pretrained": a bundled one) to begin a training with: `train(…, start=…)`.
+    """Open the network of a run or a package ("pretrained": a bundled one) for `model.train(…, start=…)`.
 
     A package's logits are divided by the temperature that was fitted. Raises FastetlError if it is missing or damaged.
     """

@@ -165,7 +165,7 @@ class Recognizer:
         return self.read_all([picture], top, by_shape)[0]
 
     def read_all(self, pictures: Iterable[Source], top: int = 5, by_shape: bool = False) -> list[Recognition]:
-        """The readings that `read` gives for each of several `pictures`; faster, as the network gets them together."""
+        """Recognize each of several pictures as `read` does; faster, as the network gets them together."""
         require_range("top", top, 1)
         if isinstance(pictures, str | bytes) or not isinstance(pictures, Iterable):
             raise does_not_fit("pictures", "several", "one", "give it to `read`")
@@ -198,7 +198,7 @@ class Recognizer:
 
         Args:
             picture: A file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels.
-            down: Whether the lines run down, in columns from right to left. If None, it is found out.
+            down: Whether the lines run down, in columns from right to left; None finds it out.
             plain: Do not use the table of which characters follow one another.
         Raises:
             FastetlError: If the picture cannot be read, or its ink has more than 10,000 pieces.
@@ -215,10 +215,10 @@ class Recognizer:
 
 
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: StrPath | Charset | None = None) -> Recognizer:
-    """Open the ONNX model of a package directory, or one that was exported alone, and check it before it is run.
+    """Open the ONNX model of a package. It is checked before it runs.
 
     Args:
-        path: A package directory or an `.onnx` file; by default, the bundled package with 6,625 characters.
+        path: A package directory, an `.onnx` file, or a bundled package: "pretrained" (6,625 characters) or "kana".
         charset: The characters that compete: a Charset, or a name or file as for `fastetl.load_charset`; all if None.
     Raises:
         ExportError: If the model is missing or damaged, holds anything that no export holds, or lacks a character.

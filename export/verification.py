@@ -127,8 +127,8 @@ def verify(
 
     Args:
         path: The package; "pretrained" is the bundled one.
-        against: The run it is from, or its path, to compare the graph and ask the network again; None compares with the
-            graph in `reference.npz`.
+        against: The run that it was exported from, or its path: its graph and the network's answers are compared, too.
+            If None, the graph in `reference.npz` is taken as right.
         progress: Called with how much is done, and how much there is.
     Raises:
         FastetlError: If `path` has no file of a package, or the run cannot be read.

@@ -15,10 +15,10 @@ RETRIES = 100  # how often a task is repeated, or a training resumed, after the 
 
 
 def connect(address: str = "") -> Any:
-    """Connect to the cluster at `address` or RAY_ADDRESS, or start one here, if not yet done. Returns the module ray.
+    """Connect to the cluster at `address` or RAY_ADDRESS, or start one here. Returns the module ray.
 
-    Raises:
-        FastetlError: If ray is not installed, or the cluster cannot be reached.
+    A process that is connected stays so, whatever `address` says. Raises FastetlError if ray is not installed, or the
+    cluster cannot be reached.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # no reports to Ray's makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a worker without GPUs still sees them

@@ -175,7 +175,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers among the samples of all sets together."""
+        """Share of right answers among the samples of all sets together; へ read as ヘ is wrong."""
         return sum(s.accuracy * s.samples for s in self.sets) / sum(s.samples for s in self.sets)
 
     def __repr__(self) -> str:

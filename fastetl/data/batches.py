@@ -27,9 +27,9 @@ class Batches:
 
     `for images, labels in batches` iterates over an epoch; each further loop iterates over the next one.
 
-    An epoch has as many pictures as all parts have indices, rounded down to whole batches. Each part gets the share
-    that its weight says. A part that is too small for its share is repeated, augmented anew each time; of a part that
-    is too large, each epoch takes other samples.
+    An epoch has as many pictures as all parts together, less the last incomplete batch. Each part gets the share that
+    its weight says. A part that is too small for its share is repeated, augmented anew each time; of a part that is
+    too large, each epoch takes other samples.
 
     Args:
         parts: One or several datasets, or samples of datasets (`Dataset.samples`), all with pictures of one size.

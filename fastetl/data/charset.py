@@ -120,12 +120,12 @@ class Charset(Sequence[str]):
         return {c: k for k, c in enumerate(self.characters)}
 
     def shape_classes(self, sizes: bool = False) -> NDArray[np.int64]:
-        """int64 (characters,): for each class the first one of its shape, as へ and ヘ; with `sizes` also っ and つ."""
+        """int64 (characters,): the first class that looks like each (ヘ like へ; with `sizes` also つ like っ)."""
         first: dict[str, int] = {}
         return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
 
     def columns_of(self, charset: Charset, file: Path) -> list[int]:
-        """Another charset's classes in this one. A FastetlError names `file`, the network's, and what it lacks."""
+        """The class here of each character of `charset`. Raises an ArgumentError about `file` if one is missing."""
         unknown = [c for c in charset.characters if c not in self.class_of]
         if unknown:
             what, do = "the network does not know these characters", "choose another `charset`"
@@ -208,7 +208,7 @@ def load_charset(name: Charset | StrPath, present: Iterable[str] = ()) -> Charse
 
     Args:
         name: A name, a file, or a Charset, which is returned as it is.
-        present: The characters of the data. The charset `all` has these, in their order; `kanji`, the kanji among them.
+        present: The characters of the data, needed for `all` (these characters) and `kanji` (the kanji among them).
     Raises:
         FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
     """

@@ -168,7 +168,7 @@ class Dataset:
         """A dataset of your own pictures, to train on, to mix, to evaluate and to write.
 
         Args:
-            images: uint8 (N, H, W), or N pictures uint8 (H, W), such as Pillow's in mode L, ink high.
+            images: uint8 (N, H, W), or N pictures uint8 (H, W), ink high: invert dark ink on white paper first.
             characters: N texts.
             groups: N whole numbers from 0 (who wrote it), −1 where unknown. Copies of a picture get the first's group.
             source: The name under which these groups are known; "" if they mean something in this dataset alone.
@@ -178,7 +178,7 @@ class Dataset:
             digests: uint64 (N,), of the source data. If None: of `images`.
             records: Further fields, N values each.
         Raises:
-            FastetlError: If arrays do not fit, the charset lacks a character, or only files have such a `source`.
+            FastetlError: If arrays do not fit, the charset lacks a character, or `source` is reserved for files.
         """
         require_instance("source", source, str, "a name")
         if RESERVED_SOURCE.fullmatch(source):
@@ -219,7 +219,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """Tells builds, selections and picture sizes apart; it covers all but pictures, header fields and name."""
+        """Identifies a build, selection and picture size; it covers all but pictures, header fields and name."""
         arrays = self.labels, self.groups, self.source, self.digests
         return str(sealed(writing.description_of(self), *arrays)["digest"])
 

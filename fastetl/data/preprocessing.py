@@ -107,7 +107,7 @@ class Preprocessing(Options):
         return 0 if self.framing == "none" else PLACE_SIZE
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: `_FIXED`, and all fields whose values differ from `_ABSENT`."""
+        """A JSON object; fields that version 0.1.0 lacked are left out where they have the values of that version."""
         values = {"size": self.size, **_FIXED, **dataclasses.asdict(self)}
         return {key: value for key, value in values.items() if (key, value) not in _ABSENT.items()}
 

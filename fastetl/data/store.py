@@ -174,7 +174,7 @@ def _dataset(
 
 
 def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preprocessing: Preprocessing) -> Dataset:
-    """A dataset to evaluate a network on, in the classes and the picture size of the network.
+    """Open a dataset to evaluate a network on it, in the classes and the picture size of the network.
 
     Samples of characters that the network lacks are left out; `about["left_out"]` counts them by character.
 

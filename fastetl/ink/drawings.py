@@ -43,7 +43,7 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Stroke:
-    """One line of the pen: for each point a value in each column. Raises FastetlError for columns that do not fit."""
+    """One line of the pen: each column has a value for each point. Raises FastetlError for columns that do not fit."""
 
     x: Numbers
     """To the right, in the canvas' units."""
