@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from export import graph as g
+from export import graph as layer_graph
 from export.config import Precision, Storage
 from export.operations import Op, Program, Ref, Term
 from fastetl.data.preprocessing import (
@@ -195,13 +195,13 @@ def _framed(p: Program, x: str, spec: Preprocessing, with_place: bool) -> _Input
 def _blank(p: Program, brightest: str, contrasted: str) -> str:
     """Whether the picture holds no character, (1, 1, 1, 1): one that is empty, nearly empty or filled."""
     amount = p.reduce("reduce_mean", "amount", contrasted, (2, 3))
-    faint = p.binary("less", "faint", brightest, g.FAINTEST, "bool")
-    little = p.binary("less", "little", amount, g.MIN_INK, "bool")
-    much = p.binary("greater", "much", amount, g.MAX_INK, "bool")
+    faint = p.binary("less", "faint", brightest, layer_graph.FAINTEST, "bool")
+    little = p.binary("less", "little", amount, layer_graph.MIN_INK, "bool")
+    much = p.binary("greater", "much", amount, layer_graph.MAX_INK, "bool")
     return p.binary("logical_or", "blank", p.binary("logical_or", "faint_or_little", faint, little), much)
 
 
-def _preprocess(p: Program, graph: g.Graph) -> tuple[_Input, str]:
+def _preprocess(p: Program, graph: layer_graph.Graph) -> tuple[_Input, str]:
     """The network's input, and whether the picture is blank."""
     spec = graph.preprocessing
     x = "image"  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
@@ -214,33 +214,33 @@ def _preprocess(p: Program, graph: g.Graph) -> tuple[_Input, str]:
     blank = _blank(p, brightest, contrasted)
     seen = _Input({"": contrasted}, "")
     if spec.framing != "none":
-        seen = _framed(p, contrasted, spec, any(isinstance(layer, g.Place) for layer in graph.layers))
+        seen = _framed(p, contrasted, spec, any(isinstance(layer, layer_graph.Place) for layer in graph.layers))
     frames = {prefix: p.cast(frame, p.real, f"{prefix}frame_number") for prefix, frame in seen.frames.items()}
     return _Input(frames, seen.place), blank
 
 
-def _layer(p: Program, x: str, layer: g.GraphLayer, place: str, prefix: str) -> str:
+def _layer(p: Program, x: str, layer: layer_graph.GraphLayer, place: str, prefix: str) -> str:
     name = prefix + layer.name
     match layer:
-        case g.Conv():
+        case layer_graph.Conv():
             weight = p.weight(f"{layer.name}_weight", layer.weight)
             return p.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
-        case g.Relu():
+        case layer_graph.Relu():
             return p.unary("relu", name, x)
-        case g.MaxPool():
+        case layer_graph.MaxPool():
             options = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
             size = (layer.size, layer.size)
             return p.add("max_pool", name, p.real, x=Ref(x), kernel_sizes=size, strides=size, **options)
-        case g.Flatten():
+        case layer_graph.Flatten():
             return p.flatten(name, x, layer.features)
-        case g.Place():
+        case layer_graph.Place():
             return p.concat(name, (x, place))
-        case g.Dense():
+        case layer_graph.Dense():
             weight = p.weight(f"{layer.name}_weight", layer.weight)
             return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, x))
 
 
-def lower(graph: g.Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
+def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
     """The operations of a graph, from `image`, float32 (1, 1, side, side), 0–255, to `logits` and `probabilities`.
 
     Both outputs are float32 (1, classes + 1), the last one for "no character". precision: of the arithmetic from the
