@@ -290,7 +290,7 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     export.export("kana", tmp_path / "likelier", config)
     was, is_now = (read_reference(path / REFERENCE) for path in (PACKAGE, tmp_path / "likelier"))
     factors = [
-        (12 if script_of(c) == "hiragana" else 1) * (0.5 / 0.47 if c in LARGE_FORM else 1) for c in KANA.characters
+        (12 if script_of(c) == "hiragana" else 1) * (0.5 / 0.7 if c in LARGE_FORM else 1) for c in KANA.characters
     ]
     np.testing.assert_allclose(is_now.logits - was.logits, np.log([factors] * len(was.logits)), atol=1e-5)
     assert is_now.config.prior == config.prior

@@ -34,7 +34,7 @@ COMMANDS = {
 synth data/pretrained/kana-etl --files 640 --charset kana --seed 900 --scans 0.4
 build data/pretrained/kana-etl data/pretrained/kana --charset kana
 train data/pretrained/kana data/pretrained/run-kana --epochs 3 --valid 0.02 --test 0.02 --crop 0.15 --fragments 0.15
-export data/pretrained/run-kana export/pretrained/kana --onnx int8 --license kanjivg --prior small=0.47
+export data/pretrained/run-kana export/pretrained/kana --onnx int8 --license kanjivg --prior small=0.7
 """,
     "japanese": """
 synth data/pretrained/all-etl --files 12 --charset japanese --seed 1000 --scans 0.4
@@ -134,7 +134,8 @@ def main() -> None:
         blend(package, given.blend, BLEND, package)
     elif not given.measure:
         make(COMMANDS[given.network], given.sets)
-    write_page(Path("docs/pretrained.md"), given.network, Path("export/pretrained") / given.network, given.sets)
+    if given.sets:
+        write_page(Path("docs/pretrained.md"), given.network, Path("export/pretrained") / given.network, given.sets)
 
 
 if __name__ == "__main__":
