@@ -8,7 +8,7 @@ from model.baseline import baselines
 
 @dataclass(frozen=True)
 class Baseline(Command):
-    """Guessing, k-nearest neighbours and a random forest: on writers never seen, if known, and on the tutorial's split.
+    """Measure guessing, k-nearest neighbours and a random forest, on unseen writers, if known, and on a random split.
 
     fastetl baseline kana
     """

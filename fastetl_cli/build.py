@@ -42,7 +42,7 @@ class Shards:
 
 @dataclass(frozen=True)
 class Build(Command):
-    """Records, or labelled pictures of any script → dataset.
+    """Make a dataset of records, or of labelled pictures of any script.
 
     fastetl build ETL8G kana --charset kana
     fastetl build my-pictures own

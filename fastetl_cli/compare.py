@@ -14,7 +14,7 @@ _ROWS = 12  # epochs shown of a curve
 
 @dataclass(frozen=True)
 class Compare(Command):
-    """Runs side by side: the options in which they differ, accuracy by set, curves.
+    """Show runs side by side: the options in which they differ, accuracy by set, curves.
 
     fastetl compare run1 run2
     """

@@ -58,7 +58,7 @@ def _details(result: SetResult) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Evaluate(Command):
-    """Accuracy by character and by writer, confusions, calibration: a report that opens from disk.
+    """Measure accuracy by character and by writer, confusions and calibration; write a report that opens from disk.
 
     Samples that the run was trained on are left out, in whatever size or format they are given. A set may also be an
     .npz with images (uint8, N × H × W, ink high) and labels (characters).

@@ -12,7 +12,7 @@ from model.report import stored_results
 
 @dataclass(frozen=True)
 class Export(Command):
-    """Run → Core ML package and ONNX model, verified. Exits 1 if a check fails.
+    """Write a run as a Core ML package and an ONNX model, and verify them. Exits 1 if a check fails.
 
     fastetl export run package
     """

@@ -35,7 +35,7 @@ def _lines(reports: Sequence[FileReport]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Inspect(Command):
-    """What ETL files are, whether they are complete, and what is irregular in them.
+    """Say what ETL files are, whether they are complete, and what is irregular in them.
 
     fastetl inspect ETL8G
     """
@@ -45,8 +45,8 @@ class Inspect(Command):
     strict: bool = False
     """Exit with 1 if anything is irregular, such as lost records, incomplete data sets or blank pictures."""
     statistics: bool = False
-    """Measure the pictures instead: fragments of neighbouring characters at the edges, size and position of the
-    characters, pen width, levels. docs/scans.md has these figures of real and of synthetic scans."""
+    """Measure the pictures instead: fragments of neighbours at the edges, size and position of the characters, pen
+    width, levels. docs/scans.md has these figures of real and of synthetic scans."""
     charset: str = "hiragana"
     """With --statistics: characters whose pictures are measured."""
 

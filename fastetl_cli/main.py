@@ -18,21 +18,21 @@ from collections.abc import Iterator, Sequence
 from fastetl import __version__
 
 COMMANDS = {
-    "quickstart": "the whole pipeline on synthetic handwriting",
+    "quickstart": "run the whole pipeline on synthetic handwriting",
     "synth": "write ETL files in their exact formats, by synthetic writers",
-    "inspect": "what ETL files are, and whether they are complete",
-    "build": "records or labelled pictures → dataset",
-    "sheet": "a contact sheet of a dataset",
+    "inspect": "say what ETL files are, and whether they are complete",
+    "build": "make a dataset of records or of labelled pictures",
+    "sheet": "draw a contact sheet of a dataset",
     "train": "train the network on a dataset",
     "sweep": "train with many options on a Ray cluster, keep the best",
-    "compare": "runs side by side: options, accuracy by set, curves",
-    "evaluate": "accuracy by character and by writer, confusions: a report",
-    "baseline": "k-nearest neighbours and random forest on the same split",
-    "export": "run → Core ML and ONNX, verified",
+    "compare": "show runs side by side: options, accuracy by set, curves",
+    "evaluate": "measure accuracy by character and by writer: a report",
+    "baseline": "measure k-nearest neighbours and a random forest",
+    "export": "write a run as Core ML and ONNX models, and verify them",
     "verify": "check an exported package again, on any machine",
-    "recognize": "the likeliest characters of pictures, or the text of lines",
-    "pad": "a page to draw on: the network answers while you draw",
-    "samples": "corrections from the pad and the phone → dataset",
+    "recognize": "recognize characters in pictures, or the text of lines",
+    "pad": "open a page to draw on: the network answers meanwhile",
+    "samples": "make a dataset of corrections from the pad and the phone",
 }
 
 NEEDS = {

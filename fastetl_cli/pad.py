@@ -22,7 +22,7 @@ from fastetl_cli.web.static import write_static
 
 @dataclass(frozen=True)
 class Pad(Command):
-    """A page to draw on: the network answers while you draw. It is served by this machine, to this machine alone.
+    """Open a page to draw on: the network answers while you draw. This machine serves it, to itself alone.
 
     With --static, the page is written as a folder for any web host instead.
 
@@ -30,7 +30,7 @@ class Pad(Command):
     """
 
     package: Annotated[Path, Arg((), "PACKAGE")] = Path(PRETRAINED)
-    """A package directory, the name of a bundled package, or an ONNX model alone."""
+    """A package, the name of a bundled one, or an ONNX model alone."""
     samples: Path | None = None
     """Keep corrections ("I meant ぬ") in this folder. Default: nothing is kept."""
     host: str = "127.0.0.1"

@@ -32,7 +32,7 @@ QUICKSTART_KIND = OutputKind(
 
 @dataclass(frozen=True)
 class Quickstart(Command):
-    """The whole pipeline on synthetic data, in one folder; each step is a command of its own.
+    """Run the whole pipeline on synthetic data, in one folder; each step is a command of its own.
 
     fastetl quickstart --folder first
     """
@@ -49,7 +49,7 @@ class Quickstart(Command):
     epochs: int = 0
     """Number of epochs. 0: two, or four with `etl`."""
     network: NetworkName | None = None
-    """Architecture. Default: quick, or default with `etl`."""
+    """Architecture of the network. Default: quick, or default with `etl`."""
     overwrite: bool = False
     """Replace FOLDER if it exists."""
 

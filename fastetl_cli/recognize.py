@@ -39,14 +39,14 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 
 @dataclass(frozen=True)
 class Recognize(Command):
-    """The likeliest characters of each picture, light on dark or dark on light; with --lines, its text.
+    """Recognize the character in each picture, light on dark or dark on light; with --lines, its text.
 
     fastetl recognize photo.jpg scans --charset hiragana --top 3
     fastetl recognize --lines note.jpg --boxes boxes.png
     """
 
     images: Paths
-    """Pictures, or folders that are searched for pictures with all folders below them."""
+    """Pictures, or folders with pictures at any depth."""
     package: Path = Path(PRETRAINED)
     """A package, or an ONNX model alone; of the bundled ones "pretrained" knows 6,625 characters, "kana" 162."""
     charset: str | None = None

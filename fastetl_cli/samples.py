@@ -11,7 +11,7 @@ from fastetl_cli.options import Arg
 
 @dataclass(frozen=True)
 class Samples(Command):
-    """Corrections from the pad and the phone → dataset, for evaluate and for train --also.
+    """Make a dataset of corrections from the pad and the phone, for evaluate and for train --also.
 
     fastetl samples my-samples mine
     """

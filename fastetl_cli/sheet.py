@@ -11,7 +11,7 @@ from fastetl_cli.options import Arg
 
 @dataclass(frozen=True)
 class Sheet(Command):
-    """A contact sheet: a labelled row for each character, with samples by different writers.
+    """Draw a contact sheet: a labelled row for each character, with samples by different writers.
 
     fastetl sheet kana sheet.png --rows 46
     """

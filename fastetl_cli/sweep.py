@@ -11,7 +11,7 @@ from fastetl_ray import read_sweep, sweep_on_ray
 
 @dataclass(frozen=True)
 class Sweep(Command):
-    """Many trainings with different options on a Ray cluster; poor ones are stopped early.
+    """Train many times with different options on a Ray cluster; poor trainings are stopped early.
 
     fastetl sweep docs/sweep.toml kana sweep
     """

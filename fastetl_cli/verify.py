@@ -42,7 +42,7 @@ def _line(check: Check) -> str:
 
 @dataclass(frozen=True)
 class Verify(Command):
-    """Whether an exported package is what it says, from its files alone, on any machine. Exits 1 if a check fails.
+    """Check, on any machine, whether an exported package is what it says, by its files alone. Exits 1 if a check fails.
 
     Checked are the network, its numbers and answers, the labels, the code and the list of files; not what the model
     card says of data and accuracy.

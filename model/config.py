@@ -31,7 +31,7 @@ class TrainConfig(Options):
     """How to train. The same configuration on the same data gives the same weights."""
 
     network: NetworkName = "default"
-    """Architecture. japanese is for thousands of characters, quick for short trainings, small for tests."""
+    """Architecture of the network. japanese: thousands of characters. quick: short trainings. small: tests."""
     augmentation: Augmentation = Augmentation()
     """Random changes of the training pictures, new ones in each epoch."""
     epochs: Annotated[int, Range(1, 100_000)] = 20
