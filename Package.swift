@@ -27,7 +27,7 @@ let package = Package(
             ], sources: ["KanaNetwork.swift"], resources: [.copy("japanese/Kana.mlpackage")]),
         .target(
             name: "KanaLineTables", path: "fastetl/lines/tables", exclude: ["whole.bin"],
-            resources: [.copy("bigrams.bin"), .copy("shapes.bin"), .copy("weights.json")]),
+            resources: [.copy("bigrams.bin"), .copy("follows.json"), .copy("shapes.bin"), .copy("weights.json")]),
         .target(
             name: "KanaLines", dependencies: ["KanaInk", "KanaReading", "KanaLineTables"],
             path: "ios/Sources/KanaLines"),

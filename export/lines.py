@@ -1,7 +1,7 @@
 """Read words and lines, from a picture or from strokes, with a network that knows single characters.
 
-The network is asked about each run of parts of the ink that may be a character. The text is the best path through
-these runs. `fastetl.lines` holds the parts that need no network.
+The network is asked about each span of parts of the ink that may be a character. The text is the best path through
+these spans. `fastetl.lines` holds the parts that need no network.
 """
 
 import dataclasses
@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 
 from export.results import Answer, Character, Text, TextLine
 from fastetl.checks import require_instance
-from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, Charset, one_shape
-from fastetl.lines.line import Line
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, Charset
 from fastetl.lines.path import Competition, Floats, Geometry, State, best_path, features, fitted_geometry, load_weights
+from fastetl.lines.segmentation import Line
 from fastetl.lines.shapes import LYING
-from fastetl.lines.whole import NETWORK, wholeness
+from fastetl.lines.wholeness import NETWORK, wholeness
 
-MAX_COMPETING = 16  # characters for a run
+MAX_COMPETING = 16  # characters for a span
 # How much a character's share of its size, and its own probability, count beside the shape's in choosing those that
 # compete: they only order characters that are written alike.
 SIZE_RANK, OWN_RANK = 1e-3, 1e-6
-MIN_SHAPE, MIN_OWN, NONZERO = 1e-6, -3.0, 1e-9  # of a shape's probability, of a log share; keeps a quotient finite
+MIN_SHAPE = 1e-6  # of a shape's probability
+MIN_LOG_SHARE = -3.0
+NONZERO = 1e-9  # keeps a quotient finite
 PUNCTUATION = "、。・,."  # marks that the network cannot tell from dirt
 MIN_PUNCTUATION = 0.05  # probability of each of these marks. Chosen on synthetic lines
 FIRST_STRETCHES = 1.0, 0.7  # of `Geometry`, from which a line is fitted; the likelier outcome is taken
@@ -58,18 +60,14 @@ def read_lines(recognizer: LineRecognizer, lines: Iterable[Line], plain: bool) -
     return Text(tuple(line for line in read if line.characters))
 
 
-def shape_and_size_names(labels: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Two names for each label: one that it shares with all labels written alike (り, リ), and one that it shares with
-    those that differ only in size (つ, っ)."""
-    sizes = LARGE_FORM | SMALL_LETTERS
-    return [one_shape(c, sizes=True) for c in labels], [sizes.get(c, c) for c in labels]
-
-
 @cache
-def _groups(labels: tuple[str, ...]) -> tuple[list[NDArray[np.int64]], ...]:
-    """The indices of labels with the same name, for both kinds of names; groups of one are left out."""
-    numbers = (np.unique(names, return_inverse=True)[1] for names in shape_and_size_names(labels))
-    return tuple([np.flatnonzero(group == k) for k in np.flatnonzero(np.bincount(group) > 1)] for group in numbers)
+def shape_and_size_classes(charset: Charset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Twice int64 (characters,): of each class, the first one that is written alike (り, リ) in whatever size, and the
+    first one that differs only in size (つ, っ)."""
+    large = LARGE_FORM | SMALL_LETTERS
+    first: dict[str, int] = {}
+    sizes = [first.setdefault(large.get(c, c), k) for k, c in enumerate(charset.characters)]
+    return charset.shape_classes(sizes=True), np.array(sizes)
 
 
 def line_logits(recognizer: LineRecognizer, line: Line) -> NDArray[np.float32]:
@@ -82,38 +80,43 @@ def line_logits(recognizer: LineRecognizer, line: Line) -> NDArray[np.float32]:
 
 
 def competition(recognizer: LineRecognizer, line: Line, logits: NDArray[np.float32]) -> Competition:
-    """The characters that compete for each run. logits: see `line_logits`."""
+    """The characters that compete for each span. logits: see `line_logits`."""
     likely = _likely(recognizer, line, logits)
-    # A few runs at a time stay in the processor's cache.
+    # A few spans at a time stay in the processor's cache, which halves the time.
     blocks = [_likeliest(recognizer, likely[start : start + 32]) for start in range(0, len(likely), 32)]
     columns, of_shape, of_size = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     share = np.maximum(of_size, NONZERO) / np.maximum(of_shape, NONZERO)
-    classes = np.array([JAPANESE.class_of.get(c, -1) for c in recognizer.labels[:-1]])[columns]
-    whole = np.zeros(columns.shape)
-    if recognizer.weights_sha256 == NETWORK and not line.in_time:  # strokes are not cut
-        whole = wholeness(logits[: len(columns)], classes)
-    log_shape, log_own = np.log(np.maximum(of_shape, MIN_SHAPE)), np.log(share).clip(MIN_OWN, 0)
-    return Competition(columns, classes, log_shape, log_own, whole)
+    labels = recognizer.labels
+    classes = np.array([[JAPANESE.class_of.get(labels[k], -1) for k in of_span] for of_span in columns.tolist()])
+    knows_whole = recognizer.weights_sha256 == NETWORK and not line.in_time  # strokes are not cut
+    return Competition(
+        columns=columns,
+        classes=classes,
+        log_shape=np.log(np.maximum(of_shape, MIN_SHAPE)),
+        log_share=np.log(share).clip(MIN_LOG_SHARE, 0),
+        whole=wholeness(logits[: len(columns)], classes) if knows_whole else np.zeros(columns.shape),
+    )
 
 
 def _likeliest(recognizer: LineRecognizer, likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """The characters that compete for each of R runs, best first. likely: see `_likely`.
+    """The characters that compete for each of S spans, best first. likely: see `_likely`.
 
-    Returns three arrays (R, K): which they are, as columns of `recognizer.labels`; the probability of all characters
+    Returns three arrays (S, K): which they are, as columns of `recognizer.labels`; the probability of all characters
     that are written like each; and that of those of them that differ in size at most.
     """
     known = recognizer.columns[:-1]  # the last one is no character
-    groups = _groups(recognizer.model_charset.characters)
-    of_shape, of_size = (_pooled(recognizer, likely, of_kind)[:, known] for of_kind in groups)
+    classes = shape_and_size_classes(recognizer.model_charset)
+    of_shape, of_size = (_pooled(recognizer, likely, first)[:, known] for first in classes)
     rank = of_shape + SIZE_RANK * of_size + OWN_RANK * likely[:, known]
     best = _highest(rank, min(MAX_COMPETING, len(known)))
     return best, np.take_along_axis(of_shape, best, 1), np.take_along_axis(of_size, best, 1)
 
 
-def _pooled(recognizer: LineRecognizer, likely: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:
-    """float64 (R, known): of each character, the probability of its whole group. likely: see `_likely`."""
+def _pooled(recognizer: LineRecognizer, likely: Floats, first: NDArray[np.int64]) -> Floats:
+    """float64 (S, known): of each character, the probability of all whose class in `first` is the same."""
     pooled = likely.copy()
-    for members in groups:
+    for each in np.flatnonzero(np.bincount(first) > 1):
+        members = np.flatnonzero(first == each)
         pooled[:, members] = likely[:, members].sum(1, keepdims=True)
     # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
     class_of = recognizer.model_charset.class_of
@@ -124,74 +127,70 @@ def _pooled(recognizer: LineRecognizer, likely: Floats, groups: Sequence[NDArray
 
 
 def _highest(values: Floats, count: int) -> NDArray[np.int64]:
-    """int64 (R, count): the columns of each row's highest values, highest first."""
+    """int64 (S, count): the columns of each row's highest values, highest first."""
     chosen = np.argpartition(-values, count - 1, axis=1)[:, :count]
     order = np.argsort(-np.take_along_axis(values, chosen, 1), 1, kind="stable")
     return np.take_along_axis(chosen, order, 1)
 
 
 def _likely(recognizer: LineRecognizer, line: Line, logits: NDArray[np.float32]) -> Floats:
-    """float64 (R, known): each run's probabilities of all characters that the network knows.
+    """float64 (S, known): each span's probabilities of all characters that the network knows.
 
     Half a character may look like a character that does not compete: among those that do, it must not be likely. In
     lines that run down, what lies on its side there (ー) has the probability that it has in the turned picture.
     """
     probabilities: NDArray[np.float32] = np.exp(logits)
     probabilities /= probabilities.sum(1, keepdims=True)
-    count = len(line.runs.ends)
+    count = len(line.spans.ends)
     likely = probabilities[:count].astype(np.float64)
     if line.down:
         class_of = recognizer.model_charset.class_of
         lying = [class_of[c] for c in LYING if c in class_of]
         likely[:, lying] = 0
-        likely[np.array(line.turned_runs, int)[:, None], lying] = probabilities[count:][:, lying]
+        likely[np.array(line.turned_spans, int)[:, None], lying] = probabilities[count:][:, lying]
         likely /= np.maximum(likely.sum(1, keepdims=True), NONZERO)
     return likely
 
 
-def _total(path: list[State]) -> float:
-    """The score of a path."""
-    return path[0].scores[path[0].column] if path else 0.0
-
-
 def _read_line(recognizer: LineRecognizer, line: Line, plain: bool) -> TextLine:
     competing = competition(recognizer, line, line_logits(recognizer, line))
-    runs, fitted = line.runs, load_weights()
-    spare = competing.slack(runs, line.geometry.size)
+    slack = competing.slack(line.spans, line.geometry.size)
+    outcomes = [_fitted_path(line, competing, slack, stretch, plain) for stretch in FIRST_STRETCHES]
+    path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)
+    foreign = path if plain else _best_path(line, competing, slack, geometry, True)
+    is_foreign = foreign[0].score + FOREIGN_BONUS * len(foreign) > path[0].score
+    return _text(recognizer.labels, line, competing.columns, foreign if is_foreign else path, geometry.size)
 
-    def best(geometry: Geometry, without_bigrams: bool) -> list[State]:
-        scores = features(runs, geometry, competing, spare, line.down) @ np.array(fitted.features) + competing.whole
-        return best_path(scores, competing.classes, runs.ends, len(runs.atoms), fitted.bigram, without_bigrams)
 
-    outcomes = []
-    for stretch in FIRST_STRETCHES:
-        geometry = dataclasses.replace(line.geometry, stretch=stretch)
-        # Read once with a guess at the geometry, then again with the geometry of the characters that were read.
-        first_path = best(geometry, plain)
-        if first_path:
-            chosen = [state.run for state in first_path]
-            classes = competing.classes[chosen, [state.column for state in first_path]]
-            geometry = fitted_geometry(runs.boxes[chosen], classes, geometry, line.down)
-        outcomes.append((best(geometry, plain), geometry))
-    path, geometry = max(outcomes, key=lambda outcome: _total(outcome[0]))
-    if not plain:  # text that is no Japanese scores higher without the bigrams
-        foreign = best(geometry, True)
-        if _total(foreign) + FOREIGN_BONUS * len(foreign) > _total(path):
-            path = foreign
-    return _text(recognizer.labels, line, competing.columns, path, geometry.size)
+def _fitted_path(
+    line: Line, competing: Competition, slack: Floats, stretch: float, plain: bool
+) -> tuple[list[State], Geometry]:
+    """The best path, and the geometry with which it was read: that of the characters that were read with a guess."""
+    guess = dataclasses.replace(line.geometry, stretch=stretch)
+    path = _best_path(line, competing, slack, guess, plain)
+    spans = [state.span for state in path]
+    classes = competing.classes[spans, [state.column for state in path]]
+    geometry = fitted_geometry(line.spans.boxes[spans], classes, guess, line.down)
+    return _best_path(line, competing, slack, geometry, plain), geometry
+
+
+def _best_path(line: Line, competing: Competition, slack: Floats, geometry: Geometry, plain: bool) -> list[State]:
+    weights = load_weights()
+    values = features(line.spans, geometry, competing, slack, line.down)
+    scores = values @ np.array(weights.features) + competing.whole
+    return best_path(scores, competing.classes, line.spans, weights.bigram, plain)
 
 
 def _text(labels: Sequence[str], line: Line, columns: NDArray[np.int64], path: list[State], size: float) -> TextLine:
-    """What a path says. columns: (R, K), the indices in `labels` of those that compete; size: of the writing."""
-    boxes = line.runs.boxes[[state.run for state in path]]
+    """What a path says. columns: (S, K), the indices in `labels` of those that compete; size: of the writing."""
+    boxes = line.spans.boxes[[state.span for state in path]]
     characters = []
     for state, box in zip(path, line.original(boxes), strict=True):
-        best = state.scores[state.column]
-        odds = np.exp(np.minimum(state.scores - best, 0))
-        shares = odds / (odds.sum() + np.exp(min(state.other - best, 50)))
+        odds = np.exp(np.minimum(state.scores - state.score, 0))
+        shares = odds / (odds.sum() + np.exp(min(state.other - state.score, 50)))
         order = np.argsort(-shares, kind="stable")[:5]
-        answers = tuple(Answer(labels[columns[state.run, k]], float(shares[k])) for k in order)
-        label = labels[columns[state.run, state.column]]
+        answers = tuple(Answer(labels[columns[state.span, k]], float(shares[k])) for k in order)
+        label = labels[columns[state.span, state.column]]
         left, top, right, bottom = map(float, np.round(box, 2))
         confidence = float(shares[state.column])
         characters.append(Character(label, (left, top, right, bottom), confidence, confidence < MIN_SURE, answers))

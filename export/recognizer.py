@@ -28,7 +28,7 @@ from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing
 from fastetl.ink.pictures import Source, find_ink
-from fastetl.lines.line import lines_of_drawing, lines_of_picture
+from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
 
 _BATCH = 256
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04

@@ -24,10 +24,10 @@ from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.lines.bigrams import FILE, load_bigrams
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, underlines, unturned
-from fastetl.lines.line import lines_of_drawing, lines_of_picture
 from fastetl.lines.pieces import parted, pieces_of
+from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
-from fastetl.lines.whole import NETWORK
+from fastetl.lines.wholeness import NETWORK
 from fastetl.synth.lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
 from tests.golden_lines import FILE as GOLDEN
@@ -242,7 +242,7 @@ def test_a_page_needs_little_more_memory_than_a_line() -> None:
         ink = np.zeros((30 * rows, 600), np.uint8)
         ink.reshape(rows, 30, 20, 30)[:, 8:20, :, 8:14] = 255
         tracemalloc.start()
-        assert len([line.size for line in lines_of_picture(ink, False)]) == rows
+        assert len([line.down for line in lines_of_picture(ink, False)]) == rows
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most
@@ -326,7 +326,7 @@ def test_arrays_of_every_form_are_read(recognizer: Recognizer, axes: tuple[int, 
 def test_a_picture_of_too_many_pieces_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastetl.lines.line.MAX_PIECES", 3)
+    monkeypatch.setattr("fastetl.lines.segmentation.MAX_PIECES", 3)
     path = tmp_path / "a.png"
     Image.fromarray(page(["おはよう"])).save(path)
     for several, code in (([path], 2), ([path, path], 1)):

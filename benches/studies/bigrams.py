@@ -20,15 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, one_shape
-from fastetl.lines.bigrams import FILE, STEPS
-from fastetl.lines.path import FOLLOWS, SCRIPTS
+from fastetl.lines.bigrams import FILE, STEPS, load_follows, scripts
 
 BIGRAMS = 55_600
 PUNCTUATION = {"、": 0.05, "。": 0.04}  # frequencies of marks, which the list lacks. Estimated by eye
 NUMBERS, COUNTERS, COUNTED = "一二三四五六七八九十", "日人本月年", 0.05
 """Words such as 二人 are parted in the list. COUNTED is the share of a number that one counter follows, by eye."""
 ASCII = np.array([c.isascii() for c in JAPANESE.characters])
-AFTER_OTHERS = 0.3  # how often what is ASCII follows what is not, as a factor of `FOLLOWS`; by eye, as the next
+AFTER_OTHERS = 0.3  # how often what is ASCII follows what is not, as a factor of `load_follows`; by eye, as the next
 AFTER_DIGITS = {".": 0.03, ",": 0.03, "-": 0.05, ":": 0.02, "/": 0.01, "%": 0.02}
 """Shares of the signs that follow a digit. What follows one of these is mostly a digit."""
 BRACKETS = 0.001  # share of brackets after what is not ASCII
@@ -135,9 +134,11 @@ def with_ascii(
 
     How often they follow one another comes from their scripts. What follows a digit follows numerals in the list.
     """
-    class_of, scripts = JAPANESE.class_of, SCRIPTS[:-1]
-    digits = scripts == SCRIPTS[class_of["0"]]
-    ascii_follows = np.exp(FOLLOWS[scripts][:, scripts]) * ASCII
+    class_of = JAPANESE.class_of
+    script_of = scripts()[:-1]
+    digits = script_of == script_of[class_of["0"]]
+    follows_script = np.exp(load_follows()[:, script_of]) * ASCII
+    ascii_follows = follows_script[script_of]
     ascii_follows[~ASCII] *= AFTER_OTHERS
     ascii_follows[:, [class_of[c] for c in "()"]] = BRACKETS
     ascii_follows[digits] *= digits
@@ -154,7 +155,7 @@ def with_ascii(
     follows = ascii_follows + others_follow * (1 - ascii_follows.sum(1, keepdims=True))
     for _ in range(ROUNDS):
         shares = (shares + shares @ follows) / 2
-    first = np.exp(FOLLOWS[-1, scripts]) * ASCII
+    first = follows_script[scripts()[-1]]
     return shares[:, None] * follows, first + beginnings * (1 - first.sum())
 
 

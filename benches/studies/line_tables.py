@@ -18,9 +18,10 @@ from benches.studies.lines import overlap
 from export.lines import competition, line_logits
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
-from fastetl.lines import path, shapes, whole
-from fastetl.lines.line import lines_of_drawing, lines_of_picture
-from fastetl.lines.path import FEATURES, features, fitted_geometry, log_follows
+from fastetl.lines import path, shapes, wholeness
+from fastetl.lines.bigrams import load_follows, log_follows, scripts
+from fastetl.lines.path import FEATURES, Competition, features, fitted_geometry, states_by_atom
+from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
 from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, extent_of, pen_strokes
@@ -80,7 +81,7 @@ def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
 
 @dataclass(frozen=True)
 class Lattice:
-    """A line's features (R, K, F), the log probabilities of its bigrams, and the states that were written (truth)."""
+    """A line's features (S, K, F), the log probabilities of its bigrams, and the states that were written (truth)."""
 
     values: NDArray[np.floating[Any]]
     steps: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
@@ -124,40 +125,42 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
         return np.log(np.exp(values - top).sum(axis)) + top.squeeze(axis)
 
 
-def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Any, c: Any) -> Lattice | None:
-    """The lattice of a written line; None if what was written is not among its runs and characters."""
-    labels, boxes = np.array(recognizer.labels)[c.columns], line.original(line.runs.boxes)
-    columns, truth = c.classes.shape[1], []
-    for character, other in zip(written.text, written.boxes, strict=True):
-        overlaps = [overlap(tuple(box), other) for box in boxes]
-        run = int(np.argmax(overlaps))
-        column = np.flatnonzero(labels[run] == character)
-        if overlaps[run] < 0.7 or not len(column):
-            return None
-        truth.append(run * columns + int(column[0]))
-    runs, count = line.runs.ends, len(line.runs.atoms)
-    path = runs[[state // columns for state in truth]]
-    if path[0, 0] or path[-1, 1] != count - 1 or (path[1:, 0] != path[:-1, 1] + 1).any():
+def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Line, c: Competition) -> Lattice | None:
+    """The lattice of a written line; None if what was written is not among its spans and characters."""
+    spans, truth = line.spans, written_states(recognizer, written, line, c)
+    path = [state // c.classes.shape[1] for state in truth]
+    atoms = [atom for first, last in spans.ends[path] for atom in range(first, last + 1)]
+    if len(truth) < len(written.boxes) or atoms != [*range(len(spans.atoms))]:
         return None
     classes = c.classes.ravel()
-    written_boxes = line.runs.boxes[[state // columns for state in truth]]
-    geometry = fitted_geometry(written_boxes, classes[truth], line.geometry, line.down)
-    values = features(line.runs, geometry, c, c.slack(line.runs, geometry.size), line.down)
-    steps = []
-    for t in range(1, count):
-        left = (np.flatnonzero(runs[:, 1] == t - 1)[:, None] * columns + np.arange(columns)).ravel()
-        right = (np.flatnonzero(runs[:, 0] == t)[:, None] * columns + np.arange(columns)).ravel()
-        if len(left) and len(right):
-            steps.append((left, right, log_follows(classes[left][:, None], classes[right], plain)))
-    last = (np.flatnonzero(runs[:, 1] == count - 1)[:, None] * columns + np.arange(columns)).ravel()
-    beginning = np.repeat(runs[:, 0] == 0, columns)
-    first = np.where(beginning, log_follows(np.array(-1), classes, plain), 0.0)
+    geometry = fitted_geometry(spans.boxes[path], classes[truth], line.geometry, line.down)
+    values = features(spans, geometry, c, c.slack(spans, geometry.size), line.down)
+    starting, ending = (states_by_atom(atom_of, c.classes.shape) for atom_of in spans.ends.T)
+    steps = [
+        (left, right, log_follows(classes[left][:, None], classes[right], plain))
+        for left, right in zip(ending, starting[1:], strict=False)
+    ]
+    first = np.zeros(len(classes))
+    first[starting[0]] = log_follows(np.array(-1), classes[starting[0]], plain)
     followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain).sum())
-    return Lattice(values, steps, first, last, truth, followed)
+    return Lattice(values, steps, first, ending[-1], truth, followed)
+
+
+def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, c: Competition) -> list[int]:
+    """The states of the characters that were written, but for those that are not among the line's spans and labels."""
+    labels, boxes = np.array(recognizer.labels)[c.columns], line.original(line.spans.boxes)
+    states = []
+    for character, box in zip(written.text, written.boxes, strict=True):
+        overlaps = [overlap(tuple(other), box) for other in boxes]
+        span = int(np.argmax(overlaps))
+        columns = np.flatnonzero(labels[span] == character)
+        if overlaps[span] >= 0.7 and len(columns):
+            states.append(span * labels.shape[1] + int(columns[0]))
+    return states
 
 
 def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Iterator[tuple[Lattice, Any, Any]]:
-    """Synthetic lines, across and down, even and uneven, wide and narrow: their lattice, their runs' competition and
+    """Synthetic lines, across and down, even and uneven, wide and narrow: their lattice, their spans' competition and
     the network's logits. Strokes and pictures; drawn: only pictures, of every other line in hiragana."""
     rng, hiragana = np.random.default_rng(SEED + drawn), recognizer.restricted("hiragana")
     for k, (text, plain) in enumerate(texts(count, rng)):
@@ -180,14 +183,12 @@ def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Itera
 
 
 def by_group(one: Lattice, classes: NDArray[np.int64], logs: NDArray[np.float64]) -> Lattice:
-    """The lattice of the same runs with `GROUPS` for characters. Features: the log of the sum of its scores, then
-    `logs` (R, D) in the group's own columns."""
-    columns, scripts = classes.shape[1], path.SCRIPTS[classes]
-    scores = (
-        one.values @ np.array(path.load_weights().features)
-        + path.load_weights().bigram * path.FOLLOWS[scripts, scripts]
-    )
-    sums = np.stack([_log_sum(np.where(whole.GROUPS[classes] == group, scores, -1e3), 1) for group in range(3)], 1)
+    """The lattice of the same spans with `wholeness.groups` for characters. Features: the log of the sum of its scores,
+    then `logs` (S, D) in the group's own columns."""
+    columns, script_of, group_of = classes.shape[1], scripts()[classes], wholeness.groups()[classes]
+    weights = path.load_weights()
+    scores = one.values @ np.array(weights.features) + weights.bigram * load_follows()[script_of, script_of]
+    sums = np.stack([_log_sum(np.where(group_of == group, scores, -1e3), 1) for group in range(3)], 1)
     own = np.einsum("gh,rd->rghd", np.eye(3), logs).reshape(len(classes), 3, -1)
     values = np.concatenate([sums[..., None], own], 2).astype(np.float32)
 
@@ -195,12 +196,12 @@ def by_group(one: Lattice, classes: NDArray[np.int64], logs: NDArray[np.float64]
         return np.asarray((3 * np.unique(of // columns)[:, None] + np.arange(3)).ravel())
 
     steps = [(states(left), states(right), np.zeros((1, 1))) for left, right, _ in one.steps]
-    truth = [3 * (state // columns) + int(whole.GROUPS[classes.ravel()[state]]) for state in one.truth]
+    truth = [3 * (state // columns) + int(group_of.ravel()[state]) for state in one.truth]
     return Lattice(values, steps, np.zeros(3 * len(classes)), states(one.last), truth, 0.0)
 
 
 def whole_table(recognizer: Recognizer) -> bytes:
-    """The bytes of `whole.bin`; see `fastetl.lines.whole`."""
+    """The bytes of `whole.bin`; see `fastetl.lines.wholeness`."""
     few = np.concatenate([logits[:, :-1] for *_, logits in read_lines(recognizer, 12, True)])
     # The network's last layer has 128 inputs: so many numbers tell all logits, but for their mean.
     basis = np.linalg.svd(few - few.mean(1, keepdims=True), full_matrices=False)[2][:128]
@@ -255,7 +256,7 @@ def weights_table(recognizer: Recognizer) -> bytes:
 TABLES = {
     "shapes": (shapes.FILE, shapes_table),
     "weights": (path.WEIGHTS_FILE, weights_table),
-    "whole": (whole.FILE, whole_table),
+    "whole": (wholeness.FILE, whole_table),
 }
 
 

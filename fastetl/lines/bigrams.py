@@ -1,4 +1,4 @@
-"""How likely one character follows another in Japanese text. benches/studies/bigrams.py made the table.
+"""How likely one character follows another. benches/studies/bigrams.py made the table for Japanese text.
 
 Sources: the word frequencies of wordfreq (Robyn Speer, data under CC BY-SA 4.0) and the costs of SudachiDict (Works
 Applications, Apache 2.0). The file `bigrams.bin` is little-endian. It holds, for the N characters of charset
@@ -12,6 +12,7 @@ Applications, Apache 2.0). The file `bigrams.bin` is little-endian. It holds, fo
     uint8 N     log share of each character in the beginnings of words
 """
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,10 +20,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import JAPANESE
+from fastetl.data.charset import JAPANESE, script_of
 
 FILE = Path(__file__).parent / "tables" / "bigrams.bin"
+FOLLOWS_FILE = FILE.with_name("follows.json")
 STEPS = 16  # steps into which one unit of a logarithm is divided
+MIN_BIGRAM = -9.0  # log probability: no word is impossible
+SCRIPTS = "hiragana", "katakana", "kanji", "digit", "latin", "sign"
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,29 @@ def load_bigrams() -> Bigrams:
     # Index −1 finds the last entry, which is for characters that the charset lacks.
     shares, beginnings = (np.append(each, each.min()) for each in (shares, beginnings))
     return Bigrams(shares, np.append(factors, 0.0), keys, values, beginnings)
+
+
+@cache
+def scripts() -> NDArray[np.int64]:
+    """int64 (N + 1,): the script of each class, as an index in `SCRIPTS`. The last entry is for any other character."""
+    return np.array([*(SCRIPTS.index(script_of(c)) for c in JAPANESE.characters), SCRIPTS.index("sign")])
+
+
+@cache
+def load_follows() -> NDArray[np.float64]:
+    """float64 (6, 6): log probability of one character of each script after a character of each script.
+
+    The shares in the file are estimated by eye; they only decide where the bigrams say nothing.
+    """
+    shares = json.loads(FOLLOWS_FILE.read_text(encoding="utf-8"))
+    return np.log(np.array([shares[script] for script in SCRIPTS]) / np.bincount(scripts()))
+
+
+def log_follows(first: NDArray[np.int64], second: NDArray[np.int64], plain: bool) -> NDArray[np.float64]:
+    """Log probability of the second class after the first (−1 before the line's first character).
+
+    plain: tell it from the scripts of the two alone, for text that is no Japanese.
+    """
+    if plain:
+        return np.asarray(load_follows()[scripts()[first], scripts()[second]])
+    return np.maximum(load_bigrams().log_probability(first, second), MIN_BIGRAM)

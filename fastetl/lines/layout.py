@@ -1,26 +1,39 @@
-"""Find the lines among boxes of ink, and in each line the runs of boxes that may be a character.
+"""Find the lines among boxes of ink, and in each line the spans of boxes that may be a character.
 
 A box is left, top, right, bottom. The functions expect lines that run across. For lines that run down, `turned` gives
 boxes as if they ran across, and `unturned` gives the original ones back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Boxes = NDArray[np.float64]  # float64 (N, 4): left, top, right, bottom
 
-# Chosen by eye on synthetic lines.
+# All numbers were chosen by eye on synthetic lines. Sizes are those of the writing.
 MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
+MAX_GAP = 0.7  # within a character, in sizes
 WIDEST, WIDEST_OF_STROKES = 1.45, 2.2  # in sizes of the line: what is so wide in a picture may be touching characters
+BAND_HEIGHT = 0.15  # of the bands by which the slope of lines is found, in sizes
+OVERLAP_OF_BANDS = 0.2  # of its height, by which a box may reach into the next line
 MIN_BAND = 0.5  # height of a band that is a line of its own, in sizes of the writing
+THIN_AND_NEXT = 1.8  # a thinner one is part of the next if both together are lower, in sizes
 ONE_LINE = 1.5  # two overlapping bands are one line if together they are lower than so many heights of the higher one
+HALVES_GAP, HALVES_WIDTH = 0.25, 3  # of the halves of one line, at most, in heights of the lower one and of both
+LINE_GAP = 0.75  # bands that are farther apart are never joined, in sizes
 UNDERLINE_LENGTH = 3.5  # in usual lengths of boxes: an underline is longer
 UNDERLINE_THICKNESS = 0.12  # in its own lengths: an underline is thinner
+UNDERLINED = 2  # boxes beside an underline, with its own, at least
 VOWEL_LENGTH = 8  # in usual lengths of boxes, of a ー at most
 HOLLOW = 0.33  # the ink of a frame is farther than this from the middle of its box, in widths or heights of the box
 SQUARE = 0.6  # writing may be a grid if its rows and columns differ less in thickness than by this ratio
+COLUMN_HEIGHT = 1.3  # a single column is higher than this, in widths
+COLUMN_GAPS = 1.1  # gaps between columns are wider than this, in gaps between what would be rows
+USUAL_SHARE = 0.7  # quantile of lengths and of heights that is the usual one: marks and small kana are shorter
+LARGE = 0.4  # extent of boxes that tell the slope of a line, in sizes
+STRETCH_OF_LINE = 3  # length of a part of a line that has a height of its own, in sizes
+MAX_SLOPE = 0.35  # of a line
 _SLOPES = np.arange(-20, 21) / 100  # that lines of a picture may have
 
 
@@ -34,6 +47,17 @@ def unturned(boxes: Boxes) -> Boxes:
     return np.stack([-boxes[:, 3], boxes[:, 0], -boxes[:, 1], boxes[:, 2]], 1)
 
 
+def unions(boxes: Boxes, groups: Iterable[Sequence[int] | NDArray[np.int64]]) -> Boxes:
+    """float64 (G, 4): the box around the boxes of each group of indices."""
+    members = [boxes[np.asarray(group)] for group in groups]
+    return np.reshape([(*each[:, :2].min(0), *each[:, 2:].max(0)) for each in members], (-1, 4))
+
+
+def middles(boxes: Boxes) -> NDArray[np.float64]:
+    """float64 (N, 2): x and y of the middle of each box."""
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
+
+
 def _extents(boxes: Boxes) -> NDArray[np.float64]:
     return np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
 
@@ -43,24 +67,34 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> NDArray[np.b
 
     points: gives x and y, (2, P), of the ink in the box of an index.
     """
-    extents, thickness = _extents(boxes), (boxes[:, 2:] - boxes[:, :2]).min(1)
-    order, flat = np.sort(extents), thickness < UNDERLINE_THICKNESS * extents
+    extents = _extents(boxes)
+    thickness = (boxes[:, 2:] - boxes[:, :2]).min(1)
+    is_flat = thickness < UNDERLINE_THICKNESS * extents
     # What is shorter than two pens are dots, which say nothing of the size.
-    first = np.searchsorted(order, np.where(flat, 2 * thickness, 0), "right")
-    usual = np.append(order, np.inf)[first + (0.7 * (len(boxes) - first - 1)).astype(int)]
-    found = (len(boxes) - first > 3) & (extents > UNDERLINE_LENGTH * usual)
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    for k in np.flatnonzero(found):
+    usual = _usual(extents, np.where(is_flat, 2 * thickness, 0))
+    is_underline = extents > UNDERLINE_LENGTH * usual
+    centres = middles(boxes)
+    for k in np.flatnonzero(is_underline).tolist():
         low, high = boxes[k, :2], boxes[k, 2:]
-        beside = usual[k] * (high - low < extents[k])
-        marked = ((middles >= low - beside) & (middles <= high + beside)).all(1).sum() > 2
-        if flat[k]:
+        beside = usual[k] * (high - low < extents[k])  # to both sides, but not at the ends
+        is_near = ((centres >= low - beside) & (centres <= high + beside)).all(1)
+        has_writing = is_near.sum() > UNDERLINED
+        if is_flat[k]:
             # A long ー has no writing over or under it.
-            found[k] = marked or extents[k] > VOWEL_LENGTH * usual[k]
+            is_underline[k] = has_writing or extents[k] > VOWEL_LENGTH * usual[k]
         else:
-            away = np.abs(np.asarray(points(int(k))).T - middles[k]) / (high - low)
-            found[k] = marked and away.max(1).min() > HOLLOW
-    return np.asarray(found)
+            from_centre = np.abs(np.asarray(points(k)).T - centres[k]) / (high - low)
+            is_underline[k] = has_writing and from_centre.max(1).min() > HOLLOW
+    return is_underline
+
+
+def _usual(extents: NDArray[np.float64], least: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each box, the usual one of the extents above its own `least`; infinite if there are three or fewer."""
+    ordered = np.sort(extents)
+    first = np.searchsorted(ordered, least, "right")
+    count = len(ordered) - first
+    place = first + (USUAL_SHARE * (count - 1)).astype(int)
+    return np.where(count > 3, np.append(ordered, np.inf)[place], np.inf)
 
 
 def _typical(boxes: Boxes) -> float:
@@ -73,16 +107,14 @@ def _skew(boxes: Boxes, size: float) -> float:
     """The slope of the lines: along it, the boxes fall into the clearest bands."""
     if len(boxes) < 4:
         return 0.0
-    x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
-    weights = _extents(boxes)
-    best, least = 0.0, -1.0
+    x, y = middles(boxes).T
+    extents = _extents(boxes)
+    clearness = []
     for slope in _SLOPES:
-        bins = np.floor((y - slope * x) / (0.15 * size)).astype(np.int64)
-        counts = np.bincount(bins - bins.min(), weights)
-        value = float((np.convolve(counts, (1, 2, 1)) ** 2).sum()) * (1 - abs(slope))
-        if value > least:
-            best, least = float(slope), value
-    return best
+        bands = np.floor((y - slope * x) / (BAND_HEIGHT * size)).astype(np.int64)
+        filled = np.convolve(np.bincount(bands - bands.min(), extents), (1, 2, 1))
+        clearness.append(float((filled**2).sum()) * (1 - abs(slope)))
+    return float(_SLOPES[np.argmax(clearness)])
 
 
 def rows(boxes: Boxes, in_time: bool = False) -> list[NDArray[np.int64]]:
@@ -93,11 +125,11 @@ def rows(boxes: Boxes, in_time: bool = False) -> list[NDArray[np.int64]]:
     if not len(boxes):
         return []
     size = _typical(boxes)
-    x = (boxes[:, 0] + boxes[:, 2]) / 2
+    x = middles(boxes)[:, 0]
     shift = _skew(boxes, size) * x
     top, bottom = boxes[:, 1] - shift, boxes[:, 3] - shift
     # A stroke that reaches into the next line must not join the two.
-    shrunk = 0.2 * (bottom - top)
+    shrunk = OVERLAP_OF_BANDS * (bottom - top)
     bands: list[list[int]] = []
     reach = -np.inf
     for k in np.argsort(top + shrunk):
@@ -133,12 +165,12 @@ def _joined_by_place(
         least = np.minimum(heights[1:], heights[:-1])
         together = np.subtract(high[1:], low[:-1])
         # The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
-        halves = (len(bands) == 2) & (gaps < 0.25 * least) & (width < 3 * together)
-        thin = (least < MIN_BAND * size) & (together < 1.8 * max(size, float(np.max(heights))))
+        halves = (len(bands) == 2) & (gaps < HALVES_GAP * least) & (width < HALVES_WIDTH * together)
+        thin = (least < MIN_BAND * size) & (together < THIN_AND_NEXT * max(size, float(np.max(heights))))
         overlapping = (gaps < 0) & (together < ONE_LINE * np.maximum(size, np.maximum(heights[1:], heights[:-1])))
         gaps[~(thin | halves | overlapping)] = np.inf
         k = int(gaps.argmin())
-        if gaps[k] > 0.75 * size:
+        if gaps[k] > LINE_GAP * size:
             break
         bands[k : k + 2] = [bands[k] + bands[k + 1]]
     return bands
@@ -152,18 +184,27 @@ def is_down(boxes: Boxes, in_time: bool = False) -> bool:
     """
     if len(boxes) < 2:
         return False
-    if in_time:
-        across, down = rows(boxes), rows(turned(boxes))
-        least, most = sorted(float(np.ptp(_edges(*of), 0).mean()) for of in ((boxes, across), (turned(boxes), down)))
-        changes, changes_down = _line_changes(across), _line_changes(down)
-        if min(len(across), len(down)) > 1 and least > SQUARE * most and changes != changes_down:
-            return changes_down < changes
+    direction = _direction_of_pen(boxes) if in_time else None
+    if direction is not None:
+        return direction
     across, down = rows(boxes, in_time), rows(turned(boxes), in_time)
     if len(across) == 1 or len(down) == 1:
         width, height = boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min()
-        return len(down) == 1 and bool(height > 1.3 * width)
+        return len(down) == 1 and bool(height > COLUMN_HEIGHT * width)
     (top, bottom), (left, right) = _edges(boxes, across), _edges(turned(boxes), down)
-    return bool((left[1:] - right[:-1]).mean() > 1.1 * (top[1:] - bottom[:-1]).mean())
+    return bool((left[1:] - right[:-1]).mean() > COLUMN_GAPS * (top[1:] - bottom[:-1]).mean())
+
+
+def _direction_of_pen(boxes: Boxes) -> bool | None:
+    """Whether strokes that form a grid were written column by column; None if there is no grid, or both are as likely.
+
+    boxes: of the strokes in the order in which they were written.
+    """
+    across, down = rows(boxes), rows(turned(boxes))
+    heights = [float(np.ptp(_edges(*lines), 0).mean()) for lines in ((boxes, across), (turned(boxes), down))]
+    is_grid = min(len(across), len(down)) > 1 and min(heights) > SQUARE * max(heights)
+    changes, changes_down = _line_changes(across), _line_changes(down)
+    return changes_down < changes if is_grid and changes != changes_down else None
 
 
 def _edges(boxes: Boxes, lines: list[NDArray[np.int64]]) -> NDArray[np.float64]:
@@ -179,31 +220,29 @@ def _line_changes(lines: list[NDArray[np.int64]]) -> int:
 
 def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
     """Fit a straight line to the middles of a line's larger boxes: its y at x = 0, and its slope."""
-    large = boxes[_extents(boxes) > 0.4 * size]
-    if not len(large):
-        large = boxes
-    x, y = ((large[:, :2] + large[:, 2:]) / 2).T
-    if len(large) < 4 or np.ptp(x) < 3 * size:
+    is_large = _extents(boxes) > LARGE * size
+    x, y = middles(boxes[is_large] if is_large.any() else boxes).T
+    if len(x) < 4 or np.ptp(x) < 3 * size:
         return float(y.mean()), 0.0
     return line_through(x, y)
 
 
 def line_through(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Fit a straight line by least squares: its y at x = 0, and its slope, limited to −0.35 to 0.35."""
+    """Fit a straight line by least squares: its y at x = 0, and its slope, limited to `MAX_SLOPE` up and down."""
     slope = float(((x - x.mean()) * (y - y.mean())).sum() / max(((x - x.mean()) ** 2).sum(), 1e-6))
-    slope = min(max(slope, -0.35), 0.35)
+    slope = min(max(slope, -MAX_SLOPE), MAX_SLOPE)
     return float(y.mean() - slope * x.mean()), slope
 
 
 def line_size(boxes: Boxes) -> float:
-    """Height of a line's writing: the 0.7 quantile of the heights of its stretches of about four characters."""
+    """Height of a line's writing: the usual one of the heights of its stretches of about four characters."""
     size = _typical(boxes)
     _, slope = slope_of(boxes, size)
-    x = (boxes[:, 0] + boxes[:, 2]) / 2
+    x = middles(boxes)[:, 0]
     top, bottom = boxes[:, 1] - slope * x, boxes[:, 3] - slope * x
-    stretch = np.floor((x - x.min()) / max(3 * size, 1e-6)).astype(np.int64)
+    stretch = np.floor((x - x.min()) / max(STRETCH_OF_LINE * size, 1e-6)).astype(np.int64)
     heights = [float(bottom[stretch == k].max() - top[stretch == k].min()) for k in np.unique(stretch)]
-    height = float(np.quantile(heights, 0.7))
+    height = float(np.quantile(heights, USUAL_SHARE))
     # A single ー or 一 is wide but not high.
     return max(height, 0.9 * size if len(boxes) < 4 else 0.5 * size, 1e-6)
 
@@ -240,19 +279,22 @@ def _common(a: tuple[float, float], b: tuple[float, float], overlap: float, edge
     return min(a[1], b[1]) - max(a[0], b[0]) - overlap * narrow
 
 
-def runs_of(spans: NDArray[np.float64], size: float, in_time: bool) -> NDArray[np.int64]:
-    """int64 (R, 2): the first and the last atom of each run of neighbouring atoms that may be a character.
+def spans_of(atoms: Boxes, size: float, in_time: bool) -> NDArray[np.int64]:
+    """int64 (S, 2): the first and the last atom of each span of neighbouring atoms that may be a character.
 
-    spans: float64 (A, 2), left and right of each atom. size: of the line. in_time: whether atoms are strokes.
+    atoms: float64 (A, 4), their boxes. size: of the line. in_time: whether atoms are strokes. Each atom alone is a
+    span.
     """
-    runs, widest = [], WIDEST_OF_STROKES if in_time else WIDEST
-    for i in range(len(spans)):
-        right = left = spans[i, 0]
-        for j in range(i, min(len(spans), i + MAX_ATOMS)):
-            if j > i and spans[j, 0] - right > 0.7 * size:
+    spans = []
+    widest = (WIDEST_OF_STROKES if in_time else WIDEST) * size
+    for first in range(len(atoms)):
+        left, _, right, _ = atoms[first]
+        spans.append((first, first))
+        for last in range(first + 1, min(len(atoms), first + MAX_ATOMS)):
+            if atoms[last, 0] - right > MAX_GAP * size:
                 break
-            left, right = min(left, spans[j, 0]), max(right, spans[j, 1])
-            if j > i and right - left > widest * size:
+            left, right = min(left, atoms[last, 0]), max(right, atoms[last, 2])
+            if right - left > widest:
                 break
-            runs.append((i, j))
-    return np.array(runs, np.int64).reshape(-1, 2)
+            spans.append((first, last))
+    return np.array(spans, np.int64).reshape(-1, 2)

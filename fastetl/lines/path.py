@@ -1,6 +1,6 @@
-"""Find the text of a line: the best path through a lattice of runs of atoms and the characters they may be.
+"""Find the text of a line: the best path through a lattice of spans of atoms and the characters they may be.
 
-A state of the lattice is a run together with one character. Its score is a weighted sum of features. The weights were
+A state of the lattice is a span together with one character. Its score is a weighted sum of features. The weights were
 fitted so that the path that was written is the likeliest one. The step from one state to the next adds the weighted
 log probability of the second character after the first.
 """
@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import JAPANESE, script_of
-from fastetl.lines.bigrams import load_bigrams
-from fastetl.lines.layout import line_through
+from fastetl.lines.bigrams import log_follows
+from fastetl.lines.layout import Boxes, line_through, middles, unions
 from fastetl.lines.shapes import load_shapes, log_likelihood, stroke_counts
 
 Floats = NDArray[np.float64]
@@ -27,18 +25,18 @@ FEATURES = (
     "character",  # 1 for each character
     "shape",  # log of the network's probability of all characters that are written like this one (り and リ)
     "share",  # log of this character's share of it, together with those that differ only in size (つ and っ)
-    "geometry",  # log likelihood of the run's length, height, position and inner gap for this character
+    "geometry",  # log likelihood of the span's length, height, position and inner gap for this character
     "excess",  # length beyond one size of the writing
     "gaps",  # sum of the gaps to both neighbours, in sizes of the writing
     "cuts",  # how many of the two ends cut a piece of ink
-    "slack",  # how much longer the run is than a part of it that the network takes for the same character
-    "missing strokes",  # share of the character's strokes that the run lacks
-    "more strokes",  # log of one plus the strokes that the run has beyond the character's
+    "slack",  # how much longer the span is than a part of it that the network takes for the same character
+    "missing strokes",  # share of the character's strokes that the span lacks
+    "more strokes",  # log of one plus the strokes that the span has beyond the character's
 )
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
-MIN_BIGRAM = -9.0  # log probability: no word is impossible
 NEIGHBOURS = 16  # how many of the best states before each cut are followed further
 _MIN_SEEN = 0.01  # probability of a character: those below it are ignored in the feature `slack`
+_GAPS = -0.4, 0.6  # limits of one gap in the feature `gaps`
 
 
 @dataclass(frozen=True)
@@ -57,256 +55,218 @@ def load_weights() -> Weights:
 
 
 @dataclass(frozen=True)
-class Runs:
-    """The R runs over the A atoms of a line.
+class Spans:
+    """The S spans over the A atoms of a line: neighbouring atoms that may be a character. Each atom alone is one."""
 
-    atoms: float64 (A, 4), the atoms' boxes. ends: int64 (R, 2), first and last atom of each run. cuts: bool (A + 1,),
-    whether a piece of ink was cut before each atom and at the end. strokes: int64 (A,), strokes of each; 0 in pictures.
-    """
-
-    atoms: Floats
+    atoms: Boxes
+    """The atoms' boxes, (A, 4)."""
     ends: Ints
+    """int64 (S, 2): first and last atom of each."""
     cuts: NDArray[np.bool_]
+    """bool (A + 1,): whether a piece of ink was cut before each atom and at the end."""
     strokes: Ints
+    """int64 (A,): strokes of each atom; 0 in pictures."""
 
     @cached_property
-    def boxes(self) -> Floats:
-        """float64 (R, 4): the box of each run."""
-        spans = [self.atoms[first : last + 1] for first, last in self.ends]
-        return np.reshape([(*atoms[:, :2].min(0), *atoms[:, 2:].max(0)) for atoms in spans], (-1, 4))
+    def boxes(self) -> Boxes:
+        """float64 (S, 4): the box of each span."""
+        return unions(self.atoms, [range(first, last + 1) for first, last in self.ends])
 
 
 @dataclass(frozen=True)
 class Competition:
-    """The K likeliest labels of each of R runs. All arrays are (R, K).
-
-    columns: the labels' indices in the recognizer. classes: their classes in charset `japanese`, −1 for any other
-    label. log_shape, log_own: the features `shape` and `own`. whole: see `fastetl.lines.whole`.
-    """
+    """The K likeliest labels of each of S spans. All arrays are (S, K)."""
 
     columns: Ints
+    """The labels' indices in the recognizer."""
     classes: Ints
+    """Their classes in charset `japanese`, −1 for any other label."""
     log_shape: Floats
-    log_own: Floats
+    """The feature `shape`."""
+    log_share: Floats
+    """The feature `share`."""
     whole: Floats
+    """See `fastetl.lines.wholeness`."""
 
-    def slack(self, runs: Runs, size: float) -> Floats:
-        """float64 (R, K): the feature `slack`. size: of the writing.
+    def slack(self, spans: Spans, size: float) -> Floats:
+        """float64 (S, K): the feature `slack`. size: of the writing.
 
         The network often takes the picture of two characters for one of them.
         """
-        run_of = {(first, last): run for run, (first, last) in enumerate(runs.ends.tolist())}
-        lengths = ((runs.boxes[:, 2] - runs.boxes[:, 0]) / size).tolist()
-        labels, probabilities = self.columns.tolist(), np.exp(self.log_shape).tolist()
+        span_of = {(first, last): span for span, (first, last) in enumerate(spans.ends.tolist())}
+        lengths = ((spans.boxes[:, 2] - spans.boxes[:, 0]) / size).tolist()
+        labels = self.columns.tolist()
+        probabilities = np.exp(self.log_shape).tolist()
         likely = [
-            [(label, p) for label, p in zip(*of_run, strict=True) if p > _MIN_SEEN]
-            for of_run in zip(labels, probabilities, strict=True)
+            [(label, p) for label, p in zip(*of_span, strict=True) if p > _MIN_SEEN]
+            for of_span in zip(labels, probabilities, strict=True)
         ]
         slack = np.zeros(self.columns.shape)
-        for (first, last), run in run_of.items():
-            column_of = {label: column for column, label in enumerate(labels[run])}
+        for (first, last), span in span_of.items():
+            column_of = {label: column for column, label in enumerate(labels[span])}
             for part in combinations_with_replacement(range(first, last + 1), 2):
-                longer = lengths[run] - lengths[run_of[part]]
-                for label, probability in likely[run_of[part]]:
+                longer = lengths[span] - lengths[span_of[part]]
+                for label, probability in likely[span_of[part]]:
                     if label in column_of:
                         column = column_of[label]
-                        slack[run, column] = max(slack[run, column], probability * longer)
+                        slack[span, column] = max(slack[span, column], probability * longer)
         return slack
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where a line lies and how large it is written, in coordinates in which it runs across.
-
-    middle: y of the line's middle at x = 0. slope: dy/dx of the line. size: of the writing, across the line. stretch:
-    size along the line over `size`. uneven: standard deviation of the logarithms of the characters' sizes. wander:
-    standard deviation of their positions across the line, in sizes.
-    """
+    """Where a line lies and how large it is written, in coordinates in which it runs across."""
 
     middle: float
+    """y of the line's middle at x = 0."""
     slope: float
+    """dy/dx of the line."""
     size: float
+    """Of the writing, across the line."""
     stretch: float = 1.0
+    """Size along the line over `size`."""
     uneven: float = 0.2
+    """Standard deviation of the logarithms of the characters' sizes."""
     wander: float = 0.1
+    """Standard deviation of their positions across the line, in sizes."""
 
     def measured(self, boxes: Floats, gaps: Floats) -> Floats:
-        """float64 (R, 4): length, height, y from the line's middle and inner gap of each box, in sizes of the writing.
+        """float64 (S, 4): length, height, y from the line's middle and inner gap of each box, in sizes of the writing.
 
-        gaps: (R,), the largest gap within each.
+        gaps: (S,), the largest gap within each.
         """
         length, height = (boxes[:, 2:] - boxes[:, :2]).T
-        x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
+        x, y = middles(boxes).T
         offset = y - self.middle - self.slope * x
         return np.stack([length / self.stretch, height, offset, gaps / self.stretch], 1) / self.size
 
 
-def features(runs: Runs, geometry: Geometry, competition: Competition, slack: Floats, down: bool) -> Floats:
-    """float64 (R, K, F): the `FEATURES` of each run and each of its characters. slack: see `Competition.slack`."""
-    first, last = runs.ends.T
-    edges = np.concatenate([[[-np.inf] * 2], runs.atoms[:, [0, 2]], [[np.inf] * 2]])
-    gap_before = edges[1:, 0] - np.maximum.accumulate(edges[:, 1])[:-1]  # of each atom, and at the end
-    inner_gaps = np.array([gap_before[i + 1 : j + 1].max(initial=0) for i, j in runs.ends], float)
-    gaps = np.clip(gap_before / geometry.size, -0.4, 0.6)
-    measured = geometry.measured(runs.boxes, inner_gaps)
-    strokes = np.array([runs.strokes[i : j + 1].sum() for i, j in runs.ends])[:, None]
-    usual = np.where(strokes, stroke_counts()[competition.classes], 0)
-    values = (
-        1.0,
-        competition.log_shape,
-        competition.log_own,
-        log_likelihood(measured, competition.classes, down, geometry.uneven, geometry.wander),
-        np.maximum(measured[:, :1] - 1, 0),
-        (gaps[first] + gaps[last + 1])[:, None],
-        (runs.cuts[first].astype(float) + runs.cuts[last + 1])[:, None],
-        slack,
-        np.maximum(usual - strokes, 0) / np.maximum(usual, 1),
-        np.log1p(np.maximum(strokes - usual, 0)) * (strokes > 0),
-    )
-    return np.stack([np.broadcast_to(value, competition.classes.shape) for value in values], -1)
-
-
-_SCRIPTS = ("hiragana", "katakana", "kanji", "digit", "latin", "sign")
-SCRIPTS = np.array([*(_SCRIPTS.index(script_of(c)) for c in JAPANESE.characters), 5])
-FOLLOWS = np.log(
-    np.array(
-        [  # after hiragana, katakana, kanji, digits, letters, signs: each of them
-            [0.70, 0.04, 0.20, 0.01, 0.01, 0.04],
-            [0.16, 0.72, 0.06, 0.01, 0.01, 0.04],
-            [0.50, 0.03, 0.42, 0.01, 0.01, 0.03],
-            [0.10, 0.05, 0.35, 0.40, 0.02, 0.08],
-            [0.10, 0.05, 0.05, 0.05, 0.65, 0.10],
-            [0.40, 0.15, 0.35, 0.04, 0.04, 0.02],
-        ]
-    )
-    / np.bincount(SCRIPTS)
-)
-"""float64 (6, 6): log probability of one character of each script after a character of each script. Estimated by eye;
-they only decide where the bigrams say nothing."""
-
-
-def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
-    """Log probability of the second class after the first (−1 before the line's first character).
-
-    plain: tell it from the scripts of the two alone, for text that is no Japanese.
-    """
-    if plain:
-        return np.asarray(FOLLOWS[SCRIPTS[first], SCRIPTS[second]])
-    return np.maximum(load_bigrams().log_probability(first, second), MIN_BIGRAM)
+def features(spans: Spans, geometry: Geometry, competition: Competition, slack: Floats, down: bool) -> Floats:
+    """float64 (S, K, F): the `FEATURES` of each span and each of its characters. slack: see `Competition.slack`."""
+    first, last = spans.ends.T
+    reached = np.maximum.accumulate(np.append(-np.inf, spans.atoms[:, 2]))
+    gap_before = np.append(spans.atoms[:, 0], np.inf) - reached  # of each atom, and at the end
+    gaps = np.clip(gap_before / geometry.size, *_GAPS)
+    inner_gaps = np.array([gap_before[i + 1 : j + 1].max(initial=0) for i, j in spans.ends], float)
+    measured = geometry.measured(spans.boxes, inner_gaps)
+    strokes = np.array([spans.strokes[i : j + 1].sum() for i, j in spans.ends])[:, None]
+    usual_strokes = np.where(strokes, stroke_counts()[competition.classes], 0)
+    values = {
+        "character": 1.0,
+        "shape": competition.log_shape,
+        "share": competition.log_share,
+        "geometry": log_likelihood(measured, competition.classes, down, geometry.uneven, geometry.wander),
+        "excess": np.maximum(measured[:, :1] - 1, 0),
+        "gaps": (gaps[first] + gaps[last + 1])[:, None],
+        "cuts": (spans.cuts[first].astype(float) + spans.cuts[last + 1])[:, None],
+        "slack": slack,
+        "missing strokes": np.maximum(usual_strokes - strokes, 0) / np.maximum(usual_strokes, 1),
+        "more strokes": np.log1p(np.maximum(strokes - usual_strokes, 0)) * (strokes > 0),
+    }
+    return np.stack([np.broadcast_to(values[name], competition.classes.shape) for name in FEATURES], -1)
 
 
 @dataclass(frozen=True)
 class State:
-    """A character on the best path.
+    """A character on the best path."""
 
-    scores: (K,), for each character of the run, the score of the best path through it. other: the score of the best
-    path through a run that overlaps this one.
-    """
-
-    run: int
+    span: int
     column: int
     scores: Floats
+    """(K,): for each character of the span, the score of the best path through it."""
     other: float
+    """The score of the best path through a span that overlaps this one."""
+
+    @property
+    def score(self) -> float:
+        """The score of the best path."""
+        return float(self.scores[self.column])
 
 
-class _Cut(NamedTuple):
-    """A place between two atoms: states that end before it (L,), states that begin behind it (M,), and the weighted log
-    probability of each step from the ones to the others (L, M)."""
+def best_path(scores: Floats, classes: Ints, spans: Spans, weight: float, plain: bool) -> list[State]:
+    """The characters of the best path from the first atom to the last.
 
-    left: Ints
-    right: Ints
-    bigram: Floats
-
-
-def best_path(scores: Floats, classes: Ints, ends: Ints, count: int, weight: float, plain: bool) -> list[State]:
-    """The characters of the best path from the first atom to the last; none where no path reaches the end.
-
-    scores, classes: (R, K), of each run's characters; ends: (R, 2), of each run; count: how many atoms there are;
-    weight: of the bigrams; plain: see `log_follows`.
+    scores, classes: (S, K), of each span's characters. weight: of the bigrams. plain: see `log_follows`.
     """
-    if not count:
-        return []
-    width, score, label = scores.shape[1], scores.ravel(), classes.ravel()
-    beginning, ending = ([_states(atoms == atom, width) for atom in range(count)] for atoms in ends.T)
+    score = scores.ravel()
+    class_of = classes.ravel()
+    starting = states_by_atom(spans.ends[:, 0], scores.shape)
+    ending = states_by_atom(spans.ends[:, 1], scores.shape)
     # The best score of a path up to each state, and the state before it on that path.
-    forward, previous = score.copy(), np.full(score.shape, -1)
-    forward[beginning[0]] += weight * log_follows(np.array(-1), label[beginning[0]], plain)
-    cuts = []
-    for left, right in zip(ending, beginning[1:], strict=False):
-        left = left[np.argsort(-forward[left], kind="stable")[:NEIGHBOURS]]
-        if len(left) and len(right):
-            cuts.append(_Cut(left, right, weight * log_follows(label[left][:, None], label[right], plain)))
-            total = forward[left][:, None] + cuts[-1].bigram
-            forward[right] += total.max(0)
-            previous[right] = left[total.argmax(0)]
-    last = ending[-1]
-    if not len(last):
-        return []
-    through = (forward + _scores_behind(score, cuts, last)).reshape(scores.shape)
-    states = _up_to(int(last[forward[last].argmax()]), previous)
-    return [_chosen(through, ends, *divmod(state, width)) for state in states]
-
-
-def _states(is_chosen: NDArray[np.bool_], width: int) -> Ints:
-    """The states of some runs (R,): that of the character in a column has the index run × width + column."""
-    return (np.flatnonzero(is_chosen)[:, None] * width + np.arange(width)).ravel()
-
-
-def _scores_behind(score: Floats, cuts: list[_Cut], last: Ints) -> Floats:
-    """The best score of a path from each state to one of the `last`, without its own; −inf where there is no path."""
+    forward = score.copy()
+    forward[starting[0]] += weight * log_follows(np.array(-1), class_of[starting[0]], plain)
+    previous = np.full(score.shape, -1)
+    steps = []
+    for before, behind in zip(ending, starting[1:], strict=False):
+        best = before[np.argsort(-forward[before], kind="stable")[:NEIGHBOURS]]
+        bigram = weight * log_follows(class_of[best][:, None], class_of[behind], plain)
+        total = forward[best][:, None] + bigram
+        forward[behind] += total.max(0)
+        previous[behind] = best[total.argmax(0)]
+        steps.append((best, behind, bigram))
+    # The best score of a path from each state to the end, without its own; −inf where none was followed.
     backward = np.full(score.shape, -np.inf)
-    backward[last] = 0
-    for left, right, bigram in reversed(cuts):
-        backward[left] = (bigram + score[right] + backward[right]).max(1)
-    return backward
-
-
-def _up_to(state: int, previous: Ints) -> list[int]:
-    """The states of the best path up to one. previous: of each state the one before it, −1 for the first."""
+    backward[ending[-1]] = 0
+    for best, behind, bigram in reversed(steps):
+        backward[best] = (bigram + score[behind] + backward[behind]).max(1)
+    through = (forward + backward).reshape(scores.shape)
     states = []
+    state = int(ending[-1][forward[ending[-1]].argmax()])
     while state >= 0:
-        states.append(state)
+        span, column = divmod(state, scores.shape[1])
+        states.append(State(span, column, through[span], float(through[_rivals(spans, span)].max(initial=-np.inf))))
         state = int(previous[state])
     return states[::-1]
 
 
-def _chosen(through: Floats, ends: Ints, run: int, column: int) -> State:
-    """A state of the best path. through: (R, K), the score of the best path through each state; ends: of each run."""
-    first, last = ends[run]
-    overlaps = (ends[:, 0] <= last) & (ends[:, 1] >= first)
-    overlaps[run] = False
-    return State(run, column, through[run], float(through[overlaps].max(initial=-np.inf)))
+def states_by_atom(atom_of: Ints, shape: tuple[int, ...]) -> list[Ints]:
+    """For each atom, the states of the spans that `atom_of` (S,) assigns to it, as indices into an array (S, K)."""
+    states = np.arange(np.prod(shape)).reshape(shape)
+    return [states[atom_of == atom].ravel() for atom in range(int(atom_of.max()) + 1)]
+
+
+def _rivals(spans: Spans, span: int) -> NDArray[np.bool_]:
+    """bool (S,): which other spans overlap one."""
+    first, last = spans.ends[span]
+    is_other = np.arange(len(spans.ends)) != span
+    return np.asarray(is_other & (spans.ends[:, 0] <= last) & (spans.ends[:, 1] >= first))
 
 
 _USUAL_UNEVEN, _USUAL_WANDER = 0.12, 0.06  # of usual writing, measured on synthetic lines
 _PRIOR_COUNT = 4  # of characters that outweigh these two, and a stretch of 1
+_THIN = np.log(0.3)  # log size of what is no measure of a line's size, such as the thickness of a ー
 
 
-def fitted_geometry(boxes: Floats, classes: Ints, geometry: Geometry, down: bool) -> Geometry:
+def fitted_geometry(boxes: Boxes, classes: Ints, geometry: Geometry, down: bool) -> Geometry:
     """Fit a line's geometry to M characters that were read, from their usual sizes and positions.
 
     boxes: (M, 4); classes: (M,); geometry: what is kept where the characters tell too little.
     """
-    length, height, offset, _, length_deviation, height_deviation, offset_deviation, _ = load_shapes(down)[classes].T
-    usual = np.stack([length, height], 1)
-    log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - usual
-    tells_size = usual > np.log(0.3)  # the thickness of a ー does not
+    usual, deviations = np.split(load_shapes(down)[classes], 2, axis=1)
+    log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - usual[:, :2]
+    tells_size = usual[:, :2] > _THIN
     along, across = (
         np.median(log_sizes[tells_size[:, axis], axis]) if tells_size[:, axis].any() else np.log(geometry.size)
         for axis in (0, 1)
     )
-    stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
-    size = float(np.exp((along + across - stretch) / 2))
-    x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T
-    y = y - offset * size
-    slope = line_through(x, y)[1] if len(boxes) >= 4 else geometry.slope
-    middle = float(np.mean(y - slope * x))
+    log_stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
+    size = float(np.exp((along + across - log_stretch) / 2))
+    x, y = middles(boxes).T
+    baseline = y - usual[:, 2] * size
+    slope = line_through(x, baseline)[1] if len(boxes) >= 4 else geometry.slope
+    middle = float(np.mean(baseline - slope * x))
     tells_both = tells_size.all(1)
-    sizes = log_sizes[tells_both].mean(1) - (along + across) / 2
-    size_deviation = np.hypot(length_deviation, height_deviation)[tells_both] / 2
-    uneven = _spread(sizes, size_deviation, _USUAL_UNEVEN)
-    wander = _spread((y - middle - slope * x) / size, offset_deviation, _USUAL_WANDER)
-    return Geometry(middle, slope, size, float(np.exp(stretch)), uneven, wander)
+    unevenness = log_sizes[tells_both].mean(1) - (along + across) / 2
+    own_unevenness = np.hypot(*deviations[tells_both, :2].T) / 2
+    wandering = (baseline - middle - slope * x) / size
+    return Geometry(
+        middle=middle,
+        slope=slope,
+        size=size,
+        stretch=float(np.exp(log_stretch)),
+        uneven=_spread(unevenness, own_unevenness, _USUAL_UNEVEN),
+        wander=_spread(wandering, deviations[:, 2], _USUAL_WANDER),
+    )
 
 
 def _spread(residuals: Floats, own: Floats, usual: float) -> float:

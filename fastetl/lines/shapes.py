@@ -57,10 +57,10 @@ def load_shapes(down: bool) -> NDArray[np.float64]:
 def log_likelihood(
     measured: NDArray[np.float64], classes: NDArray[np.int64], down: bool, uneven: float, wander: float
 ) -> NDArray[np.float64]:
-    """float64 (R, K): log likelihood of each run's measures for each of its characters, up to a constant.
+    """float64 (S, K): log likelihood of each span's measures for each of its characters, up to a constant.
 
-    measured: (R, 4), lengths along and across the line, offset across it and inner gap, in sizes of the writing.
-    classes: (R, K). uneven, wander: see `fastetl.lines.path.Geometry`.
+    measured: (S, 4), lengths along and across the line, offset across it and inner gap, in sizes of the writing.
+    classes: (S, K). uneven, wander: see `fastetl.lines.path.Geometry`.
     """
     rows = load_shapes(down)[classes]
     log_lengths = np.log(np.maximum(measured[:, :2], MIN_LENGTH))

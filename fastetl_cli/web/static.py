@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from export.lines import PUNCTUATION, shape_and_size_names
+from export.lines import PUNCTUATION, shape_and_size_classes
 from export.names import LABELS, ONNX, file_of
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT, Recognizer
 from fastetl import __version__
@@ -20,7 +20,7 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
-from fastetl.lines.path import FOLLOWS, SCRIPTS, load_weights
+from fastetl.lines.path import load_weights
 from fastetl.lines.shapes import CORNER, LYING
 from fastetl.synth.practice import practice_data
 
@@ -70,17 +70,17 @@ def _as_json(value: object) -> bytes:
 def _lines(recognizer: Recognizer) -> dict[str, Any]:
     """What the page reads lines with, beside the tables of `fastetl.lines`: where the package's labels are in these."""
     labels = recognizer.labels[:-1]
-    groups, sizes = (np.unique(names, return_inverse=True)[1].tolist() for names in shape_and_size_names(labels))
+    groups, sizes = shape_and_size_classes(recognizer.charset)
     return {
         "characters": len(JAPANESE),
-        "groups": groups,
-        "sizes": sizes,
+        "groups": groups.tolist(),
+        "sizes": sizes.tolist(),
         "marks": [k for k, c in enumerate(labels) if c in PUNCTUATION],
         "classes": [JAPANESE.class_of.get(c, -1) for c in labels],
         "lying": [k for k, c in enumerate(recognizer.labels) if c in LYING],
         "turned": sorted(JAPANESE.class_of[c] for c in LYING),
         "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
-        "scripts": {"of": SCRIPTS.tolist(), "follows": FOLLOWS.tolist()},
+        "scripts": {"of": bigrams.scripts().tolist(), "follows": bigrams.load_follows().tolist()},
         "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
         "weights": asdict(load_weights()),
     }

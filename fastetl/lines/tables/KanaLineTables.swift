@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// The tables by which Python, the pad and KanaLines read lines: bigrams.bin, shapes.bin, weights.json.
+/// The tables by which Python, the pad and KanaLines read lines: bigrams.bin, follows.json, shapes.bin, weights.json.
 package enum KanaLineTables {
     /// Throws where the app was built without its resources.
     package static func file(_ name: String) throws -> Data {

@@ -199,18 +199,18 @@ function atomsOf(boxes, order, overlap = 0.5) {
   return groups.sort((p, q) => p[0] + p[1] - q[0] - q[1]).map(([, , members]) => members);
 }
 
-function runsOf(atoms, size) {
-  const runs = [];
+function spansOf(atoms, size) {
+  const spans = [];
   for (let i = 0; i < atoms.length; i++) {
     let left = atoms[i][0], right = left;
     for (let j = i; j < Math.min(atoms.length, i + MAX_ATOMS); j++) {
       if (j > i && atoms[j][0] - right > 0.7 * size) break;
       [left, right] = [Math.min(left, atoms[j][0]), Math.max(right, atoms[j][2])];
       if (j > i && right - left > WIDEST_OF_STROKES * size) break;
-      runs.push([i, j]);
+      spans.push([i, j]);
     }
   }
-  return runs;
+  return spans;
 }
 
 // Tables
@@ -281,17 +281,17 @@ export class Tables {
 
 // The best path
 
-/** For each run and character: how much longer the run is than a part of it that the network takes for the same one. */
-function slackOf({ runs, boxes, place }, competing) {
-  const runOf = new Map(runs.map(([i, j], r) => [`${i} ${j}`, r]));
+/** For each span and character: how much longer it is than a part of it that the network takes for the same one. */
+function slackOf({ spans, boxes, place }, competing) {
+  const spanOf = new Map(spans.map(([i, j], r) => [`${i} ${j}`, r]));
   const length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
   const likely = competing.map((columns) =>
     columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > MIN_SEEN),
   );
-  return runs.map(([i, j], r) => {
+  return spans.map(([i, j], r) => {
     const out = new Map(competing[r].map(({ label }) => [label, 0]));
     for (let first = i; first <= j; first++) for (let last = first; last < j + (first > i); last++) {
-      const part = runOf.get(`${first} ${last}`);
+      const part = spanOf.get(`${first} ${last}`);
       for (const [label, p] of likely[part]) {
         if (out.has(label)) out.set(label, Math.max(out.get(label), p * (length(r) - length(part))));
       }
@@ -301,7 +301,7 @@ function slackOf({ runs, boxes, place }, competing) {
 }
 
 function features(line, place, competing, slack, tables) {
-  const { runs, boxes, atoms, down } = line;
+  const { spans, boxes, atoms, down } = line;
   const apart = [];
   let reach = -Infinity;
   for (let k = 0; k <= atoms.length; k++) {
@@ -309,17 +309,17 @@ function features(line, place, competing, slack, tables) {
     if (k < atoms.length) reach = Math.max(reach, atoms[k][2]);
   }
   const gap = (k) => clip(apart[k] / place.size, -0.4, 0.6);
-  return runs.map(([i, j], r) => {
+  return spans.map(([i, j], r) => {
     const [a, b, c, d] = boxes[r], inner = Math.max(0, most(apart.slice(i + 1, j + 1)));
     const offset = (b + d) / 2 - place.middle - (place.slope * (a + c)) / 2;
     const measured = [(c - a) / place.stretch, d - b, offset, inner / place.stretch].map((value) => value / place.size);
     const form = [...measured.slice(0, 2).map((value) => Math.log(Math.max(value, MIN_LENGTH))), ...measured.slice(2)];
     // The last counts cuts through ink, of which strokes have none.
-    const ofRun = [Math.max(measured[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
-    return competing[r].map(({ shape, own, character }, column) => {
+    const ofSpan = [Math.max(measured[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
+    return competing[r].map(({ shape, share, character }, column) => {
       const usual = tables.strokes.at(character), like = likelihood(form, tables.form(character, down), place);
       const joined = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
-      return [1, shape, own, like, ...ofRun, slack[r][column], joined, moreStrokes];
+      return [1, shape, share, like, ...ofSpan, slack[r][column], joined, moreStrokes];
     });
   });
 }
@@ -337,20 +337,18 @@ function likelihood(form, row, { uneven, wander }) {
   return -sum(residuals.map(([residual, d]) => 2.5 * Math.log1p((residual / d) ** 2 / 4) + Math.log(d / 0.2)));
 }
 
-/** [{run, column, scores, other}] of the best path. `scores`: of each column of each run. */
-function bestPath(scores, competing, runs, count, tables, plain) {
-  if (!count) return [];
+/** [{span, column, scores, other}] of the best path. `scores`: of each column of each span. */
+function bestPath(scores, competing, spans, count, tables, plain) {
   const forward = scores.map((row) => [...row]), source = scores.map((row) => row.map(() => null)), steps = [];
   const follows = (first, second) => tables.weights.bigram * tables.follows(first, second, plain);
   const character = ([r, c]) => competing[r][c].character;
-  const states = (chosen) => runs.flatMap((run, r) => (chosen(run) ? scores[r].map((_, c) => [r, c]) : []));
+  const states = (chosen) => spans.flatMap((span, r) => (chosen(span) ? scores[r].map((_, c) => [r, c]) : []));
   for (const one of states(([first]) => first === 0)) forward[one[0]][one[1]] += follows(-1, character(one));
   for (let t = 1; t < count; t++) {
     const left = states(([, last]) => last === t - 1);
     const order = range(left.length).sort((p, q) => value(forward, left[q]) - value(forward, left[p]) || p - q);
     const near = order.slice(0, NEIGHBOURS).map((k) => left[k]), right = states(([first]) => first === t);
     const step = near.map((one) => right.map((other) => follows(character(one), character(other))));
-    if (!near.length || !right.length) continue;
     steps.push([near, right, step]);
     right.forEach(([r, c], k) => {
       let best = 0;
@@ -361,7 +359,7 @@ function bestPath(scores, competing, runs, count, tables, plain) {
       source[r][c] = near[best];
     });
   }
-  const backward = scores.map((row, r) => row.map(() => (runs[r][1] === count - 1 ? 0 : -Infinity)));
+  const backward = scores.map((row, r) => row.map(() => (spans[r][1] === count - 1 ? 0 : -Infinity)));
   for (const [near, right, step] of steps.reverse()) {
     near.forEach(([r, c], n) => {
       backward[r][c] = most(right.map((one, k) => step[n][k] + value(scores, one) + value(backward, one)));
@@ -369,13 +367,13 @@ function bestPath(scores, competing, runs, count, tables, plain) {
   }
   const through = forward.map((row, r) => row.map((one, c) => one + backward[r][c]));
   const ends = states(([, last]) => last === count - 1);
-  let at = ends.length ? ends.reduce((best, one) => (value(forward, one) > value(forward, best) ? one : best)) : null;
+  let at = ends.reduce((best, one) => (value(forward, one) > value(forward, best) ? one : best));
   const path = [];
   while (at) {
-    const [run, column] = at, [first, end] = runs[run];
-    const rivals = through.filter((_, r) => r !== run && runs[r][0] <= end && runs[r][1] >= first);
-    path.push({ run, column, scores: through[run], other: most(rivals.flat()) });
-    at = source[run][column];
+    const [span, column] = at, [first, end] = spans[span];
+    const rivals = through.filter((_, r) => r !== span && spans[r][0] <= end && spans[r][1] >= first);
+    path.push({ span, column, scores: through[span], other: most(rivals.flat()) });
+    at = source[span][column];
   }
   return path.reverse();
 }
@@ -417,11 +415,11 @@ function lineOf(strokes, oriented, pen, down) {
   const boxes = oriented.map((box) => box.map((one) => one * zoom));
   const members = atomsOf(boxes, range(strokes.length));
   const atoms = members.map((atom) => around(atom.map((k) => boxes[k])));
-  const runs = runsOf(atoms, LINE_HEIGHT), runBoxes = runs.map(([i, j]) => around(atoms.slice(i, j + 1)));
+  const spans = spansOf(atoms, LINE_HEIGHT), spanBoxes = spans.map(([i, j]) => around(atoms.slice(i, j + 1)));
   const [middle, slope] = slopeOf(boxes, LINE_HEIGHT);
-  const pictures = runs.map(([i, j], r) => {
-    const x = middleX(runBoxes[r]), y = middle + slope * x;
-    const side = Math.max(SIDE, MIN_WINDOW * (runBoxes[r][2] - runBoxes[r][0])) / zoom;
+  const pictures = spans.map(([i, j], r) => {
+    const x = middleX(spanBoxes[r]), y = middle + slope * x;
+    const side = Math.max(SIDE, MIN_WINDOW * (spanBoxes[r][2] - spanBoxes[r][0])) / zoom;
     const [px, py] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
     const moved = members.slice(i, j + 1).flat().map((k) => ({
       ...strokes[k],
@@ -431,12 +429,12 @@ function lineOf(strokes, oriented, pen, down) {
     return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: moved });
   });
   // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
-  const turnedRuns = down ? runs.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
+  const turnedSpans = down ? spans.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
   const back = (box) => (down ? unturned(box) : box).map((one) => one / zoom);
-  const strokesOf = (r) => members.slice(runs[r][0], runs[r][1] + 1).flat().map((k) => strokes[k]);
+  const strokesOf = (r) => members.slice(spans[r][0], spans[r][1] + 1).flat().map((k) => strokes[k]);
   const place = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
-  pictures.push(...turnedRuns.map((r) => quarter(pictures[r])));
-  return { atoms, runs, boxes: runBoxes, place, down, pictures, turnedRuns, back, strokesOf };
+  pictures.push(...turnedSpans.map((r) => quarter(pictures[r])));
+  return { atoms, spans, boxes: spanBoxes, place, down, pictures, turnedSpans, back, strokesOf };
 }
 
 /** numpy.rot90 of a square picture. */
@@ -446,7 +444,7 @@ function quarter(picture) {
   return out;
 }
 
-/** For each run the characters that compete: label, class, and what the network says of them. */
+/** For each span the characters that compete: label, class, and what the network says of them. */
 function competition(line, probabilities, labels, tables) {
   const lying = new Set(tables.lying), none = labels - 1;
   const summed = (likely, groups) => {
@@ -456,15 +454,15 @@ function competition(line, probabilities, labels, tables) {
   };
   // The bigrams already say how often a script occurs, so the network's prior is taken off.
   const answer = (r) => {
-    const ofRun = probabilities.subarray(r * labels, (r + 1) * labels);
-    const likely = Float64Array.from(ofRun, (one, k) => one / tables.prior[k]);
+    const ofSpan = probabilities.subarray(r * labels, (r + 1) * labels);
+    const likely = Float64Array.from(ofSpan, (one, k) => one / tables.prior[k]);
     const total = sum(likely);
     return likely.map((one) => one / total);
   };
-  return line.runs.map((_, r) => {
+  return line.spans.map((_, r) => {
     const likely = answer(r);
     if (line.down) {
-      const at = line.turnedRuns.indexOf(r), turnedOne = at < 0 ? null : answer(line.runs.length + at);
+      const at = line.turnedSpans.indexOf(r), turnedOne = at < 0 ? null : answer(line.spans.length + at);
       for (const k of lying) likely[k] = turnedOne ? turnedOne[k] : 0;
       const total = Math.max(sum(likely), 1e-9);
       likely.forEach((one, k) => (likely[k] = one / total));
@@ -482,24 +480,24 @@ function competition(line, probabilities, labels, tables) {
     }
     return best.map(({ k }) => {
       const shape = shapeOf(k);
-      const own = clip(Math.log(Math.max(sizeOf(k), 1e-9) / Math.max(shape, 1e-9)), -3, 0);
-      return { label: k, character: tables.classes[k], shape: Math.log(Math.max(shape, 1e-6)), own };
+      const share = clip(Math.log(Math.max(sizeOf(k), 1e-9) / Math.max(shape, 1e-9)), -3, 0);
+      return { label: k, character: tables.classes[k], shape: Math.log(Math.max(shape, 1e-6)), share };
     });
   });
 }
 
 function textOf(line, competing, path, place, names) {
-  const boxes = path.map(({ run }) => line.boxes[run]);
-  const characters = path.map(({ run, column, scores, other }) => {
+  const boxes = path.map(({ span }) => line.boxes[span]);
+  const characters = path.map(({ span, column, scores, other }) => {
     const best = scores[column];
     const odds = scores.map((score) => Math.exp(Math.min(score - best, 0)));
     const total = sum(odds) + Math.exp(Math.min(other - best, 50));
-    const shares = odds.map((one) => one / total), name = (k) => names[competing[run][k].label];
+    const shares = odds.map((one) => one / total), name = (k) => names[competing[span][k].label];
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[column];
-    const uncertain = confidence < MIN_SURE, box = line.back(line.boxes[run]);
-    return { label: name(column), box, confidence, uncertain, alternatives, strokes: line.strokesOf(run) };
+    const uncertain = confidence < MIN_SURE, box = line.back(line.boxes[span]);
+    return { label: name(column), box, confidence, uncertain, alternatives, strokes: line.strokesOf(span) };
   });
   const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);
   const usual = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
@@ -510,18 +508,17 @@ function textOf(line, competing, path, place, names) {
 
 /** The best path and the place of its line. */
 function bestOf(line, competing, tables) {
-  const slack = slackOf(line, competing), total = ([path]) => (path.length ? path[0].scores[path[0].column] : 0);
+  const slack = slackOf(line, competing), total = ([[first]]) => first.scores[first.column];
   const best = (place, plain = false) => {
     const { features: weights } = tables.weights;
     const score = (values) => sum(values.map((one, k) => one * weights[k]));
     const scores = features(line, place, competing, slack, tables).map((columns) => columns.map(score));
-    return [bestPath(scores, competing, line.runs, line.atoms.length, tables, plain), place];
+    return [bestPath(scores, competing, line.spans, line.atoms.length, tables, plain), place];
   };
   const outcomes = FIRST_STRETCHES.map((stretch) => {
     const place = { ...line.place, stretch }, [path] = best(place);
-    if (!path.length) return [path, place];
-    const characters = path.map(({ run, column }) => competing[run][column].character);
-    return best(fittedPlace(path.map(({ run }) => line.boxes[run]), characters, place, line.down, tables));
+    const characters = path.map(({ span, column }) => competing[span][column].character);
+    return best(fittedPlace(path.map(({ span }) => line.boxes[span]), characters, place, line.down, tables));
   });
   const likelier = (one, other) => (total(other) > total(one) ? other : one), chosen = outcomes.reduce(likelier);
   const other = best(chosen[1], true);

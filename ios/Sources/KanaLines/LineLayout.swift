@@ -102,7 +102,7 @@ func quantile(_ values: [Double], _ share: Double) -> Double {
     return sorted[low] + (place - Double(low)) * (sorted[min(low + 1, values.count - 1)] - sorted[low])
 }
 
-/// Finds the lines among boxes of ink, and in each line the runs of boxes that may be a character, step by step as
+/// Finds the lines among boxes of ink, and in each line the spans of boxes that may be a character, step by step as
 /// `fastetl/lines/layout.py` does. Lines run across where nothing else is said. There must be a box.
 enum LineLayout {
     /// Most atoms of one character.
@@ -298,18 +298,18 @@ enum LineLayout {
         return groups.sorted { $0.left + $0.right < $1.left + $1.right }.map(\.members)
     }
 
-    /// Runs of neighbouring atoms that may be a character.
-    static func runs(_ atoms: [InkBox], size: Double) -> [ClosedRange<Int>] {
+    /// Spans of neighbouring atoms that may be a character.
+    static func spans(_ atoms: [InkBox], size: Double) -> [ClosedRange<Int>] {
         atoms.indices.flatMap { i in
-            var runs: [ClosedRange<Int>] = []
+            var spans: [ClosedRange<Int>] = []
             var (left, right) = (atoms[i].left, atoms[i].left)
             for j in i..<min(atoms.count, i + maxAtoms) {
                 if j > i, atoms[j].left - right > 0.7 * size { break }
                 (left, right) = (min(left, atoms[j].left), max(right, atoms[j].right))
                 if j > i, right - left > widest * size { break }
-                runs.append(i...j)
+                spans.append(i...j)
             }
-            return runs
+            return spans
         }
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The best path through a lattice of runs and the characters they may be, step by step as in `fastetl/lines/path.py`. A
-/// state is a run together with one of the characters that compete for it.
+/// The best path through a lattice of spans and the characters they may be, step by step as in `fastetl/lines/path.py`.
+/// A state is a span together with one of the characters that compete for it.
 struct LinePath {
     /// How many of the best states before each cut are followed further.
     private static let neighbours = 16
@@ -9,20 +9,20 @@ struct LinePath {
     /// Characters that the network gives less probability than this are ignored in `slack`.
     private static let seen = 0.01
 
-    /// What competes for a run.
+    /// What competes for a span.
     struct Competition {
         var characters: [Int]
         /// For each, log of the network's probability of all characters that are written like it, and log of its share
         /// of that, together with those that differ only in size.
-        var shape, own: [Double]
-        /// For each, how much longer the run is than a part of it that the network takes for the same character.
+        var shape, share: [Double]
+        /// For each, how much longer the span is than a part of it that the network takes for the same character.
         var slack: [Double] = []
     }
 
-    /// A character on the path: its run, its place among those that compete, the scores of the best paths through each
-    /// of those, and of the best through another run instead.
+    /// A character on the path: its span, its place among those that compete, the scores of the best paths through each
+    /// of those, and of the best through another span instead.
     struct Step {
-        var run, place: Int
+        var span, place: Int
         var scores: [Double]
         var other: Double
     }
@@ -30,20 +30,20 @@ struct LinePath {
     let tables: LineTables
     let atoms: [InkBox]
     let isDown: Bool
-    let runs: [ClosedRange<Int>]
-    /// How many strokes each run has.
+    let spans: [ClosedRange<Int>]
+    /// How many strokes each span has.
     let strokes: [Int]
     let boxes: [InkBox]
 
     /// `strokes`: how many each atom has.
     init(tables: LineTables, atoms: [InkBox], strokes: [Int], size: Double, isDown: Bool) {
         (self.tables, self.atoms, self.isDown) = (tables, atoms, isDown)
-        runs = LineLayout.runs(atoms, size: size)
-        self.strokes = runs.map { strokes[$0].reduce(0, +) }
-        boxes = runs.map { InkBox(atoms[$0]) }
+        spans = LineLayout.spans(atoms, size: size)
+        self.strokes = spans.map { strokes[$0].reduce(0, +) }
+        boxes = spans.map { InkBox(atoms[$0]) }
     }
 
-    /// The score of each state: about the logarithm of the odds that just this run is just this character.
+    /// The score of each state: about the logarithm of the odds that just this span is just this character.
     private func scores(_ competing: [Competition], _ place: LinePlace) -> [[Double]] {
         var reach = -Double.infinity
         var apart: [Double] = []
@@ -53,20 +53,20 @@ struct LinePath {
         }
         apart.append(.infinity)
         let gaps = apart.map { min(max($0 / place.size, -0.4), 0.6) }
-        return runs.indices.map { number in
-            let (run, box, c, strokes) = (runs[number], boxes[number], competing[number], Double(strokes[number]))
-            let inside = max(run.dropFirst().map { apart[$0] }.max() ?? 0, 0)
+        return spans.indices.map { number in
+            let (span, box, c, strokes) = (spans[number], boxes[number], competing[number], Double(strokes[number]))
+            let inside = max(span.dropFirst().map { apart[$0] }.max() ?? 0, 0)
             let measured = [
                 box.width / place.stretch, box.height, box.y - place.middle - place.slope * box.x,
                 inside / place.stretch,
             ].map { $0 / place.size }
             // The last counts cuts through ink, of which strokes have none.
-            let ofRun = [max(measured[0] - 1, 0), gaps[run.lowerBound] + gaps[run.upperBound + 1], 0]
+            let ofSpan = [max(measured[0] - 1, 0), gaps[span.lowerBound] + gaps[span.upperBound + 1], 0]
             return c.characters.indices.map { k in
                 let fit = tables.fit(measured, c.characters[k], place, isDown: isDown)
                 let usual = Double(tables.strokes[c.characters[k]])
                 let counted = [max(usual - strokes, 0) / usual, log1p(max(strokes - usual, 0))]
-                let values = [1, c.shape[k], c.own[k], fit] + ofRun + [c.slack[k]] + counted
+                let values = [1, c.shape[k], c.share[k], fit] + ofSpan + [c.slack[k]] + counted
                 return zip(values, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
             }
         }
@@ -74,16 +74,16 @@ struct LinePath {
 
     /// Fill in `slack`: the network often takes the picture of two characters for one of them.
     func addSpare(to competing: inout [Competition], size: Double) {
-        let numbers = Dictionary(uniqueKeysWithValues: zip(runs, runs.indices))
+        let numbers = Dictionary(uniqueKeysWithValues: zip(spans, spans.indices))
         let likely = competing.map { c in
             zip(c.characters, c.shape.map { exp($0) }).filter { $1 > Self.seen }
         }
-        for (number, run) in runs.enumerated() {
+        for (number, span) in spans.enumerated() {
             let places = Dictionary(uniqueKeysWithValues: zip(competing[number].characters, 0...))
             var slack = competing[number].characters.map { _ in 0.0 }
-            for first in run {
-                for last in first...run.upperBound {
-                    guard first...last != run, let part = numbers[first...last] else { continue }
+            for first in span {
+                for last in first...span.upperBound {
+                    guard first...last != span, let part = numbers[first...last] else { continue }
                     let longer = (boxes[number].width - boxes[part].width) / size
                     for (character, p) in likely[part] {
                         guard let k = places[character] else { continue }
@@ -97,12 +97,12 @@ struct LinePath {
 
     /// The characters of the best path. `isPlain`: without bigrams, by the scripts of neighbours alone.
     func best(_ competing: [Competition], _ place: LinePlace, isPlain: Bool = false) -> [Step] {
-        let ofRuns = scores(competing, place)
-        let (score, characters) = (ofRuns.flatMap { $0 }, competing.flatMap(\.characters))
-        let firsts = ofRuns.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
-        let states = runs.indices.map { firsts[$0]..<firsts[$0 + 1] }
-        let ends = Dictionary(grouping: runs.indices) { runs[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
-        let begins = Dictionary(grouping: runs.indices) { runs[$0].lowerBound }.mapValues { $0.flatMap { states[$0] } }
+        let ofSpans = scores(competing, place)
+        let (score, characters) = (ofSpans.flatMap { $0 }, competing.flatMap(\.characters))
+        let firsts = ofSpans.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+        let states = spans.indices.map { firsts[$0]..<firsts[$0 + 1] }
+        let ends = Dictionary(grouping: spans.indices) { spans[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
+        let begins = Dictionary(grouping: spans.indices) { spans[$0].lowerBound }.mapValues { $0.flatMap { states[$0] } }
         func follows(_ second: Int, _ first: Int?) -> Double {
             tables.bigram
                 * tables.logProbability(of: characters[second], after: first.map { characters[$0] }, isPlain: isPlain)
@@ -136,11 +136,11 @@ struct LinePath {
         let through = zip(forward, backward).map { $0 + $1 }
         var path: [Step] = []
         var at = last.max { forward[$0] < forward[$1] }
-        while let state = at, let run = states.firstIndex(where: { $0.contains(state) }) {
-            let rivals = runs.indices.filter { $0 != run && runs[$0].overlaps(runs[run]) }.flatMap { states[$0] }
+        while let state = at, let span = states.firstIndex(where: { $0.contains(state) }) {
+            let rivals = spans.indices.filter { $0 != span && spans[$0].overlaps(spans[span]) }.flatMap { states[$0] }
             path.append(
                 Step(
-                    run: run, place: state - firsts[run], scores: Array(through[states[run]]),
+                    span: span, place: state - firsts[span], scores: Array(through[states[span]]),
                     other: rivals.map { through[$0] }.max() ?? -.infinity))
             at = source[state]
         }

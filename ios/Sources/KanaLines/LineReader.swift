@@ -30,17 +30,17 @@ public struct LineText: Equatable, Sendable {
     public var text: String { characters.map { ($0.isAfterSpace ? " " : "") + $0.label }.joined() }
 }
 
-/// Reads words and lines of strokes, across and down: the ink is parted wherever a character may end, each run of parts
-/// is shown to the network, and the best path through them is the text. As `Recognizer.read_ink` in Python
+/// Reads words and lines of strokes, across and down: the ink is parted wherever a character may end, each span of
+/// parts is shown to the network, and the best path through them is the text. As `Recognizer.read_ink` in Python
 /// (`export/lines.py`), number for number.
 public actor LineReader {
     /// Height of a line, in pixels of the pictures that the network is shown.
     private static let lineHeight = 92.0
     /// Size of the writing (the side of a character's box), in heights of a line.
     private static let writingSize = 1.15
-    /// Least side of a run's picture, in lengths of the run.
+    /// Least side of a span's picture, in lengths of the span.
     private static let minWindow = 1.1
-    /// Most characters that compete for a run.
+    /// Most characters that compete for a span.
     private static let maxCompeting = 16
     /// A gap is a space if it exceeds the line's median gap by this, in sizes of the writing.
     private static let spaceGap = 0.75
@@ -87,15 +87,15 @@ public actor LineReader {
 
     private func read(_ line: Line, strokes: [Int], _ known: Known, _ script: Script) async throws -> LineText {
         var likely: [[Double]] = []
-        for run in line.path.runs.indices {
+        for span in line.path.spans.indices {
             try Task.checkCancellation()
-            likely.append(known.ordered(try await reader.probabilities(of: line.picture(run))))
+            likely.append(known.ordered(try await reader.probabilities(of: line.picture(span))))
         }
         // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
         if line.path.isDown {
-            for (k, run) in line.path.runs.enumerated() {
+            for (k, span) in line.path.spans.enumerated() {
                 let turned =
-                    run.count == 1
+                    span.count == 1
                     ? known.ordered(try await reader.probabilities(of: line.picture(k).turned)) : nil
                 for lying in known.lying { likely[k][lying] = turned?[lying] ?? 0 }
                 let sum = max(likely[k].reduce(0, +), 1e-9)
@@ -111,9 +111,9 @@ public actor LineReader {
             // Read once with a guess at the place, then again with the place of the characters that were read.
             let first = line.path.best(competing, place)
             let forms = first.map {
-                known.tables.form(competing[$0.run].characters[$0.place], isDown: line.path.isDown)
+                known.tables.form(competing[$0.span].characters[$0.place], isDown: line.path.isDown)
             }
-            if !first.isEmpty { place.fit(first.map { line.path.boxes[$0.run] }, forms) }
+            if !first.isEmpty { place.fit(first.map { line.path.boxes[$0.span] }, forms) }
             let steps = line.path.best(competing, place)
             if outcome.steps.isEmpty || steps.total > outcome.steps.total { outcome = (steps, place) }
         }
@@ -121,21 +121,21 @@ public actor LineReader {
         // Text that is no Japanese scores higher without the bigrams.
         let plain = line.path.best(competing, place, isPlain: true)
         let steps = plain.total + Self.foreignBonus * Double(plain.count) > outcome.steps.total ? plain : outcome.steps
-        let boxes = steps.map { line.path.boxes[$0.run] }
+        let boxes = steps.map { line.path.boxes[$0.span] }
         let gaps = zip(boxes, boxes.dropFirst()).map { $1.left - $0.right }
         let wide = Self.spaceGap * place.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
         let characters = zip(steps, [0] + gaps).map { step, gap in
             let best = step.scores[step.place]
             let odds = step.scores.map { exp(min($0 - best, 0)) }
             let sum = odds.reduce(0, +) + exp(min(step.other - best, 50))
-            let answers = zip(competing[step.run].characters, odds).map {
+            let answers = zip(competing[step.span].characters, odds).map {
                 Answer(label: known.characters[$0], probability: $1 / sum)
             }
-            let box = line.onCanvas(line.path.boxes[step.run])
+            let box = line.onCanvas(line.path.boxes[step.span])
             return LineCharacter(
                 label: answers[step.place].label, confidence: answers[step.place].probability,
                 alternatives: Array(answers.sorted { $0.probability > $1.probability }.prefix(Verdict.most)),
-                strokes: line.members(step.run).map { strokes[$0] }.sorted(),
+                strokes: line.members(step.span).map { strokes[$0] }.sorted(),
                 left: box.left, top: box.top, right: box.right, bottom: box.bottom, isAfterSpace: gap > wide)
         }
         return LineText(characters: characters, isDown: line.path.isDown)
@@ -161,15 +161,15 @@ public actor LineReader {
             place = LinePlace(boxes, size: LineReader.lineHeight)
         }
 
-        /// The strokes of a run.
-        func members(_ run: Int) -> [Int] { groups[path.runs[run]].flatMap { $0 } }
+        /// The strokes of a span.
+        func members(_ span: Int) -> [Int] { groups[path.spans[span]].flatMap { $0 } }
 
-        func picture(_ run: Int) throws -> Picture {
-            let (box, along) = (path.boxes[run], path.boxes[run].x)
+        func picture(_ span: Int) throws -> Picture {
+            let (box, along) = (path.boxes[span], path.boxes[span].x)
             let side = max(Double(Rasterizer.side), LineReader.minWindow * box.width) / zoom
             let across = place.middle + place.slope * along
             let (x, y) = path.isDown ? (-across / zoom, along / zoom) : (along / zoom, across / zoom)
-            let shown = members(run).map { k in
+            let shown = members(span).map { k in
                 strokes[k].mapped({ $0 - x + side / 2 }, { $0 - y + side / 2 })
             }
             return Rasterizer.picture(
@@ -182,7 +182,7 @@ public actor LineReader {
 
 extension [LinePath.Step] {
     /// The score of the path.
-    fileprivate var total: Double { first.map { $0.scores[$0.place] } ?? 0 }
+    fileprivate var total: Double { first.map { $0.scores[$0.place] } ?? -.infinity }
 }
 
 extension Picture {
@@ -254,6 +254,6 @@ private struct Known {
         let shape = chosen.map { of(pooled, groups, $0) }
         return LinePath.Competition(
             characters: chosen, shape: shape.map { log(max($0, 1e-6)) },
-            own: zip(chosen, shape).map { min(max(log(max(of(sized, sizes, $0), 1e-9) / max($1, 1e-9)), -3), 0) })
+            share: zip(chosen, shape).map { min(max(log(max(of(sized, sizes, $0), 1e-9) / max($1, 1e-9)), -3), 0) })
     }
 }

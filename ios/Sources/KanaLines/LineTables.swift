@@ -24,12 +24,6 @@ struct LineTables: Sendable {
         "character", "shape", "share", "geometry", "excess", "gaps", "cuts", "slack", "missing strokes", "more strokes",
     ]
     private static let scriptNames = ["hiragana", "katakana", "kanji", "digit", "latin", "sign"]
-    /// Probability of each script after hiragana, katakana, kanji, digits, letters, signs.
-    private static let follows = [
-        [0.70, 0.04, 0.20, 0.01, 0.01, 0.04], [0.16, 0.72, 0.06, 0.01, 0.01, 0.04],
-        [0.50, 0.03, 0.42, 0.01, 0.01, 0.03], [0.10, 0.05, 0.35, 0.40, 0.02, 0.08],
-        [0.10, 0.05, 0.05, 0.05, 0.65, 0.10], [0.40, 0.15, 0.35, 0.04, 0.04, 0.02],
-    ]
 
     /// How much oftener than training the network expects each character.
     let prior: [Double]
@@ -42,6 +36,8 @@ struct LineTables: Sendable {
     private let across, down: [Form]
     /// Of each character, and how many characters each has.
     private let scripts, sizes: [Int]
+    /// Probability of each script after each.
+    private let follows: [[Double]]
     private let shares, factors, values, beginnings: [Double]
     private let starts: [Int]
     private let seconds: [UInt16]
@@ -65,6 +61,11 @@ struct LineTables: Sendable {
             return weight
         }
         bigram = fitted.bigram
+        let rows = try JSONDecoder().decode([String: [Double]].self, from: KanaLineTables.file("follows.json"))
+        follows = try Self.scriptNames.map { script in
+            guard let row = rows[script] else { throw LineError.otherTables(missing: script) }
+            return row
+        }
         scripts = characters.map(Self.script) + [5]
         let expected = Self.scriptNames.map { fitted.prior[$0] ?? 1 }
         let small = fitted.prior["small"] ?? 1
@@ -137,7 +138,7 @@ struct LineTables: Sendable {
     func logProbability(of second: Int, after first: Int?, isPlain: Bool) -> Double {
         if isPlain {
             let (before, script) = (first.map { scripts[$0] } ?? 5, scripts[second])
-            return log(Self.follows[before][script] / Double(sizes[script]))
+            return log(follows[before][script] / Double(sizes[script]))
         }
         guard let first else { return max(beginnings[second], Self.rarest) }
         var (low, high) = (starts[first], starts[first + 1])
@@ -154,6 +155,6 @@ struct LineTables: Sendable {
 public enum LineError: Error, Equatable {
     /// The network is not the bundled one, whose characters the tables are about.
     case otherLabels(expected: Int, found: Int)
-    /// The weights are of other features than the code's.
+    /// The tables are of other features or scripts than the code's.
     case otherTables(missing: String)
 }

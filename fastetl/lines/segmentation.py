@@ -1,4 +1,4 @@
-"""The lines of a picture or a drawing, each with its runs: the parts of its ink that may be a character.
+"""The lines of a picture or a drawing, each with its spans: the parts of its ink that may be a character.
 
 Strokes stay whole. The ink of a picture is cut wherever a character may end.
 """
@@ -17,14 +17,28 @@ from PIL import Image
 
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
+from fastetl.ink.components import Components
 from fastetl.ink.drawings import Drawing, painted, segments_of
-from fastetl.lines.layout import atoms_of, is_down, line_size, rows, runs_of, slope_of, turned, underlines, unturned
-from fastetl.lines.path import Floats, Geometry, Runs
-from fastetl.lines.pieces import Pieces, parted, pieces_of, ruled_ink
+from fastetl.lines.layout import (
+    Boxes,
+    atoms_of,
+    is_down,
+    line_size,
+    rows,
+    slope_of,
+    spans_of,
+    turned,
+    underlines,
+    unions,
+    unturned,
+)
+from fastetl.lines.path import Geometry, Spans
+from fastetl.lines.pieces import parted, pieces_of
+from fastetl.lines.ruled import ruled_ink
 
 Pixels = NDArray[np.uint8]
 
-LINE_HEIGHT = 92  # of the line, in pixels of the pictures (128 × 128) that the network is shown
+LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that the network is shown
 WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
 TOUCHING_OVERLAP, TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
 MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
@@ -32,65 +46,68 @@ MAX_SIDE = 2400  # pixels, to which a picture is reduced before its lines are fo
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line(ABC):
-    """A line to be read, in coordinates in which it runs across.
+    """A line to be read, `LINE_HEIGHT` high, in coordinates in which it runs across."""
 
-    boxes: float64 (N, 4), of its pieces or strokes. order: see `atoms_of`. joints: pairs of pieces that were one piece.
-    size: height of the line. down: whether it really runs down. in_time: whether the boxes are those of strokes.
-    """
-
-    boxes: Floats
-    order: NDArray[np.int64]
-    joints: Sequence[tuple[int, int]]
+    boxes: Boxes
+    """Of its pieces, or of its strokes in the order of writing."""
+    joints: Sequence[tuple[int, int]] = ()
+    """Pairs of pieces that were one piece."""
     down: bool
-    size: ClassVar[float] = float(LINE_HEIGHT)
-    in_time: ClassVar[bool] = False
+    """Whether it really runs down."""
+    in_time: ClassVar[bool]
+    """Whether the boxes are those of strokes."""
 
     @abstractmethod
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
         """uint8 (128, 128): the pieces or strokes `members`, upright; the point x, y is in the middle."""
 
     @abstractmethod
-    def original(self, boxes: Floats) -> Floats:
+    def original(self, boxes: Boxes) -> Boxes:
         """Boxes (N, 4) in the coordinates of the picture or canvas."""
 
     @cached_property
     def atoms(self) -> list[list[int]]:
+        """The pieces or strokes of each atom, from left to right."""
+        if self.in_time:
+            return atoms_of(self.boxes, np.arange(len(self.boxes)))
+        order = np.argsort(self.boxes[:, 0] + self.boxes[:, 2], kind="stable")
         if not self.joints:
-            return atoms_of(self.boxes, self.order)
-        return atoms_of(self.boxes, self.order, TOUCHING_OVERLAP, TOUCHING_EDGE * self.size)
+            return atoms_of(self.boxes, order)
+        return atoms_of(self.boxes, order, TOUCHING_OVERLAP, TOUCHING_EDGE * LINE_HEIGHT)
 
     @cached_property
-    def runs(self) -> Runs:
-        spans = [np.concatenate([self.boxes[atom, :2].min(0), self.boxes[atom, 2:].max(0)]) for atom in self.atoms]
-        boxes = np.reshape(spans, (-1, 4))
+    def spans(self) -> Spans:
+        """What may be a character."""
+        boxes = unions(self.boxes, self.atoms)
         atom_of = {piece: number for number, atom in enumerate(self.atoms) for piece in atom}
         cuts = np.zeros(len(boxes) + 1, bool)
         for piece, other in self.joints:
             first, last = sorted((atom_of[piece], atom_of[other]))
             cuts[first + 1 : last + 1] = True
         strokes = np.array([len(atom) if self.in_time else 0 for atom in self.atoms])
-        return Runs(boxes, runs_of(boxes[:, [0, 2]], self.size, self.in_time), cuts, strokes)
+        return Spans(atoms=boxes, ends=spans_of(boxes, LINE_HEIGHT, self.in_time), cuts=cuts, strokes=strokes)
 
     @cached_property
     def geometry(self) -> Geometry:
         """A first guess, from the boxes alone."""
-        return Geometry(*slope_of(self.boxes, self.size), WRITING_SIZE * self.size)
+        middle, slope = slope_of(self.boxes, LINE_HEIGHT)
+        return Geometry(middle=middle, slope=slope, size=WRITING_SIZE * LINE_HEIGHT)
 
     @cached_property
-    def turned_runs(self) -> list[int]:
-        """If the line runs down, the runs of one atom: the network is shown their pictures turned, too."""
-        return [k for k, (i, j) in enumerate(self.runs.ends) if i == j and self.down]
+    def turned_spans(self) -> list[int]:
+        """If the line runs down, the spans of one atom: the network is shown their pictures turned, too."""
+        return [k for k, (first, last) in enumerate(self.spans.ends) if first == last and self.down]
 
     def pictures(self) -> list[Pixels]:
-        """The pictures for the network: of each run, and of each of `turned_runs` turned."""
+        """The pictures for the network: of each span, and of each of `turned_spans` turned."""
         upright = []
-        for (i, j), box in zip(self.runs.ends, self.runs.boxes, strict=True):
+        for (first, last), box in zip(self.spans.ends, self.spans.boxes, strict=True):
             x = (box[0] + box[2]) / 2
-            members = [piece for atom in self.atoms[i : j + 1] for piece in atom]
+            members = list(itertools.chain(*self.atoms[first : last + 1]))
             upright.append(self.picture_of(members, x, self.geometry.middle + self.geometry.slope * x))
-        return upright + [np.rot90(upright[k]) for k in self.turned_runs]
+        return upright + [np.rot90(upright[k]) for k in self.turned_spans]
 
 
 def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iterator[Line]:
@@ -100,7 +117,7 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
     picture, in whose pixels boxes are given. Raises FastetlError if there are more than `MAX_PIECES` pieces.
     """
     factor = min(1.0, MAX_SIDE / max(ink.shape))
-    reduced = _resized(ink, factor) if factor < 1 else ink
+    reduced = _resized(ink, factor)
     numbers, boxes = pieces_of(reduced)
     if len(boxes) > MAX_PIECES:
         expected, count = f"at most {MAX_PIECES:,}", f"{len(boxes):,}"
@@ -118,10 +135,21 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
         right, bottom = boxes[members, 2:].max(0).astype(int)
         is_kept = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])  # 0 is the number of no piece
         part = np.where(is_kept[numbers[top:bottom, left:right]], reduced[top:bottom, left:right], 0).astype(np.uint8)
-        size = line_size(oriented[members])
-        line = _picture_line(part, (left, top), factor / scale, size, down)
-        if len(line.boxes):
-            yield line
+        zoom = LINE_HEIGHT / line_size(oriented[members])
+        upright = _resized(part, zoom)
+        pieces = parted(*pieces_of(np.rot90(upright) if down else upright), LINE_HEIGHT, down)
+        if len(pieces.boxes):
+            yield PictureLine(
+                boxes=pieces.boxes,
+                joints=pieces.joints,
+                down=down,
+                ink=np.pad(np.rot90(upright) if down else upright, SIDE),
+                numbers=np.pad(pieces.numbers, SIDE),
+                patches=pieces.patches,
+                zoom=zoom,
+                corner=(left, top),
+                factor=factor / scale,
+            )
 
 
 def _resized(ink: Pixels, factor: float) -> Pixels:
@@ -129,56 +157,40 @@ def _resized(ink: Pixels, factor: float) -> Pixels:
     return np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PictureLine(Line):
-    """A line of a picture. Its pieces are in the picture `ink`, uint8 (H, W), in which it is `LINE_HEIGHT` high.
-
-    zoom: by how much `ink` is larger than the part of the reduced picture that it shows. corner: left and top of this
-    part. factor: by how much that picture was reduced.
-    """
+    """A line of a picture that was reduced and then cut into lines."""
 
     ink: Pixels
-    pieces: Pieces
+    """uint8 (H, W): the line, with `SIDE` pixels of paper around."""
+    numbers: Components
+    """int32 (H, W): the number of each pixel's patch."""
+    patches: list[NDArray[np.int64]]
+    """The numbers of each piece's patches."""
     zoom: float
+    """By how much `ink` is larger than the part of the reduced picture that it shows."""
     corner: tuple[int, int]
+    """Left and top of this part."""
     factor: float
-
-    @cached_property
-    def _padded(self) -> tuple[Pixels, NDArray[np.int32]]:
-        """The ink and the number of each pixel's patch, with `SIDE` pixels of paper around."""
-        return np.pad(self.ink, SIDE), np.pad(self.pieces.numbers, SIDE)
+    """By how much that picture was reduced."""
+    in_time: ClassVar[bool] = False
 
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
-        padded, patches = self._padded
-        is_shown = np.zeros(int(self.pieces.numbers.max(initial=0)) + 1, np.uint8)
+        is_shown = np.zeros(int(self.numbers.max(initial=0)) + 1, np.uint8)
         for piece in members:
-            is_shown[self.pieces.patches[piece]] = 1
-        # The padding moves the ink by `SIDE`; the window begins half of that before its middle.
-        left = min(max(round(x) + SIDE // 2, 0), padded.shape[1] - SIDE)
-        top = min(max(round(y) + SIDE // 2, 0), padded.shape[0] - SIDE)
+            is_shown[self.patches[piece]] = 1
+        # The paper moves the ink by `SIDE`; the window begins half of that before its middle.
+        left = min(max(round(x) + SIDE // 2, 0), self.ink.shape[1] - SIDE)
+        top = min(max(round(y) + SIDE // 2, 0), self.ink.shape[0] - SIDE)
         window = np.s_[top : top + SIDE, left : left + SIDE]
-        shown = padded[window] * is_shown[patches[window]]
+        shown = self.ink[window] * is_shown[self.numbers[window]]
         return np.rot90(shown, -1) if self.down else shown
 
-    def original(self, boxes: Floats) -> Floats:
+    def original(self, boxes: Boxes) -> Boxes:
         if self.down:
-            width = self.ink.shape[0]  # before it was turned
+            width = self.ink.shape[0] - 2 * SIDE  # before it was turned
             boxes = unturned(boxes - [0, width, 0, width])
         return (boxes / self.zoom + [*self.corner, *self.corner]) / self.factor
-
-
-def _picture_line(part: Pixels, corner: tuple[int, int], factor: float, size: float, down: bool) -> PictureLine:
-    """A line of a picture, parted into pieces.
-
-    part: the line's ink. corner: left and top of `part` in the reduced picture. factor: how much that one was reduced
-    from the original. size: of the line, in pixels of `part`.
-    """
-    zoom = LINE_HEIGHT / size
-    upright = _resized(part, zoom)
-    ink = np.rot90(upright) if down else upright
-    pieces = parted(*pieces_of(ink), LINE_HEIGHT, down)
-    order = np.argsort(pieces.boxes[:, 0] + pieces.boxes[:, 2], kind="stable")
-    return PictureLine(pieces.boxes, order, pieces.joints, down, ink, pieces, zoom, corner, factor)
 
 
 def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
@@ -199,21 +211,20 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
     for members in map(np.sort, rows(oriented, in_time=True)):  # in the order of writing
         zoom = LINE_HEIGHT / line_size(oriented[members])
         of_line = [segments[k] for k in members]
-        lines.append(StrokeLine(oriented[members] * zoom, np.arange(len(members)), [], down, of_line, pen, zoom))
+        lines.append(StrokeLine(boxes=oriented[members] * zoom, down=down, segments=of_line, pen=pen, zoom=zoom))
     return lines
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StrokeLine(Line):
-    """A line of strokes in the order of writing.
+    """A line of strokes in the order of writing."""
 
-    segments: of each stroke, as `segments_of` returns them; they and the pen's width are in the canvas' units. zoom:
-    the line's coordinates over these units.
-    """
-
-    segments: Sequence[Floats]
+    segments: Sequence[NDArray[np.float64]]
+    """Of each stroke, as `segments_of` returns them, in the canvas' units."""
     pen: float
+    """Its width in these units."""
     zoom: float
+    """The line's coordinates over these units."""
     in_time: ClassVar[bool] = True
 
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
@@ -226,5 +237,5 @@ class StrokeLine(Line):
         drawn = np.concatenate([self.segments[k] for k in members]) - (left, top, left, top, 0, 0)
         return painted(drawn * (SIDE / side * np.array([1, 1, 1, 1, thinner, thinner])), (SIDE, SIDE))
 
-    def original(self, boxes: Floats) -> Floats:
+    def original(self, boxes: Boxes) -> Boxes:
         return (unturned(boxes) if self.down else boxes) / self.zoom

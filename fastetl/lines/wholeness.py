@@ -1,8 +1,9 @@
 """Whether ink is one whole character. benches/studies/line_tables.py fitted the table.
 
 The network often takes half a character, or two, for one; which other characters it thinks of then tells it. The file
-`whole.bin` holds little-endian float16 for hiragana, for kanji and for all others: by how much a run's score rises with
-each character's logit in the bundled network `japanese` (their sum is 0), and last by how much it always rises.
+`whole.bin` holds little-endian float16 for hiragana, for kanji and for all others: by how much the score of a span
+rises with each character's logit in the bundled network `japanese` (their sum is 0), and last by how much it always
+rises.
 """
 
 from functools import cache
@@ -11,13 +12,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.lines.path import SCRIPTS
+from fastetl.lines.bigrams import scripts
 
 NETWORK = "39cb05ef018e550f6e215e7481dfd7df38ca6dea8f15f911864f3a7941d4eda4"
 """`weights_sha256` of the network for which the table was fitted: of another one, the logits say something else."""
 FILE = Path(__file__).parent / "tables" / "whole.bin"
-GROUPS = np.array([0, 2, 1, 2, 2, 2])[SCRIPTS]
-"""Of each class of charset `japanese`: 0 for hiragana, 1 for kanji, 2 for any other."""
+
+
+@cache
+def groups() -> NDArray[np.int64]:
+    """int64 (N + 1,): 0 for hiragana, 1 for kanji, 2 for any other, of each class of charset `japanese`."""
+    return np.array([0, 2, 1, 2, 2, 2])[scripts()]
 
 
 @cache
@@ -26,9 +31,9 @@ def _table() -> NDArray[np.float32]:
 
 
 def wholeness(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """float64 (R, K): what to add to the score of each character of each run.
+    """float64 (S, K): what to add to the score of each character of each span.
 
-    logits: (R, known), the network's, up to a constant for each run; classes: (R, K), in charset `japanese`.
+    logits: (S, known), the network's, up to a constant for each span; classes: (S, K), in charset `japanese`.
     """
     table = _table()
-    return np.take_along_axis(logits[:, :-1] @ table[:, :-1].T + table[:, -1], GROUPS[classes], 1).astype(np.float64)
+    return np.take_along_axis(logits[:, :-1] @ table[:, :-1].T + table[:, -1], groups()[classes], 1).astype(np.float64)
