@@ -7,14 +7,14 @@ Ray Train starts the workers and restarts all of them when one is lost. JAX's ow
 import pickle
 import socket
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jax.errors import JaxRuntimeError
 
-from fastetl.checks import as_path, require_range
+from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath, scarcity
@@ -29,18 +29,18 @@ from model.run import Run, as_run, open_run
 from model.start import EXPECTED_START, Start
 from model.training import Data, train, weighted
 
-Addresses = StrPath | Sequence[StrPath | tuple[StrPath, float]]
-"""Datasets that every worker sees, as paths or addresses, each alone or in a pair with its weight."""
 
-
-def addresses(data: Addresses) -> list[tuple[str, float]]:
-    """Datasets with weights, for workers in any folder. Raises FastetlError for one that is open or cannot be."""
+def addresses(data: Data) -> list[tuple[str, float]]:
+    """Datasets with weights, for workers in any folder. Raises FastetlError for one that is not stored as it is."""
     pairs = []
     for source, weight in weighted(data):
-        if isinstance(source, Dataset):
+        if not isinstance(source, Dataset):
+            open_dataset(source)  # so that an error is raised before anything is started or removed
+        elif source.path is not None and open_dataset(source.path).digest == source.digest:
+            source = source.path
+        else:
             what = f"{source.name}: workers open datasets themselves"
-            raise ArgumentError(what, expected="paths or addresses", do="write it, and give its path")
-        open_dataset(source)  # so that an error is raised before anything is started or removed
+            raise ArgumentError(what, expected="paths, addresses, or whole datasets from a path", do="write it first")
         pairs.append((absolute(source), weight))
     return pairs
 
@@ -87,7 +87,7 @@ def _free_address() -> str:
 
 
 def train_on_ray(
-    data: Addresses,
+    data: Data,
     out: StrPath,
     config: TrainConfig | None = None,
     *,
@@ -97,6 +97,7 @@ def train_on_ray(
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
+    **options: Any,
 ) -> Run:
     """Train one network by `workers` workers of a Ray cluster, each with `gpus` GPUs.
 
@@ -115,6 +116,8 @@ def train_on_ray(
     path = as_path("out", out)
     require_local(path)
     path = path.absolute()
+    if config is not None or options:
+        config = config_of(TrainConfig, config, options)
     sources = addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
     available = connect().cluster_resources()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastetl.checks import as_path, require_range
+from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.importing import labelled_in
@@ -89,7 +89,9 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Some
     return pieces
 
 
-def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int = 256) -> ray.data.Dataset:
+def read_etl(
+    sources: Sources, config: BuildConfig | None = None, *, rows: int = 256, **options: Any
+) -> ray.data.Dataset:
     """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
     Columns are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Ray Data
@@ -97,12 +99,14 @@ def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int
 
     Args:
         sources: Files or folders that every worker sees, or addresses of files for fsspec.
-        config: What to take from the files.
+        config: What to take from the files; `BuildConfig()` if None.
         rows: How many rows a block has at most.
+        **options: Fields of the config by keyword.
     Raises:
         FastetlError: As `fastetl.build` does; for a file that is damaged later, when it is read.
     """
     require_range("rows", rows, 1)
+    config = config_of(BuildConfig, config, options)
     files = list(map(as_address, as_paths(sources)))
     local = [local_copy(file).absolute() for file in files]
     # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
@@ -117,11 +121,13 @@ def read_etl(sources: Sources, config: BuildConfig = BuildConfig(), *, rows: int
     return ray.data.from_items(pieces, override_num_blocks=len(pieces)).map_batches(read, batch_size=1)
 
 
-def _check_target(out: StrPath, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
-    """Raise FastetlError if a dataset may not be written to the folder `out`; an address is checked when it is used."""
+def _target(out: StrPath, overwrite: bool, inputs: Sequence[Path] = ()) -> str:
+    """The folder or address of an output. Raises FastetlError for a folder that a dataset may not be written to."""
     as_path("out", out)
-    if not is_url(target := as_address(out)):
+    target = as_address(out)
+    if not is_url(target):
         check_output(Path(target), DATASET_KIND, overwrite, inputs)
+    return target
 
 
 @contextmanager
@@ -154,12 +160,13 @@ def _write_shards(
 def build_on_ray(
     sources: Sources,
     out: StrPath,
-    config: BuildConfig = BuildConfig(),
+    config: BuildConfig | None = None,
     *,
     shard_rows: int = ROWS,
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     command: str = "",
+    **options: Any,
 ) -> BuildResult:
     """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
 
@@ -174,12 +181,12 @@ def build_on_ray(
     """
     start_time = time.perf_counter()
     require_range("shard_rows", shard_rows, 1)
+    config = config_of(BuildConfig, config, options)
     files = list(map(as_address, as_paths(sources)))
     inputs = [Path(source) for source in files if not is_url(source)]
-    _check_target(out, overwrite, inputs)
-    target = as_address(out)
+    target = _target(out, overwrite, inputs)
     for path in filter(labelled_in, filter(Path.exists, inputs)):
-        raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without `engine` ray")
+        raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without Ray")
     connect()
 
     def write(plan: Plan) -> BuildResult:
@@ -195,13 +202,14 @@ def build_on_ray(
 
 def synthesize_on_ray(
     out: StrPath,
-    config: SynthConfig = SynthConfig(),
+    config: SynthConfig | None = None,
     *,
     size: int = 64,
     shard_rows: int = ROWS,
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     command: str = "",
+    **options: Any,
 ) -> int:
     """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.
 
@@ -213,9 +221,8 @@ def synthesize_on_ray(
     Raises:
         FastetlError: As `synthesize_dataset` does, and if the cluster cannot be reached.
     """
-    target = as_address(out)
-    pieces = split_writers(config, size, shard_rows)
-    _check_target(out, overwrite)
+    pieces = split_writers(config_of(SynthConfig, config, options), size, shard_rows)
+    target = _target(out, overwrite)
     connect()
     with _folder(target, overwrite, []) as folder:
         data, shards, columns = _write_shards(pieces, folder, progress)

@@ -18,17 +18,17 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_choice
+from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_choice, require_instance
 from fastetl.data.augmentation import Augmentation
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
-from fastetl_ray.cluster import Addresses, addresses
+from fastetl_ray.cluster import addresses
 from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig, without_effect
 from model.errors import ModelError
 from model.progress import Progress
-from model.training import train
+from model.training import Data, train
 
 SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _METRIC = "valid_accuracy"
@@ -130,7 +130,7 @@ def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainCo
 def read_sweep(path: StrPath) -> SweepConfig:
     """Read the TOML file of a sweep. Raises FastetlError if it is another file, or a value is rejected."""
     try:
-        tables = tomllib.loads(read_bytes(path, TEXT_BYTES).decode("utf-8"))
+        tables = tomllib.loads(read_bytes(as_path("path", path), TEXT_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ModelError("cannot read the sweep", file=path, expected="TOML", found=error, do="mend it") from error
     train, search, settings = (tables.get(name, {}) for name in ("train", "search", "sweep"))
@@ -187,7 +187,7 @@ def _fault(error: BaseException) -> FastetlError:
 
 
 def sweep_on_ray(
-    data: Addresses, out: StrPath, config: SweepConfig, *, cpus: float = 1, gpus: float = 0, overwrite: bool = False
+    data: Data, out: StrPath, config: SweepConfig, *, cpus: float = 1, gpus: float = 0, overwrite: bool = False
 ) -> list[Trial]:
     """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
 
@@ -202,6 +202,7 @@ def sweep_on_ray(
         FastetlError: If `out` exists (without `overwrite`). If all trainings raise an error, that of the first.
     """
     out = as_path("out", out)
+    require_instance("config", config, SweepConfig, "a SweepConfig, such as `read_sweep` gives")
     check_output(out, SWEEP_KIND, overwrite)
     sources = addresses(data)
     connect()

@@ -60,6 +60,9 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (model.evaluate, {"run": 3, "datasets": OWN}, "run does not fit; expected a run, its path, or what `exp.*found 3"),
     (model.compare_runs, {"runs": [3, 4]}, "runs does not fit; expected runs or their paths; found 3"),
     (model.write_report, {"run": 3, "evaluation": 4, "out": "out"}, "run does not fit; expected a run, its path"),
+    (fastetl_ray.build_on_ray, {"sources": "etl", "out": "out", "config": 5}, "expected a BuildConfig; found 5"),
+    (fastetl_ray.train_on_ray, {"data": "data", "out": "out", "epoch": 5}, "unknown option; expected one of network, "),
+    (fastetl_ray.sweep_on_ray, {"data": "data", "out": "out", "config": None}, "expected a SweepConfig, such as"),
     (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* up to 9 digits"),
 ]  # fmt: skip
 

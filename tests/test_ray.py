@@ -25,7 +25,7 @@ from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import write_set
 from fastetl_cli.main import main
-from fastetl_ray import build_on_ray, datasets, read_etl, synthesize_on_ray, train_on_ray
+from fastetl_ray import build_on_ray, connect, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
 from fastetl_ray.sweep import SweepConfig, configured, read_sweep, sweep_on_ray
 from model.folders import unfinished_folder
@@ -87,7 +87,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("rows", [7, 1000])
 def test_reading_gives_the_rows_of_build(rows: int, cluster: Any, etl: Path) -> None:
     here = open_dataset(etl.with_name("here"))
-    there = read_etl(etl, BUILD, rows=rows).take_all()
+    there = read_etl(etl, charset=BUILD.charset, size=BUILD.size, rows=rows).take_all()
     assert [row["image"] for row in there] == [picture.tobytes() for picture, _ in here]
     assert [row["label"] for row in there] == here.labels.tolist()
     for name, values in here.records.items():
@@ -158,6 +158,11 @@ def test_a_workers_error_is_raised_as_it_was_there(cluster: Any) -> None:
             raise FastetlError("the file ended while it was read", file="ETL8G_01", record=7)
         return number * piece
 
+    assert connect(cluster.address).is_initialized()
+    with pytest.raises(
+        FastetlError, match=f"connected to another Ray cluster; expected nohost:1; found {cluster.address}"
+    ):
+        connect("nohost:1")
     assert list(results_of_tasks(work, [5, 6, 7], None)) == [0, 6, 14]
     with pytest.raises(FastetlError) as caught:
         list(results_of_tasks(work, [1, 2, 3], None))
@@ -221,7 +226,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
     write_shards(tiny(16), tmp_path / "data", rows=64)
     data, config = tmp_path / "data", dataclasses.replace(CONFIG, epochs=1)
-    there = train_on_ray(data, tmp_path / "there", config, gpus=1)
+    there = train_on_ray(open_dataset(data), tmp_path / "there", CONFIG, epochs=1, gpus=1)
     here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
@@ -230,8 +235,9 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
         train_on_ray(data, tmp_path / "half", config, workers=9, overwrite=True)
     with pytest.raises(FastetlError, match="none: no dataset here"):
         train_on_ray(tmp_path / "none", tmp_path / "half", config, overwrite=True)
-    with pytest.raises(FastetlError, match="tiny0: workers open datasets themselves"):
-        train_on_ray(tiny(), tmp_path / "half", config)  # type: ignore[arg-type]
+    for other in (tiny(), open_dataset(data)[:9]):
+        with pytest.raises(FastetlError, match=f"{other.name}: workers open datasets themselves"):
+            train_on_ray(other, tmp_path / "half", config)
     with pytest.raises(FastetlError, match="the run has other options"):
         train_on_ray(data, tmp_path / "half", dataclasses.replace(config, seed=1), resume=True)
     shutil.rmtree(unfinished_folder(tmp_path / "half"))
