@@ -13,13 +13,7 @@ from fastetl.data.identity import SplitUnit
 from fastetl.data.preprocessing import Framing, Preprocessing
 from fastetl.errors import ArgumentError
 
-PREPROCESSING_OPTIONS = (
-    "framing",
-    "frame",
-    "scale",
-    "surroundings",
-    "readings",
-)  # the options that change preprocessing
+PREPROCESSING_OPTIONS = ("framing", "frame", "scale", "surroundings", "readings")
 NetworkName = Literal["default", "japanese", "quick", "small"]
 _Part = Annotated[float, Range(0, BELOW_1)]
 _Positive = Annotated[float, Range(ABOVE_0, 100)]

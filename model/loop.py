@@ -20,6 +20,7 @@ from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore, save
+from model.config import TrainConfig
 from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
 from model.folders import clear_folder
@@ -38,6 +39,7 @@ MAX_CALIBRATION_SAMPLES = 1 << 16  # most validation characters to fit temperatu
 MAX_CALIBRATION_LOGITS = 1 << 24  # most of their logits
 BLOCK_SAMPLES = 1 << 13  # validation pictures in memory at a time
 Mixture = Sequence[tuple[Dataset, float]]  # datasets, each with its weight
+NoteLosses = Callable[[int, jax.Array], object]  # called with the steps that are done and the losses of the last ones
 
 
 def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
@@ -69,7 +71,7 @@ class Validation:
         return itertools.chain.from_iterable(source.blocks(BLOCK_SAMPLES) for source in self.sources)
 
     def loss_and_accuracy(self, weights: Tree) -> tuple[float, float]:
-        """Of all samples, by these weights."""
+        """Mean loss of all samples and share of right answers, by these weights."""
         loss = 0.0
         right = count = 0
         for pictures, labels in self._blocks():
@@ -99,29 +101,35 @@ class Validation:
         return dataclasses.replace(run, temperature=temperature, threshold=threshold)
 
 
+def _batches(training: Sequence[Samples], classes: int, config: TrainConfig) -> Batches:
+    """Batches of the training samples and of outliers. Raises FastetlError for a size that devices cannot share."""
+    threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
+    batches = Batches(
+        [*training, *outlier_samples(training, classes, config)],
+        batch_size=config.batch_size,
+        seed=config.seed,
+        augmentation=config.augmentation,
+        prefetch=threads + config.steps_per_dispatch,
+        threads=threads,
+    )
+    shard(np.zeros(config.batch_size, np.uint8))  # raises before a step is compiled
+    return batches
+
+
 class Training:
     """A training in progress: its samples, its compiled steps, and `run`, as it was last saved."""
 
     def __init__(self, run: Run, mixture: Mixture, progress: OnStep | None) -> None:
         """Raises ModelError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
-        self.run = run
-        self.progress = progress or (lambda _: None)
         config = run.config
         if config.minutes and jax.process_count() > 1:  # each would choose by its own clock
             raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
         training, validation = _samples(run, mixture)
-        threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
-        self.batches = Batches(
-            [*training, *outlier_samples(training, len(run.charset), config)],
-            batch_size=config.batch_size,
-            seed=config.seed,
-            augmentation=config.augmentation,
-            prefetch=threads + config.steps_per_dispatch,
-            threads=threads,
-        )
-        shard(np.zeros(config.batch_size, np.uint8))  # raises before a step is compiled
-        self.steps = config.steps or len(self.batches) * config.epochs
+        self.run = run
+        self.progress = progress or (lambda _: None)
         self.checkpoints = run.path / "checkpoints"
+        self.batches = _batches(training, len(run.charset), config)
+        self.steps = config.steps or len(self.batches) * config.epochs
         network = nnx.eval_shape(run.untrained)
         self.train_steps = make_train(network, config)
         self.validation = Validation(validation, make_forward(network), config.label_smoothing)
@@ -213,23 +221,25 @@ class Training:
         def wait(_: int, losses: jax.Array) -> None:
             losses.block_until_ready()
 
+        def until_the_end(begin: float) -> Iterator[list[Batch]]:
+            for batches in self._dispatches(stream, math.inf):
+                yield batches
+                if time.perf_counter() - begin >= seconds:
+                    return
+
         stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
         one_step = self._dispatches(stream, 1)  # the single step at an epoch's end compiles, too
         untimed = self._dispatches(stream, UNTIMED_STEPS + self.batches.prefetch)
         state, _ = self._train(state, itertools.chain(one_step, untimed), wait)
         first = int(state["step"])
         begin = time.perf_counter()
-        some = self._dispatches(stream, self.run.config.steps_per_dispatch)
-        more = itertools.takewhile(lambda _: time.perf_counter() - begin < seconds, self._dispatches(stream, math.inf))
-        state, _ = self._train(state, itertools.chain(some, more), wait)
+        state, _ = self._train(state, until_the_end(begin), wait)
         return state, (time.perf_counter() - begin) / (int(state["step"]) - first)
 
-    def _train(
-        self, state: Tree, dispatches: Iterable[list[Batch]], note: Callable[[int, jax.Array], object]
-    ) -> tuple[Tree, float]:
+    def _train(self, state: Tree, dispatches: Iterable[list[Batch]], note: NoteLosses) -> tuple[Tree, float]:
         """The state after some steps, at least one, and the seconds in which the devices waited for pictures.
 
-        note: gets the losses of each dispatch, and how many steps are done by then, when the next one is under way.
+        note: called with each dispatch's losses when the next one is under way.
         """
         done = int(state["step"])
         wait_seconds = 0.0
@@ -255,16 +265,16 @@ class Training:
         resumed_at = int(state["step"])
         stream = self.batches.epoch(epoch, resumed_at - first)
         interval = self.run.config.checkpoint_steps
-        checkpoints = range((resumed_at // interval + 1) * interval, last, interval)
         train_seconds = wait_seconds = 0.0
         begin = time.perf_counter()
-        for done, stop in itertools.pairwise((resumed_at, *checkpoints, last)):
+        while (done := int(state["step"])) < last:
             train_begin = time.perf_counter()
-            dispatches = self._dispatches(stream, stop - done)
+            next_checkpoint = (done // interval + 1) * interval
+            dispatches = self._dispatches(stream, min(next_checkpoint, last) - done)
             state, waited = self._train(state, dispatches, partial(self._note_losses, add_event))
             wait_seconds += waited
             train_seconds += time.perf_counter() - train_begin
-            if stop < last:
+            if next_checkpoint < last:
                 save(self.checkpoints, "last", state)
         valid_loss, valid_accuracy = self.validation.loss_and_accuracy(state["ema"])
         figures = Epoch(

@@ -190,23 +190,29 @@ class Network(nnx.Module):
         return jnp.stack([self._read(x, place, key) for x, place in views]).mean(0)
 
     def _read(self, x: jax.Array, place: jax.Array, key: jax.Array | None) -> jax.Array:
-        for k, (spec, block) in enumerate(zip(self.specs, self.blocks, strict=True)):
-            if isinstance(block, nnx.BatchNorm):
-                x = block(x, use_running_average=key is None)
-            elif block is not None:
-                x = block(x)
-            match spec:
-                case Relu():
-                    x = jnp.maximum(x, 0)
-                case MaxPool():
-                    x = max_pool(x, spec.size)
-                case Flatten():
-                    x = x.reshape(len(x), -1)
-                case Place():
-                    x = jnp.concatenate([x, place], 1)
-                case Dropout() if key is not None:
-                    mask = jax.random.bernoulli(jax.random.fold_in(key, k), 1 - spec.rate, x.shape)
-                    x = jnp.where(mask, x / (1 - spec.rate), 0)
+        for k in range(len(self.specs)):
+            x = self.layer(k, x, place, key)
+        return x
+
+    def layer(self, k: int, x: jax.Array, place: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """The output of layer `k` for its input. place: what a `Place` appends."""
+        spec, block = self.specs[k], self.blocks[k]
+        if isinstance(block, nnx.BatchNorm):
+            x = block(x, use_running_average=key is None)
+        elif block is not None:
+            x = block(x)
+        match spec:
+            case Relu():
+                x = jnp.maximum(x, 0)
+            case MaxPool():
+                x = max_pool(x, spec.size)
+            case Flatten():
+                x = x.reshape(len(x), -1)
+            case Place():
+                x = jnp.concatenate([x, place], 1)
+            case Dropout() if key is not None:
+                mask = jax.random.bernoulli(jax.random.fold_in(key, k), 1 - spec.rate, x.shape)
+                x = jnp.where(mask, x / (1 - spec.rate), 0)
         return x
 
     def layers(self) -> Iterator[Layer]:

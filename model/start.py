@@ -4,7 +4,6 @@ The training uses their network and preprocessing. In the last layer, the weight
 are kept, and those of the others are initialized as in any training.
 """
 
-import dataclasses
 from dataclasses import dataclass
 
 import jax
@@ -17,7 +16,7 @@ from fastetl.checks import require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Membership
-from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.preprocessing import Preprocessing, framed
 from fastetl.errors import ArgumentError, StrPath
 from model.checkpoints import digest
 from model.config import PREPROCESSING_OPTIONS, TrainConfig
@@ -112,15 +111,14 @@ def initial_weights(start: Start, network: Network, charset: Charset, pictures: 
 
 @nnx.jit
 def _fit_norms(network: Network, pictures: jax.Array) -> None:
-    first_layers = nnx.clone(network)
-    first_layers.preprocessing = dataclasses.replace(network.preprocessing, readings=1)
+    with jax.default_matmul_precision("highest"):
+        inputs, place = framed(pictures, network.preprocessing, (1.0, 1.0), jnp)
     for k, norm in enumerate(network.blocks):
         if isinstance(norm, nnx.BatchNorm) and norm.scale is not None and norm.bias is not None:
-            first_layers.specs, first_layers.blocks = network.specs[:k], nnx.List(network.blocks[:k])
-            inputs = first_layers(pictures)
             axes = tuple(range(inputs.ndim - 1))
             mean, variance = inputs.mean(axes), inputs.var(axes)
             gain = norm.scale[...] / jnp.sqrt(norm.var[...] + NORM_EPSILON)
             norm.bias[...] += gain * (mean - norm.mean[...])
             norm.scale[...] = gain * jnp.sqrt(variance + NORM_EPSILON)
             norm.mean[...], norm.var[...] = mean, variance
+        inputs = network.layer(k, inputs, place)
