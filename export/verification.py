@@ -5,6 +5,7 @@ The trained network's answers come from `reference.npz`, or from the run itself 
 
 import hashlib
 import json
+import math
 import shutil
 import stat
 import tempfile
@@ -75,8 +76,8 @@ class FailedChecksError(ExportError):
 
 
 def _within(name: str, figure: float, bound: float, detail: str = "") -> Check:
-    """Check that a figure does not exceed its bound; NaN exceeds every bound."""
-    return Check(name, bool(figure <= bound), f"{figure:.3g}", f"≤ {bound:.3g}", detail)
+    """Check that a figure does not exceed its bound. NaN exceeds every bound, and infinity is none."""
+    return Check(name, bool(figure <= bound < math.inf), f"{figure:.3g}", f"≤ {bound:.3g}", detail)
 
 
 def _equal(name: str, value: object, expected: object, detail: str = "") -> Check:
