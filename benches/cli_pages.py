@@ -42,7 +42,7 @@ def page() -> str:
     for name in COMMANDS:
         command = command_of(name)
         described, again = list[str](), dict[str, list[str]]()
-        for action in explained_parser_of(name)._actions:
+        for action in explained_parser_of(name).arguments:
             text, _, default = (action.help or "").replace("%%", "%").partition(" Default: ")
             first, *more = _SENTENCE.split(text.removesuffix("."))
             zero = [sentence.removeprefix("0: ") for sentence in more if sentence.startswith("0: ")]

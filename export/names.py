@@ -4,7 +4,7 @@ from os import fspath
 from pathlib import Path
 
 from export.errors import MissingPackageError
-from fastetl.checks import as_path
+from fastetl.checks import as_path, suggestion
 from fastetl.errors import StrPath
 
 PRETRAINED = "pretrained"
@@ -13,6 +13,7 @@ BUNDLED = ("japanese", "kana")
 """The bundled packages: 6,625 characters, and a small one of all kana."""
 RUN_OR_PACKAGE = f'a run, a package or "{PRETRAINED}"'
 """What is expected wherever the path of either may be given."""
+_NAMES = (PRETRAINED, *BUNDLED)
 
 COREML = "Kana.mlpackage"
 """The Core ML package, whatever characters it knows: apps that were built with it name it so."""
@@ -78,6 +79,7 @@ def file_of(path: StrPath, name: str) -> Path:
     is_alone = is_onnx(folder)
     if is_package(path) and (name == ONNX or not is_alone):
         return folder if is_alone else folder / name
-    found, do = ("an ONNX model alone", "export to a directory") if is_package(path) else (None, "check the path")
-    expected = f"a directory with {name}, or one of {', '.join(BUNDLED)}"
+    found = "an ONNX model alone" if is_package(path) else None
+    do = "export to a directory" if found else suggestion(fspath(path), _NAMES) or "check the path"
+    expected = f"a directory with {name}, or one of {', '.join(_NAMES)}"
     raise MissingPackageError("no package here", file=path, expected=expected, found=found, do=do)

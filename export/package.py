@@ -1,7 +1,7 @@
 """`export`: writes a run as a package directory, and verifies it."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,11 @@ from export.metadata import exporting_versions, labels_text, terms_of
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
-from fastetl.checks import as_path, config_of, require_unset
+from fastetl.checks import as_path, config_of, require_instance, require_unset
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
+from model.evaluation import Evaluation, SetResult
 from model.run import Run, as_run
 
 _STEPS = 5
@@ -93,7 +94,7 @@ def export(
     out: StrPath,
     config: ExportConfig | None = None,
     *,
-    sets: Sequence[Mapping[str, Any]] = (),
+    sets: Evaluation | Iterable[SetResult | Mapping[str, Any]] = (),
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     **options: Any,
@@ -104,7 +105,7 @@ def export(
         run: A run, the network of another package, whose stored answers are compared, or the path of either.
         out: The directory to write. If it ends in `.onnx`, only that model is written and checked, without coremltools.
         config: How to store it; `ExportConfig()` if None. The same run, config and versions give the same bytes.
-        sets: Results of `evaluate` for the model card (`SetResult.as_dict()`).
+        sets: What `model.evaluate` gave, for the model card; or the results of its sets, also as dictionaries.
         overwrite: Replace an earlier package or model.
         progress: Called with how many checks are done, and how many there are.
         **options: Fields of the config by keyword, as in `export(run, "package", onnx="int8")`.
@@ -116,10 +117,12 @@ def export(
     config = config_of(ExportConfig, config, options)
     if names.is_onnx(out):
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
+    results = sets.sets if isinstance(sets, Evaluation) else sets
+    require_instance("sets", results, Iterable, "an Evaluation")
     if not isinstance(run, Run | StoredNetwork):
         run = open_stored(run) if names.is_package(run) else as_run("run", run, Run, names.RUN_OR_PACKAGE)
     check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [run.path])
-    content = run.content(config) if isinstance(run, StoredNetwork) else _content_of_run(run, config, sets)
+    content = run.content(config) if isinstance(run, StoredNetwork) else _content_of_run(run, config, results)
     if names.is_onnx(out):
         checks = _write_onnx_alone(content, out, overwrite)
     else:
@@ -131,8 +134,9 @@ def export(
     return checks
 
 
-def _content_of_run(run: Run, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> Content:
+def _content_of_run(run: Run, config: ExportConfig, results: Iterable[SetResult | Mapping[str, Any]]) -> Content:
     graph, logits = graph_from_run(run, config)
+    sets = [result.as_dict() if isinstance(result, SetResult) else result for result in results]
     return Content(graph, config, logits, model_card(run, graph, config, sets))
 
 

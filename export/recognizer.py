@@ -26,7 +26,7 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.ink import SIDE
-from fastetl.ink.drawings import Drawing
+from fastetl.ink.drawings import Drawing, rasterize, segments_of
 from fastetl.ink.pictures import Source, find_ink
 from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
 
@@ -77,9 +77,9 @@ class Recognizer:
         Raises:
             FastetlError: If the name is unknown, or the model does not know one of the characters.
         """
-        recognizer = replace(self, charset=load_charset(charset, self.model_charset.characters))
-        recognizer.columns  # noqa: B018  raises the error for a character that the model does not know
-        return recognizer
+        competing = load_charset(charset, self.model_charset.characters)
+        self.model_charset.columns_of(competing, self.path)  # raises an error for a character that it does not know
+        return replace(self, charset=competing)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -152,11 +152,12 @@ class Recognizer:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them, without "no character"."""
         return self.logits(pictures)[:, self.columns[:-1]]
 
-    def read(self, picture: Source, top: int = 5, by_shape: bool = False) -> Recognition:
-        """Recognize the character in a picture.
+    def read(self, picture: Source | Drawing, top: int = 5, by_shape: bool = False) -> Recognition:
+        """Recognize the character in a picture or a drawing.
 
         Args:
-            picture: A file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels.
+            picture: A file, its bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or a Drawing,
+                where the place on the canvas tells small kana.
             top: How many labels to give at most, the likeliest first.
             by_shape: Give one answer, named by the likeliest, for characters that are written alike (へ and ヘ).
         Raises:
@@ -164,22 +165,25 @@ class Recognizer:
         """
         return self.read_all([picture], top, by_shape)[0]
 
-    def read_all(self, pictures: Iterable[Source], top: int = 5, by_shape: bool = False) -> list[Recognition]:
+    def read_all(self, pictures: Iterable[Source | Drawing], top: int = 5, by_shape: bool = False) -> list[Recognition]:
         """Recognize each of several pictures as `read` does; faster, as the network gets them together."""
         require_range("top", top, 1)
+        require_instance("by_shape", by_shape, bool, "true or false")
         if isinstance(pictures, str | bytes) or not isinstance(pictures, Iterable):
             raise does_not_fit("pictures", "several", "one", "give it to `read`")
-        inks = [find_ink(picture) for picture in pictures]
-        resized = np.array([ink.picture(SIDE) for ink in inks], np.uint8).reshape(-1, SIDE, SIDE)
-        probabilities = self.probabilities(resized)
+        sources = list(pictures)
+        seen = [_shown(source) for source in sources]
+        shown = np.array([picture for picture, _, _ in seen], np.uint8).reshape(-1, SIDE, SIDE)
+        probabilities = self.probabilities(shown)
+        canvases = np.flatnonzero([isinstance(source, Drawing) for source in sources])
+        probabilities[canvases] = self._placed(probabilities[canvases], shown[canvases])
         if by_shape:
             probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         readings = []
-        for row, best, ink in zip(probabilities, order, inks, strict=True):
+        for row, best, (_, box, fault) in zip(probabilities, order, seen, strict=True):
             answers = tuple(Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0)
-            box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
-            readings.append(Recognition(answers, box, ink.fault, answers[0].probability < self.threshold))
+            readings.append(Recognition(answers, box, fault, answers[0].probability < self.threshold))
         return readings
 
     def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -193,25 +197,35 @@ class Recognizer:
             summed[:, columns] = np.where(is_likeliest, members.sum(1, keepdims=True), -1)
         return summed
 
-    def read_line(self, picture: Source, *, down: bool | None = None, plain: bool = False) -> Text:
-        """Read a word, a line or a page of handwriting in a picture.
+    def read_line(self, picture: Source | Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
+        """Read a word, a line or a page of handwriting in a picture, or of strokes in their order of drawing.
 
         Args:
-            picture: A file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels.
+            picture: A file, its bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or a Drawing.
             down: Whether the lines run down, in columns from right to left; None finds it out.
             plain: Do not use the table of which characters follow one another.
         Raises:
             FastetlError: If the picture cannot be read, or its ink has more than 10,000 pieces.
         """
         require_instance("down", down, bool | None, "true, false or None")
+        if isinstance(picture, Drawing):
+            return read_lines(self, lines_of_drawing(picture, down), plain)
         ink = find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
-    def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
-        """Read strokes in their order of drawing, as `read_line` reads a picture. Boxes are in the canvas' units."""
-        require_instance("drawing", drawing, Drawing, "a Drawing")
-        require_instance("down", down, bool | None, "true, false or None")
-        return read_lines(self, lines_of_drawing(drawing, down), plain)
+
+def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[float, ...] | None, str]:
+    """What the network is shown, uint8 (128, 128), the box of its ink, and a fault; of a drawing the whole canvas."""
+    if not isinstance(source, Drawing):
+        ink = find_ink(source)
+        box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
+        return ink.picture(SIDE), box, ink.fault
+    segments = segments_of(source, (source.height, source.width))
+    if not len(segments):
+        return rasterize(source), None, "nothing is drawn"
+    ends = segments[:, :4].reshape(-1, 2)
+    radii = segments[:, 4:].reshape(-1, 1)
+    return rasterize(source), (*(ends - radii).min(0).tolist(), *(ends + radii).max(0).tolist()), ""
 
 
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: StrPath | Charset | None = None) -> Recognizer:

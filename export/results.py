@@ -1,6 +1,8 @@
 """What a `Recognizer` reads: one character, or the lines of a picture or a drawing."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
 
 Box = tuple[float, float, float, float]
 
@@ -22,12 +24,27 @@ class Recognition:
 
     answers: tuple[Answer, ...]
     """The likeliest labels, likeliest first."""
-    box: tuple[int, ...] | None
-    """Left, top, right, bottom of the character in the picture's pixels; None if there is no ink."""
+    box: tuple[float, ...] | None
+    """Left, top, right, bottom of the character in the picture's pixels or the canvas' units; None if there is no ink.
+    Right and bottom are just behind it: `array[top:bottom, left:right]`."""
     fault: str
     """Why the answers may be wrong, and what to do; "" if there is no reason."""
     uncertain: bool
     """Whether the likeliest answer is below the recognizer's `threshold`."""
+
+    @property
+    def label(self) -> str:
+        """The likeliest label: a character or "no character"."""
+        return self.answers[0].label
+
+    @property
+    def probability(self) -> float:
+        """The probability of `label`, 0–1."""
+        return self.answers[0].probability
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields and their values, as `fastetl recognize --json` prints them."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,19 @@ class Text:
     """What a picture or a drawing says: its lines in reading order."""
 
     lines: tuple[TextLine, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __iter__(self) -> Iterator[TextLine]:
+        return iter(self.lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The text, and its lines as dictionaries, as `fastetl recognize --lines --json` prints them."""
+        return {"text": self.text, **asdict(self)}
 
     @property
     def text(self) -> str:

@@ -59,6 +59,14 @@ def as_python(value: Any) -> Any:
     return value.item() if is_of_numpy else value
 
 
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Advice that names the known word which is most like `word`; "" if none is like it."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
 def require_range(name: str, value: object, low: float, high: float = math.inf, *, integer: bool = True) -> None:
     """Raise FastetlError unless `value` is a number with low <= value <= high; a whole one, if `integer`.
 
@@ -137,7 +145,8 @@ def config_of(kind: type[T], config: T | None, options: Mapping[str, Any]) -> T:
 
     Raises FastetlError for an object of another class, and for names that are no fields.
     """
-    require_instance("config", config, kind | None, f"a {kind.__name__}")
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    require_instance("config", config, kind | None, f"{article} {kind.__name__}")
     base: Any = kind() if config is None else config
     names = [field.name for field in dataclasses.fields(base)]
     for name in options:

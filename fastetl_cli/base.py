@@ -21,6 +21,7 @@ DatasetPath = Annotated[Path, Arg((), "DATASET")]
 RunPath = Annotated[Path, Arg((), "RUN")]
 Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
+MAX_LISTED = 20  # characters in a line of notes
 
 # Control characters other than tab and newline, invisible and direction marks, surrogates.
 _INVISIBLE = re.compile(

@@ -13,10 +13,8 @@ from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.notices import summarize
-from fastetl_cli.base import Command, bar, choose_cluster, command_line, counted, note
+from fastetl_cli.base import MAX_LISTED, Command, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
-
-_MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -80,9 +78,9 @@ class Build(Command):
 def _notices(result: BuildResult) -> Iterator[str]:
     """A line for each kind of sample that is missing, left out or irregular."""
     if result.missing:
-        yield f"No sample of: {in_a_line(result.missing, _MAX_LISTED)}"
+        yield f"No sample of: {in_a_line(result.missing, MAX_LISTED)}"
     if result.left_out:
-        characters = ", ".join(sorted(result.left_out)[:_MAX_LISTED])
+        characters = ", ".join(sorted(result.left_out)[:MAX_LISTED])
         yield f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {characters}"
     if result.unknown_codes:
         yield f"Left out: {counted(result.unknown_codes, 'code')} not in JIS X 0208 (see `fastetl inspect`)"

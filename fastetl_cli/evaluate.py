@@ -11,7 +11,7 @@ from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line, load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import Command, Paths, RunPath, counted, table
+from fastetl_cli.base import MAX_LISTED, Command, Paths, RunPath, counted, table
 from model.evaluation import Reader, RestrictedReader, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run, as_run
@@ -52,7 +52,7 @@ def _details(result: SetResult) -> Iterator[str]:
     if result.unknown:
         yield f"unknown for {counted(result.unknown, 'sample')}: whether the run was trained on them"
     if result.left_out:
-        characters = f"{in_a_line(sorted(result.left_out), 20)}, not among the run's characters"
+        characters = f"{in_a_line(sorted(result.left_out), MAX_LISTED)}, not among the run's characters"
         yield f"left out: {counted(sum(result.left_out.values()), 'sample')} of {characters}"
 
 

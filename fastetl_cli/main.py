@@ -17,44 +17,31 @@ from collections.abc import Iterator, Sequence
 
 from fastetl import __version__
 
-COMMANDS = {
-    "quickstart": "run the whole pipeline on synthetic handwriting",
-    "synth": "write ETL files in their exact formats, by synthetic writers",
-    "inspect": "say what ETL files are, and whether they are complete",
-    "build": "make a dataset of records or of labelled pictures",
-    "sheet": "draw a contact sheet of a dataset",
-    "train": "train the network on a dataset",
-    "sweep": "train with many options on a Ray cluster, keep the best",
-    "compare": "show runs side by side: options, accuracy by set, curves",
-    "evaluate": "measure accuracy by character and by writer: a report",
-    "baseline": "measure k-nearest neighbours and a random forest",
-    "export": "write a run as Core ML and ONNX models, and verify them",
-    "verify": "check an exported package again, on any machine",
-    "recognize": "recognize characters in pictures, or the text of lines",
-    "pad": "open a page to draw on: the network answers meanwhile",
-    "samples": "make a dataset of corrections from the pad and the phone",
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "quickstart": ("run the whole pipeline on synthetic handwriting", "train", "export", "synth"),
+    "synth": ("write ETL files in their exact formats, by synthetic writers", "synth"),
+    "inspect": ("say what ETL files are, and whether they are complete",),
+    "build": ("make a dataset of records or of labelled pictures",),
+    "sheet": ("draw a contact sheet of a dataset",),
+    "train": ("train the network on a dataset", "train"),
+    "sweep": ("train with many options on a Ray cluster, keep the best", "train", "ray"),
+    "compare": ("show runs side by side: options, accuracy by set, curves", "train"),
+    "evaluate": ("measure accuracy by character and by writer: a report", "train"),
+    "baseline": ("measure k-nearest neighbours and a random forest", "train", "report"),
+    "export": ("write a run as Core ML and ONNX models, and verify them", "train", "export"),
+    "verify": ("check an exported package again, on any machine", "export"),
+    "recognize": ("recognize characters in pictures, or the text of lines",),
+    "pad": ("open a page to draw on: the network answers meanwhile", "pad"),
+    "samples": ("make a dataset of corrections from the pad and the phone", "batches"),
 }
-
-NEEDS = {
-    "quickstart": ("train", "export", "synth"),
-    "synth": ("synth",),
-    "train": ("train",),
-    "sweep": ("train", "ray"),
-    "compare": ("train",),
-    "evaluate": ("train",),
-    "baseline": ("train", "report"),
-    "export": ("train", "export"),
-    "verify": ("export",),
-    "pad": ("pad",),
-    "samples": ("batches",),
-}
-"""The extras that a command needs; the other commands need none, but `recognize --boxes` the strokes of `synth`."""
+"""What a command does, and the extras that it needs; `recognize --boxes` also needs the strokes of `synth`."""
+NEEDS = {name: extras for name, (_, *extras) in COMMANDS.items() if extras}
 
 _USAGE = f"""usage: fastetl COMMAND …
 
 Recognize handwritten Japanese, or train networks for it or for other scripts.
 
-{chr(10).join(f"  {name:{max(map(len, COMMANDS))}}  {what}" for name, what in COMMANDS.items())}
+{chr(10).join(f"  {name:{max(map(len, COMMANDS))}}  {what}" for name, (what, *_) in COMMANDS.items())}
 
 fastetl COMMAND --help explains a command; fastetl --version prints the version.
 Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.
@@ -64,7 +51,7 @@ Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use or bad input.
 
-    128 + N: ended by signal N, 13 where nobody reads the lines that are printed during the work.
+    128 + N: ended by signal N.
     """
     if sys.stdout is None or sys.stderr is None:  # closed by the caller: output must not go to another open file
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
@@ -77,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     """Run the command, or print the usage or the version; returns the exit code."""
+    from fastetl.checks import suggestion
     from fastetl_cli.base import note, write
-    from fastetl_cli.options import suggestion
 
     if not arguments or arguments[0] in ("-h", "--help"):
         write(_USAGE, sys.stdout)
@@ -88,8 +75,8 @@ def _dispatch(arguments: list[str]) -> int:
         write(f"fastetl {__version__}\n", sys.stdout)
         return 0
     if name not in COMMANDS:
-        expected = f"expected one of {', '.join(COMMANDS)}{suggestion(name, COMMANDS)}"
-        note(f"fastetl: no command {name}; {expected}")
+        expected = f"expected one of {', '.join(COMMANDS)}"
+        note("; ".join(filter(None, (f"fastetl: no command {name}", expected, suggestion(name, COMMANDS)))))
         return 2
     return _execute(name, rest)
 
@@ -159,10 +146,8 @@ def _execute(name: str, arguments: list[str]) -> int:
         with ended_by_sigterm():
             return int(command.execute())
     except KeyboardInterrupt as interrupt:
-        number = signal_of(interrupt)
-        if number != signal.SIGPIPE:
-            note("fastetl: interrupted; what was on disk before is whole")
-        return 128 + number
+        note("fastetl: interrupted; what was on disk before is whole")
+        return 128 + signal_of(interrupt)
     except Exception as error:
         if "--debug" in options:
             write(traceback.format_exc(), sys.stderr)

@@ -11,13 +11,13 @@ import importlib
 import inspect
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
-from fastetl.checks import Hint, hints_of
+from fastetl.checks import Hint, hints_of, suggestion
 from fastetl.errors import FastetlError
 
 _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
@@ -37,8 +37,8 @@ class Arg:
 EVERY_COMMAND = Arg(section="Every command")
 SEVERAL_MACHINES = Arg(section="Several machines")
 FOR_RAY = ("is for a Ray cluster", "give `engine` ray")
-_PLACES = {"": 0, "Options": 1, SEVERAL_MACHINES.section: 3, EVERY_COMMAND.section: 4}
-"""The order of the sections of `--help`: first the positional arguments, at 2 those of configurations."""
+_LAST = {SEVERAL_MACHINES.section: 1, EVERY_COMMAND.section: 2}
+"""The sections at the end of `--help`, in this order."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,16 @@ class _Field:
     arg: Arg
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """argparse's parser of a command, with errors of one line."""
+
+    arguments: Sequence[argparse.Action] = ()
+
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace("the following arguments are required", "missing")
         message = message.replace("ignored explicit argument", "takes no value; found")
+        message = message.replace(": invalid int value:", " is out of range; expected a whole number; found")
+        message = message.replace(": invalid float value:", " is out of range; expected a number; found")
         end = "" if message.endswith("?") else "."
         raise FastetlError(f"{message}{end} See {self.prog} --help")
 
@@ -74,9 +80,9 @@ def command_of(name: str) -> type:
     return getattr(importlib.import_module(f"fastetl_cli.{name}"), name.capitalize())  # type: ignore[no-any-return]
 
 
-def _flags(parser: argparse.ArgumentParser) -> dict[str, str]:
+def _flags(parser: Parser) -> dict[str, str]:
     """For each field that is given by an option, the option."""
-    return {action.dest: action.option_strings[-1] for action in parser._actions if action.option_strings}
+    return {action.dest: action.option_strings[-1] for action in parser.arguments if action.option_strings}
 
 
 def with_options(text: str, name: str) -> str:
@@ -85,21 +91,23 @@ def with_options(text: str, name: str) -> str:
     return re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[0]), text)
 
 
-def parser_of(name: str) -> argparse.ArgumentParser:
+def parser_of(name: str) -> Parser:
     """The parser of a command, without its help, which `explained_parser_of` has."""
-    parser = _Parser(f"fastetl {name}", formatter_class=_Help, add_help=False, allow_abbrev=False)
+    parser = Parser(f"fastetl {name}", formatter_class=_Help, add_help=False, allow_abbrev=False)
+    arguments: list[argparse.Action] = []
     groups: dict[str, Any] = {}
-    for field in sorted(_fields(command_of(name)), key=lambda field: _PLACES.get(field.arg.section, 2)):
+    for field in sorted(_fields(command_of(name)), key=lambda field: _LAST.get(field.arg.section, 0)):
         section = field.arg.section
         if section not in groups:
             groups[section] = parser.add_argument_group(section or None)
-        groups[section].add_argument(*(field.arg.names or (field.name,)), **_settings(field))
-    paths = [(f"[{a.metavar}]" if a.nargs == "?" else str(a.metavar)) for a in parser._actions if not a.option_strings]
+        arguments.append(groups[section].add_argument(*(field.arg.names or (field.name,)), **_settings(field)))
+    parser.arguments = arguments
+    paths = [(f"[{a.metavar}]" if a.nargs == "?" else str(a.metavar)) for a in arguments if not a.option_strings]
     parser.usage = " ".join([parser.prog, *paths, "[OPTIONS]"])  # an option of several values would take the paths
     return parser
 
 
-def explained_parser_of(name: str) -> argparse.ArgumentParser:
+def explained_parser_of(name: str) -> Parser:
     """The parser of a command with its help, which is parsed from the source; that takes a tenth of a build."""
     kind, parser = command_of(name), parser_of(name)
     paragraphs = []
@@ -108,7 +116,7 @@ def explained_parser_of(name: str) -> argparse.ArgumentParser:
         paragraphs.append(textwrap.indent(paragraph, "  ") if is_example else textwrap.fill(paragraph, 79))
     parser.description = "\n\n".join(paragraphs)
     flags, texts = _flags(parser), _docstrings(kind)
-    for action in parser._actions:
+    for action in parser.arguments:
         text = re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[1]), texts[action.dest])
         if not (isinstance(action.default, bool) or action.default in (None, "", [])):
             text += f" Default: {action.default:g}." if action.type is float else f" Default: {action.default}."
@@ -167,14 +175,6 @@ def _settings(field: _Field) -> dict[str, Any]:
     return {**settings, "type": kind, "choices": choices, "metavar": metavar}
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """The end of an error on an unknown word: "; did you mean …?" if a known word is similar, otherwise empty."""
-    import difflib
-
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def parse(name: str, arguments: Sequence[str]) -> Any:
     """The command of these arguments. Raises FastetlError for an unknown, missing or wrong option."""
     parser = parser_of(name)
@@ -183,7 +183,8 @@ def parse(name: str, arguments: Sequence[str]) -> Any:
         first = unknown[0].partition("=")[0]
         if not first.startswith("-"):
             parser.error(f"one word too many: {unknown[0]}")
-        parser.error(f"no option {first}{suggestion(first, parser._option_string_actions)}")
+        known = [option for argument in parser.arguments for option in argument.option_strings]
+        parser.error("; ".join(filter(None, (f"no option {first}", suggestion(first, known)))))
     return _construct(command_of(name), vars(values))
 
 

@@ -12,15 +12,16 @@ from PIL.PngImagePlugin import PngInfo
 
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
-from export.results import Text
+from export.results import Answer, Recognition, Text
 from fastetl.checks import require_range, require_unset
+from fastetl.data.charset import in_a_line
 from fastetl.data.importing import PICTURE_SUFFIXES
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import Command, Paths, bar, note, say, show_json, table
+from fastetl_cli.base import MAX_LISTED, Command, Paths, bar, note, say, show_json, table
 
 BOXES = OutputKind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
 
@@ -90,7 +91,8 @@ class Recognize(Command):
             show_json(results)
         elif not self.lines:
             ranks = range(1, min(self.top, len(recognizer.labels)) + 1)
-            rows = [[entry["image"], *entry["answers"]] for entry in results if "answers" in entry]
+            read = [entry for entry in results if "error" not in entry]
+            rows = [[entry["image"], *(Answer(**answer) for answer in entry["answers"])] for entry in read]
             say(table(["picture", *map(str, ranks)], rows))
         return 1 if any("error" in entry for entry in results) else 0
 
@@ -102,36 +104,37 @@ class Recognize(Command):
                 if progress is not None:
                     progress(number, len(paths))
                 try:
-                    yield {"image": path, **read(recognizer, path, len(paths) == 1)}
+                    yield {"image": path, **read(recognizer, path, len(paths) == 1).as_dict()}
                 except FastetlError as error:
-                    of_picture = error.replace(file=error.file or str(path))
+                    what = "there is no such file or folder" if isinstance(error, FileNotFoundError) else error.what
+                    of_picture = error.replace(file=error.file or str(path), what=what)
                     if len(paths) == 1:
                         raise of_picture from error
                     note(f"fastetl recognize: {of_picture}")
                     yield {"image": path, "error": str(of_picture)}
 
-    def _read_character(self, recognizer: Recognizer, path: Path, _: bool) -> dict[str, Any]:
+    def _read_character(self, recognizer: Recognizer, path: Path, _: bool) -> Recognition:
         """The likeliest characters of a picture, for the table at the end."""
-        reading = recognizer.read(path, self.top, self.by_shape)
-        if reading.fault:
-            note(f"{path}: {reading.fault}")
-        return vars(reading)
+        recognition = recognizer.read(path, self.top, self.by_shape)
+        if recognition.fault:
+            note(f"{path}: {recognition.fault.replace('as a line', 'with --lines')}")
+        return recognition
 
-    def _read_lines(self, recognizer: Recognizer, path: Path, is_alone: bool) -> dict[str, Any]:
+    def _read_lines(self, recognizer: Recognizer, path: Path, is_alone: bool) -> Text:
         """The text of a picture, which is printed at once, under the picture's name unless it is alone."""
         down = None if self.direction == "auto" else self.direction == "down"
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
-            for line in text.text.split("\n"):
+            for line in str(text).split("\n"):
                 if not say(line if is_alone else f"{path}\t{line}") and self.boxes is None:
-                    raise KeyboardInterrupt(signal.SIGPIPE)  # what is still to be read, nobody would see
+                    raise SystemExit(128 + signal.SIGPIPE)  # what is still to be read, nobody would see
             uncertain = [c.label for c in text.characters if c.uncertain]
             if uncertain or not text.characters:
-                doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain: {' '.join(uncertain)}"
-                note(f"{path}: {doubts if uncertain else 'no writing'}")
+                doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain"
+                note(f"{path}: {f'{doubts}: {in_a_line(uncertain, MAX_LISTED)}' if uncertain else 'no writing'}")
         if self.boxes is not None:
             _write_boxes(path, text, self.boxes, self.overwrite)
-        return {"text": text.text, "lines": text.lines}
+        return text
 
 
 def _write_boxes(path: Path, text: Text, out: Path, overwrite: bool) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.ink.samples import SamplesConfig, samples_to_dataset
-from fastetl_cli.base import Command, Out, command_line, counted, note
+from fastetl_cli.base import MAX_LISTED, Command, Out, command_line, counted, note
 from fastetl_cli.options import Arg
 
 
@@ -32,7 +32,7 @@ class Samples(Command):
         for fault in result.faults:
             note(f"fastetl samples: {fault}")
         if result.left_out:
-            counts = ", ".join(f"{label} {count}" for label, count in sorted(result.left_out.items())[:20])
+            counts = ", ".join(f"{label} {count}" for label, count in sorted(result.left_out.items())[:MAX_LISTED])
             note(f"Left out, not in the charset {self.config.charset}: {counts}")
         text = (
             f"{result.out}: {counted(result.images, 'sample')} of {counted(result.classes, 'character')}; "

@@ -33,7 +33,7 @@ class Synth(Command):
     config: SynthConfig = SynthConfig()
     size: int | None = None
     """Write a dataset instead of files, with pictures of this side in pixels."""
-    lines: int = 0
+    lines: int | None = None
     """Write this many lines of text instead of files, as pictures and as strokes, with the box of each character."""
     text: Path | None = None
     """With --lines: a text file whose lines are written, repeatedly if they are too few. Default: random text."""
@@ -45,8 +45,8 @@ class Synth(Command):
     shards: Shards = Shards()
 
     def __post_init__(self) -> None:
-        require_range("lines", self.lines, 0)
-        if self.lines:
+        if self.lines is not None:
+            require_range("lines", self.lines, 1)
             require_unset(self, ("size", "processes"), "is not for lines")
             require_unset(self.config, vars(self.config).keys() - {"seed"}, "is not for lines")
             require_unset(self.shards, ("engine",), "is not for lines")
@@ -58,8 +58,8 @@ class Synth(Command):
 
     def execute(self) -> int:
         """Write lines, a dataset or files."""
-        if self.lines:
-            return self._write_lines()
+        if self.lines is not None:
+            return self._write_lines(self.lines)
         if self.size is not None or self.shards.engine == "ray":
             return self._write_dataset()
         with bar("synth") as progress:
@@ -77,16 +77,16 @@ class Synth(Command):
         text = f"{as_address(self.out)}: a dataset of {counted(count, 'picture')} by synthetic writers"
         return self.answer({"out": self.out, "config": self.config, "images": count}, text)
 
-    def _write_lines(self) -> int:
+    def _write_lines(self, count: int) -> int:
         rng = np.random.default_rng(self.config.seed)
         if self.text is None:
-            texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(self.lines)]
+            texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(count)]
         else:
             text = nfc(read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig", "replace"))
             rows = [row.strip() for row in text.split("\n") if row.strip()]
             if not rows:
                 raise FastetlError("no text", file=self.text, expected="lines to write")
-            texts = [rows[k % len(rows)] for k in range(self.lines)]
+            texts = [rows[k % len(rows)] for k in range(count)]
         write_lines(self.out, texts, self.line, seed=self.config.seed, overwrite=self.overwrite)
         text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"
         return self.answer({"out": self.out, "lines": texts}, text)

@@ -51,7 +51,7 @@ def answers(recognizer: Recognizer, drawing: Drawing) -> dict[str, Any]:
     """What Python reads."""
     read: dict[str, Any] = {}
     for name, plain in (("bigrams", False), ("plain", True)):
-        text = recognizer.read_ink(drawing, plain=plain)
+        text = recognizer.read_line(drawing, plain=plain)
         boxes = [[round(v, 1) for v in c.box] for c in text.characters]
         sure = [round(c.confidence, 3) for c in text.characters]
         read |= {"down": text.lines[0].down, name: {"text": text.text, "boxes": boxes, "confidence": sure}}

@@ -120,7 +120,7 @@ def test_verify_needs_a_package(tmp_path: Path) -> None:
 
 def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
-    sets = [result.as_dict() for result in evaluate(run, [tiny(seed=3)]).sets]
+    sets = evaluate(run, [tiny(seed=3)])
     steps: list[tuple[int, int]] = []
     checks = export(run, tmp_path / "out", sets=sets, progress=lambda k, n: steps.append((k, n)))
     assert all(check.checked for check in checks)

@@ -134,7 +134,7 @@ def lines() -> list[dict[str, Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Recognizer, "logits", recorded)
         for row in json.loads(golden_lines.FILE.read_text(encoding="utf-8")):
-            recognizer.read_ink(Drawing.from_dict(row["drawing"]))
+            recognizer.read_line(Drawing.from_dict(row["drawing"]))
             pictures, values = map(np.concatenate, zip(*asked, strict=True))
             asked.clear()
             answers = np.exp(values - values.max(1, keepdims=True))

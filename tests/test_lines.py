@@ -98,7 +98,7 @@ def test_pieces_are_what_hangs_together() -> None:
 def test_a_canvas_has_any_unit(recognizer: Recognizer) -> None:
     drawing = write_line("おはよう", SEED, LineConfig(running=0)).drawing
     strokes = [Stroke(*(tuple(v / drawing.height for v in c) for c in (s.x, s.y))) for s in drawing.strokes]
-    small = recognizer.read_ink(Drawing(drawing.width / drawing.height, 1, tuple(strokes), drawing.pen))
+    small = recognizer.read_line(Drawing(drawing.width / drawing.height, 1, tuple(strokes), drawing.pen))
     assert small.text == "おはよう"
     assert len(small.lines) == 1
 
@@ -123,7 +123,7 @@ def test_underlines_are_no_writing(recognizer: Recognizer, down: bool) -> None:
     sides = [((x, x), (top, bottom)) if down else ((left, right), (y, y)) for x, y in (under, under - 15)]
     for ends in (*sides, ((left, right, right, left, left), (top, top, bottom, bottom, top))):
         drawing = dataclasses.replace(line.drawing, strokes=(*line.drawing.strokes, Stroke(*ends)))
-        assert recognizer.read_ink(drawing).text == line.text
+        assert recognizer.read_line(drawing).text == line.text
         assert recognizer.read_line(255 - dataclasses.replace(line, drawing=drawing).picture()).text == line.text
     vowel = [(0, 0, 1, 1), (1.2, 0.45, 4.8, 0.55), *((5 + k, 0, 5.9 + k, 1) for k in range(4))]
     dots = [(0.1, 0.47, 0.9, 0.53), *((1.5 + k, 0.47, 1.56 + k, 0.53) for k in range(6))]
@@ -212,7 +212,7 @@ def test_golden_lines(recognizer: Recognizer) -> None:
 )
 def test_words_and_numbers_that_are_easily_misread(recognizer: Recognizer, text: str, seed: list[int]) -> None:
     """や is written with three strokes: with へ it is へや. A hyphen is no ー between digits."""
-    assert recognizer.read_ink(write_line(text, seed).drawing).text == text
+    assert recognizer.read_line(write_line(text, seed).drawing).text == text
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,8 @@ def test_lines_in_reading_order(recognizer: Recognizer, down: bool) -> None:
     texts = ["おはよう", "きのう", "ともだち"]
     text = recognizer.read_line(page(texts, down))
     assert [line.down for line in text.lines] == [down] * 3
-    assert text.text == "\n".join(texts)
+    assert str(text) == text.text == "\n".join(texts)
+    assert (len(text), list(text)) == (3, list(text.lines))
     assert [c.label for c in text.characters] == list("".join(texts))
     best = text.characters[0]
     assert (best.alternatives[0].label, best.uncertain) == ("お", False)
@@ -279,9 +280,9 @@ def test_only_what_competes_is_answered(recognizer: Recognizer) -> None:
 
 def test_without_ink_there_is_no_text(recognizer: Recognizer) -> None:
     blank = np.full((60, 300), 255, np.uint8)
-    assert recognizer.read_line(blank) == recognizer.read_ink(Drawing(100, 50, ())) == Text(())
+    assert recognizer.read_line(blank) == recognizer.read_line(Drawing(100, 50, ())) == Text(())
     dot = Drawing(100, 50, (Stroke((50.0,), (20.0,)),))
-    assert len(recognizer.read_ink(dot).characters) <= 1
+    assert len(recognizer.read_line(dot).characters) <= 1
 
 
 def _cat() -> NDArray[np.uint8]:
@@ -349,6 +350,8 @@ def test_the_command_reads_lines(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert first["text"] == "おはよう\nきのう"
     assert second["text"] == ""
     assert "error" in third
+    text = open_recognizer().read_line(path)
+    assert first == {"image": str(path), **json.loads(json.dumps(text.as_dict()))}
     character = first["lines"][0]["characters"][0]
     assert character["label"] == "お"
     assert len(character["box"]) == 4

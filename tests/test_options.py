@@ -19,7 +19,7 @@ from fastetl_cli.options import explained_parser_of
 from tests.model_data import tiny
 from tests.test_samples import sample, write
 
-ACTIONS = {name: explained_parser_of(name)._actions for name in COMMANDS}
+ACTIONS = {name: explained_parser_of(name).arguments for name in COMMANDS}
 CONDITION = re.compile("^With --|[Oo]nly with --|Only (without) (--set)")
 
 

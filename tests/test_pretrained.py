@@ -22,7 +22,7 @@ from export.reference import read_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, LARGE_FORM, Charset, one_shape, script_of
 from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
-from fastetl.ink.drawings import rasterize
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink
 from fastetl.kernels.packed import unpack
 from fastetl.synth import draw_data_set
@@ -80,11 +80,20 @@ def test_the_example_of_the_card_runs(
 
 
 def test_small_kana_are_told_by_their_place_on_a_canvas() -> None:
-    drawn = {c: rasterize(drawing) for c, drawing in kana_drawings().items()}
+    drawings = kana_drawings()
+    drawn = {c: rasterize(drawing) for c, drawing in drawings.items()}
     assert len(misread(drawn)) <= 2
     large, low = export.open_recognizer("kana", charset="hiragana"), drawn["っ"][None]
     np.testing.assert_array_equal(large.probabilities(low, canvas=True), large.probabilities(low))
     kana = export.open_recognizer("kana")
+    whole = kana.probabilities(np.stack(list(drawn.values())), canvas=True)
+    read = kana.read_all(drawings.values())
+    assert [one.label for one in read] == [kana.labels[k] for k in whole.argmax(1)]
+    assert [one.probability for one in read] == whole.max(1).tolist()
+    dot = kana.read(Drawing(10, 5, (Stroke((2,), (3,)),), pen=0.1))
+    assert (dot.box, dot.fault) == ((1.5, 2.5, 2.5, 3.5), "")
+    nothing = kana.read(Drawing(10, 5, ()))
+    assert (nothing.label, nothing.box, nothing.fault) == ("no character", None, "nothing is drawn")
     pair = [kana.charset.class_of[c] for c in "っつ"]
     places = np.stack([np.roll(drawn["つ"], by, 0) for by in (-16, 0, 16)] + [np.zeros((128, 128), np.uint8)])
     before, after = (kana.probabilities(places, canvas)[:, pair] for canvas in (False, True))
@@ -149,7 +158,12 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
     Image.fromarray(255 - picture).save(tmp_path / "a.png")
     assert main(["recognize", str(tmp_path / "a.png"), "--charset", "hiragana", "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)
-    assert answer["answers"][0]["label"] == label
+    recognition = export.open_recognizer(charset="hiragana").read(tmp_path / "a.png")
+    assert answer == {"image": str(tmp_path / "a.png"), **json.loads(json.dumps(recognition.as_dict()))}
+    assert (answer["answers"][0]["label"], recognition.label) == (label, label)
+    Image.fromarray(255 - np.hstack([picture] * 3)).save(tmp_path / "three.png")
+    assert main(["recognize", str(tmp_path / "three.png")]) == 0
+    assert "three.png: several characters: read them with --lines\n" in capsys.readouterr().err
     left, top, right, bottom = answer["box"]
     assert ((picture[top:bottom, left:right] >= 128).sum(), answer["fault"]) == ((picture >= 128).sum(), "")
     Image.new("L", (60, 40), 255).save(tmp_path / "blank.png")
@@ -220,7 +234,7 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
         (partial(untyped.read, image, top=0), "top is out of range"),
         (partial(untyped.predict, [[1]]), "pictures .* found list"),
         (partial(untyped.read_line, image, down="yes"), "down .* found 'yes'"),
-        (partial(untyped.read_ink, "あ"), "drawing .* found 'あ'"),
+        (partial(untyped.read, image, by_shape="x"), "by_shape .* found 'x'"),
         (partial(export.verify, None), "path .* found None"),  # type: ignore[arg-type]
         (partial(export.verify, "kana", 5), "against .* found 5"),  # type: ignore[arg-type]
     ):
@@ -259,10 +273,13 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
     with pytest.raises(FastetlError, match="`license` is for a run"):
         export.export("kana", path, license="kanjivg")
     stored = open_stored("kana")
-    wrong = replace(stored, reference=replace(stored.reference, logits=-stored.reference.logits))
-    with pytest.raises(export.FailedChecksError, match="2 of 5 checks failed; found ONNX") as failed:
-        export.export(wrong, tmp_path / "wrong.onnx")
-    assert [check.passed for check in failed.value.checks] == [True, True, False, False, True]
+    logits = stored.reference.logits
+    infinite = np.where(logits == logits.max(), np.inf, logits).astype(np.float32)
+    for k, (other, passed) in enumerate([(infinite, [1, 1, 0, 1, 1]), (-logits, [1, 1, 0, 0, 1])]):
+        wrong = replace(stored, reference=replace(stored.reference, logits=other))
+        with pytest.raises(export.FailedChecksError, match="of 5 checks failed; found ONNX") as failed:
+            export.export(wrong, tmp_path / f"{k}.onnx")
+        assert [check.passed for check in failed.value.checks] == passed
     assert pickle.loads(pickle.dumps(failed.value)).checks == failed.value.checks
     export.export("kana", path)
     facts = {p.key: p.value for p in onnx.load(path).metadata_props}

@@ -156,7 +156,7 @@ def tallied(recognizer: Recognizer, samples: Iterable[Sample], plain: bool = Fal
         down = sample.down if directed else None
         begin = time.perf_counter()
         if isinstance(sample.ink, Drawing):
-            text = recognizer.read_ink(sample.ink, down=down, plain=plain)
+            text = recognizer.read_line(sample.ink, down=down, plain=plain)
         else:
             text = recognizer.read_line(255 - sample.ink, down=down, plain=plain)
         tally.seconds += time.perf_counter() - begin
