@@ -38,30 +38,23 @@ def _given(action: argparse.Action) -> str:
 
 def page() -> str:
     """The text of docs/cli.md."""
-    parts, known = [_HEAD], dict[tuple[str, str, str], str]()
+    parts = [_HEAD]
     for name in COMMANDS:
-        command = command_of(name)
-        described, again = list[str](), dict[str, list[str]]()
-        for action in explained_parser_of(name).arguments:
-            text, _, default = (action.help or "").replace("%%", "%").partition(" Default: ")
-            first, *more = _SENTENCE.split(text.removesuffix("."))
-            zero = [sentence.removeprefix("0: ") for sentence in more if sentence.startswith("0: ")]
-            starts = (*_SHOWN, *(f"{choice}: " for choice in action.choices or ()))
-            shown = ". ".join([first, *(sentence for sentence in more if sentence.startswith(starts))])
-            if action.dest in EVERYWHERE:
-                continue
-            given = _given(action)
-            key = (given, shown, default)
-            if key in known:
-                again.setdefault(known[key], []).append(f"`{(action.option_strings or [given])[-1]}`")
-            else:
-                known[key] = name
-                stands = f"0: {zero[0]}" if zero and default == "0." else default.removesuffix(".")
-                described.append(f"- `{given}`: {shown}" + (f" ({stands})" if stands else ""))
-        described += [f"- the same as for `{other}`: {', '.join(names)}" for other, names in again.items()]
-        summary = " ".join(str(inspect.getdoc(command)).split("\n\n")[0].split())
+        described = [_described(a) for a in explained_parser_of(name).arguments if a.dest not in EVERYWHERE]
+        summary = " ".join(str(inspect.getdoc(command_of(name))).split("\n\n")[0].split())
         parts.append(f"## fastetl {name}\n\n{summary}\n\n" + "\n".join(described) + "\n")
     return "\n".join(parts)
+
+
+def _described(action: argparse.Action) -> str:
+    """The option, what it does, and what stands without it."""
+    text, _, default = (action.help or "").replace("%%", "%").partition(" Default: ")
+    first, *more = _SENTENCE.split(text.removesuffix("."))
+    starts = (*_SHOWN, *(f"{choice}: " for choice in action.choices or ()))
+    shown = ". ".join([first, *(sentence for sentence in more if sentence.startswith(starts))])
+    zero = [sentence for sentence in more if sentence.startswith("0: ")]
+    stands = zero[0] if zero and default == "0." else default.removesuffix(".")
+    return f"- `{_given(action)}`: {shown}" + (f" ({stands})" if stands else "")
 
 
 if __name__ == "__main__":
