@@ -146,8 +146,8 @@ class SamplesConfig(Options):
     """Which samples to take, and at what size."""
 
     charset: str = "kana"
-    """The characters to take, those of the network to train or measure: a name of `fastetl build --charset`, or a text
-    file of characters."""
+    """The characters to take, those of the network to train or measure: a charset's name (see docs/formats.md), or a
+    text file of characters."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels."""
 

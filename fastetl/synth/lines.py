@@ -30,7 +30,7 @@ class LineConfig(Options):
     """How a line is written. Lengths in boxes of a character."""
 
     down: bool = False
-    """Downwards instead of across."""
+    """Write downwards instead of across."""
     spacing: Annotated[float, Range(0, 2)] = 0.12
     """Mean gap between two characters, 0–2; wider beside narrow ones."""
     touching: Share = 0.0
