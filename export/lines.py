@@ -175,10 +175,9 @@ def _fitted_path(
 
 
 def _best_path(line: Line, competing: Competition, slack: Floats, geometry: Geometry, plain: bool) -> list[State]:
-    weights = load_weights()
-    values = features(line.spans, geometry, competing, slack, line.down)
-    scores = values @ np.array(weights.features) + competing.whole
-    return best_path(scores, competing.classes, line.spans, weights.bigram, plain)
+    weights, bigram_weight = load_weights()
+    scores = features(line.spans, geometry, competing, slack, line.down) @ weights + competing.whole
+    return best_path(scores, competing.classes, line.spans, bigram_weight, plain)
 
 
 def _text(labels: Sequence[str], line: Line, columns: NDArray[np.int64], path: list[State], size: float) -> TextLine:

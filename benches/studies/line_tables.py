@@ -183,11 +183,12 @@ def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Itera
 
 
 def by_group(one: Lattice, classes: NDArray[np.int64], logs: NDArray[np.float64]) -> Lattice:
-    """The lattice of the same spans with `wholeness.groups` for characters. Features: the log of the sum of its scores,
-    then `logs` (S, D) in the group's own columns."""
-    columns, script_of, group_of = classes.shape[1], scripts()[classes], wholeness.groups()[classes]
-    weights = path.load_weights()
-    scores = one.values @ np.array(weights.features) + weights.bigram * load_follows()[script_of, script_of]
+    """The lattice of the same spans with the groups of `wholeness` for characters. Features: the log of the sum of its
+    scores, then `logs` (S, D) in the group's own columns."""
+    columns, script_of = classes.shape[1], scripts()[classes]
+    group_of = wholeness.GROUP_OF_SCRIPT[script_of]
+    weights, bigram_weight = path.load_weights()
+    scores = one.values @ weights + bigram_weight * load_follows()[script_of, script_of]
     sums = np.stack([_log_sum(np.where(group_of == group, scores, -1e3), 1) for group in range(3)], 1)
     own = np.einsum("gh,rd->rghd", np.eye(3), logs).reshape(len(classes), 3, -1)
     values = np.concatenate([sums[..., None], own], 2).astype(np.float32)

@@ -257,13 +257,13 @@ def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5, edge:
     groups: list[tuple[float, float, list[int]]] = []
     for k in order.tolist():
         left, right, members = float(boxes[k, 0]), float(boxes[k, 2]), [k]
-        while True:
+        while groups:
             common = [_common((a, b), (left, right), overlap, edge) for a, b, _ in groups]
             # A mark that lies over two characters belongs to one of them and must not join them.
-            g = int(np.argmax(common)) if common else 0
-            if not common or common[g] <= 0:
+            nearest = int(np.argmax(common))
+            if common[nearest] <= 0:
                 break
-            a, b, others = groups.pop(g)
+            a, b, others = groups.pop(nearest)
             left, right, members = min(a, left), max(b, right), others + members
         groups.append((left, right, members))
     groups.sort(key=lambda group: group[0] + group[1])

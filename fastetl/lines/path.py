@@ -22,16 +22,16 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FEATURES = (
-    "character",  # 1 for each character
-    "shape",  # log of the network's probability of all characters that are written like this one (り and リ)
-    "share",  # log of this character's share of it, together with those that differ only in size (つ and っ)
-    "geometry",  # log likelihood of the span's length, height, position and inner gap for this character
-    "excess",  # length beyond one size of the writing
-    "gaps",  # sum of the gaps to both neighbours, in sizes of the writing
-    "cuts",  # how many of the two ends cut a piece of ink
-    "slack",  # how much longer the span is than a part of it that the network takes for the same character
-    "missing strokes",  # share of the character's strokes that the span lacks
-    "more strokes",  # log of one plus the strokes that the span has beyond the character's
+    "character",
+    "shape",
+    "share",
+    "geometry",
+    "excess",
+    "gaps",
+    "cuts",
+    "slack",
+    "missing strokes",
+    "more strokes",
 )
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 NEIGHBOURS = 16  # how many of the best states before each cut are followed further
@@ -39,19 +39,11 @@ _MIN_SEEN = 0.01  # probability of a character: those below it are ignored in th
 _GAPS = -0.4, 0.6  # limits of one gap in the feature `gaps`
 
 
-@dataclass(frozen=True)
-class Weights:
-    """Weights of `FEATURES`, in their order, and of the log probabilities of bigrams."""
-
-    features: tuple[float, ...]
-    bigram: float
-
-
 @cache
-def load_weights() -> Weights:
-    """The weights that benches/studies/line_tables.py fitted."""
-    values = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
-    return Weights(tuple(values["features"].values()), values["bigram"])
+def load_weights() -> tuple[Floats, float]:
+    """The weights of `FEATURES`, float64 (F,), and of the log probabilities of bigrams. line_tables.py fitted them."""
+    weights = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    return np.array([weights["features"][name] for name in FEATURES]), weights["bigram"]
 
 
 @dataclass(frozen=True)
@@ -82,16 +74,16 @@ class Competition:
     classes: Ints
     """Their classes in charset `japanese`, −1 for any other label."""
     log_shape: Floats
-    """The feature `shape`."""
+    """Log of the network's probability of all characters that are written like this one (り and リ)."""
     log_share: Floats
-    """The feature `share`."""
+    """Log of this character's share of it, together with those that differ only in size (つ and っ)."""
     whole: Floats
     """See `fastetl.lines.wholeness`."""
 
     def slack(self, spans: Spans, size: float) -> Floats:
-        """float64 (S, K): the feature `slack`. size: of the writing.
+        """float64 (S, K): how much longer the span is than a part of it that the network takes for the same character.
 
-        The network often takes the picture of two characters for one of them.
+        The network often takes the picture of two characters for one of them. Lengths are in `size`s of the writing.
         """
         span_of = {(first, last): span for span, (first, last) in enumerate(spans.ends.tolist())}
         lengths = ((spans.boxes[:, 2] - spans.boxes[:, 0]) / size).tolist()
@@ -130,16 +122,6 @@ class Geometry:
     wander: float = 0.1
     """Standard deviation of their positions across the line, in sizes."""
 
-    def measured(self, boxes: Floats, gaps: Floats) -> Floats:
-        """float64 (S, 4): length, height, y from the line's middle and inner gap of each box, in sizes of the writing.
-
-        gaps: (S,), the largest gap within each.
-        """
-        length, height = (boxes[:, 2:] - boxes[:, :2]).T
-        x, y = middles(boxes).T
-        offset = y - self.middle - self.slope * x
-        return np.stack([length / self.stretch, height, offset, gaps / self.stretch], 1) / self.size
-
 
 def features(spans: Spans, geometry: Geometry, competition: Competition, slack: Floats, down: bool) -> Floats:
     """float64 (S, K, F): the `FEATURES` of each span and each of its characters. slack: see `Competition.slack`."""
@@ -148,19 +130,24 @@ def features(spans: Spans, geometry: Geometry, competition: Competition, slack: 
     gap_before = np.append(spans.atoms[:, 0], np.inf) - reached  # of each atom, and at the end
     gaps = np.clip(gap_before / geometry.size, *_GAPS)
     inner_gaps = np.array([gap_before[i + 1 : j + 1].max(initial=0) for i, j in spans.ends], float)
-    measured = geometry.measured(spans.boxes, inner_gaps)
+    length, height = (spans.boxes[:, 2:] - spans.boxes[:, :2]).T
+    x, y = middles(spans.boxes).T
+    offset = y - geometry.middle - geometry.slope * x
+    along = np.stack([length, inner_gaps]) / geometry.stretch
+    measured = np.stack([along[0], height, offset, along[1]], 1) / geometry.size
     strokes = np.array([spans.strokes[i : j + 1].sum() for i, j in spans.ends])[:, None]
     usual_strokes = np.where(strokes, stroke_counts()[competition.classes], 0)
     values = {
         "character": 1.0,
         "shape": competition.log_shape,
         "share": competition.log_share,
+        # How well the span's length, height, position and inner gap fit this character.
         "geometry": log_likelihood(measured, competition.classes, down, geometry.uneven, geometry.wander),
-        "excess": np.maximum(measured[:, :1] - 1, 0),
-        "gaps": (gaps[first] + gaps[last + 1])[:, None],
-        "cuts": (spans.cuts[first].astype(float) + spans.cuts[last + 1])[:, None],
+        "excess": np.maximum(measured[:, :1] - 1, 0),  # length beyond one size of the writing
+        "gaps": (gaps[first] + gaps[last + 1])[:, None],  # to both neighbours, in sizes of the writing
+        "cuts": (spans.cuts[first].astype(float) + spans.cuts[last + 1])[:, None],  # ends that cut a piece of ink
         "slack": slack,
-        "missing strokes": np.maximum(usual_strokes - strokes, 0) / np.maximum(usual_strokes, 1),
+        "missing strokes": np.maximum(usual_strokes - strokes, 0) / np.maximum(usual_strokes, 1),  # a share
         "more strokes": np.log1p(np.maximum(strokes - usual_strokes, 0)) * (strokes > 0),
     }
     return np.stack([np.broadcast_to(values[name], competition.classes.shape) for name in FEATURES], -1)
@@ -214,7 +201,10 @@ def best_path(scores: Floats, classes: Ints, spans: Spans, weight: float, plain:
     state = int(ending[-1][forward[ending[-1]].argmax()])
     while state >= 0:
         span, column = divmod(state, scores.shape[1])
-        states.append(State(span, column, through[span], float(through[_rivals(spans, span)].max(initial=-np.inf))))
+        first, last = spans.ends[span]
+        is_rival = (spans.ends[:, 0] <= last) & (spans.ends[:, 1] >= first)
+        is_rival[span] = False
+        states.append(State(span, column, through[span], float(through[is_rival].max(initial=-np.inf))))
         state = int(previous[state])
     return states[::-1]
 
@@ -223,13 +213,6 @@ def states_by_atom(atom_of: Ints, shape: tuple[int, ...]) -> list[Ints]:
     """For each atom, the states of the spans that `atom_of` (S,) assigns to it, as indices into an array (S, K)."""
     states = np.arange(np.prod(shape)).reshape(shape)
     return [states[atom_of == atom].ravel() for atom in range(int(atom_of.max()) + 1)]
-
-
-def _rivals(spans: Spans, span: int) -> NDArray[np.bool_]:
-    """bool (S,): which other spans overlap one."""
-    first, last = spans.ends[span]
-    is_other = np.arange(len(spans.ends)) != span
-    return np.asarray(is_other & (spans.ends[:, 0] <= last) & (spans.ends[:, 1] >= first))
 
 
 _USUAL_UNEVEN, _USUAL_WANDER = 0.12, 0.06  # of usual writing, measured on synthetic lines

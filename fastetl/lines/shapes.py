@@ -41,12 +41,12 @@ def load_shapes(down: bool) -> NDArray[np.float64]:
     turn = [1, 0, 3, 2, 5, 4]
     means, deviations = _table()[:, :6] / 100, _table()[:, 6:12] / 100
     if down:
-        for k, character in enumerate(JAPANESE.characters):
-            if character in LYING:
-                means[k], deviations[k] = means[k, turn] * (1, 1, -1, 1, 1, 1), deviations[k, turn]
-            far = CORNER.get(character, 0.0)
-            means[k, 2:4] += far, -far
-            deviations[k, 2:4] = np.hypot(deviations[k, 2:4], far)  # not every writer moves them
+        lying = [JAPANESE.class_of[character] for character in LYING]
+        means[lying] = means[lying][:, turn] * (1, 1, -1, 1, 1, 1)
+        deviations[lying] = deviations[lying][:, turn]
+        far = np.array([[CORNER.get(character, 0.0)] for character in JAPANESE.characters])
+        means[:, 2:4] += far * (1, -1)
+        deviations[:, 2:4] = np.hypot(deviations[:, 2:4], far)  # not every writer moves them
         means, deviations = means[:, turn] * (1, 1, 1, -1, 1, 1), deviations[:, turn]
     means[:, :2] = np.log(np.maximum(means[:, :2], MIN_LENGTH))
     kept = [0, 1, 3, 4]

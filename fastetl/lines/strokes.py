@@ -5,7 +5,7 @@ The ink is thinned to lines first.
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,30 +18,19 @@ _CROSSING = 0.6  # how far a crossing reaches
 _THORN = 0.8  # length of a line that thinning leaves beside a stroke
 _WAY = 2.5  # length of the end of a line that tells its direction
 
-_AROUND = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
-
-def _codes(mask: Mask) -> NDArray[np.uint16]:
-    """uint16 (H, W): which of the 3 × 3 pixels around each are ink, the upper left one in the lowest bit."""
-    padded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint16)
+def _around(mask: Mask) -> Mask:
+    """bool (8, H, W): which of the eight neighbours of each pixel are ink, clockwise from the one above."""
+    height, width = mask.shape
+    padded = np.zeros((height + 2, width + 2), bool)  # np.pad takes ten times as long
     padded[1:-1, 1:-1] = mask
-    rows = padded[:, :-2] | padded[:, 1:-1] << 1 | padded[:, 2:] << 2
-    return np.asarray(rows[:-2] | rows[1:-1] << 3 | rows[2:] << 6)
+    places = (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0)
+    return np.stack([padded[y : y + height, x : x + width] for y, x in places])
 
 
-# Of each of `_codes`: bool (512, 8), which of `_AROUND` are ink, and how many branches of a thin line leave the pixel.
-_INK_AROUND = np.arange(512)[:, None] >> [3 * (y + 1) + x + 1 for y, x in _AROUND] & 1 == 1
-_BRANCHES = (_INK_AROUND & ~np.roll(_INK_AROUND, 1, 1)).sum(1)
-
-
-def _removable(first: int, second: int, third: int, fourth: int) -> NDArray[np.bool_]:
-    """bool (512,): pixels of which codes are taken off the sides of ink in one of Zhang's and Suen's two steps."""
-    ink, count = _INK_AROUND.T, _INK_AROUND.sum(1)
-    inner = ink[first] & ink[second] & (ink[third] | ink[fourth])
-    return np.asarray((count >= 2) & (count <= 6) & (_BRANCHES == 1) & ~inner)
-
-
-_STEPS = _removable(2, 4, 0, 6), _removable(0, 6, 2, 4)
+def _branches(around: Mask) -> NDArray[np.int64]:
+    """(H, W): how many branches of a thin line leave each pixel. around: see `_around`."""
+    return np.asarray((around & ~np.roll(around, 1, 0)).sum(0))
 
 
 def _thinned(mask: Mask) -> Mask:
@@ -49,8 +38,11 @@ def _thinned(mask: Mask) -> Mask:
     before = -1
     while (total := int(mask.sum())) != before:
         before = total
-        for is_removable in _STEPS:
-            mask = mask & ~is_removable[_codes(mask)]
+        for first, second, third, fourth in ((2, 4, 0, 6), (0, 6, 2, 4)):
+            around = _around(mask)
+            count = around.sum(0)
+            is_inner = around[first] & around[second] & (around[third] | around[fourth])
+            mask = mask & ~((count >= 2) & (count <= 6) & (_branches(around) == 1) & ~is_inner)
     return mask
 
 
@@ -116,20 +108,18 @@ def _grown(labels: Components, mask: Mask) -> Components:
     return labels
 
 
-def _highest_near(labels: Components) -> Components:
+def _highest_near(labels: NDArray[Any]) -> NDArray[Any]:
     """The highest label among those of each pixel and of its eight neighbours."""
     padded = np.pad(labels, 1)
     rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
-    return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    return np.asarray(np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:]))
 
 
 def _crossings(mask: Mask, thinned: Mask, pen: float) -> Components:
     """The number of each pixel's crossing, from 1, 0 elsewhere: the ink near to where three lines meet."""
-    reach = max(1, round(_CROSSING * pen))
-    near = thinned & (_BRANCHES[_codes(thinned)] >= 3)
-    for _ in range(2):  # down, and then, turned, across
-        sums = np.cumsum(np.pad(near, ((reach + 1, reach), (0, 0))), 0)
-        near = (sums[2 * reach + 1 :] > sums[: -2 * reach - 1]).T
+    near = thinned & (_branches(_around(thinned)) >= 3)
+    for _ in range(max(1, round(_CROSSING * pen))):
+        near = _highest_near(near)
     return label_components(near & mask)
 
 

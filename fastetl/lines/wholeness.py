@@ -17,12 +17,8 @@ from fastetl.lines.bigrams import scripts
 NETWORK = "39cb05ef018e550f6e215e7481dfd7df38ca6dea8f15f911864f3a7941d4eda4"
 """`weights_sha256` of the network for which the table was fitted: of another one, the logits say something else."""
 FILE = Path(__file__).parent / "tables" / "whole.bin"
-
-
-@cache
-def groups() -> NDArray[np.int64]:
-    """int64 (N + 1,): 0 for hiragana, 1 for kanji, 2 for any other, of each class of charset `japanese`."""
-    return np.array([0, 2, 1, 2, 2, 2])[scripts()]
+GROUP_OF_SCRIPT = np.array([0, 2, 1, 2, 2, 2])
+"""Of each of `fastetl.lines.bigrams.SCRIPTS`: 0 for hiragana, 1 for kanji, 2 for all others."""
 
 
 @cache
@@ -36,4 +32,5 @@ def wholeness(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> NDArra
     logits: (S, known), the network's, up to a constant for each span; classes: (S, K), in charset `japanese`.
     """
     table = _table()
-    return np.take_along_axis(logits[:, :-1] @ table[:, :-1].T + table[:, -1], groups()[classes], 1).astype(np.float64)
+    of_group = logits[:, :-1] @ table[:, :-1].T + table[:, -1]
+    return np.take_along_axis(of_group, GROUP_OF_SCRIPT[scripts()[classes]], 1).astype(np.float64)

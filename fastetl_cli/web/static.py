@@ -5,7 +5,6 @@ With such a folder the browser computes the network, after one visit offline too
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +70,7 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
     """What the page reads lines with, beside the tables of `fastetl.lines`: where the package's labels are in these."""
     labels = recognizer.labels[:-1]
     groups, sizes = shape_and_size_classes(recognizer.charset)
+    weights, bigram_weight = load_weights()
     return {
         "characters": len(JAPANESE),
         "groups": groups.tolist(),
@@ -82,7 +82,7 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
         "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
         "scripts": {"of": bigrams.scripts().tolist(), "follows": bigrams.load_follows().tolist()},
         "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
-        "weights": asdict(load_weights()),
+        "weights": {"features": weights.tolist(), "bigram": bigram_weight},
     }
 
 
