@@ -176,7 +176,7 @@ def _fitted_path(
 
 def _best_path(line: Line, competing: Competition, slack: Floats, geometry: Geometry, plain: bool) -> list[State]:
     weights, bigram_weight = load_weights()
-    scores = features(line.spans, geometry, competing, slack, line.down) @ weights + competing.whole
+    scores = features(line.spans, geometry, competing, slack, line.down) @ list(weights.values()) + competing.whole
     return best_path(scores, competing.classes, line.spans, bigram_weight, plain)
 
 

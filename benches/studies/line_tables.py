@@ -20,7 +20,7 @@ from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.lines import path, shapes, wholeness
 from fastetl.lines.bigrams import load_follows, log_follows, scripts
-from fastetl.lines.path import FEATURES, Competition, features, fitted_geometry, states_by_atom
+from fastetl.lines.path import Competition, features, fitted_geometry, states_by_atom
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
@@ -188,7 +188,7 @@ def by_group(one: Lattice, classes: NDArray[np.int64], logs: NDArray[np.float64]
     columns, script_of = classes.shape[1], scripts()[classes]
     group_of = wholeness.GROUP_OF_SCRIPT[script_of]
     weights, bigram_weight = path.load_weights()
-    scores = one.values @ weights + bigram_weight * load_follows()[script_of, script_of]
+    scores = one.values @ list(weights.values()) + bigram_weight * load_follows()[script_of, script_of]
     sums = np.stack([_log_sum(np.where(group_of == group, scores, -1e3), 1) for group in range(3)], 1)
     own = np.einsum("gh,rd->rghd", np.eye(3), logs).reshape(len(classes), 3, -1)
     values = np.concatenate([sums[..., None], own], 2).astype(np.float32)
@@ -235,8 +235,8 @@ def most_likely(known: list[Lattice], start: NDArray[np.float64], bounds: list[A
 
 def weights_table(recognizer: Recognizer) -> bytes:
     """The bytes of `weights.json`: the weights, and the prior of the network that they are fitted to."""
-    start = np.zeros(len(FEATURES) + 1)
-    start[[FEATURES.index("shape"), FEATURES.index("geometry"), -1]] = 1.0, 0.8, 0.5
+    names = list(path.load_weights()[0])
+    start = np.array([{"shape": 1.0, "geometry": 0.8, "bigram": 0.5}.get(name, 0.0) for name in (*names, "bigram")])
     # The network was trained on such writers and is less sure about others; the bigrams are not. So the network counts
     # less than it would here.
     limits: dict[str, tuple[float | None, float | None]] = {"shape": (0, 1), "share": (0, 0.3), "bigram": (0.7, 0.7)}
@@ -246,11 +246,11 @@ def weights_table(recognizer: Recognizer) -> bytes:
     limits |= {"geometry": (0, 0.8)}
     # A feature that speaks against a character must not speak for it by chance.
     limits |= {"gaps": (0, None)} | dict.fromkeys(("excess", "slack", "missing strokes"), (None, 0))
-    bounds = [limits.get(name, (None, None)) for name in (*FEATURES, "bigram")]
+    bounds = [limits.get(name, (None, None)) for name in (*names, "bigram")]
     known = [one for one, *_ in read_lines(recognizer, LINES)]
     *values, bigram = (round(float(w), 3) for w in most_likely(known, start, bounds, 25))
     prior = {script: float(factor) for script, factor in (text.split("=") for text in recognizer.prior)}
-    fitted = {"features": dict(zip(FEATURES, values, strict=True)), "bigram": bigram, "prior": prior}
+    fitted = {"features": dict(zip(names, values, strict=True)), "bigram": bigram, "prior": prior}
     return (json.dumps(fitted, indent=1) + "\n").encode()
 
 

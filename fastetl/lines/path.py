@@ -21,18 +21,6 @@ from fastetl.lines.shapes import load_shapes, log_likelihood, stroke_counts
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FEATURES = (
-    "character",
-    "shape",
-    "share",
-    "geometry",
-    "excess",
-    "gaps",
-    "cuts",
-    "slack",
-    "missing strokes",
-    "more strokes",
-)
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 NEIGHBOURS = 16  # how many of the best states before each cut are followed further
 _MIN_SEEN = 0.01  # probability of a character: those below it are ignored in the feature `slack`
@@ -40,10 +28,10 @@ _GAPS = -0.4, 0.6  # limits of one gap in the feature `gaps`
 
 
 @cache
-def load_weights() -> tuple[Floats, float]:
-    """The weights of `FEATURES`, float64 (F,), and of the log probabilities of bigrams. line_tables.py fitted them."""
+def load_weights() -> tuple[dict[str, float], float]:
+    """The weight of each of the `features`, and of the log probabilities of bigrams. line_tables.py fitted them."""
     weights = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
-    return np.array([weights["features"][name] for name in FEATURES]), weights["bigram"]
+    return weights["features"], weights["bigram"]
 
 
 @dataclass(frozen=True)
@@ -124,7 +112,10 @@ class Geometry:
 
 
 def features(spans: Spans, geometry: Geometry, competition: Competition, slack: Floats, down: bool) -> Floats:
-    """float64 (S, K, F): the `FEATURES` of each span and each of its characters. slack: see `Competition.slack`."""
+    """float64 (S, K, F): the features of each span and each of its characters, in the order of `load_weights`.
+
+    slack: see `Competition.slack`.
+    """
     first, last = spans.ends.T
     reached = np.maximum.accumulate(np.append(-np.inf, spans.atoms[:, 2]))
     gap_before = np.append(spans.atoms[:, 0], np.inf) - reached  # of each atom, and at the end
@@ -150,7 +141,7 @@ def features(spans: Spans, geometry: Geometry, competition: Competition, slack: 
         "missing strokes": np.maximum(usual_strokes - strokes, 0) / np.maximum(usual_strokes, 1),  # a share
         "more strokes": np.log1p(np.maximum(strokes - usual_strokes, 0)) * (strokes > 0),
     }
-    return np.stack([np.broadcast_to(values[name], competition.classes.shape) for name in FEATURES], -1)
+    return np.stack([np.broadcast_to(values[name], competition.classes.shape) for name in load_weights()[0]], -1)
 
 
 @dataclass(frozen=True)

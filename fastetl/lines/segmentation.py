@@ -42,7 +42,6 @@ LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that t
 WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
 TOUCHING_OVERLAP, TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
 MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
-MAX_SIDE = 2400  # pixels, to which a picture is reduced before its lines are found
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
 
@@ -113,19 +112,17 @@ class Line(ABC):
 def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iterator[Line]:
     """The lines of a picture, in reading order, made one at a time, since each is a large picture.
 
-    ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of `ink` over that of the
-    picture, in whose pixels boxes are given. Raises FastetlError if there are more than `MAX_PIECES` pieces.
+    ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of the picture, in whose
+    pixels boxes are given, over that of `ink`. Raises FastetlError if there are more than `MAX_PIECES` pieces.
     """
-    factor = min(1.0, MAX_SIDE / max(ink.shape))
-    reduced = _resized(ink, factor)
-    numbers, boxes = pieces_of(reduced)
+    numbers, boxes = pieces_of(ink)
     if len(boxes) > MAX_PIECES:
         expected, count = f"at most {MAX_PIECES:,}", f"{len(boxes):,}"
         raise FastetlError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
     ruled = ruled_ink(numbers, boxes)
     if ruled.any():
-        reduced = np.where(ruled, 0, reduced).astype(np.uint8)
-        numbers, boxes = pieces_of(reduced)
+        ink = np.where(ruled, 0, ink).astype(np.uint8)
+        numbers, boxes = pieces_of(ink)
     written = np.flatnonzero(~underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
     down = is_down(boxes[written]) if down is None else down
     oriented = turned(boxes) if down else boxes
@@ -134,21 +131,22 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
         left, top = boxes[members, :2].min(0).astype(int)
         right, bottom = boxes[members, 2:].max(0).astype(int)
         is_kept = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])  # 0 is the number of no piece
-        part = np.where(is_kept[numbers[top:bottom, left:right]], reduced[top:bottom, left:right], 0).astype(np.uint8)
+        part = np.where(is_kept[numbers[top:bottom, left:right]], ink[top:bottom, left:right], 0).astype(np.uint8)
         zoom = LINE_HEIGHT / line_size(oriented[members])
         upright = _resized(part, zoom)
-        pieces = parted(*pieces_of(np.rot90(upright) if down else upright), LINE_HEIGHT, down)
+        across = np.rot90(upright) if down else upright
+        pieces = parted(*pieces_of(across), LINE_HEIGHT, down)
         if len(pieces.boxes):
             yield PictureLine(
                 boxes=pieces.boxes,
                 joints=pieces.joints,
                 down=down,
-                ink=np.pad(np.rot90(upright) if down else upright, SIDE),
+                ink=np.pad(across, SIDE),
                 numbers=np.pad(pieces.numbers, SIDE),
                 patches=pieces.patches,
                 zoom=zoom,
                 corner=(left, top),
-                factor=factor / scale,
+                factor=1 / scale,
             )
 
 
@@ -159,7 +157,7 @@ def _resized(ink: Pixels, factor: float) -> Pixels:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureLine(Line):
-    """A line of a picture that was reduced and then cut into lines."""
+    """A line of a picture."""
 
     ink: Pixels
     """uint8 (H, W): the line, with `SIDE` pixels of paper around."""
@@ -168,11 +166,11 @@ class PictureLine(Line):
     patches: list[NDArray[np.int64]]
     """The numbers of each piece's patches."""
     zoom: float
-    """By how much `ink` is larger than the part of the reduced picture that it shows."""
+    """By how much `ink` is larger than the part of the picture that it shows."""
     corner: tuple[int, int]
     """Left and top of this part."""
     factor: float
-    """By how much that picture was reduced."""
+    """By how much the picture was reduced before."""
     in_time: ClassVar[bool] = False
 
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:

@@ -82,7 +82,7 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
         "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
         "scripts": {"of": bigrams.scripts().tolist(), "follows": bigrams.load_follows().tolist()},
         "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
-        "weights": {"features": weights.tolist(), "bigram": bigram_weight},
+        "weights": {"features": list(weights.values()), "bigram": bigram_weight},
     }
 
 
