@@ -134,10 +134,8 @@ class Recognizer:
 
     def logits(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 (N, model's labels), calibrated; the last column is "no character"'s."""
-        is_array = hasattr(pictures, "dtype")
-        if not is_array or pictures.dtype != np.uint8 or pictures.shape[1:] != (SIDE, SIDE):
-            found = pictures if is_array else type(pictures).__name__
-            raise does_not_fit("pictures", f"uint8 (N, {SIDE}, {SIDE})", found, "resize them")
+        if getattr(pictures, "dtype", None) != np.uint8 or pictures.shape[1:] != (SIDE, SIDE):
+            raise does_not_fit("pictures", f"uint8 (N, {SIDE}, {SIDE})", pictures, "convert or resize them")
         blocks = [np.zeros((0, len(self.model_charset) + 1), np.float32)]
         for start in range(0, len(pictures), _BATCH):
             block = pictures[start : start + _BATCH][:, None]

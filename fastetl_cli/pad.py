@@ -53,7 +53,6 @@ class Pad(Command):
             require_unset(self, ("samples", "host", "port", "no_browser"), "is not for a static page")
 
     def execute(self) -> int:
-        """Serve until interrupted, or write the folder."""
         recognizer = open_recognizer(self.package)
         if self.static is not None:
             return self._write(recognizer, self.static)

@@ -54,7 +54,6 @@ class Quickstart(Command):
     """Replace FOLDER if it exists."""
 
     def execute(self) -> int:
-        """Run all commands in turn, until one fails."""
         check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
         characters_of(self.charset)  # what would fail after minutes, first
         if self.etl is not None:

@@ -57,7 +57,6 @@ class Synth(Command):
             require_unset(self, ("processes",), "has no effect with `set` or `engine` ray")
 
     def execute(self) -> int:
-        """Write lines, a dataset or files."""
         if self.lines is not None:
             return self._write_lines(self.lines)
         if self.size is not None or self.shards.engine == "ray":

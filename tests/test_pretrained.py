@@ -232,7 +232,7 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
     for call, error in (
         (partial(untyped.restricted, ["あ"]), "charset .* found ..あ"),
         (partial(untyped.read, image, top=0), "top is out of range"),
-        (partial(untyped.predict, [[1]]), "pictures .* found list"),
+        (partial(untyped.predict, [[1]]), "pictures .* found ..1"),
         (partial(untyped.read_line, image, down="yes"), "down .* found 'yes'"),
         (partial(untyped.read, image, by_shape="x"), "by_shape .* found 'x'"),
         (partial(export.verify, None), "path .* found None"),  # type: ignore[arg-type]
