@@ -64,6 +64,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (fastetl_ray.train_on_ray, {"data": "data", "out": "out", "epoch": 5}, "unknown option; expected one of network, "),
     (fastetl_ray.sweep_on_ray, {"data": "data", "out": "out", "config": None}, "expected a SweepConfig, such as"),
     (export.export, {"run": "kana", "out": "a", "config": 5}, "config does not fit; expected an ExportConfig; found 5"),
+    (ExportConfig, {"storage": "int8"}, "`storage` int8 needs `target` iOS16 or newer; found iOS15. Check `target`"),
     (export.export, {"run": "kana", "out": "a", "sets": 3}, "sets does not fit; expected an Evaluation; found 3"),
     (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* up to 9 digits"),
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export.config import ExportConfig, Storage
+from export.config import Storage
 from export.errors import ExportError
 from export.from_run import flax_logits
 from export.onnx_export import evaluate_ops, graph_logits, onnx_answers, onnx_model
@@ -14,7 +14,6 @@ from export.program import READING_PREFIXES, lower
 from export.reference import is_blank, pictures, resized
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, framed, resize
-from fastetl.errors import FastetlError
 from fastetl.kernels.triangle import triangle
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
@@ -149,5 +148,3 @@ def test_what_cannot_be_written_is_rejected() -> None:
     network = m.NetworkConfig("late norm", (m.Conv(4), m.Relu(), m.Norm(), m.Flatten()))
     with pytest.raises(ExportError, match="found conv_0"):
         graph_of(random_network(network))
-    with pytest.raises(FastetlError, match="iOS15"):
-        ExportConfig(target="iOS15", storage="int8")

@@ -108,10 +108,7 @@ def test_8_bits_are_expanded_when_a_model_is_loaded_and_the_first_layer_has_none
     assert f"{first}_weight" not in rounded
 
 
-def test_verify_needs_a_package(tmp_path: Path) -> None:
-    for folder in (tmp_path / "nothing", tmp_path):
-        with pytest.raises(ExportError, match="no package here"):
-            verify(folder)
+def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty" / ONNX).mkdir(parents=True)
     with pytest.raises(ExportError, match="expected a regular file; found a folder. Give a file"):
         open_recognizer(tmp_path / "empty")
