@@ -65,10 +65,6 @@ class Part(NamedTuple):
     weight: float = 1.0
 
 
-class OutOfTimeError(Exception):
-    """The time of a section is over."""
-
-
 def parts_of(rehearsal: bool, folder: Path) -> tuple[Part, ...]:
     """The datasets of the training at the end. Kana and signs are more frequent than kanji."""
     if rehearsal:
@@ -134,15 +130,15 @@ class Bench:
         self.end = self.begun + share * self.seconds
         try:
             measure()
-        except OutOfTimeError:
+        except TimeoutError:
             pass
         except Exception:
             self.add("failed", section=name, trace=traceback.format_exc()[-1500:])
 
     def watch(self, _: object = None) -> None:
-        """Raise OutOfTimeError if the section's share is over."""
+        """Raise TimeoutError if the section's share is over."""
         if time.monotonic() > self.end:
-            raise OutOfTimeError
+            raise TimeoutError
 
     def history(self, data: Dataset, config: TrainConfig) -> tuple[Epoch, ...]:
         """The epochs of a short training."""

@@ -53,7 +53,8 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mappin
     if fault.exists():
         return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
     context = ray.train.get_context()
-    world, rank = context.get_world_size(), context.get_world_rank()
+    world = context.get_world_size()
+    rank = context.get_world_rank()
     if world > 1:
         join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()

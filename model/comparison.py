@@ -75,15 +75,13 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
 
 def _accuracies(runs: Sequence[Run]) -> list[dict[str, float]]:
     """The accuracies of each run by the names of `Comparison.accuracy`."""
-    results: list[tuple[int, str, Mapping[str, Any]]] = []
-    for k, run in enumerate(runs):
-        results += [(k, f"{result['name']} ({result['part']})", result) for result in stored_results(run.path)]
-    count = Counter((k, name) for k, name, _ in results)
-    repeated = {name for k, name in count if count[k, name] > 1}
-    accuracies: list[dict[str, float]] = [{} for _ in runs]
-    for k, name, result in results:
-        accuracies[k][f"{name}, {result['report']}" if name in repeated else name] = result["accuracy"]
-    return accuracies
+    reported = [[(f"{r['name']} ({r['part']})", r) for r in stored_results(run.path)] for run in runs]
+    counts = [Counter(name for name, _ in results) for results in reported]
+    repeated = {name for count in counts for name in count if count[name] > 1}
+    return [
+        {f"{name}, {r['report']}" if name in repeated else name: r["accuracy"] for name, r in results}
+        for results in reported
+    ]
 
 
 def _by_name(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:

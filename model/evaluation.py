@@ -2,7 +2,7 @@
 
 import dataclasses
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -121,7 +121,7 @@ class SetResult:
     """Samples left out because the run was trained on them, or selected by them."""
     unknown: int
     """Evaluated samples that the run may have been trained on: their groups or sources are unknown."""
-    left_out: dict[str, int]
+    left_out: Mapping[str, int]
     """Samples left out because the run does not have their character, by character."""
     samples: int
     accuracy: float
@@ -225,19 +225,29 @@ def _confidence(run: Reader, logits: NDArray[np.float32]) -> NDArray[np.float64]
     return np.asarray(np.exp(log_softmax(logits).max(1)))
 
 
-def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
-    """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
+class _Chosen(NamedTuple):
+    """The samples of a set that are evaluated."""
+
+    part: Part
+    indices: NDArray[np.int64]
+    unknown: int
+    """How many of them the run may have been trained on."""
+
+
+def _chosen(run: Reader, dataset: Dataset) -> _Chosen:
+    """What the run has not seen, or its validation writers. Raises ModelError if it was trained on everything."""
     if run.trained is None:
-        return "all", np.arange(len(dataset)), len(dataset)
+        return _Chosen("all", np.arange(len(dataset)), len(dataset))
     where = run.trained.parts_of(dataset)
     unseen = np.flatnonzero(where >= TEST)
     if len(unseen):
-        return "all" if (where > TEST).all() else "test", unseen, int((where == UNKNOWN).sum())
+        part: Part = "all" if (where > TEST).all() else "test"
+        return _Chosen(part, unseen, int((where == UNKNOWN).sum()))
     valid = np.flatnonzero(where == VALID)
     if not len(valid):
         what = f"{dataset.name}: the run was trained on all of it"
         raise ModelError(what, expected="writers it has not seen", do="use another set")
-    return "valid", valid, 0
+    return _Chosen("valid", valid, 0)
 
 
 class _Answers(NamedTuple):
@@ -272,16 +282,11 @@ def _answers(run: Reader, dataset: Dataset, indices: NDArray[np.int64]) -> _Answ
 def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
-    part, indices, unknown = _part(run, dataset)
+    part, indices, unknown = _chosen(run, dataset)
     answers = _answers(run, dataset, indices)
     right = answers.classes == answers.labels
-    groups = dataset.groups[indices].astype(np.int64)
-    identities = dataset.source[indices].astype(np.int64) << 32 | groups
-    writers = None if (groups < 0).any() else np.unique(identities, return_inverse=True)[1]
-    # Of thousands of classes, a confusion matrix would be mostly 0.
-    pairs = np.stack([answers.labels, answers.classes], 1)
-    combinations, occurrences = np.unique(pairs, axis=0, return_counts=True)
-    counts = np.column_stack([combinations, occurrences])
+    writers = _writers(dataset, indices)
+    counts = _confusion_counts(answers)
     confusions = _confusions(counts, run.charset.characters)
     mistakes = _mistakes(answers, run.charset.characters)
     return SetResult(
@@ -310,6 +315,20 @@ def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
     )
 
 
+def _writers(dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The number of each sample's writer, counted from 0; None if one is unknown."""
+    groups = dataset.groups[indices].astype(np.int64)
+    identities = dataset.source[indices].astype(np.int64) << 32 | groups
+    return None if (groups < 0).any() else np.unique(identities, return_inverse=True)[1]
+
+
+def _confusion_counts(answers: _Answers) -> NDArray[np.int64]:
+    """`SetResult.confusion_counts`: of thousands of classes, a matrix would be mostly 0."""
+    pairs = np.stack([answers.labels, answers.classes], 1)
+    combinations, occurrences = np.unique(pairs, axis=0, return_counts=True)
+    return np.column_stack([combinations, occurrences])
+
+
 def _mistakes(answers: _Answers, characters: Sequence[str]) -> tuple[Mistake, ...]:
     """The mistakes with the highest confidence, in descending order."""
     wrong = np.flatnonzero(answers.classes != answers.labels)
@@ -336,8 +355,8 @@ def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[C
     mistakes = counts[counts[:, 0] != counts[:, 1]]
     confusions = []
     for label, answer, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist():
-        a, b = characters[label], characters[answer]
-        confusions.append(Confusion(a, b, count, _difference(a, b)))
+        kind = _difference(characters[label], characters[answer])
+        confusions.append(Confusion(characters[label], characters[answer], count, kind))
     return tuple(confusions)
 
 

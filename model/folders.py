@@ -33,8 +33,8 @@ def claim_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     folder = unfinished_folder(path)
     is_begun = (folder / RUN_JSON).is_file()
     if resume and not is_begun:
-        state = "it is finished" if path.exists() else "there is none"
-        raise MissingRunError("no interrupted run to resume", file=path, found=state, do="leave out `resume`")
+        found = "a finished one" if path.exists() else "nothing"
+        raise MissingRunError("no interrupted run to resume", file=path, found=found, do="leave out `resume`")
     reason = UNFINISHED.why_foreign(folder) if folder.exists() else None
     if reason is not None:
         expected = UNFINISHED.name

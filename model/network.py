@@ -240,7 +240,8 @@ def _blocks(
     specs: tuple[LayerSpec, ...], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs
 ) -> list[_Block | None]:
     """The module of each layer, None for one without weights; tracks the shape from layer to layer."""
-    side, features = preprocessing.side, preprocessing.channels
+    side = preprocessing.side
+    features = preprocessing.channels
     blocks: list[_Block | None] = []
     for k, spec in enumerate(specs):
         block: _Block | None = None

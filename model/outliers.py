@@ -153,11 +153,11 @@ def _side_by_side(
 
 def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: int) -> NDArray[np.uint8]:
     """Two pieces of ink side by side, `gap` pixels apart, the right one `lower` pixels lower at its top."""
-    top_left, top_right = max(-lower, 0), max(lower, 0)
-    bottom_left, bottom_right = top_left + len(left), top_right + len(right)
-    layers = np.zeros((2, max(bottom_left, bottom_right), left.shape[1] + gap + right.shape[1]), np.uint8)
-    layers[0, top_left:bottom_left, : left.shape[1]] = left
-    layers[1, top_right:bottom_right, -right.shape[1] :] = right
+    left_rows = slice(max(-lower, 0), max(-lower, 0) + len(left))
+    right_rows = slice(max(lower, 0), max(lower, 0) + len(right))
+    layers = np.zeros((2, max(left_rows.stop, right_rows.stop), left.shape[1] + gap + right.shape[1]), np.uint8)
+    layers[0, left_rows, : left.shape[1]] = left
+    layers[1, right_rows, -right.shape[1] :] = right
     return np.asarray(layers.max(0))
 
 

@@ -87,7 +87,7 @@ class Run:
     minutes: float = 0.0
     """The minutes that chose the configuration's `steps`; 0 if none did."""
     command: str = ""
-    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def best_epoch(self) -> Epoch:

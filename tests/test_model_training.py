@@ -367,7 +367,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
     assert lock is not None
     with pytest.raises(ModelError, match="another process is training this run"):
         train(tiny(), path, CONFIG)
-    with pytest.raises(ModelError, match="found there is none. Leave out `resume`"):
+    with pytest.raises(ModelError, match="found nothing. Leave out `resume`"):
         train(tiny(), path, CONFIG, resume=True)
     lock.close()
     train(tiny(), path, ONE_EPOCH)
