@@ -12,7 +12,7 @@ from fastetl.data.charset import in_a_line, load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import MAX_LISTED, Command, Paths, RunPath, counted, table
-from model.evaluation import Reader, RestrictedReader, SetResult, evaluate
+from model.evaluation import Reader, SetResult, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run, as_run
 
@@ -82,20 +82,19 @@ class Evaluate(Command):
     def execute(self) -> int:
         path = self.run_path
         run: Reader = export.open_recognizer(path) if is_package(path) else as_run("run", path, Run, RUN_OR_PACKAGE)
-        if self.charset is not None:
-            run = RestrictedReader(run, load_charset(self.charset, run.charset.characters))
+        charset = run.charset if self.charset is None else load_charset(self.charset, run.charset.characters)
         names = distinct_names(self.sets)
         report = self.report
-        if isinstance(run, Run) and report is None:
+        if isinstance(run, Run) and report is None and self.charset is None:
             report = self.run_path / "reports" / "+".join(dict.fromkeys(names))
         if report is None:
             require_unset(self, ("overwrite",), "is for a report", "give `report`")
         else:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
-        only = f", {run.charset.name} only" if self.charset is not None else ""
-        loaded = [load_labelled(path, run.charset, run.preprocessing) for path in self.sets]
+        only = f", {charset.name} only" if self.charset is not None else ""
+        loaded = [load_labelled(path, charset, run.preprocessing) for path in self.sets]
         sets = [replace(data, name=name + only) for data, name in zip(loaded, names, strict=True)]
-        evaluation = evaluate(run, sets)
+        evaluation = evaluate(run, sets, charset)
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]

@@ -49,6 +49,7 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mappin
     """Train as one of the workers. options: others of `model.train`. fault: a file for an error that ends it."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
+    from ray.util import get_node_ip_address
 
     if fault.exists():
         return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
@@ -56,7 +57,10 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mappin
     world = context.get_world_size()
     rank = context.get_world_rank()
     if world > 1:
-        join(str(broadcast_from_rank_zero(_free_address() if rank == 0 else None)), world, rank)
+        with socket.socket() as free:
+            free.bind(("", 0))
+            address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
+        join(str(broadcast_from_rank_zero(address)), world, rank)
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
     if is_begun and not resume:
         options = {}  # after a loss: the run has its configuration and start
@@ -64,27 +68,12 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mappin
         if is_begun or not path.exists() or overwrite:
             train(data, path, resume=is_begun, overwrite=overwrite, progress=None, **options)
     except Exception as error:
-        if not _is_of_a_loss(error, world):
+        # The lost one still holds the run's lock for a moment, and the others lose their connection to it.
+        may_succeed = world > 1 and isinstance(error, JaxRuntimeError) and scarcity(error) is None
+        if not (may_succeed or isinstance(error, BlockingIOError)):
             write_file(str(fault.parent), fault.name, pickle.dumps(error))
         raise
     ray.train.report({})
-
-
-def _is_of_a_loss(error: Exception, workers: int) -> bool:
-    """Whether the loss of another worker may have caused an error of `model.train`, so that another try may succeed."""
-    if isinstance(error, BlockingIOError):  # the lost one still holds the lock of the run, for a moment
-        return True
-    has_lost_connection = isinstance(error, JaxRuntimeError) and scarcity(error) is None
-    return has_lost_connection and workers > 1
-
-
-def _free_address() -> str:
-    import ray.util
-
-    with socket.socket() as free:
-        free.bind(("", 0))
-        here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        return f"{here}:{free.getsockname()[1]}"
 
 
 def train_on_ray(

@@ -57,8 +57,7 @@ def baselines(
         counts = len(split.train), len(split.test)
         if counts[0] < _NEIGHBOURS or counts[1] == 0:
             expected = f"{_NEIGHBOURS} to train on and 1 to test, or more"
-            found = "{} and {}".format(*counts)
-            raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=found, do="add some")
+            raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=counts, do="add some")
         results.append(BaselineResult("guessing", by, *counts, 1 / len(dataset.charset)))
         for name, model in models.items():
             model.fit(pixels[split.train], dataset.labels[split.train])

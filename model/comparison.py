@@ -52,8 +52,7 @@ def _options(run: Run) -> dict[str, Any]:
 def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     """Compare two or more runs, given as `Run` or as paths.
 
-    Raises:
-        FastetlError: If there are fewer than two, one has no complete epoch, or a file cannot be read.
+    Raises FastetlError if there are fewer than two, one has no complete epoch, or a file cannot be read.
     """
     if isinstance(runs, str) or not isinstance(runs, Iterable):
         runs = [runs]

@@ -2,15 +2,16 @@
 
 import dataclasses
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset, one_shape
+from fastetl.data.charset import Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, Membership
 from fastetl.data.preprocessing import Preprocessing
@@ -23,6 +24,7 @@ from model.run import as_run
 
 Part = Literal["all", "test", "valid"]
 Difference = Literal["voicing", "size", "shape", "other"]
+Predict = Callable[[Pictures], NDArray[np.float32]]  # pictures to logits, as `Reader.predict` gives them
 RESAMPLES = 2000  # bootstrap samples behind each interval
 EXPECTED_READER = "a run, its path, or what `export.open_recognizer` gives"
 SCRIBBLES = 256  # random scribbles, all of which should be rejected
@@ -50,22 +52,6 @@ class Reader(Protocol):
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, size, size) → float32 logits (N, classes), whose softmax is the confidence in each class."""
-
-
-class RestrictedReader:
-    """A reader that answers with characters of `charset` only. Raises FastetlError for one that it does not know."""
-
-    def __init__(self, reader: Reader, charset: Charset) -> None:
-        self._reader = reader
-        self._columns = reader.charset.columns_of(charset, reader.path)
-        self.charset = charset
-        self.path = reader.path
-        self.preprocessing = reader.preprocessing
-        self.threshold = reader.threshold
-        self.trained = reader.trained
-
-    def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        return self._reader.predict(pictures)[:, self._columns]
 
 
 @dataclass(frozen=True)
@@ -187,7 +173,11 @@ class Evaluation:
         return {**figures, "sets": [result.as_dict() for result in self.sets]}
 
 
-def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Iterable[Dataset | StrPath]) -> Evaluation:
+def evaluate(
+    run: Reader | StrPath,
+    datasets: Dataset | StrPath | Iterable[Dataset | StrPath],
+    charset: Charset | StrPath | None = None,
+) -> Evaluation:
     """Measure how well a run, or a package's model, reads one or several sets.
 
     Samples that the run was trained on are left out: by source and group, or by digest where the group is unknown, in
@@ -196,58 +186,52 @@ def evaluate(run: Reader | StrPath, datasets: Dataset | StrPath | Iterable[Datas
     Args:
         run: A run or its path; for a package, what `export.open_recognizer` gives.
         datasets: Datasets or paths; `fastetl.load_labelled` fits them to the network's characters and picture size.
+        charset: Answer with these characters only: a Charset, or a name or file. None: all that the network knows.
     Raises:
-        FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, or a logit is
-            not finite.
+        FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, a character
+            is unknown to the network, or a logit is not finite.
     """
     run = as_run("run", run, Reader, EXPECTED_READER)
+    answered = run.charset if charset is None else load_charset(charset, run.charset.characters)
+    predict = partial(_predict, run, run.charset.columns_of(answered, run.path))
     if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):
         datasets = [datasets]
     sets = {}
     for dataset in datasets:
-        dataset = load_labelled(dataset, run.charset, run.preprocessing)
+        dataset = load_labelled(dataset, answered, run.preprocessing)
         key = dataset.name, dataset.digest
         if key in sets:
             raise ModelError(f"{dataset.name}: the set is given twice", do="leave one out")
-        sets[key] = _evaluate_set(run, dataset)
+        sets[key] = _evaluate_set(run, predict, dataset)
     if not sets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one")
-    logits = run.predict(scribbles(SCRIBBLES, run.preprocessing.size))
-    rejected = float((_confidence(run, logits) < run.threshold).mean())
-    return Evaluation(str(run.path), run.charset, run.threshold, rejected, tuple(sets.values()))
+    confidence = np.exp(log_softmax(predict(scribbles(SCRIBBLES, run.preprocessing.size))).max(1))
+    rejected = float((confidence < run.threshold).mean())
+    return Evaluation(str(run.path), answered, run.threshold, rejected, tuple(sets.values()))
 
 
-def _confidence(run: Reader, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The probability of the likeliest answer to each picture, (N,). Raises ModelError for logits of no number."""
+def _predict(run: Reader, columns: list[int], pictures: Pictures) -> NDArray[np.float32]:
+    """The logits of some of the run's classes. Raises ModelError if one is no number."""
+    logits = run.predict(pictures)
     if not np.isfinite(logits).all():
         do = "train again, with a lower `learning_rate`"
         raise ModelError("the network's answers are not numbers", file=run.path, expected="finite logits", do=do)
-    return np.asarray(np.exp(log_softmax(logits).max(1)))
+    return logits[:, columns]
 
 
-class _Chosen(NamedTuple):
-    """The samples of a set that are evaluated."""
-
-    part: Part
-    indices: NDArray[np.int64]
-    unknown: int
-    """How many of them the run may have been trained on."""
-
-
-def _chosen(run: Reader, dataset: Dataset) -> _Chosen:
-    """What the run has not seen, or its validation writers. Raises ModelError if it was trained on everything."""
+def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
+    """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
     if run.trained is None:
-        return _Chosen("all", np.arange(len(dataset)), len(dataset))
+        return "all", np.arange(len(dataset)), len(dataset)
     where = run.trained.parts_of(dataset)
     unseen = np.flatnonzero(where >= TEST)
     if len(unseen):
-        part: Part = "all" if (where > TEST).all() else "test"
-        return _Chosen(part, unseen, int((where == UNKNOWN).sum()))
+        return "all" if (where > TEST).all() else "test", unseen, int((where == UNKNOWN).sum())
     valid = np.flatnonzero(where == VALID)
     if not len(valid):
         what = f"{dataset.name}: the run was trained on all of it"
         raise ModelError(what, expected="writers it has not seen", do="use another set")
-    return _Chosen("valid", valid, 0)
+    return "valid", valid, 0
 
 
 class _Answers(NamedTuple):
@@ -264,31 +248,36 @@ class _Answers(NamedTuple):
     """Whether the label is among the five likeliest."""
 
 
-def _answers(run: Reader, dataset: Dataset, indices: NDArray[np.int64]) -> _Answers:
+def _answers(predict: Predict, dataset: Dataset, indices: NDArray[np.int64]) -> _Answers:
     """The answers to the samples at `indices`; only a block's logits are in memory at a time."""
     count = len(indices)
     labels = dataset.labels[indices].astype(np.int64)
     answers = _Answers(indices, labels, np.empty(count, np.int64), np.empty(count), np.empty(count, np.bool_))
     for start in range(0, count, _BLOCK_PICTURES):
         block = slice(start, start + _BLOCK_PICTURES)
-        logits = run.predict(dataset.images[indices[block]])
+        logits = predict(dataset.images[indices[block]])
         of_label = np.take_along_axis(logits, labels[block, None], 1)
         answers.classes[block] = logits.argmax(1)
-        answers.confidence[block] = _confidence(run, logits)
+        answers.confidence[block] = np.exp(log_softmax(logits).max(1))
         answers.in_top5[block] = (logits > of_label).sum(1) < 5
     return answers
 
 
-def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
+def _evaluate_set(run: Reader, predict: Predict, dataset: Dataset) -> SetResult:
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
-    part, indices, unknown = _chosen(run, dataset)
-    answers = _answers(run, dataset, indices)
+    part, indices, unknown = _part(run, dataset)
+    answers = _answers(predict, dataset, indices)
     right = answers.classes == answers.labels
-    writers = _writers(dataset, indices)
-    counts = _confusion_counts(answers)
-    confusions = _confusions(counts, run.charset.characters)
-    mistakes = _mistakes(answers, run.charset.characters)
+    groups = dataset.groups[indices].astype(np.int64)
+    identities = dataset.source[indices].astype(np.int64) << 32 | groups
+    writers = None if (groups < 0).any() else np.unique(identities, return_inverse=True)[1]
+    # Of thousands of classes, a confusion matrix would be mostly 0.
+    pairs = np.stack([answers.labels, answers.classes], 1)
+    combinations, occurrences = np.unique(pairs, axis=0, return_counts=True)
+    counts = np.column_stack([combinations, occurrences])
+    confusions = _confusions(counts, dataset.charset.characters)
+    mistakes = _mistakes(answers, dataset.charset.characters)
     return SetResult(
         name=dataset.name,
         part=part,
@@ -299,9 +288,9 @@ def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
         accuracy=float(right.mean()),
         interval=_interval(right, writers),
         top5=float(answers.in_top5.mean()),
-        shape_accuracy=_merged_accuracy(counts, run.charset, sizes=False),
-        shape_and_size_accuracy=_merged_accuracy(counts, run.charset, sizes=True),
-        characters=_by_character(counts, run.charset),
+        shape_accuracy=_merged_accuracy(counts, dataset.charset, sizes=False),
+        shape_and_size_accuracy=_merged_accuracy(counts, dataset.charset, sizes=True),
+        characters=_by_character(counts, dataset.charset),
         writers=None if writers is None else _by_writer(right, writers),
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
@@ -313,20 +302,6 @@ def _evaluate_set(run: Reader, dataset: Dataset) -> SetResult:
         confusion_counts=counts,
         pictures=dataset.images[np.array([m.index for m in mistakes], np.int64)],
     )
-
-
-def _writers(dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """The number of each sample's writer, counted from 0; None if one is unknown."""
-    groups = dataset.groups[indices].astype(np.int64)
-    identities = dataset.source[indices].astype(np.int64) << 32 | groups
-    return None if (groups < 0).any() else np.unique(identities, return_inverse=True)[1]
-
-
-def _confusion_counts(answers: _Answers) -> NDArray[np.int64]:
-    """`SetResult.confusion_counts`: of thousands of classes, a matrix would be mostly 0."""
-    pairs = np.stack([answers.labels, answers.classes], 1)
-    combinations, occurrences = np.unique(pairs, axis=0, return_counts=True)
-    return np.column_stack([combinations, occurrences])
 
 
 def _mistakes(answers: _Answers, characters: Sequence[str]) -> tuple[Mistake, ...]:
@@ -355,8 +330,8 @@ def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[C
     mistakes = counts[counts[:, 0] != counts[:, 1]]
     confusions = []
     for label, answer, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist():
-        kind = _difference(characters[label], characters[answer])
-        confusions.append(Confusion(characters[label], characters[answer], count, kind))
+        a, b = characters[label], characters[answer]
+        confusions.append(Confusion(a, b, count, _difference(a, b)))
     return tuple(confusions)
 
 

@@ -39,7 +39,7 @@ MAX_CALIBRATION_SAMPLES = 1 << 16  # most validation characters to fit temperatu
 MAX_CALIBRATION_LOGITS = 1 << 24  # most of their logits
 BLOCK_SAMPLES = 1 << 13  # validation pictures in memory at a time
 Mixture = Sequence[tuple[Dataset, float]]  # datasets, each with its weight
-NoteLosses = Callable[[int, jax.Array], object]  # called with the steps that are done and the losses of the last ones
+NoteLosses = Callable[[int, NDArray[np.float32]], object]  # gets how many steps are done, and the last ones' losses
 
 
 def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
@@ -188,16 +188,18 @@ class Training:
     def _report(self, step: int, loss: float) -> None:
         self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
 
-    def _dispatches(self, stream: Iterator[Any], steps: float) -> Iterator[list[Batch]]:
+    def _dispatches(self, stream: Iterator[Any], steps: float, until: float = math.inf) -> Iterator[list[Batch]]:
         """The batches of so many steps, by dispatch; their copies to the devices may still be on the way.
 
-        stream: pictures uint8 (B, S, S) and labels (B,) of each batch.
+        stream: pictures uint8 (B, S, S) and labels (B,) of each batch. until: the time after which none begins.
         """
         dispatch_steps = self.run.config.steps_per_dispatch
         while steps:
             count = dispatch_steps if steps >= dispatch_steps else 1
             yield [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
             steps -= count
+            if until < math.inf and time.perf_counter() >= until:
+                return
 
     def _choose_steps(self, state: Tree, start_time: float) -> None:
         """Choose `steps` so that training ends `minutes` after `start_time`. state: a copy, for timed steps."""
@@ -217,23 +219,13 @@ class Training:
 
     def _timed_steps(self, state: Tree, seconds: float) -> tuple[Tree, float]:
         """The state after some steps, and the seconds that one took. seconds: how long they are timed, at least."""
-
-        def wait(_: int, losses: jax.Array) -> None:
-            losses.block_until_ready()
-
-        def until_the_end(begin: float) -> Iterator[list[Batch]]:
-            for batches in self._dispatches(stream, math.inf):
-                yield batches
-                if time.perf_counter() - begin >= seconds:
-                    return
-
         stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
         one_step = self._dispatches(stream, 1)  # the single step at an epoch's end compiles, too
         untimed = self._dispatches(stream, UNTIMED_STEPS + self.batches.prefetch)
-        state, _ = self._train(state, itertools.chain(one_step, untimed), wait)
+        state, _ = self._train(state, itertools.chain(one_step, untimed), lambda *_: None)
         first = int(state["step"])
         begin = time.perf_counter()
-        state, _ = self._train(state, until_the_end(begin), wait)
+        state, _ = self._train(state, self._dispatches(stream, math.inf, begin + seconds), lambda *_: None)
         return state, (time.perf_counter() - begin) / (int(state["step"]) - first)
 
     def _train(self, state: Tree, dispatches: Iterable[list[Batch]], note: NoteLosses) -> tuple[Tree, float]:
@@ -251,11 +243,11 @@ class Training:
                 wait_seconds += seconds
             state, losses = self.train_steps(state, batches)
             if pending is not None:
-                note(done, pending)  # here the host waits for the devices
+                note(done, np.asarray(pending))  # here the host waits for the devices
             pending = losses
             done += len(batches)
             wait_begin = time.perf_counter()
-        note(done, pending)
+        note(done, np.asarray(pending))
         return state, wait_seconds
 
     def _epoch(self, state: Tree, epoch: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
@@ -290,9 +282,9 @@ class Training:
         )
         return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, figures
 
-    def _note_losses(self, add_event: AddEvent, done: int, losses: jax.Array) -> None:
+    def _note_losses(self, add_event: AddEvent, done: int, losses: NDArray[np.float32]) -> None:
         """Report the losses of the last steps, of which `done` is the newest; a loss that is not finite is an error."""
-        for step, loss in enumerate(np.asarray(losses).tolist(), done - len(losses) + 1):
+        for step, loss in enumerate(losses.tolist(), done - len(losses) + 1):
             if not math.isfinite(loss):
                 what = f"the loss is {loss} at step {step}: training diverged"
                 do = "train again with a lower `learning_rate`; the last good checkpoint is kept"

@@ -187,12 +187,12 @@ class Network(nnx.Module):
         stretches = self.preprocessing.stretches if key is None else ((1.0, 1.0),)
         with jax.default_matmul_precision("highest"):
             views = [framed(pictures, self.preprocessing, stretch, jnp) for stretch in stretches]
-        return jnp.stack([self._read(x, place, key) for x, place in views]).mean(0)
-
-    def _read(self, x: jax.Array, place: jax.Array, key: jax.Array | None) -> jax.Array:
-        for k in range(len(self.specs)):
-            x = self.layer(k, x, place, key)
-        return x
+        logits = []
+        for x, place in views:
+            for k in range(len(self.specs)):
+                x = self.layer(k, x, place, key)
+            logits.append(x)
+        return jnp.stack(logits).mean(0)
 
     def layer(self, k: int, x: jax.Array, place: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """The output of layer `k` for its input. place: what a `Place` appends."""

@@ -148,7 +148,11 @@ def _side_by_side(
     height, length = joined.shape
     if max(a.crossings, b.crossings) < _MIN_CROSSINGS or length < _MIN_PAIR_ASPECT * height:
         return None
-    return _in_the_middle(joined, round(size / rng.uniform(*_SIZES)), len(first))
+    window = round(size / rng.uniform(*_SIZES))
+    top = (height - window) // 2  # below 0 where there is less ink
+    left = (length - window) // 2
+    visible = Image.fromarray(joined).crop((left, top, left + window, top + window))
+    return np.asarray(visible.resize(first.shape, Image.Resampling.BILINEAR))
 
 
 def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: int) -> NDArray[np.uint8]:
@@ -159,14 +163,6 @@ def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: 
     layers[0, left_rows, : left.shape[1]] = left
     layers[1, right_rows, -right.shape[1] :] = right
     return np.asarray(layers.max(0))
-
-
-def _in_the_middle(ink: NDArray[np.uint8], window: int, side: int) -> NDArray[np.uint8]:
-    """The middle `window` × `window` pixels around ink, resized to (side, side)."""
-    height, width = ink.shape
-    top, left = (height - window) // 2, (width - window) // 2  # below 0 where there is less ink
-    visible = Image.fromarray(ink).crop((left, top, left + window, top + window))
-    return np.asarray(visible.resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _ink_of(picture: NDArray[np.uint8]) -> _Ink | None:

@@ -205,8 +205,7 @@ def current_versions() -> dict[str, str]:
 def open_run(path: StrPath) -> Run:
     """Open a run directory; the weights are read when they are first needed.
 
-    Raises:
-        ModelError: If anything is missing, damaged or of another format version; it names the file.
+    Raises ModelError if anything is missing, damaged or of another format version; it names the file.
     """
     return _opened(as_path("path", path), f"a directory with {RUN_JSON}")
 
@@ -227,8 +226,7 @@ def _opened(path: Path, expected: str) -> Run:
     if not file.exists():
         begun = unfinished_folder(path)
         if (begun / RUN_JSON).is_file():
-            do = "continue it with `resume`"
-            raise MissingRunError("training was interrupted", file=path, expected=expected, found=begun, do=do)
+            raise MissingRunError("training was interrupted", file=path, found=begun, do="continue it with `resume`")
         raise MissingRunError("no run here", file=path, expected=expected, do="train one, or check the path")
     try:
         values = read_json(file)

@@ -88,12 +88,9 @@ class Start:
         return weights
 
 
-def start_of(run: Run | StrPath, expected: str = EXPECTED_START) -> Start:
-    """A training's start with the best weights of a run or its path. Raises FastetlError if they cannot be read.
-
-    expected: what the caller takes, in words.
-    """
-    run = as_run("start", run, Run, expected)
+def start_of(run: Run | StrPath) -> Start:
+    """A training's start with the best weights of a run or its path. Raises FastetlError if they cannot be read."""
+    run = as_run("start", run, Run, EXPECTED_START)
     layers = tuple(run.network().layers())
     return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.trained)
 
