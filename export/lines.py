@@ -89,13 +89,9 @@ def competition(recognizer: LineRecognizer, line: Line, logits: NDArray[np.float
     labels = recognizer.labels
     classes = np.array([[JAPANESE.class_of.get(labels[k], -1) for k in of_span] for of_span in columns.tolist()])
     knows_whole = recognizer.weights_sha256 == NETWORK and not line.in_time  # strokes are not cut
-    return Competition(
-        columns=columns,
-        classes=classes,
-        log_shape=np.log(np.maximum(of_shape, MIN_SHAPE)),
-        log_share=np.log(share).clip(MIN_LOG_SHARE, 0),
-        whole=wholeness(logits[: len(columns)], classes) if knows_whole else np.zeros(columns.shape),
-    )
+    whole = wholeness(logits[: len(columns)], classes) if knows_whole else np.zeros(columns.shape)
+    log_shape = np.log(np.maximum(of_shape, MIN_SHAPE))
+    return Competition(columns, classes, log_shape, np.log(share).clip(MIN_LOG_SHARE, 0), whole)
 
 
 def _likeliest(recognizer: LineRecognizer, likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
@@ -108,7 +104,10 @@ def _likeliest(recognizer: LineRecognizer, likely: Floats) -> tuple[NDArray[np.i
     classes = shape_and_size_classes(recognizer.model_charset)
     of_shape, of_size = (_pooled(recognizer, likely, first)[:, known] for first in classes)
     rank = of_shape + SIZE_RANK * of_size + OWN_RANK * likely[:, known]
-    best = _highest(rank, min(MAX_COMPETING, len(known)))
+    count = min(MAX_COMPETING, len(known))
+    competing = np.argpartition(-rank, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(rank, competing, 1), 1, kind="stable")
+    best = np.take_along_axis(competing, order, 1)
     return best, np.take_along_axis(of_shape, best, 1), np.take_along_axis(of_size, best, 1)
 
 
@@ -124,13 +123,6 @@ def _pooled(recognizer: LineRecognizer, likely: Floats, first: NDArray[np.int64]
     least = np.maximum(likely[:, -1:], MIN_PUNCTUATION)
     pooled[:, punctuation] = np.maximum(pooled[:, punctuation], least)
     return pooled
-
-
-def _highest(values: Floats, count: int) -> NDArray[np.int64]:
-    """int64 (S, count): the columns of each row's highest values, highest first."""
-    chosen = np.argpartition(-values, count - 1, axis=1)[:, :count]
-    order = np.argsort(-np.take_along_axis(values, chosen, 1), 1, kind="stable")
-    return np.take_along_axis(chosen, order, 1)
 
 
 def _likely(recognizer: LineRecognizer, line: Line, logits: NDArray[np.float32]) -> Floats:

@@ -74,22 +74,15 @@ class Competition:
         The network often takes the picture of two characters for one of them. Lengths are in `size`s of the writing.
         """
         span_of = {(first, last): span for span, (first, last) in enumerate(spans.ends.tolist())}
-        lengths = ((spans.boxes[:, 2] - spans.boxes[:, 0]) / size).tolist()
-        labels = self.columns.tolist()
-        probabilities = np.exp(self.log_shape).tolist()
-        likely = [
-            [(label, p) for label, p in zip(*of_span, strict=True) if p > _MIN_SEEN]
-            for of_span in zip(labels, probabilities, strict=True)
-        ]
+        lengths = (spans.boxes[:, 2] - spans.boxes[:, 0]) / size
+        probabilities = np.exp(self.log_shape)
+        probabilities[probabilities <= _MIN_SEEN] = 0
         slack = np.zeros(self.columns.shape)
         for (first, last), span in span_of.items():
-            column_of = {label: column for column, label in enumerate(labels[span])}
-            for part in combinations_with_replacement(range(first, last + 1), 2):
-                longer = lengths[span] - lengths[span_of[part]]
-                for label, probability in likely[span_of[part]]:
-                    if label in column_of:
-                        column = column_of[label]
-                        slack[span, column] = max(slack[span, column], probability * longer)
+            parts = [span_of[part] for part in combinations_with_replacement(range(first, last + 1), 2)]
+            longer = lengths[span] - lengths[parts]
+            is_same = self.columns[span][:, None, None] == self.columns[parts]
+            slack[span] = (is_same * probabilities[parts] * longer[:, None]).max((1, 2))
         return slack
 
 
@@ -233,14 +226,9 @@ def fitted_geometry(boxes: Boxes, classes: Ints, geometry: Geometry, down: bool)
     unevenness = log_sizes[tells_both].mean(1) - (along + across) / 2
     own_unevenness = np.hypot(*deviations[tells_both, :2].T) / 2
     wandering = (baseline - middle - slope * x) / size
-    return Geometry(
-        middle=middle,
-        slope=slope,
-        size=size,
-        stretch=float(np.exp(log_stretch)),
-        uneven=_spread(unevenness, own_unevenness, _USUAL_UNEVEN),
-        wander=_spread(wandering, deviations[:, 2], _USUAL_WANDER),
-    )
+    uneven = _spread(unevenness, own_unevenness, _USUAL_UNEVEN)
+    wander = _spread(wandering, deviations[:, 2], _USUAL_WANDER)
+    return Geometry(middle, slope, size, float(np.exp(log_stretch)), uneven, wander)
 
 
 def _spread(residuals: Floats, own: Floats, usual: float) -> float:

@@ -19,19 +19,8 @@ from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
 from fastetl.ink.components import Components
 from fastetl.ink.drawings import Drawing, painted, segments_of
-from fastetl.lines.layout import (
-    Boxes,
-    atoms_of,
-    is_down,
-    line_size,
-    rows,
-    slope_of,
-    spans_of,
-    turned,
-    underlines,
-    unions,
-    unturned,
-)
+from fastetl.lines import layout
+from fastetl.lines.layout import Boxes
 from fastetl.lines.path import Geometry, Spans
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.ruled import ruled_ink
@@ -69,29 +58,27 @@ class Line(ABC):
     @cached_property
     def atoms(self) -> list[list[int]]:
         """The pieces or strokes of each atom, from left to right."""
-        if self.in_time:
-            return atoms_of(self.boxes, np.arange(len(self.boxes)))
-        order = np.argsort(self.boxes[:, 0] + self.boxes[:, 2], kind="stable")
-        if not self.joints:
-            return atoms_of(self.boxes, order)
-        return atoms_of(self.boxes, order, TOUCHING_OVERLAP, TOUCHING_EDGE * LINE_HEIGHT)
+        left_to_right = np.argsort(self.boxes[:, 0] + self.boxes[:, 2], kind="stable")
+        order = np.arange(len(self.boxes)) if self.in_time else left_to_right
+        touching = (TOUCHING_OVERLAP, TOUCHING_EDGE * LINE_HEIGHT) if self.joints else ()
+        return layout.atoms_of(self.boxes, order, *touching)
 
     @cached_property
     def spans(self) -> Spans:
         """What may be a character."""
-        boxes = unions(self.boxes, self.atoms)
+        boxes = layout.unions(self.boxes, self.atoms)
         atom_of = {piece: number for number, atom in enumerate(self.atoms) for piece in atom}
         cuts = np.zeros(len(boxes) + 1, bool)
         for piece, other in self.joints:
             first, last = sorted((atom_of[piece], atom_of[other]))
             cuts[first + 1 : last + 1] = True
         strokes = np.array([len(atom) if self.in_time else 0 for atom in self.atoms])
-        return Spans(atoms=boxes, ends=spans_of(boxes, LINE_HEIGHT, self.in_time), cuts=cuts, strokes=strokes)
+        return Spans(atoms=boxes, ends=layout.spans_of(boxes, LINE_HEIGHT, self.in_time), cuts=cuts, strokes=strokes)
 
     @cached_property
     def geometry(self) -> Geometry:
         """A first guess, from the boxes alone."""
-        middle, slope = slope_of(self.boxes, LINE_HEIGHT)
+        middle, slope = layout.slope_of(self.boxes, LINE_HEIGHT)
         return Geometry(middle=middle, slope=slope, size=WRITING_SIZE * LINE_HEIGHT)
 
     @cached_property
@@ -123,17 +110,18 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
     if ruled.any():
         ink = np.where(ruled, 0, ink).astype(np.uint8)
         numbers, boxes = pieces_of(ink)
-    written = np.flatnonzero(~underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
-    down = is_down(boxes[written]) if down is None else down
-    oriented = turned(boxes) if down else boxes
-    for row in rows(oriented[written]):
+    written = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
+    down = layout.is_down(boxes[written]) if down is None else down
+    oriented = layout.turned(boxes) if down else boxes
+    for row in layout.rows(oriented[written]):
         members = written[row]
         left, top = boxes[members, :2].min(0).astype(int)
         right, bottom = boxes[members, 2:].max(0).astype(int)
-        is_kept = np.isin(np.arange(len(boxes) + 1), [0, *members + 1])  # 0 is the number of no piece
-        part = np.where(is_kept[numbers[top:bottom, left:right]], ink[top:bottom, left:right], 0).astype(np.uint8)
-        zoom = LINE_HEIGHT / line_size(oriented[members])
-        upright = _resized(part, zoom)
+        is_shown = np.isin(numbers[top:bottom, left:right], [0, *members + 1])  # 0 is the number of no piece
+        part = np.where(is_shown, ink[top:bottom, left:right], 0).astype(np.uint8)
+        zoom = LINE_HEIGHT / layout.line_size(oriented[members])
+        height, width = (max(1, round(zoom * length)) for length in part.shape)
+        upright = np.asarray(Image.fromarray(part).resize((width, height), Image.Resampling.BILINEAR))
         across = np.rot90(upright) if down else upright
         pieces = parted(*pieces_of(across), LINE_HEIGHT, down)
         if len(pieces.boxes):
@@ -148,11 +136,6 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
                 corner=(left, top),
                 factor=1 / scale,
             )
-
-
-def _resized(ink: Pixels, factor: float) -> Pixels:
-    height, width = (max(1, round(n * factor)) for n in ink.shape)
-    return np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +170,7 @@ class PictureLine(Line):
     def original(self, boxes: Boxes) -> Boxes:
         if self.down:
             width = self.ink.shape[0] - 2 * SIDE  # before it was turned
-            boxes = unturned(boxes - [0, width, 0, width])
+            boxes = layout.unturned(boxes - [0, width, 0, width])
         return (boxes / self.zoom + [*self.corner, *self.corner]) / self.factor
 
 
@@ -199,15 +182,15 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
     pen = drawing.pen * max(drawing.width, drawing.height)
     reach = pen / 2
     boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
-    written = ~underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
+    written = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
     canvas = drawing.height, drawing.width
     segments = [segments_of(dataclasses.replace(drawing, strokes=(stroke,)), canvas) for stroke in strokes]
-    down = is_down(boxes, in_time=True) if down is None else down
-    oriented = turned(boxes) if down else boxes
+    down = layout.is_down(boxes, in_time=True) if down is None else down
+    oriented = layout.turned(boxes) if down else boxes
     lines: list[Line] = []
-    for members in map(np.sort, rows(oriented, in_time=True)):  # in the order of writing
-        zoom = LINE_HEIGHT / line_size(oriented[members])
+    for members in map(np.sort, layout.rows(oriented, in_time=True)):  # in the order of writing
+        zoom = LINE_HEIGHT / layout.line_size(oriented[members])
         of_line = [segments[k] for k in members]
         lines.append(StrokeLine(boxes=oriented[members] * zoom, down=down, segments=of_line, pen=pen, zoom=zoom))
     return lines
@@ -236,4 +219,4 @@ class StrokeLine(Line):
         return painted(drawn * (SIDE / side * np.array([1, 1, 1, 1, thinner, thinner])), (SIDE, SIDE))
 
     def original(self, boxes: Boxes) -> Boxes:
-        return (unturned(boxes) if self.down else boxes) / self.zoom
+        return (layout.unturned(boxes) if self.down else boxes) / self.zoom

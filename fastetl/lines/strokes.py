@@ -52,9 +52,10 @@ def pen_width(mask: Mask) -> float:
 
 
 class _End(NamedTuple):
-    """The end of a line at a crossing: the line's number, and the unit vector of its way from the crossing."""
+    """The end of a line at a crossing, by their numbers, and the unit vector of its way from the crossing."""
 
     line: int
+    crossing: int
     way: NDArray[np.float64]
 
 
@@ -67,38 +68,26 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
     thinned = _thinned(mask)
     crossings = _crossings(mask, thinned, pen)
     lines = label_components(thinned & (crossings == 0))
-    count = int(lines.max())
-    ends_at = _ends(lines, crossings, pen)
-    is_thorn = _thorns(lines, ends_at, pen)
+    lengths = np.bincount(lines.ravel())
+    ends = list(_ends(lines, crossings, pen))
+    # Thinning leaves short lines that end at one crossing: they are none of the pen's.
+    is_thorn = (np.bincount([end.line for end in ends], minlength=len(lengths)) == 1) & (lengths < _THORN * pen)
     kept = np.flatnonzero(~is_thorn)[1:].tolist()
     if not crossings.any() or not kept:
         return mask.astype(np.int32), [[1]]
-    ends_at = {crossing: [end for end in ends if not is_thorn[end.line]] for crossing, ends in ends_at.items()}
-    stroke_of = _continued(ends_at, count)
+    ends = [end for end in ends if not is_thorn[end.line]]
+    stroke_of = np.arange(len(lengths))  # for each line, one line of the stroke that it belongs to
+    for crossing in {end.crossing for end in ends}:
+        for a, b in _straight([end for end in ends if end.crossing == crossing]):
+            stroke_of[stroke_of == stroke_of[a.line]] = stroke_of[b.line]
+    line_count = len(lengths) - 1
     patches: dict[int, list[int]] = {}
     for line in kept:
         patches.setdefault(int(stroke_of[line]), []).append(line)
-    for crossing, ends in ends_at.items():
-        for stroke in {int(stroke_of[end.line]) for end in ends}:
-            patches[stroke].append(count + crossing)
-    labels = np.where(crossings > 0, count + crossings, np.where(is_thorn[lines], 0, lines)).astype(np.int32)
+    for end in ends:
+        patches[int(stroke_of[end.line])].append(line_count + end.crossing)
+    labels = np.where(crossings > 0, line_count + crossings, np.where(is_thorn[lines], 0, lines)).astype(np.int32)
     return _grown(labels, mask), list(patches.values())
-
-
-def _thorns(lines: Components, ends_at: dict[int, list[_End]], pen: float) -> NDArray[np.bool_]:
-    """bool (N + 1,): which lines are none of the pen's. Thinning leaves short lines that end at one crossing."""
-    lengths = np.bincount(lines.ravel())
-    crossings = np.bincount([end.line for ends in ends_at.values() for end in ends], minlength=len(lengths))
-    return np.asarray((crossings == 1) & (lengths < _THORN * pen))
-
-
-def _continued(ends_at: dict[int, list[_End]], count: int) -> NDArray[np.int64]:
-    """int64 (count + 1,): for each line, one line of the stroke that it belongs to."""
-    stroke_of = np.arange(count + 1)
-    for ends in ends_at.values():
-        for a, b in _straight(ends):
-            stroke_of[stroke_of == stroke_of[a.line]] = stroke_of[b.line]
-    return stroke_of
 
 
 def _grown(labels: Components, mask: Mask) -> Components:
@@ -123,9 +112,8 @@ def _crossings(mask: Mask, thinned: Mask, pen: float) -> Components:
     return label_components(near & mask)
 
 
-def _ends(lines: Components, crossings: Components, pen: float) -> dict[int, list[_End]]:
-    """The ends of lines at each crossing, by the crossing's number."""
-    ends_at: dict[int, list[_End]] = {}
+def _ends(lines: Components, crossings: Components, pen: float) -> Iterator[_End]:
+    """The ends of lines at crossings."""
     crossing_beside = _highest_near(crossings)
     ends = label_components((lines > 0) & (crossing_beside > 0))
     for number in range(1, int(ends.max()) + 1):
@@ -137,9 +125,7 @@ def _ends(lines: Components, crossings: Components, pen: float) -> dict[int, lis
         far = along[np.hypot(*(along - begin).T) <= _WAY * pen].mean(0)
         if np.hypot(*(far - begin)) < 1:
             far, begin = begin, np.argwhere(crossings == crossing).mean(0)
-        way = (far - begin) / max(float(np.hypot(*(far - begin))), 1e-6)
-        ends_at.setdefault(crossing, []).append(_End(line, way))
-    return ends_at
+        yield _End(line, crossing, (far - begin) / max(float(np.hypot(*(far - begin))), 1e-6))
 
 
 def _straight(ends: list[_End]) -> Iterator[tuple[_End, _End]]:
