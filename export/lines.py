@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from export.results import Answer, Character, Text, TextLine
 from fastetl.checks import require_instance
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, Charset
-from fastetl.lines.path import Competition, Floats, Geometry, State, best_path, features, fitted_geometry, load_weights
+from fastetl.lines.layout import Floats, Ints
+from fastetl.lines.path import Competition, Geometry, State, best_path, features, fitted_geometry, load_weights
 from fastetl.lines.segmentation import Line
 from fastetl.lines.shapes import LYING
 from fastetl.lines.wholeness import NETWORK, wholeness
@@ -43,7 +44,7 @@ class LineRecognizer(Protocol):
     @property
     def labels(self) -> tuple[str, ...]: ...
     @property
-    def columns(self) -> NDArray[np.int64]: ...
+    def columns(self) -> Ints: ...
     @property
     def model_charset(self) -> Charset: ...
     @property
@@ -61,7 +62,7 @@ def read_lines(recognizer: LineRecognizer, lines: Iterable[Line], plain: bool) -
 
 
 @cache
-def shape_and_size_classes(charset: Charset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def shape_and_size_classes(charset: Charset) -> tuple[Ints, Ints]:
     """Twice int64 (characters,): of each class, the first one that is written alike (り, リ) in whatever size, and the
     first one that differs only in size (つ, っ)."""
     large = LARGE_FORM | SMALL_LETTERS
@@ -94,7 +95,7 @@ def competition(recognizer: LineRecognizer, line: Line, logits: NDArray[np.float
     return Competition(columns, classes, log_shape, np.log(share).clip(MIN_LOG_SHARE, 0), whole)
 
 
-def _likeliest(recognizer: LineRecognizer, likely: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+def _likeliest(recognizer: LineRecognizer, likely: Floats) -> tuple[Ints, Floats, Floats]:
     """The characters that compete for each of S spans, best first. likely: see `_likely`.
 
     Returns three arrays (S, K): which they are, as columns of `recognizer.labels`; the probability of all characters
@@ -111,7 +112,7 @@ def _likeliest(recognizer: LineRecognizer, likely: Floats) -> tuple[NDArray[np.i
     return best, np.take_along_axis(of_shape, best, 1), np.take_along_axis(of_size, best, 1)
 
 
-def _pooled(recognizer: LineRecognizer, likely: Floats, first: NDArray[np.int64]) -> Floats:
+def _pooled(recognizer: LineRecognizer, likely: Floats, first: Ints) -> Floats:
     """float64 (S, known): of each character, the probability of all whose class in `first` is the same."""
     pooled = likely.copy()
     for each in np.flatnonzero(np.bincount(first) > 1):
@@ -172,7 +173,7 @@ def _best_path(line: Line, competing: Competition, slack: Floats, geometry: Geom
     return best_path(scores, competing.classes, line.spans, bigram_weight, plain)
 
 
-def _text(labels: Sequence[str], line: Line, columns: NDArray[np.int64], path: list[State], size: float) -> TextLine:
+def _text(labels: Sequence[str], line: Line, columns: Ints, path: list[State], size: float) -> TextLine:
     """What a path says. columns: (S, K), the indices in `labels` of those that compete; size: of the writing."""
     boxes = line.spans.boxes[[state.span for state in path]]
     characters = []

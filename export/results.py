@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-Box = tuple[float, float, float, float]
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -52,7 +50,7 @@ class Character:
     """A character of a line."""
 
     label: str
-    box: Box
+    box: tuple[float, float, float, float]
     """Left, top, right, bottom in the picture's pixels or the canvas' units."""
     confidence: float
     """How sure the label is, 0–1."""

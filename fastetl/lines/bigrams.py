@@ -18,9 +18,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, script_of
+from fastetl.lines.layout import Floats, Ints
 
 FILE = Path(__file__).parent / "tables" / "bigrams.bin"
 FOLLOWS_FILE = FILE.with_name("follows.json")
@@ -33,13 +33,13 @@ SCRIPTS = "hiragana", "katakana", "kanji", "digit", "latin", "sign"
 class Bigrams:
     """The table. Characters are classes of charset `japanese`; −1 is any other, and what precedes a line."""
 
-    shares: NDArray[np.float64]
-    factors: NDArray[np.float64]
-    keys: NDArray[np.int64]
-    values: NDArray[np.float64]
-    beginnings: NDArray[np.float64]
+    shares: Floats
+    factors: Floats
+    keys: Ints
+    values: Floats
+    beginnings: Floats
 
-    def log_probability(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
+    def log_probability(self, first: Ints, second: Ints) -> Floats:
         """float64, of the two arrays' common shape: log P(second | first)."""
         count = len(self.shares) - 1
         key = first * count + np.where(second < 0, -(count**2), second)  # below 0 without a pair
@@ -64,13 +64,13 @@ def load_bigrams() -> Bigrams:
 
 
 @cache
-def scripts() -> NDArray[np.int64]:
+def scripts() -> Ints:
     """int64 (N + 1,): the script of each class, as an index in `SCRIPTS`. The last entry is for any other character."""
     return np.array([*(SCRIPTS.index(script_of(c)) for c in JAPANESE.characters), SCRIPTS.index("sign")])
 
 
 @cache
-def load_follows() -> NDArray[np.float64]:
+def load_follows() -> Floats:
     """float64 (6, 6): log probability of one character of each script after a character of each script.
 
     The shares in the file are estimated by eye; they only decide where the bigrams say nothing.
@@ -79,7 +79,7 @@ def load_follows() -> NDArray[np.float64]:
     return np.log(np.array([shares[script] for script in SCRIPTS]) / np.bincount(scripts()))
 
 
-def log_follows(first: NDArray[np.int64], second: NDArray[np.int64], plain: bool) -> NDArray[np.float64]:
+def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
     """Log probability of the second class after the first (−1 before the line's first character).
 
     plain: tell it from the scripts of the two alone, for text that is no Japanese.

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Boxes = NDArray[np.float64]  # float64 (N, 4): left, top, right, bottom
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Boxes = Floats  # (N, 4): left, top, right, bottom
 
 # All numbers were chosen by eye on synthetic lines. Sizes are those of the writing.
 MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
@@ -47,18 +49,18 @@ def unturned(boxes: Boxes) -> Boxes:
     return np.stack([-boxes[:, 3], boxes[:, 0], -boxes[:, 1], boxes[:, 2]], 1)
 
 
-def unions(boxes: Boxes, groups: Iterable[Sequence[int] | NDArray[np.int64]]) -> Boxes:
+def unions(boxes: Boxes, groups: Iterable[Sequence[int] | Ints]) -> Boxes:
     """float64 (G, 4): the box around the boxes of each group of indices."""
     members = [boxes[np.asarray(group)] for group in groups]
     return np.reshape([(*each[:, :2].min(0), *each[:, 2:].max(0)) for each in members], (-1, 4))
 
 
-def middles(boxes: Boxes) -> NDArray[np.float64]:
+def middles(boxes: Boxes) -> Floats:
     """float64 (N, 2): x and y of the middle of each box."""
     return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
-def _extents(boxes: Boxes) -> NDArray[np.float64]:
+def _extents(boxes: Boxes) -> Floats:
     return np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
 
 
@@ -88,7 +90,7 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> NDArray[np.b
     return is_underline
 
 
-def _usual(extents: NDArray[np.float64], least: NDArray[np.float64]) -> NDArray[np.float64]:
+def _usual(extents: Floats, least: Floats) -> Floats:
     """For each box, the usual one of the extents above its own `least`; infinite if there are three or fewer."""
     ordered = np.sort(extents)
     first = np.searchsorted(ordered, least, "right")
@@ -117,7 +119,7 @@ def _skew(boxes: Boxes, size: float) -> float:
     return float(_SLOPES[np.argmax(clearness)])
 
 
-def rows(boxes: Boxes, in_time: bool = False) -> list[NDArray[np.int64]]:
+def rows(boxes: Boxes, in_time: bool = False) -> list[Ints]:
     """The lines from the top to the bottom: for each, the indices of its boxes from left to right.
 
     in_time: whether the boxes are those of strokes in the order in which they were written, line after line.
@@ -153,9 +155,7 @@ def _joined_by_time(bands: list[list[int]]) -> list[list[int]]:
     return joined
 
 
-def _joined_by_place(
-    bands: list[list[int]], top: NDArray[np.float64], bottom: NDArray[np.float64], width: float, size: float
-) -> list[list[int]]:
+def _joined_by_place(bands: list[list[int]], top: Floats, bottom: Floats, width: float, size: float) -> list[list[int]]:
     """Join bands that cannot be lines of their own (dots, a stroke of 二) to the nearer neighbour."""
     while len(bands) > 1:
         low = [float(top[band].min()) for band in bands]
@@ -196,10 +196,7 @@ def is_down(boxes: Boxes, in_time: bool = False) -> bool:
 
 
 def _direction_of_pen(boxes: Boxes) -> bool | None:
-    """Whether strokes that form a grid were written column by column; None if there is no grid, or both are as likely.
-
-    boxes: of the strokes in the order in which they were written.
-    """
+    """Whether strokes, in the order of writing, go down a grid first; None without a grid, or if both are as likely."""
     across, down = rows(boxes), rows(turned(boxes))
     heights = [float(np.ptp(_edges(*lines), 0).mean()) for lines in ((boxes, across), (turned(boxes), down))]
     is_grid = min(len(across), len(down)) > 1 and min(heights) > SQUARE * max(heights)
@@ -207,12 +204,12 @@ def _direction_of_pen(boxes: Boxes) -> bool | None:
     return changes_down < changes if is_grid and changes != changes_down else None
 
 
-def _edges(boxes: Boxes, lines: list[NDArray[np.int64]]) -> NDArray[np.float64]:
+def _edges(boxes: Boxes, lines: list[Ints]) -> Floats:
     """float64 (2, L): top and bottom of each line."""
     return np.array([[boxes[k, 1].min() for k in lines], [boxes[k, 3].max() for k in lines]])
 
 
-def _line_changes(lines: list[NDArray[np.int64]]) -> int:
+def _line_changes(lines: list[Ints]) -> int:
     """How often the next stroke is in another line."""
     line_of = np.repeat(np.arange(len(lines)), [len(line) for line in lines])[np.argsort(np.concatenate(lines))]
     return int(np.count_nonzero(line_of[1:] != line_of[:-1]))
@@ -227,7 +224,7 @@ def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
     return line_through(x, y)
 
 
-def line_through(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+def line_through(x: Floats, y: Floats) -> tuple[float, float]:
     """Fit a straight line by least squares: its y at x = 0, and its slope, limited to `MAX_SLOPE` up and down."""
     slope = float(((x - x.mean()) * (y - y.mean())).sum() / max(((x - x.mean()) ** 2).sum(), 1e-6))
     slope = min(max(slope, -MAX_SLOPE), MAX_SLOPE)
@@ -247,7 +244,7 @@ def line_size(boxes: Boxes) -> float:
     return max(height, 0.9 * size if len(boxes) < 4 else 0.5 * size, 1e-6)
 
 
-def atoms_of(boxes: Boxes, order: NDArray[np.int64], overlap: float = 0.5, edge: float = -np.inf) -> list[list[int]]:
+def atoms_of(boxes: Boxes, order: Ints, overlap: float = 0.5, edge: float = -np.inf) -> list[list[int]]:
     """Atoms: groups of boxes that lie over or under one another, so that no cut may part them, from left to right.
 
     order: the boxes' indices, from left to right or in the order of time. overlap: two boxes are in one atom if they
@@ -279,11 +276,10 @@ def _common(a: tuple[float, float], b: tuple[float, float], overlap: float, edge
     return min(a[1], b[1]) - max(a[0], b[0]) - overlap * narrow
 
 
-def spans_of(atoms: Boxes, size: float, in_time: bool) -> NDArray[np.int64]:
+def spans_of(atoms: Boxes, size: float, in_time: bool) -> Ints:
     """int64 (S, 2): the first and the last atom of each span of neighbouring atoms that may be a character.
 
-    atoms: float64 (A, 4), their boxes. size: of the line. in_time: whether atoms are strokes. Each atom alone is a
-    span.
+    Each atom alone is one. atoms: (A, 4), their boxes. size: of the line. in_time: whether atoms are strokes.
     """
     spans = []
     widest = (WIDEST_OF_STROKES if in_time else WIDEST) * size

@@ -15,11 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.lines.bigrams import log_follows
-from fastetl.lines.layout import Boxes, line_through, middles, unions
+from fastetl.lines.layout import Boxes, Floats, Ints, line_through, middles, unions
 from fastetl.lines.shapes import load_shapes, log_likelihood, stroke_counts
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 NEIGHBOURS = 16  # how many of the best states before each cut are followed further

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.ink.components import Components, Mask, boxes_of, label_components
-from fastetl.lines.layout import Boxes, unions
+from fastetl.lines.layout import Boxes, Ints, unions
 from fastetl.lines.seams import SEAM_REACH, seams_before
 from fastetl.lines.strokes import strokes_of
 
@@ -46,7 +46,7 @@ class Pieces:
     boxes: Boxes
     numbers: Components
     """int32 (H, W): the number of each pixel's patch, from 1."""
-    patches: list[NDArray[np.int64]]
+    patches: list[Ints]
     """The numbers of each piece's patches."""
     joints: list[tuple[int, int]]
     """Pairs of pieces (from 0) that touch."""
@@ -61,7 +61,7 @@ def parted(numbers: Components, boxes: Boxes, size: float, down: bool) -> Pieces
     numbers = numbers.copy()
     highest = len(boxes)  # number of a patch
     least_length = (_MIN_LENGTH_DOWN if down else _MIN_LENGTH) * size
-    patches: list[NDArray[np.int64]] = []
+    patches: list[Ints] = []
     joints: list[tuple[int, int]] = []
     for number, (left, top, right, bottom) in enumerate(boxes.astype(int), 1):
         if bottom - top < _MIN_HEIGHT * size or right - left < least_length:
@@ -82,7 +82,7 @@ def parted(numbers: Components, boxes: Boxes, size: float, down: bool) -> Pieces
     return Pieces(unions(box_of, [patch - 1 for patch in patches]), numbers, patches, joints)
 
 
-def _split(mask: Mask, size: float) -> tuple[NDArray[np.int64], list[list[NDArray[np.int64]]]]:
+def _split(mask: Mask, size: float) -> tuple[Ints, list[list[Ints]]]:
     """Split one piece. size: of the line.
 
     Returns the number of each pixel's patch, from 1, int64 (H, W); and the patches of each stroke's parts.
@@ -94,9 +94,7 @@ def _split(mask: Mask, size: float) -> tuple[NDArray[np.int64], list[list[NDArra
     return patches, [list(_cut(patches, seams, np.isin(labels, stroke), SEAM_REACH * size)) for stroke in strokes]
 
 
-def _cut(
-    patches: NDArray[np.int64], seams: NDArray[np.int64], stroke: Mask, reach: float
-) -> Iterator[NDArray[np.int64]]:
+def _cut(patches: Ints, seams: Ints, stroke: Mask, reach: float) -> Iterator[Ints]:
     """The patches of each part of a stroke, from the left, cut at the seams to both sides of which it reaches far.
 
     patches: the number of each pixel's patch. seams: as `seams_before` returns them. All are (H, W).

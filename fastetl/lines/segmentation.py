@@ -20,10 +20,10 @@ from fastetl.ink import SIDE
 from fastetl.ink.components import Components
 from fastetl.ink.drawings import Drawing, painted, segments_of
 from fastetl.lines import layout
-from fastetl.lines.layout import Boxes
+from fastetl.lines.layout import Boxes, Floats, Ints
 from fastetl.lines.path import Geometry, Spans
 from fastetl.lines.pieces import parted, pieces_of
-from fastetl.lines.ruled import ruled_ink
+from fastetl.lines.seams import ruled_ink
 
 Pixels = NDArray[np.uint8]
 
@@ -146,7 +146,7 @@ class PictureLine(Line):
     """uint8 (H, W): the line, with `SIDE` pixels of paper around."""
     numbers: Components
     """int32 (H, W): the number of each pixel's patch."""
-    patches: list[NDArray[np.int64]]
+    patches: list[Ints]
     """The numbers of each piece's patches."""
     zoom: float
     """By how much `ink` is larger than the part of the picture that it shows."""
@@ -200,7 +200,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
 class StrokeLine(Line):
     """A line of strokes in the order of writing."""
 
-    segments: Sequence[NDArray[np.float64]]
+    segments: Sequence[Floats]
     """Of each stroke, as `segments_of` returns them, in the canvas' units."""
     pen: float
     """Its width in these units."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import JAPANESE, LARGE_FORM
+from fastetl.lines.layout import Floats, Ints
 
 FILE = Path(__file__).parent / "tables" / "shapes.bin"
 LYING = frozenset("ー〜…-=()「」『』")  # characters that lie on their side in lines that run down
@@ -28,13 +29,13 @@ def _table() -> NDArray[np.int8]:
 
 
 @cache
-def stroke_counts() -> NDArray[np.int64]:
+def stroke_counts() -> Ints:
     """int64 (N + 1,): strokes of each character if none are joined. The last entry is for any other character."""
     return np.append(_table()[:, 12], 4).astype(np.int64)
 
 
 @cache
-def load_shapes(down: bool) -> NDArray[np.float64]:
+def load_shapes(down: bool) -> Floats:
     """float64 (N + 1, 8): means, then standard deviations, of four measures of each character: log length along and log
     length across the line, offset across it from the line's middle, and largest inner gap along it. The last row is
     for any other character. down: for lines that run down."""
@@ -54,9 +55,7 @@ def load_shapes(down: bool) -> NDArray[np.float64]:
     return np.concatenate([rows, [[-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]]])
 
 
-def log_likelihood(
-    measured: NDArray[np.float64], classes: NDArray[np.int64], down: bool, uneven: float, wander: float
-) -> NDArray[np.float64]:
+def log_likelihood(measured: Floats, classes: Ints, down: bool, uneven: float, wander: float) -> Floats:
     """float64 (S, K): log likelihood of each span's measures for each of its characters, up to a constant.
 
     measured: (S, 4), lengths along and across the line, offset across it and inner gap, in sizes of the writing.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.ink.components import Components, Mask, label_components, outline
+from fastetl.lines.layout import Floats, Ints
 
 # Numbers as in `pieces`; lengths are in widths of a stroke.
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
@@ -28,7 +29,7 @@ def _around(mask: Mask) -> Mask:
     return np.stack([padded[y : y + height, x : x + width] for y, x in places])
 
 
-def _branches(around: Mask) -> NDArray[np.int64]:
+def _branches(around: Mask) -> Ints:
     """(H, W): how many branches of a thin line leave each pixel. around: see `_around`."""
     return np.asarray((around & ~np.roll(around, 1, 0)).sum(0))
 
@@ -56,7 +57,7 @@ class _End(NamedTuple):
 
     line: int
     crossing: int
-    way: NDArray[np.float64]
+    way: Floats
 
 
 def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.lines.bigrams import scripts
+from fastetl.lines.layout import Floats, Ints
 
 NETWORK = "39cb05ef018e550f6e215e7481dfd7df38ca6dea8f15f911864f3a7941d4eda4"
 """`weights_sha256` of the network for which the table was fitted: of another one, the logits say something else."""
@@ -26,7 +27,7 @@ def _table() -> NDArray[np.float32]:
     return np.fromfile(FILE, "<f2").astype(np.float32).reshape(3, -1)
 
 
-def wholeness(logits: NDArray[np.float32], classes: NDArray[np.int64]) -> NDArray[np.float64]:
+def wholeness(logits: NDArray[np.float32], classes: Ints) -> Floats:
     """float64 (S, K): what to add to the score of each character of each span.
 
     logits: (S, known), the network's, up to a constant for each span; classes: (S, K), in charset `japanese`.
