@@ -173,4 +173,5 @@ def test_thin_pens_of_large_pictures_are_seen() -> None:
 
 def test_blank_paper_has_no_ink() -> None:
     for light in (np.full((HIGH, WIDE), 200.0), np.linspace(90, 240, WIDE)[None].repeat(HIGH, 0)):
-        assert separate_ink(with_noise(light, 3)).box is None
+        ink = separate_ink(with_noise(light, 3))
+        assert (ink.box, ink.fault) == (None, "no ink stands out from the paper: look at the picture")

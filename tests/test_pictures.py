@@ -1,5 +1,6 @@
 """Pictures of every kind, and what is none."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,9 @@ def test_every_kind_of_picture_gives_the_same(picture: Image.Image, name: str, t
     picture.save(tmp_path / name, lossless=name.endswith("webp"))
     read = paper_of(tmp_path / name)
     assert np.abs(read.astype(int) - np.where(INK, 0, 255)).max() <= (24 if name.endswith("jpg") else 0)
+    with (tmp_path / name).open("rb") as file:
+        for source in (file, file, io.BytesIO(file.read())):  # read from its beginning each time
+            assert np.array_equal(paper_of(source), read)
 
 
 @pytest.mark.parametrize("level", [0, 60, 128, 255])
@@ -71,12 +75,13 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
         (np.zeros((9, 9)), r"uint8 \(H, W\)"),
         (np.zeros((0, 9), np.uint8), r"uint8 \(H, W\)"),
         (5, "a file, its bytes.*found 5"),
+        ("", "a path; found an empty text"),
         (None, "a file, its bytes.*found None"),
-        ([np.zeros((9, 9), np.uint8)], r"a file, its bytes.*found \[array.*, .*Give several to `read_all`"),
+        ([np.zeros((9, 9), np.uint8)], r"a file, its bytes.*found \[array.*, .*Give several one by one"),
     ],
 )
 def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
-    with pytest.raises(FastetlError, match=f"the picture does not fit; expected {message}"):
+    with pytest.raises(FastetlError, match=f"picture does not fit; expected {message}"):
         find_ink(thing)
 
 

@@ -417,7 +417,7 @@ def separate_ink(grey: Grey) -> Ink:
     ink, mask = _ink_on(sheet, grey) if sheet.peak else (None, sheet.outside)
     character = None if ink is None else character_box(mask)
     if ink is None or character is None:
-        return Ink(np.zeros_like(grey), None, scale, "there is no ink in it: look at the picture")
+        return Ink(np.zeros_like(grey), None, scale, "no ink stands out from the paper: look at the picture")
     rows, columns = dark.shape
     left, top, right, bottom = character
     fault = ""

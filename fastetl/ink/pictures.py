@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastetl.checks import does_not_fit, require_instance
+from fastetl.checks import as_path, does_not_fit, require_instance
 from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
@@ -27,8 +28,8 @@ MAX_ASPECT = 100
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _SHEET = 64  # if levels in the opaque part of a picture differ by so much, it is a sheet with ink; chosen by eye
 
-Source = StrPath | bytes | Image.Image | NDArray[np.uint8]
-"""A picture file, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
+Source = StrPath | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
+"""A picture file, one opened for reading, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
 
 
 def _bounded(path: StrPath, size: tuple[int, int]) -> None:
@@ -86,13 +87,23 @@ def _image_of(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(levels[..., 0] if levels.shape[2:] == (1,) else levels))
 
 
+def _file_of(source: StrPath | bytes | IO[bytes]) -> IO[bytes]:
+    """A file to read from its beginning. One that the caller has opened stays open, and is read whole."""
+    if isinstance(source, str | PathLike):
+        return open_regular(as_path("picture", source))
+    if not isinstance(source, bytes):
+        if source.seekable():
+            source.seek(0)
+        source = source.read()
+    return io.BytesIO(source)
+
+
 @contextmanager
 def _opened(source: Source, name: StrPath) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image | np.ndarray):
         yield _image_of(source) if isinstance(source, np.ndarray) else source
         return
-    file = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
-    with file:
+    with _file_of(source) as file:
         formats: tuple[str, ...] = FORMATS
         start = file.read(12)
         file.seek(0)
@@ -116,7 +127,7 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
             with _opened(source, path) as opened:
                 size = opened.size
                 _bounded(path, size)
-                if isinstance(source, str | PathLike | bytes):
+                if opened is not source:
                     longest = max(size)  # only for JPEG: it decodes fewer pixels
                     opened.draft("L", (size[0] * MAX_PLANE // longest, size[1] * MAX_PLANE // longest))
                 times = max(opened.size) // MAX_PLANE
@@ -142,8 +153,10 @@ def find_ink(source: Source) -> Ink:
     FastetlError if a file cannot be read, is not such a picture or exceeds `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for
     arrays of another shape or dtype and other objects.
     """
-    kinds, expected = str | PathLike | bytes | Image.Image | np.ndarray, "a file, its bytes, a PIL image or an array"
-    require_instance("the picture", source, kinds, expected, "give several one by one")
+    if not hasattr(source, "read"):
+        kinds = str | PathLike | bytes | Image.Image | np.ndarray
+        expected = "a file, its bytes, a PIL image or an array"
+        require_instance("the picture", source, kinds, expected, "give several one by one")
     grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)
@@ -153,7 +166,8 @@ def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
     """The character in a picture, as in a dataset: uint8 (side, side), ink high.
 
     Args:
-        source: A file, its bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels; see `find_ink`.
+        source: A file, its path or bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels; see
+            `find_ink`.
         side: Side in pixels, 1 to 4,096. If None: as many as the character has in the picture, up to 1,600.
     Raises:
         FastetlError: If the side is outside, or `source` cannot be read as a picture.
