@@ -17,10 +17,11 @@ from scipy import ndimage
 from fastetl.data.augmentation import Augmentation, augment, contrast_tables
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
+from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
 from fastetl.errors import FastetlError
 from fastetl.kernels.contrast import change_contrast, change_contrast_plain
-from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, GAP, MARGIN, SLIDE, add_fragments
-from fastetl.kernels.parameters import ELASTIC_DRAWS, fill_parameters
+from fastetl.kernels.fragments import FRAGMENT_DRAWS, GAP, MARGIN, SLIDE, add_fragments
+from fastetl.kernels.parameters import ELASTIC_DRAWS, Limits, fill_parameters
 from fastetl.kernels.philox import philox, uniforms
 from fastetl.kernels.thickness import change_thickness
 from fastetl.kernels.vector import ENABLED
@@ -153,7 +154,7 @@ def fragments_twin(images: Pictures, pool: NDArray[np.int64], draws: NDArray[np.
             if (whether + 1) / 2 >= FRAGMENT_SHARES[k] or other is None:
                 continue
             paper = [own[0], side - 1 - own[1], own[2], side - 1 - own[3]][k]
-            depth = max(1, int(np.interp((deep + 1) / 2, *DEPTHS.T) * side / 128 + 0.5))
+            depth = max(1, int(np.interp((deep + 1) / 2, *TRAINING_DEPTHS.T) * side / 128 + 0.5))
             depth = min(depth, int(paper - GAP * side))
             if depth < 1:
                 continue
@@ -174,7 +175,7 @@ def test_fragments_equal_their_twin(seed: int, side: int) -> None:
     draws = np.maximum(draws, np.float32(-0.9999))
     pool = np.array([1, 2, 5])
     out, expected = images.copy(), images.copy()
-    add_fragments(images, pool, draws, 0.0, 1.0, FRAGMENT_SHARES, DEPTHS, out)
+    add_fragments(images, pool, draws, 0.0, 1.0, FRAGMENT_SHARES, TRAINING_DEPTHS, out)
     fragments_twin(images, pool, draws, expected)
     np.testing.assert_array_equal(out, expected)
 
@@ -246,14 +247,14 @@ def test_the_help_states_the_limits() -> None:
 
 # Each kernel against its readable twin.
 
-RANGES = (np.pi / 6, 0.3, 0.3, 0.3, 0.1, 0.08, 0.5, 256.0, 128.0)
+LIMITS = Limits(np.pi / 6, 0.3, 0.3, 0.3, 0.1, 0.08, 0.5, 256.0, 128.0)
 
 
 def drawn(seed: int, count: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Maps as `augment` makes them."""
     draws = np.random.default_rng(seed).uniform(-1, 1, (count, ELASTIC_DRAWS)).astype(np.float32)
     affines, nodes = np.empty((count, 2, 3), np.float32), np.empty((count, 4, 2, 4), np.float32)
-    fill_parameters(draws, RANGES, side, 65, affines, nodes, np.empty(count, np.int16), np.empty(count, np.int64))
+    fill_parameters(draws, LIMITS, side, 65, affines, nodes, np.empty(count, np.int16), np.empty(count, np.int64))
     return affines, nodes
 
 
@@ -366,19 +367,19 @@ def test_parameters_equal_their_twin(seed: int, side: int) -> None:
     draws = np.random.default_rng(seed).uniform(-1, 1, (1, ELASTIC_DRAWS)).astype(np.float32)
     affines, nodes = np.empty((1, 2, 3), np.float32), np.empty((1, 4, 2, 4), np.float32)
     pen_changes, table_of = np.empty(1, np.int16), np.empty(1, np.int64)
-    fill_parameters(draws, RANGES, side, 65, affines, nodes, pen_changes, table_of)
+    fill_parameters(draws, LIMITS, side, 65, affines, nodes, pen_changes, table_of)
     u = draws[0].astype(float)
 
-    turn, zoom, aspect, shear = np.array(RANGES[:4]) * u[:4]
+    turn, zoom, aspect, shear = np.array(LIMITS[:4]) * u[:4]
     scaled = np.diag([np.exp(zoom + aspect / 2), np.exp(zoom - aspect / 2)])
     slanted = np.array([[1, shear], [0, 1]])
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     forward = turned @ slanted @ scaled
-    centre, shift = (side - 1) / 2, RANGES[4] * side * u[4:6]
+    centre, shift = (side - 1) / 2, LIMITS[4] * side * u[4:6]
     at = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1)  # x, y of every output pixel
     source = (at - centre - shift) @ np.linalg.inv(forward).T + centre
     np.testing.assert_allclose(places(affines[0], None, side), source.transpose(2, 0, 1), atol=1e-4 * side)
-    np.testing.assert_allclose(nodes.reshape(-1), RANGES[5] * side * u[16:], rtol=1e-5)
+    np.testing.assert_allclose(nodes.reshape(-1), LIMITS[5] * side * u[16:], rtol=1e-5)
 
     chosen, by = (u[6] + 1) / 2 < 0.5, u[7]
     assert pen_changes[0] == (round(by * (256 if by > 0 else 128)) if chosen else 0)

@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from benches.studies.conditions import CONDITIONS
 from fastetl.data.charset import HIRAGANA, HIRAGANA_SMALL, KANA, is_kanji
+from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import build
@@ -25,7 +26,6 @@ from fastetl.etl.detection import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import picture_statistics
-from fastetl.kernels.fragments import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
 from fastetl.synth.allographs import SHARE, WAYS, forms_of

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.kernels.fragments import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES
+from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES, OTHER_DEPTHS
 
 SIDE = 128
 Pictures = NDArray[np.uint8]
 Rng = np.random.Generator
 
-# Pixels of 128 at the shares of `CUMULATIVE`, on the real scans of fastetl/kernels/fragments.py; the ends were chosen.
+# Pixels of 128 at the shares of `CUMULATIVE`, on the real scans of fastetl/data/scans.py; the ends were chosen.
 _DEVIATION = (12.5, 13.7, 16.2, 17.9, 19.9, 23.3, 25)
 _CENTRE_X = (57, 60, 64, 67, 70, 74, 77)
 _CENTRE_Y = (54, 58, 65, 69, 73, 79, 83)
@@ -91,7 +91,7 @@ def _add_fragments(out: Pictures, other: Callable[[], tuple[Pictures, int, int]]
     """Add ends of other characters at the edges, as deep as on real scans."""
     for side, seen in enumerate(_sides_with_fragments(rng)):
         piece, left, top = other()
-        depth = max(1, round(_drawn(rng, FRAGMENT_DEPTHS) * (1 if side == 0 else 0.6)))
+        depth = max(1, round(_drawn(rng, FRAGMENT_DEPTHS) * (1 if side == 0 else OTHER_DEPTHS)))
         height, width = piece.shape
         if side < 2:
             left = depth - width if side == 0 else SIDE - depth

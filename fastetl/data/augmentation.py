@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from fastetl.checks import Options, Range, Share, does_not_fit, require_instance, require_range
 from fastetl.data.preprocessing import MAX_SIDE
+from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
 from fastetl.kernels.contrast import change_contrast
-from fastetl.kernels.fragments import DEPTHS, FRAGMENT_DRAWS, FRAGMENT_SHARES, add_fragments, crop_maps
-from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, fill_parameters
+from fastetl.kernels.fragments import FRAGMENT_DRAWS, add_fragments, crop_maps
+from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, Limits, fill_parameters
 from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, change_thickness
 from fastetl.kernels.warp import lagrange_weights, warp
@@ -117,7 +118,7 @@ def augment(
     if not len(indices):
         return out
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
-    affines, displacements, pen_changes, contrast_indices = _draw_parameters(samples, key, config, out.shape[1])
+    affines, displacements, pen_changes, table_of = _draw_parameters(samples, key, config, out.shape[1])
     warp(source, indices, affines, displacements, lagrange_weights(out.shape[1]), out)
     edge_draws = np.empty((len(indices), FRAGMENT_DRAWS), np.float32)
     if config.fragments or config.crop:
@@ -127,11 +128,12 @@ def augment(
         pool = np.arange(len(other_pictures)) if pool is None else pool
         _require("neighbours", other_pictures, np.uint8, len(other_pictures), *out.shape[1:])
         _require_numbers("pool", pool, len(pool), min(len(other_pictures), 2**31), least=1)
-        add_fragments(other_pictures, pool, edge_draws, config.crop, config.fragments, FRAGMENT_SHARES, DEPTHS, out)
+        shares = config.crop, config.fragments
+        add_fragments(other_pictures, pool, edge_draws, *shares, FRAGMENT_SHARES, TRAINING_DEPTHS, out)
     if config.thickness:
         change_thickness(pen_changes, out)
     if config.contrast:
-        change_contrast(contrast_tables(config.contrast), contrast_indices, out)
+        change_contrast(contrast_tables(config.contrast), table_of, out)
     if config.crop:
         _crop(out, edge_draws, config.crop)
     return out
@@ -161,13 +163,17 @@ def _draw_parameters(
     uniforms(samples, key, 0, draws)
     affines = np.empty((count, 2, 3), np.float32)
     displacements = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
-    pen_changes, contrast_indices = np.empty(count, np.int16), np.empty(count, np.int64)
+    pen_changes = np.empty(count, np.int16)
+    table_of = np.empty(count, np.int64)
+    fill_parameters(draws, _limits(config), side, CONTRAST_STEPS, affines, displacements, pen_changes, table_of)
+    return affines, displacements, pen_changes, table_of
+
+
+def _limits(config: Augmentation) -> Limits:
+    same = {name: float(getattr(config, name)) for name in ("zoom", "aspect", "shear", "shift", "elastic")}
     # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
-    pens = (config.thickness, FULL, FULL // 2)
-    turn = math.radians(config.rotation)
-    limits = tuple(map(float, (turn, config.zoom, config.aspect, config.shear, config.shift, config.elastic, *pens)))
-    fill_parameters(draws, limits, side, CONTRAST_STEPS, affines, displacements, pen_changes, contrast_indices)
-    return affines, displacements, pen_changes, contrast_indices
+    pens = {"pens": float(config.thickness), "thicker": float(FULL), "thinner": FULL / 2}
+    return Limits(rotation=math.radians(config.rotation), **same, **pens)
 
 
 def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -182,12 +188,6 @@ def _crop(out: NDArray[np.uint8], edge_draws: NDArray[np.float32], share: float)
     chosen, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
     crops = crop_maps(out, edge_draws, share, chosen, affines)
     cropped = np.empty((crops, side, side), np.uint8)
-    warp(
-        _read_only(out),
-        chosen[:crops],
-        affines[:crops],
-        np.empty((0, 4, 2, 4), np.float32),
-        lagrange_weights(side),
-        cropped,
-    )
+    no_displacements = np.empty((0, 4, 2, 4), np.float32)
+    warp(_read_only(out), chosen[:crops], affines[:crops], no_displacements, lagrange_weights(side), cropped)
     out[chosen[:crops]] = cropped

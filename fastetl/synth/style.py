@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from fastetl.data.scans import FRAGMENT_SHARES
 from fastetl.files.tables import table_rows
-from fastetl.kernels.fragments import FRAGMENT_SHARES
 from fastetl.synth.strokes import TABLES
 
 _POPULATION = table_rows(TABLES / "population.tsv")  # trait, distribution, numbers

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import LARGE_FORM, is_kanji
+from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, OTHER_DEPTHS
 from fastetl.etl.classes import classes
-from fastetl.kernels.fragments import CUMULATIVE, FRAGMENT_DEPTHS
 from fastetl.synth.allographs import SHARE, forms_of
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.style import WriterStyle
@@ -419,8 +419,7 @@ def _fragments(
     neighbours = np.where(has_fragment, rng.integers(least, np.where(is_kanji, glyph.count, drawn)), -1)
     low = np.minimum.reduceat(points - radius[:, None], glyph.character_starts)
     high = np.maximum.reduceat(points + radius[:, None], glyph.character_starts)
-    # Only the depth at the left was measured. At the other sides less of the neighbours is in the scanner's window.
-    depths = np.interp(rng.random((drawn, 4)), CUMULATIVE, FRAGMENT_DEPTHS) * (1, 0.6, 0.6, 0.6)
+    depths = np.interp(rng.random((drawn, 4)), CUMULATIVE, FRAGMENT_DEPTHS) * (1, *[OTHER_DEPTHS] * 3)
     shifts = _normal(rng, 2.5, drawn, 4, 2)
     for side, (neighbour, depth) in enumerate(zip(neighbours.T, depths.T, strict=True)):
         axis = side // 2
