@@ -85,7 +85,7 @@ def test_a_dot_is_a_disc_of_the_pens_width() -> None:
         ({"pen": "0.1"}, "pen is out of range; expected a number, 1e-05 to 0.5; found '0.1'"),
         ({"strokes": None}, "strokes does not fit; expected a list; found None"),
         ({"strokes": [[1, 2]]}, "stroke does not fit; expected an object; found [1, 2]"),
-        ({"strokes": [{"x": [1]}]}, "y does not fit; expected a list of numbers; found None"),
+        ({"strokes": [{"x": [1]}]}, "y does not fit; expected numbers; found None"),
         ({"strokes": [{"x": [1], "y": [1, 2]}]}, "y does not fit; expected 1 values, as x has; found 2"),
         ({"strokes": [{"x": [1], "y": [5000]}]}, "y is out of range; expected -4,800 to 4,800; found 5000"),
         ({"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure is out of range; expected 0 to 1"),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]  # a picture, or its blocks, uint8 (H, W)
 MAX_BLOCKS = 160  # blocks along a picture's longest side, at most
+SPECK_BLOCKS = 4  # that may be darker than the darkest ink
 
 
 def block_shape(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -83,6 +84,12 @@ def opening(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
 def odd_share(blocks: NDArray[Any], per_cent: int) -> int:
     """So many per cent of the longest side, as an odd size of at least 3."""
     return max(3, int(max(blocks.shape)) * per_cent // 100 | 1)
+
+
+def peak_of(levels: Grey, few: int = SPECK_BLOCKS) -> int:
+    """The highest level that a few blocks reach."""
+    counts = np.bincount(levels.ravel(), minlength=256)[::-1].cumsum()
+    return 255 - int((counts >= min(few, levels.size // 8 + 1)).argmax())
 
 
 def quantile(values: NDArray[Any], per_cent: int) -> int:

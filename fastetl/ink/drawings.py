@@ -77,10 +77,7 @@ class Stroke:
     def from_dict(cls, values: Any) -> Self:
         """A stroke from a JSON object; unknown keys are ignored. Raises FastetlError for other values."""
         require_instance("stroke", values, Mapping, "an object")
-        columns: dict[str, Any] = {name: values.get(name) for name in _COLUMNS if name in ("x", "y") or name in values}
-        for name, column in columns.items():
-            require_instance(name, column, list, "a list of numbers")
-        return cls(**{name: tuple(column[: MAX_POINTS + 1]) for name, column in columns.items()})
+        return cls(**{name: values.get(name) for name in _COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ class Drawing:
         require_instance("drawing", values, Mapping, "an object")
         strokes: Any = values.get("strokes")
         require_instance("strokes", strokes, list, "a list")
-        parsed = tuple(map(Stroke.from_dict, strokes[: MAX_STROKES + 1]))
+        parsed = tuple(map(Stroke.from_dict, strokes))
         return cls(values.get("width", 0), values.get("height", 0), parsed, values.get("pen", PEN))
 
 

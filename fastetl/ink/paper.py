@@ -17,9 +17,10 @@ from PIL import Image
 
 from fastetl.checks import require_range
 from fastetl.ink import MAX_DRAWN_SIDE
-from fastetl.ink.blocks import MAX_BLOCKS, Grey, closing, expand, extreme, odd_share, opening, pool, quantile, smooth
-from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components, outline
-from fastetl.ink.ruling import PrintedLine, erase, ruled_lines, without_lines
+from fastetl.ink.blocks import Grey, closing, expand, extreme, odd_share, opening, peak_of, pool, quantile, smooth
+from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components
+from fastetl.ink.pens import stroke_width, with_usual_pen
+from fastetl.ink.ruling import erase, printed_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that none of its
 # levels falls far below the next.
@@ -30,18 +31,11 @@ _USUAL_GRAIN = 1  # a picture with more is smoothed
 _MAX_GRAIN = 64  # on white paper, what looks like more is strokes
 _MAX_PASSES = 3  # of smoothing
 _WINDOWS = (4, 8, 14, 26)  # per cent of the longest side, in which dark ink is compared with light ink
-_STROKE_WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)  # that are distinguished, in blocks
 _DIM_LIGHT = 32  # added to the paper's level before contrast is divided by it: grain matters more in little light
 _MIN_CONTRAST = 12  # between ink and paper, of 255
-_GUIDE_DASHES = 6  # if lines across and lines down have so many pieces each, they are a practice square's guides
-_SPECK_BLOCKS = 4  # that may be darker than the darkest ink
-_MIN_INK = 6  # beside printed lines, in blocks
 _WHITE_LEVEL = 250  # the least of white paper
 _CROPPED_RATIO = 4  # of picture to character, along their longer sides: above it, the picture is cropped
 _TINY_RATIO = 12  # of picture to character: above it, the character may be too small to be read
-_THIN_PEN = 4  # a pen is hardly seen if the blocks that hold its ink are more than so many times that ink
-_THICK_PEN = 12  # a pen is thick if its width goes less often into the character
-_USUAL_PEN = 20  # a thick pen is thinned until its width goes so many times into the character
 _SAMPLED_PIXELS = 400  # along the longest side, on which contrast is measured
 _BAR_RATIO = 4  # a dark picture so many times as long as wide is a cropped stroke: ー
 
@@ -53,10 +47,14 @@ _MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM_LIGHT) // (_LIGHT + _DIM
 class Ink:
     """The ink of a picture."""
 
-    plane: Grey  # uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MAX_PLANE`
-    box: Box | None  # the character in the plane, without dirt; None where there is no ink
-    scale: float = 1.0  # how many pixels of the picture one pixel of the plane stands for, along each side
-    fault: str = ""  # why the character may be recognized wrongly, and what to do; "" if there is no reason
+    plane: Grey
+    """uint8 (H, W): ink 255, paper 0; reduced where the picture is larger than `MAX_PLANE`."""
+    box: Box | None
+    """The character in the plane, without dirt; None where there is no ink."""
+    scale: float = 1.0
+    """How many pixels of the picture one pixel of the plane stands for, along each side."""
+    fault: str = ""
+    """Why the character may be recognized wrongly, and what to do; "" if there is no reason."""
 
     def square(self) -> Grey:
         """uint8 (S, S): the plane in a square of paper, cropped to the character where that is small in it.
@@ -72,47 +70,12 @@ class Ink:
                 side, x, y = longest * 9 // 5, (left + right) // 2, (top + bottom) // 2
         left, top = x - side // 2, y - side // 2
         square = Image.fromarray(self.plane).crop((left, top, left + side, top + side))  # 0 beyond the plane
-        return _with_usual_pen(np.array(square))
+        return with_usual_pen(np.array(square))
 
     def picture(self, side: int) -> Grey:
         """uint8 (side, side), ink high: the square resized. side: 1 to 4,096, else FastetlError."""
         require_range("side", side, 1, MAX_DRAWN_SIDE)
         return np.array(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
-
-
-def _with_usual_pen(square: Grey) -> Grey:
-    """uint8 (S, S): the ink as a usual pen leaves it; a thinned one is reduced to at most 160 × 160 pixels."""
-    blocks = pool(square, np.maximum)
-    step = len(square) // MAX_BLOCKS  # pixels of a block, along each side
-    if step > 1 and blocks.sum(dtype=int) * step * step > _THIN_PEN * square.sum(dtype=int):
-        return extreme(square, step | 1, np.maximum, 0)
-    excess = _excess(blocks >= 128)
-    if excess <= 0:
-        return square
-    if step:
-        square = np.asarray(Image.fromarray(square).resize((MAX_BLOCKS, MAX_BLOCKS), Image.Resampling.BOX))
-    thinner, around = square.copy(), np.pad(square, excess)
-    down, across = np.ogrid[-excess : excess + 1, -excess : excess + 1]
-    for y, x in np.argwhere(np.hypot(down, across) <= excess).tolist():  # of a disc
-        np.minimum(thinner, around[y:, x:][: len(square), : len(square)], out=thinner)
-    return thinner
-
-
-def _excess(mask: Mask) -> int:
-    """How many blocks a thick pen's strokes have to lose at each side; 0 or less for any other pen."""
-    if not mask.any():
-        return 0
-    left, top, right, bottom = boxes_of(mask)[0].tolist()
-    longest = max(right - left, bottom - top)
-    if _mean_width(mask) * _THICK_PEN <= longest:
-        return 0
-    width = _stroke_width(mask, 5)
-    if width * 3 > longest or width * _THICK_PEN <= longest:
-        return 0
-    excess: int = (width - longest // _USUAL_PEN) // 2
-    while excess > 0 and opening(mask, 2 * excess + 1).sum() * 10 < 8 * mask.sum():  # strokes would be lost
-        excess -= 1
-    return excess
 
 
 def _grain(small: Grey) -> int:
@@ -125,12 +88,6 @@ def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     """The share of the paper's light that is missing in a picture, of 255; `grain` brighter than it is."""
     darker = np.minimum(picture, 255 - grain) + np.uint8(grain) if grain else picture
     return np.asarray(_MISSING.take(paper * np.uint16(256) + darker))
-
-
-def _peak(missing: Grey, few: int = _SPECK_BLOCKS) -> int:
-    """The highest level that a few blocks reach."""
-    counts = np.bincount(missing.ravel(), minlength=256)[::-1].cumsum()
-    return 255 - int((counts >= min(few, missing.size // 8 + 1)).argmax())
 
 
 def _border(picture: NDArray[Any]) -> NDArray[Any]:
@@ -156,7 +113,7 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
             size = odd_share(blocks, per_cent)
             around = np.pad(blocks, size, mode="edge")
             shares.append(_missing(closing(around, size), around, grain)[size:-size, size:-size])
-    least = max(_peak(shares[len(_WINDOWS) - 1]), _peak(shares[-1])) // 3
+    least = max(peak_of(shares[len(_WINDOWS) - 1]), peak_of(shares[-1])) // 3
     seen = [int(share[share >= max(least, 1)].sum(dtype=int)) for share in shares]
     return np.array(seen).reshape(2, -1), least
 
@@ -221,21 +178,6 @@ def _is_full(side: Mask) -> bool:
     return bool(side.sum() * 20 >= 19 * len(side))
 
 
-def _mean_width(mask: Mask) -> float:
-    """Mean width of strokes, in blocks. 2.5: between 2, right for upright strokes, and 2.8, right for diagonal ones."""
-    return 2.5 * int(mask.sum()) / max(outline(mask), 1)
-
-
-def _stroke_width(mask: Mask, tenths: int = 3) -> int:
-    """The greatest width, in blocks, that at least so many tenths of the ink have."""
-    count, width = int(mask.sum()), 1
-    for size in _STROKE_WIDTHS:
-        if size > max(mask.shape) or int(opening(mask, size).sum()) * 10 < tenths * count:
-            break
-        width = size
-    return width
-
-
 @dataclass(frozen=True)
 class _Paper:
     """Paper and ink of each block (H, W)."""
@@ -248,7 +190,7 @@ class _Paper:
     @cached_property
     def peak(self) -> int:
         """`missing` where the ink is darkest; 0 if there is no ink."""
-        peak = _peak(self.missing)
+        peak = peak_of(self.missing)
         return peak if peak >= self.least else 0
 
     @property
@@ -298,65 +240,10 @@ def _grey_sheet(dark: Grey) -> _Paper:
         paper = np.minimum(closing(dark, window), _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
         sheet = _sheet_of(dark, paper, outside)
         sheet = sheet.without(_table(sheet.at_least(5), is_white=False))
-        narrower = max((3 * _stroke_width(sheet.at_least(7)) + 2) | 1, 9)
+        narrower = max((3 * stroke_width(sheet.at_least(7)) + 2) | 1, 9)
         if narrower * 5 >= window * 4:
             return sheet
         window, outside = narrower, sheet.outside
-
-
-def _printed_lines(sheet: _Paper) -> tuple[list[PrintedLine], list[PrintedLine], int]:
-    """Printed lines across and down, and what is missing where the ink beside them is darkest.
-
-    A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On white it has to be
-    both, or part of a practice square.
-    """
-    no_lines: tuple[list[PrintedLine], list[PrintedLine], int] = [], [], sheet.peak
-    inside = ~sheet.outside
-    across = ruled_lines(sheet.missing, inside, sheet.peak // 3)
-    down = ruled_lines(sheet.missing.T, inside.T, sheet.peak // 3)
-    if not across and not down:
-        return no_lines
-    beside_lines = np.where(without_lines(inside, across, down), sheet.missing, np.uint8(0))
-    level = _peak(beside_lines, 6 * _SPECK_BLOCKS)
-    ink = beside_lines >= max((level + 1) // 2, 1)
-    if level < sheet.least or ink.sum() < _MIN_INK or _are_strokes(ink, across, down, level):
-        return no_lines
-    width = _mean_width(ink)
-    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
-    unlike_strokes = [line for line in across + down if has_guides or _differs(line, width, level)]
-    is_square = len(across) > 1 and len(down) > 1
-    kept = []
-    for lines, beside in ((across, ink), (down, ink.T)):
-        if not sheet.is_clean or _is_ruled(lines, len(beside)):
-            kept.append([line for line in lines if line.spans_paper or line in unlike_strokes])
-        else:
-            straight = [line for line in lines if line in unlike_strokes and (has_guides or line.bends < 2)]
-            is_cropped = _is_cropped(lines, beside)
-            kept.append([line for line in straight if is_square or (line.spans_paper and not is_cropped)])
-    across, down = kept
-    return across, down, level if across or down else sheet.peak
-
-
-def _is_ruled(lines: list[PrintedLine], height: int) -> bool:
-    """Whether several lines away from the edges go from one edge of the paper to the other."""
-    return sum(line.spans_paper and 3 <= line.row < height - 3 for line in lines) > 1
-
-
-def _is_cropped(lines: list[PrintedLine], ink: Mask) -> bool:
-    """Whether a picture is cropped to its ink and lines: then a stroke spans it, too."""
-    rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
-    return min(rows) < 3 and max(rows) >= len(ink) - 3
-
-
-def _differs(line: PrintedLine, width: float, level: int) -> bool:
-    """Whether a line is clearly thinner, fainter or darker than strokes of a mean width and level."""
-    return 4 * line.thickness <= 3 * width or not 8 * level < 10 * line.level < 13 * level
-
-
-def _are_strokes(ink: Mask, across: list[PrintedLine], down: list[PrintedLine], level: int) -> bool:
-    """Whether the ink beside the lines is only what they leave where they bend: then they are strokes, as in 目."""
-    away_from_lines = without_lines(ink, across, down, margin=2)
-    return max(line.level for line in across + down) > 2 * level and bool(away_from_lines.sum() < _MIN_INK)
 
 
 def _full_contrast(plane: Grey, peak: int) -> Grey | None:
@@ -380,7 +267,7 @@ def _is_bar(grey: Grey) -> bool:
 
 def _ink_on(sheet: _Paper, grey: Grey) -> tuple[Grey | None, Mask]:
     """The plane uint8 (H, W), None if there is no ink, and a mask of the blocks in which it has ink."""
-    across, down, peak = _printed_lines(sheet)
+    across, down, peak = printed_lines(sheet.missing, ~sheet.outside, sheet.peak, sheet.least, sheet.is_clean)
     if sheet.is_clean and not across and not down:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, sheet.at_least(3)

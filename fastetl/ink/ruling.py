@@ -1,4 +1,4 @@
-"""Ruled, squared and printed lines, which are thin, straight and longer than strokes: how to find and erase them."""
+"""Ruled, squared and printed lines, thin, straight and longer than strokes: how to find, judge and erase them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink.blocks import Grey, extreme_of_rows, quantile
+from fastetl.ink.blocks import SPECK_BLOCKS, Grey, extreme_of_rows, peak_of, quantile
 from fastetl.ink.components import Mask
+from fastetl.ink.pens import mean_width
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
 _MIN_COVERED = 0.35  # share of the paper's width on which a line has ink
@@ -16,19 +17,28 @@ _MIN_LENGTH = 0.6  # as a share of the paper's width
 _STEEPEST_SLOPE = 10  # in per cent of the width
 _MAX_THICKNESS = 3  # in per cent of the longest side
 _MAX_LINES = 60
+_GUIDE_DASHES = 6  # if lines across and lines down have so many pieces each, they are a practice square's guides
+_MIN_INK = 6  # beside printed lines, in blocks
 
 
 @dataclass(frozen=True)
 class PrintedLine:
     """A nearly horizontal line over blocks (H, W)."""
 
-    row: int  # its row in the middle column
-    rise: int  # how many rows lower it ends in the last column than it begins in the first
-    thickness: float  # in blocks
-    level: int  # share of the paper's light that is missing on it, of 255
-    spans_paper: bool  # whether it goes from one edge of the paper to the other
-    dashes: int  # how many pieces it has; more than one if it is dashed or broken
-    bends: int  # how often the ink leaves the line and goes on beside it, as a hand's stroke does
+    row: int
+    """Its row in the middle column."""
+    rise: int
+    """How many rows lower it ends in the last column than it begins in the first."""
+    thickness: float
+    """In blocks."""
+    level: int
+    """Share of the paper's light that is missing on it, of 255."""
+    spans_paper: bool
+    """Whether it goes from one edge of the paper to the other."""
+    dashes: int
+    """How many pieces it has; more than one if it is dashed or broken."""
+    bends: int
+    """How often the ink leaves the line and goes on beside it, as a hand's stroke does."""
 
     def rows(self, width: int) -> NDArray[np.intp]:
         """Its row in each of `width` columns of blocks."""
@@ -165,6 +175,64 @@ def without_lines(mask: Mask, across: list[PrintedLine], down: list[PrintedLine]
                 columns = np.flatnonzero(_is_inside(rows, height))
                 oriented[rows[columns], columns] = False
     return rest
+
+
+def printed_lines(
+    missing: Grey, paper: Mask, peak: int, least: int, is_clean: bool
+) -> tuple[list[PrintedLine], list[PrintedLine], int]:
+    """The printed lines across and down, and what is missing where the ink beside them is darkest.
+
+    A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On clean white paper
+    it has to be both, or part of a practice square. peak: `missing` where the ink is darkest. least: less is grain.
+    """
+    across = ruled_lines(missing, paper, peak // 3)
+    down = ruled_lines(missing.T, paper.T, peak // 3)
+    if not across and not down:
+        return [], [], peak
+    beside_lines = np.where(without_lines(paper, across, down), missing, np.uint8(0))
+    level = peak_of(beside_lines, 6 * SPECK_BLOCKS)
+    ink = beside_lines >= max((level + 1) // 2, 1)
+    if level < least or ink.sum() < _MIN_INK or _are_strokes(ink, across, down, level):
+        return [], [], peak
+    width = mean_width(ink)
+    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
+    is_square = len(across) > 1 and len(down) > 1
+    printed = []
+    for lines, beside in ((across, ink), (down, ink.T)):
+        differing = [line for line in lines if has_guides or _differs(line, width, level)]
+        straight = [line for line in differing if has_guides or line.bends < 2]
+        if not is_clean or _is_ruled(lines, len(beside)):
+            printed.append([line for line in lines if line.spans_paper or line in differing])
+        elif is_square:
+            printed.append(straight)
+        elif _is_cropped(lines, beside):
+            printed.append([])
+        else:
+            printed.append([line for line in straight if line.spans_paper])
+    across, down = printed
+    return across, down, level if across or down else peak
+
+
+def _is_ruled(lines: list[PrintedLine], height: int) -> bool:
+    """Whether several lines away from the edges go from one edge of the paper to the other."""
+    return sum(line.spans_paper and 3 <= line.row < height - 3 for line in lines) > 1
+
+
+def _is_cropped(lines: list[PrintedLine], ink: Mask) -> bool:
+    """Whether a picture is cropped to its ink and lines: then a stroke spans it, too."""
+    rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
+    return min(rows) < 3 and max(rows) >= len(ink) - 3
+
+
+def _differs(line: PrintedLine, width: float, level: int) -> bool:
+    """Whether a line is clearly thinner, fainter or darker than strokes of a mean width and level."""
+    return 4 * line.thickness <= 3 * width or not 8 * level < 10 * line.level < 13 * level
+
+
+def _are_strokes(ink: Mask, across: list[PrintedLine], down: list[PrintedLine], level: int) -> bool:
+    """Whether the ink beside the lines is only what they leave where they bend: then they are strokes, as in 目."""
+    away_from_lines = without_lines(ink, across, down, margin=2)
+    return max(line.level for line in across + down) > 2 * level and bool(away_from_lines.sum() < _MIN_INK)
 
 
 def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], least: int) -> None:

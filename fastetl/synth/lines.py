@@ -23,6 +23,7 @@ from fastetl.synth.writing import HEIGHT, WIDTH, PenStroke, choose_glyphs, exten
 Array = NDArray[np.floating]
 LINES_KIND = OutputKind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
 _STEP = 8.0  # milliseconds between two points
+_PAUSE = 150  # milliseconds between two strokes
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     shapes = iter([_in_boxes(*each, em, config.down) for each in zip(written, letters, sizes, strict=True)])
     along = int(config.down)  # the axis of the line
     end = 0.0  # of what is written, in boxes
-    strokes: list[tuple[bool, Stroke]] = []
+    strokes: list[PenStroke] = []  # in pixels, as the boxes
     boxes: list[Array] = []
     for character in text:
         if character.isspace():
@@ -114,17 +115,11 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
         end = place + behind
         beside = slope * place + bulge * np.sin(place / 3) + rng.normal(0, 0.5 * spread)
         shift = np.array([beside, place] if config.down else [place, beside])
-        for points, radii, is_mark in shape:
-            strokes.append((is_mark, _stroke((points + shift) * em, radii * em / style.pen)))
+        strokes += [s._replace(points=(s.points + shift) * em, radii=s.radii * em) for s in shape]
         boxes.append(np.concatenate([low + shift, high + shift]) * em)
-    return _on_canvas(text, strokes, boxes, style, is_delayed=rng.random() < config.delayed)
-
-
-def _stroke(points: Array, thickness: Array) -> Stroke:
-    """Every second point of a stroke (N, 2), and its last one; the pressure is its thickness in pens less a half."""
-    kept = np.unique([*range(0, len(points), 2), len(points) - 1])
-    columns = (*points.T, np.clip(thickness - 0.5, 0, 1))
-    return Stroke(*(tuple(map(float, np.round(column[kept], 3))) for column in columns))
+    if rng.random() < config.delayed:
+        strokes.sort(key=lambda stroke: stroke.is_mark)  # all dakuten at the end
+    return _on_canvas(text, strokes, np.array(boxes), style)
 
 
 def random_text(rng: np.random.Generator, length: int) -> str:
@@ -163,24 +158,28 @@ def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator)
     return replace(style, joined=joined, size=size, centre=(0.0, 0.0), wander=0.1, specks=0.0, pen=pen)
 
 
-def _on_canvas(
-    text: str, strokes: list[tuple[bool, Stroke]], boxes: Sequence[Array], style: WriterStyle, is_delayed: bool
-) -> WrittenLine:
-    """Put the strokes on a canvas just large enough. is_delayed: write all dakuten at the end."""
-    if is_delayed:
-        strokes = sorted(strokes, key=lambda stroke: stroke[0])
+def _on_canvas(text: str, strokes: list[PenStroke], boxes: Array, style: WriterStyle) -> WrittenLine:
+    """Put the strokes on a canvas just large enough, one after the other."""
     margin = 0.3 * WIDTH * style.size
-    corners = np.array(boxes).reshape(-1, 4)
-    low, high = corners[:, :2].min(0) - margin, corners[:, 2:].max(0) + margin
+    low = boxes[:, :2].min(0) - margin
+    high = boxes[:, 2:].max(0) + margin
     width, height = map(float, np.ceil(high - low))
-    left, top = map(float, low)
-    begin, placed = 0.0, []
-    for _, stroke in strokes:
-        time = begin + _STEP * np.arange(len(stroke))
-        begin = float(time[-1]) + 150
-        x = tuple(round(value - left, 2) for value in stroke.x)
-        y = tuple(round(value - top, 2) for value in stroke.y)
-        placed.append(Stroke(x, y, stroke.pressure, tuple(map(float, time))))
+    placed: list[Stroke] = []
+    begin = 0.0  # of the next stroke, in milliseconds
+    for stroke in strokes:
+        placed.append(_timed(stroke, low, style.pen, begin))
+        begin += _STEP * (len(placed[-1]) - 1) + _PAUSE
     drawing = Drawing(width, height, tuple(placed), style.pen / max(width, height))
-    moved = corners - np.concatenate([low, low])
+    moved = boxes - np.concatenate([low, low])
     return WrittenLine(text, drawing, tuple(tuple(map(float, np.round(box, 2))) for box in moved))  # type: ignore[misc]
+
+
+def _timed(stroke: PenStroke, corner: Array, pen: float, begin: float) -> Stroke:
+    """Every second point of a stroke and its last one; the pressure is the line's thickness in pens less a half."""
+    kept = np.unique([*range(0, len(stroke.points), 2), len(stroke.points) - 1])
+    x, y = np.round(stroke.points[kept], 3).T.tolist()
+    left, top = corner.tolist()
+    pressure = np.round(np.clip(stroke.radii[kept] / pen - 0.5, 0, 1), 3)
+    time = begin + _STEP * np.arange(len(kept))
+    placed = tuple(round(value - left, 2) for value in x), tuple(round(value - top, 2) for value in y)
+    return Stroke(*placed, tuple(pressure.tolist()), tuple(time.tolist()))
