@@ -86,8 +86,8 @@ def _grain(small: Grey) -> int:
 
 def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     """The share of the paper's light that is missing in a picture, of 255; `grain` brighter than it is."""
-    darker = np.minimum(picture, 255 - grain) + np.uint8(grain) if grain else picture
-    return np.asarray(_MISSING.take(paper * np.uint16(256) + darker))
+    brighter = np.minimum(picture, 255 - grain) + np.uint8(grain)
+    return np.asarray(_MISSING.take(paper * np.uint16(256) + brighter))
 
 
 def _border(picture: NDArray[Any]) -> NDArray[Any]:
@@ -97,7 +97,8 @@ def _border(picture: NDArray[Any]) -> NDArray[Any]:
 
 def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
     """Whether a mask is one large area: a sixth of the picture, and filled to `per_cent` between its edges."""
-    count, between = int(mask.sum()), 0
+    count = int(mask.sum())
+    between = 0
     for lines in (mask, mask.T):
         from_start, from_end = (np.maximum.accumulate(way, 1) for way in (lines, lines[:, ::-1]))
         between = max(between, int((from_start & from_end[:, ::-1]).sum()))
@@ -110,9 +111,7 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
     for blocks in (dark, light):
         grain = _grain(blocks)
         for per_cent in _WINDOWS:
-            size = odd_share(blocks, per_cent)
-            around = np.pad(blocks, size, mode="edge")
-            shares.append(_missing(closing(around, size), around, grain)[size:-size, size:-size])
+            shares.append(_missing(_closed_beyond(blocks, odd_share(blocks, per_cent)), blocks, grain))
     least = max(peak_of(shares[len(_WINDOWS) - 1]), peak_of(shares[-1])) // 3
     seen = [int(share[share >= max(least, 1)].sum(dtype=int)) for share in shares]
     return np.array(seen).reshape(2, -1), least

@@ -180,21 +180,22 @@ def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
     A group is named by the first id in its lines, and a sample stays in the group of its first version. So neither
     another charset, a correction, a removal nor damage moves samples to a group that a run does not know.
     """
-    by_id: dict[str, _Entry] = {}
+    latest: dict[str, _Entry] = {}
     group_of_block: dict[tuple[Path, int], int] = {}
     group_of: dict[str, int] = {}
     faults: list[FastetlError] = []
     for file in files:
         for line, identity, content in _parse(file):
-            if identity:
-                block = file, line // LINES_PER_GROUP
-                group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
-            if isinstance(content, KeptDrawing):
-                by_id.pop(identity, None)
-                by_id[identity] = _Entry(file, line, content, group_of.setdefault(identity, group))
-            elif content is not None:
+            if isinstance(content, FastetlError):
                 faults.append(content)
-    return list(by_id.values()), faults
+            if not identity:
+                continue
+            block = file, line // LINES_PER_GROUP
+            group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
+            if isinstance(content, KeptDrawing):
+                latest.pop(identity, None)  # since a key that is replaced keeps its place
+                latest[identity] = _Entry(file, line, content, group_of.setdefault(identity, group))
+    return list(latest.values()), faults
 
 
 def samples_to_dataset(
@@ -210,16 +211,17 @@ def samples_to_dataset(
     Damaged lines and labels outside of the charset are left out, and told in the result. Raises FastetlError if no
     sample is left, or `out` exists.
     """
-    out, files = as_path("out", out), find_samples(source)
+    out = as_path("out", out)
+    files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     read, faults = _read_all(files)
     charset = load_charset(config.charset, sorted({entry.sample.label for entry in read} - {""}))
     entries = [entry for entry in read if entry.sample.label in charset.class_of]
     left_out = Counter(e.sample.label or "no character" for e in read if e.sample.label not in charset.class_of)
     if not entries:
-        reason = str(faults[0]) if faults else f"labels {''.join(sorted(left_out))[:40]!r}" if left_out else "none"
         expected = f"labels of charset {charset.name}"
-        raise FastetlError("no sample to take", file=source, expected=expected, found=reason, do="check `charset`")
+        found = faults[0] if faults else f"labels {''.join(sorted(left_out))[:40]!r}"
+        raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")
     samples = [entry.sample for entry in entries]
     data = Dataset.create(
         [rasterize(s.drawing) for s in samples],

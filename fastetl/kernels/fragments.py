@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from fastetl.kernels.jit import jit
 
 Picture = NDArray[np.uint8]
-Box = NDArray[np.int64]  # (4,): the left, top, right and bottom pixel of ink
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Depths = NDArray[np.float64]  # (K, 2): rows of cumulative share and depth in 1/128 of the side, in between linear
+Shares = tuple[float, ...]  # of pictures with a fragment at the left, right, top and bottom
 Span = tuple[int, int]  # the first of some rows or columns, and the one behind the last
 
 FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
@@ -28,8 +31,8 @@ MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
 
 
 @jit
-def ink_box(picture: Picture, box: Box) -> bool:
-    """Set the box of the ink; return False if there is none.
+def ink_box(picture: Picture, box: Ints) -> bool:
+    """Set box to the left, top, right and bottom pixels of the ink; return False if there is none.
 
     Ink is every pixel of at least 15 % of the darkest one.
     """
@@ -64,7 +67,7 @@ def share_of(draw: np.float32) -> float:
 
 
 @jit
-def depth_of(share: float, depths: NDArray[np.float64]) -> float:
+def depth_of(share: float, depths: Depths) -> float:
     """Interpolate the depth at a cumulative share. (np.interp would take numba seconds to compile.)"""
     k = 1
     while depths[k, 0] < share:
@@ -83,7 +86,7 @@ def paste(target: Picture, source: Picture, rows: Span, columns: Span, dy: int, 
 
 
 @jit
-def paste_at(edge: int, target: Picture, source: Picture, ink: Box, depth: int, slide: int) -> None:
+def paste_at(edge: int, target: Picture, source: Picture, ink: Ints, depth: int, slide: int) -> None:
     """Move the source until its ink, whose box is given, ends `depth` pixels inside of an edge, and paste it there."""
     side = target.shape[0]
     axis = edge // 2
@@ -102,20 +105,18 @@ def paste_at(edge: int, target: Picture, source: Picture, ink: Box, depth: int, 
 @jit
 def add_fragments(
     images: Picture,
-    pool: NDArray[np.int64],
-    draws: NDArray[np.float32],
+    pool: Ints,
+    draws: Floats,
     cropped: float,
     share: float,
-    sides: tuple[float, ...],
-    depths: NDArray[np.float64],
+    sides: Shares,
+    depths: Depths,
     out: Picture,
 ) -> None:
     """Add fragments of other pictures at the edges of `share` of the pictures in `out`, uint8 (B, S, S), ink high.
 
     images uint8 (N, S, S); pool int64 (M,), the numbers of those that may be neighbours. draws float32
     (B, FRAGMENT_DRAWS) in −1 … 1. cropped: the share of pictures that `crop_maps` will crop; they get no fragments.
-    sides: the share of pictures with a fragment at the left, right, top and bottom. depths float64 (K, 2): rows of
-    cumulative share and depth in 1/128 of the side, to be interpolated linearly.
     """
     side = images.shape[1]
     box, neighbour_box = np.empty(4, np.int64), np.empty(4, np.int64)
@@ -141,9 +142,7 @@ def add_fragments(
 
 
 @jit
-def crop_maps(
-    out: Picture, draws: NDArray[np.float32], share: float, chosen: NDArray[np.int64], affines: NDArray[np.float32]
-) -> int:
+def crop_maps(out: Picture, draws: Floats, share: float, chosen: Ints, affines: Floats) -> int:
     """Find the affine maps, as `warp` takes them, that crop `share` of the pictures to their ink; return their number.
 
     The longer side of the ink fills the picture up to the margin; the shorter side is centred. out uint8 (B, S, S).

@@ -1,7 +1,7 @@
 """From random values to the arguments of the augmentation kernels: maps, displacements, pens, contrast tables."""
 
 import math
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +18,9 @@ ELASTIC_DRAWS = 48
 indexed by [node row, x or y, node column]."""
 
 
-class Limits(NamedTuple):
-    """The most of each change: rotation in radians, shift and elastic in sides of the picture, pens the share of
-    pictures whose pen changes, the most thickening and thinning in 1/256."""
-
-    rotation: float
-    zoom: float
-    aspect: float
-    shear: float
-    shift: float
-    elastic: float
-    pens: float
-    thicker: float
-    thinner: float
+Limits = namedtuple("Limits", "rotation zoom aspect shear shift elastic pens thicker thinner")
+"""The most of each change: rotation in radians, shift and elastic in sides of the picture, pens the share of pictures
+whose pen changes, the most thickening and thinning in 1/256."""
 
 
 @jit
