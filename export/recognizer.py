@@ -154,7 +154,7 @@ class Recognizer:
         """Recognize the character in a picture or a drawing.
 
         Args:
-            picture: A file, its path or bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or a Drawing,
+            picture: A file, its path or bytes, a PIL image, uint8 (H, W) or (H, W, 1, 3 or 4 channels), or a Drawing,
                 where the place on the canvas tells small kana.
             top: How many labels to give at most, the likeliest first.
             by_shape: Give one answer, named by the likeliest, for characters that are written alike (へ and ヘ).
@@ -199,7 +199,7 @@ class Recognizer:
         """Read a word, a line or a page of handwriting in a picture, or of strokes in their order of drawing.
 
         Args:
-            picture: A file, its path or bytes, a PIL image, uint8 (H, W) or (H, W, C) with 1, 3 or 4 channels, or a Drawing.
+            picture: A file, its path or bytes, a PIL image, uint8 (H, W) or (H, W, 1, 3 or 4 channels), or a Drawing.
             down: Whether the lines run down, in columns from right to left; None finds it out.
             plain: Do not use the table of which characters follow one another.
         Raises:

@@ -150,7 +150,7 @@ def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.floa
 def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """uint8 of a shape, 0–255, ink high: the picture of segments (see `segments_of`) in pixels."""
     covered = np.zeros(shape)
-    import_extra("fastetl.kernels.ink").cover(segments, covered)  # drawings are read and checked without numba
+    import_extra("fastetl.kernels.coverage").cover(segments, covered)  # drawings are read and checked without numba
     return np.floor(255 * covered + 0.5).astype(np.uint8)
 
 

@@ -107,14 +107,11 @@ def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
 
 def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
     """How much dark and light ink, (2, windows), is narrower than each of `_WINDOWS`; and the least level of ink."""
-    shares = []
-    for blocks in (dark, light):
-        grain = _grain(blocks)
-        for per_cent in _WINDOWS:
-            shares.append(_missing(_closed_beyond(blocks, odd_share(blocks, per_cent)), blocks, grain))
-    least = max(peak_of(shares[len(_WINDOWS) - 1]), peak_of(shares[-1])) // 3
-    seen = [int(share[share >= max(least, 1)].sum(dtype=int)) for share in shares]
-    return np.array(seen).reshape(2, -1), least
+    grains = [(blocks, _grain(blocks)) for blocks in (dark, light)]
+    sizes = [odd_share(dark, per_cent) for per_cent in _WINDOWS]
+    shares = np.array([[_missing(_closed_beyond(b, size), b, grain) for size in sizes] for b, grain in grains])
+    least = max(map(peak_of, shares[:, -1])) // 3
+    return np.where(shares >= max(least, 1), shares, np.uint8(0)).sum((2, 3), dtype=int), least
 
 
 def _is_light(dark: Grey, light: Grey) -> bool:

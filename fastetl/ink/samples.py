@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
@@ -105,7 +105,9 @@ def read_samples(path: StrPath) -> tuple[list[tuple[int, KeptDrawing]], list[Fas
 
 def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError | None]]:
     """Of each line the number from 0, the id, and the sample or what is wrong; None if it is empty or was removed."""
-    for number, line in enumerate(_lines(path)):
+    with open_regular(path) as file:
+        lines = file.readlines()
+    for number, line in enumerate(lines):
         match = _ID_IN_LINE.search(line)  # damaged lines have one, too
         identity = match[1].decode() if match else ""
         content: KeptDrawing | FastetlError | None = None
@@ -119,15 +121,6 @@ def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError
             do = f"write {removal_line(identity)} instead" if identity else "empty the line, and leave it there"
             content = error.replace(file=str(path), record=number, do=do)
         yield number, identity, content
-
-
-def _lines(path: StrPath) -> Iterator[bytes]:
-    """The lines of a file. One that is too long is cut off at one byte more than `LINE_BYTES`."""
-    with open_regular(path) as file:
-        while line := file.readline(LINE_BYTES + 1):
-            yield line
-            while len(line) > LINE_BYTES and not line.endswith(b"\n"):
-                line = file.readline(LINE_BYTES + 1)
 
 
 def find_samples(source: StrPath) -> list[Path]:
@@ -165,13 +158,7 @@ class SamplesResult:
     faults: tuple[str, ...]
 
 
-class _Entry(NamedTuple):
-    """A sample, the file and line (from 0) that it stands in, and its group."""
-
-    file: Path
-    line: int
-    sample: KeptDrawing
-    group: int
+_Entry = tuple[KeptDrawing, Path, int, int]  # a sample, the file and line (from 0) that it stands in, and its group
 
 
 def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
@@ -194,7 +181,7 @@ def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
             group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
             if isinstance(content, KeptDrawing):
                 latest.pop(identity, None)  # since a key that is replaced keeps its place
-                latest[identity] = _Entry(file, line, content, group_of.setdefault(identity, group))
+                latest[identity] = content, file, line, group_of.setdefault(identity, group)
     return list(latest.values()), faults
 
 
@@ -215,25 +202,25 @@ def samples_to_dataset(
     files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     read, faults = _read_all(files)
-    charset = load_charset(config.charset, sorted({entry.sample.label for entry in read} - {""}))
-    entries = [entry for entry in read if entry.sample.label in charset.class_of]
-    left_out = Counter(e.sample.label or "no character" for e in read if e.sample.label not in charset.class_of)
+    charset = load_charset(config.charset, sorted({sample.label for sample, *_ in read} - {""}))
+    entries = [entry for entry in read if entry[0].label in charset.class_of]
+    left_out = Counter(s.label or "no character" for s, *_ in read if s.label not in charset.class_of)
     if not entries:
         expected = f"labels of charset {charset.name}"
         found = faults[0] if faults else f"labels {''.join(sorted(left_out))[:40]!r}"
         raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")
-    samples = [entry.sample for entry in entries]
+    samples, places, lines, groups = zip(*entries, strict=True)
     data = Dataset.create(
         [rasterize(s.drawing) for s in samples],
         [s.label for s in samples],
-        [entry.group for entry in entries],
+        groups,
         source="samples",
         size=config.size,
         charset=charset,
         digests=np.array([digest_of(json.dumps(s.drawing.as_dict()).encode()) for s in samples], np.uint64),
         records={
-            "file_name": np.array([entry.file.name[:60] for entry in entries]),
-            "record": np.array([entry.line for entry in entries], np.int32),
+            "file_name": np.array([file.name[:60] for file in places]),
+            "record": np.array(lines, np.int32),
             **{name: np.array([getattr(s, name) for s in samples]) for name in ("answer", "time", "device")},
         },
     )

@@ -72,11 +72,6 @@ class Resizing:
         groups = self.groups + self.groups[-1:] * (len(self.groups) % 2)
         return [np.reshape(groups[k : k + 2], (2, 4, 4)).swapaxes(0, 1).ravel() for k in range(0, len(groups), 2)]
 
-    @property
-    def is_halving(self) -> bool:
-        """Whether the columns fill one register, and each weighs four pixels 1 3 3 1."""
-        return self.bits == 4 and self.width == 2 * self.size == 128
-
     @cached_property
     def factors(self) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
         """What sums are multiplied by: (K, S) for K kinds of rows, and the kind of each row, int64 (S,).

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from fastetl.data.preprocessing import triangle_weights
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
-from fastetl.kernels.ink import cover_fast, cover_twin
+from fastetl.kernels.coverage import cover_fast, cover_twin
 from fastetl.kernels.packed import TOP, pack, unpack
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL_WRITER

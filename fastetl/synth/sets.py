@@ -185,8 +185,8 @@ def _etl9g(writers: int) -> Iterator[FilePlan]:
         yield file
 
 
-_WRITE = _etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9b, _etl9g
-PLANS = dict(zip(BY_NAME, _WRITE, strict=True))
+_WRITE = (_etl1, _etl2, _etl3, _etl4, _etl5, _etl6, _etl7, _etl8b2, _etl8g, _etl9b, _etl9g)
+PLANS = {write.__name__.strip("_").upper(): write for write in _WRITE}
 """The files of a set by a number of writers; of ETL2, with as many samples of each class in each style."""
 
 

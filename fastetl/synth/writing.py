@@ -21,6 +21,8 @@ WIDTH, HEIGHT = 128, 127
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
+Rng = np.random.Generator
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
 BESIDE = 64  # how many kanji a writer writes in addition, for fragments
 LOWER = (0.0, 0.22)  # the middle of KanjiVG's small kana, low in the box. Small kana are scaled about this point.
@@ -44,7 +46,7 @@ class PenInk:
     blur: float  # outer tap of the scanner's blur, 0–1/3
 
 
-def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> Glyph:
+def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Glyph:
     """The characters in their order, each in the form that this style uses.
 
     If the style shows fragments, `BESIDE` kanji follow. On a genuine sheet kana stand among kanji, so that most
@@ -66,11 +68,11 @@ def choose_glyphs(style: WriterStyle, rng: np.random.Generator, characters: Sequ
     return compose(glyphs)
 
 
-def _normal(rng: np.random.Generator, spread: float, *shape: int) -> Array:
+def _normal(rng: Rng, spread: float, *shape: int) -> Array:
     return rng.standard_normal(shape, np.float32) * np.float32(spread)
 
 
-def _change_legs(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, Array]:
+def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Array]:
     """The points with each leg lengthened and turned, and the points of straight legs instead: float32 (P, 2) each."""
     # As complex numbers: a leg multiplied by its change is the drawn leg, and its bulge turns and grows with it.
     targets, stroke = glyph.targets.view(np.complex64)[:, 0], glyph.target_stroke
@@ -92,9 +94,7 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> 
     return _plane(straight + bulge), _plane(straight)
 
 
-def _leg_changes(
-    glyph: Glyph, heading: Array, starts: NDArray[np.int64], style: WriterStyle, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle, rng: Rng) -> NDArray[np.float64]:
     """float64 (T, 2): logarithm of the factor of each leg's length, and the angle by which it is turned.
 
     heading: (T,), angle of each leg. starts: (S + 1,), index of each stroke's first target.
@@ -116,7 +116,7 @@ def _plane(points: NDArray[np.complexfloating]) -> Array:
     return points.astype(np.complex64).view(np.float32).reshape(-1, 2)
 
 
-def _form_lines(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points after changes of legs, loops, corners and ends: float32 (P, 2) in units of the box."""
     character = glyph.point_character
     is_body = 1 - glyph.is_mark[glyph.stroke]
@@ -131,7 +131,7 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> A
     return _leave_off(np.asarray(points, np.float32), glyph, style, rng)
 
 
-def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points if some strokes lack their beginning or end: float32 (P, 2)."""
     count, stroke = len(glyph.length), glyph.stroke
     lost = rng.uniform(0, (0.1, 0.16), (count, 2))
@@ -151,7 +151,7 @@ def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.G
     return np.asarray(points[at] * (1 - share) + points[np.minimum(at + 1, len(points) - 1)] * share, np.float32)
 
 
-def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points after each component of a kanji moves and grows on its own: float32 (P, 2) in units of the box."""
     count = int(glyph.component[-1]) + 1
     spread = np.float32(style.component_spread * style.sloppiness)
@@ -167,7 +167,7 @@ def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: np.ra
     return np.asarray(points + moved * has_several[glyph.point_character, None], np.float32)
 
 
-def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points after each stroke bends, moves, turns and grows on its own: float32 (P, 2) in units of the box."""
     count, stroke = len(glyph.length), glyph.stroke
     position = glyph.position[:, None]
@@ -187,7 +187,7 @@ def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: np.rando
     return np.asarray(moved + grown[stroke] * points, np.float32)
 
 
-def _end_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+def _end_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points after the ends of strokes become longer or shorter and the pen trembles: float32 (P, 2)."""
     count, stroke = len(glyph.length), glyph.stroke
     position = glyph.position[:, None]
@@ -209,7 +209,7 @@ def _end_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random
     return np.asarray(points + tremor, np.float32)
 
 
-def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points after each dakuten or handakuten moves and grows as a whole: float32 (P, 2)."""
     character, sloppiness = glyph.point_character, style.sloppiness
     is_ring = glyph.is_ring[glyph.stroke, None]
@@ -228,7 +228,7 @@ def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random
     return np.asarray(points + glyph.is_mark[glyph.stroke][:, None] * moved, np.float32)
 
 
-def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points after each character is warped, slanted, scaled and placed: float32 (P, 2) in pixels."""
     character, sloppiness, count = glyph.point_character, style.sloppiness, glyph.count
     x, y = points[:, :1], points[:, 1:]
@@ -264,7 +264,7 @@ def _fit(points: Array, glyph: Glyph, style: WriterStyle) -> Array:
     return np.asarray((points - middle[character]) * shrink[character] + moved[character], np.float32)
 
 
-def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, Array]:
+def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Array]:
     """Radius in pixels and ink (0–1) at each point: float32 (P,) each."""
     count, stroke = len(glyph.length), glyph.stroke
     along = glyph.position * glyph.length[stroke]
@@ -285,9 +285,7 @@ def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Gener
     return radius.astype(np.float32), (1 - np.float32(style.dry) * np.maximum(gaps, 0) ** 2).astype(np.float32)
 
 
-def _joins(
-    points: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], Floats]:
+def _joins(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Ints, Floats]:
     """The K strokes after which the pen is not lifted, and its lines to the next strokes, (8, K, 2)."""
     box = np.float32(WIDTH * style.size)
     first, last = glyph.first[1:], glyph.last[:-1]  # points of each stroke's next one, and of the stroke
@@ -313,9 +311,7 @@ def _segments(begin: Floats, end: Floats, begin_radius: Floats, end_radius: Floa
     return np.stack(columns, 1).astype(np.float32)
 
 
-def _links(
-    points: Array, radius: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator
-) -> tuple[Array, NDArray[np.int64]]:
+def _links(points: Array, radius: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Ints]:
     """The lines between joined strokes: segments, and the character of each."""
     joined, line = _joins(points, glyph, style, rng)
     pieces = len(line) - 1  # of each line
@@ -324,7 +320,7 @@ def _links(
     return segments, np.tile(glyph.character[joined], pieces)
 
 
-def _specks(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple[Array, NDArray[np.int64]]:
+def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Ints]:
     """Dots that are no part of a character, half of them near a mark's position: segments, and the picture of each."""
     pictures = np.flatnonzero(rng.random(2 * glyph.count) < style.specks / 2) // 2
     count = len(pictures)
@@ -338,7 +334,7 @@ def _specks(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> tuple
     return _segments(begin, end, radius, radius), pictures
 
 
-def _points_of(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> Array:
+def _points_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points where this writer puts them: float32 (P, 2) in pixels."""
     points = _form_lines(glyph, style, rng)
     for step in (_move_components, _move_strokes, _end_strokes, _place_marks, _place_characters):
@@ -361,7 +357,7 @@ def extent_of(strokes: Sequence[PenStroke]) -> tuple[Floats, Floats]:
     return np.min(low, 0), np.max(high, 0)
 
 
-def pen_strokes(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> list[list[PenStroke]]:
+def pen_strokes(glyph: Glyph, style: WriterStyle, rng: Rng) -> list[list[PenStroke]]:
     """The strokes of each character, in pixels. Joined strokes are one stroke."""
     all_points = _points_of(glyph, style, rng)
     all_radii, _ = _trace(all_points, glyph, style, rng)
@@ -383,7 +379,7 @@ def pen_strokes(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> l
     return characters
 
 
-def ink_of(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> PenInk:
+def ink_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> PenInk:
     """The ink of the characters of a glyph as `style` writes them."""
     points = _points_of(glyph, style, rng)
     radius, ink = _trace(points, glyph, style, rng)
@@ -407,8 +403,8 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: np.random.Generator) -> PenInk
 
 
 def _fragments(
-    points: Array, radius: Array, glyph: Glyph, style: WriterStyle, rng: np.random.Generator, drawn: int
-) -> tuple[NDArray[np.int64], Array]:
+    points: Array, radius: Array, glyph: Glyph, style: WriterStyle, rng: Rng, drawn: int
+) -> tuple[Ints, Array]:
     """The characters that show at the left, right, upper and lower edge, int64 (C, 4), and their shifts (C, 4, 2).
 
     Each stays where it is along the edge, and reaches into the frame as far as on real scans.

@@ -1,10 +1,11 @@
 import Foundation
 
-/// What is ink, what is paper, and what is neither: `fastetl/ink/paper.py`, number for number.
+/// What is ink, what is paper, and what is neither: `fastetl/ink/paper.py`, `pens.py` and, which lines are printed,
+/// `ruling.py`, number for number.
 ///
 /// Ink is thin, and darker than the paper around it (or lighter, on a blackboard). The paper's level is found by a
 /// morphological closing, so that the edge of a shadow or of a table stays where it is. What each threshold means, and
-/// how it was chosen, stands in paper.py under the same name.
+/// how it was chosen, stands there under the same name.
 extension Photograph {
     /// Longest side of a plane, in pixels: larger pictures are reduced to it.
     static let maxPlane = 1600
