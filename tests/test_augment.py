@@ -240,7 +240,7 @@ def test_neither_changes_what_the_others_draw() -> None:
 
 
 def test_the_help_states_the_limits() -> None:
-    stated = re.findall(r'    (\w+): [^=]* = .*?\(0–([\d.]+)\)\."""', inspect.getsource(Augmentation), flags=re.DOTALL)
+    stated = re.findall(r"    (\w+): [^=]* = .*?\(0–([\d.]+)\)\.", inspect.getsource(Augmentation), flags=re.DOTALL)
     hints = get_type_hints(Augmentation, include_extras=True)
     assert dict(stated) == {name: f"{hint.__metadata__[0].high:g}" for name, hint in hints.items()}
 
