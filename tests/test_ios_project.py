@@ -16,7 +16,7 @@ from export.coreml import read_package
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
 from fastetl.data.preprocessing import resize
-from fastetl.ink import paper
+from fastetl.ink import paper, pens, ruling
 from fastetl.ink.drawings import rasterize
 from fastetl.lines import bigrams, layout, path, segmentation, shapes
 from fastetl.synth.practice import practice_data
@@ -149,7 +149,7 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     assert dict(zip(small, large, strict=True)) == SMALL_LETTERS
     assert f"let (lownessWeight, lownessMargin) = ({LOWNESS_WEIGHT}, {LOWNESS_MARGIN})\n" in script
     thresholds = (IOS / "Sources/KanaPhoto/Paper.swift").read_text(encoding="utf-8")
-    of_python = {name.strip("_"): value for name, value in vars(paper).items()}
+    of_python = {name.strip("_"): value for module in (paper, pens, ruling) for name, value in vars(module).items()}
     for name, value in re.findall(r" static let (\w+) = (.*)", thresholds):
         assert json.dumps(of_python[re.sub("([A-Z])", r"_\1", name).upper()]) == value, name
     tables = (IOS / "Sources/KanaLines/LineTables.swift").read_text(encoding="utf-8")
