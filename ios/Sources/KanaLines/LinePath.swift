@@ -102,7 +102,8 @@ struct LinePath {
         let firsts = ofSpans.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
         let states = spans.indices.map { firsts[$0]..<firsts[$0 + 1] }
         let ends = Dictionary(grouping: spans.indices) { spans[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
-        let begins = Dictionary(grouping: spans.indices) { spans[$0].lowerBound }.mapValues { $0.flatMap { states[$0] } }
+        let byBegin = Dictionary(grouping: spans.indices) { spans[$0].lowerBound }
+        let begins = byBegin.mapValues { $0.flatMap { states[$0] } }
         func follows(_ second: Int, _ first: Int?) -> Double {
             tables.bigram
                 * tables.logProbability(of: characters[second], after: first.map { characters[$0] }, isPlain: isPlain)
