@@ -37,7 +37,6 @@ class ExportConfig(Options):
     license: License = "data"
     """`data`: the weights follow the terms of what they were trained on; `kanjivg`: CC BY-SA 3.0 with KanjiVG's
     attribution, right for a network that was trained on synthetic writers alone."""
-
     prior: tuple[str, ...] = ()
     """How many times likelier the characters of a script are in use than in training, each as SCRIPT=FACTOR:
     "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or the first word of the Unicode names;

@@ -35,15 +35,6 @@ def exporting_versions(libraries: Iterable[str] = ("coremltools", "numpy", "onnx
     return {"version": version("fastetl"), "exported_with": json.dumps(versions, sort_keys=True)}
 
 
-def other_versions(graph: Graph) -> str:
-    """Which versions differ here from those that wrote the package of `graph`; "" if it can be written again alike."""
-    return "; ".join(
-        f"{name} {graph.about.get(name, 'not recorded')}, here {value}"
-        for name, value in exporting_versions().items()
-        if graph.about.get(name) != value
-    )
-
-
 def terms_of(graph: Graph) -> License:
     """The licence of the weights: the `ExportConfig.license` with which they were exported from the run."""
     return "kanjivg" if graph.about.get("terms") == "kanjivg" else "data"

@@ -27,7 +27,6 @@ from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from model.evaluation import Evaluation, SetResult
 from model.run import Run, as_run
 
-_STEPS = 5
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 _ALL = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
 PACKAGE_KIND = OutputKind("a package", (names.LABELS, names.ONNX, names.VERIFICATION), _ALL)
@@ -122,7 +121,12 @@ def export(
     if not isinstance(run, Run | StoredNetwork):
         run = open_stored(run) if names.is_package(run) else as_run("run", run, Run, names.RUN_OR_PACKAGE)
     check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [run.path])
-    content = run.content(config) if isinstance(run, StoredNetwork) else _content_of_run(run, config, results)
+    if isinstance(run, StoredNetwork):
+        content = run.content(config)
+    else:
+        graph, logits = graph_from_run(run, config)
+        stored = [result.as_dict() if isinstance(result, SetResult) else result for result in results]
+        content = Content(graph, config, logits, model_card(run, graph, config, stored))
     if names.is_onnx(out):
         checks = _write_onnx_alone(content, out, overwrite)
     else:
@@ -132,12 +136,6 @@ def export(
         what = f"{len(failed)} of {len(checks)} checks failed"
         raise FailedChecksError(what, checks, file=out, found=", ".join(failed), do="do not use it")
     return checks
-
-
-def _content_of_run(run: Run, config: ExportConfig, results: Iterable[SetResult | Mapping[str, Any]]) -> Content:
-    graph, logits = graph_from_run(run, config)
-    sets = [result.as_dict() if isinstance(result, SetResult) else result for result in results]
-    return Content(graph, config, logits, model_card(run, graph, config, sets))
 
 
 def _write_onnx_alone(content: Content, out: Path, overwrite: bool) -> tuple[Check, ...]:
@@ -153,25 +151,18 @@ def write_package_directory(
     content: Content, out: Path, *, overwrite: bool = False, progress: ShowProgress | None = None
 ) -> tuple[Check, ...]:
     """Write all files of the package directory `out`, and return the checks on it; see `export`."""
-    done = progress or (lambda step, steps: None)
     graph = replace(content.graph, about={**content.graph.about, **exporting_versions()})
     config = content.config
     with new_output(out, PACKAGE_KIND, overwrite) as folder:
-        done(0, _STEPS)
         write_reference(make_reference(graph, config, content.logits), folder / names.REFERENCE)
-        done(1, _STEPS)
         write_coreml(graph, config, folder / names.COREML)
-        done(2, _STEPS)
         write_onnx(graph, config, folder / names.ONNX)
-        done(3, _STEPS)
         (folder / names.LABELS).write_text(labels_text(graph), encoding="utf-8")
         if names.MAC in names.files_of(folder):
             shutil.copyfile(check_on_mac.__file__, folder / names.MAC)
         (folder / names.CARD).write_text(content.card, encoding="utf-8")
         record = folder / names.VERIFICATION
         record.write_text(verification_text(folder, ()), encoding="utf-8")
-        checks = package_checks(folder, lambda _: (graph, None))
-        done(4, _STEPS)
+        checks = package_checks(folder, lambda _: (graph, None), progress)
         record.write_text(verification_text(folder, checks), encoding="utf-8")
-    done(_STEPS, _STEPS)
     return checks

@@ -26,7 +26,7 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.ink import SIDE
-from fastetl.ink.drawings import Drawing, rasterize, segments_of
+from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.pictures import Source, find_ink
 from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
 
@@ -212,18 +212,13 @@ class Recognizer:
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
 
-def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[float, ...] | None, str]:
-    """What the network is shown, uint8 (128, 128), the box of its ink, and a fault; of a drawing the whole canvas."""
-    if not isinstance(source, Drawing):
-        ink = find_ink(source)
-        box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
-        return ink.picture(SIDE), box, ink.fault
-    segments = segments_of(source, (source.height, source.width))
-    if not len(segments):
-        return rasterize(source), None, "nothing is drawn"
-    ends = segments[:, :4].reshape(-1, 2)
-    radii = segments[:, 4:].reshape(-1, 1)
-    return rasterize(source), (*(ends - radii).min(0).tolist(), *(ends + radii).max(0).tolist()), ""
+def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, ...] | None, str]:
+    """What the network is shown, uint8 (128, 128), the ink's box, and a fault; of a drawing the whole canvas."""
+    if isinstance(source, Drawing):
+        return rasterize(source), None, ""
+    ink = find_ink(source)
+    box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
+    return ink.picture(SIDE), box, ink.fault
 
 
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: StrPath | Charset | None = None) -> Recognizer:

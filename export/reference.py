@@ -6,7 +6,7 @@ Every runtime is compared with these answers. The pictures are random curves: no
 import json
 import math
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +42,6 @@ class Reference:
     """float32 (N, classes): the trained network's logits, divided by its temperature."""
     answers: NDArray[np.float32]
     """float32 (N, classes + 1): the probabilities that the stored program should answer, in its own precision."""
-
-    @cached_property
-    def blank(self) -> NDArray[np.bool_]:
-        """bool (N,): which pictures hold no character, by `is_blank`."""
-        return is_blank(self.images, self.graph.preprocessing)
-
-    @property
-    def labels(self) -> list[str]:
-        """The label that an app has to show for each picture."""
-        labels = self.graph.labels
-        return [labels[k] for k in np.where(self.blank, -1, self.logits.argmax(1)).tolist()]
 
 
 def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_]:

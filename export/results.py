@@ -22,9 +22,8 @@ class Recognition:
 
     answers: tuple[Answer, ...]
     """The likeliest labels, likeliest first."""
-    box: tuple[float, ...] | None
-    """Left, top, right, bottom of the character in the picture's pixels or the canvas' units; None if there is no ink.
-    Right and bottom are just behind it: `array[top:bottom, left:right]`."""
+    box: tuple[int, ...] | None
+    """Left, top, right, bottom: the ink is in `picture[top:bottom, left:right]`. None without ink, and of drawings."""
     fault: str
     """Why the answers may be wrong, and what to do; "" if there is no reason."""
     uncertain: bool

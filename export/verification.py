@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +26,11 @@ from export.config import SPECIFICATION, ExportConfig, Precision, Storage
 from export.coreml import MlPackage, read_package, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, Logits, graph_to_arrays
-from export.metadata import exporting_versions, labels_text, other_versions
+from export.metadata import exporting_versions, labels_text
 from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, file_of, files_of
 from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
-from export.reference import Reference, pictures, read_reference, resized
+from export.reference import Reference, is_blank, pictures, read_reference, resized
 from export.runtimes import NO_NATIVE_PARTS, native_parts
 from fastetl.errors import FastetlError, NotInstalledError, ShowProgress, StrPath, scarcity
 from fastetl.files.untrusted import MODEL_BYTES, is_clutter, parse_json, read_bytes, read_json
@@ -81,12 +82,8 @@ def _within(name: str, figure: float, bound: float, detail: str = "") -> Check:
 
 
 def _equal(name: str, value: object, expected: object, detail: str = "") -> Check:
-    return Check(name, bool(value == expected), _short(value), _short(expected), detail)
-
-
-def _short(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    figure, bound = (shorten(str(one), 60, placeholder="...") for one in (value, expected))
+    return Check(name, bool(value == expected), figure, bound, detail)
 
 
 def _same(name: str, same: bool, detail: str) -> Check:
@@ -314,12 +311,15 @@ def _answer_check(
     name: str, labels: tuple[str, ...], probabilities: NDArray[Any], reference: Reference, doubt: float
 ) -> Check:
     """Whether the labels are right, where the network is sure by more than twice `doubt`, and for blank pictures."""
+    blank = is_blank(reference.images, reference.graph.preprocessing)
     second, first = np.sort(reference.logits, 1)[:, -2:].T
-    sure = (reference.blank | (first - second > 2 * doubt)).tolist()
+    sure = (blank | (first - second > 2 * doubt)).tolist()
     no_character = reference.graph.labels[-1]
     mistakes = []
-    for k, (best, expected) in enumerate(zip(probabilities.argmax(1).tolist(), reference.labels, strict=True)):
+    classes = zip(probabilities.argmax(1), np.where(blank, -1, reference.logits.argmax(1)), strict=True)
+    for k, (best, expected_class) in enumerate(classes):
         label = labels[best]
+        expected = reference.graph.labels[expected_class]
         if label != expected and (sure[k] or no_character in (label, expected)):
             mistakes.append(f"picture {k} is read as {label!r}, not {expected!r}")
     return _no_faults(name, mistakes, f"{sum(sure)} of {len(sure)} pictures are sure")
@@ -343,9 +343,11 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
 
 def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Whether the package, written again from the graph that it stores, has the same bytes: the strongest check."""
-    others = other_versions(reference.graph)
+    about = reference.graph.about
+    versions = exporting_versions().items()
+    others = [f"{name} {about.get(name, 'not recorded')}, here {v}" for name, v in versions if about.get(name) != v]
     if others:
-        yield _unchecked("the same bytes", others)
+        yield _unchecked("the same bytes", "; ".join(others))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -49,10 +49,7 @@ Exit codes: 0 done, 1 a check failed, 2 wrong use or bad input.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use or bad input.
-
-    128 + N: ended by signal N.
-    """
+    """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use, 128 + N ended by signal N."""
     if sys.stdout is None or sys.stderr is None:  # closed by the caller: output must not go to another open file
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere

@@ -13,6 +13,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_origin
@@ -66,10 +67,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """argparse's help in 80 columns on any terminal, in which no option is broken at its hyphens."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=22, width=79)
+    """argparse's help, in which no option is broken at its hyphens."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(text, width, break_on_hyphens=False)
@@ -93,16 +91,14 @@ def with_options(text: str, name: str) -> str:
 
 def parser_of(name: str) -> Parser:
     """The parser of a command, without its help, which `explained_parser_of` has."""
-    parser = Parser(f"fastetl {name}", formatter_class=_Help, add_help=False, allow_abbrev=False)
-    arguments: list[argparse.Action] = []
-    groups: dict[str, Any] = {}
-    for field in sorted(_fields(command_of(name)), key=lambda field: _LAST.get(field.arg.section, 0)):
-        section = field.arg.section
-        if section not in groups:
-            groups[section] = parser.add_argument_group(section or None)
-        arguments.append(groups[section].add_argument(*(field.arg.names or (field.name,)), **_settings(field)))
-    parser.arguments = arguments
-    paths = [(f"[{a.metavar}]" if a.nargs == "?" else str(a.metavar)) for a in arguments if not a.option_strings]
+    in_80_columns: Any = partial(_Help, max_help_position=22, width=79)
+    parser = Parser(f"fastetl {name}", formatter_class=in_80_columns, add_help=False, allow_abbrev=False)
+    fields = sorted(_fields(command_of(name)), key=lambda field: _LAST.get(field.arg.section, 0))
+    sections = dict.fromkeys(field.arg.section for field in fields)
+    groups = {section: parser.add_argument_group(section or None) for section in sections}
+    parser.arguments = [groups[f.arg.section].add_argument(*(f.arg.names or (f.name,)), **_settings(f)) for f in fields]
+    positional = [argument for argument in parser.arguments if not argument.option_strings]
+    paths = [f"[{argument.metavar}]" if argument.nargs == "?" else str(argument.metavar) for argument in positional]
     parser.usage = " ".join([parser.prog, *paths, "[OPTIONS]"])  # an option of several values would take the paths
     return parser
 

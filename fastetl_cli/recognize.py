@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -99,7 +98,7 @@ class Recognize(Command):
     def _results(self, recognizer: Recognizer, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
         """What is read in each picture, or the error; that of a single picture is raised."""
         read = self._read_lines if self.lines else self._read_character
-        with nullcontext() if self.lines else bar("recognize") as progress:  # lines show by themselves how far it is
+        with bar("recognize") as progress:
             for number, path in enumerate(paths):
                 if progress is not None:
                     progress(number, len(paths))
