@@ -165,15 +165,12 @@ def _draw_parameters(
     displacements = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
     pen_changes = np.empty(count, np.int16)
     table_of = np.empty(count, np.int64)
-    fill_parameters(draws, _limits(config), side, CONTRAST_STEPS, affines, displacements, pen_changes, table_of)
-    return affines, displacements, pen_changes, table_of
-
-
-def _limits(config: Augmentation) -> Limits:
     same = {name: float(getattr(config, name)) for name in ("zoom", "aspect", "shear", "shift", "elastic")}
     # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
     pens = {"pens": float(config.thickness), "thicker": float(FULL), "thinner": FULL / 2}
-    return Limits(rotation=math.radians(config.rotation), **same, **pens)
+    limits = Limits(rotation=math.radians(config.rotation), **same, **pens)
+    fill_parameters(draws, limits, side, CONTRAST_STEPS, affines, displacements, pen_changes, table_of)
+    return affines, displacements, pen_changes, table_of
 
 
 def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -14,7 +14,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Depths = NDArray[np.float64]  # (K, 2): rows of cumulative share and depth in 1/128 of the side, in between linear
 Shares = tuple[float, ...]  # of pictures with a fragment at the left, right, top and bottom
-Span = tuple[int, int]  # the first of some rows or columns, and the one behind the last
 
 FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
 _OF_PICTURE = 4
@@ -77,29 +76,23 @@ def depth_of(share: float, depths: Depths) -> float:
 
 
 @jit
-def paste(target: Picture, source: Picture, rows: Span, columns: Span, dy: int, dx: int) -> None:
-    """Raise target[y, x] to source[y + dy, x + dx] wherever that lies inside of the source."""
-    side = target.shape[0]
-    for y in range(max(rows[0], -dy), min(rows[1], side - dy)):
-        for x in range(max(columns[0], -dx), min(columns[1], side - dx)):
-            target[y, x] = max(target[y, x], source[y + dy, x + dx])
-
-
-@jit
 def paste_at(edge: int, target: Picture, source: Picture, ink: Ints, depth: int, slide: int) -> None:
-    """Move the source until its ink, whose box is given, ends `depth` pixels inside of an edge, and paste it there."""
+    """Raise the target at an edge to the source, moved until its ink, a box, ends `depth` pixels inside."""
     side = target.shape[0]
     axis = edge // 2
     if edge % 2 == 0:  # left or top
-        span = (0, depth)
+        first, last = 0, depth
         move = ink[axis + 2] - (depth - 1)
     else:
-        span = (side - depth, side)
+        first, last = side - depth, side
         move = ink[axis] - (side - depth)
-    if axis == 0:
-        paste(target, source, (0, side), span, slide, move)
-    else:
-        paste(target, source, span, (0, side), move, slide)
+    # What lies outside of the source is left as it is.
+    for inwards in range(max(first, -move), min(last, side - move)):
+        for along in range(max(0, -slide), min(side, side - slide)):
+            if axis == 0:
+                target[along, inwards] = max(target[along, inwards], source[along + slide, inwards + move])
+            else:
+                target[inwards, along] = max(target[inwards, along], source[inwards + move, along + slide])
 
 
 @jit

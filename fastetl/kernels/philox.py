@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
 
+Word = np.uint64
 PER_BLOCK = 8  # values from one counter: four words, each cut into two halves of 16 bits
 
 _ROUNDS = 10
@@ -20,9 +21,7 @@ _HALF_MASK = np.uint64(0xFFFF)
 
 
 @jit
-def philox(
-    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
-) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+def philox(c0: Word, c1: Word, c2: Word, c3: Word, k0: Word, k1: Word) -> tuple[Word, Word, Word, Word]:
     """Four random words for a counter of four words and a key of two words, each a uint64 below 2**32.
 
     Products of two words fit into 64 bits. So nothing overflows, and plain Python gives the same words.

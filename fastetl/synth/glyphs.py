@@ -196,12 +196,16 @@ def make_glyph(
     may be scaled. detailed: whether to look for loops, which kanji do not have. components: of each stroke, from 0; one
     if not given. firm: below 1 for a character that a small variation would turn into another.
     """
-    count, is_tight = len(strokes), least > TIGHT
-    points, sizes = np.concatenate(strokes), np.array([len(line) for line in strokes])
-    starts, ends = np.cumsum(sizes) - sizes, np.cumsum(sizes)
+    count = len(strokes)
+    is_tight = least > TIGHT
     turns, free, anchor, big = zip(*(_variation(line, is_tight, detailed) for line in strokes), strict=True)
-    stroke, index = np.repeat(np.arange(count), sizes), np.arange(len(points))
-    first, last = starts[stroke], ends[stroke] - 1  # of each point's stroke
+    sizes = np.array([len(line) for line in strokes])
+    starts = np.cumsum(sizes) - sizes
+    points = np.concatenate(strokes)
+    index = np.arange(len(points))
+    stroke = np.repeat(np.arange(count), sizes)
+    first = starts[stroke]  # point of each point's stroke
+    last = first + sizes[stroke] - 1
     target = np.concatenate([start + of_stroke for start, of_stroke in zip(starts, turns, strict=True)])
     leg = np.searchsorted(target, np.minimum(index, last - 1), "right") - 1  # the last point is on the last leg
     body = np.concatenate(strokes[: count - mark_strokes])

@@ -1,6 +1,6 @@
 """How a style writes a data set: from the points of glyphs to segments of ink in pixels, for all characters at once.
 
-The spreads within one writer, below, were chosen like those between writers in `tables/population.tsv`.
+Each step takes the points, float32 (P, 2) in units of the character's box, and returns them changed.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from fastetl.data.charset import LARGE_FORM, is_kanji
 from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, OTHER_DEPTHS
 from fastetl.etl.classes import classes
+from fastetl.files.tables import table_rows
 from fastetl.synth.allographs import SHARE, forms_of
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
+from fastetl.synth.strokes import TABLES
 from fastetl.synth.style import WriterStyle
 
 WIDTH, HEIGHT = 128, 127
@@ -24,6 +26,7 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 Rng = np.random.Generator
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
+SPREAD = {name: float(value) for name, value, _ in table_rows(TABLES / "spreads.tsv")}
 BESIDE = 64  # how many kanji a writer writes in addition, for fragments
 LOWER = (0.0, 0.22)  # the middle of KanjiVG's small kana, low in the box. Small kana are scaled about this point.
 RING, GAP = 0.131, 0.079  # in KanjiVG: width of a handakuten, distance between a dakuten's strokes
@@ -72,26 +75,26 @@ def _normal(rng: Rng, spread: float, *shape: int) -> Array:
     return rng.standard_normal(shape, np.float32) * np.float32(spread)
 
 
-def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Array]:
-    """The points with each leg lengthened and turned, and the points of straight legs instead: float32 (P, 2) each."""
-    # As complex numbers: a leg multiplied by its change is the drawn leg, and its bulge turns and grows with it.
-    targets, stroke = glyph.targets.view(np.complex64)[:, 0], glyph.target_stroke
-    is_leg = stroke[1:] == stroke[:-1]
-    legs = np.zeros_like(targets)
-    legs[:-1][is_leg] = np.diff(targets)[is_leg]
+def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+    """(2, P, 2): the points with each leg lengthened and turned, and those of straight legs instead."""
+    # A point is the complex number x + iy. So a leg times its factor is the drawn leg, and its bulge goes with it.
+    targets = glyph.targets.view(np.complex64)[:, 0]
+    points = glyph.points.view(np.complex64)[:, 0]
+    stroke = glyph.target_stroke
+    legs = np.zeros_like(targets)  # from each target to the next one of its stroke
+    legs[:-1] = np.where(stroke[1:] == stroke[:-1], np.diff(targets), 0)
     starts = np.searchsorted(stroke, np.arange(len(glyph.length) + 1))
     first = starts[:-1]
     change = _leg_changes(glyph, np.angle(legs), starts, style, rng)
     factor = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
-    drawn = np.cumsum(legs * factor)
-    drawn = np.concatenate([[0], drawn[:-1]])
+    drawn = np.concatenate([[0], np.cumsum(legs * factor)[:-1]])
     moved = drawn - drawn[first][stroke] - (targets - targets[first][stroke])
     # A stroke stays where it was in the middle of its targets.
     moved -= (np.add.reduceat(moved, first) / np.diff(starts))[stroke]
     along = glyph.along * legs[glyph.leg]
     straight = targets[glyph.leg] + moved[glyph.leg] + along * factor[glyph.leg]
-    bulge = (glyph.points.view(np.complex64)[:, 0] - targets[glyph.leg] - along) * factor[glyph.leg]
-    return _plane(straight + bulge), _plane(straight)
+    bulge = (points - targets[glyph.leg] - along) * factor[glyph.leg]
+    return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
 
 
 def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle, rng: Rng) -> NDArray[np.float64]:
@@ -104,35 +107,32 @@ def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle,
     last = starts[1:] - 2
     change[last] += np.array(style.last_leg) * (last > starts[:-1])[:, None]
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
-    spread = np.exp(_normal(rng, 0.5, len(heading), 1)) * np.float32(style.leg_spread)
-    change += _normal(rng, 1, len(heading), 2) * spread * np.array([0.1, 0.075])
+    spread = np.exp(_normal(rng, SPREAD["leg"], len(heading), 1)) * np.float32(style.leg_spread)
+    change += _normal(rng, 1, len(heading), 2) * spread * np.array([SPREAD["leg length"], SPREAD["leg turn"]])
     room = glyph.variation[glyph.character] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
     weight = glyph.freedom * room[glyph.target_stroke]
     return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
 
 
-def _plane(points: NDArray[np.complexfloating]) -> Array:
-    """Complex numbers as points, float32 (P, 2)."""
-    return points.astype(np.complex64).view(np.float32).reshape(-1, 2)
-
-
 def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
-    """The points after changes of legs, loops, corners and ends: float32 (P, 2) in units of the box."""
+    """The points after changes of legs, loops, corners and ends."""
     character = glyph.point_character
     is_body = 1 - glyph.is_mark[glyph.stroke]
     points, straight = _change_legs(glyph, style, rng)
     # Loops are scaled about the point where they close, so that the line stays whole.
-    loop = np.exp(np.array(style.loop, np.float32) + _normal(rng, 0.3 * style.sloppiness, glyph.count, 2))[character]
+    loop = np.array(style.loop, np.float32) + _normal(rng, SPREAD["loop"] * style.sloppiness, glyph.count, 2)
+    loop = np.exp(loop)[character]
     change = (1 - 0.75 * glyph.body_share) * is_body
     loop = (np.clip(loop, glyph.min_loop_scale[character, None], 1.8) - 1) * change[:, None]
-    angular = np.clip(style.angular + _normal(rng, 0.2 * style.sloppiness, glyph.count), 0, 1)[character] * is_body
+    angular = style.angular + _normal(rng, SPREAD["angular"] * style.sloppiness, glyph.count)
+    angular = np.clip(angular, 0, 1)[character] * is_body
     points = points + (glyph.points - glyph.anchor) * loop + (straight - points) * angular[:, None]
     points = points + np.float32(style.corner_rounding) * ((points[glyph.before] + points[glyph.after]) / 2 - points)
     return _leave_off(np.asarray(points, np.float32), glyph, style, rng)
 
 
 def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
-    """The points if some strokes lack their beginning or end: float32 (P, 2)."""
+    """The points if some strokes lack their beginning or end."""
     count, stroke = len(glyph.length), glyph.stroke
     lost = rng.uniform(0, (0.1, 0.16), (count, 2))
     lost *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.is_mark)[:, None]
@@ -152,11 +152,11 @@ def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Arr
 
 
 def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
-    """The points after each component of a kanji moves and grows on its own: float32 (P, 2) in units of the box."""
+    """The points after each component of a kanji moves and grows on its own."""
     count = int(glyph.component[-1]) + 1
     spread = np.float32(style.component_spread * style.sloppiness)
-    grown = np.exp(_normal(rng, 0.07, count, 2) * spread)
-    shift = _normal(rng, 0.018, count, 2) * spread
+    grown = np.exp(_normal(rng, SPREAD["component size"], count, 2) * spread)
+    shift = _normal(rng, SPREAD["component place"], count, 2) * spread
     component = glyph.component[glyph.stroke]
     first = np.searchsorted(component, np.arange(count))
     middles = np.add.reduceat(points, first) / np.bincount(component)[:, None]
@@ -168,7 +168,7 @@ def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) 
 
 
 def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
-    """The points after each stroke bends, moves, turns and grows on its own: float32 (P, 2) in units of the box."""
+    """The points after each stroke bends, moves, turns and grows on its own."""
     count, stroke = len(glyph.length), glyph.stroke
     position = glyph.position[:, None]
     size = np.minimum(glyph.length, 0.8)[:, None]
@@ -177,23 +177,25 @@ def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> 
     # Half a wave and a whole wave along the stroke, zero at its ends.
     direction = points[glyph.last] - points[glyph.first]
     across = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(glyph.length, 0.05)[:, None]
-    half_wave = _normal(rng, 0.040, count, 2) * loose * size + np.float32(style.bend) * across * size
-    wave = _normal(rng, 0.024, count, 2) * loose * size
+    half_wave = _normal(rng, SPREAD["half wave"], count, 2) * loose * size + np.float32(style.bend) * across * size
+    wave = _normal(rng, SPREAD["wave"], count, 2) * loose * size
     points = points + np.sin(np.pi * position) * half_wave[stroke] + np.sin(2 * np.pi * position) * wave[stroke]
-    shift = _normal(rng, 0.02, count, 2) * loose * np.exp(_normal(rng, 0.4, count, 1))
-    tilt = _normal(rng, 0.034, count, 2) * loose * np.sqrt(size)
-    grown = _normal(rng, 0.1, count, 1) * loose
+    shift = _normal(rng, SPREAD["stroke place"], count, 2) * loose
+    shift = shift * np.exp(_normal(rng, SPREAD["stroke place tails"], count, 1))
+    tilt = _normal(rng, SPREAD["stroke tilt"], count, 2) * loose * np.sqrt(size)
+    grown = _normal(rng, SPREAD["stroke size"], count, 1) * loose
     moved = points + (shift - grown * glyph.middles)[stroke] + (2 * position - 1) * tilt[stroke]
     return np.asarray(moved + grown[stroke] * points, np.float32)
 
 
 def _end_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
-    """The points after the ends of strokes become longer or shorter and the pen trembles: float32 (P, 2)."""
+    """The points after the ends of strokes become longer or shorter and the pen trembles."""
     count, stroke = len(glyph.length), glyph.stroke
     position = glyph.position[:, None]
     least = -0.25 * np.minimum(glyph.length, 0.8)[:, None]
     # By how much each stroke becomes longer, at its beginning and at its end.
-    longer = np.clip(_normal(rng, 0.02 * style.sloppiness, count, 2) + np.array(style.ends, np.float32), least, 0.3)
+    longer = _normal(rng, SPREAD["end"] * style.sloppiness, count, 2) + np.array(style.ends, np.float32)
+    longer = np.clip(longer, least, 0.3)
     reaches = rng.random((count, 2)) < style.reach * (1 - glyph.is_mark)[:, None]
     longer += reaches * np.clip(rng.normal(0.04, 0.07, (count, 2)), least / 2, 0.16)
     first, last = glyph.first, glyph.last
@@ -210,18 +212,19 @@ def _end_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> A
 
 
 def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
-    """The points after each dakuten or handakuten moves and grows as a whole: float32 (P, 2)."""
+    """The points after each dakuten or handakuten moves and grows as a whole."""
     character, sloppiness = glyph.point_character, style.sloppiness
     is_ring = glyph.is_ring[glyph.stroke, None]
-    size = np.float32(style.mark_size) + _normal(rng, 0.17 * sloppiness, glyph.count)
+    size = np.float32(style.mark_size) + _normal(rng, SPREAD["mark size"] * sloppiness, glyph.count)
     grown = np.exp(size[glyph.character] + np.float32(style.ring) * glyph.is_ring)[glyph.stroke, None]
-    apart = np.exp(np.float32(style.mark_gap) + _normal(rng, 0.15 * sloppiness, glyph.count))[character, None]
+    apart = np.float32(style.mark_gap) + _normal(rng, SPREAD["mark gap"] * sloppiness, glyph.count)
+    apart = np.exp(apart)[character, None]
     # The ring keeps its hole and the two strokes their gap, since these tell which mark it is.
     pen = np.float32(style.pen / (WIDTH * style.size))
     grown = np.where(is_ring, np.maximum(grown, HOLE * pen / RING), grown)
     apart = np.maximum(apart, HOLE * pen / (GAP * np.exp(np.float32(style.mark_size))))
     spread = (apart - 1) * (glyph.middles - glyph.mark_middles[glyph.character])[glyph.stroke]
-    shift = np.array(style.mark_offset, np.float32) + _normal(rng, 0.03 * sloppiness, glyph.count, 2)
+    shift = np.array(style.mark_offset, np.float32) + _normal(rng, SPREAD["mark place"] * sloppiness, glyph.count, 2)
     shift = shift + np.float32(style.mark_corner) * (glyph.body_corner + _OUTSIDE - glyph.mark_middles)
     middle = glyph.mark_middles[character]
     moved = (points + spread - middle) * grown - (points - middle) + shift[character]
@@ -233,12 +236,12 @@ def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng)
     character, sloppiness, count = glyph.point_character, style.sloppiness, glyph.count
     x, y = points[:, :1], points[:, 1:]
     basis = np.concatenate([x * x, x * y, y * y, x**3, y**3], 1) - np.array([0.08, 0, 0.08, 0, 0], np.float32)
-    bow = np.array(style.bow, np.float32).reshape(2, 5) + _normal(rng, 0.17 * sloppiness, count, 2, 5)
+    bow = np.array(style.bow, np.float32).reshape(2, 5) + _normal(rng, SPREAD["bow"] * sloppiness, count, 2, 5)
     points = points + np.einsum("pk,pjk->pj", basis, bow[character])
-    aspect = style.aspect + _normal(rng, 0.1 * sloppiness, count)
-    slant = style.slant + _normal(rng, 0.05 * sloppiness, count)
-    rise = style.rise + _normal(rng, 0.035 * sloppiness, count)
-    size = WIDTH * style.size * np.exp(_normal(rng, 0.06 * sloppiness, count))
+    aspect = style.aspect + _normal(rng, SPREAD["aspect"] * sloppiness, count)
+    slant = style.slant + _normal(rng, SPREAD["slant"] * sloppiness, count)
+    rise = style.rise + _normal(rng, SPREAD["rise"] * sloppiness, count)
+    size = WIDTH * style.size * np.exp(_normal(rng, SPREAD["size"] * sloppiness, count))
     # Rows: x, y. Leaning right moves what is above (negative y) to the right.
     matrix = np.stack([np.exp(aspect / 2), -slant, -rise, np.exp(-aspect / 2)], 1).reshape(-1, 2, 2)
     matrix = matrix.astype(np.float32) * size[:, None, None]
@@ -279,7 +282,7 @@ def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[A
     # Speed thins the line towards its ends: over a sixth of the box, or two fifths of a short stroke.
     rate = np.maximum(6, 2.5 / glyph.length)[stroke]
     thin = style.taper[0] * np.maximum(1 - along * rate, 0) + style.taper[1] * np.maximum(1 - left * rate, 0)
-    pens = np.float32(style.pen / 2) * np.exp(_normal(rng, 0.08 * style.sloppiness, count))
+    pens = np.float32(style.pen / 2) * np.exp(_normal(rng, SPREAD["pen"] * style.sloppiness, count))
     radius = np.maximum(pens[stroke] * width * (1 - thin), 0.35)
     gaps = np.sin(along * 31 + phase[stroke, 1]) * np.sin(along * 17 + phase[stroke, 2])
     return radius.astype(np.float32), (1 - np.float32(style.dry) * np.maximum(gaps, 0) ** 2).astype(np.float32)
@@ -396,7 +399,7 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> PenInk:
         starts=np.searchsorted(character[order], np.arange(glyph.count + 1)).astype(np.int64),
         neighbours=neighbours,
         shifts=shifts,
-        levels=(style.level * np.exp(_normal(rng, 0.06, drawn))).astype(np.float32),
+        levels=(style.level * np.exp(_normal(rng, SPREAD["level"], drawn))).astype(np.float32),
         grain=np.exp(_normal(rng, style.grain, 4096)),
         blur=style.blur,
     )
@@ -416,7 +419,7 @@ def _fragments(
     low = np.minimum.reduceat(points - radius[:, None], glyph.character_starts)
     high = np.maximum.reduceat(points + radius[:, None], glyph.character_starts)
     depths = np.interp(rng.random((drawn, 4)), CUMULATIVE, FRAGMENT_DEPTHS) * (1, *[OTHER_DEPTHS] * 3)
-    shifts = _normal(rng, 2.5, drawn, 4, 2)
+    shifts = _normal(rng, SPREAD["fragment place"], drawn, 4, 2)
     for side, (neighbour, depth) in enumerate(zip(neighbours.T, depths.T, strict=True)):
         axis = side // 2
         if side % 2 == 0:  # left or top
