@@ -20,6 +20,7 @@ from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.lines import path, shapes, wholeness
 from fastetl.lines.bigrams import load_follows, log_follows, scripts
+from fastetl.lines.layout import Floats, Ints
 from fastetl.lines.path import Competition, features, fitted_geometry, states_by_atom
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
@@ -59,11 +60,9 @@ def shapes_table(_: Recognizer) -> bytes:
 
 def _gap(strokes: list[Any], axis: int) -> float:
     """The largest gap between strokes along an axis; 0 if there is none."""
-    spans = sorted((float((p[:, axis] - r).min()), float((p[:, axis] + r).max())) for p, r, _ in strokes)
-    reach, largest = spans[0][1], 0.0
-    for low, high in spans:
-        largest, reach = max(largest, low - reach), max(reach, high)
-    return largest
+    ends = sorted((float((p[:, axis] - r).min()), float((p[:, axis] + r).max())) for p, r, _ in strokes)
+    low, high = np.transpose(ends)
+    return float(np.max(low[1:] - np.maximum.accumulate(high)[:-1], initial=0))
 
 
 def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
@@ -84,41 +83,37 @@ class Lattice:
     """A line's features (S, K, F), the log probabilities of its bigrams, and the states that were written (truth)."""
 
     values: NDArray[np.floating[Any]]
-    steps: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]
+    """The last feature is, for each state that begins the line, the log probability that it does; 0 for the others."""
+    steps: list[tuple[Ints, Ints, Floats]]
     """For each boundary: the states on its left, those on its right, and the log probability of each step."""
-    first: NDArray[np.float64]
-    """For each state that begins the line, the log probability that it does; 0 for the others."""
-    last: NDArray[np.int64]
+    last: Ints
     truth: list[int]
     followed: float
     """The sum of the log probabilities of the steps that were written."""
 
-    def gradient(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def gradient(self, weights: Floats) -> tuple[float, Floats]:
         """Log probability of the written path among all paths, and its gradient.
 
         weights: of the features, then of the bigrams.
         """
-        count = self.values.shape[-1]
-        flat = self.values.reshape(-1, count)
-        scores = flat @ weights[:count] + weights[count] * self.first
+        flat = self.values.reshape(-1, len(weights))
+        scores = flat @ weights
         forward, backward = scores.copy(), np.full(len(scores), -np.inf)
         for left, right, bigram in self.steps:
-            forward[right] += _log_sum(forward[left][:, None] + weights[count] * bigram, 0)
+            forward[right] += _log_sum(forward[left][:, None] + weights[-1] * bigram, 0)
         backward[self.last] = 0
         for left, right, bigram in reversed(self.steps):
-            backward[left] = _log_sum(weights[count] * bigram + (scores + backward)[right], 1)
+            backward[left] = _log_sum(weights[-1] * bigram + (scores + backward)[right], 1)
         total = float(_log_sum(forward[self.last], 0))
-        slope = np.zeros(len(weights))
-        slope[:count] = flat[self.truth].sum(0) - np.exp(forward + backward - total) @ flat
-        slope[count] = self.first[self.truth].sum() + self.followed - np.exp(forward + backward - total) @ self.first
-        value = float(scores[self.truth].sum() + weights[count] * self.followed) - total
+        slope = flat[self.truth].sum(0) - np.exp(forward + backward - total) @ flat
+        slope[-1] += self.followed
         for left, right, bigram in self.steps:
-            share = np.exp(forward[left][:, None] + weights[count] * bigram + (scores + backward)[right] - total)
-            slope[count] -= (share * bigram).sum()
-        return value, slope
+            share = np.exp(forward[left][:, None] + weights[-1] * bigram + (scores + backward)[right] - total)
+            slope[-1] -= (share * bigram).sum()
+        return float(scores[self.truth].sum() + weights[-1] * self.followed) - total, slope
 
 
-def _log_sum(values: NDArray[np.float64], axis: int) -> Any:
+def _log_sum(values: Floats, axis: int) -> Any:
     top = values.max(axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):
@@ -134,16 +129,16 @@ def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Lin
         return None
     classes = c.classes.ravel()
     geometry = fitted_geometry(spans.boxes[path], classes[truth], line.geometry, line.down)
-    values = features(spans, geometry, c, c.slack(spans, geometry.size), line.down)
     starting, ending = (states_by_atom(atom_of, c.classes.shape) for atom_of in spans.ends.T)
     steps = [
         (left, right, log_follows(classes[left][:, None], classes[right], plain))
         for left, right in zip(ending, starting[1:], strict=False)
     ]
-    first = np.zeros(len(classes))
-    first[starting[0]] = log_follows(np.array(-1), classes[starting[0]], plain)
+    first = np.zeros((*c.classes.shape, 1))
+    first.ravel()[starting[0]] = log_follows(np.array(-1), classes[starting[0]], plain)
+    values = np.append(features(spans, geometry, c, c.slack(spans, geometry.size), line.down), first, -1)
     followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain).sum())
-    return Lattice(values, steps, first, ending[-1], truth, followed)
+    return Lattice(values, steps, ending[-1], truth, followed)
 
 
 def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, c: Competition) -> list[int]:
@@ -172,8 +167,7 @@ def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Itera
         config = LineConfig(down=down, touching=touching, spacing=spacing, uneven=uneven)
         written = write_line(text, [SEED + drawn, k], config)
         is_picture = drawn or k % 2
-        found = lines_of_picture(written.picture(), down) if is_picture else lines_of_drawing(written.drawing, down)
-        lines = list(found)
+        lines = [*lines_of_picture(written.picture(), down)] if is_picture else lines_of_drawing(written.drawing, down)
         if len(lines) == 1:
             logits = line_logits(reader, lines[0])
             competing = competition(reader, lines[0], logits)
@@ -182,23 +176,23 @@ def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Itera
                 yield one, competing, logits[: len(competing.classes)]
 
 
-def by_group(one: Lattice, classes: NDArray[np.int64], logs: NDArray[np.float64]) -> Lattice:
+def by_group(one: Lattice, classes: Ints, logs: Floats) -> Lattice:
     """The lattice of the same spans with the groups of `wholeness` for characters. Features: the log of the sum of its
     scores, then `logs` (S, D) in the group's own columns."""
     columns, script_of = classes.shape[1], scripts()[classes]
     group_of = wholeness.GROUP_OF_SCRIPT[script_of]
     weights, bigram_weight = path.load_weights()
-    scores = one.values @ list(weights.values()) + bigram_weight * load_follows()[script_of, script_of]
+    scores = one.values[..., :-1] @ list(weights.values()) + bigram_weight * load_follows()[script_of, script_of]
     sums = np.stack([_log_sum(np.where(group_of == group, scores, -1e3), 1) for group in range(3)], 1)
     own = np.einsum("gh,rd->rghd", np.eye(3), logs).reshape(len(classes), 3, -1)
-    values = np.concatenate([sums[..., None], own], 2).astype(np.float32)
+    values = np.concatenate([sums[..., None], own, np.zeros((*sums.shape, 1))], 2).astype(np.float32)
 
-    def states(of: NDArray[np.int64]) -> NDArray[np.int64]:
+    def states(of: Ints) -> Ints:
         return np.asarray((3 * np.unique(of // columns)[:, None] + np.arange(3)).ravel())
 
     steps = [(states(left), states(right), np.zeros((1, 1))) for left, right, _ in one.steps]
     truth = [3 * (state // columns) + int(group_of.ravel()[state]) for state in one.truth]
-    return Lattice(values, steps, np.zeros(3 * len(classes)), states(one.last), truth, 0.0)
+    return Lattice(values, steps, states(one.last), truth, 0.0)
 
 
 def whole_table(recognizer: Recognizer) -> bytes:
@@ -219,11 +213,11 @@ def whole_table(recognizer: Recognizer) -> bytes:
     return np.column_stack([slopes @ basis, fit[:, 0] - slopes @ mean]).astype("<f2").tobytes()
 
 
-def most_likely(known: list[Lattice], start: NDArray[np.float64], bounds: list[Any], steps: int) -> Any:
+def most_likely(known: list[Lattice], start: Floats, bounds: list[Any], steps: int) -> Any:
     """Fit weights: the written paths become as likely as possible among all paths."""
     from scipy.optimize import minimize
 
-    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def loss(w: Floats) -> tuple[float, Floats]:
         both = [one.gradient(w) for one in known]
         value = -sum(v for v, _ in both) + 0.05 * float(w @ w) * len(known) / 100
         return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100

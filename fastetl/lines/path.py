@@ -102,10 +102,7 @@ class Geometry:
 
 
 def features(spans: Spans, geometry: Geometry, competition: Competition, slack: Floats, down: bool) -> Floats:
-    """float64 (S, K, F): the features of each span and each of its characters, in the order of `load_weights`.
-
-    slack: see `Competition.slack`.
-    """
+    """float64 (S, K, F): the features of each span's characters, in `load_weights`' order. slack: of `competition`."""
     first, last = spans.ends.T
     reached = np.maximum.accumulate(np.append(-np.inf, spans.atoms[:, 2]))
     gap_before = np.append(spans.atoms[:, 0], np.inf) - reached  # of each atom, and at the end

@@ -44,7 +44,7 @@ class Line(ABC):
     """Pairs of pieces that were one piece."""
     down: bool
     """Whether it really runs down."""
-    in_time: ClassVar[bool]
+    in_time: ClassVar[bool] = False
     """Whether the boxes are those of strokes."""
 
     @abstractmethod
@@ -154,7 +154,6 @@ class PictureLine(Line):
     """Left and top of this part."""
     factor: float
     """By how much the picture was reduced before."""
-    in_time: ClassVar[bool] = False
 
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
         is_shown = np.zeros(int(self.numbers.max(initial=0)) + 1, np.uint8)
@@ -177,11 +176,9 @@ class PictureLine(Line):
 def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
     """The lines of a drawing, in reading order. down: whether they run down; None: find out."""
     strokes = [s for s in drawing.strokes if len(s)]
-    if not strokes:
-        return []
     pen = drawing.pen * max(drawing.width, drawing.height)
-    reach = pen / 2
-    boxes = np.array([(min(s.x) - reach, min(s.y) - reach, max(s.x) + reach, max(s.y) + reach) for s in strokes])
+    extents = [(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes]
+    boxes = np.reshape(extents, (-1, 4)) + pen / 2 * np.array([-1, -1, 1, 1])
     written = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
     canvas = drawing.height, drawing.width
