@@ -1,6 +1,6 @@
 """The report of an evaluation: one HTML page, which opens from disk and needs no other file.
 
-The figures are in the page as JSON, and its script, report.js, draws them.
+The page is report.html, whose script, report.js, draws the figures that are in it as JSON.
 """
 
 import base64
@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -63,14 +64,9 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
 
 
 def _page(title: str, figures: Mapping[str, Any]) -> str:
-    style, script = (Path(__file__).with_name(f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    html, css, js = (Path(__file__).with_name(f"report.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
     data = json.dumps(figures, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return (
-        f'<!doctype html><html lang="en">{head}<title>{escape(title)}</title><style>{style}</style>'
-        f"<body><h1>{escape(title)}</h1><noscript>This page needs JavaScript.</noscript>"
-        f'<script type="application/json" id="figures">{data}</script><script>{script}</script></html>\n'
-    )
+    return Template(html).substitute(title=escape(title), css=css, js=js, figures=data)
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:
