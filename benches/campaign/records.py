@@ -23,7 +23,6 @@ from fastetl.testing.records import first_records
 
 SIZE = 16  # side of the built pictures: small ones are compared quickly, and every bit of a record still counts
 _SOUND = 3  # sound files of each set
-_UNREPORTED = "the order of the records changed, and nothing was reported"
 
 _sound_records = cache(first_records)
 
@@ -136,7 +135,7 @@ def _build_fault(case: _Case, config: BuildConfig, out: Path, result: BuildResul
     ordered = case.layout.kind == "G" and not config.strict and not result.noticed
     reported = bool(result.noticed or result.missing or result.unknown_codes)
     unreported = case.must_be_reported and not reported and (config.charset == "all" or config.strict)
-    order_fault = _UNREPORTED if unreported else None
+    order_fault = "the order of the records changed, and nothing was reported" if unreported else None
     return _sample_fault(case, data, wanted, ordered) or _group_fault(case, data) or order_fault
 
 
