@@ -214,6 +214,11 @@ class Recognizer:
         ink = find_ink(picture)
         return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
 
+    def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
+        """Read strokes in their order of drawing, as `read_line` does. Boxes are in the canvas' units."""
+        require_instance("drawing", drawing, Drawing, "a Drawing")
+        return self.read_line(drawing, down=down, plain=plain)
+
 
 def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, ...] | None, str]:
     """What the network is shown, uint8 (128, 128), the ink's box, and a fault; of a drawing the whole canvas."""

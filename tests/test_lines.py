@@ -211,7 +211,7 @@ def test_golden_lines(recognizer: Recognizer) -> None:
 )
 def test_words_and_numbers_that_are_easily_misread(recognizer: Recognizer, text: str, seed: list[int]) -> None:
     """や is written with three strokes: with へ it is へや. A hyphen is no ー between digits."""
-    assert recognizer.read_line(write_line(text, seed).drawing).text == text
+    assert recognizer.read_ink(write_line(text, seed).drawing).text == text
 
 
 @pytest.mark.parametrize(
