@@ -39,8 +39,8 @@ def does_not_fit(name: str, expected: str, found: object, do: str | None = None)
     return ArgumentError(f"{name} does not fit", expected=expected, found=str(found)[:200], do=do or f"check `{name}`")
 
 
-def require_instance(name: str, value: object, kind: type | UnionType, expected: str, do: str | None = None) -> None:
-    """Raise FastetlError unless `value` is of a class. expected: the class in words."""
+def require_instance(name: str, value: object, kind: Any, expected: str, do: str | None = None) -> None:
+    """Raise FastetlError unless `value` is of a class, or of one of a union. expected: these in words."""
     if not isinstance(value, kind):
         raise does_not_fit(name, expected, value if hasattr(value, "dtype") else " ".join(repr(value).split())[:40], do)
 
@@ -86,7 +86,8 @@ def require_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Raise FastetlError unless `value` equals one of `choices` and has its type, so that True is not 1."""
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         expected = f"one of {', '.join(map(str, choices))}"
-        raise ArgumentError(f"unknown {name}", expected=expected, found=repr(value)[:80], do=f"check `{name}`")
+        do = suggestion(str(value), map(str, choices)) or f"check `{name}`"
+        raise ArgumentError(f"unknown {name}", expected=expected, found=repr(value)[:80], do=do)
 
 
 class Hint(NamedTuple):
@@ -114,7 +115,8 @@ def hints_of(kind: type) -> dict[str, Hint]:
         hint, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         hint, *others = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         is_tuple = get_origin(hint) is tuple
-        hints[name] = Hint(get_args(hint)[0] if is_tuple else hint, tuple(others), is_tuple, tuple(extras))
+        classes = tuple(get_origin(other) or other for other in others)
+        hints[name] = Hint(get_args(hint)[0] if is_tuple else hint, classes, is_tuple, tuple(extras))
     return hints
 
 
@@ -129,8 +131,7 @@ class Options:
         kind: Any = type(self)
         for name, hint in hints_of(kind).items():
             value = as_python(getattr(self, name))
-            if hint.is_tuple and isinstance(value, list):
-                value = tuple(value)
+            value = tuple(value) if isinstance(value, list) else value
             object.__setattr__(self, name, value)
             if isinstance(value, hint.others):
                 continue
@@ -149,8 +150,10 @@ def config_of(kind: type[T], config: T | None, options: Mapping[str, Any]) -> T:
     require_instance("config", config, kind | None, f"{article} {kind.__name__}")
     base: Any = kind() if config is None else config
     names = [field.name for field in dataclasses.fields(base)]
-    for name in options:
-        require_choice("option", name, names)
+    for name in (name for name in options if name not in names):
+        nested = [field for field in names if name in getattr(getattr(base, field), "__dataclass_fields__", ())]
+        do = f"it is an option of `{nested[0]}`" if nested else suggestion(name, names) or "choose one of these"
+        raise ArgumentError(f"no option {name!r}", expected=f"one of {', '.join(names)}", do=do)
     changed: T = dataclasses.replace(base, **options)
     return changed
 

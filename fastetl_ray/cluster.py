@@ -15,6 +15,7 @@ from typing import Any
 from jax.errors import JaxRuntimeError
 
 from fastetl.checks import as_path, config_of, require_range
+from fastetl.data.batches import Data, weighted
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath, scarcity
@@ -27,13 +28,13 @@ from model.errors import ModelError
 from model.folders import RUN_JSON, RUN_KIND, claim_folder, clear_folder, unfinished_folder
 from model.run import Run, as_run, open_run
 from model.start import EXPECTED_START, Start
-from model.training import Data, train, weighted
+from model.training import train
 
 
 def addresses(data: Data) -> list[tuple[str, float]]:
     """Datasets with weights, for workers in any folder. Raises FastetlError for one that is not stored as it is."""
     pairs = []
-    for source, weight in weighted(data):
+    for source, weight in weighted("data", data):
         if not isinstance(source, Dataset):
             open_dataset(source)  # so that an error is raised before anything is started or removed
         elif source.path is not None and open_dataset(source.path).digest == source.digest:

@@ -20,6 +20,7 @@ import numpy as np
 
 from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_choice, require_instance
 from fastetl.data.augmentation import Augmentation
+from fastetl.data.batches import Data
 from fastetl.errors import FastetlError, StrPath, reason_of
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
@@ -28,7 +29,7 @@ from fastetl_ray.nodes import connect, fault_of
 from model.config import TrainConfig, without_effect
 from model.errors import ModelError
 from model.progress import Progress
-from model.training import Data, train
+from model.training import train
 
 SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _METRIC = "valid_accuracy"

@@ -3,12 +3,11 @@
 import dataclasses
 import itertools
 import time
-from collections.abc import Iterable
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from fastetl.checks import ABOVE_0, as_path, config_of, require_instance, require_range
+from fastetl.checks import as_path, config_of
+from fastetl.data.batches import Data, require_same_characters, weighted
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Membership
 from fastetl.data.store import open_dataset
@@ -23,9 +22,6 @@ from model.network import NETWORKS
 from model.progress import OnStep, print_epochs
 from model.run import Run, TrainedDataset, current_versions, open_run
 from model.start import Start, start_of
-
-Data = Dataset | StrPath | Iterable[Dataset | StrPath | tuple[Dataset | StrPath, float]]
-"""Datasets, opened or paths, each alone or in a pair with its weight."""
 
 
 def train(
@@ -70,7 +66,7 @@ def train(
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
     if start is not None and not isinstance(start, Start):
         start = start_of(start)
-    mixture = [(d if isinstance(d, Dataset) else open_dataset(d), weight) for d, weight in weighted(data)]
+    mixture = [(d if isinstance(d, Dataset) else open_dataset(d), weight) for d, weight in weighted("data", data)]
     with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
@@ -92,27 +88,15 @@ def train(
     return open_run(path)
 
 
-def weighted(data: Data) -> list[tuple[Dataset | StrPath, float]]:
-    """The datasets of a training with their weights. Raises FastetlError for what is no dataset, path or weight."""
-    parts: Iterable[Any] = data if isinstance(data, Iterable) and not isinstance(data, Dataset | str) else [data]
-    pairs = []
-    for part in parts:
-        dataset, weight = part if isinstance(part, tuple) and len(part) == 2 else (part, 1)
-        expected = "datasets or paths, or pairs of one and its weight"
-        require_instance("data", dataset, Dataset | str | PathLike, expected, "give a list, as in [(dataset, 2.0)]")
-        require_range("weight", weight, ABOVE_0, integer=False)
-        pairs.append((dataset, float(weight)))
-    return pairs
-
-
 def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | None, command: str) -> Run:
     if not mixture:
         raise ModelError("train: no dataset", do="give at least one")
     datasets = [dataset for dataset, _ in mixture]
     first = datasets[0]
+    require_same_characters([dataset.charset for dataset in datasets])
     for one, other in itertools.combinations(datasets, 2):
-        if other.charset.characters != one.charset.characters or other.preprocessing != one.preprocessing:
-            what = f"{other.name}: its characters or its preprocessing differ from {one.name}'s"
+        if other.preprocessing != one.preprocessing:
+            what = f"{other.name}: its preprocessing differs from {one.name}'s"
             raise ModelError(what, do="build both with the same options")
         if other == one:
             raise ModelError(f"{other.name}: the dataset is given twice", do="leave one out, or give it more weight")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
-from fastetl.data.dataset import Samples
+from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.shards import Shard, ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -125,25 +125,25 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
 
 
 LARGE = Samples(np.zeros((2, 127, 127), np.uint8), np.zeros(2, int), np.arange(2))
+OTHER = Dataset.create(some_pictures().images[:9], ["い"] * 9)
 WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Batches(samples(10), batch_size=11), "batch_size is out of range; expected 1 to 10; found 11"),
     (lambda: Batches(LARGE, augmentation="x"), "an Augmentation, or None; found 'x'"),  # type: ignore[arg-type]
-    (lambda: Batches([]), "of one size; found none. Give a dataset"),
-    (lambda: Batches(5), "parts does not fit; expected datasets, .*; found 5"),  # type: ignore[arg-type]
+    (lambda: Batches([]), "datasets of one size; found none. Build them"),
+    (lambda: Batches([some_pictures(), OTHER]), "different characters; expected Charset.'hira.* found Charset.'own'"),
+    (lambda: Batches(5), "parts does not fit; expected datasets or paths.*; found 5"),  # type: ignore[arg-type]
     (lambda: Batches(LARGE, batch_size=1, augmentation=Augmentation()), "up to 126; found 127"),
     (
         lambda: Batches([samples(4), Samples(np.zeros((2, 8, 8), np.uint8), np.zeros(2, int), np.arange(2))]),
         "one size; found",
     ),
     (lambda: Samples(np.zeros((2, 3, 4), np.uint8), np.zeros(2, int), np.arange(2)), r"uint8 \(N, S, S\)"),
-    (lambda: Samples([1], [2], [3]), r"images does not fit; expected uint8 \(N, S, S\); found \[1\]"),  # type: ignore[arg-type]
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), np.arange(2)), "one for each of 2 images"),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.arange(3)), "expected 0 to 1; found 0 to 2"),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(0, np.int64)), "at least 1"),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(2)), "found float64"),  # type: ignore[arg-type]
     *((lambda weight=weight: samples(4, weight=weight), "weight is out of range") for weight in (0.0, np.nan, "a")),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2), np.arange(2)), "whole numbers"),  # type: ignore[arg-type]
-    (lambda: some_pictures().samples([60]), "indices does not fit; expected 0 to 59"),
     (lambda: Batches(samples(20), batch_size=4).epoch(-1), "epoch is out of range; expected 0 to"),
     (lambda: Batches(samples(20), batch_size=4).epoch(0, 6), "start is out of range; expected 0 to 5; found 6"),
 ]
@@ -246,7 +246,10 @@ def test_each_time_that_a_sample_comes_up_has_a_number_of_its_own() -> None:
         assert all((a == b).all() for pairs in zip(step, again, strict=True) for a, b in zip(*pairs, strict=True))
 
 
-def test_a_loop_goes_through_an_epoch_and_the_next_through_the_next() -> None:
+def test_a_loop_goes_through_an_epoch_and_the_next_through_the_next(tmp_path: Path) -> None:
     batches = Batches(samples(12), batch_size=4, seed=3)
     assert same([*batches, *batches], list(batches.epoch(0)) + list(batches.epoch(1)))
-    assert len(Batches([some_pictures(), some_pictures()], batch_size=20)) == 6  # whole datasets
+    some_pictures().write(tmp_path / "out")
+    mixture = Batches([some_pictures(), (tmp_path / "out", 2.0)], batch_size=20)  # whole datasets
+    part = "Samples(60 of 60 pictures 8 × 8, weight"
+    assert repr(mixture) == f"Batches(6 of 20: {part} 1), {part} 2))"

@@ -94,6 +94,9 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
     result = fastetl.build(symbols, tmp_path / "out", charset=str(tmp_path / "few.txt"))
     assert result.left_out == dict.fromkeys(set(CHARACTERS) - {"한", "क्ष"}, EACH)
     assert (result.images, result.missing) == (2 * EACH, ("가",))
+    with pytest.raises(FastetlError, match="symbols/out: the output would be among the folders of pictures"):
+        fastetl.build(symbols, symbols / "out")
+    (symbols / "in").mkdir()
     with pytest.raises(FastetlError, match="no picture of a character of the charset"):
         fastetl.build(symbols, tmp_path / "none", charset="capitals")
     with pytest.raises(FastetlError, match="ETL8: a name that only ETL files"):
@@ -237,6 +240,10 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: save(folder / "a.npz", images=np.zeros((3, 8, 8))), "pictures; expected arrays images, uint8"),
     (lambda folder: save(folder / "a.npz", labels=["a", "b"]), r"not labelled pictures; .* labels <U1 \(2,\)\. Write"),
     (lambda folder: save(folder / "a.npz", labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
+    (
+        lambda folder: save(folder / "a.npz", images=arrays(3)[0] | 128),
+        "white paper; .*3 of 3 .* Give 255 - images",
+    ),
     (lambda folder: save(folder / "a.npz", images=7), r"not labelled pictures; .* found images int64 \(\),"),
     (lambda folder: np.savez(folder / "a.npz", *arrays(3)), r"not labelled pictures; .* found arr_0 uint8 \(3, 28"),
     (lambda folder: (folder / "a.csv").write_text("file,character\n"), r"a\.csv: cannot read; .* found no rows"),

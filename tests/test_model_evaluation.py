@@ -133,7 +133,7 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
 def test_sets_that_do_not_fit_are_named() -> None:
     run, data = open_run(finished_run()[0]), tiny()
     with pytest.raises(ModelError, match="nothing to evaluate"):
-        evaluate(run, [data.subset(np.zeros(0, np.int64))])
+        evaluate(run, [data[np.zeros(0, np.int64)]])
     with pytest.raises(ModelError, match="nothing to evaluate; expected at least one dataset"):
         evaluate(run, [])
     with pytest.raises(ModelError, match="tiny0: the set is given twice. Leave one out"):

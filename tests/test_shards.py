@@ -119,7 +119,7 @@ def test_damage_is_one_line(shards: Path) -> None:
         shard, content = encode_shard(0, other)
         (shards / shard.file).write_bytes(content)
         write_index(str(shards), whole, [replace(shard, rows=60)], list(whole.records))  # the hash is right
-        with pytest.raises(FastetlError, match=r"00000\.parquet: the shard is damaged; expected 60 rows of 8 × 8"):
+        with pytest.raises(FastetlError, match=r"00000\.parquet: the shard is damaged; expected .*60 rows of 8 × 8"):
             whole == open_dataset(shards)  # noqa: B015
 
 

@@ -94,13 +94,13 @@ def test_what_is_kept_of_a_set_is_known_at_another_size_and_in_part(tmp_path: Pa
     assert run.trained.split(larger) == whole
     assert evaluate(run, larger).sets[0].samples == len(whole.test)
     some = np.arange(0, len(data), 3)
-    part = run.trained.split(data.subset(some))
+    part = run.trained.split(data[some])
     assert part is not None
     assert [some[indices].tolist() for indices in (part.train, part.valid, part.test)] == [
         np.intersect1d(some, indices).tolist() for indices in (whole.train, whole.valid, whole.test)
     ]
     with pytest.raises(ModelError, match="the run was trained on all of it; expected writers it has not seen"):
-        evaluate(run, data.subset(whole.train))
+        evaluate(run, data[whole.train])
 
 
 def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,13 +120,13 @@ def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFi
 def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:
     """The second dataset is made of writers of the first."""
     data = tiny()
-    some = data.subset(np.flatnonzero(np.isin(data.groups, [0, 1, 2, 3, 4, 5])))
+    some = data[np.isin(data.groups, [0, 1, 2, 3, 4, 5])]
     run = train([(data, 1.0), (some, 1.0)], tmp_path / "run", ONE_EPOCH)
     split, alone = run.trained.split(data), open_run(finished_run()[0]).trained.split(data)
     assert isinstance(split, Split)
     assert split == alone
     with pytest.raises(ModelError, match="nothing to train on"):
-        train([(data, 1.0), (data.subset(split.test), 1.0)], tmp_path / "other", ONE_EPOCH)
+        train([(data, 1.0), (data[split.test], 1.0)], tmp_path / "other", ONE_EPOCH)
 
 
 def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
@@ -134,7 +134,7 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
 ) -> None:
     data = tiny()
     loose = replace(data, groups=np.full(len(data), -1, np.int32))
-    twice = loose.subset(np.concatenate([np.arange(len(data)), np.arange(16)]))
+    twice = loose[np.concatenate([np.arange(len(data)), np.arange(16)])]
     twice.write(tmp_path / "loose")
     arguments = ["train", str(tmp_path / "loose"), str(tmp_path / "run"), "--network", "small", "--epochs", "1"]
     arguments += ["--batch-size", "32", "--ema-decay", "0.9"]  # the program of `finished_run`

@@ -114,6 +114,8 @@ def augment(
     require_instance("config", config, Augmentation, "an Augmentation")
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
+    if not config.fragments and not (neighbours is None and pool is None):
+        raise does_not_fit("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
     _check(source, indices, out, samples)
     if not len(indices):
         return out

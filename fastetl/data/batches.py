@@ -5,17 +5,26 @@ The order of the samples in an epoch derives from (seed, epoch) alone, so traini
 
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_instance, require_range
+from fastetl.checks import ABOVE_0, does_not_fit, require_instance, require_range
 from fastetl.data.augmentation import Augmentation, augment
+from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, Samples
+from fastetl.data.identity import count_within
 from fastetl.data.preprocessing import MAX_SIDE
+from fastetl.data.store import open_dataset
+from fastetl.errors import ArgumentError, StrPath
 
+Data = Dataset | StrPath | Iterable[Dataset | StrPath | tuple[Dataset | StrPath, float]]
+"""Datasets, opened or paths, each alone or in a pair with its weight."""
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
 Picks = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
@@ -32,19 +41,20 @@ class Batches:
     too large, each epoch takes other samples.
 
     Args:
-        parts: One or several datasets, or samples of datasets (`Dataset.samples`), all with pictures of one size.
+        parts: A dataset, its path, or samples of one (`Dataset.samples`), or a list of several, each alone or as
+            (dataset, weight). All have the same characters and pictures of one size.
         batch_size: Pictures in a batch, at most as many as there are in all parts.
         seed: Decides the order and the augmentation; below 2**64.
         augmentation: How pictures are changed; None leaves them as they are.
         prefetch: How many batches are prepared in advance, each in new arrays; with 0 no thread starts.
         threads: How many threads prepare them.
     Raises:
-        FastetlError: If the pictures have different sizes, or there are fewer samples than one batch.
+        FastetlError: If characters or sizes of pictures differ, or there are fewer samples than one batch.
     """
 
     def __init__(
         self,
-        parts: Dataset | Samples | Sequence[Dataset | Samples],
+        parts: Data | Samples | Iterable[Dataset | StrPath | Samples | tuple[Dataset | StrPath | Samples, float]],
         *,
         batch_size: int = 64,
         seed: int = 0,
@@ -52,15 +62,12 @@ class Batches:
         prefetch: int = 1,
         threads: int = 1,
     ) -> None:
-        several = parts if isinstance(parts, Sequence) else [parts]
-        for part in several:
-            require_instance("parts", part, Dataset | Samples, "datasets, or samples of them")
         require_instance("augmentation", augmentation, Augmentation | None, "an Augmentation, or None")
-        self.parts = tuple(part.samples() if isinstance(part, Dataset) else part for part in several)
+        self.parts = tuple(_samples_of(part, weight) for part, weight in weighted("parts", parts))
+        require_same_characters([part.charset for part in self.parts if part.charset is not None])
         sides = [part.side for part in self.parts]
         if len(set(sides)) != 1:
-            do = "give a dataset" if not sides else "build the datasets with one `size`"
-            raise does_not_fit("parts", "one or more with pictures of one size", sides or "none", do)
+            raise does_not_fit("parts", "datasets of one size", sides or "none", "build them with one `size`")
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation
@@ -86,6 +93,9 @@ class Batches:
     def __len__(self) -> int:
         """The number of batches of an epoch."""
         return int(self._counts.sum()) // self.batch_size
+
+    def __repr__(self) -> str:
+        return f"Batches({len(self):,} of {self.batch_size:,}: {', '.join(map(repr, self.parts))})"
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from batch `start` on; the threads end with the iterator, however it ends.
@@ -132,9 +142,11 @@ class Batches:
             is_of_part = part_of == k
             drawn = self._draw_indices(k, int(is_of_part.sum()), epoch)
             indices[is_of_part] = drawn
-            numbers[is_of_part] = first_number + _occurrences(drawn) * len(part.images) + drawn
+            is_repeated = np.bincount(drawn).max(initial=0) > 1  # seldom: to sort millions takes memory and time
+            repetitions = count_within(drawn) if is_repeated else 0
+            numbers[is_of_part] = first_number + repetitions * len(part.images) + drawn
             most_rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
-            first_number += most_rounds * (1 + int(_occurrences(part.indices).max())) * len(part.images)
+            first_number += most_rounds * int(np.bincount(part.indices).max()) * len(part.images)
         for begin in range(start * self.batch_size, len(part_of), self.batch_size):
             part_of_row = part_of[begin : begin + self.batch_size]
             rows_of = [begin + np.flatnonzero(part_of_row == k) for k in range(len(self.parts))]
@@ -178,10 +190,28 @@ class Batches:
             pool.shutdown(cancel_futures=True)
 
 
-def _occurrences(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """int64, of the values' shape (N,): how many times each value occurs before it."""
-    occurrences = np.zeros_like(values)
-    if np.bincount(values).max(initial=0) > 1:  # seldom: to sort millions takes memory and time
-        order = values.argsort(kind="stable")
-        occurrences[order] = np.arange(len(values)) - np.searchsorted(values[order], values[order])
-    return occurrences
+def require_same_characters(charsets: Sequence[Charset]) -> None:
+    """Raise FastetlError unless all charsets have the same characters in one order: a class has one meaning then."""
+    for charset in charsets[1:]:
+        if charset.characters != charsets[0].characters:
+            what, do = "the datasets have different characters", "build all with one `charset`"
+            raise ArgumentError(what, expected=charsets[0], found=charset, do=do)
+
+
+def weighted(name: str, data: Any) -> list[tuple[Any, float]]:
+    """The datasets of the argument `name` with their weights. Raises FastetlError for what is no dataset or weight."""
+    pairs = []
+    for part in data if isinstance(data, Iterable) and not isinstance(data, Dataset | str) else [data]:
+        dataset, weight = part if isinstance(part, tuple) and len(part) == 2 else (part, 1)
+        expected = "datasets or paths, or pairs of one and its weight"
+        advice = "give a list, as in [(dataset, 2.0)]"
+        require_instance(name, dataset, Dataset | Samples | str | PathLike, expected, advice)
+        require_range("weight", weight, ABOVE_0, integer=False)
+        pairs.append((dataset, float(weight)))
+    return pairs
+
+
+def _samples_of(part: Dataset | StrPath | Samples, weight: float) -> Samples:
+    if isinstance(part, Samples):
+        return replace(part, weight=part.weight * weight)
+    return (part if isinstance(part, Dataset) else open_dataset(part)).samples(weight=weight)

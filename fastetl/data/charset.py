@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_instance
+from fastetl.checks import does_not_fit, require_instance, suggestion
 from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
@@ -36,6 +36,8 @@ SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "
 """Signs that differ from a capital letter only by size and position, each with that letter."""
 _ONE_SHAPE = {ord(c): group[0] for group in SHAPES for c in group}
 _ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
+Characters = StrPath | Sequence[str]
+"""What `load_charset` takes: a name, a file, or characters."""
 _JOINERS = "\u200c\u200d"  # invisible, but allowed within a character
 
 
@@ -93,8 +95,7 @@ class Charset(Sequence[str]):
                 expected = f"1 to {MAX_CODE_POINTS} code points without white space and control codes"
                 found = f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})"
                 what = f"charset {self.name!r}: not a character"
-                do = "correct it; where an entry has several code points, list one entry a line"
-                raise ArgumentError(what, record=k, expected=expected, found=found, do=do)
+                raise ArgumentError(what, record=k, expected=expected, found=found, do="correct this entry")
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -203,18 +204,22 @@ def one_shape(character: str, sizes: bool = False) -> str:
     return shape.translate(_ONE_SIZE).translate(_ONE_SHAPE) if sizes else shape
 
 
-def load_charset(name: Charset | StrPath, present: Iterable[str] = ()) -> Charset:
-    """A named charset, or one read from a UTF-8 text file: one character a line, or single code points in one line.
+def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
+    """A charset by its name, of a UTF-8 text file (a character a line, or code points in one line), or of characters.
 
     Args:
-        name: A name, a file, or a Charset, which is returned as it is.
+        name: A name, a file, several characters, or a Charset, which is returned as it is.
         present: The characters of the data, needed for `all` (these characters) and `kanji` (the kanji among them).
     Raises:
         FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
     """
-    require_instance("charset", name, Charset | str | os.PathLike, f"one of {', '.join(NAMES)}, a file, or a Charset")
     if isinstance(name, Charset):
         return name
+    expected = f"one of {', '.join(NAMES)}, a text file of characters, or the characters"
+    require_instance("charset", name, str | os.PathLike | Iterable, expected)
+    require_instance("present", present, Iterable, "characters")
+    if not isinstance(name, str | os.PathLike):
+        return Charset("own", tuple(name))
     name = os.fspath(name)
     if name in _NAMED:
         return _NAMED[name]
@@ -226,10 +231,9 @@ def load_charset(name: Charset | StrPath, present: Iterable[str] = ()) -> Charse
             raise ArgumentError(what, found=found, do="choose another `charset`, or give the data")
         return Charset(name, characters)
     path = Path(name)
-    if not os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
-        expected = f"one of {', '.join(NAMES)}, or a text file of characters"
-        raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do="check `charset`")
-    return Charset(path.stem, read_entries(path))
+    if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
+        return Charset(path.stem, read_entries(path))
+    raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do=suggestion(name, NAMES) or "check `charset`")
 
 
 def read_entries(path: Path) -> tuple[str, ...]:

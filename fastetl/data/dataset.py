@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastetl.checks import ABOVE_0, does_not_fit, require_choice, require_instance, require_range
 from fastetl.data import parquet, writing
-from fastetl.data.charset import Charset, in_a_line, load_charset, nfc
+from fastetl.data.charset import Characters, Charset, in_a_line, load_charset, nfc
 from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Membership, Split, SplitUnit, digest_of, group_copies
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing, resize
-from fastetl.errors import StrPath
+from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.untrusted import sealed
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ MAX_VALUE_BYTES = 256  # most bytes of one value of a header field
 _DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
 _RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
 _PER_SAMPLE = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
+_BRIGHT = 153  # mean of a picture. Ink that is high hardly ever reaches it: a thick pen covers half of a tight crop
+_NEARLY_ALL = 0.9  # of the pictures: some symbols may be filled
 _NEIGHBOURS_OF_SHARDS = 4096  # fragments come from so many pictures, where pictures are read from shards
 
 
@@ -47,6 +49,8 @@ class Samples:
     """int64 (M,), the samples to use."""
     weight: float = 1.0
     """Share of an epoch's pictures, relative to the weights of the other samples."""
+    charset: Charset | None = None
+    """What the classes are, if it is known: samples of different characters are not mixed."""
 
     def __post_init__(self) -> None:
         images, labels, indices = self.images, np.asarray(self.labels), np.asarray(self.indices)
@@ -126,8 +130,8 @@ class Dataset:
     """Pictures of single characters with their classes and groups.
 
     It is a sequence of (picture, class) pairs, as `torch.utils.data.DataLoader` and grain want it. A slice, a mask or
-    an array of indices gives the Dataset of those samples. Two datasets are equal if their pictures, labels, groups,
-    sources, digests, records, characters and preprocessing are.
+    an array of indices gives the Dataset of those samples, with their pictures in memory. Two datasets are equal if
+    their pictures, labels, groups, sources, digests, records, characters and preprocessing are.
     """
 
     name: str
@@ -161,7 +165,7 @@ class Dataset:
         *,
         source: str = "",
         size: int | None = None,
-        charset: Charset | StrPath | None = None,
+        charset: Characters | None = None,
         digests: NDArray[np.uint64] | None = None,
         records: Mapping[str, ArrayLike] | None = None,
     ) -> Dataset:
@@ -174,11 +178,11 @@ class Dataset:
             source: The name under which these groups are known; "" if they mean something in this dataset alone.
             size: Side in pixels, 8 to 512 (to be augmented, up to 126). If None: the pictures' own, if all are square,
                 equal and at most 126 wide; otherwise 64.
-            charset: A Charset, or a name or file as for `load_charset`. If None: the characters that occur, sorted.
+            charset: As for `load_charset`. If None: the characters that occur, sorted.
             digests: uint64 (N,), of the source data. If None: of `images`.
             records: Further fields, N values each.
         Raises:
-            FastetlError: If arrays do not fit, the charset lacks a character, or `source` is reserved for files.
+            FastetlError: If arrays do not fit, paper is white, a charset lacks characters, or `source` is reserved.
         """
         require_instance("source", source, str, "a name")
         if RESERVED_SOURCE.fullmatch(source):
@@ -188,7 +192,11 @@ class Dataset:
         require_instance("records", records, Mapping | None, "names and values")
         fields = {key: _column(f"records: {key}", values) for key, values in (records or {}).items()}
         pictures, texts = _checked_pictures(images), _checked_texts(characters)
-        charset = _charset_of(sorted(set(texts)), charset, name)
+        present = sorted(set(texts))
+        charset = Charset(name, tuple(present)) if charset is None else load_charset(charset, present)
+        lacking = [character for character in present if character not in charset.class_of]
+        if lacking:
+            raise does_not_fit("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
         group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else _column("groups", groups)
         if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
@@ -237,7 +245,9 @@ class Dataset:
         indices = np.arange(len(self))[index]
         if indices.ndim != 1:
             raise IndexError(f"one index, or a slice, mask or array of one axis, not {index!r}")
-        return self.subset(indices)
+        columns: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[indices]) for name in _PER_SAMPLE}
+        records = {name: values[indices] for name, values in self.records.items()}
+        return replace(self, **columns, records=records)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], int]]:
         return (self[k] for k in range(len(self)))
@@ -253,23 +263,15 @@ class Dataset:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dataset):
             return NotImplemented
-        if (self.charset.characters, self.preprocessing) != (other.charset.characters, other.preprocessing):
-            return False
-        if self.records.keys() != other.records.keys():
-            return False
         # Pictures and header fields come last, since those of shards have to be read.
         return (
-            all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ("labels", "groups", "digests"))
+            (self.charset.characters, self.preprocessing) == (other.charset.characters, other.preprocessing)
+            and self.records.keys() == other.records.keys()
+            and all(_equal(getattr(self, name), getattr(other, name)) for name in ("labels", "groups", "digests"))
             and np.array_equal(np.array(self.sources)[self.source], np.array(other.sources)[other.source])
             and _equal(self.images, other.images)
             and all(_equal(values, other.records[name]) for name, values in self.records.items())
         )
-
-    def subset(self, indices: NDArray[np.integer[Any]]) -> Dataset:
-        """The samples at `indices`, in that order, with their pictures copied into memory."""
-        columns: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[indices]) for name in _PER_SAMPLE}
-        records = {name: values[indices] for name, values in self.records.items()}
-        return replace(self, **columns, records=records)
 
     def write(self, out: StrPath, *, overwrite: bool = False) -> None:
         """Write a directory for `fastetl.open_dataset`, whole or not at all. Raises FastetlError if `out` exists."""
@@ -317,8 +319,8 @@ class Dataset:
         try:
             index = np.arange(len(self))[slice(None) if indices is None else indices]
         except IndexError as error:
-            raise does_not_fit("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
-        return Samples(self.images, self.labels, index, weight)
+            raise does_not_fit("indices", f"0 to {len(self) - 1}, a slice or a mask", indices) from error
+        return Samples(self.images, self.labels, index, weight, self.charset)
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -332,6 +334,10 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
         kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
         raise does_not_fit("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
+    bright = sum(float(picture.mean()) > _BRIGHT for picture in pictures)
+    if bright > _NEARLY_ALL * len(pictures):
+        expected, found = "ink high, on paper of 0", f"{bright:,} of {len(pictures):,} pictures mostly bright"
+        raise ArgumentError("white paper", expected=expected, found=found, do="give 255 - images")
     return pictures
 
 
@@ -350,22 +356,11 @@ def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
     return list(map(nfc, texts))
 
 
-def _charset_of(characters: Sequence[str], charset: Charset | StrPath | None, name: str) -> Charset:
-    """The charset, given, by its name, or of the characters. Raises FastetlError if it lacks one of them."""
-    if charset is None:
-        return Charset(name, tuple(characters))
-    charset = load_charset(charset, characters)
-    lacking = [character for character in characters if character not in charset.class_of]
-    if lacking:
-        raise does_not_fit("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
-    return charset
-
-
 def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Mapping[str, NDArray[Any]]) -> None:
     groups, digests = columns["groups"], columns["digests"]
     for name, values in {**columns, **{f"records: {name}": values for name, values in records.items()}}.items():
         if values.shape != (count,):
-            raise does_not_fit(name, f"{count}, one for each picture", values)
+            raise does_not_fit(name, f"{count}, one for each picture", values, f"check `{name.partition(':')[0]}`")
     if digests.dtype != np.uint64:
         raise does_not_fit("digests", "uint64", digests)
     if groups.dtype.kind not in "iu" or not -1 <= int(groups.min()) <= int(groups.max()) < 2**31:

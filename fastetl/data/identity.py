@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,6 +48,9 @@ class Split:
     def of(cls, parts: NDArray[np.int8]) -> Split:
         """The split of samples whose parts are TRAIN, VALID, TEST or others, which are left out."""
         return cls(*(np.flatnonzero(parts == part) for part in (TRAIN, VALID, TEST)))
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        return iter((self.train, self.valid, self.test))
 
     def __repr__(self) -> str:
         return f"Split(train {len(self.train):,}, valid {len(self.valid):,}, test {len(self.test):,} samples)"
@@ -91,6 +94,15 @@ def digest_of(data: bytes) -> int:
 def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """uint64 (N,): XXH64 of each row of uint8 (N, B). The bytes of a row are contiguous; rows may be strided."""
     return np.fromiter(map(xxhash.xxh64_intdigest, rows), np.uint64, len(rows))
+
+
+def count_within(values: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """int64 (N,): how many earlier values equal each value."""
+    order = np.argsort(values, kind="stable")
+    ascending = values[order]
+    counts = np.empty(len(values), np.int64)
+    counts[order] = np.arange(len(values)) - np.searchsorted(ascending, ascending)
+    return counts
 
 
 def group_copies(
@@ -183,8 +195,7 @@ class Membership:
         for source, numbers in _identities(data).items():
             for k, part in enumerate(self.parts):
                 counts[k] += int(np.isin(numbers, part.get(source, ())).sum())
-        train, valid, test = counts
-        return train, valid, test
+        return counts[TRAIN], counts[VALID], counts[TEST]
 
     def split(self, data: Dataset) -> Split | None:
         """The samples of a dataset that are in each part; None if all parts are empty."""

@@ -119,7 +119,7 @@ class Imported(NamedTuple):
 
 def import_pictures(
     sources: Sequence[Labelled],
-    charset: Charset | StrPath | None,
+    charset: StrPath | Sequence[str] | None,
     size: int,
     read_picture: ReadPicture,
     progress: ShowProgress | None = None,
@@ -131,37 +131,39 @@ def import_pictures(
     """
     first = sources[0].path
     names = [source.source for source in sources]
-    by_name = dict(zip(names, sources, strict=True))
-    if len(by_name) < len(sources):
+    if len(set(names)) < len(names):
         do = "give them other names: groups of one name are one group"
         raise FastetlError("two sources of one name", file=first, found=" and ".join(names), do=do)
     counts = Counter(character for source in sources for character in source.characters)
     present = sorted(counts)
-    charset = load_charset(charset, present) if charset else Charset(first.resolve().stem, tuple(present))
+    charset = Charset(first.resolve().stem, tuple(present)) if charset is None else load_charset(charset, present)
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     total = counts.total() - sum(left_out.values())
-    unread = [error for source in sources for error in source.passed_over]
-    samples: dict[str, list[IndexedPicture]] = {name: [] for name in names}
-    pictures = ((name, picture) for name in names for picture in by_name[name].read(charset, size, read_picture))
+    if not total:
+        what, do = "no picture of a character of the charset", "choose another `charset`"
+        raise FastetlError(what, file=first, expected=charset.name, found=in_a_line(left_out, 10), do=do)
+    unread: list[FastetlError] = []
+    samples: list[list[IndexedPicture]] = [[] for _ in sources]
+    pictures = (
+        (k, picture) for k, source in enumerate(sources) for picture in source.read(charset, size, read_picture)
+    )
     with closing(pictures):  # also if `progress` raises: its threads end, and the filters of warnings are as before
-        for done, (name, picture) in enumerate(pictures, 1):
+        for done, (k, picture) in enumerate(pictures, 1):
             if isinstance(picture, FastetlError):
                 unread.append(picture)
             else:
-                samples[name].append(picture)
+                samples[k].append(picture)
             if progress is not None:
                 progress(done, total)
-    parts = [by_name[name].dataset(taken, charset, size) for name, taken in samples.items() if taken]
-    if parts:
-        data, copies = _with_copies_grouped(concatenated(parts))
-        return Imported(data, left_out, [*(error.replace(do="left out") for error in unread), *copies])
-    if unread:
+    parts = [source.dataset(taken, charset, size) for source, taken in zip(sources, samples, strict=True) if taken]
+    if not parts:
         raise unread[0]
-    what, do = "no picture of a character of the charset", "choose another `charset`"
-    raise FastetlError(what, file=first, expected=charset.name, found=in_a_line(left_out, 10), do=do)
+    passed_over = [error for source in sources for error in source.passed_over]
+    data, copies = _with_copies_noted(concatenated(parts))
+    return Imported(data, left_out, [*(error.replace(do="left out") for error in passed_over + unread), *copies])
 
 
-def _with_copies_grouped(data: Dataset) -> tuple[Dataset, list[FastetlError]]:
+def _with_copies_noted(data: Dataset) -> tuple[Dataset, list[FastetlError]]:
     """The dataset with copies in the group of the first, and an error for those of another character or group."""
     has_ink = np.asarray(data.images).max((1, 2)) > 0
     blank = data.digests[~has_ink].tolist()
@@ -367,9 +369,9 @@ def _from_csv(path: Path) -> Labelled:
     for k, row in enumerate(rows):
         if row["file"] is None or row["character"] is None:
             raise FastetlError("a line is short", file=path, record=k, expected=", ".join(row), do="complete it")
-    files, characters = ([row[name].strip() for row in rows] for name in ("file", "character"))
-    groups = _groups((row.get("group") or "" for row in rows), path)
-    return Labelled(path, [path.parent / file for file in files], _characters(characters, path), groups)
+    files = [path.parent / row["file"].strip() for row in rows]
+    characters = _characters((row["character"].strip() for row in rows), path)
+    return Labelled(path, files, characters, _groups((row.get("group") or "" for row in rows), path))
 
 
 def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:

@@ -122,12 +122,11 @@ class ShardedImages:
 
         path = f"{self.folder}/{shard.file}"
         data = read_file(self.folder, shard.file, SHARD_BYTES)
-        if hashlib.sha256(data).hexdigest() != shard.sha256:
-            found = "another hash" if len(data) == shard.bytes else f"{len(data):,} bytes"
-            raise _damaged(path, f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes", found)
         side = self.shape[1]
-        expected = f"{shard.rows} rows of {side} × {side} pictures"
+        expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes, {shard.rows} rows of {side} × {side} pictures"
         with expecting(expected, path, "the shard is damaged", "write it again", Exception):  # pyarrow's are many
+            if hashlib.sha256(data).hexdigest() != shard.sha256:
+                raise ValueError("another hash" if len(data) == shard.bytes else f"{len(data):,} bytes")
             rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
             kinds = [rows.schema.field(name).type for name in columns if name == "image"]
             if len(rows) != shard.rows or any(kind != pa.binary(side**2) for kind in kinds):
@@ -172,12 +171,9 @@ def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
     for shard in () if is_url(address) else shards:
         size = require_regular(Path(address) / shard.file)
         if size != shard.bytes:
-            raise _damaged(f"{address}/{shard.file}", f"{shard.bytes:,} bytes", f"{size:,} bytes")
+            file, expected, found = f"{address}/{shard.file}", f"{shard.bytes:,} bytes", f"{size:,} bytes"
+            raise FastetlError("the shard is damaged", file=file, expected=expected, found=found, do="write it again")
     return ShardedImages(address, shards, side)
-
-
-def _damaged(file: str, expected: str, found: object) -> FastetlError:
-    return FastetlError("the shard is damaged", file=file, expected=expected, found=found, do="write it again")
 
 
 def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
-from fastetl.checks import as_path
-from fastetl.data.charset import Charset, load_charset
+from fastetl.checks import as_path, require_instance
+from fastetl.data.charset import Characters, Charset, load_charset
 from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures
 from fastetl.data.importing import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
@@ -150,11 +150,8 @@ def _dataset(
     for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
         if array.shape != expected:
             raise _fault(f"{what} of another shape than the description says", path, expected, array.shape)
-    for what, values, least, below in (
-        ("labels", labels, 0, len(charset)),
-        ("groups", groups, -1, 2**31),
-        ("sources", source, 0, len(names)),
-    ):
+    limits = {"labels": (labels, 0, len(charset)), "groups": (groups, -1, 2**31), "sources": (source, 0, len(names))}
+    for what, (values, least, below) in limits.items():
         if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
             raise _fault(f"{what} out of range", path, f"{least} to {below - 1}", f"{values.min()} to {values.max()}")
     return Dataset(
@@ -173,19 +170,20 @@ def _dataset(
     )
 
 
-def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preprocessing: Preprocessing) -> Dataset:
+def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: Preprocessing) -> Dataset:
     """Open a dataset to evaluate a network on it, in the classes and the picture size of the network.
 
     Samples of characters that the network lacks are left out; `about["left_out"]` counts them by character.
 
     Args:
         data: A dataset, or the path of one.
-        charset: The network's: a Charset, or a name or file as for `load_charset`.
+        charset: The network's, as for `load_charset`.
         preprocessing: The network's.
     Raises:
         FastetlError: As `open_dataset` does, and if all samples would be left out.
     """
     charset = load_charset(charset)
+    require_instance("preprocessing", preprocessing, Preprocessing, "a Preprocessing")
     data = data if isinstance(data, Dataset) else _open(data, preprocessing.size)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
@@ -194,7 +192,7 @@ def load_labelled(data: StrPath | Dataset, charset: Charset | StrPath, preproces
             expected, found = (f"{c.name} ({len(c)})" for c in (charset, data.charset))
             raise _fault("no character of the network", data.path, expected, found, "build it with the same `charset`")
         if left_out:
-            data = data.subset(np.flatnonzero(classes >= 0))
+            data = data[classes >= 0]
             classes = classes[classes >= 0]
         about: About = {**data.about, "left_out": dict(left_out)}
         data = replace(data, labels=classes.astype(np.uint16), charset=charset, about=about)

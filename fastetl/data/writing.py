@@ -64,8 +64,7 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
 
 def write(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
     """Write the directory of a dataset, whole or not at all. Raises FastetlError if it exists."""
-    inputs = [] if data.path is None else [data.path]
-    with new_output(as_path("out", out), DATASET_KIND, overwrite, inputs) as folder:
+    with new_output(as_path("out", out), DATASET_KIND, overwrite, [] if data.path is None else [data.path]) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:
             for start in range(0, len(data), _BLOCK_PICTURES):
                 file.write(np.ascontiguousarray(data.images[start : start + _BLOCK_PICTURES]).data)

@@ -1,16 +1,15 @@
 """From records to a dataset: select by JIS code, decode and resize in one pass, write whole or not at all."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, Range, as_path, config_of, require_unset
-from fastetl.data.charset import Charset, in_a_line
+from fastetl.checks import Options, Range, as_path, config_of, require_instance, require_unset
+from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows, group_copies
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
@@ -33,7 +32,7 @@ T = TypeVar("T")
 class BuildConfig(Options):
     """What to take from the files, and how."""
 
-    charset: str | Path | Charset | None = None
+    charset: Characters | None = None
     """Characters to take. Names: hiragana (71), hiragana46, hiragana-small (75), katakana (71), katakana46, kana (162),
     digits, capitals (26), latin (52), etl9 (3,036), japanese (6,625), kanji or all (what the data hold). Or a text
     file, one character a line, or all in one line. Default: hiragana of records, all of pictures."""
@@ -46,9 +45,9 @@ class BuildConfig(Options):
     are not complete, characters without a sample."""
 
 
-@dataclass(frozen=True)
-class BuildResult:
-    """What was written."""
+@dataclass(frozen=True, kw_only=True)
+class BuildResult(Findings):
+    """What was written, and what a build tells of its sources."""
 
     out: str
     images: int
@@ -56,15 +55,7 @@ class BuildResult:
     groups: int
     missing: tuple[str, ...]
     """The characters of the charset without a sample."""
-    unknown_codes: int
-    """How many codes stand for no character. Their records are left out."""
-    characterless: int
-    """How many records have no character by the rules of their set, as ▲ of ETL2. They are left out."""
     seconds: float
-    noticed: tuple[Notice, ...]
-    """What is odd in the files."""
-    left_out: Mapping[str, int]
-    """Characters that the charset lacks → how many pictures have them; of records, only kana of its scripts."""
 
 
 _HEADER_FIELDS = (
@@ -194,7 +185,7 @@ def with_copies_grouped(plan: Plan, data: Dataset, config: BuildConfig) -> tuple
     notices = tuple(notices_of_copies(files, records, data.digests, copied))
     if notices and config.strict:
         raise notices[0].error()
-    findings = plan.findings._replace(noticed=(*plan.findings.noticed, *notices))
+    findings = replace(plan.findings, noticed=(*plan.findings.noticed, *notices))
     return replace(data, groups=groups, source=source), replace(plan, findings=findings)
 
 
@@ -224,6 +215,7 @@ def build(
     start_time = time.perf_counter()
     out = as_path("out", out)
     config = config_of(BuildConfig, config, options)
+    require_instance("progress", progress, Callable | None, "a function, or None")
     paths = as_paths(sources)
     check_output(out, DATASET_KIND, overwrite, paths)
     by_path = [labelled_in(path) for path in paths]
@@ -231,8 +223,12 @@ def build(
     if labelled:
         if not all(by_path):
             what = "records and labelled pictures in one dataset"
-            do = "build two datasets with one `charset`, and train on both with `also`"
+            do = "build two datasets with one `charset`, and train on both"
             raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
+        for folder in (source.path for source in labelled if source.path.is_dir()):
+            if out.resolve().is_relative_to(folder.resolve()):
+                what, expected = "the output would be among the folders of pictures", f"a place outside of {folder}"
+                raise FastetlError(what, file=out, expected=expected, do="choose another output")
         data, findings = _read_labelled(labelled, config, progress, command)
         write(replace(data, name=out.name), out, overwrite=overwrite)
         return result_of(str(out), data, start_time, findings)
@@ -293,13 +289,14 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
 
     Raises FastetlError if no record is wanted, and with `strict` for everything that is odd.
     """
-    plan = select(files, config.charset or "hiragana", model_pattern=config.model_pattern, by_order=by_order)
+    charset = "hiragana" if config.charset is None else config.charset  # "" is no name
+    plan = select(files, charset, model_pattern=config.model_pattern, by_order=by_order)
     noticed += plan.findings.noticed
     left_out = plan.findings.left_out if config.charset else {}  # the user did not choose the default charset
     if config.strict:
         codes = np.concatenate([part.codes for part in plan.parts])
         _require_all(plan.charset, noticed, class_of_code(plan.charset)[codes])
-    return replace(plan, findings=plan.findings._replace(noticed=noticed, left_out=left_out))
+    return replace(plan, findings=replace(plan.findings, noticed=noticed, left_out=left_out))
 
 
 def _require_all(charset: Charset, noticed: Sequence[Notice], labels: NDArray[np.integer[Any]]) -> None:
@@ -328,5 +325,5 @@ def result_of(out: str, data: Dataset, start_time: float, findings: Findings) ->
         groups=data.group_count,
         missing=missing,
         seconds=time.perf_counter() - start_time,
-        **findings._asdict(),
+        **vars(findings),
     )

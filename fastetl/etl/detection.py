@@ -187,9 +187,8 @@ def detect(path: Path) -> EtlFile:
         if layout is None:
             raise _not_etl(path, size, read(0, 8))
         spare = read(0, layout.record_bytes)[layout.unused_bytes]
-    source = f"ETL{layout.family}"
-    if spare.startswith(STAMP):
-        source = spare.rstrip(b"\0").decode("ascii", "replace")
+    is_stamped = spare.startswith(STAMP)
+    source = spare.rstrip(b"\0").decode("ascii", "replace") if is_stamped else f"ETL{layout.family}"
     return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(path.stem), source)
 
 

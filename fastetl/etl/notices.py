@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.identity import digest_of
+from fastetl.data.identity import count_within, digest_of
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes, match_classes
 from fastetl.etl.detection import EtlFile, set_by_name
@@ -68,15 +68,6 @@ def format_records(records: Sequence[int] | NDArray[np.integer]) -> str:
     """How many records, and the numbers of the first few."""
     numbers = ", ".join(str(int(k)) for k in records[:_MAX_LISTED]) + (", …" if len(records) > _MAX_LISTED else "")
     return f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
-
-
-def count_within(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """int64 (N,): how many earlier records have the same code."""
-    order = np.argsort(codes, kind="stable")
-    ascending = codes[order]
-    counts = np.empty(len(codes), np.int64)
-    counts[order] = np.arange(len(codes)) - np.searchsorted(ascending, ascending)
-    return counts
 
 
 def notices_of_name(file: EtlFile) -> Iterator[Notice]:

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset, load_charset
-from fastetl.errors import FastetlError, StrPath
+from fastetl.data.charset import Characters, Charset, load_charset
+from fastetl.errors import FastetlError
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import number_groups
@@ -47,18 +46,18 @@ class Selection:
         return Selection(self.file, self.index[part], self.codes[part], self.groups[part])
 
 
-class Findings(NamedTuple):
-    """What a build tells of its sources.
-
-    noticed: what is odd in them. left_out: characters that the charset lacks (of records kana, where it has others of
-    the same script) → how many samples they have. unknown_codes: how many codes of the headers that were read stand for
-    no character. characterless: how many samples have none, as ▲ of ETL2.
-    """
+@dataclass(frozen=True)
+class Findings:
+    """What a build tells of its sources."""
 
     noticed: tuple[Notice, ...]
+    """What is odd in them."""
     left_out: Mapping[str, int]
+    """Characters that the charset lacks → how many pictures have them; of records, only kana of its scripts."""
     unknown_codes: int = 0
+    """How many codes of the headers that were read stand for no character. Their records are left out."""
     characterless: int = 0
+    """How many records have no character by the rules of their set, as ▲ of ETL2. They are left out."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,8 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     head = read_headers(files[0], end=layout.data_set_records + 1)["code"].astype(np.uint16)
     again = np.flatnonzero(head[1:] == head[0])
     order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set_records]
-    if (
-        len(order) < _MIN_CODES
-        or len(set(order.tolist())) < len(order)
-        or any(f.record_count % len(order) for f in files)
-    ):
+    are_whole = all(file.record_count % len(order) == 0 for file in files)
+    if len(order) < _MIN_CODES or len(set(order.tolist())) < len(order) or not are_whole:
         return None
     last = read_headers(files[-1], files[-1].record_count - len(order))["code"]
     if (last != order).any() or None in map(jis_to_char, order.tolist()):
@@ -104,11 +100,6 @@ def _select_by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: C
         index = (np.arange(len(writers))[:, None] * len(order) + ranks).ravel()
         parts.append(Selection(file, index, np.tile(order[ranks], len(writers)), np.repeat(writers, len(ranks))))
     return parts
-
-
-def _select_by_headers(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
-    index = np.flatnonzero((class_of_code(charset)[content.codes] >= 0) & content.usable(model_pattern))
-    return Selection(content.file, index, content.codes[index], content.groups[index])
 
 
 def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
@@ -129,7 +120,7 @@ def _codes_in(known: KnownCodes) -> set[int]:
     return set(np.flatnonzero(np.bincount(np.concatenate(arrays))).tolist())
 
 
-def _learn(sets: list[list[EtlFile]], name: Charset | StrPath, by_order: bool) -> tuple[Charset, int, list[KnownCodes]]:
+def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[KnownCodes]]:
     """The charset, how many codes stand for no character, and what is known of each set.
 
     The charset may be what the data hold: then more characters may be wanted after headers have been read.
@@ -148,9 +139,7 @@ def _learn(sets: list[list[EtlFile]], name: Charset | StrPath, by_order: bool) -
             known[k] = contents_of(sets[k])
 
 
-def select(
-    files: list[EtlFile], name: Charset | StrPath, *, model_pattern: bool = False, by_order: bool = False
-) -> Plan:
+def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
     """The plan for files that are sorted by set.
 
     name: of the charset, or what else `load_charset` takes. by_order: select by the order of sets that have one;
@@ -169,8 +158,10 @@ def select(
             continue
         contents += entry
         for content in entry:
-            parts.append(_select_by_headers(content, charset, model_pattern))
-            samples.update(content.codes[content.usable(model_pattern)].tolist())
+            usable = content.usable(model_pattern)
+            index = np.flatnonzero((class_of_code(charset)[content.codes] >= 0) & usable)
+            parts.append(Selection(content.file, index, content.codes[index], content.groups[index]))
+            samples.update(content.codes[usable].tolist())
     if not any(len(part.index) for part in parts):
         where = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
         what, do = "no record has a character of the charset", "choose another `charset`"

@@ -96,9 +96,8 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence
     if not overwrite:
         raise OutputExistsError("the output exists already", file=path, do="choose another, or give `overwrite`")
     for source in inputs:
-        if path.exists() and any(
-            part.exists() and part.samefile(path) for part in (source, *source.absolute().parents)
-        ):
+        above = (source, *source.absolute().parents)
+        if path.exists() and any(part.exists() and part.samefile(path) for part in above):
             what, do = "an input of this command would be replaced", "choose another output"
             raise OutputExistsError(what, file=path, found=source, do=do)
     reason = kind.why_foreign(path)

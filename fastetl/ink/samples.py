@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 
 from fastetl.checks import Options, Range, as_path, does_not_fit, require_instance
-from fastetl.data.charset import MAX_CODE_POINTS, is_character, load_charset, nfc
+from fastetl.data.charset import MAX_CODE_POINTS, Characters, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
@@ -138,7 +138,7 @@ def find_samples(source: StrPath) -> list[Path]:
 class SamplesConfig(Options):
     """Which samples to take, and at what size."""
 
-    charset: str = "kana"
+    charset: Characters = "kana"
     """The characters to take, those of the network to train or measure: a charset's name (see docs/formats.md), or a
     text file of characters."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64

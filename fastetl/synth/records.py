@@ -21,7 +21,7 @@ from fastetl.checks import (
     require_range,
     require_unset,
 )
-from fastetl.data.charset import HIRAGANA, Charset, in_a_line, is_kanji, load_charset
+from fastetl.data.charset import HIRAGANA, Characters, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
@@ -59,7 +59,7 @@ class SynthConfig(Options):
     files: Annotated[int, Range(1, _MAX_COUNT)] = 12
     """Number of files, 1–1,000,000. Each has five writers (with charset etl9 four), who write every character once.
     A genuine ETL8G has 32 such files. Only without `set`."""
-    charset: str = "all"
+    charset: Characters = "all"
     """Characters to write: a charset's name (see docs/formats.md), or a text file of characters that KanjiVG has
     strokes for. all: the 956 of ETL8. kanji: 881 of these. Only without `set`."""
     scans: Share = 0.5
@@ -76,7 +76,7 @@ class SynthConfig(Options):
         require_unset(self, unused, f"{'has no effect with' if self.set else 'is for'} `set`")
 
 
-def characters_of(name: str) -> tuple[Charset, tuple[str, ...]]:
+def characters_of(name: Characters) -> tuple[Charset, tuple[str, ...]]:
     """The charset as in a build, and its characters as written. Raises FastetlError for characters without strokes."""
     charset = load_charset(name, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
     without = [c for c in charset.characters if not has_strokes(c)]

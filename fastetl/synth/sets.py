@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.identity import count_within
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.detection import STAMP
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
-from fastetl.etl.notices import count_within
 
 Draw = Callable[[Layout, int], NDArray[np.uint8]]
 """(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""
