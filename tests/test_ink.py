@@ -70,8 +70,7 @@ def test_the_kernel_is_its_twin_and_only_shape_counts(
 def test_a_dot_is_a_disc_of_the_pens_width() -> None:
     drawn = rasterize(Drawing(300, 300, (Stroke((150,), (150,)),), pen=0.25))
     assert drawn.sum() / 255 == pytest.approx(math.pi * 16**2, rel=0.005)
-    assert (drawn == drawn.T).all()
-    assert (drawn == drawn[::-1]).all()
+    assert ((drawn == drawn.T) & (drawn == drawn[::-1])).all()
     side, strokes = np.float32(300), [Stroke(np.array([150]), [np.int64(150)])]  # type: ignore[arg-type]
     of_numpy = Drawing(side, np.int64(300), strokes, pen=np.float64(0.25))  # type: ignore[arg-type]
     assert {of_numpy} == {Drawing(300, 300, (Stroke((150,), (150,)),), pen=0.25)}

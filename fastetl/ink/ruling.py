@@ -237,20 +237,19 @@ def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], least:
     block = -(-len(plane) // shape[0])  # pixels
     near = block + 1
     reach = near + int(3 * (line.thickness + 1) * block) + 2
-    rows = _centre(plane.shape, line, shape) + np.arange(-reach, reach + 1)[:, None]
+    position = np.arange(2 * reach + 1)[:, None]  # in a strip with the line and what is beside it, as if it were level
+    rows = _centre(plane.shape, line, shape) - reach + position
     is_inside = _is_inside(rows, len(plane))
     columns = np.broadcast_to(np.arange(plane.shape[1]), rows.shape)
-    strip = plane[rows.clip(0, len(plane) - 1), columns]  # the line and what is beside it, as if it were level
+    strip = plane[rows.clip(0, len(plane) - 1), columns]
     top, bottom = _middle_runs(is_inside & (strip >= least), near)
-    is_inked = bottom > top
-    if not is_inked.any():
-        return
-    typical = quantile((bottom - top)[is_inked], 50)
-    is_line = is_inked & (bottom - top <= max(typical * 8 // 5, typical + 1))
+    thickness = bottom - top
+    typical = quantile(thickness[thickness > 0], 50)
+    is_line = (thickness > 0) & (thickness <= max(typical * 8 // 5, typical + 1))
     blur = max(1, block // 2) + 1
-    before, behind = top - blur - 1, bottom + blur  # rows of the strip that are beside the line
+    before = top - blur - 1
+    behind = bottom + blur
     above, below = (strip[row.clip(0, 2 * reach), columns[0]] for row in (before, behind))
-    position = np.arange(len(strip))[:, None]
     is_erased = is_line & is_inside & (position > before) & (position < behind)
     plane[rows[is_erased], columns[is_erased]] = np.broadcast_to(np.minimum(above, below), rows.shape)[is_erased]
 

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from fastetl.kernels.vector import I8, I16, I64, Code, Value
 
+Bytes = NDArray[np.uint8]
+Starts = NDArray[np.int64]  # (N,): the byte at which each picture begins
 TOP = {1: 1, 4: 15, 6: 63}
 """The highest level, by the bits of a stored pixel. The first pixel is in the highest bits; rows have no gap between
 them."""
@@ -18,16 +20,14 @@ def packed_bytes(pixels: int, bits: int) -> int:
     return -(-pixels * bits // 8)
 
 
-def levels_of(
-    raw: NDArray[np.uint8], starts: NDArray[np.int64], height: int, width: int, bits: int
-) -> NDArray[np.uint8]:
+def levels_of(raw: Bytes, starts: Starts, height: int, width: int, bits: int) -> Bytes:
     """uint8 (N, height, width): the levels of the packed pictures that begin at `starts`."""
     count, length = height * width, packed_bytes(height * width, bits)
     levels = unpack(np.stack([raw[s : s + length] for s in starts.tolist()]), bits)
     return levels[:, :count].reshape(len(starts), height, width)
 
 
-def unpack(rows: NDArray[np.uint8], bits: int = 4) -> NDArray[np.uint8]:
+def unpack(rows: Bytes, bits: int = 4) -> Bytes:
     """Levels, uint8 (…, pixels), of packed rows, uint8 (…, bytes); bits that make no pixel are left out."""
     if bits == 4:
         return np.stack([rows >> 4, rows & 15], -1).reshape(*rows.shape[:-1], -1)
@@ -37,7 +37,7 @@ def unpack(rows: NDArray[np.uint8], bits: int = 4) -> NDArray[np.uint8]:
     return np.asarray(stream @ (1 << np.arange(bits)[::-1]), np.uint8)
 
 
-def pack(levels: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+def pack(levels: Bytes, bits: int) -> Bytes:
     """Packed pictures, uint8 (N, bytes), of levels, uint8 (N, height, width)."""
     ladder = np.arange(bits - 1, -1, -1, dtype=np.uint8)
     stream = (levels.reshape(len(levels), -1, 1) >> ladder) & 1

@@ -15,7 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from fastetl.kernels.packed import TOP, levels_of, packed_bytes, unpack_vector
+from fastetl.kernels.packed import TOP, Bytes, Starts, levels_of, packed_bytes, unpack_vector
 from fastetl.kernels.resize_plan import LANES, Chunk, Resizing, RowPlan, chunks_of
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, best_form, compile_kernel
@@ -26,14 +26,7 @@ Operands = list[list[tuple[Value, Value]]]  # of each chunk and row, two registe
 
 
 def resize_records(
-    raw: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    height: int,
-    width: int,
-    out: NDArray[np.uint8],
-    *,
-    bits: int = 4,
-    form: str | None = None,
+    raw: Bytes, starts: Starts, height: int, width: int, out: Bytes, *, bits: int = 4, form: str | None = None
 ) -> None:
     """Decode and resize the packed pictures that begin at `starts`.
 
@@ -84,7 +77,7 @@ def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel 
     return compile_kernel("resize", (POINTER, I64, POINTER), write, form)
 
 
-def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> NDArray[np.uint8]:
+def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> Bytes:
     """The readable twin. levels: (N, height, width), 0 to 2^bits − 1.
 
     Returns uint8 (N, size, size).

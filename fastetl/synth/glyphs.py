@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from fastetl.synth.strokes import Polyline
 
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 _REACH = 3  # corners are rounded over so many points to either side (chosen, like the next numbers, for KanjiVG)
 _LOOSE = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
 _BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
@@ -30,26 +32,26 @@ class Glyph:
     Lengths are in sides of the character's box; y runs down.
     """
 
-    points: NDArray[np.float32]  # (P, 2)
-    position: NDArray[np.float32]  # (P,): position of the point on its stroke, 0–1
-    anchor: NDArray[np.float32]  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
-    body_share: NDArray[np.float32]  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
-    before: NDArray[np.int64]  # (P,): index of a point shortly before on the same stroke
-    after: NDArray[np.int64]  # (P,): index of a point shortly after on the same stroke
-    stroke: NDArray[np.int64]  # (P,): index of the point's stroke
-    leg: NDArray[np.int64]  # (P,): index of the last target before the point; its leg goes on to the next target
-    along: NDArray[np.float32]  # (P,): position of the point on its leg, 0–1
-    targets: NDArray[np.float32]  # (T, 2): ends and turns of each stroke
-    target_stroke: NDArray[np.int64]  # (T,): index of the target's stroke
-    freedom: NDArray[np.float32]  # (T,): how far the leg that begins at the target may change, 0–1
-    length: NDArray[np.float32]  # (S,): length of the stroke
-    hook: NDArray[np.float32]  # (S,): share of the stroke before its hook (はね), 1 without a hook
-    is_mark: NDArray[np.float32]  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
-    component: NDArray[np.int64]  # (S,): index of the stroke's component
-    character: NDArray[np.int64]  # (S,): index of the stroke's character
-    min_loop_scale: NDArray[np.float32]  # (C,): least factor by which a loop may be scaled
-    variation: NDArray[np.float32]  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
-    body_corner: NDArray[np.float32]  # (C, 2): upper right corner of the character without its marks
+    points: Floats  # (P, 2)
+    position: Floats  # (P,): position of the point on its stroke, 0–1
+    anchor: Floats  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
+    body_share: Floats  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
+    before: Ints  # (P,): index of a point shortly before on the same stroke
+    after: Ints  # (P,): index of a point shortly after on the same stroke
+    stroke: Ints  # (P,): index of the point's stroke
+    leg: Ints  # (P,): index of the last target before the point; its leg goes on to the next target
+    along: Floats  # (P,): position of the point on its leg, 0–1
+    targets: Floats  # (T, 2): ends and turns of each stroke
+    target_stroke: Ints  # (T,): index of the target's stroke
+    freedom: Floats  # (T,): how far the leg that begins at the target may change, 0–1
+    length: Floats  # (S,): length of the stroke
+    hook: Floats  # (S,): share of the stroke before its hook (はね), 1 without a hook
+    is_mark: Floats  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
+    component: Ints  # (S,): index of the stroke's component
+    character: Ints  # (S,): index of the stroke's character
+    min_loop_scale: Floats  # (C,): least factor by which a loop may be scaled
+    variation: Floats  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
+    body_corner: Floats  # (C, 2): upper right corner of the character without its marks
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
         """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""
@@ -64,27 +66,27 @@ class Glyph:
         return len(self.variation)
 
     @cached_property
-    def starts(self) -> NDArray[np.int64]:
+    def starts(self) -> Ints:
         """int64 (S + 1,): stroke s has the points[starts[s] : starts[s + 1]]."""
         return np.searchsorted(self.stroke, np.arange(len(self.length) + 1))
 
     @cached_property
-    def first(self) -> NDArray[np.int64]:
+    def first(self) -> Ints:
         """int64 (S,): index of each stroke's first point."""
         return self.starts[:-1]
 
     @cached_property
-    def last(self) -> NDArray[np.int64]:
+    def last(self) -> Ints:
         """int64 (S,): index of each stroke's last point."""
         return self.starts[1:] - 1
 
     @cached_property
-    def character_starts(self) -> NDArray[np.int64]:
+    def character_starts(self) -> Ints:
         """int64 (C,): index of each character's first point."""
         return self.starts[np.searchsorted(self.character, np.arange(self.count))]
 
     @cached_property
-    def point_character(self) -> NDArray[np.int64]:
+    def point_character(self) -> Ints:
         """int64 (P,): index of the point's character."""
         return self.character[self.stroke]
 
@@ -95,13 +97,13 @@ class Glyph:
         return np.asarray((self.is_mark > 0) & (marks[self.character] == 1))
 
     @cached_property
-    def middles(self) -> NDArray[np.float32]:
+    def middles(self) -> Floats:
         """float32 (S, 2): mean of the points of each stroke."""
         sums = np.add.reduceat(self.points, self.first, 0)
         return np.asarray(sums / np.diff(self.starts)[:, None], np.float32)
 
     @cached_property
-    def mark_middles(self) -> NDArray[np.float32]:
+    def mark_middles(self) -> Floats:
         """float32 (C, 2): middle of the marks of each character, 0 without marks."""
         weights = self.is_mark[:, None]
         sums = np.zeros((self.count, 2), np.float32)
@@ -116,7 +118,7 @@ def _cross(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float
     return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
 
 
-def _loop(stroke: Polyline) -> tuple[int, int, NDArray[np.float32]] | None:
+def _loop(stroke: Polyline) -> tuple[int, int, Floats] | None:
     """The first loop of a stroke: its first and last point and where it closes, or None."""
     begin, step = stroke[:-1].astype(float), np.diff(stroke, axis=0).astype(float)
     # Segments i and j cross where begin[i] + u·step[i] = begin[j] + v·step[j].
@@ -163,9 +165,7 @@ def _hook(stroke: Polyline) -> float:
     return 1.0
 
 
-def _variation(
-    line: Polyline, is_tight: bool, detailed: bool
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Ints, Floats, Floats, Floats]:
     """Of one stroke: the indices of its targets, `free` of its legs, `anchor` and `big` of its points."""
     turns = np.array([0, *_corners(line, 0, len(line) - 1), len(line) - 1])
     free = np.ones(len(turns), np.float32)
@@ -249,6 +249,6 @@ def compose(glyphs: Sequence[Glyph]) -> Glyph:
     return Glyph(**joined)
 
 
-def _before(counts: NDArray[np.int64], repeats: NDArray[np.int64]) -> NDArray[np.int64]:
+def _before(counts: Ints, repeats: Ints) -> Ints:
     """The sum of the counts before each glyph, repeated `repeats` times for it."""
     return np.repeat(np.cumsum(counts) - counts, repeats)

@@ -406,7 +406,7 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> PenInk:
 
 
 def _fragments(
-    points: Array, radius: Array, glyph: Glyph, style: WriterStyle, rng: Rng, drawn: int
+    points: Array, radii: Array, glyph: Glyph, style: WriterStyle, rng: Rng, drawn: int
 ) -> tuple[Ints, Array]:
     """The characters that show at the left, right, upper and lower edge, int64 (C, 4), and their shifts (C, 4, 2).
 
@@ -416,8 +416,8 @@ def _fragments(
     is_kanji = rng.random((drawn, 4)) < 0.9
     least = np.where(is_kanji, min(drawn, glyph.count - 1), 0)
     neighbours = np.where(has_fragment, rng.integers(least, np.where(is_kanji, glyph.count, drawn)), -1)
-    low = np.minimum.reduceat(points - radius[:, None], glyph.character_starts)
-    high = np.maximum.reduceat(points + radius[:, None], glyph.character_starts)
+    low = np.minimum.reduceat(points - radii[:, None], glyph.character_starts)
+    high = np.maximum.reduceat(points + radii[:, None], glyph.character_starts)
     depths = np.interp(rng.random((drawn, 4)), CUMULATIVE, FRAGMENT_DEPTHS) * (1, *[OTHER_DEPTHS] * 3)
     shifts = _normal(rng, SPREAD["fragment place"], drawn, 4, 2)
     for side, (neighbour, depth) in enumerate(zip(neighbours.T, depths.T, strict=True)):
