@@ -242,13 +242,13 @@ def _grey_sheet(dark: Grey) -> _Paper:
         window, outside = narrower, sheet.outside
 
 
-def _full_contrast(plane: Grey, peak: int) -> Grey | None:
-    """uint8 (H, W): the plane stretched, ink to 255 and faint traces to 0; None if there is no ink."""
+def _full_contrast(plane: Grey, peak: int) -> Grey:
+    """uint8 (H, W): the plane stretched, ink to 255 and faint traces to 0; all 0 if there is no ink."""
     step = -(-max(plane.shape) // _SAMPLED_PIXELS)
     sample = plane[::step, ::step]
     full = quantile(sample[sample >= (peak + 1) // 2], 90)
     if full < _MIN_CONTRAST:
-        return None
+        return np.zeros_like(plane)
     far = ~extreme(sample >= (full + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
     faint = min(full // 2, quantile(sample[far], 95) * 5 // 4)
     return np.asarray(((np.arange(256) - faint) * 255 // (full - faint)).clip(0, 255).astype(np.uint8).take(plane))
@@ -261,8 +261,8 @@ def _is_bar(grey: Grey) -> bool:
     return width >= _BAR_RATIO * height and bool((long[height // 3 : height - height // 3] < 128).all())
 
 
-def _ink_on(sheet: _Paper, grey: Grey) -> tuple[Grey | None, Mask]:
-    """The plane uint8 (H, W), None if there is no ink, and a mask of the blocks in which it has ink."""
+def _ink_on(sheet: _Paper, grey: Grey) -> tuple[Grey, Mask]:
+    """The plane uint8 (H, W), and a mask of the blocks in which it has ink."""
     across, down, peak = printed_lines(sheet.missing, ~sheet.outside, sheet.peak, sheet.least, sheet.is_clean)
     if sheet.is_clean and not across and not down:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
@@ -274,7 +274,7 @@ def _ink_on(sheet: _Paper, grey: Grey) -> tuple[Grey | None, Mask]:
         for line in lines:
             erase(oriented, line, shape, max(_MIN_CONTRAST, line.level) // 2)
     ink = _full_contrast(plane, peak)
-    return ink, sheet.outside if ink is None else pool(ink, np.maximum) >= 128
+    return ink, pool(ink, np.maximum) >= 128
 
 
 def separate_ink(grey: Grey) -> Ink:
@@ -297,9 +297,9 @@ def separate_ink(grey: Grey) -> Ink:
     if _is_light(dark, light):
         grey, dark = 255 - grey, light
     sheet = _sheet(dark)
-    ink, mask = _ink_on(sheet, grey) if sheet.peak else (None, sheet.outside)
-    character = None if ink is None else character_box(mask)
-    if ink is None or character is None:
+    ink, mask = _ink_on(sheet, grey) if sheet.peak else (grey, np.zeros_like(sheet.outside))
+    character = character_box(mask)
+    if character is None:
         return Ink(np.zeros_like(grey), None, scale, "no ink stands out from the paper: look at the picture")
     rows, columns = dark.shape
     left, top, right, bottom = character

@@ -97,24 +97,17 @@ def paste_at(edge: int, target: Picture, source: Picture, ink: Ints, depth: int,
 
 @jit
 def add_fragments(
-    images: Picture,
-    pool: Ints,
-    draws: Floats,
-    cropped: float,
-    share: float,
-    sides: Shares,
-    depths: Depths,
-    out: Picture,
+    images: Picture, pool: Ints, draws: Floats, crop: float, share: float, sides: Shares, depths: Depths, out: Picture
 ) -> None:
     """Add fragments of other pictures at the edges of `share` of the pictures in `out`, uint8 (B, S, S), ink high.
 
     images uint8 (N, S, S); pool int64 (M,), the numbers of those that may be neighbours. draws float32
-    (B, FRAGMENT_DRAWS) in −1 … 1. cropped: the share of pictures that `crop_maps` will crop; they get no fragments.
+    (B, FRAGMENT_DRAWS) in −1 … 1. crop: the share of pictures that `crop_maps` will crop; they get no fragments.
     """
     side = images.shape[1]
     box, neighbour_box = np.empty(4, np.int64), np.empty(4, np.int64)
     for b in range(out.shape[0]):
-        if share_of(draws[b, _CROPPED]) < cropped or share_of(draws[b, _FRAGMENTED]) >= share:
+        if share_of(draws[b, _CROPPED]) < crop or share_of(draws[b, _FRAGMENTED]) >= share:
             continue
         if not ink_box(out[b], box):
             continue
