@@ -6,7 +6,7 @@ from fastetl.ink.components import Components, Mask
 from fastetl.lines.layout import Boxes, Floats, Ints
 from fastetl.lines.strokes import pen_width
 
-# Numbers as in `pieces`; costs are in widths of a stroke.
+# Chosen like the numbers of `pieces`; costs are in widths of a stroke.
 SEAM_REACH = 0.15  # least distance of two seams, and least reach of a stroke to both sides of one, in sizes of the line
 _MAX_COST = 1.2  # of a seam: the ink of one stroke and somewhat more
 _SAME_COST = 0.15  # by which a seam may be dearer than another that crosses as much

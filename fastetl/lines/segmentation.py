@@ -149,11 +149,11 @@ class PictureLine(Line):
     patches: list[Ints]
     """The numbers of each piece's patches."""
     zoom: float
-    """By how much `ink` is larger than the part of the picture that it shows."""
+    """By how much `ink` is larger than the part of that ink that it shows."""
     corner: tuple[int, int]
     """Left and top of this part."""
     factor: float
-    """By how much the picture was reduced before."""
+    """Size of the ink that the lines were found in over that of the picture."""
 
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
         is_shown = np.zeros(int(self.numbers.max(initial=0)) + 1, np.uint8)

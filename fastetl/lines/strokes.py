@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastetl.ink.components import Components, Mask, label_components, outline
 from fastetl.lines.layout import Floats, Ints
 
-# Numbers as in `pieces`; lengths are in widths of a stroke.
+# Chosen like the numbers of `pieces`; lengths are in widths of a stroke.
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
 _CROSSING = 0.6  # how far a crossing reaches
 _THORN = 0.8  # length of a line that thinning leaves beside a stroke
