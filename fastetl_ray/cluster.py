@@ -56,12 +56,11 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mappin
         return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
     context = ray.train.get_context()
     world = context.get_world_size()
-    rank = context.get_world_rank()
     if world > 1:
         with socket.socket() as free:
             free.bind(("", 0))
             address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
-        join(str(broadcast_from_rank_zero(address)), world, rank)
+        join(str(broadcast_from_rank_zero(address)), world, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
     if is_begun and not resume:
         options = {}  # after a loss: the run has its configuration and start
@@ -137,9 +136,8 @@ def _fit(work: Callable[[], None], fault: Path, workers: int, resources: Mapping
 
     scaling = ScalingConfig(num_workers=workers, use_gpu=resources["GPU"] > 0, resources_per_worker=dict(resources))
     run = RunConfig(name="training", storage_path=str(fault.parent), failure_config=FailureConfig(RETRIES))
-    trainer = DataParallelTrainer(work, scaling_config=scaling, run_config=run)
     try:
-        trainer.fit()
+        DataParallelTrainer(work, scaling_config=scaling, run_config=run).fit()
     except Exception as error:  # Ray wraps a worker's error in its own
         raise fault_of(error) from None
     if fault.exists():

@@ -66,9 +66,6 @@ class SomeRecords:
         return replace(rows, images=images)
 
 
-Piece = SomeRecords | WriterRange
-
-
 def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[SomeRecords]:
     """The records of a plan, `rows` at a time. files: the paths and addresses that the plan was made of."""
     address_of = {absolute(local_copy(file)): file for file in files if is_url(file)}
@@ -142,11 +139,11 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
 
 
 def _write_shards(
-    pieces: Sequence[Piece], folder: str, progress: ShowProgress | None
+    pieces: Sequence[SomeRecords | WriterRange], folder: str, progress: ShowProgress | None
 ) -> tuple[Dataset, list[Shard], list[str]]:
     """Write a shard for each piece. Returns all rows without pictures, the shards, and the names of header fields."""
 
-    def work(number: int, piece: Piece) -> tuple[Dataset, Shard, list[str]]:
+    def work(number: int, piece: SomeRecords | WriterRange) -> tuple[Dataset, Shard, list[str]]:
         rows = piece.dataset()
         shard, stored = encode_shard(number, rows)
         write_file(folder, shard.file, stored)

@@ -13,8 +13,6 @@ from fastetl.data.store import open_dataset
 from fastetl.errors import ShowProgress, StrPath
 from model.errors import ModelError
 
-_NEIGHBOURS = 5
-
 
 @dataclass(frozen=True)
 class BaselineResult:
@@ -42,7 +40,7 @@ def baselines(
     """
     require_range("seed", seed, 0, 2**32 - 1)
     models: dict[str, Any] = {  # with scikit-learn's default settings, as in the tutorial
-        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(_NEIGHBOURS),
+        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(),
         "random forest": import_extra("sklearn.ensemble").RandomForestClassifier(random_state=seed, n_jobs=-1),
     }
     dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
@@ -55,8 +53,9 @@ def baselines(
     done = 0
     for by, split in splits.items():
         counts = len(split.train), len(split.test)
-        if counts[0] < _NEIGHBOURS or counts[1] == 0:
-            expected = f"{_NEIGHBOURS} to train on and 1 to test, or more"
+        neighbours = models["k nearest neighbours"].n_neighbors
+        if counts[0] < neighbours or counts[1] == 0:
+            expected = f"{neighbours} to train on and 1 to test, or more"
             raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=counts, do="add some")
         results.append(BaselineResult("guessing", by, *counts, 1 / len(dataset.charset)))
         for name, model in models.items():

@@ -85,5 +85,4 @@ def _accuracies(runs: Sequence[Run]) -> list[dict[str, float]]:
 
 def _by_name(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
     """The values of all runs for each name that one of them has."""
-    names = dict.fromkeys(itertools.chain(*runs))
-    return {name: tuple(run.get(name) for run in runs) for name in names}
+    return {name: tuple(run.get(name) for run in runs) for name in dict.fromkeys(itertools.chain(*runs))}

@@ -274,8 +274,7 @@ def _evaluate_set(run: Reader, predict: Predict, dataset: Dataset) -> SetResult:
     writers = None if (groups < 0).any() else np.unique(identities, return_inverse=True)[1]
     # Of thousands of classes, a confusion matrix would be mostly 0.
     pairs = np.stack([answers.labels, answers.classes], 1)
-    combinations, occurrences = np.unique(pairs, axis=0, return_counts=True)
-    counts = np.column_stack([combinations, occurrences])
+    counts = np.column_stack(np.unique(pairs, axis=0, return_counts=True))
     confusions = _confusions(counts, dataset.charset.characters)
     mistakes = _mistakes(answers, dataset.charset.characters)
     return SetResult(

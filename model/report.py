@@ -6,7 +6,7 @@ The page is report.html, whose script, report.js, draws the figures that are in 
 import base64
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -56,17 +56,14 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
         "evaluation": values_of_sets,
         "training": _training(run) if isinstance(run, Run) else None,
     }
+    title = escape(f"{run.path.name}: {len(evaluation.charset):,} characters")
+    html, css, js = (Path(__file__).with_name(f"report.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+    data = json.dumps(figures, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    page = Template(html).substitute(title=title, css=css, js=js, figures=data)
     with new_output(out, REPORT_KIND, overwrite, [run.path]) as folder:
-        page = _page(f"{run.path.name}: {len(evaluation.charset):,} characters", figures)
         (folder / "index.html").write_text(page, encoding="utf-8", errors="backslashreplace")
         (folder / "evaluation.json").write_text(text, encoding="utf-8", errors="backslashreplace")
     return out / "index.html"
-
-
-def _page(title: str, figures: Mapping[str, Any]) -> str:
-    html, css, js = (Path(__file__).with_name(f"report.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-    data = json.dumps(figures, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return Template(html).substitute(title=escape(title), css=css, js=js, figures=data)
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:

@@ -27,7 +27,6 @@ from model.devices import Tree, shard, sharding
 from model.network import Network
 
 Batch = tuple[jax.Array, jax.Array]  # pictures uint8 (B, size, size), labels int32 (B,): outliers' beyond the classes
-TrainSteps = Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]
 Forward = Callable[[Tree, jax.Array], jax.Array]
 PREDICT_BATCH = 256  # pictures in one batch of `predict`
 
@@ -114,7 +113,7 @@ def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
     return -((1 - spread) * of_label + spread * log.mean(1)).mean()
 
 
-def make_train(network: Network, config: TrainConfig) -> TrainSteps:
+def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]:
     """The compiled function (state, batches) → the state after one step on each batch, and the losses of these steps.
 
     Losses: float32 (len(batches),). Each number of batches compiles a program of its own. The given state is donated:
