@@ -19,7 +19,7 @@ from export.results import Answer, Recognition, Text
 from export.runtimes import onnx_session
 from fastetl._html import html_table
 from fastetl.checks import does_not_fit, require_instance, require_range
-from fastetl.data.charset import LARGE_FORM, Charset, load_charset
+from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Membership
 from fastetl.data.preprocessing import Preprocessing
@@ -69,11 +69,11 @@ class Recognizer:
         rows = {"charset": f"{self.charset.name} ({len(self.charset):,})", "trusted from": f"{self.threshold:.0%}"}
         return html_table(f"Recognizer {self.path}", rows)
 
-    def restricted(self, charset: StrPath | Charset) -> Self:
+    def restricted(self, charset: Characters) -> Self:
         """A recognizer with the same model in which only some characters, and "no character", compete.
 
         Args:
-            charset: A Charset, or a name or file as for `fastetl.load_charset`.
+            charset: A name, a file or characters, as for `fastetl.load_charset`.
         Raises:
             FastetlError: If the name is unknown, or the model does not know one of the characters.
         """
@@ -229,12 +229,12 @@ def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, ...]
     return ink.picture(SIDE), box, ink.fault
 
 
-def open_recognizer(path: StrPath = PRETRAINED, *, charset: StrPath | Charset | None = None) -> Recognizer:
+def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = None) -> Recognizer:
     """Open the ONNX model of a package. It is checked before it runs.
 
     Args:
         path: A package directory, an `.onnx` file, or a bundled package: "pretrained" (6,625 characters) or "kana".
-        charset: The characters that compete: a Charset, or a name or file as for `fastetl.load_charset`; all if None.
+        charset: The characters that compete, as for `fastetl.load_charset`; all if None.
     Raises:
         ExportError: If the model is missing or damaged, holds anything that no export holds, or lacks a character.
     """

@@ -104,6 +104,7 @@ class Samples:
 
     def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
         """Pictures uint8 (B, S, S) and classes (B,) of the samples in their order, `rows` at a time."""
+        require_range("rows", rows, 1)
         for start in range(0, len(self.indices), rows):
             index = self.indices[start : start + rows]
             yield self.images[index], self.labels[index]
