@@ -57,8 +57,7 @@ class LineRecognizer(Protocol):
 def read_lines(recognizer: LineRecognizer, lines: Iterable[Line], plain: bool) -> Text:
     """Read lines. plain: ignore the bigrams."""
     require_instance("plain", plain, bool, "true or false")
-    read = (_read_line(recognizer, line, plain) for line in lines)
-    return Text(tuple(line for line in read if line.characters))
+    return Text(tuple(_read_line(recognizer, line, plain) for line in lines))
 
 
 @cache
@@ -87,8 +86,7 @@ def competition(recognizer: LineRecognizer, line: Line, logits: NDArray[np.float
     blocks = [_likeliest(recognizer, likely[start : start + 32]) for start in range(0, len(likely), 32)]
     columns, of_shape, of_size = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     share = np.maximum(of_size, NONZERO) / np.maximum(of_shape, NONZERO)
-    labels = recognizer.labels
-    classes = np.array([[JAPANESE.class_of.get(labels[k], -1) for k in of_span] for of_span in columns.tolist()])
+    classes = np.array([[JAPANESE.class_of.get(recognizer.labels[k], -1) for k in row] for row in columns.tolist()])
     knows_whole = recognizer.weights_sha256 == NETWORK and not line.in_time  # strokes are not cut
     whole = wholeness(logits[: len(columns)], classes) if knows_whole else np.zeros(columns.shape)
     log_shape = np.log(np.maximum(of_shape, MIN_SHAPE))

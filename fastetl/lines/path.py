@@ -111,8 +111,7 @@ def features(spans: Spans, geometry: Geometry, competition: Competition, slack: 
     length, height = (spans.boxes[:, 2:] - spans.boxes[:, :2]).T
     x, y = middles(spans.boxes).T
     offset = y - geometry.middle - geometry.slope * x
-    along = np.stack([length, inner_gaps]) / geometry.stretch
-    measured = np.stack([along[0], height, offset, along[1]], 1) / geometry.size
+    measured = np.stack([length / geometry.stretch, height, offset, inner_gaps / geometry.stretch], 1) / geometry.size
     strokes = np.array([spans.strokes[i : j + 1].sum() for i, j in spans.ends])[:, None]
     usual_strokes = np.where(strokes, stroke_counts()[competition.classes], 0)
     values = {

@@ -17,12 +17,11 @@ from PIL import Image
 
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
-from fastetl.ink.components import Components
 from fastetl.ink.drawings import Drawing, painted, segments_of
 from fastetl.lines import layout
-from fastetl.lines.layout import Boxes, Floats, Ints
+from fastetl.lines.layout import Boxes, Floats
 from fastetl.lines.path import Geometry, Spans
-from fastetl.lines.pieces import parted, pieces_of
+from fastetl.lines.pieces import Pieces, parted, pieces_of
 from fastetl.lines.seams import ruled_ink
 
 Pixels = NDArray[np.uint8]
@@ -130,8 +129,7 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
                 joints=pieces.joints,
                 down=down,
                 ink=np.pad(across, SIDE),
-                numbers=np.pad(pieces.numbers, SIDE),
-                patches=pieces.patches,
+                pieces=dataclasses.replace(pieces, numbers=np.pad(pieces.numbers, SIDE)),
                 zoom=zoom,
                 corner=(left, top),
                 factor=1 / scale,
@@ -144,10 +142,8 @@ class PictureLine(Line):
 
     ink: Pixels
     """uint8 (H, W): the line, with `SIDE` pixels of paper around."""
-    numbers: Components
-    """int32 (H, W): the number of each pixel's patch."""
-    patches: list[Ints]
-    """The numbers of each piece's patches."""
+    pieces: Pieces
+    """Its pieces, with their patches in `ink`."""
     zoom: float
     """By how much `ink` is larger than the part of that ink that it shows."""
     corner: tuple[int, int]
@@ -156,14 +152,14 @@ class PictureLine(Line):
     """Size of the ink that the lines were found in over that of the picture."""
 
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
-        is_shown = np.zeros(int(self.numbers.max(initial=0)) + 1, np.uint8)
+        is_shown = np.zeros(int(self.pieces.numbers.max(initial=0)) + 1, np.uint8)
         for piece in members:
-            is_shown[self.patches[piece]] = 1
+            is_shown[self.pieces.patches[piece]] = 1
         # The paper moves the ink by `SIDE`; the window begins half of that before its middle.
         left = min(max(round(x) + SIDE // 2, 0), self.ink.shape[1] - SIDE)
         top = min(max(round(y) + SIDE // 2, 0), self.ink.shape[0] - SIDE)
         window = np.s_[top : top + SIDE, left : left + SIDE]
-        shown = self.ink[window] * is_shown[self.numbers[window]]
+        shown = self.ink[window] * is_shown[self.pieces.numbers[window]]
         return np.rot90(shown, -1) if self.down else shown
 
     def original(self, boxes: Boxes) -> Boxes:

@@ -88,14 +88,9 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
     for end in ends:
         patches[int(stroke_of[end.line])].append(line_count + end.crossing)
     labels = np.where(crossings > 0, line_count + crossings, np.where(is_thorn[lines], 0, lines)).astype(np.int32)
-    return _grown(labels, mask), list(patches.values())
-
-
-def _grown(labels: Components, mask: Mask) -> Components:
-    """Give each pixel of `mask` without a label (0) that of a neighbour, until all have one."""
-    while (bare := mask & (labels == 0)).any():
+    while (bare := mask & (labels == 0)).any():  # what is beside a line is ink of its stroke
         labels = np.where(bare, _highest_near(labels), labels)
-    return labels
+    return labels, list(patches.values())
 
 
 def _highest_near(labels: NDArray[Any]) -> NDArray[Any]:
