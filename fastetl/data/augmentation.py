@@ -126,12 +126,11 @@ def augment(
     if config.fragments or config.crop:
         uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, edge_draws)
     if config.fragments:
-        other_pictures = source if neighbours is None else _read_only(neighbours)
-        pool = np.arange(len(other_pictures)) if pool is None else pool
-        _require("neighbours", other_pictures, np.uint8, len(other_pictures), *out.shape[1:])
-        _require_numbers("pool", pool, len(pool), min(len(other_pictures), 2**31), least=1)
-        shares = config.crop, config.fragments
-        add_fragments(other_pictures, pool, edge_draws, *shares, FRAGMENT_SHARES, TRAINING_DEPTHS, out)
+        others = source if neighbours is None else _read_only(neighbours)
+        pool = np.arange(len(others)) if pool is None else pool
+        _require("neighbours", others, np.uint8, len(others), *out.shape[1:])
+        _require_numbers("pool", pool, len(pool), min(len(others), 2**31), least=1)
+        add_fragments(others, pool, edge_draws, config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS, out)
     if config.thickness:
         change_thickness(pen_changes, out)
     if config.contrast:
