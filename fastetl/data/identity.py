@@ -58,7 +58,7 @@ class Split:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Split):
             return NotImplemented
-        return all(np.array_equal(getattr(self, part), getattr(other, part)) for part in _PARTS)
+        return all(map(np.array_equal, self, other))
 
 
 def draw_parts(

@@ -42,16 +42,16 @@ IndexedPicture = tuple[int, NDArray[np.uint8], int]  # index in its source, pict
 
 @dataclass(frozen=True)
 class Labelled:
-    """The contents of one source. images: uint8 (N, H, W), or N files. groups: int32 (N,), −1 where unknown.
-
-    passed_over: an error for each subfolder that is of no character.
-    """
+    """The contents of one source."""
 
     path: Path
     images: NDArray[np.uint8] | list[Path]
+    """uint8 (N, H, W), ink high, or N files."""
     characters: list[str]
     groups: NDArray[np.int32]
+    """int32 (N,), −1 where unknown."""
     passed_over: Sequence[FastetlError] = ()
+    """An error for each subfolder that is of no character."""
 
     @property
     def source(self) -> str:

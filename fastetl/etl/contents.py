@@ -27,16 +27,15 @@ PERSON_FIELDS = ("sex", "age", "industry", "occupation", "collected")  # what a 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the headers of one file say of its records.
-
-    codes: uint16 (count,), JIS X 0208, 0 for a record without a character. groups: int32 (count,), −1 for a record
-    that is no sample. model_patterns: bool (count,), whether it is a model pattern, which no writer wrote.
-    """
+    """What the headers of one file say of its records."""
 
     file: EtlFile
     codes: NDArray[np.uint16]
+    """uint16 (count,), JIS X 0208; 0 for a record without a character."""
     groups: NDArray[np.int32]
+    """int32 (count,); −1 for a record that is no sample."""
     model_patterns: NDArray[np.bool_]
+    """bool (count,), whether the record is a model pattern, which no writer wrote."""
     noticed: tuple[Notice, ...]
 
     def usable(self, model_pattern: bool) -> NDArray[np.bool_]:

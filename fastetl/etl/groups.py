@@ -34,18 +34,18 @@ _GENUINE_ADVANTAGE = 2
 
 @dataclass(frozen=True)
 class Alignment:
-    """How the N records of a file follow its order.
-
-    order: uint16 (L,), the codes of one data set. groups: int32 (N,), the data set of each record, from 0; it falls at
-    displaced records alone. rank: int64 (N,), the rank of each record's code, −1 for a code that is not in the order.
-    aside: int64, numbers of the displaced records. expected: int64 (N,), the rank that each record should have.
-    """
+    """How the N records of a file follow its order."""
 
     order: NDArray[np.uint16]
+    """uint16 (L,), the codes of one data set."""
     groups: NDArray[np.int32]
+    """int32 (N,), the data set of each record, from 0; it falls at displaced records alone."""
     rank: NDArray[np.int64]
+    """int64 (N,), the rank of each record's code; −1 for a code that is not in the order."""
     aside: NDArray[np.int64]
+    """int64, the numbers of the displaced records."""
     expected: NDArray[np.int64]
+    """int64 (N,), the rank that each record should have."""
 
     def filled_slots(self) -> NDArray[np.bool_]:
         """bool (data sets × L,): whether a record has the data set and the rank of each slot."""

@@ -30,16 +30,15 @@ _KANA_ROWS = (0x24, 0x25)  # rows of JIS X 0208
 
 @dataclass(frozen=True)
 class Selection:
-    """The wanted records of one file, in file order.
-
-    index: int64 (N,), their numbers. codes: uint16 (N,), the JIS X 0208 code expected in each. groups: int32 (N,), as
-    in a dataset.
-    """
+    """The wanted records of one file, in file order."""
 
     file: EtlFile
     index: NDArray[np.int64]
+    """int64 (N,), the numbers of the records."""
     codes: NDArray[np.uint16]
+    """uint16 (N,), the JIS X 0208 code that is expected in each."""
     groups: NDArray[np.int32]
+    """int32 (N,), as in a dataset."""
 
     def cut(self, part: slice) -> Selection:
         """The part `part` of these records."""
