@@ -19,7 +19,7 @@ Target = Literal["iOS15", "iOS16", "iOS17", "iOS18", "iOS26"]
 SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18": 9, "iOS26": 10}
 """Core ML's specification version for each deployment target. Source: coremltools, SPECIFICATION_VERSION."""
 
-_PRIOR = re.compile(r"[^=]+=(?=.*[1-9])(\d{1,9}\.?\d{0,9}|\.\d{1,9})")
+_PRIOR = re.compile(r"[^=]+=(?=.*[1-9])(\d{1,9}(\.\d{0,20})?|\.\d{1,20})")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ExportConfig(Options):
             raise ArgumentError(what, found=self.target, do="check `target`")
         scripts = {text.partition("=")[0] for text in self.prior}
         if len(scripts) < len(self.prior) or not all(map(_PRIOR.fullmatch, self.prior)):
-            raise self._unknown_prior("SCRIPT=FACTOR, each script once, factors over 0, up to 9 digits")
+            raise self._unknown_prior("SCRIPT=FACTOR, each script once, factors over 0 and below 1,000,000,000")
 
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
         """float32 (classes,): what `prior` adds to the logits. Raises ArgumentError if a script has no characters."""

@@ -134,7 +134,7 @@ BAD = {
     "synth out --lines 2 --charset kana": "--charset is not for lines",
     "export a b.onnx --target iOS18": "--target is for Core ML. Give a folder, or leave it out",
     "export kana {tmp}/out --license kanjivg": "--license is for a run, and a package keeps its own. Leave it out",
-    "export kana {tmp}/out --prior hiragana=x": "factors over 0, up to 9 digits; found hiragana=x. Check --prior",
+    "export kana {tmp}/out --prior hiragana=x": "below 1,000,000,000; found hiragana=x. Check --prior",
     "pad --static a --samples b": "--samples is not for a static page. Leave it out",
 }
 

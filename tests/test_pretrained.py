@@ -300,21 +300,21 @@ def test_a_package_that_lost_a_file_is_still_one(line: str, tmp_path: Path, caps
 
 
 def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
-    config = export.ExportConfig(prior=("hiragana=12", "small=0.5"))
+    config = export.ExportConfig(prior=("hiragana=12", f"small={1 / 3}"))
     export.export("kana", tmp_path / "likelier", config)
     was, is_now = (read_reference(path / REFERENCE) for path in (PACKAGE, tmp_path / "likelier"))
     factors = [
-        (12 if script_of(c) == "hiragana" else 1) * (0.5 / 0.7 if c in LARGE_FORM else 1) for c in KANA.characters
+        (12 if script_of(c) == "hiragana" else 1) * (1 / 3 / 0.7 if c in LARGE_FORM else 1) for c in KANA.characters
     ]
     np.testing.assert_allclose(is_now.logits - was.logits, np.log([factors] * len(was.logits)), atol=1e-5)
     assert is_now.config.prior == config.prior
-    assert "factors: hiragana=12 small=0.5." in (tmp_path / "likelier" / CARD).read_text(encoding="utf-8")
+    assert "factors: hiragana=12 small=0.33333333333333" in (tmp_path / "likelier" / CARD).read_text(encoding="utf-8")
     stored = open_stored("japanese")  # whose own prior another one takes the place of
     changed = stored.content(export.ExportConfig(prior=("hiragana=6", *stored.reference.config.prior[1:])))
     change = [*changed.graph.weights.values()][-1] - [*stored.graph.weights.values()][-1]
     hiragana = np.array([script_of(c) == "hiragana" for c in stored.graph.charset.characters])
     np.testing.assert_allclose(change, -np.log(2) * hiragana, atol=1e-5)
-    for wrong in (("hiragana",), ("hiragana=0",), ("hiragana=x",), ("hiragana=2", "hiragana=3")):
+    for wrong in (("hiragana",), ("hiragana=0",), ("hiragana=x",), (f"hiragana={10**9}",), ("small=2", "small=3")):
         with pytest.raises(ValueError, match="unknown prior"):
             export.ExportConfig(prior=wrong)
     with pytest.raises(ValueError, match="unknown prior; expected SCRIPT=FACTOR, of hiragana, katakana"):

@@ -215,7 +215,7 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     """
     if isinstance(name, Charset):
         return name
-    expected = f"one of {', '.join(NAMES)}, a text file of characters, or the characters"
+    expected = f"one of {', '.join(NAMES)}, a text file of characters; in Python also a list"
     require_instance("charset", name, str | os.PathLike | Iterable, expected)
     require_instance("present", present, Iterable, "characters")
     if not isinstance(name, str | os.PathLike):
