@@ -19,36 +19,32 @@ from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_co
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.files.untrusted import open_file
 
-NAME_BY_FINGERPRINT = {file.digest or f"sums {file.bsd} {file.sysv}": file.name for file in GENUINE_FILES.values()}
-"""Fingerprint → name of the genuine file. A fingerprint is a digest, or the two 16-bit sums if no digest is known."""
+NAME_BY_FINGERPRINT = {file.digest or f"sum {file.byte_sum}": file.name for file in GENUINE_FILES.values()}
+"""Fingerprint → name of the genuine file. A fingerprint is a digest, or the 16-bit sum if no digest is known."""
 
 
-class Sums:
-    """The two sums of AIST's lists, with the methods of a digest: `sum -r` and `sum -s` of coreutils."""
+class Sum:
+    """A sum of AIST's lists with the methods of a digest: `sum -s` of coreutils."""
 
     def __init__(self) -> None:
-        self._bsd, self._bytes = 0, 0
+        self._bytes = 0
 
     def update(self, data: memoryview | bytes) -> None:
-        from fastetl.kernels.checksum import bsd_sum  # compiles, and where a digest is known it is not needed
-
-        raw = np.frombuffer(data, np.uint8)
-        self._bsd = bsd_sum(raw, self._bsd)
-        self._bytes += int(raw.sum(dtype=np.uint64))
+        self._bytes += int(np.frombuffer(data, np.uint8).sum(dtype=np.uint64))
 
     def hexdigest(self) -> str:
         folded = (self._bytes & 0xFFFF) + ((self._bytes & 0xFFFFFFFF) >> 16)
-        return f"sums {self._bsd} {(folded & 0xFFFF) + (folded >> 16)}"
+        return f"sum {(folded & 0xFFFF) + (folded >> 16)}"
 
 
-def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sums:
+def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sum:
     """The hash to be updated with a file of `size` bytes, of the kind that is known of genuine files of this size.
 
     If none is known, it is SHA-1 over `blob <size>\\0` and the bytes, as in `git hash-object`.
     """
     digests = [file.digest for file in genuine_files(layout) if file.records * layout.record_bytes == size]
     if digests[:1] == [None]:
-        return Sums()
+        return Sum()
     if digests and len(digests[0] or "") == 64:
         return hashlib.sha256()
     return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)

@@ -208,12 +208,11 @@ def _layouts() -> Iterator[Layout]:
 
 
 class GenuineFile(NamedTuple):
-    """A file as AIST distributes it, with its two 16-bit sums. digest: SHA-1 as of git's blobs, or SHA-256, or None."""
+    """A file as AIST distributes it, with its 16-bit sum. digest: SHA-1 as of git's blobs, or SHA-256, or None."""
 
     name: str
     records: int
-    bsd: int
-    sysv: int
+    byte_sum: int
     digest: str | None
 
 
@@ -221,8 +220,8 @@ LAYOUTS = tuple(_layouts())
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
 ETL8G, ETL9G = BY_NAME["ETL8G"], BY_NAME["ETL9G"]
 GENUINE_FILES = {
-    name: GenuineFile(name, int(records), int(bsd), int(sysv), digest or None)
-    for name, records, bsd, sysv, digest in table_rows(TABLES / "files.tsv")
+    name: GenuineFile(name, int(records), int(sysv), digest or None)
+    for name, records, _, sysv, digest in table_rows(TABLES / "files.tsv")
 }
 """The genuine files by their names, as AIST distributes them."""
 
