@@ -43,7 +43,7 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
     run = as_run("run", run, Reader, EXPECTED_READER)
     require_instance("evaluation", evaluation, Evaluation, "what `evaluate` gave")
     evaluated = Path(evaluation.run)
-    if (evaluated.absolute(), evaluation.threshold) != (run.path.absolute(), run.threshold):
+    if (evaluated.resolve(), evaluation.threshold) != (run.path.resolve(), run.threshold):
         raise ModelError("the evaluation is of another run", file=run.path, found=evaluated, do="evaluate this one")
     out = as_path("out", out)
     values_of_sets = evaluation.as_dict()

@@ -166,7 +166,8 @@ def test_report_is_one_page_that_needs_nothing(tmp_path: Path) -> None:
     assert [s["samples"] for s in described["sets"]] == [16, 128]
     assert described["sets"][0]["accuracy"] == evaluation.sets[0].accuracy
     two = evaluate(run, tiny(), Charset("two", run.charset.characters[6:]))
-    page = write_report(run, two, tmp_path / "two")
+    (tmp_path / "run").symlink_to(run.path)
+    page = write_report(tmp_path / "run", two, tmp_path / "two")
     assert "run: 2 characters" in page.read_text(encoding="utf-8")
     for other in (dataclasses.replace(run, path=tmp_path), dataclasses.replace(run, threshold=0.1)):
         with pytest.raises(ModelError, match="the evaluation is of another run; found .*run. Evaluate this one"):
@@ -182,6 +183,9 @@ def japanese_report(source: str, folder: Path) -> Path:
     evaluation = evaluate(reader := answering(data, answers, 9), data)
     assert evaluation.sets[0].confusion_counts.nbytes < 1e6  # a matrix would take 351 MB
     assert evaluation.sets[0].etl == (source == "ETL8")
+    mistake = evaluation.sets[0].mistakes[0]
+    logits = 9.0 * (np.arange(len(JAPANESE)) == answers[mistake.index])
+    assert mistake.confidence == np.exp(log_softmax(logits[None])).max()  # summed in rows, to the same bits
     return write_report(reader, evaluation, folder / source)
 
 

@@ -137,7 +137,8 @@ def test_what_cannot_become_a_dataset(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for source, message in (
         (tmp_path / "empty", "no samples here"),
-        (file, f"labels of charset {KANA.name}; found labels '山'"),
+        (file, f"labels of charset {KANA.name}; found 山"),
+        (write(tmp_path / "b.jsonl", ""), "no sample to take; .* found none"),
         (tmp_path / "none.jsonl", "there is no such file"),
     ):
         with pytest.raises(FastetlError, match=message):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import MAX_CODE_POINTS, Charset, in_a_line, is_character, load_charset, nfc, read_entries
 from fastetl.data.dataset import Dataset, concatenated
 from fastetl.data.identity import RESERVED_SOURCE, digest_of, group_copies
-from fastetl.errors import FastetlError, ShowProgress, StrPath, expecting, scarcity
+from fastetl.errors import ArgumentError, FastetlError, ShowProgress, StrPath, expecting, scarcity
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
@@ -93,18 +93,16 @@ class Labelled:
         """The Dataset of samples that `read` gave."""
         index, images, digests = (list(column) for column in zip(*samples, strict=True))
         files = [self.images[k] if isinstance(self.images, list) else Path(self.path.name) for k in index]
-        data = Dataset.create(
-            images,
-            [self.characters[k] for k in index],
-            source=self.source,
-            size=size,
-            charset=charset,
-            digests=np.array(digests, np.uint64),
-            records={
-                "file_name": np.array(["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]),
-                "record": np.array(index, np.int32),
-            },
-        )
+        records = {
+            "file_name": np.array(["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]),
+            "record": np.array(index, np.int32),
+        }
+        characters = [self.characters[k] for k in index]
+        about: dict[str, Any] = {"source": self.source, "charset": charset, "digests": np.array(digests, np.uint64)}
+        try:
+            data = Dataset.create(images, characters, size=size, records=records, **about)
+        except ArgumentError as error:  # on white paper
+            raise error.replace(file=str(self.path)) from None
         return replace(data, groups=self.groups[index])  # `import_pictures` groups copies, over all sources
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 
 from fastetl.checks import Options, Range, as_path, does_not_fit, require_instance
-from fastetl.data.charset import MAX_CODE_POINTS, Characters, is_character, load_charset, nfc
+from fastetl.data.charset import MAX_CODE_POINTS, Characters, in_a_line, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
@@ -207,7 +207,7 @@ def samples_to_dataset(
     left_out = Counter(s.label or "no character" for s, *_ in read if s.label not in charset.class_of)
     if not entries:
         expected = f"labels of charset {charset.name}"
-        found = faults[0] if faults else f"labels {''.join(sorted(left_out))[:40]!r}"
+        found = faults[0] if faults else in_a_line(sorted(left_out), 40) or "none"
         raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")
     samples, places, lines, groups = zip(*entries, strict=True)
     data = Dataset.create(
