@@ -35,14 +35,12 @@ def addresses(data: Data) -> list[tuple[str, float]]:
     """Datasets with weights, for workers in any folder. Raises FastetlError for one that is not stored as it is."""
     pairs = []
     for source, weight in weighted("data", data):
-        if not isinstance(source, Dataset):
-            open_dataset(source)  # so that an error is raised before anything is started or removed
-        elif source.path is not None and open_dataset(source.path).digest == source.digest:
-            source = source.path
-        else:
+        path = source.path if isinstance(source, Dataset) else source
+        # Opened in any case, so that an error is raised before anything is started or removed.
+        if path is None or source not in (path, open_dataset(path)):
             what = f"{source.name}: workers open datasets themselves"
             raise ArgumentError(what, expected="paths, addresses, or whole datasets from a path", do="write it first")
-        pairs.append((absolute(source), weight))
+        pairs.append((absolute(path), weight))
     return pairs
 
 

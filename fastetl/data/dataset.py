@@ -320,13 +320,15 @@ class Dataset:
         try:
             index = np.arange(len(self))[slice(None) if indices is None else indices]
         except IndexError as error:
-            raise does_not_fit("indices", f"0 to {len(self) - 1}, a slice or a mask", indices) from error
+            raise does_not_fit("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
         return Samples(self.images, self.labels, index, weight, self.charset)
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Whether columns are equal, where NaN, an unknown value of a header field, equals itself."""
-    return np.array_equal(np.asarray(a), np.asarray(b), equal_nan=a.dtype.kind == b.dtype.kind == "f")
+    """Whether columns are equal, where NaN, an unknown value of a header field, equals itself; in little memory."""
+    is_float = a.dtype.kind == b.dtype.kind == "f"
+    parts = [slice(k, k + 4096) for k in range(0, len(a), 4096)]
+    return len(a) == len(b) and all(np.array_equal(a[part], b[part], equal_nan=is_float) for part in parts)
 
 
 def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -> list[NDArray[np.uint8]]:
