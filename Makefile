@@ -46,7 +46,7 @@ dist: setup
 cli-docs: setup
 	$(BIN)/python -m benches.cli_pages
 
-# A bundled network, its package and its page, from fixed seeds: japanese in 90 minutes, kana in 40, on two processors or
+# A bundled network, its package and its page, from fixed seeds: japanese in 90 minutes, kana in 20, on two processors or
 # a GPU; when interrupted, again. Sets to measure with: make pretrained NETWORK=kana SETS="a.npz b.npz"
 NETWORK ?= japanese
 pretrained: setup

@@ -43,10 +43,10 @@ def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
 def symbols(tmp_path: Path) -> Path:
     for number, name in enumerate(NAMES):
         for k in range(EACH):
-            draw(tmp_path / "symbols" / name / f"{k}.png", EACH * number + k)
+            draw(tmp_path / "my.symbols" / name / f"{k}.png", EACH * number + k)
         for junk in (".DS_Store", "Thumbs.db", "._0.png"):
-            (tmp_path / "symbols" / name / junk).write_bytes(b"\0")
-    return tmp_path / "symbols"
+            (tmp_path / "my.symbols" / name / junk).write_bytes(b"\0")
+    return tmp_path / "my.symbols"
 
 
 def arrays(count: int = 20, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +66,7 @@ def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
     data = fastetl.open_dataset(tmp_path / "out")
     assert data.charset.characters == CHARACTERS
     assert data.images.shape[1:] == (48, 48)
-    assert data.sources == ("symbols",)
+    assert (data.sources, data.charset.name) == (("my.symbols",), "my.symbols")
     assert (data.groups == -1).all()
     assert np.bincount(data.labels).tolist() == [EACH] * len(NAMES)
     assert np.asarray(data.images)[:, [0, -1]].max() == 0  # ink high
@@ -94,7 +94,7 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
     result = fastetl.build(symbols, tmp_path / "out", charset=str(tmp_path / "few.txt"))
     assert result.left_out == dict.fromkeys(set(CHARACTERS) - {"한", "क्ष"}, EACH)
     assert (result.images, result.missing) == (2 * EACH, ("가",))
-    with pytest.raises(FastetlError, match="symbols/out: the output would be among the folders of pictures"):
+    with pytest.raises(FastetlError, match="my.symbols/out: the output would be among the folders of pictures"):
         fastetl.build(symbols, symbols / "out")
     (symbols / "in").mkdir()
     with pytest.raises(FastetlError, match="no picture of a character of the charset"):
@@ -160,7 +160,7 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     shutil.copy(table, tmp_path / "other")
     with pytest.raises(FastetlError, match="two sources of one name"):
         fastetl.build([table, tmp_path / "other"], tmp_path / "out")
-    table.write_text("\n".join(["file;note;group;character", "symbols/한/0.png;a\u2028b;Nan;한"]), encoding="utf-8")
+    table.write_text("\n".join(["file;note;group;character", "my.symbols/한/0.png;a\u2028b;Nan;한"]), encoding="utf-8")
     assert imported(table).groups.tolist() == [ann]
 
 

@@ -159,5 +159,8 @@ def test_a_parquet_file_is_the_table_of_the_dataset(tmp_path: Path) -> None:
     data.to_parquet(tmp_path / "data")
     assert pq.read_table(tmp_path / "data") == table(data, png=True)
     assert open_dataset(tmp_path / "data") == data
+    columns = {"big": np.arange(2, dtype=">i4")}
+    Dataset.create(list(data.images[:2]), ["あ", "い"], records=columns).to_parquet(tmp_path / "big")
+    assert open_dataset(tmp_path / "big").records["big"].tolist() == [0, 1]
     with pytest.raises(FastetlError, match="the output exists already"):
         data.to_parquet(tmp_path / "data")

@@ -232,7 +232,11 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
         return Charset(name, characters)
     path = Path(name)
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
-        return Charset(path.stem, read_entries(path))
+        entries = read_entries(path)
+        try:
+            return Charset(path.stem, entries)
+        except FastetlError as error:
+            raise error.replace(file=str(path)) from None
     raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do=suggestion(name, NAMES) or "check `charset`")
 
 

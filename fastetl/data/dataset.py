@@ -346,9 +346,10 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
 
 def _column(name: str, values: ArrayLike) -> NDArray[Any]:
     try:
-        return np.asarray(values)
+        column = np.asarray(values)
     except ValueError as error:
         raise does_not_fit(name, "one value for each picture", error) from error
+    return column.astype(column.dtype.newbyteorder("="))  # Arrow takes no other byte order
 
 
 def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:

@@ -134,7 +134,11 @@ def import_pictures(
         raise FastetlError("two sources of one name", file=first, found=" and ".join(names), do=do)
     counts = Counter(character for source in sources for character in source.characters)
     present = sorted(counts)
-    charset = Charset(first.resolve().stem, tuple(present)) if charset is None else load_charset(charset, present)
+    charset = (
+        Charset(first.stem if first.is_file() else first.resolve().name, tuple(present))
+        if charset is None
+        else load_charset(charset, present)
+    )
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     total = counts.total() - sum(left_out.values())
     if not total:
