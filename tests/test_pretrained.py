@@ -191,19 +191,19 @@ def test_the_commands_that_make_it_run_in_turn_and_once(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rehearsal: little of everything. The page shows the same commands."""
-    page = (Path(__file__).parent.parent / "docs" / "pretrained.md").read_text(encoding="utf-8")
-    page = " ".join(page.replace("\\\n", " ").split())
+    page = " ".join((Path(__file__).parents[1] / "docs/pretrained.md").read_text("utf-8").replace("\\\n", " ").split())
     commands = " ".join(pretrained.COMMANDS[name].split())
     assert all(f"fastetl {command}" in page for command in re.split(" (?=(?:synth|build|train|export) )", commands))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["fastetl"])
     pretrained.make(_small(pretrained.COMMANDS[name]), [])
     run = Path("data/pretrained") / f"run-{name}" / "run.json"
     before = run.stat().st_mtime_ns
     pretrained.make(_small(pretrained.COMMANDS[name]), [])
     assert run.stat().st_mtime_ns == before
+    assert '"command": "fastetl train data/pretrained/' in run.read_text("utf-8")
     graph = read_reference(Path("export/pretrained") / name / REFERENCE).graph
-    assert len(graph.charset) == 10
-    assert graph.about["prior"] == "digit=2"
+    assert (len(graph.charset), graph.about["prior"]) == (10, "digit=2")
 
 
 def test_its_network_is_exported_again(tmp_path: Path) -> None:

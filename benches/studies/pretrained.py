@@ -9,6 +9,7 @@ to measure with only. The last digits of the weights depend on processor and ver
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,14 +90,14 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
     note = (
         f"{1 - share:.0%} of the weights are an earlier network's (docs/pretrained.md), {share:.0%} of one trained on:"
     )
-    text = tuned.card.replace("## Data and terms\n", f"## Data and terms\n\n{note}\n", 1)
-    card = repeated_card(text, graph, config)
+    card = repeated_card(tuned.card.replace("## Data and terms\n", f"## Data and terms\n\n{note}\n", 1), graph, config)
     checks = write_package_directory(Content(graph, config, blended.predict, card), out, overwrite=True)
     if failed := [check.name for check in checks if not check.passed]:
         raise SystemExit(f"checks failed: {', '.join(failed)}")
 
 
 def _run(words: list[str]) -> None:
+    sys.argv[1:] = words  # a run stores its command
     if code := fastetl(words):
         raise SystemExit(code)
 
@@ -106,8 +107,7 @@ def write_page(page: Path, name: str, package: Path, sets: Sequence[Path]) -> No
     reader, graph = open_recognizer(package), read_reference(package / REFERENCE).graph
     evaluation = evaluate(reader, [load_labelled(path, reader.charset, reader.preprocessing) for path in sets])
     rows = [["rejected, all compete", s.name.replace("_", " "), f"{100 * s.rejected:.1f}"] for s in evaluation.sets]
-    prior = ExportConfig(prior=tuple(graph.about.get("prior", "").split())).prior_logits(reader.charset)
-    rows += limits(reader, prior, [read_npz(path) for path in sets])
+    rows += limits(reader, reader.prior_logits[:-1], [read_npz(path) for path in sets])
     insert(page, f"limits {name}", table(["percent", "of", name], rows, words=2))
     coreml = sum(p.stat().st_size for p in (package / COREML).rglob("*") if p.is_file())
     versions = ", ".join(f"{k} {v}" for k, v in json.loads(graph.about["trained_with"]).items())
