@@ -91,7 +91,6 @@ def _same(name: str, same: bool, detail: str) -> Check:
 
 
 def _no_faults(name: str, faults: Sequence[str], detail: str = "") -> Check:
-    """Check that there are no faults."""
     return _equal(name, f"{len(faults)} faults", "0 faults", ", ".join(faults[:3]) or detail)
 
 

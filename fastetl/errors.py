@@ -135,7 +135,8 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     missing = " is missing" if isinstance(error, KeyError) else ""
-    return (str(error).partition("\n")[0] or type(error).__name__) + missing
+    text = getattr(error, "strerror", None) or str(error).partition("\n")[0]  # without the name of a file
+    return (text or type(error).__name__) + missing
 
 
 @contextmanager

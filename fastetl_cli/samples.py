@@ -26,16 +26,14 @@ class Samples(Command):
 
     def execute(self) -> int:
         """Write the dataset and print what it contains. Damaged lines are reported, and the command exits with 1."""
-        result = samples_to_dataset(
-            self.source, self.out, self.config, overwrite=self.overwrite, command=command_line()
-        )
-        for fault in result.faults:
+        built = samples_to_dataset(self.source, self.out, self.config, overwrite=self.overwrite, command=command_line())
+        for fault in built.faults:
             note(f"fastetl samples: {fault}")
-        if result.left_out:
-            counts = ", ".join(f"{label} {count}" for label, count in sorted(result.left_out.items())[:MAX_LISTED])
+        if built.left_out:
+            counts = ", ".join(f"{label} {count}" for label, count in sorted(built.left_out.items())[:MAX_LISTED])
             note(f"Left out, not in the charset {self.config.charset}: {counts}")
         text = (
-            f"{result.out}: {counted(result.images, 'sample')} of {counted(result.classes, 'character')}; "
-            f"{result.right:,} were recognized when they were drawn"
+            f"{built.out}: {counted(built.images, 'sample')} of {counted(built.classes, 'character')}; "
+            f"{built.right:,} were recognized when they were drawn"
         )
-        return self.answer(result, text, code=1 if result.faults else 0)
+        return self.answer(built, text, code=1 if built.faults else 0)

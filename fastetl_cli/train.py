@@ -79,7 +79,7 @@ class Train(Command):
                 require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
 
     def execute(self) -> int:
-        named = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
+        sets = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.
         config = None if self.resume and self.config == TrainConfig() else self.config
         if self.coordinator:
@@ -88,11 +88,9 @@ class Train(Command):
         options["start"] = export.open_start(self.start) if self.start else None
         if self.engine == "ray":
             choose_cluster(self.address)
-            run = fastetl_ray.train_on_ray(
-                named, self.run_path, config, workers=self.workers, gpus=self.gpus, **options
-            )
+            run = fastetl_ray.train_on_ray(sets, self.run_path, config, workers=self.workers, gpus=self.gpus, **options)
             return self._show(run)
-        data = [(open_dataset(path), weight) for path, weight in named]
+        data = [(open_dataset(path), weight) for path, weight in sets]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":
             note(f"{', '.join(ungrouped)}: the writers of some samples are unknown, and may be in several parts")

@@ -24,15 +24,7 @@ from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.errors import FastetlError, ShowProgress, StrPath
-from fastetl.etl.build import (
-    BuildConfig,
-    BuildResult,
-    provenance,
-    read_parts,
-    result_of,
-    run_plan,
-    with_copies_grouped,
-)
+from fastetl.etl.build import BuildConfig, BuildResult, provenance, read_parts, result_of, run_plan, with_copies_grouped
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy

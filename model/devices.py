@@ -16,6 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from fastetl.checks import require_range
+from fastetl.errors import reason_of
 from model.errors import ModelError
 
 Tree = dict[str, Any]  # arrays by name, in dictionaries within dictionaries
@@ -35,8 +36,7 @@ def join(coordinator: str, processes: int, process: int) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         what = f"cannot join {coordinator} as process {process}"
         expected = "HOST:PORT where process 0 listens" if process else "HOST:PORT of this machine, a free one"
-        found = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise ModelError(what, expected=expected, found=found, do="check `coordinator`") from error
+        raise ModelError(what, expected=expected, found=reason_of(error), do="check `coordinator`") from error
 
 
 def _meet(coordinator: str, process: int) -> None:

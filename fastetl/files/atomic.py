@@ -20,7 +20,7 @@ from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
-from fastetl.errors import ArgumentError, FastetlError, OutputExistsError
+from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, reason_of
 from fastetl.files.addresses import as_address, is_url, one_line_errors
 from fastetl.files.untrusted import is_clutter, read_ends
 
@@ -135,8 +135,7 @@ def _put(temporary: Path, path: Path) -> None:
 
 
 def _failed(path: Path, error: OSError) -> FastetlError:
-    reason = error.strerror or error
-    return FastetlError("cannot write the output", file=path, found=reason, do="free space or mend rights")
+    return FastetlError("cannot write the output", file=path, found=reason_of(error), do="free space or mend rights")
 
 
 def _clean(path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.errors import RENEW, FastetlError, MissingFileError, StrPath, expecting
+from fastetl.errors import RENEW, FastetlError, MissingFileError, StrPath, expecting, reason_of
 
 JSON_BYTES = 1 << 26  # most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer
 MODEL_BYTES = 1 << 30  # most bytes of a file with the weights of a network
@@ -69,8 +69,7 @@ def _readable(path: StrPath, what: str = "cannot read the file") -> Iterator[Non
     except FileNotFoundError as error:
         raise MissingFileError("there is no such file", file=path, do="check the path") from error
     except (OSError, ValueError) as error:  # the latter for a null character
-        reason = getattr(error, "strerror", None) or error
-        raise FastetlError(what, file=path, found=reason, do="mend its rights, or give another") from error
+        raise FastetlError(what, file=path, found=reason_of(error), do="mend its rights, or give another") from error
 
 
 def open_regular(path: StrPath) -> BinaryIO:
