@@ -59,6 +59,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (Dataset.create, {"images": None, "characters": []}, "images does not fit; expected arrays .*; found None"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "groups": [[1, 2], [3]]}, "groups does not fit"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "records": [1]}, "records does not fit; expected names"),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "records": {"a": np.array(["b"], "T")}}, "records: a "),
     (Stroke, {"x": 5, "y": 6}, "x does not fit; expected numbers; found 5"),
     (Stroke, {"x": [1], "y": [1, 2]}, "y does not fit; expected 1 values, as x has; found 2"),
     (Drawing, {"width": 10, "height": 10, "strokes": 5}, "strokes does not fit; expected several Stroke; found 5"),

@@ -349,7 +349,7 @@ def _column(name: str, values: ArrayLike) -> NDArray[Any]:
         column = np.asarray(values)
     except ValueError as error:
         raise does_not_fit(name, "one value for each picture", error) from error
-    return column.astype(column.dtype.newbyteorder("="))  # Arrow takes no other byte order
+    return column if column.dtype.isnative else column.astype(column.dtype.newbyteorder("="))  # as Arrow needs
 
 
 def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
