@@ -196,18 +196,17 @@ def evaluate(
     predict = partial(_predict, run, run.charset.columns_of(answered, run.path))
     if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):
         datasets = [datasets]
-    sets = {}
+    sets: list[SetResult] = []
     for dataset in datasets:
-        dataset = load_labelled(dataset, answered, run.preprocessing)
-        key = dataset.name, dataset.digest
-        if key in sets:
-            raise ModelError(f"{dataset.name}: the set is given twice", do="leave one out")
-        sets[key] = _evaluate_set(run, predict, dataset)
+        result = _evaluate_set(run, predict, load_labelled(dataset, answered, run.preprocessing))
+        if result in sets:
+            raise ModelError(f"{result.name}: the set is given twice", do="leave one out")
+        sets.append(result)
     if not sets:
         raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one")
     confidence = np.exp(log_softmax(predict(scribbles(SCRIBBLES, run.preprocessing.size))).max(1))
     rejected = float((confidence < run.threshold).mean())
-    return Evaluation(str(run.path), answered, run.threshold, rejected, tuple(sets.values()))
+    return Evaluation(str(run.path), answered, run.threshold, rejected, tuple(sets))
 
 
 def _predict(run: Reader, columns: list[int], pictures: Pictures) -> NDArray[np.float32]:
