@@ -73,7 +73,7 @@ struct LinePath {
     }
 
     /// Fill in `slack`: the network often takes the picture of two characters for one of them.
-    func addSpare(to competing: inout [Competition], size: Double) {
+    func addSlack(to competing: inout [Competition], size: Double) {
         let numbers = Dictionary(uniqueKeysWithValues: zip(spans, spans.indices))
         let likely = competing.map { c in
             zip(c.characters, c.shape.map { exp($0) }).filter { $1 > Self.seen }
