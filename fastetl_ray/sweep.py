@@ -21,7 +21,7 @@ import numpy as np
 from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_choice, require_instance
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Data
-from fastetl.errors import FastetlError, StrPath, reason_of
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import addresses
@@ -184,7 +184,7 @@ def _fault(error: BaseException) -> FastetlError:
     fault = fault_of(error)
     if isinstance(fault, FastetlError):
         return fault
-    return ModelError("a training failed", found=f"{type(fault).__name__}: {reason_of(fault)}")
+    return ModelError("a training failed", found=f"{type(fault).__name__}: {fault}".partition("\n")[0])
 
 
 def sweep_on_ray(
