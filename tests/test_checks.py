@@ -41,6 +41,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (SynthConfig, {"set": "ETL8G"}, "set does not fit; expected a tuple such as .'ETL8G',.; found 'ETL8G'"),
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
     (load_charset, {"name": None}, "charset does not fit; expected one of hiragana, .*; found None"),
+    (load_charset, {"name": {"あ", "い"}}, "charset does not fit; expected one of hiragana, .*; found .*"),
     (load_charset, {"name": "hirgana"}, "no charset 'hirgana'; expected one of hiragana.* Did you mean hiragana[?]"),
     (load_charset, {"name": "all", "present": 3}, "present does not fit; expected characters; found 3"),
     (load_charset, {"name": "kanji"}, "charset 'kanji' has none of the data's characters; found no data"),

@@ -216,7 +216,7 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     if isinstance(name, Charset):
         return name
     expected = f"one of {', '.join(NAMES)}, a text file of characters; in Python also a list"
-    require_instance("charset", name, str | os.PathLike | Iterable, expected)
+    require_instance("charset", name, str | os.PathLike | Sequence, expected)  # a set has no order
     require_instance("present", present, Iterable, "characters")
     if not isinstance(name, str | os.PathLike):
         return Charset("own", tuple(name))
