@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.ink.components import Components, Mask, label_components, outline
-from fastetl.lines.layout import Floats, Ints
+from fastetl.lines.layout import Floats
 
 # Chosen like the numbers of `pieces`; lengths are in widths of a stroke.
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
@@ -20,18 +20,18 @@ _THORN = 0.8  # length of a line that thinning leaves beside a stroke
 _WAY = 2.5  # length of the end of a line that tells its direction
 
 
-def _around(mask: Mask) -> Mask:
-    """bool (8, H, W): which of the eight neighbours of each pixel are ink, clockwise from the one above."""
+def _around(mask: Mask) -> NDArray[np.uint8]:
+    """uint8 (8, H, W): 1 where a neighbour of a pixel is ink, of the eight clockwise from the one above."""
     height, width = mask.shape
-    padded = np.zeros((height + 2, width + 2), bool)  # np.pad takes ten times as long
+    padded = np.zeros((height + 2, width + 2), np.uint8)  # np.pad takes ten times as long
     padded[1:-1, 1:-1] = mask
     places = (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0)
     return np.stack([padded[y : y + height, x : x + width] for y, x in places])
 
 
-def _branches(around: Mask) -> Ints:
-    """(H, W): how many branches of a thin line leave each pixel. around: see `_around`."""
-    return np.asarray((around & ~np.roll(around, 1, 0)).sum(0))
+def _branches(around: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 (H, W): how many branches of a thin line leave each pixel. around: see `_around`."""
+    return np.asarray((around > np.roll(around, 1, 0)).sum(0, np.uint8))
 
 
 def _thinned(mask: Mask) -> Mask:
@@ -41,9 +41,9 @@ def _thinned(mask: Mask) -> Mask:
         before = total
         for first, second, third, fourth in ((2, 4, 0, 6), (0, 6, 2, 4)):
             around = _around(mask)
-            count = around.sum(0)
+            count = around.sum(0, np.uint8)
             is_inner = around[first] & around[second] & (around[third] | around[fourth])
-            mask = mask & ~((count >= 2) & (count <= 6) & (_branches(around) == 1) & ~is_inner)
+            mask = mask & ~((count >= 2) & (count <= 6) & (_branches(around) == 1) & (is_inner == 0))
     return mask
 
 
