@@ -106,21 +106,20 @@ def read_samples(path: StrPath) -> tuple[list[tuple[int, KeptDrawing]], list[Fas
 def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError | None]]:
     """Of each line the number from 0, the id, and the sample or what is wrong; None if it is empty or was removed."""
     with open_regular(path) as file:
-        lines = file.readlines()
-    for number, line in enumerate(lines):
-        match = _ID_IN_LINE.search(line)  # damaged lines have one, too
-        identity = match[1].decode() if match else ""
-        content: KeptDrawing | FastetlError | None = None
-        try:
-            if len(line) > LINE_BYTES:
-                raise does_not_fit("length", f"at most {LINE_BYTES:,} bytes", "more")
-            if line.strip() not in (b"", removal_line(identity).encode()):
-                content = KeptDrawing.from_line(line)
-                identity = content.id
-        except FastetlError as error:
-            do = f"write {removal_line(identity)} instead" if identity else "empty the line, and leave it there"
-            content = error.replace(file=str(path), record=number, do=do)
-        yield number, identity, content
+        for number, line in enumerate(file):
+            match = _ID_IN_LINE.search(line)  # damaged lines have one, too
+            identity = match[1].decode() if match else ""
+            content: KeptDrawing | FastetlError | None = None
+            try:
+                if len(line) > LINE_BYTES:
+                    raise does_not_fit("length", f"at most {LINE_BYTES:,} bytes", "more")
+                if line.strip() not in (b"", removal_line(identity).encode()):
+                    content = KeptDrawing.from_line(line)
+                    identity = content.id
+            except FastetlError as error:
+                do = f"write {removal_line(identity)} instead" if identity else "empty the line, and leave it there"
+                content = error.replace(file=str(path), record=number, do=do)
+            yield number, identity, content
 
 
 def find_samples(source: StrPath) -> list[Path]:
