@@ -18,7 +18,7 @@ from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.results import Answer, Recognition, Text
 from export.runtimes import onnx_session
 from fastetl._html import html_table
-from fastetl.checks import does_not_fit, require_instance, require_range
+from fastetl.checks import require_instance, require_range, unsuitable
 from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Membership
@@ -135,7 +135,7 @@ class Recognizer:
     def logits(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 (N, model's labels), calibrated; the last column is "no character"'s."""
         if getattr(pictures, "dtype", None) != np.uint8 or pictures.shape[1:] != (SIDE, SIDE):
-            raise does_not_fit("pictures", f"uint8 (N, {SIDE}, {SIDE})", pictures, "convert or resize them")
+            raise unsuitable("pictures", f"uint8 (N, {SIDE}, {SIDE})", pictures, "convert or resize them")
         blocks = [np.zeros((0, len(self.model_charset) + 1), np.float32)]
         for start in range(0, len(pictures), _BATCH):
             block = pictures[start : start + _BATCH][:, None]
@@ -168,7 +168,7 @@ class Recognizer:
         require_range("top", top, 1)
         require_instance("by_shape", by_shape, bool, "true or false")
         if isinstance(pictures, str | bytes) or hasattr(pictures, "read") or not isinstance(pictures, Iterable):
-            raise does_not_fit("pictures", "several", "one", "give it to `read`")
+            raise unsuitable("pictures", "several", "one", "give it to `read`")
         sources = list(pictures)
         seen = [_shown(source) for source in sources]
         shown = np.array([picture for picture, _, _ in seen], np.uint8).reshape(-1, SIDE, SIDE)

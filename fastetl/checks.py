@@ -8,7 +8,7 @@ from functools import cache
 from numbers import Integral, Real
 from os import PathLike, fspath
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import ArgumentError, FastetlError, StrPath
@@ -18,6 +18,7 @@ ABOVE_0 = math.nextafter(0, 1)
 BELOW_1 = math.nextafter(1, 0)
 _BOUNDS = {ABOVE_0: "over 0", BELOW_1: "below 1", 2**32 - 1: "2**32 - 1", 2**64 - 1: "2**64 - 1"}
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_KINDS |= {PathLike: "a path", Sequence: "a list"}
 
 
 @dataclass(frozen=True)
@@ -32,24 +33,24 @@ Share = Annotated[float, Range(0, 1)]
 """A share of a whole."""
 
 
-def does_not_fit(name: str, expected: str, found: object, do: str | None = None) -> FastetlError:
-    """The error for an argument of a wrong kind. `found` is shown, of an array its dtype and shape."""
+def unsuitable(name: str, expected: str, found: object, do: str | None = None) -> FastetlError:
+    """The error for an argument of a wrong type or value. `found` is shown, of an array its dtype and shape."""
     if hasattr(found, "dtype") and hasattr(found, "shape"):
         found = f"{found.dtype} {found.shape}"
-    return ArgumentError(f"{name} does not fit", expected=expected, found=str(found)[:200], do=do or f"check `{name}`")
+    return ArgumentError(f"unsuitable {name}", expected=expected, found=str(found)[:200], do=do or f"check `{name}`")
 
 
 def require_instance(name: str, value: object, kind: Any, expected: str, do: str | None = None) -> None:
     """Raise FastetlError unless `value` is of a class, or of one of a union. expected: these in words."""
     if not isinstance(value, kind):
-        raise does_not_fit(name, expected, value if hasattr(value, "dtype") else " ".join(repr(value).split())[:40], do)
+        raise unsuitable(name, expected, value if hasattr(value, "dtype") else " ".join(repr(value).split())[:40], do)
 
 
 def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
     """A path. Raises FastetlError for an object that is none, and for an empty text, Path's current folder."""
     require_instance(name, value, str | PathLike, expected)
     if not fspath(value):
-        raise does_not_fit(name, expected, "an empty text")
+        raise unsuitable(name, expected, "an empty text")
     return Path(value)
 
 
@@ -91,16 +92,15 @@ def require_choice(name: str, value: object, choices: Sequence[object]) -> None:
 
 
 class Hint(NamedTuple):
-    """The annotation of an option, taken apart.
-
-    kind: the type of a value, or of each element of a tuple. others: further types of a union, such as that of None.
-    extras: what `Annotated` adds, such as a `Range`.
-    """
+    """The annotation of an option, taken apart."""
 
     kind: Any
+    """The type of a value, or of each element of a tuple."""
     others: tuple[type, ...]
+    """Further types of a union, such as that of None."""
     is_tuple: bool
     extras: tuple[Any, ...]
+    """What `Annotated` adds, such as a `Range`."""
 
     def extra(self, kind: type[T]) -> T | None:
         """The extra of a class, if there is one."""
@@ -138,7 +138,7 @@ class Options:
             if hint.is_tuple:
                 require_instance(name, value, tuple, f"a tuple such as ({value!r},)")
             for part in value if hint.is_tuple else (value,):
-                _require(name, part, hint.kind, hint.extra(Range))
+                _require_kind(name, part, hint)
 
 
 def config_of(kind: type[T], config: T | None, options: Mapping[str, Any]) -> T:
@@ -169,10 +169,12 @@ def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "")
             raise ArgumentError(f"`{field.name}` {reason}", do=do)
 
 
-def _require(name: str, value: object, hint: Any, bounds: Range | None) -> None:
-    if get_origin(hint) is Literal:
-        require_choice(name, value, get_args(hint))
-    elif bounds is not None:
-        require_range(name, value, bounds.low, bounds.high, integer=hint is int)
+def _require_kind(name: str, value: object, hint: Hint) -> None:
+    if get_origin(hint.kind) is Literal:
+        require_choice(name, value, get_args(hint.kind))
+    elif (bounds := hint.extra(Range)) is not None:
+        require_range(name, value, bounds.low, bounds.high, integer=hint.kind is int)
     else:
-        require_instance(name, value, get_origin(hint) or hint, _KINDS.get(hint, hint.__name__))
+        kinds = [kind for kind in (hint.kind, *hint.others) if kind is not NoneType]
+        expected = " or ".join(_KINDS.get(kind, kind.__name__) for kind in kinds)
+        require_instance(name, value, get_origin(hint.kind) or hint.kind, expected)

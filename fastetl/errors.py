@@ -113,7 +113,7 @@ class FastetlError(Exception):
 
 
 class ArgumentError(FastetlError, ValueError):
-    """An argument or an option that does not fit."""
+    """An argument or an option of an unsuitable type or value."""
 
 
 class MissingFileError(FastetlError, FileNotFoundError):

@@ -13,7 +13,7 @@ from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range, require_unset
 from fastetl.errors import FastetlError
-from fastetl.files.addresses import one_line_errors
+from fastetl.files.addresses import fsspec_errors
 from fastetl_cli.base import Command, note
 from fastetl_cli.options import Arg
 from fastetl_cli.web.sample_files import Store
@@ -109,7 +109,7 @@ def _own_address() -> str:
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises FastetlError if there can be none, for example because the port is in use."""
     require_range("port", port, 0, 65535)
-    with one_line_errors("cannot listen there", f"{host}, port {port}", "check `host` and `port`"):
+    with fsspec_errors("cannot listen there", f"{host}, port {port}", "check `host` and `port`"):
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=128, dualstack_ipv6=both)

@@ -24,7 +24,7 @@ from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.errors import FastetlError, ShowProgress, StrPath
-from fastetl.etl.build import BuildConfig, BuildResult, provenance, read_parts, result_of, run_plan, with_copies_grouped
+from fastetl.etl.build import BuildConfig, BuildResult, finished, read_parts, result_of, run_plan
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.selection import Plan, Selection
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SomeRecords:
+class RecordRange:
     """A piece of ETL files. addresses: those of the file of each part."""
 
     parts: tuple[Selection, ...]
@@ -58,7 +58,7 @@ class SomeRecords:
         return replace(rows, images=images)
 
 
-def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[SomeRecords]:
+def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[RecordRange]:
     """The records of a plan, `rows` at a time. files: the paths and addresses that the plan was made of."""
     address_of = {absolute(local_copy(file)): file for file in files if is_url(file)}
     first_of = {part.file.layout: part for part in reversed(plan.parts)}
@@ -74,7 +74,7 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Some
                 parts.append(selection)
         paths = [str(part.file.path) for part in parts]
         addresses = tuple(address_of.get(path, path) for path in paths)
-        pieces.append(SomeRecords(tuple(parts), addresses, plan.charset, size))
+        pieces.append(RecordRange(tuple(parts), addresses, plan.charset, size))
     return pieces
 
 
@@ -131,11 +131,11 @@ def _folder(out: str, overwrite: bool, inputs: Sequence[Path]) -> Iterator[str]:
 
 
 def _write_shards(
-    pieces: Sequence[SomeRecords | WriterRange], folder: str, progress: ShowProgress | None
+    pieces: Sequence[RecordRange | WriterRange], folder: str, progress: ShowProgress | None
 ) -> tuple[Dataset, list[Shard], list[str]]:
     """Write a shard for each piece. Returns all rows without pictures, the shards, and the names of header fields."""
 
-    def work(number: int, piece: SomeRecords | WriterRange) -> tuple[Dataset, Shard, list[str]]:
+    def work(number: int, piece: RecordRange | WriterRange) -> tuple[Dataset, Shard, list[str]]:
         rows = piece.dataset()
         shard, stored = encode_shard(number, rows)
         write_file(folder, shard.file, stored)
@@ -182,9 +182,9 @@ def build_on_ray(
         pieces = _pieces(plan, files, config.size, shard_rows)
         with _folder(target, overwrite, inputs) as folder:
             data, shards, columns = _write_shards(pieces, folder, progress)
-            data, plan = with_copies_grouped(plan, data, config)
-            write_index(folder, replace(data, about=provenance(plan, command)), shards, columns)
-        return result_of(target, data, start_time, plan.findings)
+            data, findings = finished(plan, data, config, command)
+            write_index(folder, data, shards, columns)
+        return result_of(target, data, start_time, findings)
 
     return run_plan([local_copy(file).absolute() for file in files], config, write)
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from fastetl import __version__
 from fastetl._html import html_table
-from fastetl.checks import as_path, does_not_fit, require_instance
+from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import Membership
@@ -147,7 +147,7 @@ class Run:
         """uint8 (N, size, size) → float32 (N, classes), the logits of the best weights, divided by `temperature`."""
         side = self.preprocessing.size
         if getattr(pictures, "dtype", None) != np.uint8 or pictures.shape[1:] != (side, side):
-            raise does_not_fit("pictures", f"uint8 (N, {side}, {side})", pictures, "resize them")
+            raise unsuitable("pictures", f"uint8 (N, {side}, {side})", pictures, "resize them")
         return predict(self._logits, pictures) / np.float32(self.temperature)
 
     def as_dict(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.build import BuildConfig, build
+from fastetl.etl.inspection import inspect
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.samples import samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize
@@ -36,44 +37,46 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"readings": 2}, "unknown readings; expected one of 1, 3; found 2"),
     (TrainConfig, {"learning_rate": float("nan")}, "learning_rate is out of range; expected over 0 to 100; found nan"),
     (TrainConfig, {"seed": 2**32}, r"seed is out of range; expected 0 to 2\*\*32 - 1"),
-    (TrainConfig, {"augmentation": {"rotation": 3}}, "augmentation does not fit; expected Augmentation"),
-    (Preprocessing, {"surroundings": "yes"}, "surroundings does not fit; expected true or false"),
-    (SynthConfig, {"set": "ETL8G"}, "set does not fit; expected a tuple such as .'ETL8G',.; found 'ETL8G'"),
+    (TrainConfig, {"augmentation": {"rotation": 3}}, "unsuitable augmentation; expected Augmentation"),
+    (Preprocessing, {"surroundings": "yes"}, "unsuitable surroundings; expected true or false"),
+    (SynthConfig, {"set": "ETL8G"}, "unsuitable set; expected a tuple such as .'ETL8G',.; found 'ETL8G'"),
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
-    (load_charset, {"name": None}, "charset does not fit; expected one of hiragana, .*; found None"),
-    (load_charset, {"name": {"あ", "い"}}, "charset does not fit; expected one of hiragana, .*; found .*"),
+    (load_charset, {"name": None}, "unsuitable charset; expected one of hiragana, .*; found None"),
+    (load_charset, {"name": {"あ", "い"}}, "unsuitable charset; expected one of hiragana, .*; found .*"),
     (load_charset, {"name": "hirgana"}, "no charset 'hirgana'; expected one of hiragana.* Did you mean hiragana[?]"),
-    (load_charset, {"name": "all", "present": 3}, "present does not fit; expected characters; found 3"),
+    (load_charset, {"name": "all", "present": 3}, "unsuitable present; expected characters; found 3"),
     (load_charset, {"name": "kanji"}, "charset 'kanji' has none of the data's characters; found no data"),
-    (Charset, {"name": "x", "characters": [1, 2]}, "charset does not fit; expected a name and its characters"),
-    (build, {"sources": None, "out": "out"}, "sources does not fit; expected a path, or several; found None"),
-    (build, {"sources": "", "out": "out"}, "sources does not fit; expected a path, or several; found an empty text"),
-    (build, {"sources": "etl", "out": "out", "config": 5}, "config does not fit; expected a BuildConfig; found 5"),
+    (Charset, {"name": "x", "characters": [1, 2]}, "unsuitable charset; expected a name and its characters"),
+    (build, {"sources": None, "out": "out"}, "unsuitable sources; expected a path, or several; found None"),
+    (build, {"sources": "", "out": "out"}, "unsuitable sources; expected a path, or several; found an empty text"),
+    (build, {"sources": "etl", "out": "out", "config": 5}, "unsuitable config; expected a BuildConfig; found 5"),
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "no option 'sizes'; expected one of charset, .*mean size[?]"),
-    (build, {"sources": "etl", "out": "out", "progress": 3}, "progress does not fit; expected a function, or None"),
+    (build, {"sources": "etl", "out": "out", "progress": 3}, "unsuitable progress; expected a function, or None"),
+    (build, {"sources": "etl", "out": "out", "charset": {"あ"}}, "charset; expected text or a path or a list"),
+    (inspect, {"paths": "etl", "progress": 3}, "unsuitable progress; expected a function, or None; found 3"),
     (partial(model.train, OWN, "out"), {"rotation": 3}, "no option 'rotation'; .* It is an option of `augmentation`"),
     (augment, {"images": np.array(INK), "neighbours": 3}, "expected no `neighbours` and no `pool` without `frag"),
-    (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": None}, "preprocessing does not fit; expected"),
-    (write_sheet, {"data": 5, "out": "none.png"}, "path does not fit; expected a path; found 5"),
+    (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": None}, "unsuitable preprocessing; expected"),
+    (write_sheet, {"data": 5, "out": "none.png"}, "unsuitable path; expected a path; found 5"),
     (lambda: next(OWN.samples().blocks(0)), {}, "rows is out of range; expected 1 or more; found 0"),
-    (OWN.samples, {"indices": np.array([99])}, "indices does not fit; expected 0 to 0, .* found index 99 is out of"),
-    (Dataset.create, {"images": None, "characters": []}, "images does not fit; expected arrays .*; found None"),
-    (Dataset.create, {"images": INK, "characters": ["あ"], "groups": [[1, 2], [3]]}, "groups does not fit"),
-    (Dataset.create, {"images": INK, "characters": ["あ"], "records": [1]}, "records does not fit; expected names"),
-    (Dataset.create, {"images": INK, "characters": ["あ"], "records": {"a": np.array(["b"], "T")}}, "records: a "),
-    (Stroke, {"x": 5, "y": 6}, "x does not fit; expected numbers; found 5"),
-    (Stroke, {"x": [1], "y": [1, 2]}, "y does not fit; expected 1 values, as x has; found 2"),
-    (Drawing, {"width": 10, "height": 10, "strokes": 5}, "strokes does not fit; expected several Stroke; found 5"),
-    (model.open_run, {"path": None}, "path does not fit; expected a path; found None"),
-    (model.evaluate, {"run": 3, "datasets": OWN}, "run does not fit; expected a run, its path, or what `exp.*found 3"),
-    (model.compare_runs, {"runs": [3, 4]}, "runs does not fit; expected runs or their paths; found 3"),
-    (model.write_report, {"run": 3, "evaluation": 4, "out": "out"}, "run does not fit; expected a run, its path"),
+    (OWN.samples, {"indices": np.array([99])}, "unsuitable indices; expected 0 to 0, .* found index 99 is out of"),
+    (Dataset.create, {"images": None, "characters": []}, "unsuitable images; expected arrays .*; found None"),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "groups": [[1, 2], [3]]}, "unsuitable groups"),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "records": [1]}, "unsuitable records; expected names"),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "records": {"a": np.array(["b"], "T")}}, "records: a; "),
+    (Stroke, {"x": 5, "y": 6}, "unsuitable x; expected numbers; found 5"),
+    (Stroke, {"x": [1], "y": [1, 2]}, "unsuitable y; expected 1 values, as x has; found 2"),
+    (Drawing, {"width": 10, "height": 10, "strokes": 5}, "unsuitable strokes; expected several Stroke; found 5"),
+    (model.open_run, {"path": None}, "unsuitable path; expected a path; found None"),
+    (model.evaluate, {"run": 3, "datasets": OWN}, "unsuitable run; expected a run, its path, or what `exp.*found 3"),
+    (model.compare_runs, {"runs": [3, 4]}, "unsuitable runs; expected runs or their paths; found 3"),
+    (model.write_report, {"run": 3, "evaluation": 4, "out": "out"}, "unsuitable run; expected a run, its path"),
     (fastetl_ray.build_on_ray, {"sources": "etl", "out": "out", "config": 5}, "expected a BuildConfig; found 5"),
     (fastetl_ray.train_on_ray, {"data": "data", "out": "out", "epoch": 5}, "no option 'epoch'; .*mean epochs"),
     (fastetl_ray.sweep_on_ray, {"data": "data", "out": "out", "config": None}, "expected a SweepConfig, such as"),
-    (export.export, {"run": "kana", "out": "a", "config": 5}, "config does not fit; expected an ExportConfig; found 5"),
+    (export.export, {"run": "kana", "out": "a", "config": 5}, "unsuitable config; expected an ExportConfig; found 5"),
     (ExportConfig, {"storage": "int8"}, "`storage` int8 needs `target` iOS16 or newer; found iOS15. Check `target`"),
-    (export.export, {"run": "kana", "out": "a", "sets": 3}, "sets does not fit; expected an Evaluation; found 3"),
+    (export.export, {"run": "kana", "out": "a", "sets": 3}, "unsuitable sets; expected an Evaluation; found 3"),
     (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* below 1,000,000,000"),
 ]  # fmt: skip
 
@@ -90,8 +93,8 @@ WRITERS: list[Callable[..., object]] = [
     partial(fastetl_ray.build_on_ray, "etl"),
     partial(fastetl_ray.train_on_ray, "data"),
 ]
-WRONG += [(write, {"out": None}, "out does not fit; expected a path; found None") for write in WRITERS]
-WRONG += [(write, {"out": ""}, "out does not fit; expected a path; found an empty text") for write in WRITERS]
+WRONG += [(write, {"out": None}, "unsuitable out; expected a path; found None") for write in WRITERS]
+WRONG += [(write, {"out": ""}, "unsuitable out; expected a path; found an empty text") for write in WRITERS]
 
 
 @pytest.mark.parametrize(("kind", "options", "message"), WRONG)

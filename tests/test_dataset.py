@@ -85,7 +85,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "other format": (lambda out: edit(out, format=2), "of another format; expected 4; found 2. Build it again"),
     "unknown preprocessing": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
     "scale NaN": (lambda out: edit(out, preprocessing={"scale": float("nan")}), "range: nan. B"),
-    "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "charset does not fit"),
+    "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "unsuitable charset"),
 }
 
 
@@ -161,8 +161,8 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
 def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
     assert repr(data) == "Dataset('out': 142 pictures 16 × 16, charset hiragana (71), 2 groups)"
     assert repr(data.split(valid=0, test=0.5)) == "Split(train 71, valid 0, test 71 samples)"
-    assert repr(data.samples(slice(9))) == "Samples(9 of 142 pictures 16 × 16, weight 1)"
-    with pytest.raises(FastetlError, match="data does not fit; expected a picture; found none"):
+    assert repr(data[:1].samples()) == "Samples(1 of 1 picture 16 × 16, weight 1)"
+    with pytest.raises(FastetlError, match="unsuitable data; expected a picture; found none"):
         write_sheet(data[:0], "none.png")
 
 
@@ -179,7 +179,7 @@ def test_a_pickled_dataset_is_what_it_was(data: Dataset, etl_file: Write, tmp_pa
         ({"seed": -1}, "seed is out of range"),
         ({"valid": -0.1}, "valid is out of range; expected 0 to below 1"),
         ({"test": "a"}, "test is out of range; expected a number, 0 to below 1; found 'a'"),
-        ({"valid": 0.5, "test": 0.5}, "the split does not fit"),
+        ({"valid": 0.5, "test": 0.5}, "unsuitable split"),
         ({"by": "writers"}, "unknown by; expected one of group, sample; found 'writers'"),
     ],
 )

@@ -82,10 +82,10 @@ def test_a_dot_is_a_disc_of_the_pens_width() -> None:
     [
         ({"width": 0}, "width is out of range; expected 0.001 to 1,000,000; found 0"),
         ({"pen": "0.1"}, "pen is out of range; expected a number, 1e-05 to 0.5; found '0.1'"),
-        ({"strokes": None}, "strokes does not fit; expected a list; found None"),
-        ({"strokes": [[1, 2]]}, "stroke does not fit; expected an object; found [1, 2]"),
-        ({"strokes": [{"x": [1]}]}, "y does not fit; expected numbers; found None"),
-        ({"strokes": [{"x": [1], "y": [1, 2]}]}, "y does not fit; expected 1 values, as x has; found 2"),
+        ({"strokes": None}, "unsuitable strokes; expected a list; found None"),
+        ({"strokes": [[1, 2]]}, "unsuitable stroke; expected an object; found [1, 2]"),
+        ({"strokes": [{"x": [1]}]}, "unsuitable y; expected numbers; found None"),
+        ({"strokes": [{"x": [1], "y": [1, 2]}]}, "unsuitable y; expected 1 values, as x has; found 2"),
         ({"strokes": [{"x": [1], "y": [5000]}]}, "y is out of range; expected -4,800 to 4,800; found 5000"),
         ({"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure is out of range; expected 0 to 1"),
         ({"strokes": [{"x": [0] * (MAX_POINTS + 1), "y": [0] * (MAX_POINTS + 1)}]}, "at most 4,000 strokes and 80,0"),
@@ -102,9 +102,9 @@ def test_what_is_no_drawing_is_named(change: dict[str, Any], message: str) -> No
 @pytest.mark.parametrize(
     ("function", "argument", "message"),
     [
-        (Drawing.from_dict, [], "drawing does not fit; expected an object"),
-        (partial(Drawing, 9, 9), [[(1, 2)]], "strokes does not fit; expected each a Stroke"),
-        (rasterize, "x", "drawing does not fit; expected a Drawing"),
+        (Drawing.from_dict, [], "unsuitable drawing; expected an object"),
+        (partial(Drawing, 9, 9), [[(1, 2)]], "unsuitable strokes; expected each a Stroke"),
+        (rasterize, "x", "unsuitable drawing; expected a Drawing"),
         (partial(rasterize, Drawing(1, 1, ())), 4097, "side is out of range; expected 1 to 4,096"),
         (partial(read_picture, np.zeros((9, 9), np.uint8)), 4097, "side is out of range; expected 1 to 4,096"),
     ],

@@ -404,11 +404,11 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(ModelError, match="no dataset"):
         train([], tmp_path / "run", CONFIG)
     for data in ((tiny(), 2.0), 2.0):
-        with pytest.raises(FastetlError, match=r"data does.*; found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"):
+        with pytest.raises(FastetlError, match=r"unsuitable data;.*found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"):
             train(data, tmp_path / "run", CONFIG)  # type: ignore[arg-type]
     for name, expected in (("config", "a TrainConfig"), ("start", "a run, its path")):
         wrong: Any = {name: 3}
-        with pytest.raises(ValueError, match=f"{name} does not fit; expected {expected}.*; found 3"):
+        with pytest.raises(ValueError, match=f"unsuitable {name}; expected {expected}.*; found 3"):
             train(tiny(), tmp_path / "run", **wrong)
     for weight in (0, "x", np.nan):
         with pytest.raises(FastetlError, match="weight is out of range; expected .*over 0; found"):

@@ -76,7 +76,7 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
         ("POST", "/samples", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "Expecting"),
         ("POST", "/samples", {"json": [1]}, 400, "expected a JSON object"),
         ("POST", "/samples", {"json": {**SAMPLE, "pen": 9}}, 400, "pen is out of range; expected 1e-05 to 0.5"),
-        ("POST", "/samples", {"json": {**SAMPLE, "label": "ぬ め"}}, 400, "label does not fit; expected one character"),
+        ("POST", "/samples", {"json": {**SAMPLE, "label": "ぬ め"}}, 400, "unsuitable label; expected one character"),
         ("POST", "/samples", {"json": {**SAMPLE, "x": "y" * (1 << 20)}}, 413, "at most 1,048,576 bytes"),
         ("POST", "/samples", {"data": SAMPLE}, 415, "application/json"),
         ("GET", "/samples/nothing.jsonl", {}, 404, "no such file"),

@@ -81,7 +81,7 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
     ],
 )
 def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
-    with pytest.raises(FastetlError, match=f"picture does not fit; expected {message}"):
+    with pytest.raises(FastetlError, match=f"unsuitable picture; expected {message}"):
         find_ink(thing)
 
 

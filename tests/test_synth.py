@@ -312,7 +312,7 @@ def test_characters_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     for characters, lacking in (("あ∀", "that KanjiVG holds; found ∀"), ("あ鷗", "of JIS X 0208, .*; found 鷗")):
         (tmp_path / "mine.txt").write_text(characters, encoding="utf-8")
         config = SynthConfig(files=1, charset=str(tmp_path / "mine.txt"))
-        with pytest.raises(FastetlError, match=f"charset does not fit; expected characters {lacking}"):
+        with pytest.raises(FastetlError, match=f"unsuitable charset; expected characters {lacking}"):
             synthesize(tmp_path / "etl", config)
     assert synthesize_dataset(tmp_path / "data", files=1, charset=config.charset, size=16) == 2 * 5
 

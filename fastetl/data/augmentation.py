@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, Range, Share, does_not_fit, require_instance, require_range
+from fastetl.checks import Options, Range, Share, require_instance, require_range, unsuitable
 from fastetl.data.preprocessing import MAX_SIDE
 from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
 from fastetl.kernels.contrast import change_contrast
@@ -61,18 +61,18 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
     return tables
 
 
-def _require(name: str, array: NDArray[Any], dtype: type[np.generic], *shape: int) -> None:
+def _require_array(name: str, array: NDArray[Any], dtype: type[np.generic], *shape: int) -> None:
     is_array = isinstance(array, np.ndarray)
     if not is_array or array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
-        raise does_not_fit(name, f"{dtype.__name__} {shape}, contiguous", array)
+        raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", array)
 
 
 def _require_numbers(name: str, numbers: NDArray[np.int64], count: int, below: int, least: int = 0) -> None:
-    _require(name, numbers, np.int64, count)
+    _require_array(name, numbers, np.int64, count)
     if count < least:
-        raise does_not_fit(name, f"at least {least}", "none")
+        raise unsuitable(name, f"at least {least}", "none")
     if count and not 0 <= int(numbers.min()) <= int(numbers.max()) < below:
-        raise does_not_fit(name, f"0 to {below - 1}", f"{numbers.min()} to {numbers.max()}")
+        raise unsuitable(name, f"0 to {below - 1}", f"{numbers.min()} to {numbers.max()}")
 
 
 def augment(
@@ -107,7 +107,7 @@ def augment(
     """
     source = _read_only(images)
     if source.ndim != 3 or not 1 <= source.shape[2] <= MAX_SIDE:
-        raise does_not_fit("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
+        raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
     indices = np.arange(len(source)) if indices is None else indices
     out = np.empty((np.size(indices), *source.shape[1:]), np.uint8) if out is None else out
     samples = indices if samples is None else samples
@@ -115,7 +115,7 @@ def augment(
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
     if not config.fragments and not (neighbours is None and pool is None):
-        raise does_not_fit("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
+        raise unsuitable("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
     _check(source, indices, out, samples)
     if not len(indices):
         return out
@@ -128,7 +128,7 @@ def augment(
     if config.fragments:
         others = source if neighbours is None else _read_only(neighbours)
         pool = np.arange(len(others)) if pool is None else pool
-        _require("neighbours", others, np.uint8, len(others), *out.shape[1:])
+        _require_array("neighbours", others, np.uint8, len(others), *out.shape[1:])
         _require_numbers("pool", pool, len(pool), min(len(others), 2**31), least=1)
         add_fragments(others, pool, edge_draws, config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS, out)
     if config.thickness:
@@ -143,16 +143,16 @@ def augment(
 def _check(
     source: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
 ) -> None:
-    """Raise FastetlError for what does not fit: the kernels do not look where they read and write."""
+    """Raise FastetlError for unsuitable arrays: the kernels do not look where they read and write."""
     count, _, side = source.shape
-    _require("images", source, np.uint8, count, side, side)
+    _require_array("images", source, np.uint8, count, side, side)
     _require_numbers("indices", indices, np.size(indices), count)
     _require_numbers("samples", samples, len(indices), 2**63)
-    _require("out", out, np.uint8, len(indices), side, side)
+    _require_array("out", out, np.uint8, len(indices), side, side)
     if np.may_share_memory(source, out):
-        raise does_not_fit("out", "memory of its own", "that of `images`")
+        raise unsuitable("out", "memory of its own", "that of `images`")
     if not out.flags.writeable:
-        raise does_not_fit("out", "an array to write into", "a read-only one", "give a copy of it")
+        raise unsuitable("out", "an array to write into", "a read-only one", "give a copy of it")
 
 
 def _draw_parameters(

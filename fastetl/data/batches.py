@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import ABOVE_0, does_not_fit, require_instance, require_range
+from fastetl.checks import ABOVE_0, require_instance, require_range, unsuitable
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, Samples
@@ -67,7 +67,7 @@ class Batches:
         require_same_characters([part.charset for part in self.parts if part.charset is not None])
         sides = [part.side for part in self.parts]
         if len(set(sides)) != 1:
-            raise does_not_fit("parts", "datasets of one size", sides or "none", "build them with one `size`")
+            raise unsuitable("parts", "datasets of one size", sides or "none", "build them with one `size`")
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation
@@ -79,7 +79,7 @@ class Batches:
         require_range("prefetch", prefetch, 0)
         require_range("threads", threads, 1)
         if augmentation is not None and self.parts[0].side > MAX_SIDE:
-            raise does_not_fit("parts", f"sides up to {MAX_SIDE}", self.parts[0].side, "build at a smaller `size`")
+            raise unsuitable("parts", f"sides up to {MAX_SIDE}", self.parts[0].side, "build at a smaller `size`")
         # Cumulative shares are rounded, so that the counts sum to `total`.
         weights = np.array([part.weight for part in self.parts])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)

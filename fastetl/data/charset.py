@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import does_not_fit, require_instance, suggestion
+from fastetl.checks import require_instance, suggestion, unsuitable
 from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
@@ -79,7 +79,7 @@ class Charset(Sequence[str]):
     def __post_init__(self) -> None:
         characters = tuple(self.characters) if isinstance(self.characters, Iterable) else (self.characters,)
         if not all(isinstance(text, str) for text in (self.name, *characters)):
-            raise does_not_fit("charset", "a name and its characters, as texts", (self.name, *characters[:3]))
+            raise unsuitable("charset", "a name and its characters, as texts", (self.name, *characters[:3]))
         object.__setattr__(self, "characters", characters)
         if not self.characters:
             raise ArgumentError(f"charset {self.name!r} is empty", expected="characters", do="list some")

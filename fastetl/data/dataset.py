@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, get_args, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastetl.checks import ABOVE_0, does_not_fit, require_choice, require_instance, require_range
+from fastetl.checks import ABOVE_0, require_choice, require_instance, require_range, unsuitable
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset, nfc
 from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Membership, Split, SplitUnit, digest_of, group_copies
@@ -56,20 +56,20 @@ class Samples:
         images, labels, indices = self.images, np.asarray(self.labels), np.asarray(self.indices)
         shape: tuple[int, ...] = getattr(images, "shape", ())
         if len(shape) != 3 or images.dtype != np.uint8 or shape[1] != shape[2]:
-            raise does_not_fit("images", "uint8 (N, S, S)", images)
+            raise unsuitable("images", "uint8 (N, S, S)", images)
         if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
-            raise does_not_fit("labels", f"whole numbers, one for each of {len(images)} images", labels)
+            raise unsuitable("labels", f"whole numbers, one for each of {len(images)} images", labels)
         if indices.ndim != 1 or not len(indices) or indices.dtype.kind not in "iu":
-            raise does_not_fit("indices", "whole numbers (M,), M at least 1", indices)
+            raise unsuitable("indices", "whole numbers (M,), M at least 1", indices)
         if int(indices.min()) < 0 or int(indices.max()) >= len(images):
-            raise does_not_fit("indices", f"0 to {len(images) - 1}", f"{indices.min()} to {indices.max()}")
+            raise unsuitable("indices", f"0 to {len(images) - 1}", f"{indices.min()} to {indices.max()}")
         require_range("weight", self.weight, ABOVE_0, integer=False)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "indices", np.ascontiguousarray(indices, np.int64))
 
     def __repr__(self) -> str:
-        pictures = f"{len(self.images):,} pictures {self.side} × {self.side}"
-        return f"Samples({len(self):,} of {pictures}, weight {self.weight:g})"
+        pictures = _counted(len(self.images), "picture")
+        return f"Samples({len(self):,} of {pictures} {self.side} × {self.side}, weight {self.weight:g})"
 
     @property
     def side(self) -> int:
@@ -188,7 +188,7 @@ class Dataset:
         require_instance("source", source, str, "a name")
         if RESERVED_SOURCE.fullmatch(source):
             expected = "a name of your own, not one of ETL files, synthetic writers or unnamed sources"
-            raise does_not_fit("source", expected, source, "choose another")
+            raise unsuitable("source", expected, source, "choose another")
         name = source or "own"
         require_instance("records", records, Mapping | None, "names and values")
         fields = {key: _column(f"records: {key}", values) for key, values in (records or {}).items()}
@@ -197,7 +197,7 @@ class Dataset:
         charset = Charset(name, tuple(present)) if charset is None else load_charset(charset, present)
         lacking = [character for character in present if character not in charset.class_of]
         if lacking:
-            raise does_not_fit("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
+            raise unsuitable("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
         group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else _column("groups", groups)
         if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
@@ -255,11 +255,9 @@ class Dataset:
 
     def __repr__(self) -> str:
         side = self.images.shape[-1]
-        groups = f"{self.group_count:,} groups" if self.group_count else "groups unknown"
-        return (
-            f"Dataset({self.name!r}: {len(self):,} pictures {side} × {side}, "
-            f"charset {self.charset.name} ({len(self.charset):,}), {groups})"
-        )
+        groups = _counted(self.group_count, "group") if self.group_count else "groups unknown"
+        charset = f"charset {self.charset.name} ({len(self.charset):,})"
+        return f"Dataset({self.name!r}: {_counted(len(self), 'picture')} {side} × {side}, {charset}, {groups})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dataset):
@@ -320,8 +318,12 @@ class Dataset:
         try:
             index = np.arange(len(self))[slice(None) if indices is None else indices]
         except IndexError as error:
-            raise does_not_fit("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
+            raise unsuitable("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
         return Samples(self.images, self.labels, index, weight, self.charset)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -336,7 +338,7 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
     pictures = list(map(np.asarray, images))
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
         kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
-        raise does_not_fit("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
+        raise unsuitable("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
     bright = sum(float(picture.mean()) > _BRIGHT for picture in pictures)
     if bright > _NEARLY_ALL * len(pictures):
         expected, found = "ink high, on paper of 0", f"{bright:,} of {len(pictures):,} pictures mostly bright"
@@ -348,7 +350,7 @@ def _column(name: str, values: ArrayLike) -> NDArray[Any]:
     try:
         column = np.asarray(values)
     except ValueError as error:
-        raise does_not_fit(name, "one value for each picture", error) from error
+        raise unsuitable(name, "one value for each picture", error) from error
     return column if column.dtype.isnative else column.astype(column.dtype.newbyteorder("="))  # as Arrow needs
 
 
@@ -364,15 +366,15 @@ def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Map
     groups, digests = columns["groups"], columns["digests"]
     for name, values in {**columns, **{f"records: {name}": values for name, values in records.items()}}.items():
         if values.shape != (count,):
-            raise does_not_fit(name, f"{count}, one for each picture", values, f"check `{name.partition(':')[0]}`")
+            raise unsuitable(name, f"{count}, one for each picture", values, f"check `{name.partition(':')[0]}`")
     if digests.dtype != np.uint64:
-        raise does_not_fit("digests", "uint64", digests)
+        raise unsuitable("digests", "uint64", digests)
     if groups.dtype.kind not in "iu" or not -1 <= int(groups.min()) <= int(groups.max()) < 2**31:
-        raise does_not_fit("groups", "whole numbers from 0 to 2³¹ − 1, or −1", groups)
+        raise unsuitable("groups", "whole numbers from 0 to 2³¹ − 1, or −1", groups)
     for name, values in records.items():
         if name in _RESERVED or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
             expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, and no name such as {', '.join(_RESERVED)}"
-            raise does_not_fit(f"records: {name}", expected, values, "rename or shorten it")
+            raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")
 
 
 def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from fastetl.checks import BELOW_1, does_not_fit, require_range
+from fastetl.checks import BELOW_1, require_range, unsuitable
 from fastetl.errors import FastetlError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def draw_parts(
     require_range("test", test, 0, BELOW_1, integer=False)
     if valid + test >= 1:
         do = "check `valid` and `test`"
-        raise does_not_fit("the split", "fractions that sum to less than 1", f"valid {valid}, test {test}", do)
+        raise unsuitable("split", "fractions that sum to less than 1", f"valid {valid}, test {test}", do)
     require_range("seed", seed, 0)
     n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
     parts = np.full(count, TRAIN, np.int8)
@@ -111,20 +111,17 @@ def group_copies(
     """Give copies, which are samples of equal digests, one group and source, so that no split separates them.
 
     They are those of the first copy whose group is known. blank: digests of pictures without ink, which are no copies
-    of each other. Returns the new groups and sources (N,), and the indices of the samples that got another one.
+    of each other. Returns the new groups and sources (N,), and the index of each sample's first copy, int64 (N,): the
+    first of known group, or, if all are unknown, the first; its own if there is no other copy.
     """
+    first = np.arange(len(digests))
     if np.diff(np.sort(digests)).all():  # no copies
-        return groups, source, np.zeros(0, np.int64)
+        return groups, source, first
     order = np.argsort(groups < 0, kind="stable")  # known groups first
     _, begins, digest_numbers = np.unique(digests[order], return_index=True, return_inverse=True)
-    first = np.empty(len(digests), np.int64)
     first[order] = order[begins[digest_numbers]]
-    differs = (groups[first] != groups) | (source[first] != source)
-    copied = np.flatnonzero(differs & (groups[first] >= 0))
-    copied = copied[~np.isin(digests[copied], np.array(blank, np.uint64))]
-    groups, source = groups.copy(), source.copy()
-    groups[copied], source[copied] = groups[first[copied]], source[first[copied]]
-    return groups, source, copied
+    first = np.where(np.isin(digests, np.array(blank, np.uint64)), np.arange(len(digests)), first)
+    return groups[first], np.where(groups[first] >= 0, source[first], source), first
 
 
 def _ranges(values: NDArray[np.int32]) -> list[int]:

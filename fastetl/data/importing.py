@@ -167,13 +167,10 @@ def import_pictures(
 
 def _with_copies_noted(data: Dataset) -> tuple[Dataset, list[FastetlError]]:
     """The dataset with copies in the group of the first, and an error for those of another character or group."""
-    has_ink = np.asarray(data.images).max((1, 2)) > 0
-    blank = data.digests[~has_ink].tolist()
-    groups, source, regrouped = group_copies(data.groups, data.source, data.digests, blank)
-    _, first_of_digest, digest_numbers = np.unique(data.digests, return_index=True, return_inverse=True)
-    first = first_of_digest[digest_numbers]
-    differs = has_ink & (data.labels != data.labels[first])
-    differs[regrouped] |= data.groups[regrouped] >= 0
+    blank = data.digests[np.asarray(data.images).max((1, 2)) == 0].tolist()
+    groups, source, first = group_copies(data.groups, data.source, data.digests, blank)
+    is_regrouped = (data.groups >= 0) & ((groups != data.groups) | (source != data.source))
+    differs = is_regrouped | (data.labels != data.labels[first])
     what, expected = "one picture with two characters or in two groups", "a picture of its own"
     treatment = "taken, in the group of the first"
     names, records = data.records["file_name"].tolist(), data.records["record"].tolist()

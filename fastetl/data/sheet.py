@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from fastetl.checks import as_path, does_not_fit, require_range
+from fastetl.checks import as_path, require_range, unsuitable
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
@@ -74,7 +74,7 @@ def write_sheet(
     require_range("seed", seed, 0, 2**64 - 1)
     data = data if isinstance(data, Dataset) else open_dataset(data)
     if not len(data):
-        raise does_not_fit("data", "a picture", "none")
+        raise unsuitable("data", "a picture", "none")
     with new_output(as_path("out", out), SHEET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
         text = PngInfo()
         text.add_text("Software", "fastetl sheet")  # the mark of `SHEET_KIND`

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastetl.checks import Options, Range, as_path, config_of, require_instance, require_unset
 from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
-from fastetl.data.identity import digest_rows, group_copies
+from fastetl.data.identity import digest_rows
 from fastetl.data.importing import Labelled, import_pictures, labelled_in
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
@@ -20,7 +20,7 @@ from fastetl.etl.classes import character_codes
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
 from fastetl.etl.jis import class_of_code
 from fastetl.etl.layouts import Layout, bytes_of
-from fastetl.etl.notices import Notice, blanks_of, format_code, notices_of_copies, notices_of_length
+from fastetl.etl.notices import Notice, format_code, group_copies_in_files, notices_of_length
 from fastetl.etl.reading import block_records, new_buffer, read_records
 from fastetl.etl.selection import Findings, Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
@@ -156,10 +156,18 @@ def read_parts(
     )
 
 
-def provenance(plan: Plan, command: str) -> About:
-    """What a dataset says of where it comes from."""
+def finished(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Findings]:
+    """The dataset of a plan, with copies in the group of the first one and with `about`, and the plan's findings.
+
+    Raises FastetlError for copies with `strict`.
+    """
     files = [part.file for part in plan.parts]
-    return {
+    records = [part.index for part in plan.parts]
+    groups, source, copies = group_copies_in_files(files, records, data.groups, data.source, data.digests)
+    if copies and config.strict:
+        raise copies[0].error()
+    findings = replace(plan.findings, noticed=plan.findings.noticed + copies)
+    about: About = {
         "sets": list(dict.fromkeys(file.layout.name for file in files)),
         "files": [
             {
@@ -170,23 +178,10 @@ def provenance(plan: Plan, command: str) -> About:
             }
             for f in files
         ],
-        "noticed": list(map(str, plan.findings.noticed)),
+        "noticed": list(map(str, findings.noticed)),
         "command": command,
     }
-
-
-def with_copies_grouped(plan: Plan, data: Dataset, config: BuildConfig) -> tuple[Dataset, Plan]:
-    """The dataset of a plan with copies in the group of the first one, and the plan with notices of them.
-
-    Raises FastetlError for copies with `strict`.
-    """
-    files, records = [part.file for part in plan.parts], [part.index for part in plan.parts]
-    groups, source, copied = group_copies(data.groups, data.source, data.digests, blanks_of(files))
-    notices = tuple(notices_of_copies(files, records, data.digests, copied))
-    if notices and config.strict:
-        raise notices[0].error()
-    findings = replace(plan.findings, noticed=(*plan.findings.noticed, *notices))
-    return replace(data, groups=groups, source=source), replace(plan, findings=findings)
+    return replace(data, groups=groups, source=source, about=about), findings
 
 
 def build(
@@ -239,9 +234,9 @@ def build(
             # Through a buffer and not a mapped file, where a full disk would end the process without an error.
             with open_images(target, count, config.size) as file:
                 data = read_parts(plan.parts, plan.charset, config.size, file, progress)
-            data, noted_plan = with_copies_grouped(plan, data, config)
-            write_description(target, replace(data, about=provenance(noted_plan, command)))
-        return result_of(str(out), data, start_time, noted_plan.findings)
+            data, findings = finished(plan, data, config, command)
+            write_description(target, data)
+        return result_of(str(out), data, start_time, findings)
 
     return run_plan(paths, config, write_records)
 

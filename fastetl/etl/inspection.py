@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.identity import digest_rows, group_copies
+from fastetl.checks import require_instance
+from fastetl.data.identity import digest_rows
 from fastetl.errors import ShowProgress
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.detection import EtlFile, Sources, find_files, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
-from fastetl.etl.notices import Notice, blanks_of, format_records, notices_of_copies, notices_of_length, notices_of_name
+from fastetl.etl.notices import Notice, format_records, group_copies_in_files, notices_of_length, notices_of_name
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.files.untrusted import open_file
 
@@ -125,6 +126,7 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
     Raises:
         FastetlError: If a path does not exist, cannot be read or holds no ETL file.
     """
+    require_instance("progress", progress, Callable | None, "a function, or None")
     files = find_files(paths)
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
@@ -136,8 +138,8 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
     _, source = source_column(files, [file.record_count for file in files])
     digests = np.concatenate([scan.digests for scan in scans])
     groups = np.concatenate([content.groups for content in contents])
-    copied = group_copies(groups, source, digests, blanks_of(files))[2]
-    copies = list(notices_of_copies(files, [np.arange(file.record_count) for file in files], digests, copied))
+    records = [np.arange(file.record_count) for file in files]
+    *_, copies = group_copies_in_files(files, records, groups, source, digests)
     return [_report(scan, content, copies) for scan, content in zip(scans, contents, strict=True)]
 
 

@@ -1,14 +1,14 @@
 """What a user should know about files that can be read: records out of order, lost, doubled or unknown, and so on."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.identity import count_within, digest_of
+from fastetl.data.identity import count_within, digest_of, group_copies
 from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes, match_classes
 from fastetl.etl.detection import EtlFile, set_by_name
@@ -85,33 +85,33 @@ def notices_of_length(file: EtlFile) -> Iterator[Notice]:
         yield Notice(what, str(file.path), file.record_count, f"{size:,} bytes", f"{file.tail_bytes:,}", "not built")
 
 
-def blanks_of(files: Iterable[EtlFile]) -> list[int]:
-    """The digests of pictures without ink, which do not count as copies of each other."""
-    return [digest_of(bytes(size)) for size in sorted({file.layout.image_bytes for file in files})]
-
-
-def notices_of_copies(
+def group_copies_in_files(
     files: Sequence[EtlFile],
     records: Sequence[NDArray[np.int64]],
+    groups: Groups,
+    source: NDArray[np.uint16],
     digests: NDArray[np.uint64],
-    copied: NDArray[np.int64],
-) -> Iterator[Notice]:
-    """Pictures that another group has in an earlier file, most likely because a file is there under two names.
+) -> tuple[Groups, NDArray[np.uint16], tuple[Notice, ...]]:
+    """Groups and sources as `group_copies` gives them, and a notice of each file with pictures that other groups have.
 
-    records: for each file, the numbers of its records. digests: of their pictures, file after file. copied: which of
-    these are copies, ascending, as `group_copies` tells.
+    Most likely such a file is there under two names. records: for each file, the numbers of its records. groups,
+    source, digests: of these, file after file. Pictures without ink are no copies of each other.
     """
+    blank = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
+    new_groups, new_source, first = group_copies(groups, source, digests, blank)
+    copied = np.flatnonzero((new_groups != groups) | (new_source != source))
     starts = np.cumsum([0, *map(len, records)])
-    for k, (file, index) in enumerate(zip(files, records, strict=True)):
-        copies = copied[np.searchsorted(copied, starts[k]) : np.searchsorted(copied, starts[k + 1])]
-        if len(copies):
-            first = int(np.flatnonzero(digests == digests[copies[0]])[0])
-            origin = int(np.searchsorted(starts, first, "right")) - 1
-            numbers, example = index[copies - starts[k]], records[origin][first - starts[origin]]
-            what = f"pictures that other groups have too: {format_records(numbers)}"
-            found = f"that of record {example} of {files[origin].path}"
-            treatment = "a build takes them into the groups of the first; give each file once"
-            yield Notice(what, str(file.path), int(numbers[0]), "a picture of its own", found, treatment)
+    notices = []
+    for k in np.unique(np.searchsorted(starts, copied, "right") - 1).tolist():
+        copies = copied[(copied >= starts[k]) & (copied < starts[k + 1])]
+        origin = int(np.searchsorted(starts, first[copies[0]], "right")) - 1
+        numbers = records[k][copies - starts[k]]
+        example = records[origin][first[copies[0]] - starts[origin]]
+        what = f"pictures that other groups have too: {format_records(numbers)}"
+        found = f"that of record {example} of {files[origin].path}"
+        treatment = "a build takes them into the groups of the first; give each file once"
+        notices.append(Notice(what, str(files[k].path), int(numbers[0]), "a picture of its own", found, treatment))
+    return new_groups, new_source, tuple(notices)
 
 
 def _unknown_codes(file: EtlFile, codes: Codes, is_known: NDArray[np.bool_], expected: str) -> Iterator[Notice]:

@@ -10,7 +10,7 @@ from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath
+from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath, reason_of
 from fastetl.files.untrusted import read_bytes
 
 
@@ -43,16 +43,15 @@ def name_of(path: StrPath) -> str:
 
 
 @contextmanager
-def one_line_errors(what: str, address: str, do: str) -> Iterator[None]:
+def fsspec_errors(what: str, address: str, do: str) -> Iterator[None]:
     """Whatever a block raises becomes a FastetlError: each file system of fsspec has exceptions of its own."""
     try:
         yield
     except Exception as error:
-        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}".partition("\n")[0]
         if isinstance(error, ImportError):  # of a file system, fsspec itself says which package it needs
             do = "run in the checkout: pip install '.[arrow]'" if error.name == "fsspec" else "install it"
         kind = MissingFileError if isinstance(error, FileNotFoundError) else FastetlError
-        raise kind(what, file=address, found=reason, do=do) from error
+        raise kind(what, file=address, found=reason_of(error), do=do) from error
 
 
 def read_file(folder: str, name: str, most: int) -> bytes:
@@ -60,7 +59,7 @@ def read_file(folder: str, name: str, most: int) -> bytes:
     if not is_url(folder):
         return read_bytes(Path(folder) / name, most)
     address = f"{folder.rstrip('/')}/{name}"
-    with one_line_errors("cannot read the file", address, "check the address"):
+    with fsspec_errors("cannot read the file", address, "check the address"):
         import fsspec
 
         with fsspec.open(address, "rb") as file:
@@ -82,7 +81,7 @@ def local_copy(address: str) -> Path:
     """
     if not is_url(address):
         return Path(address)
-    with one_line_errors("cannot read the file", address, "check the address"):
+    with fsspec_errors("cannot read the file", address, "check the address"):
         import fsspec
 
         # fsspec names copies by the last part of the address alone, so each address has a folder.
@@ -96,7 +95,7 @@ def claim_address(out: str, mark: str, overwrite: bool) -> None:
 
     Raises FastetlError if `mark` exists and `overwrite` is false.
     """
-    with one_line_errors("cannot write the output", out, "check the address"):
+    with fsspec_errors("cannot write the output", out, "check the address"):
         import fsspec
 
         system, path = fsspec.core.url_to_fs(f"{out.rstrip('/')}/{mark}")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, reason_of
-from fastetl.files.addresses import as_address, is_url, one_line_errors
+from fastetl.files.addresses import as_address, fsspec_errors, is_url
 from fastetl.files.untrusted import is_clutter, read_ends
 
 _LOCK = "lock"
@@ -218,7 +218,7 @@ def write_file(folder: str, name: str, data: bytes) -> None:
         with replace_file(Path(folder) / name) as temporary:
             temporary.write_bytes(data)
         return
-    with one_line_errors("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
+    with fsspec_errors("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
         import fsspec
 
         with fsspec.open(f"{folder.rstrip('/')}/{name}", "wb", auto_mkdir=True) as file:

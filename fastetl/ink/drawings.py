@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
-from fastetl.checks import as_python, does_not_fit, require_instance, require_range
+from fastetl.checks import as_python, require_instance, require_range, unsuitable
 from fastetl.ink import MAX_DRAWN_SIDE, SIDE
 
 PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer side of the canvas
@@ -63,7 +63,7 @@ class Stroke:
             column = tuple(map(as_python, values))
             object.__setattr__(self, name, column)
             if len(column) != len(self.x):
-                raise does_not_fit(name, f"{len(self.x):,} values, as x has", f"{len(column):,}")
+                raise unsuitable(name, f"{len(self.x):,} values, as x has", f"{len(column):,}")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -103,7 +103,7 @@ class Drawing:
         points = sum(map(len, self.strokes))
         if len(self.strokes) > MAX_STROKES or points > MAX_POINTS:
             expected = f"at most {MAX_STROKES:,} strokes and {MAX_POINTS:,} points"
-            raise does_not_fit("strokes", expected, f"{len(self.strokes):,} and {points:,}")
+            raise unsuitable("strokes", expected, f"{len(self.strokes):,} and {points:,}")
         reach = REACH * max(self.width, self.height)
         ranges = {"x": (-reach, reach), "y": (-reach, reach), "pressure": (0, 1), "time": (-_TIME, _TIME)}
         for stroke, (name, (least, most)) in product(self.strokes, ranges.items()):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fastetl.checks import as_path, does_not_fit, require_instance
+from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.errors import ArgumentError, FastetlError, StrPath
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
@@ -82,7 +82,7 @@ def _image_of(array: NDArray[np.uint8]) -> Image.Image:
     has_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if array.dtype not in (np.uint8, np.bool_) or not has_shape or not array.size:
         expected, do = "uint8 (H, W) or (H, W, 1, 3 or 4 colours)", "convert it; give several one by one"
-        raise does_not_fit("the picture", expected, array, do)
+        raise unsuitable("picture", expected, array, do)
     levels = array.astype(np.uint8) * 255 if array.dtype == np.bool_ else array
     return Image.fromarray(np.ascontiguousarray(levels[..., 0] if levels.shape[2:] == (1,) else levels))
 
@@ -155,7 +155,7 @@ def find_ink(source: Source) -> Ink:
     """
     if not hasattr(source, "read"):
         expected, do = "a file, its bytes, a PIL image or an array", "give several one by one"
-        require_instance("the picture", source, str | PathLike | bytes | Image.Image | np.ndarray, expected, do)
+        require_instance("picture", source, str | PathLike | bytes | Image.Image | np.ndarray, expected, do)
     grey, times = brightness_of(source)
     ink = separate_ink(grey)
     return replace(ink, scale=ink.scale * times)

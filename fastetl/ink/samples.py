@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 
-from fastetl.checks import Options, Range, as_path, does_not_fit, require_instance
+from fastetl.checks import Options, Range, as_path, require_instance, unsuitable
 from fastetl.data.charset import MAX_CODE_POINTS, Characters, in_a_line, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
@@ -61,7 +61,7 @@ class KeptDrawing:
             rules.append((name, f"at most {most} characters", is_text))
         for name, expected, valid in rules:
             if not valid:
-                raise does_not_fit(name, expected, repr(getattr(self, name))[:80])
+                raise unsuitable(name, expected, repr(getattr(self, name))[:80])
 
     def as_line(self) -> str:
         """The sample as a line of a file, without its newline."""
@@ -112,7 +112,7 @@ def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError
             content: KeptDrawing | FastetlError | None = None
             try:
                 if len(line) > LINE_BYTES:
-                    raise does_not_fit("length", f"at most {LINE_BYTES:,} bytes", "more")
+                    raise unsuitable("length", f"at most {LINE_BYTES:,} bytes", "more")
                 if line.strip() not in (b"", removal_line(identity).encode()):
                     content = KeptDrawing.from_line(line)
                     identity = content.id

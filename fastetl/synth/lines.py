@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fastetl.checks import Options, Range, Share, does_not_fit
+from fastetl.checks import Options, Range, Share, unsuitable
 from fastetl.data.charset import JAPANESE
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, painted, segments_of
@@ -88,7 +88,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     style = line_style(draw_style(rng), config, rng)
     letters = [c for c in text if not c.isspace()]
     if not letters:
-        raise does_not_fit("text", "characters to write", repr(text))
+        raise unsuitable("text", "characters to write", repr(text))
     em = WIDTH * style.size  # pixels
     written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)

@@ -16,10 +16,10 @@ from fastetl.checks import (
     Share,
     as_path,
     config_of,
-    does_not_fit,
     require_choice,
     require_range,
     require_unset,
+    unsuitable,
 )
 from fastetl.data.charset import HIRAGANA, Characters, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import ShowProgress, StrPath
@@ -81,7 +81,7 @@ def characters_of(name: Characters) -> tuple[Charset, tuple[str, ...]]:
     charset = load_charset(name, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
     without = [c for c in charset.characters if not has_strokes(c)]
     if without:
-        raise does_not_fit("charset", "characters that KanjiVG holds", in_a_line(without, 20), "leave them out of it")
+        raise unsuitable("charset", "characters that KanjiVG holds", in_a_line(without, 20), "leave them out of it")
     return charset, ORDER if name == "all" else charset.characters
 
 
@@ -186,7 +186,7 @@ def _files(config: SynthConfig, processes: int, progress: ShowProgress | None) -
     if lost:
         expected = "characters of JIS X 0208, since records hold its codes"
         do = "leave them out of it, or give `size`: a dataset without files may have them"
-        raise does_not_fit("charset", expected, in_a_line(lost, 20), do)
+        raise unsuitable("charset", expected, in_a_line(lost, 20), do)
     layout = layout_of(characters)
     writers = range(config.files * layout.data_sets_per_file)
     work = partial(draw_data_set, config.seed, characters=characters, scans=config.scans)

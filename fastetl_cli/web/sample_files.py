@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastetl.errors import FastetlError
-from fastetl.files.addresses import one_line_errors
+from fastetl.files.addresses import fsspec_errors
 from fastetl.files.atomic import replace_file, try_lock
 from fastetl.ink.samples import KeptDrawing, read_samples, removal_line
 
@@ -24,7 +24,7 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        with one_line_errors("cannot keep samples here", str(folder), "name another folder"):
+        with fsspec_errors("cannot keep samples here", str(folder), "name another folder"):
             folder.mkdir(parents=True, exist_ok=True)
             lock = try_lock(folder / _LOCK)
         if lock is None:
