@@ -66,6 +66,7 @@ def test_the_python_of_a_page_runs(
     synthesize(tmp_path / "ETL8G", SynthConfig(files=2, charset="hiragana"))
     for name in ("picture.png", "note.png"):
         Image.new("L", (40, 40), 255).save(tmp_path / name)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(TrainConfig.__init__, "__defaults__", quick())
     exec("".join(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)), {})

@@ -116,27 +116,21 @@ def _on_page(page: str, pattern: str) -> str:
     return str(figure)
 
 
-def _logits() -> str:
-    checks = json.loads(text("export/pretrained/kana/verification.json"))["checks"]
-    return str(next(c["figure"] for c in checks if c["name"].startswith("logits against Flax")))
-
-
 PEERS, SPEED, SCANS = "docs/peers.md", "docs/performance.md", "docs/scans.md"
+CHECKS = "export/pretrained/kana/verification.json"
 FIGURES: list[tuple[str, str, Callable[[], str]]] = [
-    ("README.md", r"(\d+) times as fast \|\n\| augment", lambda: _cell(SPEED, 1, "files → dataset: hiragana, 32 × 32")),
+    ("README.md", r"(\d+) times as fast as the", lambda: _cell(SPEED, 1, "files → dataset: hiragana, 32 × 32")),
     ("README.md", r"(\d+) times as fast as scipy", lambda: _cell(SPEED, 1, "augment (affine), 32 × 32")),
-    ("README.md", r"float16 logits within ([\d.]+) of Flax", _logits),
+    ("README.md", r"reads one in ([\d.]+) ms", lambda: _cell(PEERS, 0, "milliseconds a picture, one thread")),
+    ("docs/tutorial.md", r"at most ([\d.]+) \(`kana`", lambda: _on_page(CHECKS, r'"logits [^}]*?"([\d.]+)"')),
     ("README.md", r"\): ([\d.]+) million", lambda: f"{sum(p.records for p in GENUINE_FILES.values()) / 1e6:.1f}"),
     ("README.md", r"bundled network knows (\S+) char", lambda: _cell(PEERS, 0, "characters")),
-    ("README.md", r"\(the default\) knows (\S+) char", lambda: _cell(PEERS, 0, "characters")),
+    ("README.md", r"knows\* \|  \| (.*) \|", lambda: " | ".join(_cell(PEERS, k, "characters") for k in range(3))),
     ("README.md", r"recognizes ([\d.]+) % of hiragana", lambda: _cell(PEERS, 1, "touch crowdsourced", "all")),
-    ("README.md", r"`kana` (\d+), \[DaKanji", lambda: _cell(PEERS, 1, "characters")),
-    ("README.md", r"DaKanji v2\]\(docs/peers.md\) ([\d,]+)\.", lambda: _cell(PEERS, 2, "characters")),
     ("README.md", r"`japanese` recognizes ([\d.]+) and", lambda: _cell(PEERS, 1, "touch crowdsourced", "hiragana")),
     ("README.md", r"`japanese` recognizes \S+ and (\S+) %", lambda: _cell(PEERS, 1, "pen single writer", "hiragana")),
-    ("README.md", r"([\d.]+) % among hiragana,", lambda: _on_page(SCANS, r"([\d.]+) % where hiragana alone")),
+    ("README.md", r"([\d.]+) % where it had", lambda: _on_page(SCANS, r"([\d.]+) % where hiragana alone")),
     ("README.md", r"([\d.]+) % among all kana", lambda: _on_page(SCANS, r"([\d.]+) % with へ and ヘ as one")),
-    ("README.md", r"([\d.]+) % on a random", lambda: _on_page("docs/tutorial.md", r"the ([\d.]+) % of \[its")),
     ("docs/formats.md", r"format version \((\d, in shards \d);", lambda: f"{FORMAT}, in shards {SHARDS_FORMAT}"),
     ("docs/pretrained.md", r"\| (\S+): kana, Latin", lambda: _cell(PEERS, 0, "characters")),
     ("docs/pretrained.md", r"(\S+) steps of", lambda: _on_page("docs/gpu.md", r"(\S+) steps, chosen")),
@@ -146,6 +140,13 @@ FIGURES: list[tuple[str, str, Callable[[], str]]] = [
 @pytest.mark.parametrize(("page", "pattern", "source"), FIGURES, ids=[pattern for _, pattern, _ in FIGURES])
 def test_a_figure_is_that_of_the_page_it_comes_from(page: str, pattern: str, source: Callable[[], str]) -> None:
     assert _on_page(page, pattern) == source()
+
+
+def test_the_output_in_the_readme(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    for command, output in re.findall(r"\$ fastetl (.+)\n([^$]+)", blocks("README.md", "console")[0]):
+        assert main(command.split()) == 0
+        assert re.sub(r"[\d.]+%", "", capsys.readouterr().out) == re.sub(r"[\d.]+%", "", output)
 
 
 def test_the_accuracies_of_the_readme_are_those_of_the_page() -> None:
