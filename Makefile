@@ -46,8 +46,8 @@ dist: setup
 cli-docs: setup
 	$(BIN)/python -m benches.cli_pages
 
-# A bundled network, its package and its page, from fixed seeds: japanese in 90 minutes, kana in 20, on two processors or
-# a GPU; when interrupted, again. Sets to measure with: make pretrained NETWORK=kana SETS="a.npz b.npz"
+# A bundled network, its package and its page, from fixed seeds (docs/pretrained.md says how long); when interrupted, again.
+# Sets to measure with: make pretrained NETWORK=kana SETS="a.npz b.npz"
 NETWORK ?= japanese
 pretrained: setup
 	$(BIN)/python -m benches.studies.pretrained $(NETWORK) --sets $(SETS)

@@ -114,10 +114,10 @@ def accuracy(peer: Peer, part: Labelled, charset: Charset | None) -> str:
 
 
 ABOUT = """\
-Handwriting that no network was trained on; ours have seen synthetic writers alone. Pictures are given to DaKanji as
-they are, cropped to the ink, and cropped with thicker strokes; the best way of each row counts. Where all characters
-compete, they are those that the network knows. Percent: strict / characters of one shape (へ and ヘ) as one / small and
-large ones (っ and つ) as one, too.
+Real handwriting that no network was trained on; "compete" says which answers are possible. Characters that a network
+does not know count as wrong ([other tables](accuracy.md) differ). Percent: strict / characters of one shape (へ and ヘ)
+as one / small and large ones (っ and つ) as one, too. DaKanji gets each picture as it is, cropped to the ink, and cropped
+with thicker strokes; the best way of each row counts.
 """
 
 

@@ -363,7 +363,7 @@ def test_a_capsule_has_its_width_and_length() -> None:
 def test_fragments_as_on_real_scans() -> None:
     """Those that the studies of accuracy add to pictures."""
     written = np.concatenate([draw_data_set(5, w, HIRAGANA.characters, scans=0)["image"] for w in range(4)])
-    pictures = CONDITIONS["… and fragments"](unpack(written) * np.uint8(17), 0)
+    pictures = CONDITIONS["as on scans"](unpack(written) * np.uint8(17), 0)
     figures = picture_statistics(pictures // np.uint8(16))
     for side, share in {"left": 0.77, "right": 0.11, "top": 0.15, "bottom": 0.06, "anywhere": 0.80}.items():
         assert abs(np.nanmean(figures[f"fragment {side}"]) - share) < 0.07, side

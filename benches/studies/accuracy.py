@@ -126,7 +126,7 @@ def limits(reader: Recognizer, prior: Floats, sets: Sequence[Labelled], files: i
     kana, hiragana = reader.restricted(KANA), reader.restricted(HIRAGANA)
     signs = (c for c in JAPANESE.characters if script_of(c) != "kanji" and c in reader.charset.class_of)
     canvas, sheets = test_writers(Charset("signs", tuple(signs)), files)
-    at_size, with_fragments = "size and place of scans", "… and fragments"
+    at_size, with_fragments = "size and place of scans", "as on scans"
     small = {large: little for little, large in LARGE_FORM.items()}
     written = [part for part in sets if script(part) is HIRAGANA]
     rows = [["large kana taken for small, kana compete", sheets.name, f"{_taken(kana, sheets, small):.1f}"]]

@@ -188,7 +188,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "as they are": _of_each(_keep),
     "fragments added": _of_each(_keep_with_fragments),
     "size and place of scans": _of_each(_put_on_sheet),
-    "… and fragments": _of_each(_put_on_sheet_with_fragments),
+    "as on scans": _of_each(_put_on_sheet_with_fragments),
     "cropped to the ink": _of_each(_crop),
     "thick pen, cropped": _of_each(_crop_thickened),
     "small": _of_size(0.22, 0.35),
