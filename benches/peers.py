@@ -116,8 +116,8 @@ def accuracy(peer: Peer, part: Labelled, charset: Charset | None) -> str:
 ABOUT = """\
 Real handwriting that no network was trained on; "compete" says which answers are possible. Characters that a network
 does not know count as wrong ([other tables](accuracy.md) differ). Percent: strict / characters of one shape (へ and ヘ)
-as one / small and large ones (っ and つ) as one, too. DaKanji gets each picture as it is, cropped to the ink, and cropped
-with thicker strokes; the best way of each row counts.
+as one / small and large ones (っ and つ) as one, too. DaKanji gets pictures as they are, cropped to the ink, and
+cropped with thicker strokes; the best way of each row counts.
 """
 
 

@@ -27,7 +27,7 @@ class ExportConfig(Options):
     """How the exported models are stored, under which licence, and what they expect."""
 
     target: Target = "iOS15"
-    """Oldest system that can load the package (iOS 15 is macOS 12). Compressed weights need iOS16."""
+    """Oldest system that can load the package (iOS 15 is macOS 12). Weights in int8 need iOS16."""
     precision: Precision = "float16"
     """Precision of Core ML's weights and arithmetic after the preprocessing; the Neural Engine computes in float16."""
     storage: Storage = "plain"

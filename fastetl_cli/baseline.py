@@ -8,7 +8,7 @@ from model.baseline import baselines
 
 @dataclass(frozen=True)
 class Baseline(Command):
-    """Measure guessing, k-nearest neighbours and a random forest, on unseen writers, if known, and on a random split.
+    """Measure guessing, k-nearest neighbours and a random forest: on unseen writers, if known, and on a random split.
 
     fastetl baseline kana
     """
@@ -16,7 +16,7 @@ class Baseline(Command):
     dataset: DatasetPath
     """A dataset, or an .npz file of labelled pictures."""
     seed: int = 0
-    """Chooses the split and the forest."""
+    """Seeds the split and the forest."""
 
     def execute(self) -> int:
         with bar("baseline") as progress:

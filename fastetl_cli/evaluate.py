@@ -72,10 +72,9 @@ class Evaluate(Command):
     sets: Paths
     """Datasets, their addresses, or .npz files of labelled pictures."""
     report: Path | None = None
-    """Folder for the report (index.html and evaluation.json); without it, a package or --charset gets no report.
-    Default: RUN/reports/SETS."""
+    """Folder for the report; without it, a package or --charset gets none. Default: RUN/reports/SETS."""
     charset: str | None = None
-    """Answer with these characters only: a name such as hiragana, or a text file of characters."""
+    """Answer with these characters only: a name such as hiragana, or a text file. Default: all that it knows."""
     overwrite: bool = False
     """Replace an earlier report."""
 

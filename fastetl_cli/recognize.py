@@ -50,7 +50,8 @@ class Recognize(Command):
     package: Path = Path(PRETRAINED)
     """A package, or an ONNX model alone; of the bundled ones "pretrained" knows 6,625 characters, "kana" 162."""
     charset: str | None = None
-    """Answer with these characters or "no character" only: a name such as hiragana, or a text file of characters."""
+    """Answer with these characters or "no character" only: a name such as hiragana, or a text file of characters.
+    Default: all that the network knows."""
     top: int = 5
     """Number of characters to show for each picture."""
     by_shape: bool = False

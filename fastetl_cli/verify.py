@@ -51,7 +51,7 @@ class Verify(Command):
     """
 
     out: Out
-    """A package directory, or "pretrained" for the bundled one."""
+    """A package directory, or the name of a bundled one ("pretrained", "kana")."""
     against: Path | None = None
     """The run that it was exported from: the whole layer graph and the network's answers are compared, too."""
     verbose: Verbose = False

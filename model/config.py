@@ -65,11 +65,11 @@ class TrainConfig(Options):
     """What to do with samples whose writer is unknown. group: they are an error. sample: each is drawn by itself; a
     writer may then be in several parts, and accuracies come out too high."""
     framing: Framing | None = None
-    """How characters are framed. Default: the dataset's."""
+    """adaptive: the ink is centred and scaled. none: pictures stay as they are. Default: the dataset's."""
     frame: Annotated[int | None, Range(8, 512)] = None
-    """Side of the frame in pixels. Default: the dataset's."""
+    """Side in pixels of what the network sees after framing. Default: the dataset's."""
     scale: Annotated[float | None, Range(0.01, 1)] = None
-    """Scale of the ink after framing. Default: the dataset's."""
+    """Root of the ink's summed variances after framing, as a share of the frame's side. Default: the dataset's."""
     surroundings: bool | None = None
     """Whether the network also sees what surrounds the frame. Default: the dataset's."""
     readings: Literal[1, 3] | None = None
