@@ -34,6 +34,7 @@ from model.training import train
 SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
 _METRIC = "valid_accuracy"
 _MAX_COUNT = 10_000
+_NESTED = "augmentation."  # begins the name of an option of the augmentation
 _WHOLE_NUMBERS = {name for name, hint in hints_of(TrainConfig).items() if hint.kind is int}
 _LAST_EPOCH = 10**9  # epoch at which ASHA ends a trial as complete: its own options end it before
 
@@ -61,18 +62,30 @@ class SweepConfig(Options):
             if name in self.train:
                 raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
             for value in values if isinstance(values, list) and values else _bounds(name, values):
-                configured(self.train, {name: value})
-        for options in self.drawn():
-            configured(self.train, options)
+                self.configured({name: value})
+        self.drawn()
 
-    def drawn(self) -> list[dict[str, Any]]:
-        """The options of each trial; an option is left out where the others drawn give it no effect."""
+    def drawn(self) -> list[tuple[dict[str, Any], TrainConfig]]:
+        """For each trial, what `configured` makes of the options drawn for it."""
         rng = np.random.default_rng(self.seed)
-        trials = []
-        for _ in range(self.trials):
-            options = {name: _draw(rng, name, values) for name, values in self.search.items()}
-            trials.append(_with_effect(options, options))
-        return trials
+        drawn = [{name: _draw(rng, name, values) for name, values in self.search.items()} for _ in range(self.trials)]
+        return [self.configured(options) for options in drawn]
+
+    def configured(self, drawn: Mapping[str, Any]) -> tuple[dict[str, Any], TrainConfig]:
+        """Those of the drawn options that have an effect, and the configuration of them and `train`.
+
+        An option, drawn or in `train`, is left out where the optimizer or the framing that was drawn gives it no
+        effect. Raises FastetlError for an unknown name, and for a value that `TrainConfig` rejects.
+        """
+        options = {**self.train, **drawn}
+        chosen = drawn.keys() & {"framing", "optimizer"}  # `steps` would have no effect in any trial: an error
+        for name, cause in without_effect(options).items():
+            if cause in chosen:
+                options.pop(name, None)
+        nested = {name: options.pop(name) for name in list(options) if name.startswith(_NESTED)}
+        changes = {name.removeprefix(_NESTED): value for name, value in nested.items()}
+        config = config_of(TrainConfig, None, {"augmentation": config_of(Augmentation, None, changes), **options})
+        return {name: value for name, value in drawn.items() if name in options or name in nested}, config
 
 
 @dataclass(frozen=True)
@@ -114,20 +127,6 @@ def _bounds(name: str, values: Any) -> tuple[float, float]:
     raise ModelError(f"search: {name} has nothing to choose from", expected=expected, found=values, do="mend it")
 
 
-def _with_effect(options: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
-    """These options without those that have no effect because of the optimizer or the framing that was drawn."""
-    chosen = drawn.keys() & {"framing", "optimizer"}  # `steps` would do so in every trial: an error
-    return {name: value for name, value in options.items() if without_effect(options).get(name) not in chosen}
-
-
-def configured(shared: Mapping[str, Any], options: Mapping[str, Any]) -> TrainConfig:
-    """The configuration of the shared options and those drawn for a trial. Raises FastetlError for an unknown name."""
-    plain = _with_effect({**shared, **options}, options)
-    changes = {name: plain.pop(name) for name in list(plain) if name.startswith("augmentation.")}
-    augmentation = {name.removeprefix("augmentation."): value for name, value in changes.items()}
-    return config_of(TrainConfig, None, {"augmentation": config_of(Augmentation, None, augmentation), **plain})
-
-
 def read_sweep(path: StrPath) -> SweepConfig:
     """Read the TOML file of a sweep. Raises FastetlError if it is another file, or a value is rejected."""
     try:
@@ -155,8 +154,7 @@ def _trial(space: dict[str, Any]) -> None:
         if (epoch := progress.new_epoch) is not None:
             tune.report({_METRIC: epoch.valid_accuracy, "epoch": epoch.epoch})
 
-    number, options = space["trial"]
-    config = configured(space["train"], options)
+    number, (_, config) = space["trial"]
     train(space["data"], f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
 
 
@@ -169,7 +167,6 @@ def _tuner(config: SweepConfig, sources: list[tuple[str, float]], out: Path, cpu
     return tune.Tuner(
         tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
         param_space={
-            "train": dict(config.train),
             "trial": tune.grid_search(list(enumerate(config.drawn()))),
             "data": sources,
             "runs": str(out / "trials"),
@@ -212,7 +209,7 @@ def sweep_on_ray(
         with redirect_stdout(sys.stderr):  # Ray's messages
             results = _tuner(config, sources, folder.absolute(), cpus, gpus).fit()
         for result in results:
-            number, options = result.config["trial"]
+            number, (options, _) = result.config["trial"]
             frame = result.metrics_dataframe
             history = tuple(frame[_METRIC].tolist()) if frame is not None and _METRIC in frame else ()
             error = None if result.error is None else str(_fault(result.error))

@@ -27,7 +27,7 @@ from fastetl.testing.records import write_set
 from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, connect, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
-from fastetl_ray.sweep import SweepConfig, _fault, configured, read_sweep, sweep_on_ray
+from fastetl_ray.sweep import SweepConfig, _fault, read_sweep, sweep_on_ray
 from model.folders import unfinished_folder
 from model.training import train
 from tests.conftest import write_shards
@@ -280,8 +280,7 @@ def test_a_sweep_of_nothing_starts_nothing(tmp_path: Path, monkeypatch: pytest.M
 def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
     shared, searched = {"muon_learning_rate": 0.05}, {"muon_learning_rate": [0.05]}
     for common, search in ((shared, {}), ({}, searched)):
-        for options in SweepConfig(common, {"optimizer": ["muon", "adamw"], **search}).drawn():
-            config = configured(common, options)
+        for options, config in SweepConfig(common, {"optimizer": ["muon", "adamw"], **search}).drawn():
             assert (config.muon_learning_rate == 0.05) == (config.optimizer == "muon")
             assert options.keys() == {"optimizer", *(search if config.optimizer == "muon" else ())}
 
