@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from export import graph as g
 from export.config import ExportConfig
 from export.errors import ExportError
-from export.metadata import trained_of
+from export.metadata import split_record_of
 from export.names import REFERENCE, RUN_OR_PACKAGE, file_of, is_package
 from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
@@ -22,7 +22,7 @@ from fastetl.ink import SIDE
 from model import network as m
 from model.devices import replicate
 from model.run import Run, as_run
-from model.start import Start, start_of
+from model.start import InitialNetwork, start_of
 from model.step import make_forward, predict, weights_of
 
 _Array = NDArray[np.float32]
@@ -38,7 +38,7 @@ def graph_from_run(run: Run, config: ExportConfig) -> tuple[g.Graph, g.Logits]:
         "network": run.network_config.name,
         "terms": config.license,
         "trained_on": ", ".join(d.name for d in run.data),
-        "trained": json.dumps(run.trained.as_dict(), sort_keys=True),
+        "trained": json.dumps(run.split_record.as_dict(), sort_keys=True),
         "trained_with": json.dumps(run.versions, sort_keys=True),
     }
     graph = dataclasses.replace(graph, about=about, threshold=run.threshold)
@@ -144,7 +144,7 @@ def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array]) -> g.Conv:
     return g.Conv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
 
 
-def open_start(path: StrPath) -> Start:
+def open_start(path: StrPath) -> InitialNetwork:
     """Open the network of a run or a package ("pretrained": a bundled one) for `model.train(…, start=…)`.
 
     A package's logits are divided by the temperature that was fitted. Raises FastetlError if it is missing or damaged.
@@ -156,7 +156,7 @@ def open_start(path: StrPath) -> Start:
     return start_of_graph(read_reference(file_of(path, REFERENCE)).graph, fspath(path))
 
 
-def start_of_graph(graph: g.Graph, name: str) -> Start:
+def start_of_graph(graph: g.Graph, name: str) -> InitialNetwork:
     """The network of a layer graph, to begin a training with."""
     channels, flattened = graph.preprocessing.channels, 0
     layers: list[m.Layer] = []
@@ -186,4 +186,5 @@ def start_of_graph(graph: g.Graph, name: str) -> Start:
                 flattened = 0
             case _:
                 assert_never(layer)
-    return Start(name, graph.charset, graph.preprocessing, tuple(layers), trained=trained_of(graph.about))
+    split_record = split_record_of(graph.about)
+    return InitialNetwork(name, graph.charset, graph.preprocessing, tuple(layers), split_record=split_record)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from export.config import License
 from export.graph import Graph
 from fastetl.data.charset import LEVEL_1, LEVEL_2, in_a_line, one_shape, script_of
-from fastetl.data.identity import Membership
+from fastetl.data.identity import SplitRecord
 from fastetl.etl.jis import char_to_jis
 from fastetl.files.untrusted import parse_json
 
@@ -40,9 +40,9 @@ def terms_of(graph: Graph) -> License:
     return "kanjivg" if graph.about.get("terms") == "kanjivg" else "data"
 
 
-def trained_of(about: Mapping[str, str]) -> Membership | None:
+def split_record_of(about: Mapping[str, str]) -> SplitRecord | None:
     """What a package's network was trained on; None if metadata do not say. Damage raises errors of many classes."""
-    return Membership.from_dict(parse_json(about["trained"].encode(), "metadata")) if "trained" in about else None
+    return SplitRecord.from_dict(parse_json(about["trained"].encode(), "metadata")) if "trained" in about else None
 
 
 def shared_metadata(graph: Graph) -> dict[str, str]:

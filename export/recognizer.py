@@ -13,7 +13,7 @@ from export.config import ExportConfig
 from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
 from export.lines import read_lines
-from export.metadata import trained_of
+from export.metadata import split_record_of
 from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.results import Answer, Recognition, Text
 from export.runtimes import onnx_session
@@ -21,7 +21,7 @@ from fastetl._html import html_table
 from fastetl.checks import require_instance, require_range, unsuitable
 from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset
 from fastetl.data.dataset import Pictures
-from fastetl.data.identity import Membership
+from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
@@ -54,7 +54,7 @@ class Recognizer:
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
     weights_sha256: str = ""
     """SHA-256 of the weights, by which a network is recognized whatever package it is in."""
-    trained: Membership | None = None
+    split_record: SplitRecord | None = None
     """What the network was trained on; None if the package does not say."""
 
     def __repr__(self) -> str:
@@ -258,6 +258,6 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = 
             _session=session,
             prior=tuple(properties.get("prior", "").split()),
             weights_sha256=properties.get("weights_sha256", ""),
-            trained=trained_of(properties),
+            split_record=split_record_of(properties),
         )
     return opened if charset is None else opened.restricted(charset)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.errors import ExportError, package_errors
 from export.graph import FAINTEST, MAX_INK, MIN_INK, Graph, Logits, graph_from_arrays, graph_to_arrays
-from export.metadata import trained_of
+from export.metadata import split_record_of
 from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
 from export.onnx_structure import parsed
 from export.program import HALF_UP, lower
@@ -143,7 +143,7 @@ def read_reference(path: Path) -> Reference:
         if int(arrays["format"]) != _FORMAT:
             raise ExportError("a reference of another format", expected=_FORMAT, found=arrays["format"])
         graph = graph_from_arrays({k.removeprefix("graph/"): v for k, v in arrays.items() if k.startswith("graph/")})
-        trained_of(graph.about)  # raises an error if it is damaged
+        split_record_of(graph.about)  # raises an error if it is damaged
         if graph.side != SIDE:
             raise ExportError("a package of another kind", expected=f"pictures {SIDE} × {SIDE}", found=graph.side)
         options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}

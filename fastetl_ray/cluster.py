@@ -27,7 +27,7 @@ from model.devices import join
 from model.errors import ModelError
 from model.folders import RUN_JSON, RUN_KIND, claim_folder, clear_folder, unfinished_folder
 from model.run import Run, as_run, open_run
-from model.start import EXPECTED_START, Start
+from model.start import EXPECTED_START, InitialNetwork
 from model.training import train
 
 
@@ -44,8 +44,11 @@ def addresses(data: Data) -> list[tuple[str, float]]:
     return pairs
 
 
-def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mapping[str, Any], fault: Path) -> None:
-    """Train as one of the workers. options: others of `model.train`. fault: a file for an error that ends it."""
+def _work(data: Data, path: Path, overwrite: bool, resume: bool, begin: Callable[..., Run], fault: Path) -> None:
+    """Train as one of the workers. fault: a file for an error that ends it.
+
+    begin: `model.train` with config and start, which the run stores: one that was begun before a loss goes on without.
+    """
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
     from ray.util import get_node_ip_address
@@ -60,11 +63,10 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, options: Mappin
             address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
         join(str(broadcast_from_rank_zero(address)), world, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
-    if is_begun and not resume:
-        options = {}  # after a loss: the run has its configuration and start
+    go_on = train if is_begun and not resume else begin
     try:
         if is_begun or not path.exists() or overwrite:
-            train(data, path, resume=is_begun, overwrite=overwrite, progress=None, **options)
+            go_on(data, path, resume=is_begun, overwrite=overwrite, progress=None)
     except Exception as error:
         # The lost one still holds the run's lock for a moment, and the others lose their connection to it.
         may_succeed = world > 1 and isinstance(error, JaxRuntimeError) and scarcity(error) is None
@@ -79,7 +81,7 @@ def train_on_ray(
     out: StrPath,
     config: TrainConfig | None = None,
     *,
-    start: Start | Run | StrPath | None = None,
+    start: InitialNetwork | Run | StrPath | None = None,
     workers: int = 1,
     gpus: int = 0,
     resume: bool = False,
@@ -89,9 +91,10 @@ def train_on_ray(
 ) -> Run:
     """Train one network by `workers` workers of a Ray cluster, each with `gpus` GPUs.
 
-    The other parameters are those of `model.train`. After the loss of a worker all are restarted from the last
-    checkpoint; the weights are those that as many workers give without a loss. An error that `model.train` raises ends
-    the training.
+    The other parameters are those of `model.train`. `progress` is not among them, since the workers train in other
+    processes: `open_run("OUT.unfinished")` and its TensorBoard events show the epochs meanwhile. After the loss of a
+    worker all are restarted from the last checkpoint; the weights are those that as many workers give without a loss.
+    An error that `model.train` raises ends the training.
 
     Args:
         data: Datasets in folders that all workers see, or at addresses for fsspec.
@@ -115,8 +118,8 @@ def train_on_ray(
             expected = f"{amount * workers} {kind} for {workers} workers"
             found = f"{available.get(kind, 0):g}"
             raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
-    start = as_run("start", start, Start | Run | None, EXPECTED_START)
-    begin = {"config": config, "start": start, "command": command}
+    start = as_run("start", start, InitialNetwork | Run | None, EXPECTED_START)
+    begin = partial(train, config=config, start=start, command=command)
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)

@@ -14,7 +14,7 @@ from .progress import Progress as Progress
 from .report import write_report as write_report
 from .run import Run as Run
 from .run import open_run as open_run
-from .start import Start as Start
+from .start import InitialNetwork as InitialNetwork
 from .training import train as train
 
 __version__: str

@@ -110,9 +110,7 @@ class TrainConfig(Options):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """The configuration that `as_dict` described. Raises KeyError or TypeError for a missing or unknown option."""
-        unused = without_effect(values)  # 0.2.0 stored them all the same
-        options = {name: value for name, value in values.items() if name not in unused}
-        return cls(**{**options, "augmentation": Augmentation(**values["augmentation"])})
+        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
 
 
 def without_effect(options: Mapping[str, Any]) -> dict[str, str]:

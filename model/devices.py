@@ -81,11 +81,7 @@ def replicate(tree: Any) -> Any:
 
 
 def shard(array: NDArray[Any]) -> jax.Array:
-    """Divide an array along its first axis, the batch, among the devices. Raises ModelError if it cannot be shared."""
-    count = jax.device_count()
-    if len(array) % count:
-        what = f"a batch of {len(array)} cannot be shared by {count} devices"
-        raise ModelError(what, expected=f"a multiple of {count}", do="check `batch_size`")
+    """Divide an array along its first axis, the batch, among the devices, whose number divides its length."""
     return _put(array, sharding("batch"))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
-from fastetl.data.identity import TEST, UNKNOWN, VALID, Membership
+from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.store import load_labelled
 from fastetl.errors import StrPath
@@ -47,7 +47,7 @@ class Reader(Protocol):
     @property
     def threshold(self) -> float: ...
     @property
-    def trained(self) -> Membership | None:
+    def split_record(self) -> SplitRecord | None:
         """What it was trained on; None if that is unknown."""
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
@@ -94,6 +94,7 @@ class Mistake:
     truth: str
     answer: str
     confidence: float
+    """Probability of the answer, 0–1."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class SetResult:
     """Samples left out because the run does not have their character, by character."""
     samples: int
     accuracy: float
+    """Share of the samples that were read rightly, 0–1; へ read as ヘ is wrong."""
     interval: tuple[float, float]
     """95 % bootstrap interval of the accuracy: writers are resampled where they are known, otherwise samples."""
     top5: float
@@ -126,10 +128,13 @@ class SetResult:
     confusions: tuple[Confusion, ...]
     """The 30 most frequent ones, the most frequent first."""
     voicing_mistakes: int
+    """Number of mistakes in voicing alone."""
     size_mistakes: int
+    """Number of mistakes in size alone."""
     rejected: float
     """Share of the samples rejected as no character: their confidence is below the run's threshold."""
     calibration: Reliability
+    """Confidence against accuracy."""
     mistakes: tuple[Mistake, ...]
     """Those with the highest confidence, in descending order."""
     etl: bool
@@ -220,9 +225,9 @@ def _predict(run: Reader, columns: list[int], pictures: Pictures) -> NDArray[np.
 
 def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
     """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
-    if run.trained is None:
+    if run.split_record is None:
         return "all", np.arange(len(dataset)), len(dataset)
-    where = run.trained.parts_of(dataset)
+    where = run.split_record.parts_of(dataset)
     unseen = np.flatnonzero(where >= TEST)
     if len(unseen):
         return "all" if (where > TEST).all() else "test", unseen, int((where == UNKNOWN).sum())

@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
+from fastetl.data.batches import Batch as HostBatch
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID
@@ -27,8 +28,8 @@ from model.folders import clear_folder
 from model.outliers import outlier_samples
 from model.progress import AddEvent, Epoch, OnStep, Progress, events
 from model.run import Run
-from model.start import Start, initial_weights
-from model.step import Batch, Forward, first_state, learning_rate, make_forward, make_train, predict
+from model.start import InitialNetwork, initial_weights
+from model.step import Forward, first_state, learning_rate, make_forward, make_train, predict
 
 EVENT_STEPS = 20  # steps between two losses in the TensorBoard events
 UNTIMED_STEPS = 10  # before the speed is measured, as the first ones compile; those that find batches ready are added
@@ -42,11 +43,15 @@ Mixture = Sequence[tuple[Dataset, float]]  # datasets, each with its weight
 NoteLosses = Callable[[int, NDArray[np.float32]], object]  # gets how many steps are done, and the last ones' losses
 
 
+def _drop(done: int, losses: NDArray[np.float32]) -> None:
+    """Note nothing."""
+
+
 def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     """The training samples and the validation samples. Raises ModelError where one of them is missing."""
     training, validation = [], []
     for dataset, weight in mixture:
-        part = run.trained.parts_of(dataset)
+        part = run.split_record.parts_of(dataset)
         if not (part == TRAIN).any():
             expected = "writers in the training part"
             raise ModelError(f"{dataset.name}: nothing to train on", expected=expected, do="leave it out")
@@ -60,10 +65,11 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
 
 @dataclasses.dataclass(frozen=True)
 class Validation:
-    """The validation samples of all datasets of a training. evaluate: the compiled forward pass."""
+    """The validation samples of all datasets of a training."""
 
     sources: Sequence[Samples]
     evaluate: Forward
+    """The compiled forward pass."""
     label_smoothing: float
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
@@ -102,9 +108,9 @@ class Validation:
 
 
 def _batches(training: Sequence[Samples], classes: int, config: TrainConfig) -> Batches:
-    """Batches of the training samples and of outliers. Raises FastetlError for a size that devices cannot share."""
+    """Batches of the training samples and of outliers."""
     threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
-    batches = Batches(
+    return Batches(
         [*training, *outlier_samples(training, classes, config)],
         batch_size=config.batch_size,
         seed=config.seed,
@@ -112,16 +118,18 @@ def _batches(training: Sequence[Samples], classes: int, config: TrainConfig) -> 
         prefetch=threads + config.steps_per_dispatch,
         threads=threads,
     )
-    shard(np.zeros(config.batch_size, np.uint8))  # raises before a step is compiled
-    return batches
 
 
 class Training:
     """A training in progress: its samples, its compiled steps, and `run`, as it was last saved."""
 
     def __init__(self, run: Run, mixture: Mixture, progress: OnStep | None) -> None:
-        """Raises ModelError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
+        """Raises FastetlError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
         config = run.config
+        devices = jax.device_count()
+        if config.batch_size % devices:
+            what = f"a batch of {config.batch_size} cannot be shared by {devices} devices"
+            raise ModelError(what, expected=f"a multiple of {devices}", do="check `batch_size`")
         if config.minutes and jax.process_count() > 1:  # each would choose by its own clock
             raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
         training, validation = _samples(run, mixture)
@@ -142,7 +150,7 @@ class Training:
     def _first_state(self) -> Tree:
         return first_state(self.run.untrained, self.run.config, self.steps)
 
-    def begin(self, start: Start | None) -> None:
+    def begin(self, start: InitialNetwork | None) -> None:
         """Write the new run. The trained weights go first: what has a run.json can be resumed."""
         if is_first():
             clear_folder(self.run.path)
@@ -153,91 +161,63 @@ class Training:
         self.run.save()
 
     def fit(self, start_time: float) -> None:
-        """Train from the last checkpoint, or from the beginning, to the end."""
-        has_checkpoint = (self.checkpoints / "last.safetensors").exists()
-        expected = jax.eval_shape(self._first_state)
-        state = restore(self.checkpoints, "last", expected) if has_checkpoint else self._first_state()
-        done = int(state["step"])
-        state = replicate(state)
-        if self.run.config.minutes:
-            self._choose_steps(jax.tree.map(jnp.copy, state), start_time)
+        """Train from the last checkpoint, or from the beginning, to the end. start_time: by `time.perf_counter`."""
+        state = replicate(self._last_state())
+        config = self.run.config
+        if config.minutes:
+            self.steps = self._steps_until(start_time + 60 * config.minutes, jax.tree.map(jnp.copy, state))
+            by_steps = dataclasses.replace(config, steps=self.steps, minutes=0.0)
+            self.run = dataclasses.replace(self.run, config=by_steps, minutes=config.minutes)
+            self.run.save()
         state |= {"steps": replicate(np.int32(self.steps))}
+        done = int(state["step"])
         complete_epochs = self.epochs if done == self.steps else done // len(self.batches)
         self.run = dataclasses.replace(self.run, history=self.run.history[:complete_epochs])
-        config = self.run.config
-        rates = jax.jit(learning_rate(config.learning_rate, config.warmup, self.steps))
         with events(self.run.path / "tensorboard", done + 1) as add_event:
-            for epoch in range(complete_epochs, self.epochs):
-                state, figures = self._epoch(state, epoch, add_event)
-                add_event("epoch/learning_rate", float(rates(figures.step - 1)), figures.step)
-                self._complete(state, figures, add_event)
+            for number in range(complete_epochs, self.epochs):
+                state, epoch = self._train_epoch(state, number, add_event)
+                self._complete(state, epoch, add_event)
         dataclasses.replace(self.validation.calibrated(self.run), finished=True).save()
 
-    def _complete(self, state: Tree, figures: Epoch, add_event: AddEvent) -> None:
-        """Record an epoch that is complete: in the events, in run.json and in the checkpoints."""
-        for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
-            add_event(f"epoch/{name}", getattr(figures, name), figures.step)
-        self.run = dataclasses.replace(self.run, history=(*self.run.history, figures))
-        # In this order, so that run.json and the best weights are never behind the last checkpoint.
-        if self.run.best_epoch is figures:
-            self.run = dataclasses.replace(self.run, best=save(self.checkpoints, "best", state["ema"]))
-        self.run.save()
-        save(self.checkpoints, "last", state)
-        self._report(figures.step, figures.loss)
+    def _last_state(self) -> Tree:
+        """The state of the last checkpoint, or the first one."""
+        if (self.checkpoints / "last.safetensors").exists():
+            return restore(self.checkpoints, "last", jax.eval_shape(self._first_state))
+        return self._first_state()
 
-    def _report(self, step: int, loss: float) -> None:
-        self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
-
-    def _dispatches(self, stream: Iterator[Any], steps: float, until: float = math.inf) -> Iterator[list[Batch]]:
-        """The batches of so many steps, by dispatch; their copies to the devices may still be on the way.
-
-        stream: pictures uint8 (B, S, S) and labels (B,) of each batch. until: the time after which none begins.
-        """
-        dispatch_steps = self.run.config.steps_per_dispatch
-        while steps:
-            count = dispatch_steps if steps >= dispatch_steps else 1
-            yield [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
-            steps -= count
-            if until < math.inf and time.perf_counter() >= until:
-                return
-
-    def _choose_steps(self, state: Tree, start_time: float) -> None:
-        """Choose `steps` so that training ends `minutes` after `start_time`. state: a copy, for timed steps."""
-        config = self.run.config
-        seconds = config.minutes * 60
-        state, step_seconds = self._timed_steps(state, TIMED_SHARE * seconds)
+    def _steps_until(self, end_time: float, state: Tree) -> int:
+        """How many steps and validations fit into the time that is left. state: is trained further, and then lost."""
+        stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
+        for steps in (1, UNTIMED_STEPS + self.batches.prefetch):  # a single step, as at an epoch's end, compiles, too
+            state, _ = self._advance(state, stream, steps)
+        first = int(state["step"])
+        begin = time.perf_counter()
+        state, _ = self._advance(state, stream, math.inf, until=begin + TIMED_SHARE * 60 * self.run.config.minutes)
+        step_seconds = (time.perf_counter() - begin) / (int(state["step"]) - first)
         for _ in range(2):  # the first time compiles
             begin = time.perf_counter()
             self.validation.loss_and_accuracy(state["ema"])
             epoch_seconds = time.perf_counter() - begin
-        elapsed = time.perf_counter() - start_time
-        remaining = (1 - RESERVED_SHARE) * (seconds - elapsed) - epoch_seconds
-        self.steps = max(1, int(remaining / (step_seconds + epoch_seconds / len(self.batches))))
-        by_steps = dataclasses.replace(config, steps=self.steps, minutes=0.0)
-        self.run = dataclasses.replace(self.run, config=by_steps, minutes=config.minutes)
-        self.run.save()
+        remaining = (1 - RESERVED_SHARE) * (end_time - time.perf_counter()) - epoch_seconds
+        return max(1, int(remaining / (step_seconds + epoch_seconds / len(self.batches))))
 
-    def _timed_steps(self, state: Tree, seconds: float) -> tuple[Tree, float]:
-        """The state after some steps, and the seconds that one took. seconds: how long they are timed, at least."""
-        stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
-        one_step = self._dispatches(stream, 1)  # the single step at an epoch's end compiles, too
-        untimed = self._dispatches(stream, UNTIMED_STEPS + self.batches.prefetch)
-        state, _ = self._train(state, itertools.chain(one_step, untimed), lambda *_: None)
-        first = int(state["step"])
-        begin = time.perf_counter()
-        state, _ = self._train(state, self._dispatches(stream, math.inf, begin + seconds), lambda *_: None)
-        return state, (time.perf_counter() - begin) / (int(state["step"]) - first)
-
-    def _train(self, state: Tree, dispatches: Iterable[list[Batch]], note: NoteLosses) -> tuple[Tree, float]:
+    def _advance(
+        self, state: Tree, stream: Iterator[HostBatch], steps: float, note: NoteLosses = _drop, until: float = math.inf
+    ) -> tuple[Tree, float]:
         """The state after some steps, at least one, and the seconds in which the devices waited for pictures.
 
-        note: called with each dispatch's losses when the next one is under way.
+        note: called with each dispatch's losses when the next one is under way. until: a time after which none begins.
         """
+        dispatch_steps = self.run.config.steps_per_dispatch
         done = int(state["step"])
+        last = done + steps
         wait_seconds = 0.0
         pending: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
         wait_begin = time.perf_counter()
-        for batches in dispatches:
+        while done < last and wait_begin < until:
+            count = dispatch_steps if done + dispatch_steps <= last else 1
+            # The copies to the devices may still be on the way when the step begins.
+            batches = [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
             seconds = time.perf_counter() - wait_begin
             if pending is None or pending.is_ready():  # otherwise the devices were busy meanwhile
                 wait_seconds += seconds
@@ -245,32 +225,32 @@ class Training:
             if pending is not None:
                 note(done, np.asarray(pending))  # here the host waits for the devices
             pending = losses
-            done += len(batches)
+            done += count
             wait_begin = time.perf_counter()
         note(done, np.asarray(pending))
         return state, wait_seconds
 
-    def _epoch(self, state: Tree, epoch: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
-        """Train the rest of an epoch, then validate. The state's sums are 0 again."""
-        first = epoch * len(self.batches)
+    def _train_epoch(self, state: Tree, number: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
+        """Train the rest of epoch `number`, from 0, then validate. The state's sums are 0 again."""
+        first = number * len(self.batches)
         last = min(first + len(self.batches), self.steps)
         resumed_at = int(state["step"])
-        stream = self.batches.epoch(epoch, resumed_at - first)
+        stream = self.batches.epoch(number, resumed_at - first)
         interval = self.run.config.checkpoint_steps
         train_seconds = wait_seconds = 0.0
         begin = time.perf_counter()
         while (done := int(state["step"])) < last:
             train_begin = time.perf_counter()
             next_checkpoint = (done // interval + 1) * interval
-            dispatches = self._dispatches(stream, min(next_checkpoint, last) - done)
-            state, waited = self._train(state, dispatches, partial(self._note_losses, add_event))
+            steps = min(next_checkpoint, last) - done
+            state, waited = self._advance(state, stream, steps, partial(self._note_losses, add_event))
             wait_seconds += waited
             train_seconds += time.perf_counter() - train_begin
             if next_checkpoint < last:
                 save(self.checkpoints, "last", state)
         valid_loss, valid_accuracy = self.validation.loss_and_accuracy(state["ema"])
-        figures = Epoch(
-            epoch=epoch + 1,
+        epoch = Epoch(
+            epoch=number + 1,
             step=last,
             loss=float(state["loss"]) / (last - first),
             accuracy=int(state["correct"]) / max(int(state["characters"]), 1),
@@ -280,7 +260,7 @@ class Training:
             images_per_second=(last - resumed_at) * self.run.config.batch_size / train_seconds,
             data_wait=wait_seconds / train_seconds,
         )
-        return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, figures
+        return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, epoch
 
     def _note_losses(self, add_event: AddEvent, done: int, losses: NDArray[np.float32]) -> None:
         """Report the losses of the last steps, of which `done` is the newest; a loss that is not finite is an error."""
@@ -292,3 +272,20 @@ class Training:
             if step % EVENT_STEPS == 0:
                 add_event("batch/loss", loss, step)
             self._report(step, loss)
+
+    def _complete(self, state: Tree, epoch: Epoch, add_event: AddEvent) -> None:
+        """Record an epoch that is complete: in the events, in run.json and in the checkpoints."""
+        rate = learning_rate(self.run.config.learning_rate, self.run.config.warmup, self.steps)
+        add_event("epoch/learning_rate", float(rate(epoch.step - 1)), epoch.step)
+        for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
+            add_event(f"epoch/{name}", getattr(epoch, name), epoch.step)
+        self.run = dataclasses.replace(self.run, history=(*self.run.history, epoch))
+        # In this order, so that run.json and the best weights are never behind the last checkpoint.
+        if self.run.best_epoch is epoch:
+            self.run = dataclasses.replace(self.run, best=save(self.checkpoints, "best", state["ema"]))
+        self.run.save()
+        save(self.checkpoints, "last", state)
+        self._report(epoch.step, epoch.loss)
+
+    def _report(self, step: int, loss: float) -> None:
+        self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))

@@ -29,7 +29,7 @@ from fastetl._html import html_table
 from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
-from fastetl.data.identity import Membership
+from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import DAMAGE, FastetlError, StrPath, reason_of
 from fastetl.files.atomic import replace_file
@@ -55,6 +55,7 @@ class TrainedDataset:
     name: str
     samples: int
     weight: float
+    """Its share of each batch, relative to the other datasets' weights."""
     train: int
     valid: int
     test: int
@@ -68,18 +69,22 @@ class Run:
 
     path: Path
     config: TrainConfig
+    """The options of the training."""
     network_config: NetworkConfig
     charset: Charset
     preprocessing: Preprocessing
     data: tuple[TrainedDataset, ...]
-    trained: Membership
-    """Which part each group, or each sample of unknown group, was in; `trained.split(dataset)` splits a dataset so."""
+    """What it was trained on."""
+    split_record: SplitRecord
+    """Which part each group, or sample of unknown group, was in; `split_record.split(dataset)` splits a dataset so."""
     history: tuple[Epoch, ...] = ()
+    """The epochs that are complete."""
     temperature: float = 1.0
     """Divisor of the logits that makes confidence match accuracy on the validation writers."""
     threshold: float = 0.0
     """Least confidence of an accepted answer; one in 200 validation characters is below it."""
     finished: bool = False
+    """Whether training has come to its end."""
     best: str = ""
     """Digest of the best weights."""
     start: str = ""
@@ -88,6 +93,7 @@ class Run:
     """The minutes that chose the configuration's `steps`; 0 if none did."""
     command: str = ""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Versions and hardware by name, as of `current_versions`."""
 
     @property
     def best_epoch(self) -> Epoch:
@@ -158,7 +164,7 @@ class Run:
             "config": self.config.as_dict(),
             "charset": self.charset.as_dict(),
             "preprocessing": self.preprocessing.as_dict(),
-            "trained": self.trained.as_dict(),
+            "trained": self.split_record.as_dict(),
             "network": self.network_config.as_dict(),
             "data": [dataclasses.asdict(dataset) for dataset in self.data],
             "history": [dataclasses.asdict(epoch) for epoch in self.history],
@@ -174,9 +180,9 @@ class Run:
             charset=Charset.from_dict(values["charset"]),
             preprocessing=Preprocessing.from_dict(values["preprocessing"]),
             data=tuple(TrainedDataset(**dataset) for dataset in values["data"]),
-            trained=Membership.from_dict(values["trained"]),
+            split_record=SplitRecord.from_dict(values["trained"]),
             history=tuple(Epoch(**epoch) for epoch in values["history"]),
-            **{name: values[name] for name in _STORED_AS_IS if name in values},  # older runs have no `minutes`
+            **{name: values[name] for name in _STORED_AS_IS},
         )
 
     def save(self) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastetl.checks import require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import Membership
+from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing, framed
 from fastetl.errors import ArgumentError, StrPath
 from model.checkpoints import digest
@@ -31,7 +31,7 @@ EXPECTED_START = "a run, its path, or what `export.open_start` gives"
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
+class InitialNetwork:
     """A trained network that a training begins with."""
 
     name: str
@@ -41,7 +41,7 @@ class Start:
     """All layers, as `Network.layers()` lists them."""
     network_config: NetworkConfig | None = None
     """The architecture of these layers, if it is known."""
-    trained: Membership | None = None
+    split_record: SplitRecord | None = None
     """What the weights were trained on; the new run counts it as its own."""
 
     def __str__(self) -> str:
@@ -88,14 +88,14 @@ class Start:
         return weights
 
 
-def start_of(run: Run | StrPath) -> Start:
+def start_of(run: Run | StrPath) -> InitialNetwork:
     """A training's start with the best weights of a run or its path. Raises FastetlError if they cannot be read."""
     run = as_run("start", run, Run, EXPECTED_START)
     layers = tuple(run.network().layers())
-    return Start(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.trained)
+    return InitialNetwork(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.split_record)
 
 
-def initial_weights(start: Start, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:
+def initial_weights(start: InitialNetwork, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:
     """The weights of `start` for an untrained network, with batch norms that fit to training pictures.
 
     pictures: a batch, uint8 (B, size, size). In training, a norm uses the mean and variance of its batch. So each norm

@@ -9,7 +9,7 @@ from typing import Any
 from fastetl.checks import as_path, config_of
 from fastetl.data.batches import Data, require_same_characters, weighted
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import Membership
+from fastetl.data.identity import SplitRecord
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
 from fastetl.files.atomic import check_output, new_output, output_errors
@@ -21,7 +21,7 @@ from model.loop import Mixture, Training
 from model.network import NETWORKS
 from model.progress import OnStep, print_epochs
 from model.run import Run, TrainedDataset, current_versions, open_run
-from model.start import Start, start_of
+from model.start import InitialNetwork, start_of
 
 
 def train(
@@ -29,7 +29,7 @@ def train(
     out: StrPath,
     config: TrainConfig | None = None,
     *,
-    start: Start | Run | StrPath | None = None,
+    start: InitialNetwork | Run | StrPath | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: OnStep | None = print_epochs,
@@ -64,7 +64,7 @@ def train(
         config = config_of(TrainConfig, config, options)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
-    if start is not None and not isinstance(start, Start):
+    if start is not None and not isinstance(start, InitialNetwork):
         start = start_of(start)
     mixture = [(d if isinstance(d, Dataset) else open_dataset(d), weight) for d, weight in weighted("data", data)]
     with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite) as folder:
@@ -88,7 +88,7 @@ def train(
     return open_run(path)
 
 
-def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | None, command: str) -> Run:
+def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNetwork | None, command: str) -> Run:
     if not mixture:
         raise ModelError("train: no dataset", do="give at least one")
     datasets = [dataset for dataset, _ in mixture]
@@ -104,9 +104,9 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
         raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
     if start is not None:
         start.check(first, config)
-    trained = Membership() if start is None else start.trained or Membership()
+    record = SplitRecord() if start is None else start.split_record or SplitRecord()
     for dataset in datasets:
-        trained = trained.with_data(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
+        record = record.with_data(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
     return Run(
         path=path,
         config=config,
@@ -114,8 +114,8 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: Start | N
         charset=first.charset,
         preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
         start="" if start is None else str(start),
-        data=tuple(TrainedDataset(d.name, len(d), w, *trained.counts(d), d.digest) for d, w in mixture),
-        trained=trained,
+        data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest) for d, w in mixture),
+        split_record=record,
         command=command,
         versions=current_versions(),
     )

@@ -129,7 +129,7 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     assert failures(verify(tmp_path / "again", run)) == []
     card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert all(words in card for words in ("---\nlanguage: ja", "ETL Character Database", "KanjiVG", "tiny3"))
-    assert open_recognizer(out).trained == open_start(out).trained == run.trained
+    assert open_recognizer(out).split_record == open_start(out).split_record == run.split_record
     with pytest.raises(FastetlError, match="exists already"):
         export(run, out)
 

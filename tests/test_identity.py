@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import NEW, UNKNOWN, Membership, digest_of, digest_rows
+from fastetl.data.identity import NEW, UNKNOWN, SplitRecord, digest_of, digest_rows
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
@@ -123,15 +123,15 @@ def test_arrays_that_do_not_fit_are_named(change: dict[str, object], message: st
 def test_what_a_run_records_comes_back_from_json() -> None:
     digests = np.array([3, 2**64 - 1], np.uint64)
     groups = np.array([0, 1, 2, 7, 9, 10], np.int32)
-    trained = Membership(({"ETL8": groups, None: digests}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}))
+    trained = SplitRecord(({"ETL8": groups, None: digests}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}))
     values = json.loads(json.dumps(trained.as_dict()))
     assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10]}
-    again = Membership.from_dict(values)
+    again = SplitRecord.from_dict(values)
     assert again == trained
     for ranges in ([3], [5, 2], [-1, 2], [0, 2**31], ["0", "1"], [0, 2**26]):
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):
-            Membership.from_dict(values)
+            SplitRecord.from_dict(values)
 
 
 def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) ->
     for name, images in zip("ab", pictures, strict=True):
         np.savez(tmp_path / f"{name}.npz", images=images, labels=["あ"] * 12, groups=np.arange(12) // 3)
     mine, other = (open_dataset(tmp_path / f"{name}.npz") for name in "ab")
-    trained = Membership().with_data(mine, by="group", valid=0.25, test=0.25, seed=0)
+    trained = SplitRecord().with_data(mine, by="group", valid=0.25, test=0.25, seed=0)
     build(tmp_path / "a.npz", tmp_path / "built", SMALL)
     for data in (other, open_dataset(tmp_path / "built")):
         assert (trained.parts_of(data) == UNKNOWN).all()
@@ -150,12 +150,12 @@ def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) ->
 
 def test_groups_mean_something_within_a_source_only() -> None:
     data = own()
-    trained = Membership().with_data(data, by="group", valid=0.25, test=0.25, seed=0)
+    trained = SplitRecord().with_data(data, by="group", valid=0.25, test=0.25, seed=0)
     other = dataclasses.replace(data, sources=("others",), digests=data.digests + np.uint64(1))
     assert trained.split(other) is None
     assert trained.split(data) == data.split(valid=0.25, test=0.25)
     loose = dataclasses.replace(data, groups=np.full(len(data), -1, np.int32))
-    by_digest = Membership().with_data(loose, by="sample", valid=0.25, test=0.25, seed=0)
+    by_digest = SplitRecord().with_data(loose, by="sample", valid=0.25, test=0.25, seed=0)
     assert (by_digest.parts_of(data) == by_digest.parts_of(loose)).all()
     assert by_digest.counts(loose) == (6, 3, 3)
     assert (by_digest.parts_of(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()

@@ -40,8 +40,6 @@ def test_what_is_written_is_what_is_read_and_a_changed_digit_is_found(copied: Pa
     text = (copied / "run.json").read_text()
     open_run(copied).save()
     assert (copied / "run.json").read_text() == text
-    change(copied, lambda values: values.pop("minutes"))  # as older runs
-    assert open_run(copied).minutes == 0
     temperature = json.loads(text)["temperature"]
     (copied / "run.json").write_text(text.replace(f'"temperature": {temperature}', '"temperature": 1.5'))
     with pytest.raises(ModelError, match=r"run.json: not what was written; expected digest"):

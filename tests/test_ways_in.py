@@ -82,19 +82,19 @@ def test_train_sheet_and_baseline_take_every_form(
     printed(capsys, "train", place, str(tmp_path / "run"), *options, "--scribbles", "0", "--checkpoint-steps", "2")
     run = train(place, tmp_path / "python", ONE_EPOCH)
     assert open_run(tmp_path / "run").best == run.best
-    assert run.trained == open_run(finished_run()[0]).trained
+    assert run.split_record == open_run(finished_run()[0]).split_record
 
 
 def test_what_is_kept_of_a_set_is_known_at_another_size_and_in_part(tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
-    whole = run.trained.split(tiny())
+    whole = run.split_record.split(tiny())
     assert whole is not None
     data = tiny()
     larger = replace(data, images=resize(np.asarray(data.images), 48), preprocessing=Preprocessing(size=48))
-    assert run.trained.split(larger) == whole
+    assert run.split_record.split(larger) == whole
     assert evaluate(run, larger).sets[0].samples == len(whole.test)
     some = np.arange(0, len(data), 3)
-    part = run.trained.split(data[some])
+    part = run.split_record.split(data[some])
     assert part is not None
     assert [some[indices].tolist() for indices in (part.train, part.valid, part.test)] == [
         np.intersect1d(some, indices).tolist() for indices in (whole.train, whole.valid, whole.test)
@@ -122,7 +122,7 @@ def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:
     data = tiny()
     some = data[np.isin(data.groups, [0, 1, 2, 3, 4, 5])]
     run = train([(data, 1.0), (some, 1.0)], tmp_path / "run", ONE_EPOCH)
-    split, alone = run.trained.split(data), open_run(finished_run()[0]).trained.split(data)
+    split, alone = run.split_record.split(data), open_run(finished_run()[0]).split_record.split(data)
     assert isinstance(split, Split)
     assert split == alone
     with pytest.raises(ModelError, match="nothing to train on"):
@@ -144,12 +144,12 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
     shown = capsys.readouterr()
     assert "may be in several parts" in " ".join(shown.err.split())
     assert "characters on pictures never trained on" in shown.out
-    split = open_run(tmp_path / "run").trained.split(open_dataset(tmp_path / "loose"))
+    split = open_run(tmp_path / "run").split_record.split(open_dataset(tmp_path / "loose"))
     assert split is not None
     marks = [set(twice.digests[part].tolist()) for part in (split.train, split.valid, split.test)]
     assert sum(map(len, marks)) == len(set.union(*marks))
     assert sum(map(len, marks)) == len(data)
     resized = replace(loose, images=resize(np.asarray(loose.images), 48))
-    parts = open_run(tmp_path / "run").trained.split(resized)
+    parts = open_run(tmp_path / "run").split_record.split(resized)
     assert parts is not None
     assert set(loose.digests[parts.test].tolist()) == marks[2]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastetl.checks import ABOVE_0, require_choice, require_instance, require_range, unsuitable
 from fastetl.data import parquet, writing
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset, nfc
-from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Membership, Split, SplitUnit, digest_of, group_copies
+from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Split, SplitRecord, SplitUnit, digest_of, group_copies
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing, resize
 from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.untrusted import sealed
@@ -292,7 +292,7 @@ class Dataset:
             FastetlError: If `by` is neither, the fractions do not fit, or groups are unknown or too few.
         """
         require_choice("by", by, get_args(SplitUnit))
-        return Split.of(Membership().with_data(self, by=by, valid=valid, test=test, seed=seed).parts_of(self))
+        return Split.of(SplitRecord().with_data(self, by=by, valid=valid, test=test, seed=seed).parts_of(self))
 
     def groups_by_source(self) -> dict[str, NDArray[np.int32]]:
         """The known groups of each source, sorted."""

@@ -151,13 +151,13 @@ def _identities(data: Dataset) -> Identities:
 
 
 @dataclass(frozen=True, eq=False)
-class Membership:
+class SplitRecord:
     """Which samples a run was trained on, validated on, and never saw: `parts`, in this order."""
 
     parts: tuple[Identities, ...] = ({}, {}, {})
 
     def __eq__(self, other: object) -> bool:
-        return self.as_dict() == other.as_dict() if isinstance(other, Membership) else NotImplemented
+        return self.as_dict() == other.as_dict() if isinstance(other, SplitRecord) else NotImplemented
 
     def parts_of(self, data: Dataset) -> NDArray[np.int8]:
         """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN if nothing tells."""
@@ -209,7 +209,7 @@ class Membership:
         return described
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Membership:
+    def from_dict(cls, values: Mapping[str, Any]) -> SplitRecord:
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
         parts, left = [], _MAX_GROUPS
         for key in _PARTS:
@@ -221,7 +221,7 @@ class Membership:
             parts.append({source: numbers for source, numbers in part.items() if len(numbers)})
         return cls(tuple(parts))
 
-    def with_data(self, data: Dataset, *, by: SplitUnit, valid: float, test: float, seed: int) -> Membership:
+    def with_data(self, data: Dataset, *, by: SplitUnit, valid: float, test: float, seed: int) -> SplitRecord:
         """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
 
         The arguments and errors are those of `Dataset.split`. Copies of a sample of unknown group go to one part.
@@ -248,4 +248,4 @@ class Membership:
                 members = numbers[part_of == number]
                 if len(members):
                     part[source] = np.union1d(part.get(source, members), members)
-        return Membership(tuple(parts))
+        return SplitRecord(tuple(parts))
