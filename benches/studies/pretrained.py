@@ -108,7 +108,7 @@ def write_page(page: Path, name: str, package: Path, sets: Sequence[Path]) -> No
     evaluation = evaluate(reader, [load_labelled(path, reader.charset, reader.preprocessing) for path in sets])
     rows = [["rejected, all compete", s.name.replace("_", " "), f"{100 * s.rejected:.1f}"] for s in evaluation.sets]
     rows += limits(reader, reader.prior_logits[:-1], [read_npz(path) for path in sets])
-    insert(page, f"limits {name}", table(["percent", "of", name], rows, words=2))
+    insert(page, f"limits {name}", table(["what, in percent", "measured on", name], rows, words=2))
     coreml = sum(p.stat().st_size for p in (package / COREML).rglob("*") if p.is_file())
     versions = ", ".join(f"{k} {v}" for k, v in json.loads(graph.about["trained_with"]).items())
     insert(
