@@ -15,13 +15,13 @@ from export import graph as g
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.metadata import split_record_of
-from export.names import REFERENCE, RUN_OR_PACKAGE, file_of, is_package
+from export.names import REFERENCE, file_of, is_package
 from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 from model import network as m
 from model.devices import replicate
-from model.run import Run, as_run
+from model.run import RUN_OR_PACKAGE, Run, as_run
 from model.start import InitialNetwork, start_of
 from model.step import make_forward, predict, weights_of
 

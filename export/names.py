@@ -11,8 +11,6 @@ PRETRAINED = "pretrained"
 """Stands for the first of the bundled packages wherever a package may be named."""
 BUNDLED = ("japanese", "kana")
 """The bundled packages: 6,625 characters, and a small one of all kana."""
-RUN_OR_PACKAGE = f'a run, a package or "{PRETRAINED}"'
-"""What is expected wherever the path of either may be given."""
 _NAMES = (PRETRAINED, *BUNDLED)
 
 COREML = "Kana.mlpackage"

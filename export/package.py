@@ -25,7 +25,7 @@ from fastetl.errors import ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from model.evaluation import Evaluation, SetResult
-from model.run import Run, as_run
+from model.run import RUN_OR_PACKAGE, Run, as_run
 
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 _ALL = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
@@ -119,7 +119,7 @@ def export(
     results = sets.sets if isinstance(sets, Evaluation) else sets
     require_instance("sets", results, Iterable, "an Evaluation")
     if not isinstance(run, Run | StoredNetwork):
-        run = open_stored(run) if names.is_package(run) else as_run("run", run, Run, names.RUN_OR_PACKAGE)
+        run = open_stored(run) if names.is_package(run) else as_run("run", run, Run, RUN_OR_PACKAGE)
     check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [run.path])
     if isinstance(run, StoredNetwork):
         content = run.content(config)

@@ -5,16 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import export
-from export.names import RUN_OR_PACKAGE, is_package
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line, load_charset
 from fastetl.data.store import load_labelled
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import MAX_LISTED, Command, Paths, RunPath, counted, table
-from model.evaluation import Reader, SetResult, evaluate
+from model.evaluation import SetResult, as_reader, evaluate
 from model.report import REPORT_KIND, write_report
-from model.run import Run, as_run
+from model.run import Run
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
@@ -79,8 +77,7 @@ class Evaluate(Command):
     """Replace an earlier report."""
 
     def execute(self) -> int:
-        path = self.run_path
-        run: Reader = export.open_recognizer(path) if is_package(path) else as_run("run", path, Run, RUN_OR_PACKAGE)
+        run = as_reader(self.run_path)
         charset = run.charset if self.charset is None else load_charset(self.charset, run.charset.characters)
         names = distinct_names(self.sets)
         report = self.report

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import export
 import fastetl_ray
 from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
@@ -16,6 +15,7 @@ from model.config import TrainConfig
 from model.devices import is_first, join
 from model.progress import Progress, print_epochs
 from model.run import Run
+from model.start import start_of
 from model.training import train
 
 
@@ -85,7 +85,7 @@ class Train(Command):
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
-        options["start"] = export.open_start(self.start) if self.start else None
+        options["start"] = start_of(self.start) if self.start else None
         if self.engine == "ray":
             choose_cluster(self.address)
             run = fastetl_ray.train_on_ray(sets, self.run_path, config, workers=self.workers, gpus=self.gpus, **options)

@@ -26,8 +26,8 @@ from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
 from model.folders import RUN_JSON, RUN_KIND, claim_folder, clear_folder, unfinished_folder
-from model.run import Run, as_run, open_run
-from model.start import EXPECTED_START, InitialNetwork
+from model.run import Run, open_run
+from model.start import InitialNetwork, start_of
 from model.training import train
 
 
@@ -118,8 +118,7 @@ def train_on_ray(
             expected = f"{amount * workers} {kind} for {workers} workers"
             found = f"{available.get(kind, 0):g}"
             raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
-    start = as_run("start", start, InitialNetwork | Run | None, EXPECTED_START)
-    begin = partial(train, config=config, start=start, command=command)
+    begin = partial(train, config=config, start=None if start is None else start_of(start), command=command)
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)

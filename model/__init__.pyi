@@ -7,6 +7,7 @@ from .comparison import compare_runs as compare_runs
 from .config import TrainConfig as TrainConfig
 from .errors import ModelError as ModelError
 from .evaluation import Evaluation as Evaluation
+from .evaluation import Reader as Reader
 from .evaluation import SetResult as SetResult
 from .evaluation import evaluate as evaluate
 from .progress import Epoch as Epoch

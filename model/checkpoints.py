@@ -5,6 +5,7 @@ last.safetensors  the whole training state, to resume from
 """
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,25 +57,23 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
     file = folder / f"{name}.safetensors"
     if not file.exists():
         raise MissingRunError("no checkpoint", file=file, do="train it further, or again")
+    damaged = partial(ModelError, file=file, do="copy it again, or train again")
     require_regular(file)
     try:
         with safe_open(file, framework="numpy") as stored:
             arrays = {path: stored.get_tensor(path) for path in stored.keys()}  # noqa: SIM118
             expected_digest = expected_digest or (stored.metadata() or {}).get("digest", "")
     except (SafetensorError, OSError, *DAMAGE) as error:
-        raise _damaged(file, "cannot read the checkpoint", None, str(error).rstrip(".")) from error
+        raise damaged("cannot read the checkpoint", found=str(error).rstrip(".")) from error
     types = {path: f"{leaf.shape} of {leaf.dtype}" for path, leaf in _leaves(expected).items()}
     stored_types = {path: f"{array.shape} of {array.dtype}" for path, array in arrays.items()}
     if stored_types != types:
         path, _ = min(types.items() ^ stored_types.items())
         expected_type = f"{path} {types.get(path, 'none')}"
-        raise _damaged(file, "cannot read the checkpoint", expected_type, stored_types.get(path, "none"))
+        raise damaged("cannot read the checkpoint", expected=expected_type, found=stored_types.get(path, "none"))
     tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
     tree_digest = digest(tree)
     if tree_digest != expected_digest:
-        raise _damaged(file, "the checkpoint is not what was written", f"digest {expected_digest}", tree_digest)
+        what = "the checkpoint is not what was written"
+        raise damaged(what, expected=f"digest {expected_digest}", found=tree_digest)
     return tree
-
-
-def _damaged(file: Path, what: str, expected: str | None, found: str) -> ModelError:
-    return ModelError(what, file=file, expected=expected, found=found, do="copy it again, or train again")

@@ -20,13 +20,12 @@ from fastetl.errors import StrPath
 from model.calibration import Reliability, log_softmax, reliability
 from model.errors import ModelError
 from model.outliers import scribbles
-from model.run import as_run
+from model.run import RUN_OR_PACKAGE, as_run
 
 Part = Literal["all", "test", "valid"]
 Difference = Literal["voicing", "size", "shape", "other"]
 Predict = Callable[[Pictures], NDArray[np.float32]]  # pictures to logits, as `Reader.predict` gives them
 RESAMPLES = 2000  # bootstrap samples behind each interval
-EXPECTED_READER = "a run, its path, or what `export.open_recognizer` gives"
 SCRIBBLES = 256  # random scribbles, all of which should be rejected
 _BLOCK_PICTURES = 1 << 11  # pictures whose logits are in memory at a time
 MAX_MISTAKES = 96  # most mistakes of each set that are kept with their pictures
@@ -178,6 +177,11 @@ class Evaluation:
         return {**figures, "sets": [result.as_dict() for result in self.sets]}
 
 
+def as_reader(run: Reader | StrPath) -> Reader:
+    """The run or package at a path, opened; a reader as it is. Raises FastetlError for anything else."""
+    return as_run("run", run, Reader, RUN_OR_PACKAGE, "open_recognizer")
+
+
 def evaluate(
     run: Reader | StrPath,
     datasets: Dataset | StrPath | Iterable[Dataset | StrPath],
@@ -189,14 +193,14 @@ def evaluate(
     whatever size and format they are given. If nothing else is left of a set, its validation writers are evaluated.
 
     Args:
-        run: A run or its path; for a package, what `export.open_recognizer` gives.
+        run: A run, what `export.open_recognizer` gives, or the path of a run or package ("pretrained": a bundled one).
         datasets: Datasets or paths; `fastetl.load_labelled` fits them to the network's characters and picture size.
         charset: Answer with these characters only: a Charset, or a name or file. None: all that the network knows.
     Raises:
         FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, a character
             is unknown to the network, or a logit is not finite.
     """
-    run = as_run("run", run, Reader, EXPECTED_READER)
+    run = as_reader(run)
     answered = run.charset if charset is None else load_charset(charset, run.charset.characters)
     predict = partial(_predict, run, run.charset.columns_of(answered, run.path))
     if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):

@@ -43,10 +43,6 @@ Mixture = Sequence[tuple[Dataset, float]]  # datasets, each with its weight
 NoteLosses = Callable[[int, NDArray[np.float32]], object]  # gets how many steps are done, and the last ones' losses
 
 
-def _drop(done: int, losses: NDArray[np.float32]) -> None:
-    """Note nothing."""
-
-
 def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     """The training samples and the validation samples. Raises ModelError where one of them is missing."""
     training, validation = [], []
@@ -189,10 +185,11 @@ class Training:
         """How many steps and validations fit into the time that is left. state: is trained further, and then lost."""
         stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
         for steps in (1, UNTIMED_STEPS + self.batches.prefetch):  # a single step, as at an epoch's end, compiles, too
-            state, _ = self._advance(state, stream, steps)
+            state, _ = self._advance(state, stream, steps, lambda *_: None)
         first = int(state["step"])
         begin = time.perf_counter()
-        state, _ = self._advance(state, stream, math.inf, until=begin + TIMED_SHARE * 60 * self.run.config.minutes)
+        timed_until = begin + TIMED_SHARE * 60 * self.run.config.minutes
+        state, _ = self._advance(state, stream, math.inf, lambda *_: None, timed_until)
         step_seconds = (time.perf_counter() - begin) / (int(state["step"]) - first)
         for _ in range(2):  # the first time compiles
             begin = time.perf_counter()
@@ -202,7 +199,7 @@ class Training:
         return max(1, int(remaining / (step_seconds + epoch_seconds / len(self.batches))))
 
     def _advance(
-        self, state: Tree, stream: Iterator[HostBatch], steps: float, note: NoteLosses = _drop, until: float = math.inf
+        self, state: Tree, stream: Iterator[HostBatch], steps: float, note: NoteLosses, until: float = math.inf
     ) -> tuple[Tree, float]:
         """The state after some steps, at least one, and the seconds in which the devices waited for pictures.
 
@@ -214,7 +211,7 @@ class Training:
         wait_seconds = 0.0
         pending: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
         wait_begin = time.perf_counter()
-        while done < last and wait_begin < until:
+        while done < last:
             count = dispatch_steps if done + dispatch_steps <= last else 1
             # The copies to the devices may still be on the way when the step begins.
             batches = [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
@@ -227,6 +224,8 @@ class Training:
             pending = losses
             done += count
             wait_begin = time.perf_counter()
+            if wait_begin >= until:
+                break
         note(done, np.asarray(pending))
         return state, wait_seconds
 

@@ -117,44 +117,36 @@ def _conv_block(*features: int) -> tuple[LayerSpec, ...]:
     return (*layers, MaxPool())
 
 
-_TABLE = (
+_LAYERS: dict[str, tuple[LayerSpec, ...]] = {
     # The first convolution halves the side, which costs little as it has few inputs, and quarters the cost of the rest.
     # The 1 × 1 convolution reduces the dense layer's weights, and keeps positions apart.
     # Numbers of features are multiples of 32, with which XLA's convolutions on a CPU are fastest: 40 cost half as much
     # again as 32.
-    NetworkConfig(
-        "default",
-        (
-            *(Conv(32, kernel=4, stride=2), Norm(), Relu()),
-            *_conv_block(32),
-            *_conv_block(64, 64),
-            *(Conv(96), Norm(), Relu(), Conv(16, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.2), Place()),
-        ),
+    "default": (
+        *(Conv(32, kernel=4, stride=2), Norm(), Relu()),
+        *_conv_block(32),
+        *_conv_block(64, 64),
+        *(Conv(96), Norm(), Relu(), Conv(16, kernel=1), Norm(), Relu(), Flatten(), Dropout(0.2), Place()),
     ),
     # For thousands of classes: strided convolutions, which are cheap on one thread, and a last dense layer of rank 128,
     # which still holds most of the weights.
-    NetworkConfig(
-        "japanese",
-        (
-            *(Conv(32, kernel=4, stride=2), Norm(), Relu(), Conv(64, kernel=4, stride=2), Norm(), Relu()),
-            *_conv_block(80),
-            *(Conv(128), Norm(), Relu(), Conv(160), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu()),
-            *(Flatten(), Dropout(0.05), Place(), Dense(128)),
-        ),
+    "japanese": (
+        *(Conv(32, kernel=4, stride=2), Norm(), Relu(), Conv(64, kernel=4, stride=2), Norm(), Relu()),
+        *_conv_block(80),
+        *(Conv(128), Norm(), Relu(), Conv(160), Norm(), Relu(), Conv(32, kernel=1), Norm(), Relu()),
+        *(Flatten(), Dropout(0.05), Place(), Dense(128)),
     ),
     # For a training of two minutes on a CPU: pooled at once, and a quarter fewer operations than `default`.
-    NetworkConfig(
-        "quick",
-        (
-            *(Conv(32, kernel=4, stride=2), Norm(), Relu(), MaxPool()),
-            *_conv_block(64, 64),
-            *(Conv(128), Norm(), Relu(), Flatten(), Place()),
-        ),
+    "quick": (
+        *(Conv(32, kernel=4, stride=2), Norm(), Relu(), MaxPool()),
+        *_conv_block(64, 64),
+        *(Conv(128), Norm(), Relu(), Flatten(), Place()),
     ),
     # For tests and for machines in a hurry.
-    NetworkConfig("small", (*_conv_block(16), *_conv_block(16), *_conv_block(32), Flatten(), Dropout(0.1))),
-)
-NETWORKS: Mapping[str, NetworkConfig] = {config.name: config for config in _TABLE}  # what `train` knows, by name
+    "small": (*_conv_block(16), *_conv_block(16), *_conv_block(32), Flatten(), Dropout(0.1)),
+}
+NETWORKS: Mapping[str, NetworkConfig] = {name: NetworkConfig(name, layers) for name, layers in _LAYERS.items()}
+"""What `train` knows, by name."""
 
 
 @dataclass(frozen=True)

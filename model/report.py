@@ -22,8 +22,8 @@ from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import read_json
 from model.errors import ModelError
-from model.evaluation import EXPECTED_READER, Evaluation, Reader, SetResult
-from model.run import Run, as_run
+from model.evaluation import Evaluation, Reader, SetResult, as_reader
+from model.run import Run
 
 REPORT_KIND = OutputKind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
 _STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
@@ -40,7 +40,7 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
     Raises:
         FastetlError: If the evaluation is of another run, or `out` exists (without `overwrite`) or cannot be written.
     """
-    run = as_run("run", run, Reader, EXPECTED_READER)
+    run = as_reader(run)
     require_instance("evaluation", evaluation, Evaluation, "what `evaluate` gave")
     evaluated = Path(evaluation.run)
     if (evaluated.resolve(), evaluation.threshold) != (run.path.resolve(), run.threshold):
@@ -102,8 +102,5 @@ def _by_character(result: SetResult, characters: Sequence[str]) -> list[list[obj
 
 def _pictures(result: SetResult) -> list[str]:
     """The pictures of the mistakes as `data:` URLs of PNG files."""
-    addresses = []
-    for picture in as_paper(result.pictures):
-        file = png_file(picture >> 4 << 4)  # 16 levels, which compress well
-        addresses.append(f"data:image/png;base64,{base64.b64encode(file).decode()}")
-    return addresses
+    files = [png_file(picture >> 4 << 4) for picture in as_paper(result.pictures)]  # 16 levels, which compress well
+    return [f"data:image/png;base64,{base64.b64encode(file).decode()}" for file in files]

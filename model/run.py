@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from fastetl import __version__
 from fastetl._html import html_table
+from fastetl._lazy import opened_by_export
 from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
@@ -45,6 +46,7 @@ from model.step import load_weights, make_forward, predict, weights_of
 
 FORMAT = 3
 R = TypeVar("R")
+RUN_OR_PACKAGE = 'a run, a package or "pretrained"'  # what is expected where either or its path may be given
 _STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "minutes", "command", "versions")
 
 
@@ -216,13 +218,16 @@ def open_run(path: StrPath) -> Run:
     return _opened(as_path("path", path), f"a directory with {RUN_JSON}")
 
 
-def as_run(name: str, run: R | StrPath, kind: type | UnionType, expected: str) -> R | Run:
+def as_run(name: str, run: R | StrPath, kind: type | UnionType, expected: str, opener: str = "") -> R | Run:
     """A run that is given by its path, opened; anything else as it is.
 
-    Raises FastetlError if it is no `kind`. name: the parameter; expected: what it takes, in words.
+    Raises FastetlError if it is no `kind`. name: the parameter; expected: what it takes, in words. opener: the function
+    of `export` that opens a package, where its path may be given, too.
     """
     if isinstance(run, str | os.PathLike):
-        return _opened(as_path(name, run), expected)
+        path = as_path(name, run)
+        package: R | None = opened_by_export(opener, path) if opener else None
+        return _opened(path, expected) if package is None else package
     require_instance(name, run, kind, expected)
     return run
 

@@ -22,12 +22,10 @@ from model.checkpoints import digest
 from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig, Place
-from model.run import Run, as_run
+from model.run import RUN_OR_PACKAGE, Run, as_run
 from model.step import load_weights, weights_of
 
 _FIXED = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # what the trained weights decide
-
-EXPECTED_START = "a run, its path, or what `export.open_start` gives"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +86,11 @@ class InitialNetwork:
         return weights
 
 
-def start_of(run: Run | StrPath) -> InitialNetwork:
-    """A training's start with the best weights of a run or its path. Raises FastetlError if they cannot be read."""
-    run = as_run("start", run, Run, EXPECTED_START)
+def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
+    """The network that the argument `start` of a training gives. Raises FastetlError if it cannot be read."""
+    run: InitialNetwork | Run = as_run("start", start, InitialNetwork | Run, RUN_OR_PACKAGE, "open_start")
+    if isinstance(run, InitialNetwork):
+        return run
     layers = tuple(run.network().layers())
     return InitialNetwork(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.split_record)
 

@@ -46,8 +46,9 @@ def train(
             of all, in proportion to the weights, which are over 0, and 1 if not given.
         out: The directory of the run.
         config: How to train; `TrainConfig()` if None.
-        start: Trained weights to begin with: a run or its path, or what `export.open_start` gives for a package. Its
-            network and preprocessing are used; characters that it does not know are learnt anew.
+        start: Trained weights to begin with: a run, what `export.open_start` gives, or the path of a run or package
+            ("pretrained": a bundled one). Its network and preprocessing are used; characters that it does not know are
+            learnt anew.
         resume: Continue an interrupted run at its last checkpoint. It ends with the weights that it would have had. It
             uses its own configuration; one that is given must be the same.
         overwrite: Replace an earlier run, finished or interrupted.
@@ -64,19 +65,18 @@ def train(
         config = config_of(TrainConfig, config, options)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
-    if start is not None and not isinstance(start, InitialNetwork):
-        start = start_of(start)
+    initial = None if start is None else start_of(start)
     mixture = [(d if isinstance(d, Dataset) else open_dataset(d), weight) for d, weight in weighted("data", data)]
     with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
             run = resumed_run(open_run(folder), mixture, config)
         else:
-            run = _new_run(folder, mixture, config or TrainConfig(), start, command)
+            run = _new_run(folder, mixture, config or TrainConfig(), initial, command)
         training = Training(run, mixture, progress)
         barrier("all processes have seen what is there")
         if not resume:
-            training.begin(start)
+            training.begin(initial)
         barrier("the run has begun")
         training.fit(start_time)
         barrier("the run is complete")

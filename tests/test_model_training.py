@@ -117,13 +117,20 @@ def test_minutes_choose_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         training.resumed_run(timed, [(tiny(), 1.0)], dataclasses.replace(config, minutes=3.0))
     again = train(tiny(), tmp_path / "again", timed.config)
     assert again.best == timed.best
-    steps = Mock(side_effect=make_train(timed.untrained(), config))
-    monkeypatch.setattr(loop, "make_train", lambda *_: steps)
-    train(tiny(), tmp_path / "two", dataclasses.replace(config, steps_per_dispatch=2))
-    assert {len(call.args[1]) for call in steps.mock_calls[:9]} == {1, 2}  # both are compiled before the clock starts
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     with pytest.raises(ModelError, match="`minutes` are for training by one process. Give `steps`"):
         train(tiny(), tmp_path / "several", config)
+
+
+def test_steps_alone_and_in_one_go_are_compiled_before_the_clock_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(BY_STEPS, minutes=1e-6, steps_per_dispatch=2)
+    steps = Mock(side_effect=make_train(open_run(finished_run()[0]).untrained(), config))
+    monkeypatch.setattr(loop, "make_train", lambda *_: steps)
+    run = train(tiny(), tmp_path / "run", config)  # whose time is over after the first dispatch that is timed
+    counts = [len(call.args[1]) for call in steps.mock_calls]
+    assert (set(counts[:-2]), counts[-2:], run.config.steps) == ({1, 2}, [2, 1], 1)
 
 
 def test_several_steps_in_one_go_are_the_same_training(tmp_path: Path) -> None:
@@ -405,7 +412,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
     for data in ((tiny(), 2.0), 2.0):
         with pytest.raises(FastetlError, match=r"unsuitable data;.*found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"):
             train(data, tmp_path / "run", CONFIG)  # type: ignore[arg-type]
-    for name, expected in (("config", "a TrainConfig"), ("start", "a run, its path")):
+    for name, expected in (("config", "a TrainConfig"), ("start", "a run, a package")):
         wrong: Any = {name: 3}
         with pytest.raises(ValueError, match=f"unsuitable {name}; expected {expected}.*; found 3"):
             train(tiny(), tmp_path / "run", **wrong)

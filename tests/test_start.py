@@ -80,7 +80,7 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
 def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
     source, path = open_run(finished_run()[0]), tmp_path / "run"
     with pytest.raises(FastetlError, match="tiny0: pictures of another size.*; expected 64 × 64; found 32. Build"):
-        train(tiny(), path, CONFIG, start=open_start("pretrained"))
+        train(tiny(), path, CONFIG, start="pretrained")
     with pytest.raises(FastetlError, match="`network` is decided by .*run, with whose weights training begins. Leave"):
         train(tiny(), path, CONFIG, start=source)
     with pytest.raises(FastetlError, match="`framing` is decided by"):
