@@ -87,7 +87,15 @@ def darker_lines() -> NDArray[np.uint8]:
     return paper
 
 
+def barred(light: int) -> NDArray[np.uint8]:
+    """Without grain, black to the right and below."""
+    paper = np.where(strokes(), 40, light).astype(np.uint8)
+    paper[240:] = paper[:, 340:] = 20
+    return paper
+
+
 PICTURES = {
+    **{f"black bars beside {light}": barred(light) for light in (255, 235)},
     "fainter than its grain": with_noise(np.where(strokes(), 140.0, 200.0), 20),
     "a tenth of the light": with_noise(np.where(strokes(), 180.0, 200.0), 3),
     "a shadow over a corner": sheet(corner()),

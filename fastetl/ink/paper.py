@@ -90,9 +90,14 @@ def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     return np.asarray(_MISSING.take(paper * np.uint16(256) + brighter))
 
 
+def _sides(picture: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """The outermost pixels of each side."""
+    return picture[0], picture[-1], picture[:, 0], picture[:, -1]
+
+
 def _border(picture: NDArray[Any]) -> NDArray[Any]:
     """The outermost pixels."""
-    return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    return np.concatenate(_sides(picture))
 
 
 def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
@@ -117,13 +122,13 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
 def _is_light(dark: Grey, light: Grey) -> bool:
     """Whether the ink is lighter than the paper. dark: the darkest pixel of each block; light: 255 minus the lightest.
 
-    If the picture's edge is dark or light all around, it is paper, unless the rest is a sheet.
+    If the edge is dark or light all around, it is paper, unless the rest is a sheet, which may reach an edge.
     """
     darkest, lightest = int(dark.min()), 255 - int(light.min())
     middle = (darkest + lightest) // 2
     bright = dark > middle
-    if _border(dark).max() <= middle and _is_sheet(bright):
-        return False  # a bright sheet on a dark table
+    if any(side.max() <= middle for side in _sides(dark)) and _is_sheet(bright):
+        return False  # a bright sheet on a dark table, or with dark bars beside it
     if _border(dark).min() > middle and not _is_sheet(~bright, 95):
         return False  # bright paper
     if _border(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
@@ -159,9 +164,8 @@ def _table(mask: Mask, is_white: bool) -> Mask:
     for turns in range(4):  # each side in turn is the upper one
         turned = np.rot90(mask, turns)
         upper, lower = turned[0], turned[-1]
-        first = size if _is_full(turned[:, 0]) else 0
-        last = size if _is_full(turned[:, -1]) else 0
-        between_corners = lower[first : len(lower) - last]
+        corners = [max(size, depth) if (depth := _depth(columns)) else 0 for columns in (turned.T, turned.T[::-1])]
+        between_corners = lower[corners[0] : len(lower) - corners[1]]
         is_stroke = is_white and between_corners.any() and not _is_full(lower)
         if _is_full(upper) and not is_stroke:
             np.rot90(around, turns)[:size] = True
@@ -172,6 +176,11 @@ def _table(mask: Mask, is_white: bool) -> Mask:
 
 def _is_full(side: Mask) -> bool:
     return bool(side.sum() * 20 >= 19 * len(side))
+
+
+def _depth(lines: Mask) -> int:
+    """How many lines from the first are dark all along."""
+    return next((depth for depth, line in enumerate(lines) if not _is_full(line)), len(lines))
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ struct Grid: Equatable {
         Grid(width, height, (0..<values.count).map { values[$0 % height * width + $0 / height] })
     }
 
-    /// The outermost values.
-    var edge: [Int] {
-        let sides = (0..<height).flatMap { [values[$0 * width], values[$0 * width + width - 1]] }
-        return sides + values[..<width] + values[(height * width - width)...]
+    /// The outermost values of each side.
+    var sides: [[Int]] {
+        let columns = [0, width - 1].map { column in (0..<height).map { values[$0 * width + column] } }
+        return columns + [Array(values[..<width]), Array(values[(height * width - width)...])]
     }
+
+    var edge: [Int] { sides.flatMap { $0 } }
 
     /// The values of every `step`-th row and column.
     func every(_ step: Int) -> Grid {

@@ -203,13 +203,14 @@ extension Photograph {
 
     /// Whether the ink is lighter than the paper.
     ///
-    /// If the picture's edge is dark or light all around, it is paper, unless the rest is a sheet. Otherwise the thinner of
-    /// the two is ink, and the level that most of the edge has is paper.
+    /// If the picture's edge is dark or light all around, it is paper, unless the rest is a sheet. A sheet
+    /// beside a dark side is paper, too. Otherwise the thinner of the two is ink, and the level that most of the edge has is
+    /// paper.
     private static func isLight(_ dark: Grid, _ light: Grid) -> Bool {
         let (darkest, lightest) = (dark.values.min() ?? 0, 255 - (light.values.min() ?? 0))
         let middle = (darkest + lightest) / 2
         let bright = dark.map { $0 > middle ? 1 : 0 }
-        if dark.edge.allSatisfy({ $0 <= middle }), isSheet(bright) { return false }
+        if dark.sides.contains(where: { $0.allSatisfy { $0 <= middle } }), isSheet(bright) { return false }
         if dark.edge.allSatisfy({ $0 > middle }), !isSheet(bright.map { 1 - $0 }, 95) { return false }
         if light.edge.allSatisfy({ $0 > 255 - middle }), !isSheet(light.map { $0 < 255 - middle ? 1 : 0 }, 50) {
             return true
@@ -310,19 +311,24 @@ extension Photograph {
                 for column in columns { around.values[row * around.width + column] = 1 }
             }
         }
-        let (first, last) = (Array(mask.values[..<width]), Array(mask.values[((height - 1) * width)...]))
-        let left = (0..<height).map { mask.values[$0 * width] }
-        let right = (0..<height).map { mask.values[$0 * width + width - 1] }
+        let lines = (0..<height).map { Array(mask.values[($0 * width)..<(($0 + 1) * width)]) }
+        let columns = (0..<width).map { column in lines.map { $0[column] } }
         func isFull(_ side: [Int]) -> Bool { side.reduce(0, +) * 20 >= 19 * side.count }
-        /// `ends`: the sides at which the opposite one begins and ends.
-        func isOutside(_ side: [Int], opposite: [Int], ends: ([Int], [Int])) -> Bool {
-            let between = opposite.dropFirst(isFull(ends.0) ? size : 0).dropLast(isFull(ends.1) ? size : 0)
-            return isFull(side) && !(isWhite && !isFull(opposite) && between.contains(1))
+        /// How much of a side belongs to the corner with another one, whose `lines` begin there.
+        func corner(_ lines: [[Int]]) -> Int {
+            let depth = lines.firstIndex { !isFull($0) } ?? lines.count
+            return depth == 0 ? 0 : max(size, depth)
         }
-        if isOutside(first, opposite: last, ends: (left, right)) { fill(rows[..<size], 0..<around.width) }
-        if isOutside(last, opposite: first, ends: (left, right)) { fill(rows[(size + height)...], 0..<around.width) }
-        if isOutside(left, opposite: right, ends: (first, last)) { fill(rows[...], 0..<size) }
-        if isOutside(right, opposite: left, ends: (first, last)) { fill(rows[...], (size + width)..<around.width) }
+        /// Whether the first of `lines` is outside. `crossing`: the lines across them.
+        func isOutside(_ lines: [[Int]], crossing: [[Int]]) -> Bool {
+            guard let side = lines.first, let opposite = lines.last, isFull(side) else { return false }
+            let between = opposite.dropFirst(corner(crossing)).dropLast(corner(crossing.reversed()))
+            return !(isWhite && !isFull(opposite) && between.contains(1))
+        }
+        if isOutside(lines, crossing: columns) { fill(rows[..<size], 0..<around.width) }
+        if isOutside(lines.reversed(), crossing: columns) { fill(rows[(size + height)...], 0..<around.width) }
+        if isOutside(columns, crossing: lines) { fill(rows[...], 0..<size) }
+        if isOutside(columns.reversed(), crossing: lines) { fill(rows[...], (size + width)..<around.width) }
         guard around.cropped(0) != mask.padded(size, with: 0) else { return mask.map { _ in 0 } }
         return around.opened(size).extreme(3, greatest: true, outside: 0).cropped(size)
     }

@@ -36,6 +36,13 @@ private func mean(_ photograph: Photograph, ink: Bool) -> Double {
         }
     }
 
+    @Test func blackBarsToTheRightAndBelowAreNoInk() throws {
+        for level in [255, 235] {
+            let barred = try photograph { row, column in row >= 104 || column >= 112 ? 20 : level }.whitened
+            #expect(barred.pixels.indices.allSatisfy { (barred.pixels[$0] < 128) == isInk($0) })
+        }
+    }
+
     @Test func shadeRulesAndGrainAreNoInk() throws {
         let shaded = try photograph { row, column in
             let light = row + column > 128 ? 130 : 220
