@@ -46,7 +46,7 @@ class Inspect(Command):
     """Exit with 1 if anything is irregular, such as lost records, incomplete data sets or blank pictures."""
     statistics: bool = False
     """Measure the pictures instead: fragments of neighbours at the edges, size and position of the characters, pen
-    width, levels. docs/scans.md has these figures of real and of synthetic scans."""
+    width, levels. docs/scans.md has such figures. Needs the extra report."""
     charset: str = "hiragana"
     """With --statistics: characters whose pictures are measured."""
 

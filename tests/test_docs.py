@@ -122,7 +122,7 @@ CHECKS = "export/pretrained/kana/verification.json"
 FIGURES: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", r"(\d+) times as fast as the", lambda: _cell(SPEED, 1, "files → dataset: hiragana, 32 × 32")),
     ("README.md", r"(\d+) times as fast as scipy", lambda: _cell(SPEED, 1, "augment (affine), 32 × 32")),
-    ("README.md", r"reads one in ([\d.]+) ms", lambda: _cell(PEERS, 0, "milliseconds a picture, one thread")),
+    ("README.md", r"answers in ([\d.]+) ms", lambda: _cell(PEERS, 0, "milliseconds a picture, one thread")),
     ("docs/tutorial.md", r"at most ([\d.]+) \(`kana`", lambda: _on_page(CHECKS, r'"logits [^}]*?"([\d.]+)"')),
     ("README.md", r"\): ([\d.]+) million", lambda: f"{sum(p.records for p in GENUINE_FILES.values()) / 1e6:.1f}"),
     ("README.md", r"bundled network knows (\S+) char", lambda: _cell(PEERS, 0, "characters")),
