@@ -63,10 +63,10 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, begin: Callable
             address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
         join(str(broadcast_from_rank_zero(address)), world, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
-    go_on = train if is_begun and not resume else begin
+    begin_or_go_on = train if is_begun and not resume else begin
     try:
-        if is_begun or not path.exists() or overwrite:
-            go_on(data, path, resume=is_begun, overwrite=overwrite, progress=None)
+        if is_begun or not path.exists() or overwrite:  # otherwise it was complete when a worker was lost
+            begin_or_go_on(data, path, resume=is_begun, overwrite=overwrite, progress=None)
     except Exception as error:
         # The lost one still holds the run's lock for a moment, and the others lose their connection to it.
         may_succeed = world > 1 and isinstance(error, JaxRuntimeError) and scarcity(error) is None

@@ -92,7 +92,7 @@ class Validation:
         logits_of_blocks, labels_of_blocks = [], []
         passed = 0
         for pictures, labels in self._blocks():
-            chosen = slice(-passed % distance, None, distance)
+            chosen = slice(-passed % distance, None, distance)  # as if all blocks were one
             logits_of_blocks.append(run.predict(pictures[chosen]))
             labels_of_blocks.append(labels[chosen])
             passed += len(labels)
@@ -157,7 +157,7 @@ class Training:
         self.run.save()
 
     def fit(self, start_time: float) -> None:
-        """Train from the last checkpoint, or from the beginning, to the end. start_time: by `time.perf_counter`."""
+        """Train from the last checkpoint, or the beginning, to the end. start_time: when the call of `train` began."""
         state = replicate(self._last_state())
         config = self.run.config
         if config.minutes:

@@ -178,8 +178,8 @@ def predict(forward: Callable[[jax.Array], jax.Array], pictures: Pictures) -> ND
     """uint8 (N, size, size) → float32 logits (N, classes). `forward` gets batches of one shape: it compiles once."""
     size = -(-PREDICT_BATCH // jax.device_count()) * jax.device_count()
     parts: list[NDArray[Any]] = []
-    for start in range(0, max(len(pictures), 1), size):
-        part = pictures[start : start + size]
+    for first in range(0, max(len(pictures), 1), size):
+        part = pictures[first : first + size]
         padded = np.zeros((size, *pictures.shape[1:]), np.uint8)
         padded[: len(part)] = part
         parts.append(np.asarray(forward(shard(padded)))[: len(part)])

@@ -123,8 +123,6 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     assert {tiny().groups[m.index] for m in own.mistakes} <= set(test.tolist())
     assert (unseen.part, unseen.samples) == ("all", 128)
     assert evaluate(run.path, [tiny(), dataclasses.replace(tiny(), images=tiny(seed=2).images)]).sets[0] == own
-    with pytest.raises(ModelError, match='nothing: no run here; expected a run, a package or "pretrained"'):
-        evaluate("nothing", tiny())
     assert evaluate("kana", tiny()) == evaluate(open_recognizer("kana"), tiny())
     (two,) = evaluate(run, tiny(), Charset("two", run.charset.characters[6:])).sets
     right = run.predict(tiny().images)[:, 6:].argmax(1) == tiny().labels - 6.0

@@ -25,6 +25,8 @@ from fastetl.errors import ArgumentError, StrPath
 
 Data = Dataset | StrPath | Iterable[Dataset | StrPath | tuple[Dataset | StrPath, float]]
 """Datasets, opened or paths, each alone or in a pair with its weight."""
+Part = Dataset | StrPath | Samples
+"""What a mixture is made of: a dataset, opened or its path, or samples of one."""
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
 Picks = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
@@ -54,7 +56,7 @@ class Batches:
 
     def __init__(
         self,
-        parts: Data | Samples | Iterable[Dataset | StrPath | Samples | tuple[Dataset | StrPath | Samples, float]],
+        parts: Part | Iterable[Part | tuple[Part, float]],
         *,
         batch_size: int = 64,
         seed: int = 0,
@@ -211,7 +213,7 @@ def weighted(name: str, data: Any) -> list[tuple[Any, float]]:
     return pairs
 
 
-def _samples_of(part: Dataset | StrPath | Samples, weight: float) -> Samples:
+def _samples_of(part: Part, weight: float) -> Samples:
     if isinstance(part, Samples):
         return replace(part, weight=part.weight * weight)
     return (part if isinstance(part, Dataset) else open_dataset(part)).samples(weight=weight)
