@@ -154,7 +154,7 @@ def _trial(space: dict[str, Any]) -> None:
         if (epoch := progress.new_epoch) is not None:
             tune.report({_METRIC: epoch.valid_accuracy, "epoch": epoch.epoch})
 
-    number, (_, config) = space["trial"]
+    number, _, config = space["trial"]
     train(space["data"], f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
 
 
@@ -167,7 +167,7 @@ def _tuner(config: SweepConfig, sources: list[tuple[str, float]], out: Path, cpu
     return tune.Tuner(
         tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
         param_space={
-            "trial": tune.grid_search(list(enumerate(config.drawn()))),
+            "trial": tune.grid_search([(number, *drawn) for number, drawn in enumerate(config.drawn())]),
             "data": sources,
             "runs": str(out / "trials"),
         },
@@ -209,7 +209,7 @@ def sweep_on_ray(
         with redirect_stdout(sys.stderr):  # Ray's messages
             results = _tuner(config, sources, folder.absolute(), cpus, gpus).fit()
         for result in results:
-            number, (options, _) = result.config["trial"]
+            number, options, _ = result.config["trial"]
             frame = result.metrics_dataframe
             history = tuple(frame[_METRIC].tolist()) if frame is not None and _METRIC in frame else ()
             error = None if result.error is None else str(_fault(result.error))
