@@ -1,7 +1,9 @@
 """The options of an export."""
 
+import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -47,21 +49,22 @@ class ExportConfig(Options):
         if self.storage != "plain" and self.target == "iOS15":
             what = f"`storage` {self.storage} needs `target` iOS16 or newer"
             raise ArgumentError(what, found=self.target, do="check `target`")
-        scripts = {text.partition("=")[0] for text in self.prior}
-        if len(scripts) < len(self.prior) or not all(map(_PRIOR.fullmatch, self.prior)):
+        if not all(map(_PRIOR.fullmatch, self.prior)) or len(self.factors) < len(self.prior):
             raise self._unknown_prior("SCRIPT=FACTOR, each script once, factors over 0 and below 1,000,000,000")
+
+    @cached_property
+    def factors(self) -> dict[str, float]:
+        """The factor of each script in `prior`."""
+        return {script: float(factor) for script, factor in (text.split("=") for text in self.prior)}
 
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
         """float32 (classes,): what `prior` adds to the logits. Raises ArgumentError if a script has no characters."""
-        scripts = [script_of(c) for c in charset.characters]
-        sizes = ["small" if c in LARGE_FORM else "large" for c in charset.characters]
-        factors = dict(text.split("=") for text in self.prior)
-        names = {*scripts, *sizes} - {"large"}
-        if not factors.keys() <= names:
-            raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(sorted(names))}")
-        pairs = zip(scripts, sizes, strict=True)
-        products = [float(factors.get(script, 1)) * float(factors.get(size, 1)) for script, size in pairs]
-        return np.log(products).astype(np.float32)
+        names = [(script_of(c), "small" if c in LARGE_FORM else "") for c in charset.characters]
+        known = {name for pair in names for name in pair if name}
+        if not self.factors.keys() <= known:
+            raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(sorted(known))}")
+        factors = [math.prod(self.factors.get(name, 1.0) for name in pair) for pair in names]
+        return np.log(factors).astype(np.float32)
 
     def _unknown_prior(self, expected: str) -> ArgumentError:
         found = " ".join(self.prior)

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from export import graph as g
+from export import graph as exported
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.metadata import split_record_of
@@ -19,7 +19,7 @@ from export.names import REFERENCE, file_of, is_package
 from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
-from model import network as m
+from model import network as trained
 from model.devices import replicate
 from model.run import RUN_OR_PACKAGE, Run, as_run
 from model.start import InitialNetwork, start_of
@@ -28,7 +28,7 @@ from model.step import make_forward, predict, weights_of
 _Array = NDArray[np.float32]
 
 
-def graph_from_run(run: Run, config: ExportConfig) -> tuple[g.Graph, g.Logits]:
+def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, exported.Logits]:
     """The layer graph of a run's best weights, with its temperature, threshold and origin; and the trained network."""
     network = run.network()
     prior = config.prior_logits(run.charset)
@@ -45,7 +45,7 @@ def graph_from_run(run: Run, config: ExportConfig) -> tuple[g.Graph, g.Logits]:
     return graph.expecting(config.prior, prior), flax_logits(network, run.temperature, prior)
 
 
-def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 0.0) -> g.Logits:
+def flax_logits(network: trained.Network, temperature: float, prior: _Array | float = 0.0) -> exported.Logits:
     """The trained network as a function, computed by JAX on its device in full float32.
 
     prior: is added to the logits, see `ExportConfig.prior_logits`.
@@ -60,7 +60,9 @@ def flax_logits(network: m.Network, temperature: float, prior: _Array | float = 
     return ask
 
 
-def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE, temperature: float = 1.0) -> g.Graph:
+def graph_from_network(
+    network: trained.Network, charset: Charset, *, side: int = SIDE, temperature: float = 1.0
+) -> exported.Graph:
     """The layer graph of `network` as it evaluates, for pictures `side` × `side`.
 
     Weights are folded in float64 and rounded once. temperature: over 0; the logits are divided by it. Raises
@@ -69,36 +71,36 @@ def graph_from_network(network: m.Network, charset: Charset, *, side: int = SIDE
     parts = list(network.layers())
     channels, width = network.preprocessing.channels, network.preprocessing.side
     flattened = 0  # how many inputs of the next dense layer are a flattened picture
-    layers: list[g.GraphLayer] = []
+    layers: list[exported.GraphLayer] = []
     for k, layer in enumerate(parts):
         spec = layer.spec
         name = f"{type(spec).__name__.lower()}_{k}"
         match spec:
-            case m.Conv() if isinstance(parts[k + 1].spec, m.Norm):
+            case trained.Conv() if isinstance(parts[k + 1].spec, trained.Norm):
                 layers.append(_conv(name, layer, parts[k + 1].weights))
                 channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
-            case m.Norm() if layers and isinstance(layers[-1], g.Conv):
+            case trained.Norm() if layers and isinstance(layers[-1], exported.Conv):
                 pass  # folded into it
-            case m.MaxPool():
-                layers.append(g.MaxPool(name, spec.size))
+            case trained.MaxPool():
+                layers.append(exported.MaxPool(name, spec.size))
                 width //= spec.size
-            case m.Flatten():
+            case trained.Flatten():
                 flattened = channels * width**2
-                layers.append(g.Flatten(name, flattened))
-            case m.Dense():
+                layers.append(exported.Flatten(name, flattened))
+            case trained.Dense():
                 divisor = temperature if k == len(parts) - 1 else 1.0
                 kernel, bias = (layer.weights[part].astype(np.float64) / divisor for part in ("kernel", "bias"))
                 weight = _exchanged(kernel, flattened // channels, flattened).T.astype(np.float32)
-                layers.append(g.Dense(name, np.ascontiguousarray(weight), bias.astype(np.float32)))
+                layers.append(exported.Dense(name, np.ascontiguousarray(weight), bias.astype(np.float32)))
                 flattened = 0
-            case m.Relu():
-                layers.append(g.Relu(name))
-            case m.Place():
+            case trained.Relu():
+                layers.append(exported.Relu(name))
+            case trained.Place():
                 if network.preprocessing.place_size:
-                    layers.append(g.Place(name))
+                    layers.append(exported.Place(name))
             case _:
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
-    return g.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)
+    return exported.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)
 
 
 def _exchanged(kernel: NDArray[Any], outer: int, flattened: int) -> NDArray[Any]:
@@ -114,14 +116,14 @@ def _exchanged(kernel: NDArray[Any], outer: int, flattened: int) -> NDArray[Any]
     return np.concatenate([picture, kernel[flattened:]])
 
 
-def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
+def _balanced(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, ...]:
     """The same network, in which the second convolution's weights are about as large for each of its input channels.
 
     Its weights are multiplied by powers of two, by which the first convolution's outputs are divided: this is exact.
     In 8 bits the weights of an output channel share a step, in which the weights of an input channel with large values
     would be lost (Nagel et al., Data-free quantization through weight equalization, 2019).
     """
-    convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, g.Conv)]
+    convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, exported.Conv)]
     (i, first), (j, second) = convolutions[:2]
     largest = np.maximum(np.abs(second.weight).max((0, 2, 3)), np.float32(1e-6))
     factor = np.exp2(np.rint(np.log2(largest.mean() / largest))).astype(np.float32)
@@ -132,16 +134,16 @@ def _balanced(layers: list[g.GraphLayer]) -> tuple[g.GraphLayer, ...]:
     return tuple(balanced)
 
 
-def _conv(name: str, layer: m.Layer, norm: Mapping[str, _Array]) -> g.Conv:
+def _conv(name: str, layer: trained.Layer, norm: Mapping[str, _Array]) -> exported.Conv:
     """A convolution with the batch norm that follows it folded in."""
     spec = layer.spec
-    assert isinstance(spec, m.Conv)
+    assert isinstance(spec, trained.Conv)
     wide = {part: array.astype(np.float64) for part, array in norm.items()}
-    gain = wide["scale"] / np.sqrt(wide["var"] + m.NORM_EPSILON)
+    gain = wide["scale"] / np.sqrt(wide["var"] + trained.NORM_EPSILON)
     kernel = layer.weights["kernel"].astype(np.float64) * gain
     bias = wide["bias"] - wide["mean"] * gain
     weight = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1).astype(np.float32))
-    return g.Conv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
+    return exported.Conv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
 
 
 def open_start(path: StrPath) -> InitialNetwork:
@@ -156,33 +158,33 @@ def open_start(path: StrPath) -> InitialNetwork:
     return start_of_graph(read_reference(file_of(path, REFERENCE)).graph, fspath(path))
 
 
-def start_of_graph(graph: g.Graph, name: str) -> InitialNetwork:
+def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
     """The network of a layer graph, to begin a training with."""
     channels, flattened = graph.preprocessing.channels, 0
-    layers: list[m.Layer] = []
+    layers: list[trained.Layer] = []
     for layer in graph.layers:
         match layer:
-            case g.Conv():
+            case exported.Conv():
                 channels, _, kernel, _ = layer.weight.shape
-                conv = m.Conv(channels, kernel, layer.stride)
+                conv = trained.Conv(channels, kernel, layer.stride)
                 weight = np.ascontiguousarray(layer.weight.transpose(2, 3, 1, 0))
-                layers.append(m.Layer(conv, {"kernel": weight}))
+                layers.append(trained.Layer(conv, {"kernel": weight}))
                 # The norm that was folded into it is added again such that it changes nothing.
-                scale = np.full_like(layer.bias, np.sqrt(1 + m.NORM_EPSILON))
+                scale = np.full_like(layer.bias, np.sqrt(1 + trained.NORM_EPSILON))
                 statistics = {"mean": np.zeros_like(layer.bias), "var": np.ones_like(layer.bias)}
-                layers.append(m.Layer(m.Norm(), {"scale": scale, "bias": layer.bias, **statistics}))
-            case g.Relu():
-                layers.append(m.Layer(m.Relu()))
-            case g.MaxPool():
-                layers.append(m.Layer(m.MaxPool(layer.size)))
-            case g.Flatten():
-                layers.append(m.Layer(m.Flatten()))
+                layers.append(trained.Layer(trained.Norm(), {"scale": scale, "bias": layer.bias, **statistics}))
+            case exported.Relu():
+                layers.append(trained.Layer(trained.Relu()))
+            case exported.MaxPool():
+                layers.append(trained.Layer(trained.MaxPool(layer.size)))
+            case exported.Flatten():
+                layers.append(trained.Layer(trained.Flatten()))
                 flattened = layer.features
-            case g.Place():
-                layers.append(m.Layer(m.Place()))
-            case g.Dense():
+            case exported.Place():
+                layers.append(trained.Layer(trained.Place()))
+            case exported.Dense():
                 weight = np.ascontiguousarray(_exchanged(layer.weight.T, channels, flattened))
-                layers.append(m.Layer(m.Dense(len(layer.bias)), {"kernel": weight, "bias": layer.bias}))
+                layers.append(trained.Layer(trained.Dense(len(layer.bias)), {"kernel": weight, "bias": layer.bias}))
                 flattened = 0
             case _:
                 assert_never(layer)

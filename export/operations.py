@@ -18,7 +18,10 @@ class Ref:
 
 
 Value = Ref | NDArray[Any] | str | tuple[Ref, ...]
-Term = str | float | NDArray[Any]
+Term = Ref | float | NDArray[Any]
+"""A tensor, or a constant that takes the type of the other operand."""
+IMAGE = Ref("image")
+"""The program's input."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,54 +72,55 @@ def _operand(value: Any) -> Any:
 
 @dataclass
 class Program:
-    """Collects operations. Its methods add one and return its name."""
+    """Collects operations. Its methods add one, and return a reference to its output."""
 
     real: str
     """Type of the network's arithmetic: fp16 or fp32."""
     storage: Storage
-    ops: list[Op] = field(default_factory=list)
-    types: dict[str, str] = field(default_factory=lambda: {"image": "fp32"})
+    collected: list[Op] = field(default_factory=list)
+    types: dict[Ref, str] = field(default_factory=lambda: {IMAGE: "fp32"})
     weights: dict[str, Value] = field(default_factory=dict)
 
-    def constant(self, value: Any, x: str) -> NDArray[Any]:
+    def constant(self, value: Any, x: Ref) -> NDArray[Any]:
         """A constant of the type that `x` has."""
         return np.asarray(value, _KIND[self.types[x]])
 
-    def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> str:
+    def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> Ref:
         """Add any operation. Its inputs may also be bools, ints and tuples of ints."""
-        self.ops.append(Op(kind, name, dtype, {key: _operand(value) for key, value in inputs.items()}))
-        self.types[name] = dtype
-        return name
+        self.collected.append(Op(kind, name, dtype, {key: _operand(value) for key, value in inputs.items()}))
+        output = Ref(name)
+        self.types[output] = dtype
+        return output
 
-    def cast(self, x: str, dtype: str, name: str) -> str:
-        return x if self.types[x] == dtype else self.add("cast", name, dtype, x=Ref(x), dtype=dtype)
+    def cast(self, x: Ref, dtype: str, name: str) -> Ref:
+        return x if self.types[x] == dtype else self.add("cast", name, dtype, x=x, dtype=dtype)
 
-    def unary(self, kind: str, name: str, x: str) -> str:
-        return self.add(kind, name, self.types[x], x=Ref(x))
+    def unary(self, kind: str, name: str, x: Ref) -> Ref:
+        return self.add(kind, name, self.types[x], x=x)
 
-    def binary(self, kind: str, name: str, x: Term, y: Term, dtype: str | None = None, **options: bool) -> str:
-        """Add an operation on two tensors, one of which may be a constant: it takes the other's type."""
-        tensor = x if isinstance(x, str) else str(y)
-        a, b = (Ref(v) if isinstance(v, str) else self.constant(v, tensor) for v in (x, y))
+    def binary(self, kind: str, name: str, x: Term, y: Term, dtype: str | None = None, **options: bool) -> Ref:
+        """Add an operation on two terms, of which one or both are tensors."""
+        tensor = next(term for term in (x, y) if isinstance(term, Ref))
+        a, b = (term if isinstance(term, Ref) else self.constant(term, tensor) for term in (x, y))
         return self.add(kind, name, dtype or self.types[tensor], x=a, y=b, **options)
 
-    def reduce(self, kind: str, name: str, x: str, axes: tuple[int, ...]) -> str:
-        return self.add(kind, name, self.types[x], x=Ref(x), axes=axes, keep_dims=True)
+    def reduce(self, kind: str, name: str, x: Ref, axes: tuple[int, ...]) -> Ref:
+        return self.add(kind, name, self.types[x], x=x, axes=axes, keep_dims=True)
 
-    def matmul(self, name: str, x: Term, y: Term, transpose_y: bool = False) -> str:
+    def matmul(self, name: str, x: Term, y: Term, transpose_y: bool = False) -> Ref:
         return self.binary("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
 
-    def concat(self, name: str, parts: tuple[str, ...]) -> str:
+    def concat(self, name: str, parts: tuple[Ref, ...]) -> Ref:
         """Along the axis of channels or features."""
-        return self.add("concat", name, self.types[parts[0]], values=tuple(map(Ref, parts)), axis=1, interleave=False)
+        return self.add("concat", name, self.types[parts[0]], values=parts, axis=1, interleave=False)
 
-    def flatten(self, name: str, x: str, features: int) -> str:
-        return self.add("reshape", name, self.types[x], x=Ref(x), shape=(1, features))
+    def flatten(self, name: str, x: Ref, features: int) -> Ref:
+        return self.add("reshape", name, self.types[x], x=x, shape=(1, features))
 
     def conv(
-        self, name: str, x: str, weight: Value, bias: Any, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
-    ) -> str:
-        inputs: dict[str, Value] = {"x": Ref(x), "weight": weight, "bias": self.constant(bias, x)}
+        self, name: str, x: Ref, weight: Value, bias: Any, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
+    ) -> Ref:
+        inputs: dict[str, Value] = {"x": x, "weight": weight, "bias": self.constant(bias, x)}
         options = {"strides": (stride, stride), "pad_type": "custom", "pad": pads, "dilations": (1, 1), "groups": 1}
         return self.add("conv", name, self.types[x], **inputs, **options)
 
@@ -127,5 +131,5 @@ class Program:
                 self.weights[name] = array.astype(_KIND[self.real])
             else:
                 inputs = in_8_bits(array, self.real)
-                self.weights[name] = Ref(self.add("constexpr_affine_dequantize", name, self.real, **inputs))
+                self.weights[name] = self.add("constexpr_affine_dequantize", name, self.real, **inputs)
         return self.weights[name]

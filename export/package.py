@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +20,12 @@ from export.metadata import exporting_versions, labels_text, terms_of
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
-from fastetl.checks import as_path, config_of, require_instance, require_unset
-from fastetl.errors import ShowProgress, StrPath
+from fastetl.checks import as_path, as_progress, config_of, require_instance, require_unset
+from fastetl.errors import ArgumentError, ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from model.evaluation import Evaluation, SetResult
+from model.report import STORED
 from model.run import RUN_OR_PACKAGE, Run, as_run
 
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
@@ -43,53 +44,33 @@ class Content(NamedTuple):
     """The text of the model card."""
 
 
-@dataclass(frozen=True, eq=False)
-class StoredNetwork:
-    """The network that a package holds, as a layer graph in float32, whatever its Core ML and ONNX files are stored in.
+def content_of_package(path: StrPath, config: ExportConfig) -> Content:
+    """What a package of another one's network is written from, with its licence; a prior replaces its own.
 
-    It takes pictures of the training's size, as the run did that the package was exported from.
+    Raises FastetlError if the other package ("pretrained": a bundled one) is missing or damaged.
     """
-
-    path: Path
-    reference: Reference
-    card: str
-    """The text of the package's model card."""
-
-    @property
-    def graph(self) -> Graph:
-        return self.reference.graph
-
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes), by the layer graph."""
-        return graph_logits(replace(self.graph, side=self.graph.preprocessing.size), pictures)[:, :-1]
-
-    def logits(self, change: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes); of the reference pictures, Flax's, which are stored.
-
-        change: what to add to them, float32 (classes,).
-        """
-        is_reference = np.array_equal(pictures, resized(self.reference.images, self.graph.preprocessing.size))
-        return (self.reference.logits if is_reference else self.predict(pictures)) + change
-
-    def content(self, config: ExportConfig) -> Content:
-        """What a package of this network is written from, with its own licence; a prior replaces its own."""
-        require_unset(config, ("license",), "is for a run, and a package keeps its own")
-        replaced = ExportConfig(prior=self.reference.config.prior if config.prior else ())
-        change = config.prior_logits(self.graph.charset) - replaced.prior_logits(self.graph.charset)
-        graph = self.graph.expecting(config.prior, change)
-        config = replace(config, license=terms_of(graph))
-        return Content(graph, config, partial(self.logits, change), repeated_card(self.card, graph, config))
-
-
-def open_stored(path: StrPath) -> StoredNetwork:
-    """Open the network of a package ("pretrained": a bundled one). Raises FastetlError if it is missing or damaged."""
+    require_unset(config, ("license",), "is for a run, and a package keeps its own")
     reference = read_reference(names.file_of(path, names.REFERENCE))
-    card = names.file_of(path, names.CARD)
-    return StoredNetwork(card.parent, reference, read_bytes(card, TEXT_BYTES).decode("utf-8", "replace"))
+    card = read_bytes(names.file_of(path, names.CARD), TEXT_BYTES).decode("utf-8", "replace")
+    replaced = ExportConfig(prior=reference.config.prior if config.prior else ())
+    change = config.prior_logits(reference.graph.charset) - replaced.prior_logits(reference.graph.charset)
+    graph = reference.graph.expecting(config.prior, change)
+    config = replace(config, license=terms_of(graph))
+    return Content(graph, config, partial(_stored_logits, reference, change), repeated_card(card, graph, config))
+
+
+def _stored_logits(
+    reference: Reference, change: NDArray[np.float32], pictures: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """The sum of `change` and of Flax's logits for the reference pictures, or the layer graph's for others."""
+    size = reference.graph.preprocessing.size
+    if np.array_equal(pictures, resized(reference.images, size)):
+        return reference.logits + change
+    return graph_logits(replace(reference.graph, side=size), pictures)[:, :-1] + change
 
 
 def export(
-    run: Run | StoredNetwork | StrPath,
+    run: Run | StrPath,
     out: StrPath,
     config: ExportConfig | None = None,
     *,
@@ -101,12 +82,12 @@ def export(
     """Write a package from a run's best weights, check it, and return the checks, all of which have passed.
 
     Args:
-        run: A run, the network of another package, whose stored answers are compared, or the path of either.
+        run: A run, its path, or the path of another package, with whose stored answers the new one is compared.
         out: The directory to write. If it ends in `.onnx`, only that model is written and checked, without coremltools.
         config: How to store it; `ExportConfig()` if None. The same run, config and versions give the same bytes.
-        sets: What `model.evaluate` gave, for the model card; or the results of its sets, also as dictionaries.
+        sets: What `model.evaluate` gave, for a run's model card; or the results of its sets, also as dictionaries.
         overwrite: Replace an earlier package or model.
-        progress: Called with how many checks are done, and how many there are.
+        progress: Called with how many groups of checks are done, and how many there are.
         **options: Fields of the config by keyword, as in `export(run, "package", onnx="int8")`.
     Raises:
         FastetlError: If `out` exists, the run cannot be read, the graph cannot be written, or an option has no effect.
@@ -114,23 +95,22 @@ def export(
     """
     out = as_path("out", out)
     config = config_of(ExportConfig, config, options)
+    progress = as_progress(progress)
+    results = _results_of(sets)
     if names.is_onnx(out):
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
-    results = sets.sets if isinstance(sets, Evaluation) else sets
-    require_instance("sets", results, Iterable, "an Evaluation")
-    if not isinstance(run, Run | StoredNetwork):
-        run = open_stored(run) if names.is_package(run) else as_run("run", run, Run, RUN_OR_PACKAGE)
-    check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [run.path])
-    if isinstance(run, StoredNetwork):
-        content = run.content(config)
+    source = run.path if isinstance(run, Run) else names.package_path(run)
+    check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [source])
+    is_package = not isinstance(run, Run) and names.is_package(source)
+    if results and (is_package or names.is_onnx(out)):
+        raise ArgumentError("`sets` is for the model card of a run's package", do="leave it out")
+    if is_package:
+        content = content_of_package(source, config)
     else:
-        graph, logits = graph_from_run(run, config)
-        stored = [result.as_dict() if isinstance(result, SetResult) else result for result in results]
-        content = Content(graph, config, logits, model_card(run, graph, config, stored))
-    if names.is_onnx(out):
-        checks = _write_onnx_alone(content, out, overwrite)
-    else:
-        checks = write_package_directory(content, out, overwrite=overwrite, progress=progress)
+        opened = as_run("run", run, Run, RUN_OR_PACKAGE)
+        graph, logits = graph_from_run(opened, config)
+        content = Content(graph, config, logits, model_card(opened, graph, config, results))
+    checks = write_package(content, out, overwrite=overwrite, progress=progress)
     failed = [f"{check.name}: {check.figure}" for check in checks if not check.passed]
     if failed:
         what = f"{len(failed)} of {len(checks)} checks failed"
@@ -138,31 +118,47 @@ def export(
     return checks
 
 
-def _write_onnx_alone(content: Content, out: Path, overwrite: bool) -> tuple[Check, ...]:
-    versions = exporting_versions(("numpy", "onnx"))
-    graph = replace(content.graph, about={**content.graph.about, **versions})
-    reference = make_reference(graph, content.config, content.logits)
-    with new_output(out, ONNX_KIND, overwrite) as file:
-        write_onnx(graph, content.config, file)
-        return tuple(run_checks("ONNX", lambda: onnx_checks(file, reference)))
+def _results_of(sets: Evaluation | Iterable[SetResult | Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The results of sets as dictionaries. Raises FastetlError if one lacks what the model card says of it."""
+    results = sets.sets if isinstance(sets, Evaluation) else sets
+    require_instance("sets", results, Iterable, "an Evaluation")
+    rows = [result.as_dict() if isinstance(result, SetResult) else result for result in results]
+    for row in rows:
+        if not isinstance(row, Mapping) or not row.keys() >= set(STORED):
+            expected = f"an Evaluation, or for each set {', '.join(STORED)}"
+            raise ArgumentError("no results in `sets`", expected=expected, found=repr(row)[:80], do="leave it out")
+    return rows
 
 
-def write_package_directory(
+def write_package(
     content: Content, out: Path, *, overwrite: bool = False, progress: ShowProgress | None = None
 ) -> tuple[Check, ...]:
-    """Write all files of the package directory `out`, and return the checks on it; see `export`."""
-    graph = replace(content.graph, about={**content.graph.about, **exporting_versions()})
-    config = content.config
-    with new_output(out, PACKAGE_KIND, overwrite) as folder:
-        write_reference(make_reference(graph, config, content.logits), folder / names.REFERENCE)
-        write_coreml(graph, config, folder / names.COREML)
-        write_onnx(graph, config, folder / names.ONNX)
-        (folder / names.LABELS).write_text(labels_text(graph), encoding="utf-8")
-        if names.MAC in names.files_of(folder):
-            shutil.copyfile(check_on_mac.__file__, folder / names.MAC)
-        (folder / names.CARD).write_text(content.card, encoding="utf-8")
-        record = folder / names.VERIFICATION
-        record.write_text(verification_text(folder, ()), encoding="utf-8")
-        checks = package_checks(folder, lambda _: (graph, None), progress)
-        record.write_text(verification_text(folder, checks), encoding="utf-8")
+    """Write a package directory, or an ONNX model alone, and return the checks on it; see `export`."""
+    is_alone = names.is_onnx(out)
+    versions = exporting_versions(("numpy", "onnx")) if is_alone else exporting_versions()
+    graph = replace(content.graph, about={**content.graph.about, **versions})
+    reference = make_reference(graph, content.config, content.logits)
+    with new_output(out, ONNX_KIND if is_alone else PACKAGE_KIND, overwrite) as target:
+        if not is_alone:
+            return _write_directory(target, reference, content.card, progress)
+        write_onnx(graph, content.config, target)
+        checks = tuple(run_checks("ONNX", lambda: onnx_checks(target, reference)))
+    as_progress(progress)(1, 1)
+    return checks
+
+
+def _write_directory(folder: Path, reference: Reference, card: str, progress: ShowProgress | None) -> tuple[Check, ...]:
+    """Write all files of a package, and return the checks on it."""
+    graph, config = reference.graph, reference.config
+    write_reference(reference, folder / names.REFERENCE)
+    write_coreml(graph, config, folder / names.COREML)
+    write_onnx(graph, config, folder / names.ONNX)
+    (folder / names.LABELS).write_text(labels_text(graph), encoding="utf-8")
+    if names.MAC in names.files_of(folder):
+        shutil.copyfile(check_on_mac.__file__, folder / names.MAC)
+    (folder / names.CARD).write_text(card, encoding="utf-8")
+    record = folder / names.VERIFICATION
+    record.write_text(verification_text(folder, ()), encoding="utf-8")
+    checks = package_checks(folder, lambda _: (graph, None), progress)
+    record.write_text(verification_text(folder, checks), encoding="utf-8")
     return checks

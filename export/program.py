@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from export import graph as layer_graph
 from export.config import Precision, Storage
-from export.operations import Op, Program, Ref, Term
+from export.operations import IMAGE, Op, Program, Ref, Term
 from fastetl.data.preprocessing import (
     BORDER,
     MIN_SCALE,
@@ -36,53 +36,53 @@ READING_PREFIXES = ("", "second_", "third_")
 """Of the names of each reading's operations, in the order of `Preprocessing.stretches`."""
 
 
-def _resize(p: Program, x: str, side: int, size: int) -> str:
+def _resize(ops: Program, x: Ref, side: int, size: int) -> Ref:
     """Resize with the triangle filter, without rounding: by a convolution, which needs few constants, if it can."""
     weights = triangle_weights(side, size)
     if side % (2 * size):
         weights = weights.reshape(1, 1, size, side)
-        return p.matmul("resized_exactly", p.matmul("resized_rows", weights, x), weights, True)
+        return ops.matmul("resized_exactly", ops.matmul("resized_rows", weights, x), weights, True)
     n = side // size
     taps = weights[1, n // 2 : n // 2 + 2 * n]
-    weight = p.constant(np.outer(taps, taps)[None, None], x)
-    x = p.conv("resized_inside", x, weight, np.zeros(1), n, (n // 2,) * 4)
+    weight = ops.constant(np.outer(taps, taps)[None, None], x)
+    x = ops.conv("resized_inside", x, weight, np.zeros(1), n, (n // 2,) * 4)
     # The filter is cut off at the edges; what is left of it has to sum to 1 again.
     edge = np.ones(size)
     edge[[0, -1]] = weights[0, 0] / taps[n // 2]
-    rows = p.binary("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1))
-    return p.binary("mul", "resized_exactly", rows, edge.reshape(1, 1, 1, -1))
+    rows = ops.binary("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1))
+    return ops.binary("mul", "resized_exactly", rows, edge.reshape(1, 1, 1, -1))
 
 
-def _polarity(p: Program, x: str, spec: Preprocessing) -> str:
+def _polarity(ops: Program, x: Ref, spec: Preprocessing) -> Ref:
     """Make ink high: invert pictures whose paper is light."""
     edge = np.zeros(spec.size)
     edge[:BORDER] = edge[-BORDER:] = 1
     # All of the outermost rows; of the other rows the outermost columns.
-    rows = p.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x)
-    paper = p.binary("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
+    rows = ops.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x)
+    paper = ops.binary("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
     # The threshold lies between two possible means, so that rounding cannot decide.
-    brightness = p.reduce("reduce_mean", "brightness", paper, (2, 3))
+    brightness = ops.reduce("reduce_mean", "brightness", paper, (2, 3))
     threshold = (spec.darkest_paper + 0.5) / (2 * spec.size)
-    dark_on_light = p.binary("greater", "dark_on_light", brightness, threshold, "bool")
-    white = p.binary("mul", "paper", p.cast(dark_on_light, p.types[x], "dark_on_light_number"), 255.0)
-    return p.unary("abs", "ink", p.binary("sub", "above_paper", x, white))
+    dark_on_light = ops.binary("greater", "dark_on_light", brightness, threshold, "bool")
+    white = ops.binary("mul", "paper", ops.cast(dark_on_light, ops.types[x], "dark_on_light_number"), 255.0)
+    return ops.unary("abs", "ink", ops.binary("sub", "above_paper", x, white))
 
 
-def _contrast(p: Program, x: str, top: str, floor: float) -> str:
+def _contrast(ops: Program, x: Ref, top: Ref, floor: float) -> Ref:
     """Stretch the levels from `floor` (a share of the brightest, `top`) to `top` over 0 to 1."""
-    gain = p.binary("real_div", "gain", 1 / (1 - floor), p.binary("maximum", "top_or_one", top, 1.0))
-    stretched = p.binary("mul", "stretched", x, gain)
-    return p.unary("relu", "contrasted", p.binary("sub", "above_floor", stretched, floor / (1 - floor)))
+    gain = ops.binary("real_div", "gain", 1 / (1 - floor), ops.binary("maximum", "top_or_one", top, 1.0))
+    stretched = ops.binary("mul", "stretched", x, gain)
+    return ops.unary("relu", "contrasted", ops.binary("sub", "above_floor", stretched, floor / (1 - floor)))
 
 
 class _Moments(NamedTuple):
-    """Moments of the ink: names of tensors that hold both axes, y in channel 0 and x in channel 1."""
+    """Moments of the ink: tensors that hold both axes, y in channel 0 and x in channel 1."""
 
-    centre: str
+    centre: Ref
     """(1, 2, 1, 1), from -1 to 1."""
-    variance: str
+    variance: Ref
     """(1, 1, 1, 1), the mean of the two axes' variances, within `VARIANCE_BOUNDS`."""
-    squares: str
+    squares: Ref
     """(1, 2, 1, size), (position - centre)² of each row and each column."""
 
 
@@ -91,12 +91,12 @@ def _for_both_axes(array: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([array, array])[None]
 
 
-def _channels(p: Program, name: str, x: str, picked: list[list[float]]) -> str:
+def _channels(ops: Program, name: str, x: Ref, picked: list[list[float]]) -> Ref:
     """Exchange or select channels by a 1 × 1 convolution of ones and zeros, which is exact."""
-    return p.conv(name, x, p.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
+    return ops.conv(name, x, ops.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
 
 
-def _moments(p: Program, both: str, crossing: Term, window: Term, size: int, suffix: str) -> _Moments:
+def _moments(ops: Program, both: Ref, crossing: Term, window: Term, size: int, suffix: str) -> _Moments:
     """Centre and variance of the ink under a window, along both axes.
 
     seen(t) = window(t) · Σ crossing(u) · ink(t, u), where t and u are positions along an axis and along the other one
@@ -105,37 +105,37 @@ def _moments(p: Program, both: str, crossing: Term, window: Term, size: int, suf
     Sums are matrix products, which take one operation each. both: (1, 2, size, size): the picture transposed, and the
     picture. window, (1, 2, 1, size); crossing: the same with its channels exchanged.
     """
-    windowed = p.binary("mul", f"seen{suffix}", p.matmul(f"profile{suffix}", crossing, both), window)
+    windowed = ops.binary("mul", f"seen{suffix}", ops.matmul(f"profile{suffix}", crossing, both), window)
     position = positions(size)
-    ink = p.matmul(f"seen_ink{suffix}", windowed, _for_both_axes(np.ones((size, 1))))
-    divisor = p.binary("maximum", f"ink_or_little{suffix}", ink, 1e-4 * size**2)
-    share = p.binary("real_div", f"share{suffix}", windowed, divisor)
-    centre = p.matmul(f"centre{suffix}", share, _for_both_axes(position[:, None]))
-    away = p.binary("sub", f"from_centre{suffix}", _for_both_axes(position[None]), centre)
-    squares = p.binary("mul", f"squares{suffix}", away, away)
-    variances = p.matmul(f"variances{suffix}", share, squares, True)
-    variance = p.reduce("reduce_mean", f"variance{suffix}", variances, (1,))
-    least, most = (p.constant(bound / 2, variance) for bound in VARIANCE_BOUNDS)
-    kept = p.add("clip", f"kept_variance{suffix}", "fp32", x=Ref(variance), alpha=least, beta=most)
+    ink = ops.matmul(f"seen_ink{suffix}", windowed, _for_both_axes(np.ones((size, 1))))
+    divisor = ops.binary("maximum", f"ink_or_little{suffix}", ink, 1e-4 * size**2)
+    share = ops.binary("real_div", f"share{suffix}", windowed, divisor)
+    centre = ops.matmul(f"centre{suffix}", share, _for_both_axes(position[:, None]))
+    away = ops.binary("sub", f"from_centre{suffix}", _for_both_axes(position[None]), centre)
+    squares = ops.binary("mul", f"squares{suffix}", away, away)
+    variances = ops.matmul(f"variances{suffix}", share, squares, True)
+    variance = ops.reduce("reduce_mean", f"variance{suffix}", variances, (1,))
+    least, most = (ops.constant(bound / 2, variance) for bound in VARIANCE_BOUNDS)
+    kept = ops.add("clip", f"kept_variance{suffix}", "fp32", x=variance, alpha=least, beta=most)
     return _Moments(centre, kept, squares)
 
 
-def _adaptive_moments(p: Program, both: str, spec: Preprocessing) -> _Moments:
+def _adaptive_moments(ops: Program, both: Ref, spec: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
     # The first window is in the middle of the picture: a constant.
     first = _for_both_axes(np.exp(positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
-    moments = _moments(p, both, first, first, spec.size, "_1")
+    moments = _moments(ops, both, first, first, spec.size, "_1")
     for k in range(2, WINDOW_MOVES + 1):
         suffix = f"_{k}"
-        sharpness = p.binary("real_div", f"sharpness{suffix}", -1 / (4 * spec.window), moments.variance)
-        exponent = p.binary("mul", f"exponent{suffix}", moments.squares, sharpness)
-        window = p.unary("exp", f"window{suffix}", exponent)
-        crossing = _channels(p, f"crossing{suffix}", window, [[0, 1], [1, 0]])
-        moments = _moments(p, both, crossing, window, spec.size, suffix)
+        sharpness = ops.binary("real_div", f"sharpness{suffix}", -1 / (4 * spec.window), moments.variance)
+        exponent = ops.binary("mul", f"exponent{suffix}", moments.squares, sharpness)
+        window = ops.unary("exp", f"window{suffix}", exponent)
+        crossing = _channels(ops, f"crossing{suffix}", window, [[0, 1], [1, 0]])
+        moments = _moments(ops, both, crossing, window, spec.size, suffix)
     return moments
 
 
-def _sampled(p: Program, pictures: str, centres: str, scales: str, spec: Preprocessing, prefix: str) -> str:
+def _sampled(ops: Program, pictures: Ref, centres: Ref, scales: Ref, spec: Preprocessing, prefix: str) -> Ref:
     """What lies in squares around the centres, resized by a triangle filter: (1, views, frame, frame).
 
     source = centre + scale · target, the position in the picture of each row and column of the frame
@@ -146,98 +146,99 @@ def _sampled(p: Program, pictures: str, centres: str, scales: str, spec: Preproc
     of the operations' names.
     """
     position, target = positions(spec.size).reshape(1, 1, 1, -1), positions(spec.frame).reshape(1, 1, -1, 1)
-    pitch = p.binary("mul", f"{prefix}target_pitch", scales, 2 / spec.frame)
-    support = p.binary("maximum", f"{prefix}support", pitch, 2 / spec.size)
-    density = p.binary("real_div", f"{prefix}density", 2 / spec.size, support)
-    slope = p.binary("real_div", f"{prefix}slope", density, support)
-    source = p.binary("add", f"{prefix}source", p.binary("mul", f"{prefix}reach", scales, target), centres)
+    pitch = ops.binary("mul", f"{prefix}target_pitch", scales, 2 / spec.frame)
+    support = ops.binary("maximum", f"{prefix}support", pitch, 2 / spec.size)
+    density = ops.binary("real_div", f"{prefix}density", 2 / spec.size, support)
+    slope = ops.binary("real_div", f"{prefix}slope", density, support)
+    source = ops.binary("add", f"{prefix}source", ops.binary("mul", f"{prefix}reach", scales, target), centres)
     # slope · |position - source| = |slope · position - slope · source|
-    sloped_position = p.binary("mul", f"{prefix}sloped_position", slope, position)
-    sloped_source = p.binary("mul", f"{prefix}sloped_source", slope, source)
-    distance = p.unary("abs", f"{prefix}distance", p.binary("sub", f"{prefix}offset", sloped_position, sloped_source))
-    weights = p.unary("relu", f"{prefix}weights", p.binary("sub", f"{prefix}hill", density, distance))
+    sloped_position = ops.binary("mul", f"{prefix}sloped_position", slope, position)
+    sloped_source = ops.binary("mul", f"{prefix}sloped_source", slope, source)
+    offset = ops.binary("sub", f"{prefix}offset", sloped_position, sloped_source)
+    distance = ops.unary("abs", f"{prefix}distance", offset)
+    weights = ops.unary("relu", f"{prefix}weights", ops.binary("sub", f"{prefix}hill", density, distance))
     one_of_each = np.eye(2 * spec.channels).tolist()
-    down = _channels(p, f"{prefix}weights_y", weights, one_of_each[0::2])
-    across = _channels(p, f"{prefix}weights_x", weights, one_of_each[1::2])
-    return p.matmul(f"{prefix}framed", p.matmul(f"{prefix}framed_rows", down, pictures), across, True)
+    down = _channels(ops, f"{prefix}weights_y", weights, one_of_each[0::2])
+    across = _channels(ops, f"{prefix}weights_x", weights, one_of_each[1::2])
+    return ops.matmul(f"{prefix}framed", ops.matmul(f"{prefix}framed_rows", down, pictures), across, True)
 
 
 class _Input(NamedTuple):
-    """What the layers get: names of tensors."""
+    """What the layers get."""
 
-    frames: dict[str, str]
+    frames: dict[str, Ref]
     """(1, channels, side, side), by the prefix of each reading."""
-    place: str
-    """(1, PLACE_SIZE), where the frame lay, for the layer `Place`; "" if there is no frame or no such layer."""
+    place: tuple[Ref, ...]
+    """(1, PLACE_SIZE), where the frame lay, for the layer `Place`; () if there is no frame or no such layer."""
 
 
-def _framed(p: Program, x: str, spec: Preprocessing, with_place: bool) -> _Input:
+def _framed(ops: Program, x: Ref, spec: Preprocessing, with_place: bool) -> _Input:
     """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
-    both = p.concat("both", (p.add("transpose", "turned", "fp32", x=Ref(x), perm=(0, 1, 3, 2)), x))
-    moments = _adaptive_moments(p, both, spec)
+    both = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
+    moments = _adaptive_moments(ops, both, spec)
     summed = 4 * spec.window / (2 * spec.window - 1)  # of both axes; what the window took away comes back
-    deviation = p.unary("sqrt", "deviation", moments.variance)
-    to_frame = p.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
-    scale = p.binary("maximum", "scale", to_frame, MIN_SCALE)
+    deviation = ops.unary("sqrt", "deviation", moments.variance)
+    to_frame = ops.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
+    scale = ops.binary("maximum", "scale", to_frame, MIN_SCALE)
     views = np.array([1, SURROUNDINGS_SIDE] if spec.surroundings else [1])
-    pictures = p.concat("pictures", (x, x)) if spec.surroundings else x
-    centres = p.concat("centres", (moments.centre,) * 2) if spec.surroundings else moments.centre
-    frames: dict[str, str] = {}
+    pictures = ops.concat("pictures", (x, x)) if spec.surroundings else x
+    centres = ops.concat("centres", (moments.centre,) * 2) if spec.surroundings else moments.centre
+    frames: dict[str, Ref] = {}
     for prefix, stretch in zip(READING_PREFIXES, spec.stretches, strict=False):
-        scales = p.binary("mul", f"{prefix}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
-        frames[prefix] = _sampled(p, pictures, centres, scales, spec, prefix)
+        scales = ops.binary("mul", f"{prefix}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
+        frames[prefix] = _sampled(ops, pictures, centres, scales, spec, prefix)
     if not with_place:
-        return _Input(frames, "")
-    place = p.flatten("place", p.concat("places", (moments.centre, scale)), PLACE_SIZE)
-    return _Input(frames, p.cast(place, p.real, "place_number"))
+        return _Input(frames, ())
+    place = ops.flatten("place", ops.concat("places", (moments.centre, scale)), PLACE_SIZE)
+    return _Input(frames, (ops.cast(place, ops.real, "place_number"),))
 
 
-def _blank(p: Program, brightest: str, contrasted: str) -> str:
+def _blank(ops: Program, brightest: Ref, contrasted: Ref) -> Ref:
     """Whether the picture holds no character, (1, 1, 1, 1): one that is empty, nearly empty or filled."""
-    amount = p.reduce("reduce_mean", "amount", contrasted, (2, 3))
-    faint = p.binary("less", "faint", brightest, layer_graph.FAINTEST, "bool")
-    little = p.binary("less", "little", amount, layer_graph.MIN_INK, "bool")
-    much = p.binary("greater", "much", amount, layer_graph.MAX_INK, "bool")
-    return p.binary("logical_or", "blank", p.binary("logical_or", "faint_or_little", faint, little), much)
+    amount = ops.reduce("reduce_mean", "amount", contrasted, (2, 3))
+    faint = ops.binary("less", "faint", brightest, layer_graph.FAINTEST, "bool")
+    little = ops.binary("less", "little", amount, layer_graph.MIN_INK, "bool")
+    much = ops.binary("greater", "much", amount, layer_graph.MAX_INK, "bool")
+    return ops.binary("logical_or", "blank", ops.binary("logical_or", "faint_or_little", faint, little), much)
 
 
-def _preprocess(p: Program, graph: layer_graph.Graph) -> tuple[_Input, str]:
+def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
     """The network's input, and whether the picture is blank."""
     spec = graph.preprocessing
-    x = "image"  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
+    x = IMAGE  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
     if graph.side != spec.size:
-        exact = _resize(p, x, graph.side, spec.size)
-        x = p.unary("floor", "resized", p.binary("add", "resized_and_half", exact, HALF_UP))
-    ink = _polarity(p, x, spec)
-    brightest = p.reduce("reduce_max", "top", ink, (2, 3))
-    contrasted = _contrast(p, ink, brightest, spec.floor)
-    blank = _blank(p, brightest, contrasted)
-    seen = _Input({"": contrasted}, "")
+        exact = _resize(ops, x, graph.side, spec.size)
+        x = ops.unary("floor", "resized", ops.binary("add", "resized_and_half", exact, HALF_UP))
+    ink = _polarity(ops, x, spec)
+    brightest = ops.reduce("reduce_max", "top", ink, (2, 3))
+    contrasted = _contrast(ops, ink, brightest, spec.floor)
+    blank = _blank(ops, brightest, contrasted)
+    seen = _Input({"": contrasted}, ())
     if spec.framing != "none":
-        seen = _framed(p, contrasted, spec, any(isinstance(layer, layer_graph.Place) for layer in graph.layers))
-    frames = {prefix: p.cast(frame, p.real, f"{prefix}frame_number") for prefix, frame in seen.frames.items()}
+        seen = _framed(ops, contrasted, spec, any(isinstance(layer, layer_graph.Place) for layer in graph.layers))
+    frames = {prefix: ops.cast(frame, ops.real, f"{prefix}frame_number") for prefix, frame in seen.frames.items()}
     return _Input(frames, seen.place), blank
 
 
-def _layer(p: Program, x: str, layer: layer_graph.GraphLayer, place: str, prefix: str) -> str:
+def _layer(ops: Program, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref, ...], prefix: str) -> Ref:
     name = prefix + layer.name
     match layer:
         case layer_graph.Conv():
-            weight = p.weight(f"{layer.name}_weight", layer.weight)
-            return p.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
+            weight = ops.weight(f"{layer.name}_weight", layer.weight)
+            return ops.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
         case layer_graph.Relu():
-            return p.unary("relu", name, x)
+            return ops.unary("relu", name, x)
         case layer_graph.MaxPool():
             options = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
             size = (layer.size, layer.size)
-            return p.add("max_pool", name, p.real, x=Ref(x), kernel_sizes=size, strides=size, **options)
+            return ops.add("max_pool", name, ops.real, x=x, kernel_sizes=size, strides=size, **options)
         case layer_graph.Flatten():
-            return p.flatten(name, x, layer.features)
+            return ops.flatten(name, x, layer.features)
         case layer_graph.Place():
-            return p.concat(name, (x, place))
+            return ops.concat(name, (x, *place))
         case layer_graph.Dense():
-            weight = p.weight(f"{layer.name}_weight", layer.weight)
-            return p.add("linear", name, p.real, x=Ref(x), weight=weight, bias=p.constant(layer.bias, x))
+            weight = ops.weight(f"{layer.name}_weight", layer.weight)
+            return ops.add("linear", name, ops.real, x=x, weight=weight, bias=ops.constant(layer.bias, x))
 
 
 def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
@@ -246,20 +247,21 @@ def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: S
     Both outputs are float32 (1, classes + 1), the last one for "no character". precision: of the arithmetic from the
     first layer on; before it, all is float32. storage: of the weights.
     """
-    p = Program("fp16" if precision == "float16" else "fp32", storage)
-    seen, blank = _preprocess(p, graph)
+    ops = Program("fp16" if precision == "float16" else "fp32", storage)
+    seen, blank = _preprocess(ops, graph)
     readings = []
     for prefix, x in seen.frames.items():
         for layer in graph.layers:
-            x = _layer(p, x, layer, seen.place, prefix)
-        readings.append(p.cast(x, "fp32", f"{prefix}character_logits"))
+            x = _layer(ops, x, layer, seen.place, prefix)
+        readings.append(ops.cast(x, "fp32", f"{prefix}character_logits"))
     character_logits = readings[0]
     for k, reading in enumerate(readings[1:], 2):
-        character_logits = p.binary("add", f"logits_of_{k}_readings", character_logits, reading)
+        character_logits = ops.binary("add", f"logits_of_{k}_readings", character_logits, reading)
     if len(readings) > 1:
-        character_logits = p.binary("mul", "mean_logits", character_logits, 1 / len(readings))
-    flat = p.flatten("blank_flat", p.cast(blank, "fp32", "blank_number"), 1)
-    no_character = p.binary("sub", "no_character", p.binary("mul", "blank_scaled", flat, 2 * BLANK_LOGIT), BLANK_LOGIT)
-    logits = p.concat("logits", (character_logits, no_character))
-    p.add("softmax", "probabilities", "fp32", x=Ref(logits), axis=1)
-    return tuple(p.ops)
+        character_logits = ops.binary("mul", "mean_logits", character_logits, 1 / len(readings))
+    flat = ops.flatten("blank_flat", ops.cast(blank, "fp32", "blank_number"), 1)
+    scaled = ops.binary("mul", "blank_scaled", flat, 2 * BLANK_LOGIT)
+    no_character = ops.binary("sub", "no_character", scaled, BLANK_LOGIT)
+    logits = ops.concat("logits", (character_logits, no_character))
+    ops.add("softmax", "probabilities", "fp32", x=logits, axis=1)
+    return tuple(ops.collected)

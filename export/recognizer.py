@@ -45,8 +45,10 @@ class Recognizer:
     """All characters that the model knows."""
     charset: Charset
     """The characters that compete for an answer: all of `model_charset`, or those of `restricted`."""
-    model_preprocessing: Preprocessing
-    """What the model does to a picture by itself."""
+    preprocessing: Preprocessing
+    """What the model does to the pictures of 128 × 128 that it takes."""
+    inner_size: int
+    """Side in pixels to which the model itself resizes them first."""
     threshold: float
     """Probability under which an answer should not be trusted."""
     _session: Any
@@ -58,7 +60,8 @@ class Recognizer:
     """What the network was trained on; None if the package does not say."""
 
     def __repr__(self) -> str:
-        return f"Recognizer({str(self.path)!r}: {len(self.labels):,} labels)"
+        name = f"bundled {self.path.name}" if is_bundled(self.path) else self.path
+        return f"Recognizer({name}: {self.charset.name}, {len(self.charset):,} characters)"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle its path and charset: whoever unpickles it, in any folder, opens the model again."""
@@ -80,11 +83,6 @@ class Recognizer:
         competing = load_charset(charset, self.model_charset.characters)
         self.model_charset.columns_of(competing, self.path)  # raises an error for a character that it does not know
         return replace(self, charset=competing)
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """`model_preprocessing`, for the pictures that the model takes: 128 × 128."""
-        return replace(self.model_preprocessing, size=SIDE)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -220,13 +218,16 @@ class Recognizer:
         return self.read_line(drawing, down=down, plain=plain)
 
 
-def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, ...] | None, str]:
+def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:
     """What the network is shown, uint8 (128, 128), the ink's box, and a fault; of a drawing the whole canvas."""
     if isinstance(source, Drawing):
-        return rasterize(source), None, ""
+        drawn = rasterize(source)
+        return drawn, None, "" if drawn.any() else "no ink is on the canvas: draw on it"
     ink = find_ink(source)
-    box = None if ink.box is None else tuple(round(edge * ink.scale) for edge in ink.box)
-    return ink.picture(SIDE), box, ink.fault
+    if ink.box is None:
+        return ink.picture(SIDE), None, ink.fault
+    left, top, right, bottom = (round(edge * ink.scale) for edge in ink.box)
+    return ink.picture(SIDE), (left, top, right, bottom), ink.fault
 
 
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = None) -> Recognizer:
@@ -248,12 +249,14 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = 
         session = onnx_session(data, file)
         properties = session.get_modelmeta().custom_metadata_map
         *characters, _ = properties["labels"].split("\n")
+        preprocessing = Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file))
         model_charset = Charset(properties["charset_name"], tuple(characters))
         opened = Recognizer(
             package_path(path),
             model_charset=model_charset,
             charset=model_charset,
-            model_preprocessing=Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file)),
+            preprocessing=replace(preprocessing, size=SIDE),
+            inner_size=preprocessing.size,
             threshold=float(properties["threshold"]),
             _session=session,
             prior=tuple(properties.get("prior", "").split()),

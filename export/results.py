@@ -22,7 +22,7 @@ class Recognition:
 
     answers: tuple[Answer, ...]
     """The likeliest labels, likeliest first."""
-    box: tuple[int, ...] | None
+    box: tuple[int, int, int, int] | None
     """Left, top, right, bottom: the ink is in `picture[top:bottom, left:right]`. None without ink, and of drawings."""
     fault: str
     """Why the answers may be wrong, and what to do; "" if there is no reason."""

@@ -32,6 +32,7 @@ from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, wr
 from export.onnx_structure import labels_of, parsed
 from export.reference import Reference, is_blank, pictures, read_reference, resized
 from export.runtimes import NO_NATIVE_PARTS, native_parts
+from fastetl.checks import as_progress
 from fastetl.errors import FastetlError, NotInstalledError, ShowProgress, StrPath, scarcity
 from fastetl.files.untrusted import MODEL_BYTES, is_clutter, parse_json, read_bytes, read_json
 
@@ -153,7 +154,7 @@ def package_checks(
         detail = " ".join(str(error).split())
         return (*checks, Check("reference", False, "cannot be read", "readable", detail, group="reference"))
     graph, logits = expected(reference.config) if expected is not None else (None, None)
-    report = progress or (lambda done, count: None)
+    progress = as_progress(progress)
     groups: dict[str, Callable[[], Iterator[Check]]] = {
         "reference": lambda: _reference_checks(reference, graph, logits),
         "texts": lambda: _text_checks(out, reference),
@@ -161,10 +162,10 @@ def package_checks(
         "written again": lambda: _rewriting_checks(out, reference),
         "Core ML": lambda: _coreml_checks(out / COREML, reference),
     }
-    for k, (name, group) in enumerate(groups.items()):
-        report(k, len(groups))
+    for done, (name, group) in enumerate(groups.items()):
+        progress(done, len(groups))
         checks += run_checks(name, group)
-    report(len(groups), len(groups))
+    progress(len(groups), len(groups))
     return tuple(checks)
 
 
@@ -210,25 +211,36 @@ def verification_text(out: Path, checks: Sequence[Check]) -> str:
 
 
 def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits | None) -> Iterator[Check]:
-    """Whether the test pictures are those of every export; and graph and answers those of the run, if given."""
+    """Whether the test pictures are those of every export; if they are given, graph and answers those of the run."""
     images, kinds = pictures(reference.graph.side)
     same = kinds == reference.kinds and np.array_equal(images, reference.images)
     yield _same("reference pictures", same, f"{len(kinds)} pictures")
     if graph is not None:
-        weights = reference.graph.weights
-        # Rounded twice if the prior took the place of another export's.
-        bounds = {f"{graph.layers[-1].name}_bias": 1e-5} if "prior" in graph.about else {}
-        parity = {name: max_abs_diff(weights.get(name, np.empty(0)), array) for name, array in graph.weights.items()}
-        yield _no_faults("weights of the run", [name for name in parity if parity[name] > bounds.get(name, 0)])
-        stored, expected = (json.loads(str(graph_to_arrays(g)["graph"])) for g in (reference.graph, graph))
-        for key in exporting_versions():  # of the export, not of the run
-            stored["about"].pop(key, None)
-            expected["about"].pop(key, None)
-        yield _no_faults("description of the run", [key for key in expected if stored.get(key) != expected[key]])
+        yield from _graph_checks(reference.graph, graph)
     if logits is not None:
         answers = logits(resized(reference.images, reference.graph.preprocessing.size))
         bound = max(1e-3, 1e-4 * float(np.abs(answers).max()))
         yield _within("answers of the run", max_abs_diff(answers, reference.logits), bound, "asked again, by Flax")
+
+
+def _graph_checks(stored: Graph, expected: Graph) -> Iterator[Check]:
+    """Whether a package's weights, and all else that it says of its network, are those of the run's graph."""
+    # Rounded twice if the prior took the place of another export's.
+    bounds = {f"{expected.layers[-1].name}_bias": 1e-5} if "prior" in expected.about else {}
+    weights = stored.weights
+    parity = {name: max_abs_diff(weights.get(name, np.empty(0)), array) for name, array in expected.weights.items()}
+    yield _no_faults("weights of the run", [name for name in parity if parity[name] > bounds.get(name, 0)])
+    description, expected_description = map(_description, (stored, expected))
+    others = [key for key, value in expected_description.items() if description.get(key) != value]
+    yield _no_faults("description of the run", others)
+
+
+def _description(graph: Graph) -> dict[str, Any]:
+    """What a graph says of itself beside its weights, without the versions that exported it."""
+    description: dict[str, Any] = json.loads(str(graph_to_arrays(graph)["graph"]))
+    for key in exporting_versions():
+        description["about"].pop(key, None)
+    return description
 
 
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:

@@ -2,14 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from os import PathLike, fspath
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fastetl.errors import ArgumentError, FastetlError, StrPath
 
@@ -52,6 +52,12 @@ def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
     if not fspath(value):
         raise unsuitable(name, expected, "an empty text")
     return Path(value)
+
+
+def as_progress(progress: Callable[..., None] | None) -> Callable[..., None]:
+    """The function that a user gives to see progress, or one that does nothing. Raises FastetlError for no function."""
+    require_instance("progress", progress, Callable | None, "a function, or None")
+    return progress or (lambda *_: None)
 
 
 def as_python(value: Any) -> Any:
@@ -123,6 +129,16 @@ def hints_of(kind: type) -> dict[str, Hint]:
 class Options:
     """The base of frozen dataclasses of options, which are checked when one is made."""
 
+    def __new__(cls, *_: Any, **options: Any) -> Self:
+        """Raise FastetlError for a name that is no field."""
+        kind: Any = cls
+        defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+        for name in (name for name in options if name not in defaults):
+            nested = [key for key, value in defaults.items() if name in getattr(value, "__dataclass_fields__", ())]
+            do = f"it is an option of `{nested[0]}`" if nested else suggestion(name, defaults) or "choose one of these"
+            raise ArgumentError(f"no option {name!r}", expected=f"one of {', '.join(defaults)}", do=do)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         """Raise FastetlError unless every field fits its annotation, a number also its `Range`.
 
@@ -142,18 +158,10 @@ class Options:
 
 
 def config_of(kind: type[T], config: T | None, options: Mapping[str, Any]) -> T:
-    """A configuration, by default that of its class, with some fields changed.
-
-    Raises FastetlError for an object of another class, and for names that are no fields.
-    """
+    """A configuration, by default that of its class, with some fields changed. Raises FastetlError for others."""
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     require_instance("config", config, kind | None, f"{article} {kind.__name__}")
     base: Any = kind() if config is None else config
-    names = [field.name for field in dataclasses.fields(base)]
-    for name in (name for name in options if name not in names):
-        nested = [field for field in names if name in getattr(getattr(base, field), "__dataclass_fields__", ())]
-        do = f"it is an option of `{nested[0]}`" if nested else suggestion(name, names) or "choose one of these"
-        raise ArgumentError(f"no option {name!r}", expected=f"one of {', '.join(names)}", do=do)
     changed: T = dataclasses.replace(base, **options)
     return changed
 

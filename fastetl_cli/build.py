@@ -18,7 +18,7 @@ from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
 
 
 @dataclass(frozen=True)
-class Shards:
+class Engine:
     """Which machines write a dataset."""
 
     engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
@@ -31,11 +31,6 @@ class Shards:
     def __post_init__(self) -> None:
         if self.engine == "local":
             require_unset(self, ("address", "shard_rows"), *FOR_RAY)
-
-    def on_ray(self) -> bool:
-        """Whether a Ray cluster writes the dataset; it is connected when all else is checked."""
-        choose_cluster(self.address)
-        return self.engine == "ray"
 
 
 @dataclass(frozen=True)
@@ -53,15 +48,16 @@ class Build(Command):
     config: BuildConfig = BuildConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
-    shards: Shards = Shards()
+    machines: Engine = Engine()
 
     def execute(self) -> int:
         *sources, out = self.paths
         if not sources:
             raise FastetlError("no output given", do="name files or folders, and the output last")
         write: Callable[..., BuildResult] = build
-        if self.shards.on_ray():
-            write = partial(fastetl_ray.build_on_ray, shard_rows=self.shards.shard_rows)
+        if self.machines.engine == "ray":
+            choose_cluster(self.machines.address)
+            write = partial(fastetl_ray.build_on_ray, shard_rows=self.machines.shard_rows)
         options = {"overwrite": self.overwrite, "command": command_line()}
         with bar("build") as progress:
             result = write(sources, out, self.config, progress=progress, **options)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from export.config import ExportConfig
+from export.names import is_onnx, is_package
 from export.package import export
 from export.verification import FailedChecksError
 from fastetl_cli.base import Command, Out, RunPath, Verbose, bar
@@ -30,7 +31,7 @@ class Export(Command):
 
     def execute(self) -> int:
         run = self.run_path
-        sets = stored_results(run)
+        sets = () if is_package(run) or is_onnx(self.out) else stored_results(run)  # these have no card to write
         with bar("export") as progress:
             try:
                 checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)

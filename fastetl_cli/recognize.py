@@ -39,7 +39,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 
 @dataclass(frozen=True)
 class Recognize(Command):
-    """Recognize the character in each picture, light on dark or dark on light; with --lines, its text.
+    """Recognize the character in each picture, light on dark or dark on light ("?": not sure); with --lines, its text.
 
     fastetl recognize photo.jpg scans --charset hiragana --top 3
     fastetl recognize --lines note.jpg --boxes boxes.png
@@ -92,7 +92,10 @@ class Recognize(Command):
         elif not self.lines:
             ranks = range(1, min(self.top, len(recognizer.labels)) + 1)
             read = [entry for entry in results if "error" not in entry]
-            rows = [[entry["image"], *(Answer(**answer) for answer in entry["answers"])] for entry in read]
+            rows = []
+            for entry in read:
+                first, *others = (Answer(**answer) for answer in entry["answers"])
+                rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *others])
             say(table(["picture", *map(str, ranks)], rows))
         return 1 if any("error" in entry for entry in results) else 0
 

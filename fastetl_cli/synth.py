@@ -14,8 +14,8 @@ from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
-from fastetl_cli.base import Command, Out, bar, command_line, counted
-from fastetl_cli.build import Shards
+from fastetl_cli.base import Command, Out, bar, choose_cluster, command_line, counted
+from fastetl_cli.build import Engine
 
 
 @dataclass(frozen=True)
@@ -42,24 +42,24 @@ class Synth(Command):
     """Replace OUT if it exists."""
     processes: int = 0
     """Number of processes; the files are the same with any number. 0: one for each processor."""
-    shards: Shards = Shards()
+    machines: Engine = Engine()
 
     def __post_init__(self) -> None:
         if self.lines is not None:
             require_range("lines", self.lines, 1)
             require_unset(self, ("size", "processes"), "is not for lines")
             require_unset(self.config, vars(self.config).keys() - {"seed"}, "is not for lines")
-            require_unset(self.shards, ("engine",), "is not for lines")
+            require_unset(self.machines, ("engine",), "is not for lines")
         else:
             require_unset(self, ("text",), "is for lines", "give `lines`")
             require_unset(self.line, vars(self.line), "is for lines", "give `lines`")
-        if self.config.set or self.shards.engine == "ray":
+        if self.config.set or self.machines.engine == "ray":
             require_unset(self, ("processes",), "has no effect with `set` or `engine` ray")
 
     def execute(self) -> int:
         if self.lines is not None:
             return self._write_lines(self.lines)
-        if self.size is not None or self.shards.engine == "ray":
+        if self.size is not None or self.machines.engine == "ray":
             return self._write_dataset()
         with bar("synth") as progress:
             synthesize(self.out, self.config, processes=self.processes, overwrite=self.overwrite, progress=progress)
@@ -68,8 +68,9 @@ class Synth(Command):
 
     def _write_dataset(self) -> int:
         write = partial(synthesize_dataset, processes=self.processes)
-        if self.shards.on_ray():
-            write = partial(fastetl_ray.synthesize_on_ray, shard_rows=self.shards.shard_rows)
+        if self.machines.engine == "ray":
+            choose_cluster(self.machines.address)
+            write = partial(fastetl_ray.synthesize_on_ray, shard_rows=self.machines.shard_rows)
         write = partial(write, overwrite=self.overwrite, command=command_line())
         with bar("synth") as progress:
             count = write(self.out, self.config, size=64 if self.size is None else self.size, progress=progress)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from fastetl._lazy import import_extra
+from fastetl.checks import as_progress
 from fastetl.errors import FastetlError, ShowProgress, reason_of
 
 T = TypeVar("T")
@@ -66,14 +67,14 @@ def results_of_tasks(
     A task whose worker is lost is repeated by another. Raises the error of a task as it was raised there. No task runs
     on when the generator ends or is closed.
     """
+    progress = as_progress(progress)
     ray = connect()
     remote = ray.remote(work).options(max_retries=RETRIES, num_cpus=1)
     tasks = [remote.remote(number, piece) for number, piece in enumerate(pieces)]
     try:
         for done, task in enumerate(tasks, 1):
             result: R = ray.get(task)
-            if progress is not None:
-                progress(done, len(pieces))
+            progress(done, len(pieces))
             yield result
     except Exception as error:  # Ray wraps a task's error in its own
         raise fault_of(error) from None

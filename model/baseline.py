@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastetl._lazy import import_extra
-from fastetl.checks import require_range
+from fastetl.checks import as_progress, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
 from fastetl.data.store import open_dataset
@@ -39,6 +39,7 @@ def baselines(
         FastetlError: If there are too few groups or samples, or scikit-learn (extra `report`) is not installed.
     """
     require_range("seed", seed, 0, 2**32 - 1)
+    progress = as_progress(progress)
     models: dict[str, Any] = {  # with scikit-learn's default settings, as in the tutorial
         "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(),
         "random forest": import_extra("sklearn.ensemble").RandomForestClassifier(random_state=seed, n_jobs=-1),
@@ -63,6 +64,5 @@ def baselines(
             right = model.predict(pixels[split.test]) == dataset.labels[split.test]
             results.append(BaselineResult(name, by, *counts, float(right.mean())))
             done += 1
-            if progress is not None:
-                progress(done, len(models) * len(splits))
+            progress(done, len(models) * len(splits))
     return tuple(results)

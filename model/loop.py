@@ -119,7 +119,7 @@ def _batches(training: Sequence[Samples], classes: int, config: TrainConfig) -> 
 class Training:
     """A training in progress: its samples, its compiled steps, and `run`, as it was last saved."""
 
-    def __init__(self, run: Run, mixture: Mixture, progress: OnStep | None) -> None:
+    def __init__(self, run: Run, mixture: Mixture, progress: OnStep) -> None:
         """Raises FastetlError for an empty dataset, a batch that devices cannot share, minutes of several processes."""
         config = run.config
         devices = jax.device_count()
@@ -130,7 +130,7 @@ class Training:
             raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
         training, validation = _samples(run, mixture)
         self.run = run
-        self.progress = progress or (lambda _: None)
+        self.progress = progress
         self.checkpoints = run.path / "checkpoints"
         self.batches = _batches(training, len(run.charset), config)
         self.steps = config.steps or len(self.batches) * config.epochs

@@ -26,7 +26,7 @@ from model.evaluation import Evaluation, Reader, SetResult, as_reader
 from model.run import Run
 
 REPORT_KIND = OutputKind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
-_STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
+STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
 
 
 def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
@@ -73,7 +73,7 @@ def stored_results(run: Path) -> list[dict[str, Any]]:
         report = file.parent.relative_to(run).as_posix()
         try:
             sets = read_json(file)["sets"]
-            results += [{"report": report} | {name: values[name] for name in _STORED} for values in sets]
+            results += [{"report": report} | {name: values[name] for name in STORED} for values in sets]
         except (LookupError, TypeError) as error:
             raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
     return results

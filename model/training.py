@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fastetl.checks import as_path, config_of
+from fastetl.checks import as_path, as_progress, config_of
 from fastetl.data.batches import Data, require_same_characters, weighted
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import SplitRecord
@@ -61,6 +61,7 @@ def train(
     """
     start_time = time.perf_counter()
     path = as_path("out", out)
+    progress = as_progress(progress)
     if config is not None or options:
         config = config_of(TrainConfig, config, options)
     if start is not None and resume:

@@ -17,7 +17,7 @@ from export.config import ExportConfig
 from export.from_run import flax_logits, graph_from_network
 from export.graph import Graph
 from export.metadata import exporting_versions
-from export.package import Content, write_package_directory
+from export.package import Content, write_package
 from export.verification import Check
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
@@ -67,7 +67,7 @@ def make_package(out: Path, config: ExportConfig = ExportConfig()) -> tuple[Chec
     network = random_network()
     graph = graph_of(network, temperature=1.5)
     card = card_head(graph, config) + "\n\n## Data and terms\n\nNone.\n"
-    return write_package_directory(Content(graph, config, flax_logits(network, 1.5), card), out)
+    return write_package(Content(graph, config, flax_logits(network, 1.5), card), out)
 
 
 @cache

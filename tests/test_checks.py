@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import export
+import fastetl
 import fastetl_ray
 import model
 from export.config import ExportConfig
 from fastetl.checks import require_choice, require_range
-from fastetl.data.augmentation import augment
+from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.preprocessing import Preprocessing
@@ -21,16 +22,17 @@ from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.build import BuildConfig, build
-from fastetl.etl.inspection import inspect
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.samples import samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
 
 INK = [np.eye(9, dtype=np.uint8)]
+RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "interval", "top5"), 1)
 OWN = Dataset.create(INK, ["あ"])
 WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"optimizer": "sgd"}, "unknown optimizer; expected one of muon, adamw; found 'sgd'. Check "),
+    (Augmentation, {"rotate": 5}, "no option .rotate.; expected one of rotation, .* Did you mean rotation[?]"),
     (TrainConfig, {"epochs": 2.5}, "epochs is out of range; expected a whole number, 1 to 100,000; found 2.5"),
     (TrainConfig, {"epochs": np.zeros((3, 3))}, "expected a whole number, 1 to 100,000; found array"),
     (Samples, {"images": [np.eye(9)] * 99, "labels": [1], "indices": [0]}, r"found \[array.{180,200}Check `images`"),
@@ -51,9 +53,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (build, {"sources": "", "out": "out"}, "unsuitable sources; expected a path, or several; found an empty text"),
     (build, {"sources": "etl", "out": "out", "config": 5}, "unsuitable config; expected a BuildConfig; found 5"),
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "no option 'sizes'; expected one of charset, .*mean size[?]"),
-    (build, {"sources": "etl", "out": "out", "progress": 3}, "unsuitable progress; expected a function, or None"),
     (build, {"sources": "etl", "out": "out", "charset": {"あ"}}, "charset; expected text or a path or a list"),
-    (inspect, {"paths": "etl", "progress": 3}, "unsuitable progress; expected a function, or None; found 3"),
     (partial(model.train, OWN, "out"), {"rotation": 3}, "no option 'rotation'; .* It is an option of `augmentation`"),
     (augment, {"images": np.array(INK), "neighbours": 3}, "expected no `neighbours` and no `pool` without `frag"),
     (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": None}, "unsuitable preprocessing; expected"),
@@ -76,6 +76,8 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (fastetl_ray.sweep_on_ray, {"data": "data", "out": "out", "config": None}, "expected a SweepConfig, such as"),
     (export.export, {"run": "kana", "out": "a", "config": 5}, "unsuitable config; expected an ExportConfig; found 5"),
     (ExportConfig, {"storage": "int8"}, "`storage` int8 needs `target` iOS16 or newer; found iOS15. Check `target`"),
+    (export.export, {"run": "kana", "out": "a", "sets": [{"x": 1}]}, "no results in `sets`; expected an Evaluation"),
+    (export.export, {"run": "kana", "out": "a", "sets": [RESULT]}, "`sets` is for the model card of a run's package"),
     (export.export, {"run": "kana", "out": "a", "sets": 3}, "unsuitable sets; expected an Evaluation; found 3"),
     (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* below 1,000,000,000"),
 ]  # fmt: skip
@@ -95,6 +97,14 @@ WRITERS: list[Callable[..., object]] = [
 ]
 WRONG += [(write, {"out": None}, "unsuitable out; expected a path; found None") for write in WRITERS]
 WRONG += [(write, {"out": ""}, "unsuitable out; expected a path; found an empty text") for write in WRITERS]
+
+
+SHOWING: list[tuple[Any, ...]] = [(build, "etl", "out"), (fastetl.inspect, "etl"), (synthesize, "out")]
+SHOWING += [(fastetl.synthesize_dataset, "out"), (model.train, OWN, "out"), (model.baselines, OWN)]
+SHOWING += [(export.export, "kana", "out"), (export.verify, "kana")]
+WRONG += [
+    (partial(call[0], *call[1:]), {"progress": 3}, "unsuitable progress; expected a function") for call in SHOWING
+]
 
 
 @pytest.mark.parametrize(("kind", "options", "message"), WRONG)

@@ -255,6 +255,7 @@ def test_the_whole_way_small(quick: Quick, tmp_path: Path, capsys: pytest.Captur
     folder, result = Path(shutil.copytree(quick[0], tmp_path / "q")), quick[1]
     assert set(result["seconds"]) == {"synth", "inspect", "build", "sheet", "train", "evaluate", "export"}
     assert all(check["passed"] for check in result["checks"])
+    assert main(["export", str(folder / "run"), str(folder / "alone.onnx")]) == 0  # without the report's figures
     for output in ("sheet.png", "run/reports/dataset/index.html", "package/Kana.mlpackage", "package/kana.onnx"):
         assert (folder / output).stat().st_size > 0
 

@@ -18,7 +18,7 @@ from export.errors import ExportError
 from export.from_run import open_start
 from export.names import BUNDLED, COREML, FILES, ONNX, REFERENCE, VERIFICATION, package_path
 from export.onnx_export import evaluate_ops, onnx_model
-from export.package import export, open_stored
+from export.package import export
 from export.program import lower
 from export.recognizer import open_recognizer
 from export.reference import Reference, read_reference
@@ -96,7 +96,7 @@ def asked(reference: Reference, answers: Any) -> Callable[[Image.Image], Mapping
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_8_bits_are_expanded_when_a_model_is_loaded_and_the_first_layer_has_none(name: str) -> None:
-    graph, model = open_stored(name).graph, onnx.load(package_path(name) / ONNX)
+    graph, model = read_reference(package_path(name) / REFERENCE).graph, onnx.load(package_path(name) / ONNX)
     assert "DequantizeLinear" not in {node.op_type for node in model.graph.node}  # computed for every picture
     assert (package_path(name) / ONNX).stat().st_size < 1.5 * graph.parameters + 30_000
     for storage in ("plain", "int8"):  # three readings share their weights
@@ -132,6 +132,8 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     assert open_recognizer(out).split_record == open_start(out).split_record == run.split_record
     with pytest.raises(FastetlError, match="exists already"):
         export(run, out)
+    with pytest.raises(FastetlError, match="`sets` is for"):
+        export(run, tmp_path / "alone.onnx", sets=sets)
 
 
 def test_a_users_model_py_is_named(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def draw(path: Path, seed: int) -> None:
 
 
 def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
-    return import_pictures(labelled_in(path), charset, size, read_picture)[0]
+    return import_pictures(labelled_in(path), charset, size, read_picture, lambda done, total: None)[0]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,9 @@ from PIL import Image
 import export
 from benches.studies import pretrained
 from export.names import BUNDLED, CARD, COREML, LABELS, ONNX, REFERENCE, package_path
-from export.package import open_stored
+from export.package import content_of_package, write_package
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
-from export.reference import read_reference
+from export.reference import read_reference, write_reference
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, LARGE_FORM, Charset, one_shape, script_of
 from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
@@ -90,7 +91,8 @@ def test_small_kana_are_told_by_their_place_on_a_canvas() -> None:
     read = kana.read_all(drawings.values())
     assert [one.label for one in read] == [kana.labels[k] for k in whole.argmax(1)]
     assert [one.probability for one in read] == whole.max(1).tolist()
-    assert kana.read(Drawing(10, 5, ())).label == "no character"
+    blank = kana.read(Drawing(10, 5, ()))
+    assert (blank.label, blank.fault[:6]) == ("no character", "no ink")
     pair = [kana.charset.class_of[c] for c in "っつ"]
     places = np.stack([np.roll(drawn["つ"], by, 0) for by in (-16, 0, 16)] + [np.zeros((128, 128), np.uint8)])
     before, after = (kana.probabilities(places, canvas)[:, pair] for canvas in (False, True))
@@ -161,6 +163,9 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
     Image.fromarray(255 - np.hstack([picture] * 3)).save(tmp_path / "three.png")
     assert main(["recognize", str(tmp_path / "three.png")]) == 0
     assert "three.png: several characters: read them with --lines\n" in capsys.readouterr().err
+    Image.fromarray(255 - np.maximum(picture, picture.T)).save(tmp_path / "two.png")
+    assert main(["recognize", str(tmp_path / "two.png"), str(tmp_path / "a.png")]) == 0
+    assert [" ?" in line for line in capsys.readouterr().out.splitlines()] == [False, True, False]
     left, top, right, bottom = answer["box"]
     assert ((picture[top:bottom, left:right] >= 128).sum(), answer["fault"]) == ((picture >= 128).sum(), "")
     Image.new("L", (60, 40), 255).save(tmp_path / "blank.png")
@@ -227,13 +232,13 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
             recognizer.read_all(one)  # type: ignore[arg-type]
     untyped: Any = recognizer
     for call, error in (
-        (partial(untyped.restricted, 5), "charset .* found 5"),
+        (partial(untyped.restricted, 5), "charset.* found 5"),
         (partial(untyped.read, image, top=0), "top is out of range"),
-        (partial(untyped.predict, [[1]]), "pictures .* found ..1"),
-        (partial(untyped.read_line, image, down="yes"), "down .* found 'yes'"),
-        (partial(untyped.read, image, by_shape="x"), "by_shape .* found 'x'"),
-        (partial(export.verify, None), "path .* found None"),  # type: ignore[arg-type]
-        (partial(export.verify, "kana", 5), "against .* found 5"),  # type: ignore[arg-type]
+        (partial(untyped.predict, [[1]]), "pictures.* found ..1"),
+        (partial(untyped.read_line, image, down="yes"), "down.* found 'yes'"),
+        (partial(untyped.read, image, by_shape="x"), "by_shape.* found 'x'"),
+        (partial(export.verify, None), "path.* found None"),  # type: ignore[arg-type]
+        (partial(export.verify, "kana", 5), "against.* found 5"),  # type: ignore[arg-type]
     ):
         with pytest.raises(ValueError, match=error):
             call()
@@ -248,6 +253,7 @@ def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "<tr><th>charset</th><td>kana (162)</td></tr>" in export.open_recognizer("kana")._repr_html_()
+    assert repr(export.open_recognizer()) == "Recognizer(bundled japanese: japanese, 6,625 characters)"
     pictures, _ = _written(1, ("あ", "め"))
     for recognizer in {export.open_recognizer(), export.open_recognizer(charset="hiragana")}:
         again = pickle.loads(pickle.dumps(recognizer))
@@ -269,14 +275,15 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
         export.export("kana", path, export.ExportConfig(precision="float32"))
     with pytest.raises(FastetlError, match="`license` is for a run"):
         export.export("kana", path, license="kanjivg")
-    stored = open_stored("kana")
-    logits = stored.reference.logits
-    infinite = np.where(logits == logits.max(), np.inf, logits).astype(np.float32)
-    for k, (other, passed) in enumerate([(infinite, [1, 1, 0, 1, 1]), (-logits, [1, 1, 0, 0, 1])]):
-        wrong = replace(stored, reference=replace(stored.reference, logits=other))
-        with pytest.raises(export.FailedChecksError, match="of 5 checks failed; found ONNX") as failed:
-            export.export(wrong, tmp_path / f"{k}.onnx")
-        assert [check.passed for check in failed.value.checks] == passed
+    stored = read_reference(PACKAGE / REFERENCE)
+    infinite = np.where(stored.logits == stored.logits.max(), np.inf, stored.logits).astype(np.float32)
+    content = content_of_package("kana", export.ExportConfig())._replace(logits=lambda _: infinite)
+    assert [check.passed for check in write_package(content, tmp_path / "infinite.onnx")] == [1, 1, 0, 1, 1]
+    shutil.copytree(PACKAGE, tmp_path / "wrong")
+    write_reference(replace(stored, logits=-stored.logits), tmp_path / "wrong" / REFERENCE)
+    with pytest.raises(export.FailedChecksError, match="2 of 5 checks failed; found ONNX") as failed:
+        export.export(tmp_path / "wrong", tmp_path / "wrong.onnx")
+    assert [check.passed for check in failed.value.checks] == [1, 1, 0, 0, 1]
     assert pickle.loads(pickle.dumps(failed.value)).checks == failed.value.checks
     export.export("kana", path)
     facts = {p.key: p.value for p in onnx.load(path).metadata_props}
@@ -309,8 +316,9 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     np.testing.assert_allclose(is_now.logits - was.logits, np.log([factors] * len(was.logits)), atol=1e-5)
     assert is_now.config.prior == config.prior
     assert "factors: hiragana=12 small=0.33333333333333" in (tmp_path / "likelier" / CARD).read_text(encoding="utf-8")
-    stored = open_stored("japanese")  # whose own prior another one takes the place of
-    changed = stored.content(export.ExportConfig(prior=("hiragana=6", *stored.reference.config.prior[1:])))
+    stored = read_reference(package_path() / REFERENCE)  # whose own prior another one takes the place of
+    prior = ("hiragana=6", *stored.config.prior[1:])
+    changed = content_of_package("japanese", export.ExportConfig(prior=prior))
     change = [*changed.graph.weights.values()][-1] - [*stored.graph.weights.values()][-1]
     hiragana = np.array([script_of(c) == "hiragana" for c in stored.graph.charset.characters])
     np.testing.assert_allclose(change, -np.log(2) * hiragana, atol=1e-5)

@@ -22,7 +22,8 @@ from export.card import repeated_card
 from export.config import ExportConfig
 from export.graph import Conv, Dense
 from export.names import BUNDLED, COREML, ONNX, REFERENCE
-from export.package import Content, open_stored, write_package_directory
+from export.onnx_export import graph_logits
+from export.package import Content, content_of_package, write_package
 from export.recognizer import open_recognizer
 from export.reference import read_reference
 from fastetl.data.store import load_labelled
@@ -75,7 +76,7 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
     A mean keeps more of what the first knew, and of what the second learnt, than either has (Wortsman et al., Robust
     fine-tuning of zero-shot models, 2022). share: of the second.
     """
-    start, tuned = open_stored(first), open_stored(second)
+    start, tuned = (content_of_package(path, ExportConfig()) for path in (first, second))
     layers = []
     for a, b in zip(start.graph.layers, tuned.graph.layers, strict=True):
         if isinstance(a, Conv | Dense) and isinstance(b, Conv | Dense):
@@ -85,13 +86,14 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
     about = {**tuned.graph.about, "prior": start.graph.about["prior"]}
     graph = replace(start.graph, layers=tuple(layers), about=about)
     graph = replace(graph, about={**about, "weights_sha256": graph.weights_sha256()})
-    blended = replace(start, reference=replace(start.reference, graph=graph))
+    small = replace(graph, side=graph.preprocessing.size)  # for pictures of the training's size
     config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))
     note = (
         f"{1 - share:.0%} of the weights are an earlier network's (docs/pretrained.md), {share:.0%} of one trained on:"
     )
     card = repeated_card(tuned.card.replace("## Data and terms\n", f"## Data and terms\n\n{note}\n", 1), graph, config)
-    checks = write_package_directory(Content(graph, config, blended.predict, card), out, overwrite=True)
+    content = Content(graph, config, lambda pictures: graph_logits(small, pictures)[:, :-1], card)
+    checks = write_package(content, out, overwrite=True)
     if failed := [check.name for check in checks if not check.passed]:
         raise SystemExit(f"checks failed: {', '.join(failed)}")
 

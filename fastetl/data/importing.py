@@ -120,7 +120,7 @@ def import_pictures(
     charset: StrPath | Sequence[str] | None,
     size: int,
     read_picture: ReadPicture,
-    progress: ShowProgress | None = None,
+    progress: ShowProgress,
 ) -> Imported:
     """The Dataset of what `labelled_in` gives; each element is a source, and their files have different names.
 
@@ -155,8 +155,7 @@ def import_pictures(
                 unread.append(picture)
             else:
                 samples[k].append(picture)
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
     parts = [source.dataset(taken, charset, size) for source, taken in zip(sources, samples, strict=True) if taken]
     if not parts:
         raise unread[0]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, Range, as_path, config_of, require_instance, require_unset
+from fastetl.checks import Options, Range, as_path, as_progress, config_of, require_unset
 from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows
@@ -119,6 +119,7 @@ def read_parts(
     """Read the records of a plan, or of some of its parts, as a dataset without pictures, which go to `file`."""
     from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
 
+    progress = as_progress(progress)
     counts = [len(part.index) for part in parts]
     total = sum(counts)
     digests = np.empty(total, np.uint64)
@@ -138,8 +139,7 @@ def read_parts(
             digests[done : done + len(records)] = digest_rows(layout.packed(records))
             bytes_of(header)[span] = bytes_of(records)[:, : layout.image_offset]
             done += len(records)
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
     sources, source = source_column([part.file for part in parts], counts)
     columns = _columns(parts, headers)
     return Dataset(
@@ -210,7 +210,7 @@ def build(
     start_time = time.perf_counter()
     out = as_path("out", out)
     config = config_of(BuildConfig, config, options)
-    require_instance("progress", progress, Callable | None, "a function, or None")
+    progress = as_progress(progress)
     paths = as_paths(sources)
     check_output(out, DATASET_KIND, overwrite, paths)
     by_path = [labelled_in(path) for path in paths]
@@ -242,7 +242,7 @@ def build(
 
 
 def _read_labelled(
-    sources: list[Labelled], config: BuildConfig, progress: ShowProgress | None, command: str
+    sources: list[Labelled], config: BuildConfig, progress: ShowProgress, command: str
 ) -> tuple[Dataset, Findings]:
     """Labelled pictures as a dataset, and what is to be said of them."""
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")

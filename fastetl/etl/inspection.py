@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import require_instance
+from fastetl.checks import as_progress
 from fastetl.data.identity import digest_rows
 from fastetl.errors import ShowProgress
 from fastetl.etl.contents import Contents, contents_of
@@ -126,14 +126,13 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
     Raises:
         FastetlError: If a path does not exist, cannot be read or holds no ETL file.
     """
-    require_instance("progress", progress, Callable | None, "a function, or None")
+    progress = as_progress(progress)
     files = find_files(paths)
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
     for k, file in enumerate(files):
         scans.append(_scan(file, buffers[file.layout]))
-        if progress is not None:
-            progress(k + 1, len(files))
+        progress(k + 1, len(files))
     contents = contents_of(files, [scan.headers for scan in scans])
     _, source = source_column(files, [file.record_count for file in files])
     digests = np.concatenate([scan.digests for scan in scans])

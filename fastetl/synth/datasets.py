@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastetl.checks import as_path, config_of, require_range, require_unset
+from fastetl.checks import as_path, as_progress, config_of, require_range, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import About, Dataset, concatenated
 from fastetl.data.identity import digest_rows
@@ -107,6 +107,7 @@ def synthesize_dataset(
         FastetlError: As `synthesize` does, and for `set`, which only files have.
     """
     require_range("processes", processes, 0)
+    progress = as_progress(progress)
     jobs = split_writers(config_of(SynthConfig, config, options), size)
     count, parts = jobs[-1].end * len(jobs[0].characters), []
     with new_output(as_path("out", out), DATASET_KIND, overwrite) as folder:
@@ -114,7 +115,6 @@ def synthesize_dataset(
             for rows in results_of(WriterRange.dataset, jobs, processes):
                 file.write(np.asarray(rows.images).data)
                 parts.append(replace(rows, images=rows.images[:0].copy()))
-                if progress is not None:
-                    progress(len(parts), len(jobs))
+                progress(len(parts), len(jobs))
         write_description(folder, replace(concatenated(parts), about=writers_provenance(jobs[0], command)))
     return count

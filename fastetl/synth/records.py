@@ -15,6 +15,7 @@ from fastetl.checks import (
     Range,
     Share,
     as_path,
+    as_progress,
     config_of,
     require_choice,
     require_range,
@@ -170,6 +171,7 @@ def synthesize(
             has no strokes or no code in JIS X 0208.
     """
     require_range("processes", processes, 0)
+    progress = as_progress(progress)
     config = config_of(SynthConfig, config, options)
     files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
     with new_output(as_path("out", out), SYNTHETIC_KIND, overwrite) as folder:
@@ -179,7 +181,7 @@ def synthesize(
         (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
 
 
-def _files(config: SynthConfig, processes: int, progress: ShowProgress | None) -> Iterator[tuple[str, NDArray[Any]]]:
+def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Iterator[tuple[str, NDArray[Any]]]:
     """The data sets one after the other: name of the file, and records."""
     _, characters = characters_of(config.charset)
     lost = [c for c in characters if char_to_jis(c) is None]
@@ -193,17 +195,15 @@ def _files(config: SynthConfig, processes: int, progress: ShowProgress | None) -
     data_sets = zip(files_of(np.array(writers), layout).tolist(), results_of(work, writers, processes), strict=True)
     for done, (number, records) in enumerate(data_sets, 1):
         yield f"{layout.name}_{number:02d}", records
-        if progress is not None:
-            progress(done, len(writers))
+        progress(done, len(writers))
 
 
-def _files_of_sets(config: SynthConfig, progress: ShowProgress | None) -> Iterator[tuple[str, NDArray[Any]]]:
+def _files_of_sets(config: SynthConfig, progress: ShowProgress) -> Iterator[tuple[str, NDArray[Any]]]:
     drawings = itertools.count(1)
     total = len(config.set) * config.writers
 
     def draw_and_count(layout: Layout, writer: int) -> NDArray[np.uint8]:
-        if progress is not None:
-            progress(min(next(drawings), total), total)
+        progress(min(next(drawings), total), total)
         return draw_pictures(layout, writer, config.seed, config.scans)
 
     for name in dict.fromkeys(config.set):

@@ -32,6 +32,7 @@ from fastetl.files.untrusted import parse_json
 from fastetl.ink import SIDE
 from fastetl.ink.samples import LINE_BYTES
 from fastetl_cli.base import note
+from fastetl_cli.main import error_line
 from fastetl_cli.web.sample_files import Store
 from fastetl_cli.web.static import PAGE, POLICY, documents
 
@@ -135,7 +136,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         return _one_line(409, f"the samples cannot be written or read: {error.strerror or error}")
     # To a client that broke the protocol, uvicorn has answered already.
     if not isinstance(error, ClientDisconnect | LocalProtocolError):
-        note(f"fastetl pad: a fault in fastetl: {type(error).__name__}: {error}")
+        note(f"fastetl pad: {error_line(error, 'pad')}")
     response = _one_line(500, "a fault in fastetl; the terminal says which")
     response.headers.update(HEADERS)
     return response

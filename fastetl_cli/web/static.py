@@ -47,7 +47,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         "engine": engine,
         "samples": samples,
         "side": SIDE,
-        "preprocessing": recognizer.model_preprocessing.as_dict(),
+        "preprocessing": recognizer.preprocessing.as_dict() | {"size": recognizer.inner_size},
         "shapes": SHAPES,
         "small": LARGE_FORM,
         "lowness": [LOWNESS_WEIGHT, LOWNESS_MARGIN],
