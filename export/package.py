@@ -125,8 +125,7 @@ def _results_of(sets: Evaluation | Iterable[SetResult | Mapping[str, Any]]) -> l
     rows = [result.as_dict() if isinstance(result, SetResult) else result for result in results]
     for row in rows:
         if not isinstance(row, Mapping) or not row.keys() >= set(STORED):
-            expected = f"an Evaluation, or for each set {', '.join(STORED)}"
-            raise ArgumentError("no results in `sets`", expected=expected, found=repr(row)[:80], do="leave it out")
+            raise ArgumentError("no results in `sets`", expected=", ".join(STORED), found=repr(row)[:80])
     return rows
 
 

@@ -64,10 +64,7 @@ def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Refere
 
 
 def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Pictures uint8 (N, side, side) resized to `size` in float64, and rounded as the exported program rounds.
-
-    For the trained network has to see what the program sees, and `HALF_UP` says where that differs from a dataset.
-    """
+    """Pictures uint8 (N, side, side) as the program resizes them, in float64; `HALF_UP` says where datasets differ."""
     if images.shape[1] == size:
         return images
     weights = triangle_weights(images.shape[1], size)
