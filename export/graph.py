@@ -120,12 +120,8 @@ class Graph:
     @property
     def weights(self) -> dict[str, _Array]:
         """Every trained array, named `<layer>_weight` or `<layer>_bias`."""
-        weights = {}
-        for layer in self.layers:
-            if isinstance(layer, Conv | Dense):
-                weights[f"{layer.name}_weight"] = layer.weight
-                weights[f"{layer.name}_bias"] = layer.bias
-        return weights
+        trained = [layer for layer in self.layers if isinstance(layer, Conv | Dense)]
+        return {f"{layer.name}_{part}": getattr(layer, part) for layer in trained for part in ("weight", "bias")}
 
     def weights_sha256(self) -> str:
         """SHA-256 of the weights' names, shapes and values, in hexadecimal digits."""

@@ -19,7 +19,6 @@ class Ref:
 
 Value = Ref | NDArray[Any] | str | tuple[Ref, ...]
 Term = Ref | float | NDArray[Any]
-"""A tensor, or a constant that takes the type of the other operand."""
 IMAGE = Ref("image")
 """The program's input."""
 
@@ -99,7 +98,7 @@ class Program:
         return self.add(kind, name, self.types[x], x=x)
 
     def binary(self, kind: str, name: str, x: Term, y: Term, dtype: str | None = None, **options: bool) -> Ref:
-        """Add an operation on two terms, of which one or both are tensors."""
+        """Add an operation on two terms. One may be a constant: it takes the type of the other, a tensor."""
         tensor = next(term for term in (x, y) if isinstance(term, Ref))
         a, b = (term if isinstance(term, Ref) else self.constant(term, tensor) for term in (x, y))
         return self.add(kind, name, dtype or self.types[tensor], x=a, y=b, **options)

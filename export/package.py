@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,17 +55,14 @@ def content_of_package(path: StrPath, config: ExportConfig) -> Content:
     change = config.prior_logits(reference.graph.charset) - replaced.prior_logits(reference.graph.charset)
     graph = reference.graph.expecting(config.prior, change)
     config = replace(config, license=terms_of(graph))
-    return Content(graph, config, partial(_stored_logits, reference, change), repeated_card(card, graph, config))
+    size = graph.preprocessing.size
 
+    def logits(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if np.array_equal(pictures, resized(reference.images, size)):
+            return reference.logits + change  # Flax's
+        return graph_logits(replace(reference.graph, side=size), pictures)[:, :-1] + change
 
-def _stored_logits(
-    reference: Reference, change: NDArray[np.float32], pictures: NDArray[np.uint8]
-) -> NDArray[np.float32]:
-    """The sum of `change` and of Flax's logits for the reference pictures, or the layer graph's for others."""
-    size = reference.graph.preprocessing.size
-    if np.array_equal(pictures, resized(reference.images, size)):
-        return reference.logits + change
-    return graph_logits(replace(reference.graph, side=size), pictures)[:, :-1] + change
+    return Content(graph, config, logits, repeated_card(card, graph, config))
 
 
 def export(

@@ -102,8 +102,7 @@ def _own_address() -> str:
             route.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737): looks up a route, sends nothing
         except OSError:
             return "127.0.0.1"
-        address: str = route.getsockname()[0]
-        return address
+        return str(route.getsockname()[0])
 
 
 def listen(host: str, port: int) -> socket.socket:

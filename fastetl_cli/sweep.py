@@ -35,10 +35,9 @@ class Sweep(Command):
         config = read_sweep(self.file)
         choose_cluster(self.address)
         trials = sweep_on_ray(self.dataset, self.out, config, cpus=self.cpus, gpus=self.gpus, overwrite=self.overwrite)
-        rows = []
-        for trial in trials:
-            best = trial.error or f"{trial.best:.2%}"
-            rows.append([trial.number, *map(trial.options.get, config.search), len(trial.history), best])
+        rows = [
+            [t.number, *map(t.options.get, config.search), len(t.history), t.error or f"{t.best:.2%}"] for t in trials
+        ]
         failed = sum(trial.error is not None for trial in trials)
         failures = f", {failed} of {len(trials)} failed" if failed else ""
         verdict = f"{self.out}: at best {trials[0].best:.2%} on writers never trained on{failures}"
