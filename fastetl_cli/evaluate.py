@@ -94,8 +94,7 @@ class Evaluate(Command):
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]
-        for result in evaluation.sets:
-            lines += [f"{result.name}: {line}" for line in _details(result)]
+        lines += [f"{result.name}: {line}" for result in evaluation.sets for line in _details(result)]
         where = f". Report: {report / 'index.html'}" if report is not None else ""
         samples = counted(sum(result.samples for result in evaluation.sets), "sample")
         lines.append(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{where}")

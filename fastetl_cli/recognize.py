@@ -91,9 +91,8 @@ class Recognize(Command):
             show_json(results)
         elif not self.lines:
             ranks = range(1, min(self.top, len(recognizer.labels)) + 1)
-            read = [entry for entry in results if "error" not in entry]
             rows = []
-            for entry in read:
+            for entry in (entry for entry in results if "error" not in entry):
                 first, *others = (Answer(**answer) for answer in entry["answers"])
                 rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *others])
             say(table(["picture", *map(str, ranks)], rows))
@@ -101,13 +100,12 @@ class Recognize(Command):
 
     def _results(self, recognizer: Recognizer, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
         """What is read in each picture, or the error; that of a single picture is raised."""
-        read = self._read_lines if self.lines else self._read_character
         with bar("recognize") as progress:
             for number, path in enumerate(paths):
                 if progress is not None:
                     progress(number, len(paths))
                 try:
-                    yield {"image": path, **read(recognizer, path, len(paths) == 1).as_dict()}
+                    yield {"image": path, **self._read(recognizer, path, len(paths) == 1).as_dict()}
                 except FastetlError as error:
                     what = "there is no such file or folder" if isinstance(error, FileNotFoundError) else error.what
                     of_picture = error.replace(file=error.file or str(path), what=what)
@@ -116,15 +114,17 @@ class Recognize(Command):
                     note(f"fastetl recognize: {of_picture}")
                     yield {"image": path, "error": str(of_picture)}
 
-    def _read_character(self, recognizer: Recognizer, path: Path, _: bool) -> Recognition:
-        """The likeliest characters of a picture, for the table at the end."""
+    def _read(self, recognizer: Recognizer, path: Path, is_alone: bool) -> Recognition | Text:
+        """The text of a picture, which is printed at once, or its likeliest characters, for the table at the end."""
+        if self.lines:
+            return self._read_lines(recognizer, path, is_alone)
         recognition = recognizer.read(path, self.top, self.by_shape)
         if recognition.fault:
             note(f"{path}: {recognition.fault.replace('as a line', 'with --lines')}")
         return recognition
 
     def _read_lines(self, recognizer: Recognizer, path: Path, is_alone: bool) -> Text:
-        """The text of a picture, which is printed at once, under the picture's name unless it is alone."""
+        """The text of a picture, printed under the picture's name unless it is alone."""
         down = None if self.direction == "auto" else self.direction == "down"
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
