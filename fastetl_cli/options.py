@@ -16,7 +16,7 @@ from dataclasses import MISSING, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args, get_origin
+from typing import Any, Literal, NamedTuple, NoReturn, get_args, get_origin
 
 from fastetl.checks import Hint, hints_of, suggestion
 from fastetl.errors import FastetlError
@@ -42,8 +42,7 @@ _LAST = {SEVERAL_MACHINES.section: 1, EVERY_COMMAND.section: 2}
 """The sections at the end of `--help`, in this order."""
 
 
-@dataclass(frozen=True)
-class _Field:
+class _Field(NamedTuple):
     """A field of a command's class, or of a configuration within it."""
 
     name: str
