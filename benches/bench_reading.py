@@ -18,7 +18,7 @@ from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
 from fastetl.kernels.packed import TOP
 from fastetl.kernels.resize import OVERREAD, resize_records
 from fastetl.kernels.triangle import triangle
-from fastetl.kernels.vector import PLAIN, runnable_forms
+from fastetl.kernels.vector import TWIN, forms
 
 SLOW = 250  # records that the slow ones do in a turn
 BLOCK = 256  # records that are resized into one array, which is used again, as in a build
@@ -115,7 +115,7 @@ def test_decode_and_resize(benchmark: Any, etl: Path, layout: Layout, size: int)
             Contender("struct + Pillow", "baseline", len(records), loop),
             Contender("numpy + matrix product", "peer", len(first), lambda: matmul(layout, raw, first, size)),
             Contender("reading the bytes", "limit", count, lambda: read_bytes(raw)),
-            *(Contender(f"{form} form", "form", count, partial(own, starts, form)) for form in runnable_forms()[1:-1]),
-            Contender("reference in numpy", "form", len(few), partial(own, few, PLAIN)),
+            *(Contender(f"{form} form", "form", count, partial(own, starts, form)) for form in forms()[1:-1]),
+            Contender("reference in numpy", "form", len(few), partial(own, few, TWIN)),
         ],
     )

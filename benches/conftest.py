@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastetl.etl.layouts import ETL8G
-from fastetl.kernels.vector import PLAIN, best_form
+from fastetl.kernels.vector import TWIN, forms
 from fastetl.testing.records import make_records
 
 
@@ -41,7 +41,7 @@ def etl(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.config.getoption("benchmark_enable"):
         _write_full_size(folder)
     else:
-        few = 9 if best_form() == PLAIN else 135  # plain Python takes its time
+        few = 9 if forms()[0] == TWIN else 135  # plain Python takes its time
         for number in (1, 2):
             make_records(1, seed=number)[:few].tofile(folder / f"ETL8G_{number:02d}")
     yield folder

@@ -19,7 +19,7 @@ from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
 from fastetl.errors import FastetlError
-from fastetl.kernels.contrast import change_contrast, change_contrast_plain
+from fastetl.kernels.contrast import change_contrast, change_contrast_by_loop
 from fastetl.kernels.fragments import FRAGMENT_DRAWS, GAP, MARGIN, SLIDE, add_fragments
 from fastetl.kernels.parameters import ELASTIC_DRAWS, Limits, fill_parameters
 from fastetl.kernels.philox import philox, uniforms
@@ -346,7 +346,7 @@ def test_thickness_equals_its_twin(seed: int, side: int, amount: int) -> None:
     np.testing.assert_array_equal(changed[1], images[1])
 
 
-@pytest.mark.parametrize("form", [change_contrast, change_contrast_plain])
+@pytest.mark.parametrize("form", [change_contrast, change_contrast_by_loop])
 def test_contrast_equals_its_twin(form: Callable[..., None]) -> None:
     images = some(4, 16)
     tables = contrast_tables(0.7)

@@ -14,10 +14,10 @@ from fastetl.kernels.packed import TOP, levels_of, packed_bytes
 from fastetl.kernels.resize import OVERREAD, _kernel, resize_records, resize_twin
 from fastetl.kernels.resize_plan import Resizing
 from fastetl.kernels.triangle import triangle
-from fastetl.kernels.vector import PLAIN, best_form, runnable_forms
+from fastetl.kernels.vector import TWIN, forms
 from tests.conftest import python
 
-PYTHON = best_form() == PLAIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
+PYTHON = forms()[0] == TWIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
 FEW = 2 if PYTHON else 12
 STORED: dict[str, tuple[int, int, int]] = {
     layout.kind: (layout.height, layout.width, layout.bits) for layout in LAYOUTS
@@ -51,7 +51,7 @@ def geometries(draw: st.DrawFn) -> tuple[int, int, int]:
     return (min(height, 20), min(width, 20), bits) if PYTHON else (height, width, bits)
 
 
-@pytest.mark.parametrize("form", runnable_forms())
+@pytest.mark.parametrize("form", forms())
 @settings(max_examples=FEW, deadline=None)
 @given(data=st.data(), geometry=geometries(), size=st.integers(1, 140))
 def test_resize_equals_its_twin(form: str, data: st.DataObject, geometry: tuple[int, int, int], size: int) -> None:
@@ -66,7 +66,7 @@ def test_resize_equals_its_twin(form: str, data: st.DataObject, geometry: tuple[
 
 @pytest.mark.parametrize("size", SIZES[:2] if PYTHON else SIZES)
 @pytest.mark.parametrize("stored", STORED)
-@pytest.mark.parametrize("form", runnable_forms())
+@pytest.mark.parametrize("form", forms())
 def test_resized_pixels_are_those_of_pillow(form: str, stored: str, size: int) -> None:
     """Pillow's float32 sums fall short of a few exact halves, which a pixel rounds up: nowhere else they differ."""
     height, width, bits = STORED[stored]
@@ -101,7 +101,7 @@ def test_every_set_has_a_vector_form_at_every_usual_size() -> None:
 
 GUARD = """
 import ctypes, mmap, numpy as np
-from fastetl.kernels.vector import runnable_forms
+from fastetl.kernels.vector import forms
 from fastetl.kernels.resize import OVERREAD, resize_records
 page = mmap.PAGESIZE
 room = mmap.mmap(-1, 5 * page)
@@ -113,8 +113,8 @@ raw = np.ctypeslib.as_array((ctypes.c_uint8 * (3 * page)).from_address(base + pa
 raw[:] = 0x37
 for height, width, bits in ((127, 128, 4), (63, 64, 4), (60, 60, 6), (63, 64, 1)):
     starts = np.array([0, 3 * page - height * width * bits // 8 - OVERREAD])
-    for form in runnable_forms():
-        for size in (8,) if form == "plain" else (48, 64):
+    for form in forms():
+        for size in (8,) if form == "twin" else (48, 64):
             out = np.zeros((2, size, size), np.uint8)
             resize_records(raw, starts, height, width, out, bits=bits, form=form)
             assert (out[0] == out[1]).all() or bits == 6
@@ -131,7 +131,7 @@ def test_nothing_outside_the_mapping_is_read() -> None:
 @pytest.mark.skipif(PYTHON, reason="nothing is compiled")
 def test_kernels_of_few_sizes_are_kept() -> None:
     assert _kernel.cache_info().maxsize is not None
-    code = weakref.ref(_kernel(10, 16, 4, 8, best_form()).engine)  # type: ignore[union-attr]
+    code = weakref.ref(_kernel(10, 16, 4, 8, forms()[0]).engine)  # type: ignore[union-attr]
     _kernel.cache_clear()
     assert code() is None
 

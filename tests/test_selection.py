@@ -19,14 +19,14 @@ from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import block_records, new_buffer, read_headers, read_records
 from fastetl.etl.selection import Plan, select
-from fastetl.kernels.vector import PLAIN, best_form
+from fastetl.kernels.vector import ENABLED
 from fastetl.testing.records import Records, make_records
 from tests.conftest import Write
 
 _KANA = codes_of(HIRAGANA)
 CODES = [_KANA[0], 0x3021, _KANA[1], _KANA[2], *range(0x3022, 0x302A), _KANA[3]]
 WANTED = "".join(HIRAGANA.characters[:4])
-_SETTINGS = settings(max_examples=30 if best_form() == PLAIN else 150, deadline=None)
+_SETTINGS = settings(max_examples=30 if not ENABLED else 150, deadline=None)
 
 
 def damaged(records: Records, kind: str, at: int, to: int) -> Records:

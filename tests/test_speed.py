@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from benches.table import printed, slower
-from fastetl.kernels.vector import PLAIN, best_form
+from fastetl.kernels.vector import ENABLED
 from fastetl.testing.records import make_records
 from tests.conftest import Write, python
 
-RECORDS = make_records(1)[: 9 if best_form() == PLAIN else 80]  # plain Python takes its time
+RECORDS = make_records(1)[: 9 if not ENABLED else 80]  # plain Python takes its time
 
 
 def test_what_became_slower_is_named() -> None:
@@ -27,9 +27,9 @@ SLOW = ["PIL", "jax", "flax", "coremltools", "onnxruntime", "sklearn", "scipy", 
 
 def test_a_build_in_a_fresh_process_loads_only_what_it_uses(etl_file: Write, tmp_path: Path) -> None:
     """Half of what a user would wait for; see docs/decisions/0008."""
-    source = etl_file(records=RECORDS if best_form() == PLAIN else None)
+    source = etl_file(records=RECORDS if not ENABLED else None)
     arguments = ["build", str(source), str(tmp_path / "out"), "--size", "32"]
-    slow = [*SLOW, "concurrent.futures", "secrets", *([] if best_form() == PLAIN else ["numba", "numpy.ma"])]
+    slow = [*SLOW, "concurrent.futures", "secrets", *([] if not ENABLED else ["numba", "numpy.ma"])]
     code = f"import sys\nfrom fastetl_cli.main import main\nassert main({arguments!r}) == 0\n"
     code += f"print([name for name in {slow!r} if name in sys.modules])\n"
     code += f"import fastetl.etl.inspection\nprint([name for name in {SLOW!r} if name in sys.modules])"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES, OTHER_DEPTHS
+from fastetl.kernels.packed import INK_PER_CENT
 
 SIDE = 128
 Pictures = NDArray[np.uint8]
@@ -22,12 +23,11 @@ Rng = np.random.Generator
 _DEVIATION = (12.5, 13.7, 16.2, 17.9, 19.9, 23.3, 25)
 _CENTRE_X = (57, 60, 64, 67, 70, 74, 77)
 _CENTRE_Y = (54, 58, 65, 69, 73, 79, 83)
-_INK = 0.15  # of the darkest
 
 
 def _box(picture: Pictures) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the ink; of the whole picture where there is none."""
-    ink = Image.fromarray(picture >= max(1, _INK * int(picture.max())))
+    ink = Image.fromarray(picture >= max(1, INK_PER_CENT / 100 * int(picture.max())))
     return ink.getbbox() or (0, 0, *ink.size)
 
 

@@ -7,7 +7,7 @@ integers, so that the Swift twin (`ios/Sources/KanaPhoto/Paper.swift`) decides t
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -100,7 +100,7 @@ def _border(picture: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate(_sides(picture))
 
 
-def _is_sheet(mask: Mask, per_cent: int = 85) -> bool:
+def _is_one_area(mask: Mask, per_cent: int = 85) -> bool:
     """Whether a mask is one large area: a sixth of the picture, and filled to `per_cent` between its edges."""
     count = int(mask.sum())
     between = 0
@@ -122,16 +122,16 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
 def _is_light(dark: Grey, light: Grey) -> bool:
     """Whether the ink is lighter than the paper. dark: the darkest pixel of each block; light: 255 minus the lightest.
 
-    If the edge is dark or light all around, it is paper, unless the rest is a sheet, which may reach an edge.
+    If the edge is dark or light all around, it is paper, unless the rest is one area, which may reach an edge.
     """
     darkest, lightest = int(dark.min()), 255 - int(light.min())
     middle = (darkest + lightest) // 2
     bright = dark > middle
-    if any(side.max() <= middle for side in _sides(dark)) and _is_sheet(bright):
+    if any(side.max() <= middle for side in _sides(dark)) and _is_one_area(bright):
         return False  # a bright sheet on a dark table, or with dark bars beside it
-    if _border(dark).min() > middle and not _is_sheet(~bright, 95):
+    if _border(dark).min() > middle and not _is_one_area(~bright, 95):
         return False  # bright paper
-    if _border(light).min() > 255 - middle and not _is_sheet(light < 255 - middle, 50):
+    if _border(light).min() > 255 - middle and not _is_one_area(light < 255 - middle, 50):
         return True  # a blackboard
     brightness = float(np.median(_border(dark)) + 255 - np.median(_border(light))) - darkest - lightest
     return _is_light_thinner(dark, light, brightness / max(lightest - darkest, 1))
@@ -152,8 +152,8 @@ def _is_light_thinner(dark: Grey, light: Grey, brightness: float) -> bool:
     return thinner + 1.43 * brightness + 3 * brightness**27 < 0
 
 
-def _table(mask: Mask, is_white: bool) -> Mask:
-    """The table or frame around a sheet: what is dark along a whole side, as far inwards as it is wider than strokes.
+def _surroundings(mask: Mask, is_white: bool) -> Mask:
+    """The table or frame around the paper: what is dark along a whole side, as far inwards as it is wider than strokes.
 
     On white paper a dark side may be a stroke at the edge of a crop. It is one if the opposite side has some ink, but
     not all along; ink in a corner that another dark side reaches does not count.
@@ -185,10 +185,10 @@ def _depth(lines: Mask) -> int:
 
 @dataclass(frozen=True)
 class _Paper:
-    """Paper and ink of each block (H, W)."""
+    """The paper of a picture and the ink on it, in blocks (H, W)."""
 
-    paper: Grey  # level of the paper
-    missing: Grey  # share of the paper's light that is missing, of 255; 0 outside of the sheet
+    level: Grey  # brightness of the paper
+    missing: Grey  # share of the paper's light that is missing, of 255; 0 outside of the paper
     outside: Mask  # table and frames
     least: int  # where less is missing, it is grain
 
@@ -201,17 +201,18 @@ class _Paper:
     @property
     def is_clean(self) -> bool:
         """Whether all paper is white, with no table around it: a drawing or a clean scan."""
-        return not self.outside.any() and quantile(self.paper, 5) >= _WHITE_LEVEL
+        return not self.outside.any() and quantile(self.level, 5) >= _WHITE_LEVEL
 
     def at_least(self, tenths: int) -> Mask:
         """Where at least so many tenths of `peak` are missing."""
         return self.missing >= -(-tenths * max(self.peak, 1) // 10)
 
-    def without(self, mask: Mask) -> "_Paper":
-        """The sheet with more blocks outside of it; unchanged if no ink would be left."""
+    def without_surroundings(self, is_white: bool) -> "_Paper":
+        """The paper without table or frame; unchanged if there is none, or no ink would be left."""
+        mask = _surroundings(self.at_least(5), is_white)
         if not mask.any():
             return self
-        rest = _Paper(self.paper, np.where(mask, np.uint8(0), self.missing), self.outside | mask, self.least)
+        rest = replace(self, missing=np.where(mask, np.uint8(0), self.missing), outside=self.outside | mask)
         boxes = boxes_of(label_components(rest.at_least(5)))
         return rest if rest.peak and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
 
@@ -222,33 +223,31 @@ def _closed_beyond(dark: Grey, size: int) -> Grey:
     return closing(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
 
 
-def _sheet_of(dark: Grey, paper: Grey, outside: Mask) -> _Paper:
+def _paper_of_level(dark: Grey, level: Grey, outside: Mask) -> _Paper:
     grain = _grain(dark)
-    missing = np.where(outside, np.uint8(0), _missing(paper, dark, grain))
-    return _Paper(paper, missing, outside, _MIN_CONTRAST + 4 * grain)
+    missing = np.where(outside, np.uint8(0), _missing(level, dark, grain))
+    return _Paper(level, missing, outside, _MIN_CONTRAST + 4 * grain)
 
 
-def _sheet(dark: Grey) -> _Paper:
-    """Paper and ink."""
-    paper = closing(dark, odd_share(dark, _INK_WIDTH))
-    if quantile(paper, 5) < _WHITE_LEVEL:
-        return _grey_sheet(dark)
-    sheet = _sheet_of(dark, paper, np.zeros(dark.shape, bool))
-    has_border = _border(dark).min() < _WHITE_LEVEL
-    return sheet.without(_table(sheet.at_least(5), is_white=True)) if has_border else sheet
+def _paper_of(dark: Grey) -> _Paper:
+    """The paper and its ink. dark: the darkest pixel of each block."""
+    level = closing(dark, odd_share(dark, _INK_WIDTH))
+    if quantile(level, 5) < _WHITE_LEVEL:
+        return _grey_paper(dark)
+    return _paper_of_level(dark, level, np.zeros(dark.shape, bool)).without_surroundings(is_white=True)
 
 
-def _grey_sheet(dark: Grey) -> _Paper:
-    """Grey paper and ink, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
-    window, outside = odd_share(dark, _INK_WIDTH), np.zeros(dark.shape, bool)
+def _grey_paper(dark: Grey) -> _Paper:
+    """The same of grey paper, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
+    window = odd_share(dark, _INK_WIDTH)
+    outside = np.zeros(dark.shape, bool)
     while True:
-        paper = np.minimum(closing(dark, window), _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
-        sheet = _sheet_of(dark, paper, outside)
-        sheet = sheet.without(_table(sheet.at_least(5), is_white=False))
-        narrower = max((3 * stroke_width(sheet.at_least(7)) + 2) | 1, 9)
+        level = np.minimum(closing(dark, window), _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
+        paper = _paper_of_level(dark, level, outside).without_surroundings(is_white=False)
+        narrower = max((3 * stroke_width(paper.at_least(7)) + 2) | 1, 9)
         if narrower * 5 >= window * 4:
-            return sheet
-        window, outside = narrower, sheet.outside
+            return paper
+        window, outside = narrower, paper.outside
 
 
 def _full_contrast(plane: Grey, peak: int) -> Grey:
@@ -270,20 +269,31 @@ def _is_bar(grey: Grey) -> bool:
     return width >= _BAR_RATIO * height and bool((long[height // 3 : height - height // 3] < 128).all())
 
 
-def _ink_on(sheet: _Paper, grey: Grey) -> tuple[Grey, Mask]:
+def _ink_on(paper: _Paper, grey: Grey) -> tuple[Grey, Mask]:
     """The plane uint8 (H, W), and a mask of the blocks in which it has ink."""
-    across, down, peak = printed_lines(sheet.missing, ~sheet.outside, sheet.peak, sheet.least, sheet.is_clean)
-    if sheet.is_clean and not across and not down:
+    if not paper.peak:
+        return np.zeros_like(grey), np.zeros_like(paper.outside)
+    across, down, peak = printed_lines(paper.missing, ~paper.outside, paper.peak, paper.least, paper.is_clean)
+    if paper.is_clean and not across and not down:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
-        return 255 - grey, sheet.at_least(3)
-    plane = _missing(expand(sheet.paper, grey.shape), grey)
-    if sheet.outside.any():
-        plane[expand(sheet.outside, grey.shape)] = 0
-    for lines, oriented, shape in ((across, plane, sheet.paper.shape), (down, plane.T, sheet.paper.T.shape)):
+        return 255 - grey, paper.at_least(3)
+    plane = _missing(expand(paper.level, grey.shape), grey)
+    if paper.outside.any():
+        plane[expand(paper.outside, grey.shape)] = 0
+    for lines, oriented, blocks in ((across, plane, paper.level), (down, plane.T, paper.level.T)):
         for line in lines:
-            erase(oriented, line, shape, max(_MIN_CONTRAST, line.level) // 2)
+            erase(oriented, line, blocks.shape, max(_MIN_CONTRAST, line.level) // 2)
     ink = _full_contrast(plane, peak)
     return ink, pool(ink, np.maximum) >= 128
+
+
+def _fault(mask: Mask, character: Box) -> str:
+    """Why a character may be recognized wrongly, by the blocks with ink; "" if there is no reason."""
+    left, top, right, bottom = character
+    if is_several_characters(mask[top:bottom, left:right]):
+        return "several characters: read them as a line"
+    is_tiny = max(right - left, bottom - top) * _TINY_RATIO < max(mask.shape)
+    return "the character is small: crop the picture" if is_tiny else ""
 
 
 def separate_ink(grey: Grey) -> Ink:
@@ -305,17 +315,11 @@ def separate_ink(grey: Grey) -> Ink:
     light = 255 - pool(grey, np.maximum)
     if _is_light(dark, light):
         grey, dark = 255 - grey, light
-    sheet = _sheet(dark)
-    ink, mask = _ink_on(sheet, grey) if sheet.peak else (grey, np.zeros_like(sheet.outside))
+    ink, mask = _ink_on(_paper_of(dark), grey)
     character = character_box(mask)
     if character is None:
         return Ink(np.zeros_like(grey), None, scale, "no ink stands out from the paper: look at the picture")
-    rows, columns = dark.shape
     left, top, right, bottom = character
-    fault = ""
-    if is_several_characters(mask[top:bottom, left:right]):
-        fault = "several characters: read them as a line"
-    elif max(right - left, bottom - top) * _TINY_RATIO < max(rows, columns):
-        fault = "the character is small: crop the picture"
+    rows, columns = mask.shape
     box = (left * width // columns, top * height // rows, -(-right * width // columns), -(-bottom * height // rows))
-    return Ink(ink, box, scale, fault)
+    return Ink(ink, box, scale, _fault(mask, character))

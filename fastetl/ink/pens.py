@@ -13,9 +13,9 @@ _THICK_PEN = 12  # a pen is thick if its width goes less often into the characte
 _USUAL_PEN = 20  # a thick pen is thinned until its width goes so many times into the character
 
 
-def mean_width(mask: Mask) -> float:
-    """Mean width of strokes, in blocks. 2.5: between 2, right for upright strokes, and 2.8, right for diagonal ones."""
-    return 2.5 * int(mask.sum()) / max(outline(mask), 1)
+def mean_width(mask: Mask, factor: float = 2.5) -> float:
+    """Mean width of strokes in pixels, of their area and outline. factor: 2 if all are upright, 2.8 if diagonal."""
+    return factor * int(mask.sum()) / max(outline(mask), 1)
 
 
 def stroke_width(mask: Mask, tenths: int = 3) -> int:

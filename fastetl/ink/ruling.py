@@ -33,10 +33,6 @@ class PrintedLine:
     dashes: int  # how many pieces it has; more than one if it is dashed or broken
     bends: int  # how often the ink leaves the line and goes on beside it, as a hand's stroke does
 
-    def rows(self, width: int) -> NDArray[np.intp]:
-        """Its row in each of `width` columns of blocks."""
-        return self.row + _offsets(self.rise, width)
-
 
 @dataclass(frozen=True)
 class _Blocks:
@@ -164,7 +160,7 @@ def without_lines(mask: Mask, across: list[PrintedLine], down: list[PrintedLine]
         for line in lines:
             reach = int(line.thickness / 2 + 1.5) + margin
             for step in range(-reach, reach + 1):
-                rows = line.rows(width) + step
+                rows = line.row + _offsets(line.rise, width) + step
                 columns = np.flatnonzero(_is_inside(rows, height))
                 oriented[rows[columns], columns] = False
     return rest
@@ -175,35 +171,50 @@ def printed_lines(
 ) -> tuple[list[PrintedLine], list[PrintedLine], int]:
     """The printed lines across and down, and what is missing where the ink beside them is darkest.
 
-    A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On clean white paper
-    it has to be both, or part of a practice square. peak: `missing` where the ink is darkest. least: less is grain.
+    peak: `missing` where the ink is darkest. least: less is grain. is_clean: whether all paper is white.
     """
-    across = ruled_lines(missing, paper, peak // 3)
-    down = ruled_lines(missing.T, paper.T, peak // 3)
-    if not across and not down:
+    found = ruled_lines(missing, paper, peak // 3), ruled_lines(missing.T, paper.T, peak // 3)
+    if not any(found):
         return [], [], peak
-    beside_lines = np.where(without_lines(paper, across, down), missing, np.uint8(0))
+    beside_lines = np.where(without_lines(paper, *found), missing, np.uint8(0))
     level = peak_of(beside_lines, 6 * SPECK_BLOCKS)
     ink = beside_lines >= max((level + 1) // 2, 1)
-    if level < least or ink.sum() < _MIN_INK or _are_strokes(ink, across, down, level):
+    if level < least or ink.sum() < _MIN_INK or _are_strokes(ink, *found, level):
         return [], [], peak
-    width = mean_width(ink)
-    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
-    is_square = len(across) > 1 and len(down) > 1
-    printed = []
-    for lines, beside in ((across, ink), (down, ink.T)):
-        differing = [line for line in lines if has_guides or _differs(line, width, level)]
-        straight = [line for line in differing if has_guides or line.bends < 2]
-        if not is_clean or _is_ruled(lines, len(beside)):
-            printed.append([line for line in lines if line.spans_paper or line in differing])
-        elif is_square:
-            printed.append(straight)
-        elif _is_cropped(lines, beside):
-            printed.append([])
-        else:
-            printed.append([line for line in straight if line.spans_paper])
-    across, down = printed
+    is_squared = min(map(len, found)) > 1
+    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in found)
+    page = _Page(mean_width(ink), level, is_clean, is_squared, has_guides)
+    across, down = (page.printed(lines, beside) for lines, beside in zip(found, (ink, ink.T), strict=True))
     return across, down, level if across or down else peak
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What tells printed lines from strokes."""
+
+    width: float  # mean width of the strokes beside the lines, in blocks
+    level: int  # share of the paper's light that is missing where these are darkest, of 255
+    is_clean: bool  # whether all paper is white
+    is_squared: bool  # whether there are several lines in both directions
+    has_guides: bool  # whether there are dashed lines in both directions, as in a practice square
+
+    def printed(self, lines: list[PrintedLine], ink: Mask) -> list[PrintedLine]:
+        """Those of parallel lines that are printed. ink: the strokes beside them, turned as the lines are.
+
+        Grey or ruled paper: what goes from edge to edge or differs from the strokes. White paper may have a stroke of
+        the same kind: so lines have to do both there, or differ in a practice square.
+        """
+        differing = [line for line in lines if self.has_guides or self._differs(line)]
+        if not self.is_clean or _is_ruled(lines, len(ink)):
+            return [line for line in lines if line.spans_paper or line in differing]
+        straight = [line for line in differing if self.has_guides or line.bends < 2]
+        if self.is_squared:
+            return straight
+        return [] if _is_cropped(lines, ink) else [line for line in straight if line.spans_paper]
+
+    def _differs(self, line: PrintedLine) -> bool:
+        """Whether a line is clearly thinner, fainter or darker than the strokes."""
+        return 4 * line.thickness <= 3 * self.width or not 8 * self.level < 10 * line.level < 13 * self.level
 
 
 def _is_ruled(lines: list[PrintedLine], height: int) -> bool:
@@ -215,11 +226,6 @@ def _is_cropped(lines: list[PrintedLine], ink: Mask) -> bool:
     """Whether a picture is cropped to its ink and lines: then a stroke spans it, too."""
     rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
     return min(rows) < 3 and max(rows) >= len(ink) - 3
-
-
-def _differs(line: PrintedLine, width: float, level: int) -> bool:
-    """Whether a line is clearly thinner, fainter or darker than strokes of a mean width and level."""
-    return 4 * line.thickness <= 3 * width or not 8 * level < 10 * line.level < 13 * level
 
 
 def _are_strokes(ink: Mask, across: list[PrintedLine], down: list[PrintedLine], level: int) -> bool:
@@ -235,23 +241,22 @@ def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], least:
     the ink is thicker than the line, it is a stroke along the line, and stays.
     """
     block = -(-len(plane) // shape[0])  # pixels
-    near = block + 1
-    reach = near + int(3 * (line.thickness + 1) * block) + 2
-    position = np.arange(2 * reach + 1)[:, None]  # in a strip with the line and what is beside it, as if it were level
-    rows = _centre(plane.shape, line, shape) - reach + position
-    is_inside = _is_inside(rows, len(plane))
-    columns = np.broadcast_to(np.arange(plane.shape[1]), rows.shape)
+    reach = block + int(3 * (line.thickness + 1) * block) + 3
+    # A strip along the line, in which the line is level: `offset` counts its rows, the middle one is the line's.
+    offset = np.arange(2 * reach + 1)[:, None]
+    columns = np.arange(plane.shape[1])
+    rows = _centre(plane.shape, line, shape) - reach + offset
     strip = plane[rows.clip(0, len(plane) - 1), columns]
-    top, bottom = _middle_runs(is_inside & (strip >= least), near)
+    is_inside = _is_inside(rows, len(plane))
+    top, bottom = _middle_runs(is_inside & (strip >= least), block + 1)
     thickness = bottom - top
-    typical = quantile(thickness[thickness > 0], 50)
-    is_line = (thickness > 0) & (thickness <= max(typical * 8 // 5, typical + 1))
-    blur = max(1, block // 2) + 1
-    before = top - blur - 1
-    behind = bottom + blur
-    above, below = (strip[row.clip(0, 2 * reach), columns[0]] for row in (before, behind))
-    is_erased = is_line & is_inside & (position > before) & (position < behind)
-    plane[rows[is_erased], columns[is_erased]] = np.broadcast_to(np.minimum(above, below), rows.shape)[is_erased]
+    usual = quantile(thickness[thickness > 0], 50)
+    is_line = (thickness > 0) & (thickness <= max(usual * 8 // 5, usual + 1))
+    blur = max(1, block // 2) + 1  # the soft edge of the line
+    above, below = top - blur - 1, bottom + blur
+    paper = np.minimum(*(strip[row.clip(0, 2 * reach), columns] for row in (above, below)))
+    row, column = np.nonzero(is_inside & is_line & (offset > above) & (offset < below))
+    plane[rows[row, column], column] = paper[column]
 
 
 def _centre(size: tuple[int, ...], line: PrintedLine, shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -262,10 +267,7 @@ def _centre(size: tuple[int, ...], line: PrintedLine, shape: tuple[int, ...]) ->
 
 
 def _middle_runs(ink: Mask, near: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where the run of ink nearest to the middle row begins and ends in each column of a strip.
-
-    Both are equal where no ink is `near` the middle.
-    """
+    """Where the run of ink nearest to the middle row begins and ends in each column; equal if none is `near`."""
     position = np.arange(len(ink))[:, None]
     from_middle = np.argsort(np.abs(position.ravel() - len(ink) // 2), kind="stable")[: 2 * near + 1]
     nearest = from_middle[ink[from_middle].argmax(0)]

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 
 from fastetl.checks import Options, Range, as_path, require_instance, unsuitable
-from fastetl.data.charset import MAX_CODE_POINTS, Characters, in_a_line, is_character, load_charset, nfc
+from fastetl.data.charset import MAX_CODE_POINTS, Characters, Charset, in_a_line, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
@@ -201,31 +201,36 @@ def samples_to_dataset(
     files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     read, faults = _read_all(files)
-    charset = load_charset(config.charset, sorted({sample.label for sample, *_ in read} - {""}))
-    entries = [entry for entry in read if entry[0].label in charset.class_of]
-    left_out = Counter(s.label or "no character" for s, *_ in read if s.label not in charset.class_of)
+    labels = [sample.label for sample, *_ in read]
+    charset = load_charset(config.charset, sorted({*labels} - {""}))
+    entries = [entry for entry, label in zip(read, labels, strict=True) if label in charset.class_of]
+    left_out = Counter(label or "no character" for label in labels if label not in charset.class_of)
     if not entries:
         expected = f"labels of charset {charset.name}"
         found = faults[0] if faults else in_a_line(sorted(left_out), 40) or "none"
         raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")
-    samples, places, lines, groups = zip(*entries, strict=True)
-    data = Dataset.create(
-        [rasterize(s.drawing) for s in samples],
-        [s.label for s in samples],
+    data = _dataset_of(entries, charset, config.size)
+    about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
+    replace(data, about=about).write(out, overwrite=overwrite)
+    classes = len(np.unique(data.labels))
+    right = sum(sample.answer == sample.label for sample, *_ in entries)
+    return SamplesResult(str(out), len(data), classes, right, dict(left_out), tuple(map(str, faults)))
+
+
+def _dataset_of(entries: list[_Entry], charset: Charset, size: int) -> Dataset:
+    """Samples as a dataset, in their order, with the pictures of their drawings."""
+    samples, files, lines, groups = zip(*entries, strict=True)
+    return Dataset.create(
+        [rasterize(sample.drawing) for sample in samples],
+        [sample.label for sample in samples],
         groups,
         source="samples",
-        size=config.size,
+        size=size,
         charset=charset,
         digests=np.array([digest_of(json.dumps(s.drawing.as_dict()).encode()) for s in samples], np.uint64),
         records={
-            "file_name": np.array([file.name[:60] for file in places]),
+            "file_name": np.array([file.name[:60] for file in files]),
             "record": np.array(lines, np.int32),
             **{name: np.array([getattr(s, name) for s in samples]) for name in ("answer", "time", "device")},
         },
-    )
-    about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
-    replace(data, about=about).write(out, overwrite=overwrite)
-    correct = sum(s.answer == s.label for s in samples)
-    return SamplesResult(
-        str(out), len(samples), len(np.unique(data.labels)), correct, dict(left_out), tuple(map(str, faults))
     )

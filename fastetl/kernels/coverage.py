@@ -1,5 +1,6 @@
-"""Coverage of pixels by segments of a pen's line: in float64, as app and page compute it, and in float32,
-which is faster, for the millions of pictures of synthetic writers."""
+"""Coverage of pixels by segments of a pen's line: `cover` computes it in float64, as app and page do, and `cover_fast`
+in float32, for synthetic writers. Their centres of pixels differ by half a pixel: moving them would round otherwise.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,18 +73,3 @@ def cover_fast(segments: NDArray[np.float32], shift: NDArray[np.float32], out: N
                 ex, ey = px - t * ux, py - t * uy
                 edge = r0 + t * taper + _HALF - np.sqrt(ex * ex + ey * ey)
                 row[x] = max(row[x], min(max(edge, _ZERO), _ONE) * ink)
-
-
-def cover_twin(segments: NDArray[np.float32], shift: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """The readable twin of `cover_fast`."""
-    for segment in segments:
-        a, b, (r0, r1, ink) = segment[0:2] + shift, segment[2:4] + shift, segment[4:]
-        reach = max(r0, r1) + 1
-        left, top = np.maximum(np.floor(np.minimum(a, b) - reach), 0).astype(int)
-        right, bottom = np.ceil(np.maximum(a, b) + reach).astype(int) + 1
-        window = out[top : max(bottom, 0), left : max(right, 0)]
-        py, px = np.indices(window.shape, np.float32) + np.array([top, left], np.float32)[:, None, None]
-        px, py, (ux, uy) = px - a[0], py - a[1], b - a
-        t = ((px * ux + py * uy) / max(ux * ux + uy * uy, np.float32(1e-6))).clip(0, 1)
-        edge = r0 + t * (r1 - r0) + np.float32(0.5) - np.hypot(px - t * ux, py - t * uy)
-        np.maximum(window, edge.clip(0, 1) * ink, out=window)

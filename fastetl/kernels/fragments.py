@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
+from fastetl.kernels.packed import INK_PER_CENT
 
 Picture = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -31,10 +32,7 @@ MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
 
 @jit
 def ink_box(picture: Picture, box: Ints) -> bool:
-    """Set box to the left, top, right and bottom pixels of the ink; return False if there is none.
-
-    Ink is every pixel of at least 15 % of the darkest one.
-    """
+    """Set box to the left, top, right and bottom pixels of the ink (see `INK_PER_CENT`); False if there is none."""
     height, width = picture.shape
     flat = picture.reshape(height * width)
     darkest = np.uint8(0)
@@ -42,7 +40,7 @@ def ink_box(picture: Picture, box: Ints) -> bool:
         darkest = max(darkest, flat[i])
     if darkest == 0:
         return False
-    least = np.uint8((15 * np.int64(darkest) + 99) // 100)
+    least = np.uint8((INK_PER_CENT * np.int64(darkest) + 99) // 100)
     box[0], box[1], box[2], box[3] = width, height, -1, -1
     for y in range(height):
         row = picture[y]

@@ -12,6 +12,7 @@ TOP = {1: 1, 4: 15, 6: 63}
 """The highest level, by the bits of a stored pixel. The first pixel is in the highest bits; rows have no gap between
 them."""
 
+INK_PER_CENT = 15  # a pixel is ink from so many per cent of its picture's darkest one on
 PIXELS = {1: 64, 4: 128, 6: 64}  # pixels that `unpack_vector` takes: 8, 64 or 48 bytes
 
 
@@ -44,17 +45,17 @@ def pack(levels: Bytes, bits: int) -> Bytes:
     return np.packbits(stream.reshape(len(levels), levels[0].size * bits), axis=1)
 
 
-def unpack_vector(code: Code, source: Value, offset: Value, bits: int) -> tuple[Value, Value, list[int]]:
+def unpack_vector(code: Code, source: Value, bits: int) -> tuple[Value, Value, list[int]]:
     """Unpack the next PIXELS[bits] levels into two vectors of 64 bytes.
 
     Returns them and each level's place in them, from 64 on in the second. Reads 64 bytes (8 for 1 bit).
     """
-    b = code.b
+    b = code.builder
     if bits == 1:
-        packed = code.load(source, I64, 0, offset)
+        packed = code.load(source, I64)
         levels = b.zext(b.bitcast(packed, ir.VectorType(ir.IntType(1), 64)), ir.VectorType(I8, 64))
         return levels, levels, [8 * (x // 8) + 7 - x % 8 for x in range(64)]
-    packed = code.load(source, I8, 64, offset)
+    packed = code.load(source, I8, 64)
     if bits == 4:
         return code.shift(packed, -4), code.mask(packed, 15), [64 * (x % 2) + x // 2 for x in range(128)]
     # Three bytes to two lanes of 16 bits, the second byte to both: (first, second) and (second, third), the earlier

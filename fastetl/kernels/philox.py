@@ -12,11 +12,11 @@ Word = np.uint64
 PER_BLOCK = 8  # values from one counter: four words, each cut into two halves of 16 bits
 
 _ROUNDS = 10
-_LOW = np.uint64(0xFFFFFFFF)
-_WORD = np.uint64(32)
+_WORD_MASK = np.uint64(0xFFFFFFFF)
+_WORD_BITS = np.uint64(32)
 _MULTIPLY_0, _MULTIPLY_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
-_HALF = np.uint64(16)
+_HALF_BITS = np.uint64(16)
 _HALF_MASK = np.uint64(0xFFFF)
 
 
@@ -28,8 +28,8 @@ def philox(c0: Word, c1: Word, c2: Word, c3: Word, k0: Word, k1: Word) -> tuple[
     """
     for _ in range(_ROUNDS):
         p0, p1 = _MULTIPLY_0 * c0, _MULTIPLY_1 * c2
-        c0, c1, c2, c3 = (p1 >> _WORD) ^ c1 ^ k0, p1 & _LOW, (p0 >> _WORD) ^ c3 ^ k1, p0 & _LOW
-        k0, k1 = (k0 + _WEYL_0) & _LOW, (k1 + _WEYL_1) & _LOW
+        c0, c1, c2, c3 = (p1 >> _WORD_BITS) ^ c1 ^ k0, p1 & _WORD_MASK, (p0 >> _WORD_BITS) ^ c3 ^ k1, p0 & _WORD_MASK
+        k0, k1 = (k0 + _WEYL_0) & _WORD_MASK, (k1 + _WEYL_1) & _WORD_MASK
     return c0, c1, c2, c3
 
 
@@ -44,9 +44,9 @@ def uniforms(samples: NDArray[np.int64], key: NDArray[np.uint64], first: int, ou
     for b in range(samples.size):
         sample = np.uint64(samples[b])
         for block in range(out.shape[1] // PER_BLOCK):
-            words = philox(sample & _LOW, sample >> _WORD, epoch, np.uint64(first + block), k0, k1)
+            words = philox(sample & _WORD_MASK, sample >> _WORD_BITS, epoch, np.uint64(first + block), k0, k1)
             for w in range(4):
-                low, high = words[w] & _HALF_MASK, words[w] >> _HALF
+                low, high = words[w] & _HALF_MASK, words[w] >> _HALF_BITS
                 at = block * PER_BLOCK + 2 * w
                 # (2 h + 1) / 65536 − 1: exact in float32, symmetrical, never ±1.
                 out[b, at] = np.float32((2.0 * np.float64(low) - 65535.0) / 65536.0)

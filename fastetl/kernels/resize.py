@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fastetl.kernels.packed import TOP, Bytes, Starts, levels_of, packed_bytes, unpack_vector
 from fastetl.kernels.resize_plan import LANES, Chunk, Resizing, RowPlan, chunks_of
 from fastetl.kernels.triangle import triangle
-from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, best_form, compile_kernel
+from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, compile_kernel, forms
 
 CACHED = 64  # geometries whose kernels are kept, those used last
 OVERREAD = 64  # bytes behind a picture's last that the kernel reads, whatever they are
@@ -33,7 +33,7 @@ def resize_records(
     raw: uint8 (bytes,), records of any stride, and OVERREAD bytes behind the last picture. starts: int64 (N,), byte
     offset of each picture. height, width: of the stored pictures. out: uint8 (N, size, size), contiguous, pixels 0–255,
     ink high: floor(255 · v + 0.5) of the triangle-filtered picture v, where 1 is the highest level. bits: 1, 4 or 6 of
-    a stored pixel, the first in the highest bits, rows without a gap. form: "plain" (the twin), or a form of the vector
+    a stored pixel, the first in the highest bits, rows without a gap. form: "twin", or a form of the vector
     kernel other than the processor's best (see `vector.forms`).
 
     Raises ValueError if a picture and what is read behind it are not inside of `raw`, or an array is not contiguous:
@@ -42,12 +42,9 @@ def resize_records(
     if len(out) != len(starts) or not (raw.flags.c_contiguous and out.flags.c_contiguous):
         raise ValueError("raw and out must be contiguous, and out as long as starts")
     last = raw.size - packed_bytes(height * width, bits) - OVERREAD
-    if not len(starts):
-        return
-    # argmin and argmax take a fourth of the time of min and max.
-    if starts[starts.argmin()] < 0 or starts[starts.argmax()] > last:
+    if starts.min(initial=0) < 0 or starts.max(initial=last) > last:
         raise ValueError(f"a picture or the {OVERREAD} bytes behind it lie outside raw")
-    kernel = _kernel(height, width, bits, out.shape[1], form or best_form())
+    kernel = _kernel(height, width, bits, out.shape[1], form or forms()[0])
     if kernel is not None:
         pointers = starts + raw.ctypes.data
         kernel(pointers.ctypes.data, len(pointers), out.ctypes.data)
@@ -59,29 +56,28 @@ def resize_records(
 
 @lru_cache(maxsize=CACHED)
 def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel | None:
-    """Kernel(addresses int64 (N,), N, out uint8 (N, S, S)), by address, N ≥ 1; None where the twin does the work."""
+    """Kernel(addresses int64 (N,), N, out uint8 (N, S, S)), by address; None where the twin does the work."""
     plan = Resizing(height, width, bits, size).plan(form)
     if plan is None:
         return None
 
     def write(code: Code, addresses: Value, count: Value, out: Value) -> None:
-        b = code.b
-        scratch = code.room(64 * len(plan.rows) * plan.registers)
+        b = code.builder
+        scratch = code.stack(64 * len(plan.rows) * plan.registers)
         with code.loop(count) as index:
-            following = b.add(index, code.number(1))
+            following = b.add(index, I64(1))
             following = b.select(b.icmp_signed("<", following, count), following, index)
-            source, next_source = (code.load(code.element(addresses, k, 8), POINTER) for k in (index, following))
+            source, next_source = (
+                code.load(code.element_address(addresses, k, 8), POINTER) for k in (index, following)
+            )
             _columns(code, plan, source, next_source, scratch)
-            _rows(code, plan, scratch, code.element(out, index, size**2))
+            _rows(code, plan, scratch, code.element_address(out, index, size**2))
 
     return compile_kernel("resize", (POINTER, I64, POINTER), write, form)
 
 
 def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> Bytes:
-    """The readable twin. levels: (N, height, width), 0 to 2^bits − 1.
-
-    Returns uint8 (N, size, size).
-    """
+    """The readable twin: uint8 (N, size, size). levels: (N, height, width), 0 to 2^bits − 1."""
     rows, columns = triangle(levels.shape[1], size), triangle(levels.shape[2], size)
     products = rows.astype(np.float64) @ levels.astype(np.float64) @ columns.T.astype(np.float64)  # whole numbers
     sums, denominator = 2 * 255 * products.astype(np.int64), TOP[bits] * rows.sum(1)[:, None] * columns.sum(1)
@@ -90,21 +86,21 @@ def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> Bytes:
 
 def _columns(code: Code, plan: RowPlan, source: Value, following: Value, scratch: Value) -> None:
     """Write the lines of column sums to `scratch`. following: the next picture, which is fetched meanwhile."""
-    b, geometry = code.b, plan.geometry
+    b, geometry = code.builder, plan.geometry
     row_bytes = geometry.width * geometry.bits // 8
     lines = len(plan.rows)
-    paper = code.table(np.zeros(OVERREAD, np.uint8))
+    paper = code.constant(np.zeros(OVERREAD, np.uint8))
     with code.loop(lines) as line:
         _fetch(code, following, line, -(-geometry.height * row_bytes // (64 * lines)))
         rows = []
         for row_of_line in plan.rows.T:
             place = code.entry(row_of_line * row_bytes, line)
-            levels = b.select(b.icmp_signed("<", place, code.number(0)), paper, code.at(source, place))
-            *registers, lanes = unpack_vector(code, levels, code.number(0), geometry.bits)
+            levels = b.select(b.icmp_signed("<", place, I64(0)), paper, code.address(source, place))
+            *registers, lanes = unpack_vector(code, levels, geometry.bits)
             rows.append(registers)
         if plan.weighted:
             rows = _sum_and_weighted_sum(code, rows)
-        to = code.element(scratch, line, 64 * plan.registers)
+        to = code.element_address(scratch, line, 64 * plan.registers)
         for k, total in enumerate(_column_sums(code, plan, rows, lanes)):
             code.store(total, to, 64 * k)
 
@@ -112,16 +108,16 @@ def _columns(code: Code, plan: RowPlan, source: Value, following: Value, scratch
 def _fetch(code: Code, picture: Value, line: Value, count: int) -> None:
     """Fetch a line's share of a picture, `count` cache lines, into the processor's first cache."""
     for_reading = [ir.Constant(I32, value) for value in (0, 3, 1)]
-    share = code.element(picture, line, 64 * count)
+    share = code.element_address(picture, line, 64 * count)
     for k in range(count):
-        code.call("llvm.prefetch.p0", ir.VoidType(), code.at(share, 64 * k), *for_reading)
+        code.call("llvm.prefetch.p0", ir.VoidType(), code.address(share, 64 * k), *for_reading)
 
 
 def _sum_and_weighted_sum(code: Code, rows: list[list[Value]]) -> list[list[Value]]:
     """The sum of all rows, and of row k times k, in bytes."""
     # The sums of the last row, of the last two, and so on: row k is in k of those that leave out row 0.
-    partial = [list(accumulate(reversed(register), code.b.add)) for register in zip(*rows, strict=True)]
-    return [[sums[-1] for sums in partial], [reduce(code.b.add, sums[:-1]) for sums in partial]]
+    partial = [list(accumulate(reversed(register), code.builder.add)) for register in zip(*rows, strict=True)]
+    return [[sums[-1] for sums in partial], [reduce(code.builder.add, sums[:-1]) for sums in partial]]
 
 
 def _column_sums(code: Code, plan: RowPlan, rows: list[list[Value]], lanes: list[int]) -> list[Value]:
@@ -157,11 +153,11 @@ def _sum_by_four(code: Code, operands: Operands) -> Value:
 def _sums_by_two(code: Code, plan: RowPlan, operands: Operands) -> list[Value]:
     """The column sums of two rows, alternately: one register in bytes, else two. operands: of each chunk and row."""
     products = [[code.products(*pair) for pair in of_chunk] for of_chunk in operands]
-    first, second = (reduce(code.b.add, of_row) for of_row in zip(*products, strict=True))
+    first, second = (reduce(code.builder.add, of_row) for of_row in zip(*products, strict=True))
     if not plan.in_bytes:
         return list(code.interleaved(first, second))
-    both = code.cast(code.b.or_(first, code.shift(second, 8)), I8)
-    return [code.b.xor(both, code.splat(I8, 64, plan.bias))]
+    both = code.cast(code.builder.or_(first, code.shift(second, 8)), I8)
+    return [code.builder.xor(both, code.splat(I8, 64, plan.bias))]
 
 
 def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
@@ -169,17 +165,17 @@ def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
     geometry = plan.geometry
     table, kinds = geometry.factors
     weights = plan.weights.astype(np.uint8 if plan.in_bytes else np.int16)
-    weights_at, factors_at = code.table(weights), code.table(table[:, geometry.groups])
+    weights_at, factors_at = code.constant(weights), code.constant(table[:, geometry.groups])
     biases = plan.bias * plan.weights.sum((1, 2), dtype=np.int64)
     with code.loop(geometry.size) as y:
-        lines = code.at(scratch, code.entry(64 * plan.registers * plan.first, y))
-        row_factors = code.at(factors_at, code.entry(kinds * table[0, geometry.groups].nbytes, y))
-        row_weights = code.element(weights_at, y, weights[0].nbytes)
+        lines = code.address(scratch, code.entry(64 * plan.registers * plan.first, y))
+        row_factors = code.address(factors_at, code.entry(kinds * table[0, geometry.groups].nbytes, y))
+        row_weights = code.element_address(weights_at, y, weights[0].nbytes)
         if plan.in_bytes:
-            sums = _sums_of_bytes(code, plan, lines, row_weights, code.b.trunc(code.entry(biases, y), I32))
+            sums = _sums_of_bytes(code, plan, lines, row_weights, code.builder.trunc(code.entry(biases, y), I32))
         else:
             sums = _sums_of_numbers(code, plan, lines, row_weights)
-        row = code.element(out, y, geometry.size)
+        row = code.element_address(out, y, geometry.size)
         for k, group in enumerate(geometry.groups):
             pixels = _rounded(code, sums[k], _factors_of_group(code, geometry, k, row_factors))
             code.store(code.shuffle(pixels, pixels, range(min(LANES, geometry.size))), row, int(group[0]))
@@ -217,7 +213,7 @@ def _rounded(code: Code, sums: Value, factor: Value) -> Value:
     """Sums, i32, times factors, rounded to pixels, i8."""
     # From this magic number on a float is a whole number: the addition rounds, and the low byte is the pixel.
     integer, magic, name = (I32, 2.0**23, "f32") if factor.type.element == F32 else (I64, 2.0**52, "f64")
-    numbers = code.b.sitofp(sums, factor.type)
+    numbers = code.builder.sitofp(sums, factor.type)
     fma = f"llvm.fma.v{LANES}{name}"  # with a single rounding
     rounded = code.call(fma, factor.type, numbers, factor, code.splat(factor.type.element, LANES, magic))
-    return code.b.trunc(code.b.bitcast(rounded, ir.VectorType(integer, LANES)), ir.VectorType(I8, LANES))
+    return code.builder.trunc(code.builder.bitcast(rounded, ir.VectorType(integer, LANES)), ir.VectorType(I8, LANES))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastetl.kernels.packed import PIXELS, TOP
 from fastetl.kernels.triangle import triangle
-from fastetl.kernels.vector import PLAIN
+from fastetl.kernels.vector import TWIN
 
 LANES = 16  # output columns of a group
 Chunk = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -96,7 +96,7 @@ class Resizing:
     def plan(self, form: str) -> RowPlan | None:
         """The plan for a form of the kernel; None where the kernel's numbers do not hold its rows, weights and sums."""
         # `unpack_vector` takes a whole row at a time.
-        if form == PLAIN or self.width * self.bits % 8 or self.width > PIXELS[self.bits]:
+        if form == TWIN or self.width * self.bits % 8 or self.width > PIXELS[self.bits]:
             return None
         top, weight = TOP[self.bits], int(self.columns.max())
         column_weight, row_weight = int(self.columns.sum(1).max()), int(self.rows.sum(1).max())

@@ -30,7 +30,7 @@ FORMS: dict[str, frozenset[str]] = {
 }
 """Forms of the dot products, best first, and the processor's features that each needs."""
 
-PLAIN = "plain"  # the reference in numpy: for what no other form can do, and for everything with NUMBA_DISABLE_JIT=1
+TWIN = "twin"  # the reference in numpy: for what no other form can do, and for everything with NUMBA_DISABLE_JIT=1
 
 Kernel = Callable[..., None]
 Value = Any  # llvmlite's values carry no types that mypy sees
@@ -39,22 +39,17 @@ ENABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")  # whether kerne
 
 
 @cache
-def runnable_forms() -> tuple[str, ...]:
-    """The forms that this processor runs, best first; only "plain" with NUMBA_DISABLE_JIT=1."""
+def forms() -> tuple[str, ...]:
+    """The forms that this processor runs, best first; only "twin" with NUMBA_DISABLE_JIT=1."""
     if not ENABLED:
-        return (PLAIN,)
-    return (*(form for form, needed in FORMS.items() if all(map(has_feature, needed))), PLAIN)
+        return (TWIN,)
+    return (*(form for form, needed in FORMS.items() if all(map(has_feature, needed))), TWIN)
 
 
 @cache
 def has_feature(feature: str) -> bool:
     """Whether this processor has a feature, by LLVM's name."""
     return bool(llvm.get_host_cpu_features().get(feature, False))
-
-
-def best_form() -> str:
-    """The form to use."""
-    return runnable_forms()[0]
 
 
 def compile_kernel(name: str, arguments: Sequence[Value], body: Callable[..., None], form: str) -> Kernel:
@@ -67,7 +62,7 @@ def compile_kernel(name: str, arguments: Sequence[Value], body: Callable[..., No
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     code = Code(ir.IRBuilder(function.append_basic_block()), form)
     body(code, *function.args)
-    code.b.ret_void()
+    code.builder.ret_void()
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     llvm.initialize_native_target()
@@ -84,9 +79,9 @@ def compile_kernel(name: str, arguments: Sequence[Value], body: Callable[..., No
 
 @dataclass(frozen=True)
 class Code:
-    """A function that is being written: llvmlite's builder `b`, and methods for what kernels need."""
+    """A function that is being written: llvmlite's `builder`, and methods for what kernels need."""
 
-    b: Value
+    builder: Value
     form: str
 
     def splat(self, kind: Value, count: int, value: float) -> Value:
@@ -97,31 +92,27 @@ class Code:
         """A constant vector."""
         return ir.Constant(ir.VectorType(kind, len(values)), list(values))
 
-    def number(self, value: int) -> Value:
-        """A 64-bit constant."""
-        return ir.Constant(I64, value)
-
-    def at(self, pointer: Value, offset: Value | int) -> Value:
+    def address(self, pointer: Value, offset: Value | int) -> Value:
         """The address `offset` bytes after `pointer`."""
-        offset = self.number(offset) if isinstance(offset, int) else offset
-        return self.b.gep(pointer, [offset], source_etype=I8)
+        offset = I64(offset) if isinstance(offset, int) else offset
+        return self.builder.gep(pointer, [offset], source_etype=I8)
 
-    def element(self, pointer: Value, index: Value, size: int) -> Value:
+    def element_address(self, pointer: Value, index: Value, size: int) -> Value:
         """The address of an element of an array whose elements have `size` bytes."""
-        return self.at(pointer, self.b.mul(index, self.number(size)))
+        return self.address(pointer, self.builder.mul(index, I64(size)))
 
     def load(self, pointer: Value, kind: Value, count: int = 0, offset: Value | int = 0) -> Value:
         """Load a scalar (count 0) or a vector, from any address."""
         result = ir.VectorType(kind, count) if count else kind
-        return self.b.load(self.at(pointer, offset), typ=result, align=1)
+        return self.builder.load(self.address(pointer, offset), typ=result, align=1)
 
     def store(self, value: Value, pointer: Value, offset: Value | int = 0) -> None:
         """Store to any address."""
-        self.b.store(value, self.at(pointer, offset), align=1)
+        self.builder.store(value, self.address(pointer, offset), align=1)
 
-    def table(self, array: NDArray[Any]) -> Value:
+    def constant(self, array: NDArray[Any]) -> Value:
         """The address of a constant array's bytes."""
-        module, kind = self.b.module, ir.ArrayType(I8, array.nbytes)
+        module, kind = self.builder.module, ir.ArrayType(I8, array.nbytes)
         table = ir.GlobalVariable(module, kind, module.get_unique_name("table"))
         table.global_constant, table.align, table.linkage = True, 64, "private"
         table.initializer = ir.Constant(kind, bytearray(array.tobytes()))
@@ -130,11 +121,11 @@ class Code:
 
     def entry(self, array: NDArray[np.integer], index: Value) -> Value:
         """Entry `index` of a constant array (N,), as i64."""
-        return self.load(self.element(self.table(array.astype(np.int64)), index, 8), I64)
+        return self.load(self.element_address(self.constant(array.astype(np.int64)), index, 8), I64)
 
-    def room(self, count: int) -> Value:
+    def stack(self, count: int) -> Value:
         """The address of `count` bytes of stack, on a cache line. Call this before any loop."""
-        room = self.b.alloca(ir.ArrayType(I8, count))
+        room = self.builder.alloca(ir.ArrayType(I8, count))
         room.align = 64
         room.type = POINTER
         return room
@@ -142,12 +133,12 @@ class Code:
     def broadcast(self, scalar: Value, count: int) -> Value:
         """A vector of equal lanes."""
         empty = ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
-        first = self.b.insert_element(empty, scalar, ir.Constant(I32, 0))
+        first = self.builder.insert_element(empty, scalar, ir.Constant(I32, 0))
         return self.shuffle(first, empty, [0] * count)
 
     def shuffle(self, x: Value, y: Value, order: Sequence[int]) -> Value:
         """Lanes of x and y (counted on after x's) in the given order."""
-        return self.b.shuffle_vector(x, y, self.lanes(I32, order))
+        return self.builder.shuffle_vector(x, y, self.lanes(I32, order))
 
     def interleaved(self, x: Value, y: Value) -> tuple[Value, Value]:
         """The lanes of x and y alternately, within each 128 bits: of their lower halves, and of their upper halves."""
@@ -158,23 +149,23 @@ class Code:
 
     def cast(self, value: Value, kind: Value) -> Value:
         """The same 512 bits seen as lanes of another width."""
-        return self.b.bitcast(value, ir.VectorType(kind, 512 // kind.width))
+        return self.builder.bitcast(value, ir.VectorType(kind, 512 // kind.width))
 
     def shift(self, value: Value, bits: int) -> Value:
         """Shift lanes left, or right and logically where `bits` is negative."""
         by = self.splat(value.type.element, value.type.count, abs(bits))
-        return self.b.shl(value, by) if bits > 0 else self.b.lshr(value, by)
+        return self.builder.shl(value, by) if bits > 0 else self.builder.lshr(value, by)
 
     def mask(self, value: Value, bits: int) -> Value:
         """Each lane and `bits`."""
-        return self.b.and_(value, self.splat(value.type.element, value.type.count, bits))
+        return self.builder.and_(value, self.splat(value.type.element, value.type.count, bits))
 
     def call(self, name: str, result: Value, *arguments: Value) -> Value:
         """Call one of LLVM's own functions."""
-        function = self.b.module.globals.get(name)
+        function = self.builder.module.globals.get(name)
         if function is None:
-            function = ir.Function(self.b.module, ir.FunctionType(result, [a.type for a in arguments]), name)
-        return self.b.call(function, arguments)
+            function = ir.Function(self.builder.module, ir.FunctionType(result, [a.type for a in arguments]), name)
+        return self.builder.call(function, arguments)
 
     def _halves(self, name: str, result: Value, x: Value, y: Value) -> Value:
         half = x.type.count // 2
@@ -191,8 +182,8 @@ class Code:
         if self.form == "avx2":
             return self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, y)
         x, y = self.cast(x, I16), self.cast(y, I16)
-        low = self.b.mul(self.mask(x, 255), self.mask(y, 255))
-        return self.b.add(low, self.b.mul(self.shift(x, -8), self.shift(y, -8)))
+        low = self.builder.mul(self.mask(x, 255), self.mask(y, 255))
+        return self.builder.add(low, self.builder.mul(self.shift(x, -8), self.shift(y, -8)))
 
     def dot4(self, total: Value, x: Value, y: Value) -> Value:
         """16 × i32: `total` plus the sums of each four neighbouring products. x: 64 bytes; y: 64 bytes, 0–127."""
@@ -200,7 +191,7 @@ class Code:
             x, y = self.cast(x, I32), self.cast(y, I32)
             return self.call("llvm.x86.avx512.vpdpbusd.512", total.type, total, x, y)
         products = self.cast(self.products(x, y), I32)
-        return self.b.add(total, self.b.add(self.mask(products, 0xFFFF), self.shift(products, -16)))
+        return self.builder.add(total, self.builder.add(self.mask(products, 0xFFFF), self.shift(products, -16)))
 
     def dot2(self, total: Value, x: Value, y: Value) -> Value:
         """16 × i32: `total` plus the sums of each two neighbouring products. x, y: 32 × i16, x 0–32,767, y signed."""
@@ -208,23 +199,25 @@ class Code:
             x, y = self.cast(x, I32), self.cast(y, I32)
             return self.call("llvm.x86.avx512.vpdpwssd.512", total.type, total, x, y)
         if self.form == "avx2":
-            return self.b.add(total, self._halves("llvm.x86.avx2.pmadd.wd", ir.VectorType(I32, 8), x, y))
+            return self.builder.add(total, self._halves("llvm.x86.avx2.pmadd.wd", ir.VectorType(I32, 8), x, y))
         x, y = self.cast(x, I32), self.cast(y, I32)
         by = self.splat(I32, 16, 16)
-        low = self.b.mul(self.mask(x, 0xFFFF), self.b.ashr(self.b.shl(y, by), by))
-        return self.b.add(total, self.b.add(low, self.b.mul(self.b.lshr(x, by), self.b.ashr(y, by))))
+        low = self.builder.mul(self.mask(x, 0xFFFF), self.builder.ashr(self.builder.shl(y, by), by))
+        return self.builder.add(
+            total, self.builder.add(low, self.builder.mul(self.builder.lshr(x, by), self.builder.ashr(y, by)))
+        )
 
     @contextmanager
     def loop(self, count: Value | int) -> Iterator[Value]:
         """Repeat the code written inside for index 0 … count − 1 (i64)."""
-        count = self.number(count) if isinstance(count, int) else count
-        before, block, after = self.b.block, self.b.append_basic_block(), self.b.append_basic_block()
-        self.b.cbranch(self.b.icmp_signed(">", count, self.number(0)), block, after)
-        self.b.position_at_end(block)
-        index = self.b.phi(I64)
-        index.add_incoming(self.number(0), before)
+        count = I64(count) if isinstance(count, int) else count
+        before, block, after = self.builder.block, self.builder.append_basic_block(), self.builder.append_basic_block()
+        self.builder.cbranch(self.builder.icmp_signed(">", count, I64(0)), block, after)
+        self.builder.position_at_end(block)
+        index = self.builder.phi(I64)
+        index.add_incoming(I64(0), before)
         yield index
-        following = self.b.add(index, self.number(1))
-        index.add_incoming(following, self.b.block)
-        self.b.cbranch(self.b.icmp_signed("<", following, count), block, after)
-        self.b.position_at_end(after)
+        following = self.builder.add(index, I64(1))
+        index.add_incoming(following, self.builder.block)
+        self.builder.cbranch(self.builder.icmp_signed("<", following, count), block, after)
+        self.builder.position_at_end(after)

@@ -21,7 +21,7 @@ _NODES = (-1.0, -1 / 3, 1 / 3, 1.0)
 _F = np.float32
 _ZERO, _HALF = _F(0), _F(0.5)
 _BYTE = np.uint32(0xFF)
-_WORD, _WORD_BITS = np.uint64(0xFFFFFFFF), np.uint64(32)
+_WORD_MASK, _WORD_BITS = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @cache
@@ -80,8 +80,7 @@ def locate_straight(affine: Floats, at: Floats, places: Floats) -> None:
 def locate_warped(
     affine: Floats, displacements: Floats, lagrange: Floats, at: Floats, columns: Floats, places: Floats
 ) -> None:
-    """The same with elastic displacements, (4, 2, 4). columns: (2, 4, S), scratch: the value of each column of nodes
-    in each row."""
+    """The same with elastic displacements, (4, 2, 4). columns: scratch, (2, 4, S): columns of nodes, in each row."""
     side = at.size
     last = _F(side + 1)
     for axis in range(2):
@@ -112,7 +111,7 @@ def gather(px: Floats, py: Floats, stride: int, index: Words, quads: Words, neig
     twos, targets = index.view(np.uint64), neighbourhoods.view(np.uint64)
     for i in range(twos.size):
         two = twos[i]
-        targets[i] = np.uint64(quads[two & _WORD]) | np.uint64(quads[two >> _WORD_BITS]) << _WORD_BITS
+        targets[i] = np.uint64(quads[two & _WORD_MASK]) | np.uint64(quads[two >> _WORD_BITS]) << _WORD_BITS
 
 
 @jit

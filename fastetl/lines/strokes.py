@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.ink.components import Components, Mask, label_components, outline
+from fastetl.ink.components import Components, Mask, label_components
+from fastetl.ink.pens import mean_width
 from fastetl.lines.layout import Floats
 
 # Chosen like the numbers of `pieces`; lengths are in widths of a stroke.
@@ -48,8 +49,8 @@ def _thinned(mask: Mask) -> Mask:
 
 
 def pen_width(mask: Mask) -> float:
-    """Estimate the width of the strokes, in pixels, from the ink's area and the length of its outline inside `mask`."""
-    return float(np.clip(2.4 * mask.sum() / max(outline(mask), 1), 1, min(mask.shape)))
+    """Estimate the width of the strokes, in pixels: at least 1, at most the shorter side of the mask."""
+    return float(np.clip(mean_width(mask, 2.4), 1, min(mask.shape)))
 
 
 class _End(NamedTuple):

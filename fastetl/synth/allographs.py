@@ -5,7 +5,8 @@ the same for all characters, and `fastetl.synth.writing` applies them.
 """
 
 import unicodedata
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -31,10 +32,8 @@ _NEEDS_END = "ぬねるれヤセ"
 _FIRM = "アクケコシソチツテトナノフマメユワン"
 
 
-def _line(text: str, textbook: list[Polyline]) -> Polyline:
-    """The stroke through the targets in `text`: smooth (Catmull–Rom) between sharp turns; "=2" is the textbook's 2."""
-    if text.startswith("="):
-        return textbook[int(text[1:])]
+def _line(text: str) -> Polyline:
+    """The stroke through the targets in `text`: smooth (Catmull–Rom) between sharp turns."""
     targets = text.split()
     points = np.array([target.rstrip("!").split(",") for target in targets], float) / 100 - 0.5
     sharp = [k for k, target in enumerate(targets) if target.endswith("!")]
@@ -49,33 +48,38 @@ def _line(text: str, textbook: list[Polyline]) -> Polyline:
     return resample(np.concatenate(pieces), SPACING)
 
 
+def _strokes_of(way: str, textbook: Sequence[Polyline], large: str) -> list[Polyline]:
+    """The strokes of a way, without marks; "=2" is the textbook's 2.
+
+    large: the character of which the textbook's is the small form, or "". The other ways of a small kana are those of
+    its large form, as small and as low as KanjiVG draws it.
+    """
+    ratio, shift = np.float32(1), np.zeros(2, np.float32)
+    if large:
+        small_ink, large_ink = np.concatenate(textbook), np.concatenate(load_strokes(large, SPACING))
+        ratio = np.ptp(small_ink, 0).max() / np.ptp(large_ink, 0).max()
+        shift = _middle(small_ink) - ratio * _middle(large_ink)
+    return [
+        textbook[int(text[1:])] if text.startswith("=") else (ratio * _line(text) + shift).astype(np.float32)
+        for text in way.split(";")
+    ]
+
+
 @cache
 def forms_of(character: str) -> tuple[Glyph, ...]:
     """All ways of writing one character, the textbook's first."""
-    parts = unicodedata.normalize("NFD", character)
-    large = LARGE_FORM.get(character, parts[0])
-    is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
-    strokes = list(load_strokes(character, SPACING if is_simple else SPACING_KANJI))
-    components = () if is_simple else load_components(character)
-    mark_strokes = {"": 0, "\u3099": 2}.get(parts[1:], 1)  # strokes of a dakuten or handakuten
+    decomposed = unicodedata.normalize("NFD", character)
+    large = LARGE_FORM.get(character, decomposed[0])
+    mark_strokes = {"": 0, "\u3099": 2}.get(decomposed[1:], 1)  # strokes of a dakuten or handakuten
     least = 0.85 if large in _NEEDS_END else 0.3
-    firm = 0.55 if large in _FIRM else 1.0
-    glyphs = [make_glyph(strokes, mark_strokes, least, detailed=is_simple, components=components, firm=firm)]
-    body, rest = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
-    for way in WAYS.get(large, ()):
-        texts = way.split(";")
-        lines = [_line(text, body) for text in texts]
-        if character in LARGE_FORM:
-            # The other ways of a small kana are those of its large form, as small and as low as KanjiVG draws it.
-            small_ink, large_ink = np.concatenate(body), np.concatenate(load_strokes(large, SPACING))
-            ratio = np.ptp(small_ink, 0).max() / np.ptp(large_ink, 0).max()
-            shift = _middle(small_ink) - ratio * _middle(large_ink)
-            lines = [
-                line if text.startswith("=") else (ratio * line + shift).astype(np.float32)
-                for line, text in zip(lines, texts, strict=True)
-            ]
-        glyphs.append(make_glyph(lines + rest, mark_strokes, least, firm=firm))
-    return tuple(glyphs)
+    variation = 0.55 if large in _FIRM else 1.0
+    make = partial(make_glyph, mark_strokes=mark_strokes, min_loop_scale=least, variation=variation)
+    is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
+    strokes = load_strokes(character, SPACING if is_simple else SPACING_KANJI)
+    textbook = make(strokes, detailed=is_simple, components=() if is_simple else load_components(character))
+    body, of_marks = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
+    small_of = large if character in LARGE_FORM else ""
+    return textbook, *(make([*_strokes_of(way, body, small_of), *of_marks]) for way in WAYS.get(large, ()))
 
 
 def _middle(points: Polyline) -> NDArray[np.float32]:

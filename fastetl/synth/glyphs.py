@@ -22,7 +22,7 @@ _BEND = 0.045  # where a stroke deviates so far from the line between two target
 _HOOK = 0.22  # a hook is at most so long
 _TURN = 0.04  # the turn at a point is measured between so far before and after it
 _SHARP = np.radians(65)  # a hook begins with at least such a turn
-TIGHT = 0.5  # if `Glyph.least` is larger, loop and end of the stroke tell characters apart, and hardly change
+TIGHT = 0.5  # if `min_loop_scale` is larger, loop and end of the stroke tell characters apart, and hardly change
 
 
 @dataclass(frozen=True)
@@ -166,54 +166,54 @@ def _hook(stroke: Polyline) -> float:
 
 
 def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Ints, Floats, Floats, Floats]:
-    """Of one stroke: the indices of its targets, `free` of its legs, `anchor` and `big` of its points."""
-    turns = np.array([0, *_corners(line, 0, len(line) - 1), len(line) - 1])
-    free = np.ones(len(turns), np.float32)
+    """Of one stroke: which of its points are targets, and `freedom`, `anchor` and `body_share` as `Glyph` has them."""
+    targets = np.array([0, *_corners(line, 0, len(line) - 1), len(line) - 1])
+    freedom = np.ones(len(targets), np.float32)
     if is_tight:
-        free[-3:] = 0.4
-    anchor, big = line.copy(), np.zeros(len(line), np.float32)
+        freedom[-3:] = 0.4
+    anchor, body_share = line.copy(), np.zeros(len(line), np.float32)
     loop = _loop(line) if detailed else None
     if loop is not None:
         first, last, crossing = loop
         inside = slice(first, last + 1)
         anchor[inside] = crossing
-        big[inside] = min(max((float(np.ptp(line[inside], axis=0).max()) - 0.25) / 0.2, 0), 1)
-        free[(turns >= first - 2) & (turns <= last)] = 0.2 if is_tight else 0.6
-    return turns, free, anchor, big
+        body_share[inside] = min(max((float(np.ptp(line[inside], axis=0).max()) - 0.25) / 0.2, 0), 1)
+        freedom[(targets >= first - 2) & (targets <= last)] = 0.2 if is_tight else 0.6
+    return targets, freedom, anchor, body_share
 
 
 def make_glyph(
     strokes: Sequence[Polyline],
     mark_strokes: int,
-    least: float,
+    min_loop_scale: float,
     detailed: bool = True,
     components: Sequence[int] = (),
-    firm: float = 1.0,
+    variation: float = 1.0,
 ) -> Glyph:
     """One character.
 
-    mark_strokes: how many strokes, its last ones, are a dakuten or handakuten. least: least factor by which its loops
-    may be scaled. detailed: whether to look for loops, which kanji do not have. components: of each stroke, from 0; one
-    if not given. firm: below 1 for a character that a small variation would turn into another.
+    mark_strokes: how many strokes, its last ones, are a dakuten or handakuten. detailed: whether to look for loops,
+    which kanji do not have. components: of each stroke, from 0; one if not given. variation: below 1 for a character
+    that a small variation would turn into another.
     """
     count = len(strokes)
-    is_tight = least > TIGHT
-    turns, free, anchor, big = zip(*(_variation(line, is_tight, detailed) for line in strokes), strict=True)
+    is_tight = min_loop_scale > TIGHT
+    targets, freedom, anchor, body_share = zip(*(_variation(s, is_tight, detailed) for s in strokes), strict=True)
     sizes = np.array([len(line) for line in strokes])
-    starts = np.cumsum(sizes) - sizes
+    first_of_stroke = np.cumsum(sizes) - sizes
     points = np.concatenate(strokes)
     index = np.arange(len(points))
     stroke = np.repeat(np.arange(count), sizes)
-    first = starts[stroke]  # point of each point's stroke
+    first = first_of_stroke[stroke]  # point of each point's stroke
     last = first + sizes[stroke] - 1
-    target = np.concatenate([start + of_stroke for start, of_stroke in zip(starts, turns, strict=True)])
+    target = np.concatenate([start + of_stroke for start, of_stroke in zip(first_of_stroke, targets, strict=True)])
     leg = np.searchsorted(target, np.minimum(index, last - 1), "right") - 1  # the last point is on the last leg
     body = np.concatenate(strokes[: count - mark_strokes])
     return Glyph(
         points=points,
         position=np.concatenate([np.linspace(0, 1, size, dtype=np.float32) for size in sizes]),
         anchor=np.concatenate(anchor),
-        body_share=np.concatenate(big),
+        body_share=np.concatenate(body_share),
         before=np.maximum(index - _REACH, first),
         after=np.minimum(index + _REACH, last),
         stroke=stroke,
@@ -221,14 +221,14 @@ def make_glyph(
         along=((index - target[leg]) / (target[leg + 1] - target[leg])).astype(np.float32),
         targets=points[target],
         target_stroke=stroke[target],
-        freedom=np.concatenate(free),
+        freedom=np.concatenate(freedom),
         length=np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in strokes], np.float32),
         hook=np.array([1 if is_tight else _hook(line) for line in strokes], np.float32),
         is_mark=(np.arange(count) >= count - mark_strokes).astype(np.float32),
         component=np.array(components or [0] * count),
         character=np.zeros(count, np.int64),
-        min_loop_scale=np.array([least], np.float32),
-        variation=np.array([firm * np.sqrt(5 / max(count, 5))], np.float32),
+        min_loop_scale=np.array([min_loop_scale], np.float32),
+        variation=np.array([variation * np.sqrt(5 / max(count, 5))], np.float32),
         body_corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
     )
 

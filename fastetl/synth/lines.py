@@ -1,7 +1,7 @@
 """Lines of handwriting by synthetic writers: strokes in the order of writing, pictures, and each character's box."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -91,35 +91,40 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
         raise unsuitable("text", "characters to write", repr(text))
     em = WIDTH * style.size  # pixels
     written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
+    sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
+    shapes = [_in_boxes(*each, em, config.down) for each in zip(written, letters, sizes, strict=True)]
+    inks = [np.stack(extent_of(shape)) for shape in shapes]
+    places = list(_places(text, inks, config, rng))
+    strokes: list[PenStroke] = []
+    for shape, place in zip(shapes, places, strict=True):
+        strokes += [s._replace(points=(s.points + place) * em, radii=s.radii * em) for s in shape]
+    boxes = np.array([((ink + place) * em).ravel() for ink, place in zip(inks, places, strict=True)])
+    if rng.random() < config.delayed:
+        strokes.sort(key=lambda stroke: stroke.is_mark)  # all dakuten at the end
+    return _on_canvas(text, strokes, boxes, style)
+
+
+def _places(text: str, inks: list[Array], config: LineConfig, rng: np.random.Generator) -> Iterator[Array]:
+    """The middle of each character's box, x and y in boxes. inks: seen from there, left and top, right and bottom."""
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
     tight = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
     spread = rng.uniform(0.02, 0.08)
-    sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
-    shapes = iter([_in_boxes(*each, em, config.down) for each in zip(written, letters, sizes, strict=True)])
-    along = int(config.down)  # the axis of the line
-    end = 0.0  # of what is written, in boxes
-    strokes: list[PenStroke] = []  # in pixels, as the boxes
-    boxes: list[Array] = []
+    following = iter(inks)
+    end = 0.0  # of what is written
     for character in text:
         if character.isspace():
             end += rng.uniform(0.7, 1.1)
             continue
-        shape = next(shapes)
-        low, high = extent_of(shape)
+        low, high = next(following)[:, int(config.down)]
         gap = max(config.spacing + rng.normal(0, spread), 0.02)
         if rng.random() < config.touching:
             gap = rng.uniform(-0.12, 0)
-        before = tight * low[along] + (1 - tight) * min(-0.42, low[along])
-        behind = tight * high[along] + (1 - tight) * max(0.42, high[along])
-        place = end + (gap if end else 0) - before
-        end = place + behind
-        beside = slope * place + bulge * np.sin(place / 3) + rng.normal(0, 0.5 * spread)
-        shift = np.array([beside, place] if config.down else [place, beside])
-        strokes += [s._replace(points=(s.points + shift) * em, radii=s.radii * em) for s in shape]
-        boxes.append(np.concatenate([low + shift, high + shift]) * em)
-    if rng.random() < config.delayed:
-        strokes.sort(key=lambda stroke: stroke.is_mark)  # all dakuten at the end
-    return _on_canvas(text, strokes, np.array(boxes), style)
+        before = tight * low + (1 - tight) * min(-0.42, low)
+        behind = tight * high + (1 - tight) * max(0.42, high)
+        along = end + (gap if end else 0) - before
+        end = along + behind
+        beside = slope * along + bulge * np.sin(along / 3) + rng.normal(0, 0.5 * spread)
+        yield np.array([beside, along] if config.down else [along, beside])
 
 
 def random_text(rng: np.random.Generator, length: int) -> str:

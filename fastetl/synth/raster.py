@@ -1,4 +1,4 @@
-"""From ink to packed pictures of each set: through the kernel, or its reference implementation if numba is off."""
+"""From ink to packed pictures of each set."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,9 +6,8 @@ from numpy.typing import NDArray
 from fastetl.data.preprocessing import triangle_weights
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
-from fastetl.kernels.coverage import cover_fast, cover_twin
+from fastetl.kernels.coverage import cover_fast
 from fastetl.kernels.packed import TOP, pack, unpack
-from fastetl.kernels.vector import ENABLED
 from fastetl.synth.sets import MODEL_WRITER
 from fastetl.synth.strokes import UNKNOWN_SIGN
 from fastetl.synth.style import WriterStyle, draw_style
@@ -18,11 +17,8 @@ GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number,
 _BLANK, _NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
 
 
-def draw(ink: PenInk, by_twin: bool = not ENABLED) -> NDArray[np.uint8]:
-    """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high.
-
-    by_twin: by the reference implementation of the kernel, which takes about twenty times as long.
-    """
+def draw(ink: PenInk) -> NDArray[np.uint8]:
+    """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high."""
     out = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
     grain = np.resize(ink.grain, len(ink.grain) + HEIGHT * WIDTH)
     tap, still = np.float32(ink.blur), np.zeros(2, np.float32)
@@ -30,7 +26,7 @@ def draw(ink: PenInk, by_twin: bool = not ENABLED) -> NDArray[np.uint8]:
         canvas = np.zeros((HEIGHT, WIDTH), np.float32)
         for n, shift in ((c, still), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
             if n >= 0:
-                (cover_twin if by_twin else cover_fast)(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, canvas)
+                cover_fast(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, canvas)
         for _ in range(2):  # columns, then rows; outside of the picture is paper
             beside, canvas = tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
             canvas[1:] += beside[:-1]

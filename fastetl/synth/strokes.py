@@ -22,8 +22,14 @@ _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
 _PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")
 _NESTING = re.compile(r"<(/?g|path)\b")
 _PART = 3  # depth at which a group is a component: inside of the group of all strokes, and of the character's
-_T = np.linspace(0, 1, 13)[1:, None]
-_BEZIER = np.concatenate([(1 - _T) ** 3, 3 * (1 - _T) ** 2 * _T, 3 * (1 - _T) * _T**2, _T**3], 1)
+
+
+def bezier_shares(t: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
+    """The shares of the four points of a cubic Bézier curve at its parameter t, 0–1: each of t's shape."""
+    return (1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3
+
+
+_BEZIER = np.concatenate(bezier_shares(np.linspace(0, 1, 13)[1:, None]), 1)
 
 
 def _outline(path: str) -> NDArray[np.float64]:

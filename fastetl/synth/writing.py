@@ -5,7 +5,7 @@ Each step takes the points, float32 (P, 2) in units of the character's box, and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from fastetl.etl.classes import classes
 from fastetl.files.tables import table_rows
 from fastetl.synth.allographs import SHARE, forms_of
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
-from fastetl.synth.strokes import TABLES
+from fastetl.synth.strokes import TABLES, bezier_shares
 from fastetl.synth.style import WriterStyle
 
 WIDTH, HEIGHT = 128, 127
@@ -84,17 +84,23 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     legs = np.zeros_like(targets)  # from each target to the next one of its stroke
     legs[:-1] = np.where(stroke[1:] == stroke[:-1], np.diff(targets), 0)
     starts = np.searchsorted(stroke, np.arange(len(glyph.length) + 1))
-    first = starts[:-1]
     change = _leg_changes(glyph, np.angle(legs), starts, style, rng)
-    factor = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
-    drawn = np.concatenate([[0], np.cumsum(legs * factor)[:-1]])
-    moved = drawn - drawn[first][stroke] - (targets - targets[first][stroke])
-    # A stroke stays where it was in the middle of its targets.
-    moved -= (np.add.reduceat(moved, first) / np.diff(starts))[stroke]
-    along = glyph.along * legs[glyph.leg]
-    straight = targets[glyph.leg] + moved[glyph.leg] + along * factor[glyph.leg]
-    bulge = (points - targets[glyph.leg] - along) * factor[glyph.leg]
+    factors = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
+    moved = _moved_targets(targets, legs * factors, stroke, starts)
+    leg = glyph.leg
+    # With `factors[leg]` as a variable numpy would round these products otherwise, and pictures would change.
+    along = glyph.along * legs[leg]
+    straight = targets[leg] + moved[leg] + along * factors[leg]
+    bulge = (points - targets[leg] - along) * factors[leg]
     return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
+
+
+def _moved_targets(targets: NDArray[Any], drawn_legs: NDArray[Any], stroke: Ints, starts: Ints) -> NDArray[Any]:
+    """By how much each target moves; the middle of each stroke's targets stays where it is. All complex, (T,)."""
+    first = starts[:-1]
+    drawn = np.concatenate([[0], np.cumsum(drawn_legs)[:-1]])
+    moved = drawn - drawn[first][stroke] - (targets - targets[first][stroke])
+    return np.asarray(moved - (np.add.reduceat(moved, first) / np.diff(starts))[stroke])
 
 
 def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle, rng: Rng) -> NDArray[np.float64]:
@@ -303,8 +309,8 @@ def _joins(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[I
     swing = (rng.uniform(0.1, 0.5, len(joined)) * gap[joined] * box)[:, None]
     after_begin = begin + leave / np.maximum(np.hypot(*leave.T), 1e-3)[:, None] * swing
     before_end = end - arrive / np.maximum(np.hypot(*arrive.T), 1e-3)[:, None] * swing
-    t = np.linspace(0, 1, 8)[:, None, None].astype(np.float32)  # of the eight points of a Bézier curve
-    line = (1 - t) ** 3 * begin + 3 * (1 - t) ** 2 * t * after_begin + 3 * (1 - t) * t**2 * before_end + t**3 * end
+    shares = bezier_shares(np.linspace(0, 1, 8)[:, None, None].astype(np.float32))
+    line = sum(share * point for share, point in zip(shares, (begin, after_begin, before_end, end), strict=True))
     return joined, np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
 
 
