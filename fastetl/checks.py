@@ -67,11 +67,12 @@ def as_python(value: Any) -> Any:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Advice that names the known word which is most like `word`; "" if none is like it."""
+    """Advice that names the known word which is most like `word`; "" if none is, in any case."""
     import difflib
 
-    near = difflib.get_close_matches(word, list(known), 1)
-    return f"did you mean {near[0]}?" if near else ""
+    by_folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_folded, 1)
+    return f"did you mean {by_folded[near[0]]}?" if near else ""
 
 
 def require_range(name: str, value: object, low: float, high: float = math.inf, *, integer: bool = True) -> None:

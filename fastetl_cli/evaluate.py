@@ -36,6 +36,8 @@ def _row(result: SetResult) -> tuple[str, ...]:
 
 
 def _details(result: SetResult) -> Iterator[str]:
+    if result.part == "valid":
+        yield "these writers chose the best epoch and the temperature, so the accuracy may be a little high"
     if result.shape_accuracy is not None:
         yield f"with characters of one shape (へ/ヘ, カ/力) counted as one: {result.shape_accuracy:.2%}"
     if result.shape_and_size_accuracy is not None:

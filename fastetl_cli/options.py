@@ -55,12 +55,16 @@ class Parser(argparse.ArgumentParser):
     """argparse's parser of a command, with errors of one line."""
 
     arguments: Sequence[argparse.Action] = ()
+    given_lists: Sequence[str] = ()
+    """The options given that take every word behind them."""
 
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace("the following arguments are required", "missing")
         message = message.replace("ignored explicit argument", "takes no value; found")
         message = message.replace(": invalid int value:", " is out of range; expected a whole number; found")
         message = message.replace(": invalid float value:", " is out of range; expected a number; found")
+        if message.startswith("missing") and self.given_lists:
+            message += f", which stands before {self.given_lists[0]}: this takes every word behind it"
         end = "" if message.endswith("?") else "."
         raise FastetlError(f"{message}{end} See {self.prog} --help")
 
@@ -173,6 +177,8 @@ def _settings(field: _Field) -> dict[str, Any]:
 def parse(name: str, arguments: Sequence[str]) -> Any:
     """The command of these arguments. Raises FastetlError for an unknown, missing or wrong option."""
     parser = parser_of(name)
+    lists = [option for argument in parser.arguments if argument.nargs == "+" for option in argument.option_strings]
+    parser.given_lists = [option for option in lists if option in arguments]
     values, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         first = unknown[0].partition("=")[0]

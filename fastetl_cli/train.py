@@ -45,7 +45,9 @@ class Train(Command):
     run_path: RunPath
     """The run directory to write: weights, options, and curves for TensorBoard."""
     also: tuple[str, ...] = ()
-    """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT. The first dataset has weight 1."""
+    """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT. A dataset's share of each epoch's
+    pictures, whatever its size, is its weight out of the sum of all weights. The first dataset's is 1, as the default
+    is."""
     config: TrainConfig = TrainConfig()
     start: Annotated[str, Arg(("--from",), "SOURCE")] = ""
     """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and

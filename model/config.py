@@ -66,8 +66,8 @@ class TrainConfig(Options):
     writer may then be in several parts, and accuracies come out too high."""
     framing: Framing | None = None
     """adaptive: the ink is centred and scaled. none: pictures stay as they are. Default: the dataset's."""
-    frame: Annotated[int | None, Range(8, 512)] = None
-    """Side in pixels of what the network sees after framing. Default: the dataset's."""
+    frame: Annotated[int | None, Range(8, 128)] = None
+    """Side in pixels, 8 to 128, of what the network sees after framing. Default: the dataset's."""
     scale: Annotated[float | None, Range(0.01, 1)] = None
     """Root of the ink's summed variances after framing, as a share of the frame's side. Default: the dataset's."""
     surroundings: bool | None = None

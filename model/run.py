@@ -105,7 +105,10 @@ class Run:
     @property
     def diagnosis(self) -> tuple[str, ...]:
         """Sentences on how the training went."""
-        return diagnose(self.history, len(self.charset))
+        sentences = diagnose(self.history, len(self.charset))
+        if self.start and self.config.learning_rate >= TrainConfig.learning_rate:
+            sentences += (f"If {self.start} was more accurate, begin with it again at a tenth of the learning rates.",)
+        return sentences
 
     @cached_property
     def parameters(self) -> int:

@@ -42,8 +42,8 @@ def train(
     several processes train together (`model.devices.join`), all call this with the same arguments on the same files.
 
     Args:
-        data: A dataset or its path, or a list of several, each alone or as (dataset, weight). Each batch has pictures
-            of all, in proportion to the weights, which are over 0, and 1 if not given.
+        data: A dataset or its path, or a list of several, each alone or as (dataset, weight). A dataset's share of
+            each epoch's pictures is its weight (1 if not given) out of the sum of all, whatever its size.
         out: The directory of the run.
         config: How to train; `TrainConfig()` if None.
         start: Trained weights to begin with: a run, what `export.open_start` gives, or the path of a run or package

@@ -115,6 +115,6 @@ def test_files_of_characters_and_unknown_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("entry", ["", " ", "a b", "\u200d", "\n", "\ud800", "x" * 33])
 def test_what_is_no_entry(entry: str) -> None:
-    with pytest.raises(FastetlError, match="not a character"):
+    with pytest.raises(FastetlError, match="charset 'mine': entry 2 is not a character"):
         Charset("mine", ("あ", entry))
     assert not is_kanji(entry)

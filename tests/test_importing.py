@@ -261,6 +261,9 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path],
 
 
 def test_what_a_dataset_is_made_of_is_told(symbols: Path, tmp_path: Path) -> None:
+    Dataset.create([np.eye(9, dtype=np.uint8)], ["あ"]).write(tmp_path / "data")
+    with pytest.raises(FastetlError, match=f"no dataset here; .*[.] Give its folder, {tmp_path}/data$"):
+        fastetl.open_dataset(tmp_path / "data" / "images.npy")
     (tmp_path / "a.csv").write_text("file,character\n")
     for path in (symbols, symbols / "한" / "0.png", tmp_path / "a.csv"):
         with pytest.raises(FastetlError, match=f"^{path}: no dataset here; .* with `fastetl build`$"):

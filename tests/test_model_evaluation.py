@@ -230,6 +230,7 @@ def test_baselines_beat_guessing_on_both_splits(monkeypatch: pytest.MonkeyPatch)
     assert steps == [(k, 4) for k in range(1, 5)]
     nameless = dataclasses.replace(tiny(), groups=np.full(len(tiny()), -1, np.int32))
     assert baselines(nameless) == results[3:]
+    assert len(baselines(nameless[::8])) == 3  # two samples of a character: scikit-learn would warn
     with pytest.raises(ModelError, match="too few samples; expected 5 to train on and 1 to test.*found .4, 1."):
         baselines(nameless[:5])
     monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)

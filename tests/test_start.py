@@ -72,6 +72,7 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     assert run.network_config == source.network_config
     assert run.start == str(open_start(source.path))
     assert open_run(run.path).start == run.start
+    assert run.diagnosis[-1].endswith("was more accurate, begin with it again at a tenth of the learning rates.")
     assert run.history[0].loss < 0.8 * source.history[0].loss  # which began with random weights
 
 

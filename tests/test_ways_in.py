@@ -115,6 +115,11 @@ def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     assert "unknown for 125 samples: whether the run was trained on them" in shown
     assert "left out: 3 samples of 漢, not among the run's characters" in shown
+    split = run.split_record.split(tiny())
+    assert split is not None
+    tiny()[split.valid].to_parquet(tmp_path / "kept.parquet")
+    assert main(["evaluate", str(run.path), str(tmp_path / "kept.parquet"), "--report", str(tmp_path / "kept")]) == 0
+    assert "kept: these writers chose the best epoch and the temperature" in capsys.readouterr().out
 
 
 def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:

@@ -106,8 +106,11 @@ def augment(
         FastetlError: If an array has another shape or dtype, or an index is out of range.
     """
     source = _read_only(images)
-    if source.ndim != 3 or not 1 <= source.shape[2] <= MAX_SIDE:
+    side = source.shape[-1] if source.ndim == 3 else 0
+    if not 1 <= side <= MAX_SIDE or source.shape[1] != side or source.dtype != np.uint8:
         raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
+    if isinstance(indices, Augmentation):
+        raise unsuitable("indices", "int64 (B,)", "an Augmentation", "give it by its name, `config`")
     indices = np.arange(len(source)) if indices is None else indices
     out = np.empty((np.size(indices), *source.shape[1:]), np.uint8) if out is None else out
     samples = indices if samples is None else samples

@@ -94,8 +94,8 @@ class Charset(Sequence[str]):
             if not is_character(character):
                 expected = f"1 to {MAX_CODE_POINTS} code points without white space and control codes"
                 found = f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})"
-                what = f"charset {self.name!r}: not a character"
-                raise ArgumentError(what, record=k, expected=expected, found=found, do="correct this entry")
+                what = f"charset {self.name!r}: entry {k + 1} is not a character"
+                raise ArgumentError(what, expected=expected, found=found, do="correct it")
 
     def __len__(self) -> int:
         return len(self.characters)

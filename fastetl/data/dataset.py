@@ -142,7 +142,8 @@ class Dataset:
     """uint16 (N,), classes."""
     groups: NDArray[np.int32]
     """int32 (N,), what a split keeps together: a writer, or the smallest unit that the files tell; −1 where unknown. A
-    group number has a meaning within its source only."""
+    number has a meaning within its source only: `np.unique([data.source, data.groups], axis=1, return_inverse=True)[1]`
+    numbers the groups of all sources, as scikit-learn's `GroupKFold` needs them."""
     charset: Charset
     preprocessing: Preprocessing
     digests: NDArray[np.uint64]
@@ -255,7 +256,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         side = self.images.shape[-1]
-        groups = _counted(self.group_count, "group") if self.group_count else "groups unknown"
+        groups = _counted(self.group_count, "group") if self.group_count or not len(self) else "groups unknown"
         charset = f"charset {self.charset.name} ({len(self.charset):,})"
         return f"Dataset({self.name!r}: {_counted(len(self), 'picture')} {side} × {side}, {charset}, {groups})"
 

@@ -101,7 +101,9 @@ def _open(path: StrPath, size: int | None) -> Dataset:
         return _read_parquet(path)
     kind = FastetlError if path.is_file() else MissingFileError
     forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
-    raise kind("no dataset here", file=path, expected=forms, do="make one of records or pictures with `fastetl build`")
+    is_part = (path.parent / MANIFEST).is_file() and path.is_file()
+    do = f"give its folder, {path.parent}" if is_part else "make one of records or pictures with `fastetl build`"
+    raise kind("no dataset here", file=path, expected=forms, do=do)
 
 
 def _open_address(address: str) -> Dataset:
