@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
-from export.lines import read_lines
+from export.lines import read_candidates
 from export.metadata import split_record_of
 from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.results import Answer, Recognition, Text
@@ -28,7 +28,8 @@ from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.pictures import Source, find_ink
-from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
+from fastetl.lines.candidates import Candidates, find_candidates
+from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 
 _BATCH = 256
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
@@ -207,10 +208,19 @@ class Recognizer:
             FastetlError: If the picture cannot be read, or its ink has more than 10,000 pieces.
         """
         require_instance("down", down, bool | None, "true, false or None")
+        require_instance("plain", plain, bool, "true or false")
         if isinstance(picture, Drawing):
-            return read_lines(self, lines_of_drawing(picture, down), plain)
-        ink = find_ink(picture)
-        return read_lines(self, lines_of_picture(ink.plane, down, ink.scale), plain)
+            lines = lines_of_drawing(picture, down)
+        else:
+            ink = find_ink(picture)
+            lines = lines_of_picture(ink.plane, down, ink.scale)
+        return Text(tuple(read_candidates(line, self.candidates(line)[0], self.labels, plain) for line in lines))
+
+    def candidates(self, line: Line) -> tuple[Candidates, NDArray[np.float32]]:
+        """The characters that each span of a line may be, and the logits that tell it, of each of its pictures."""
+        # The bigrams already say how often a script occurs, so the network's prior is taken off.
+        logits = self.logits(np.stack(line.pictures())) - self.prior_logits
+        return find_candidates(line, logits, self.model_charset, self.columns[:-1], self.weights_sha256), logits
 
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read strokes in their order of drawing, as `read_line` does. Boxes are in the canvas' units."""

@@ -61,11 +61,14 @@ class Character:
 
 @dataclass(frozen=True)
 class TextLine:
-    """A line: its text with spaces, its characters without them, and whether it runs down."""
+    """A line of handwriting."""
 
     text: str
+    """What it says, with spaces where the writer left wide gaps."""
     characters: tuple[Character, ...]
+    """Without spaces."""
     down: bool
+    """Whether it runs down."""
 
 
 @dataclass(frozen=True)

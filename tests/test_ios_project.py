@@ -18,7 +18,7 @@ from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
 from fastetl.data.preprocessing import resize
 from fastetl.ink import paper, pens, ruling
 from fastetl.ink.drawings import rasterize
-from fastetl.lines import bigrams, layout, path, segmentation, shapes
+from fastetl.lines import bigrams, candidates, layout, path, segmentation, shapes
 from fastetl.synth.practice import practice_data
 from tests.kana import kana_drawings, misread
 
@@ -158,7 +158,7 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     path_in_swift = (IOS / "Sources/KanaLines/LinePath.swift").read_text(encoding="utf-8")
     assert re.findall(r"neighbours = (\d+)", path_in_swift) == [str(path.NEIGHBOURS)]
     script = (ROOT / "fastetl_cli/web/page/lines.js").read_text(encoding="utf-8")
-    modules = (bigrams, layout, lines, path, segmentation, shapes)
+    modules = (bigrams, candidates, layout, lines, path, segmentation, shapes)
     of_python = {name.strip("_"): value for module in modules for name, value in vars(module).items()}
     constants = re.findall(r"\b([A-Z_]{5,}) = (-?[\d.]+)", script)
     assert len(constants) > 20

@@ -14,7 +14,6 @@ from PIL import Image
 from scipy import ndimage
 
 from benches.studies.bigrams import packed
-from export.lines import competition, line_logits
 from export.names import ONNX, package_path
 from export.recognizer import Recognizer, open_recognizer
 from export.results import Text
@@ -23,11 +22,11 @@ from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.lines.bigrams import FILE, load_bigrams
+from fastetl.lines.candidates import NETWORK
 from fastetl.lines.layout import atoms_of, is_down, rows, turned, underlines, unturned
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
-from fastetl.lines.wholeness import NETWORK
 from fastetl.synth.lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
 from tests.golden_lines import FILE as GOLDEN
@@ -164,9 +163,10 @@ def test_a_table_of_bigrams_keeps_what_it_was_made_of(tmp_path: Path, monkeypatc
 
 
 def test_what_lies_on_its_side_downwards() -> None:
-    across, down = (load_shapes(d)[[JAPANESE.class_of[c] for c in "ー。"]] for d in (False, True))
-    np.testing.assert_allclose(down[0, :2], across[0, :2])
-    assert down[1, 2] < 0 < across[1, 2], "below the middle, or to the right of it"
+    classes = np.array([JAPANESE.class_of[c] for c in "ー。"])
+    across, down = (load_shapes(d)[0].of(classes) for d in (False, True))
+    assert [measure[0] for measure in down] == [measure[0] for measure in across]
+    assert down.offset[1] < 0 < across.offset[1], "below the middle, or to the right of it"
 
 
 def test_synthetic_lines_have_their_boxes() -> None:
@@ -229,9 +229,9 @@ def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_pat
 
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
     (line,) = lines_of_drawing(write_line("東京", SEED, LineConfig(running=0)).drawing, False)
-    competing = competition(recognizer, line, line_logits(recognizer, line))
-    likely = np.exp(competing.log_shape)
-    labels = np.array(recognizer.labels)[competing.columns]
+    candidates, _ = recognizer.candidates(line)
+    likely = np.exp(candidates.log_shape)
+    labels = np.array(recognizer.labels)[candidates.labels]
     assert likely[labels == "。"].min() >= 0.05 - 1e-9
     assert likely[np.isin(labels, ["O", "o", "0"])].max(initial=0) < 0.05, "a ring as they are"
 

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
-from export.lines import competition, line_logits
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
-from fastetl.lines import path, shapes, wholeness
+from fastetl.lines import candidates, path, shapes
 from fastetl.lines.bigrams import load_follows, log_follows, scripts
+from fastetl.lines.candidates import Candidates
 from fastetl.lines.layout import Floats, Ints
-from fastetl.lines.path import Competition, features, fitted_geometry, states_by_atom
+from fastetl.lines.path import fitted_geometry, state_features, states_by_atom
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
@@ -120,7 +120,7 @@ def _log_sum(values: Floats, axis: int) -> Any:
         return np.log(np.exp(values - top).sum(axis)) + top.squeeze(axis)
 
 
-def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Line, c: Competition) -> Lattice | None:
+def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Line, c: Candidates) -> Lattice | None:
     """The lattice of a written line; None if what was written is not among its spans and characters."""
     spans, truth = line.spans, written_states(recognizer, written, line, c)
     path = [state // c.classes.shape[1] for state in truth]
@@ -136,14 +136,14 @@ def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Lin
     ]
     first = np.zeros((*c.classes.shape, 1))
     first.ravel()[starting[0]] = log_follows(np.array(-1), classes[starting[0]], plain)
-    values = np.append(features(spans, geometry, c, c.slack(spans, geometry.size), line.down), first, -1)
+    values = np.append(state_features(spans, geometry, c, line.down), first, -1)
     followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain).sum())
     return Lattice(values, steps, ending[-1], truth, followed)
 
 
-def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, c: Competition) -> list[int]:
+def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, c: Candidates) -> list[int]:
     """The states of the characters that were written, but for those that are not among the line's spans and labels."""
-    labels, boxes = np.array(recognizer.labels)[c.columns], line.original(line.spans.boxes)
+    labels, boxes = np.array(recognizer.labels)[c.labels], line.original(line.spans.boxes)
     states = []
     for character, box in zip(written.text, written.boxes, strict=True):
         overlaps = [overlap(tuple(other), box) for other in boxes]
@@ -155,7 +155,7 @@ def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, c: 
 
 
 def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Iterator[tuple[Lattice, Any, Any]]:
-    """Synthetic lines, across and down, even and uneven, wide and narrow: their lattice, their spans' competition and
+    """Synthetic lines, across and down, even and uneven, wide and narrow: their lattice, their candidates' classes and
     the network's logits. Strokes and pictures; drawn: only pictures, of every other line in hiragana."""
     rng, hiragana = np.random.default_rng(SEED + drawn), recognizer.restricted("hiragana")
     for k, (text, plain) in enumerate(texts(count, rng)):
@@ -167,20 +167,20 @@ def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Itera
         config = LineConfig(down=down, touching=touching, spacing=spacing, uneven=uneven)
         written = write_line(text, [SEED + drawn, k], config)
         is_picture = drawn or k % 2
-        lines = [*lines_of_picture(written.picture(), down)] if is_picture else lines_of_drawing(written.drawing, down)
+        drawing = written.drawing
+        lines = [*(lines_of_picture(written.picture(), down) if is_picture else lines_of_drawing(drawing, down))]
         if len(lines) == 1:
-            logits = line_logits(reader, lines[0])
-            competing = competition(reader, lines[0], logits)
-            one = lattice(reader, plain, written, lines[0], competing)
+            found, logits = reader.candidates(lines[0])
+            one = lattice(reader, plain, written, lines[0], found)
             if one is not None:
-                yield one, competing, logits[: len(competing.classes)]
+                yield one, found.classes, logits[: len(found.classes)]
 
 
 def by_group(one: Lattice, classes: Ints, logs: Floats) -> Lattice:
-    """The lattice of the same spans with the groups of `wholeness` for characters. Features: the log of the sum of its
-    scores, then `logs` (S, D) in the group's own columns."""
+    """The lattice of the same spans with the groups of `GROUP_OF_SCRIPT` for characters. Features: the log of the sum
+    of its scores, then `logs` (S, D) in the group's own columns."""
     columns, script_of = classes.shape[1], scripts()[classes]
-    group_of = wholeness.GROUP_OF_SCRIPT[script_of]
+    group_of = candidates.GROUP_OF_SCRIPT[script_of]
     weights, bigram_weight = path.load_weights()
     scores = one.values[..., :-1] @ list(weights.values()) + bigram_weight * load_follows()[script_of, script_of]
     sums = np.stack([_log_sum(np.where(group_of == group, scores, -1e3), 1) for group in range(3)], 1)
@@ -196,12 +196,12 @@ def by_group(one: Lattice, classes: Ints, logs: Floats) -> Lattice:
 
 
 def whole_table(recognizer: Recognizer) -> bytes:
-    """The bytes of `whole.bin`; see `fastetl.lines.wholeness`."""
+    """The bytes of `whole.bin`; see `fastetl.lines.candidates`."""
     few = np.concatenate([logits[:, :-1] for *_, logits in read_lines(recognizer, 12, True)])
     # The network's last layer has 128 inputs: so many numbers tell all logits, but for their mean.
     basis = np.linalg.svd(few - few.mean(1, keepdims=True), full_matrices=False)[2][:128]
     every_line = read_lines(recognizer, WHOLE_LINES, True)
-    known = [(one, competing.classes, logits[:, :-1] @ basis.T) for one, competing, logits in every_line]
+    known = [(one, classes, logits[:, :-1] @ basis.T) for one, classes, logits in every_line]
     every = np.concatenate([logs for *_, logs in known])
     mean, deviation = every.mean(0), every.std(0)
     listed = [by_group(one, c, np.insert((logs - mean) / deviation, 0, 1, 1)) for one, c, logs in known]
@@ -239,7 +239,7 @@ def weights_table(recognizer: Recognizer) -> bytes:
     # The fit knows the line's true geometry; a reader estimates it from what it has read.
     limits |= {"geometry": (0, 0.8)}
     # A feature that speaks against a character must not speak for it by chance.
-    limits |= {"gaps": (0, None)} | dict.fromkeys(("excess", "slack", "missing strokes"), (None, 0))
+    limits |= {"gaps": (0, None)} | dict.fromkeys(("excess", "beyond part", "missing strokes"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*names, "bigram")]
     known = [one for one, *_ in read_lines(recognizer, LINES)]
     *values, bigram = (round(float(w), 3) for w in most_likely(known, start, bounds, 25))
@@ -251,7 +251,7 @@ def weights_table(recognizer: Recognizer) -> bytes:
 TABLES = {
     "shapes": (shapes.FILE, shapes_table),
     "weights": (path.WEIGHTS_FILE, weights_table),
-    "whole": (wholeness.FILE, whole_table),
+    "whole": (candidates.WHOLE_FILE, whole_table),
 }
 
 

@@ -1,189 +1,122 @@
 """Find the text of a line: the best path through a lattice of spans of atoms and the characters they may be.
 
-A state of the lattice is a span together with one character. Its score is a weighted sum of features. The weights were
-fitted so that the path that was written is the likeliest one. The step from one state to the next adds the weighted
-log probability of the second character after the first.
+A state of the lattice is a span together with one of its candidates. Its score is a weighted sum of features. The
+weights were fitted so that the path that was written is the likeliest one. The step from one state to the next adds the
+weighted log probability of the second character after the first.
 """
 
 import json
 from dataclasses import dataclass
-from functools import cache, cached_property
-from itertools import combinations_with_replacement
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastetl.lines.bigrams import log_follows
-from fastetl.lines.layout import Boxes, Floats, Ints, line_through, middles, unions
-from fastetl.lines.shapes import load_shapes, log_likelihood, stroke_counts
+from fastetl.lines.candidates import Candidates
+from fastetl.lines.layout import Boxes, Floats, Ints, line_through, middles
+from fastetl.lines.segmentation import Geometry, Spans
+from fastetl.lines.shapes import MIN_LENGTH, Measures, load_shapes, log_likelihood, stroke_counts
 
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
-NEIGHBOURS = 16  # how many of the best states before each cut are followed further
-_MIN_SEEN = 0.01  # probability of a character: those below it are ignored in the feature `slack`
+NEIGHBOURS = 16  # how many of the best states before each boundary are followed further
 _GAPS = -0.4, 0.6  # limits of one gap in the feature `gaps`
 
 
 @cache
 def load_weights() -> tuple[dict[str, float], float]:
-    """The weight of each of the `features`, and of the log probabilities of bigrams. line_tables.py fitted them."""
+    """The weight of each of the `state_features`, and of bigrams' log probabilities. line_tables.py fitted them."""
     weights = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
     return weights["features"], weights["bigram"]
 
 
-@dataclass(frozen=True)
-class Spans:
-    """The S spans over the A atoms of a line: neighbouring atoms that may be a character. Each atom alone is one."""
-
-    atoms: Boxes
-    """The atoms' boxes, (A, 4)."""
-    ends: Ints
-    """int64 (S, 2): first and last atom of each."""
-    cuts: NDArray[np.bool_]
-    """bool (A + 1,): whether a piece of ink was cut before each atom and at the end."""
-    strokes: Ints
-    """int64 (A,): strokes of each atom; 0 in pictures."""
-
-    @cached_property
-    def boxes(self) -> Boxes:
-        """float64 (S, 4): the box of each span."""
-        return unions(self.atoms, [range(first, last + 1) for first, last in self.ends])
-
-
-@dataclass(frozen=True)
-class Competition:
-    """The K likeliest labels of each of S spans. All arrays are (S, K)."""
-
-    columns: Ints
-    """The labels' indices in the recognizer."""
-    classes: Ints
-    """Their classes in charset `japanese`, −1 for any other label."""
-    log_shape: Floats
-    """Log of the network's probability of all characters that are written like this one (り and リ)."""
-    log_share: Floats
-    """Log of this character's share of it, together with those that differ only in size (つ and っ)."""
-    whole: Floats
-    """See `fastetl.lines.wholeness`."""
-
-    def slack(self, spans: Spans, size: float) -> Floats:
-        """float64 (S, K): how much longer the span is than a part of it that the network takes for the same character.
-
-        The network often takes the picture of two characters for one of them. Lengths are in `size`s of the writing.
-        """
-        span_of = {(first, last): span for span, (first, last) in enumerate(spans.ends.tolist())}
-        lengths = (spans.boxes[:, 2] - spans.boxes[:, 0]) / size
-        probabilities = np.exp(self.log_shape)
-        probabilities[probabilities <= _MIN_SEEN] = 0
-        slack = np.zeros(self.columns.shape)
-        for (first, last), span in span_of.items():
-            parts = [span_of[part] for part in combinations_with_replacement(range(first, last + 1), 2)]
-            longer = lengths[span] - lengths[parts]
-            is_same = self.columns[span][:, None, None] == self.columns[parts]
-            slack[span] = (is_same * probabilities[parts] * longer[:, None]).max((1, 2))
-        return slack
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Where a line lies and how large it is written, in coordinates in which it runs across."""
-
-    middle: float
-    """y of the line's middle at x = 0."""
-    slope: float
-    """dy/dx of the line."""
-    size: float
-    """Of the writing, across the line."""
-    stretch: float = 1.0
-    """Size along the line over `size`."""
-    uneven: float = 0.2
-    """Standard deviation of the logarithms of the characters' sizes."""
-    wander: float = 0.1
-    """Standard deviation of their positions across the line, in sizes."""
-
-
-def features(spans: Spans, geometry: Geometry, competition: Competition, slack: Floats, down: bool) -> Floats:
-    """float64 (S, K, F): the features of each span's characters, in `load_weights`' order. slack: of `competition`."""
-    first, last = spans.ends.T
-    reached = np.maximum.accumulate(np.append(-np.inf, spans.atoms[:, 2]))
-    gap_before = np.append(spans.atoms[:, 0], np.inf) - reached  # of each atom, and at the end
-    gaps = np.clip(gap_before / geometry.size, *_GAPS)
-    inner_gaps = np.array([gap_before[i + 1 : j + 1].max(initial=0) for i, j in spans.ends], float)
+def state_features(spans: Spans, geometry: Geometry, candidates: Candidates, down: bool) -> Floats:
+    """float64 (S, K, F): the features of each span's candidates, in `load_weights`' order."""
     length, height = (spans.boxes[:, 2:] - spans.boxes[:, :2]).T
+    length_in_sizes = length / geometry.stretch / geometry.size
     x, y = middles(spans.boxes).T
-    offset = y - geometry.middle - geometry.slope * x
-    measured = np.stack([length / geometry.stretch, height, offset, inner_gaps / geometry.stretch], 1) / geometry.size
-    strokes = np.array([spans.strokes[i : j + 1].sum() for i, j in spans.ends])[:, None]
-    usual_strokes = np.where(strokes, stroke_counts()[competition.classes], 0)
+    measured = Measures(
+        log_length=np.log(np.maximum(length_in_sizes, MIN_LENGTH)),
+        log_height=np.log(np.maximum(height / geometry.size, MIN_LENGTH)),
+        offset=(y - geometry.middle - geometry.slope * x) / geometry.size,
+        gap=spans.inner_gaps / geometry.stretch / geometry.size,
+    )
+    first, last = spans.ends.T
+    gaps = np.clip(spans.gaps / geometry.size, *_GAPS)
+    strokes = spans.strokes[:, None]
+    usual_strokes = np.where(strokes, stroke_counts()[candidates.classes], 0)
     values = {
         "character": 1.0,
-        "shape": competition.log_shape,
-        "share": competition.log_share,
+        "shape": candidates.log_shape,
+        "share": candidates.log_share,
         # How well the span's length, height, position and inner gap fit this character.
-        "geometry": log_likelihood(measured, competition.classes, down, geometry.uneven, geometry.wander),
-        "excess": np.maximum(measured[:, :1] - 1, 0),  # length beyond one size of the writing
+        "geometry": log_likelihood(measured, candidates.classes, down, geometry.uneven, geometry.wander),
+        "excess": np.maximum(length_in_sizes - 1, 0)[:, None],  # length beyond one size of the writing
         "gaps": (gaps[first] + gaps[last + 1])[:, None],  # to both neighbours, in sizes of the writing
         "cuts": (spans.cuts[first].astype(float) + spans.cuts[last + 1])[:, None],  # ends that cut a piece of ink
-        "slack": slack,
+        "beyond part": candidates.beyond_part,
         "missing strokes": np.maximum(usual_strokes - strokes, 0) / np.maximum(usual_strokes, 1),  # a share
         "more strokes": np.log1p(np.maximum(strokes - usual_strokes, 0)) * (strokes > 0),
     }
-    return np.stack([np.broadcast_to(values[name], competition.classes.shape) for name in load_weights()[0]], -1)
+    return np.stack([np.broadcast_to(values[name], candidates.classes.shape) for name in load_weights()[0]], -1)
 
 
 @dataclass(frozen=True)
-class State:
-    """A character on the best path."""
+class Choice:
+    """A character on the best path: a span and one of its candidates."""
 
     span: int
-    column: int
+    candidate: int
+    """Which of the span's candidates it is."""
     scores: Floats
-    """(K,): for each character of the span, the score of the best path through it."""
-    other: float
+    """(K,): for each candidate of the span, the score of the best path through it."""
+    rival: float
     """The score of the best path through a span that overlaps this one."""
 
     @property
     def score(self) -> float:
         """The score of the best path."""
-        return float(self.scores[self.column])
+        return float(self.scores[self.candidate])
 
 
-def best_path(scores: Floats, classes: Ints, spans: Spans, weight: float, plain: bool) -> list[State]:
+def best_path(scores: Floats, classes: Ints, spans: Spans, weight: float, plain: bool) -> list[Choice]:
     """The characters of the best path from the first atom to the last.
 
-    scores, classes: (S, K), of each span's characters. weight: of the bigrams. plain: see `log_follows`.
+    scores, classes: (S, K), of each span's candidates. weight: of the bigrams. plain: see `log_follows`.
     """
-    score = scores.ravel()
-    class_of = classes.ravel()
-    starting = states_by_atom(spans.ends[:, 0], scores.shape)
-    ending = states_by_atom(spans.ends[:, 1], scores.shape)
-    # The best score of a path up to each state, and the state before it on that path.
-    forward = score.copy()
-    forward[starting[0]] += weight * log_follows(np.array(-1), class_of[starting[0]], plain)
-    previous = np.full(score.shape, -1)
-    steps = []
-    for before, behind in zip(ending, starting[1:], strict=False):
+    score, class_of = scores.ravel(), classes.ravel()
+    beginning, ending = (states_by_atom(atom_of, scores.shape) for atom_of in spans.ends.T)
+    forward = score.copy()  # the best score of a path up to each state, with its own
+    forward[beginning[0]] += weight * log_follows(np.array(-1), class_of[beginning[0]], plain)
+    previous = np.full(score.shape, -1)  # the state before each on that path
+    followed = []  # at each boundary of two atoms: states before it, states after it, and the score of each step
+    for before, after in zip(ending, beginning[1:], strict=False):
         best = before[np.argsort(-forward[before], kind="stable")[:NEIGHBOURS]]
-        bigram = weight * log_follows(class_of[best][:, None], class_of[behind], plain)
-        total = forward[best][:, None] + bigram
-        forward[behind] += total.max(0)
-        previous[behind] = best[total.argmax(0)]
-        steps.append((best, behind, bigram))
-    # The best score of a path from each state to the end, without its own; −inf where none was followed.
-    backward = np.full(score.shape, -np.inf)
+        steps = weight * log_follows(class_of[best][:, None], class_of[after], plain)
+        totals = forward[best][:, None] + steps
+        forward[after] += totals.max(0)
+        previous[after] = best[totals.argmax(0)]
+        followed.append((best, after, steps))
+    backward = np.full(score.shape, -np.inf)  # the best score from each state to the end, without its own
     backward[ending[-1]] = 0
-    for best, behind, bigram in reversed(steps):
-        backward[best] = (bigram + score[behind] + backward[behind]).max(1)
+    for before, after, steps in reversed(followed):
+        backward[before] = (steps + score[after] + backward[after]).max(1)
     through = (forward + backward).reshape(scores.shape)
-    states = []
     state = int(ending[-1][forward[ending[-1]].argmax()])
+    path = []
     while state >= 0:
-        span, column = divmod(state, scores.shape[1])
-        first, last = spans.ends[span]
-        is_rival = (spans.ends[:, 0] <= last) & (spans.ends[:, 1] >= first)
-        is_rival[span] = False
-        states.append(State(span, column, through[span], float(through[is_rival].max(initial=-np.inf))))
+        path.append(_choice(state, through, spans))
         state = int(previous[state])
-    return states[::-1]
+    return path[::-1]
+
+
+def _choice(state: int, through: Floats, spans: Spans) -> Choice:
+    """The character of a state. through: (S, K), the score of the best path through each state."""
+    span, candidate = divmod(state, through.shape[1])
+    first, last = spans.ends[span]
+    is_rival = (spans.ends[:, 0] <= last) & (spans.ends[:, 1] >= first)
+    is_rival[span] = False
+    return Choice(span, candidate, through[span], float(through[is_rival].max(initial=-np.inf)))
 
 
 def states_by_atom(atom_of: Ints, shape: tuple[int, ...]) -> list[Ints]:
@@ -197,34 +130,37 @@ _PRIOR_COUNT = 4  # of characters that outweigh these two, and a stretch of 1
 _THIN = np.log(0.3)  # log size of what is no measure of a line's size, such as the thickness of a ー
 
 
-def fitted_geometry(boxes: Boxes, classes: Ints, geometry: Geometry, down: bool) -> Geometry:
+def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, down: bool) -> Geometry:
     """Fit a line's geometry to M characters that were read, from their usual sizes and positions.
 
-    boxes: (M, 4); classes: (M,); geometry: what is kept where the characters tell too little.
+    boxes: (M, 4); classes: (M,); guess: what is kept where the characters tell too little.
     """
-    usual, deviations = np.split(load_shapes(down)[classes], 2, axis=1)
-    log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - usual[:, :2]
-    tells_size = usual[:, :2] > _THIN
+    means, deviations = (measures.of(classes) for measures in load_shapes(down))
+    # Each character's length and height over its usual ones tell the size of the writing along and across the line.
+    usual = np.stack([means.log_length, means.log_height], 1)
+    log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - usual
+    tells_size = usual > _THIN
     along, across = (
-        np.median(log_sizes[tells_size[:, axis], axis]) if tells_size[:, axis].any() else np.log(geometry.size)
-        for axis in (0, 1)
+        np.median(values[tells]) if tells.any() else np.log(guess.size)
+        for values, tells in zip(log_sizes.T, tells_size.T, strict=True)
     )
     log_stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
     size = float(np.exp((along + across - log_stretch) / 2))
+    # Each character's position tells where the middle of the line is.
     x, y = middles(boxes).T
-    baseline = y - usual[:, 2] * size
-    slope = line_through(x, baseline)[1] if len(boxes) >= 4 else geometry.slope
-    middle = float(np.mean(baseline - slope * x))
+    centre = y - means.offset * size
+    slope = line_through(x, centre)[1] if len(boxes) >= 4 else guess.slope
+    middle = float(np.mean(centre - slope * x))
+    # What is left is uneven writing.
     tells_both = tells_size.all(1)
-    unevenness = log_sizes[tells_both].mean(1) - (along + across) / 2
-    own_unevenness = np.hypot(*deviations[tells_both, :2].T) / 2
-    wandering = (baseline - middle - slope * x) / size
-    uneven = _spread(unevenness, own_unevenness, _USUAL_UNEVEN)
-    wander = _spread(wandering, deviations[:, 2], _USUAL_WANDER)
+    size_residuals = log_sizes.mean(1) - (along + across) / 2
+    size_deviations = np.hypot(deviations.log_length, deviations.log_height) / 2
+    uneven = _spread(size_residuals[tells_both], size_deviations[tells_both], _USUAL_UNEVEN)
+    wander = _spread((centre - middle - slope * x) / size, deviations.offset, _USUAL_WANDER)
     return Geometry(middle, slope, size, float(np.exp(log_stretch)), uneven, wander)
 
 
-def _spread(residuals: Floats, own: Floats, usual: float) -> float:
+def _spread(residuals: Floats, deviations: Floats, usual: float) -> float:
     """Standard deviation of what a line adds to the characters' own deviations; `usual` where there are few."""
-    added = _PRIOR_COUNT * usual**2 + np.maximum(residuals**2 - own**2, 0).sum()
+    added = _PRIOR_COUNT * usual**2 + np.maximum(residuals**2 - deviations**2, 0).sum()
     return float(np.sqrt(added / (_PRIOR_COUNT + len(residuals))))

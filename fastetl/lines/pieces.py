@@ -48,6 +48,8 @@ class Pieces:
     """int32 (H, W): the number of each pixel's patch, from 1."""
     patches: list[Ints]
     """The numbers of each piece's patches."""
+    patch_count: int
+    """The highest of these numbers."""
     joints: list[tuple[int, int]]
     """Pairs of pieces (from 0) that touch."""
 
@@ -59,49 +61,49 @@ def parted(numbers: Components, boxes: Boxes, size: float, down: bool) -> Pieces
     down: whether the line itself runs down.
     """
     numbers = numbers.copy()
-    highest = len(boxes)  # number of a patch
-    least_length = (_MIN_LENGTH_DOWN if down else _MIN_LENGTH) * size
+    patch_count = len(boxes)
+    min_length = (_MIN_LENGTH_DOWN if down else _MIN_LENGTH) * size
     patches: list[Ints] = []
     joints: list[tuple[int, int]] = []
     for number, (left, top, right, bottom) in enumerate(boxes.astype(int), 1):
-        if bottom - top < _MIN_HEIGHT * size or right - left < least_length:
+        if bottom - top < _MIN_HEIGHT * size or right - left < min_length:
             patches.append(np.array([number]))
             continue
-        window = np.s_[top:bottom, left:right]
-        mask = numbers[window] == number
-        split, strokes = _split(mask, size)
+        window = numbers[top:bottom, left:right]
+        mask = window == number
+        patch_of, strokes = _split(mask, size)
+        window[mask] = patch_count + patch_of
         first = len(patches)
         for parts in strokes:
             joints += pairwise(range(len(patches), len(patches) + len(parts)))
-            patches += [highest + part for part in parts]
-        patches_of = {piece: set(patches[piece].tolist()) for piece in range(first, len(patches))}
-        joints += [(a, b) for a, b in combinations(patches_of, 2) if patches_of[a] & patches_of[b]]
-        numbers[window] = np.where(mask, highest + split, numbers[window])
-        highest += int(split.max())
+            patches += [patch_count + part for part in parts]
+        sets = [set(patch.tolist()) for patch in patches[first:]]
+        joints += [(first + a, first + b) for a, b in combinations(range(len(sets)), 2) if sets[a] & sets[b]]
+        patch_count += int(patch_of.max())
     box_of = boxes_of(numbers).astype(np.float64)
-    return Pieces(unions(box_of, [patch - 1 for patch in patches]), numbers, patches, joints)
+    return Pieces(unions(box_of, [patch - 1 for patch in patches]), numbers, patches, patch_count, joints)
 
 
 def _split(mask: Mask, size: float) -> tuple[Ints, list[list[Ints]]]:
-    """Split one piece. size: of the line.
+    """Split one piece of P pixels. size: of the line.
 
-    Returns the number of each pixel's patch, from 1, int64 (H, W); and the patches of each stroke's parts.
+    Returns the number of each pixel's patch, from 1, int64 (P,); and the patches of each stroke's parts.
     """
     # Characters that touch may be smaller than the line's others.
-    seams = seams_before(mask, min(size, max(len(mask), _SMALL_SIZE * size)))
+    seams = seams_before(mask, min(size, max(len(mask), _SMALL_SIZE * size)))[mask]
     labels, strokes = strokes_of(mask)
-    patches = np.where(mask, labels + (int(labels.max()) + 1) * seams, 0)  # others on each side of a seam
-    return patches, [list(_cut(patches, seams, np.isin(labels, stroke), SEAM_REACH * size)) for stroke in strokes]
+    labels = labels[mask]
+    patches = labels + (int(labels.max()) + 1) * seams  # others on each side of a seam
+    pixels = np.stack([np.nonzero(mask)[1], seams, patches])
+    return patches, [list(_cut(pixels[:, np.isin(labels, stroke)], SEAM_REACH * size)) for stroke in strokes]
 
 
-def _cut(patches: Ints, seams: Ints, stroke: Mask, reach: float) -> Iterator[Ints]:
+def _cut(pixels: Ints, reach: float) -> Iterator[Ints]:
     """The patches of each part of a stroke, from the left, cut at the seams to both sides of which it reaches far.
 
-    patches: the number of each pixel's patch. seams: as `seams_before` returns them. All are (H, W).
+    pixels: int64 (3, P): the x of each pixel of the stroke, the number of seams to its left, and its patch.
     """
-    x = np.nonzero(stroke)[1]
-    patch = patches[stroke]
-    before = seams[stroke]
+    x, before, patch = pixels
     begin = int(before.min())
     for seam in range(begin + 1, int(before.max()) + 1):
         is_left = (before >= begin) & (before < seam)

@@ -101,8 +101,7 @@ def _rule(mask: Mask) -> Mask:
     usual = np.median(thickness)
     is_alone = thickness <= _RULE_CROSSED * usual
     is_straight = cost[begin] < _RULE_MAX_COST * width
+    is_thick = usual > _RULE_PENS * pen_width(mask)
     rule = on_line & is_alone
-    is_rule = (
-        is_straight and is_alone.mean() > _RULE_ALONE and usual > _RULE_PENS * pen_width(mask) and rule.sum() < most
-    )
+    is_rule = is_straight and is_thick and is_alone.mean() > _RULE_ALONE and rule.sum() < most
     return np.asarray(rule & is_rule)

@@ -19,8 +19,7 @@ from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, painted, segments_of
 from fastetl.lines import layout
-from fastetl.lines.layout import Boxes, Floats
-from fastetl.lines.path import Geometry, Spans
+from fastetl.lines.layout import Boxes, Floats, Ints
 from fastetl.lines.pieces import Pieces, parted, pieces_of
 from fastetl.lines.seams import ruled_ink
 
@@ -31,6 +30,54 @@ WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
 TOUCHING_OVERLAP, TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
 MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where a line lies and how large it is written, in coordinates in which it runs across."""
+
+    middle: float
+    """y of the line's middle at x = 0."""
+    slope: float
+    """dy/dx of the line."""
+    size: float
+    """Of the writing, across the line."""
+    stretch: float = 1.0
+    """Size along the line over `size`."""
+    uneven: float = 0.2
+    """Standard deviation of the logarithms of the characters' sizes."""
+    wander: float = 0.1
+    """Standard deviation of their positions across the line, in sizes."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The S spans over the A atoms of a line: neighbouring atoms that may be a character. Each atom alone is one."""
+
+    atoms: Boxes
+    """The atoms' boxes, (A, 4)."""
+    ends: Ints
+    """int64 (S, 2): first and last atom of each."""
+    cuts: NDArray[np.bool_]
+    """bool (A + 1,): whether a piece of ink was cut before each atom and at the end."""
+    strokes: Ints
+    """int64 (S,): strokes of each span; 0 in pictures."""
+
+    @cached_property
+    def boxes(self) -> Boxes:
+        """float64 (S, 4): the box of each span."""
+        return layout.unions(self.atoms, [range(first, last + 1) for first, last in self.ends])
+
+    @cached_property
+    def gaps(self) -> Floats:
+        """float64 (A + 1,): the gap before each atom and after the last one; infinite at both ends of the line."""
+        reached = np.maximum.accumulate(np.append(-np.inf, self.atoms[:, 2]))
+        return np.append(self.atoms[:, 0], np.inf) - reached
+
+    @cached_property
+    def inner_gaps(self) -> Floats:
+        """float64 (S,): the largest gap between the atoms of each span; 0 without one."""
+        return np.array([self.gaps[first + 1 : last + 1].max(initial=0) for first, last in self.ends])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +118,9 @@ class Line(ABC):
         for piece, other in self.joints:
             first, last = sorted((atom_of[piece], atom_of[other]))
             cuts[first + 1 : last + 1] = True
-        strokes = np.array([len(atom) if self.in_time else 0 for atom in self.atoms])
-        return Spans(atoms=boxes, ends=layout.spans_of(boxes, LINE_HEIGHT, self.in_time), cuts=cuts, strokes=strokes)
+        ends = layout.spans_of(boxes, LINE_HEIGHT, self.in_time)
+        strokes = [sum(map(len, self.atoms[first : last + 1])) if self.in_time else 0 for first, last in ends]
+        return Spans(atoms=boxes, ends=ends, cuts=cuts, strokes=np.array(strokes))
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -130,9 +178,8 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
                 down=down,
                 ink=np.pad(across, SIDE),
                 pieces=dataclasses.replace(pieces, numbers=np.pad(pieces.numbers, SIDE)),
-                zoom=zoom,
-                corner=(left, top),
-                factor=1 / scale,
+                zoom=zoom / scale,
+                corner=(left * scale, top * scale),
             )
 
 
@@ -145,14 +192,12 @@ class PictureLine(Line):
     pieces: Pieces
     """Its pieces, with their patches in `ink`."""
     zoom: float
-    """By how much `ink` is larger than the part of that ink that it shows."""
-    corner: tuple[int, int]
+    """By how much `ink` is larger than the part of the picture that it shows."""
+    corner: tuple[float, float]
     """Left and top of this part."""
-    factor: float
-    """Size of the ink that the lines were found in over that of the picture."""
 
     def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
-        is_shown = np.zeros(int(self.pieces.numbers.max(initial=0)) + 1, np.uint8)
+        is_shown = np.zeros(self.pieces.patch_count + 1, np.uint8)
         for piece in members:
             is_shown[self.pieces.patches[piece]] = 1
         # The paper moves the ink by `SIDE`; the window begins half of that before its middle.
@@ -166,10 +211,10 @@ class PictureLine(Line):
         if self.down:
             width = self.ink.shape[0] - 2 * SIDE  # before it was turned
             boxes = layout.unturned(boxes - [0, width, 0, width])
-        return (boxes / self.zoom + [*self.corner, *self.corner]) / self.factor
+        return np.asarray(boxes / self.zoom + [*self.corner, *self.corner])
 
 
-def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
+def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     """The lines of a drawing, in reading order. down: whether they run down; None: find out."""
     strokes = [s for s in drawing.strokes if len(s)]
     pen = drawing.pen * max(drawing.width, drawing.height)
@@ -177,16 +222,14 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> list[Line]:
     boxes = np.reshape(extents, (-1, 4)) + pen / 2 * np.array([-1, -1, 1, 1])
     written = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
-    canvas = drawing.height, drawing.width
-    segments = [segments_of(dataclasses.replace(drawing, strokes=(stroke,)), canvas) for stroke in strokes]
+    alone = [dataclasses.replace(drawing, strokes=(stroke,)) for stroke in strokes]
+    segments = [segments_of(one, (drawing.height, drawing.width)) for one in alone]
     down = layout.is_down(boxes, in_time=True) if down is None else down
     oriented = layout.turned(boxes) if down else boxes
-    lines: list[Line] = []
     for members in map(np.sort, layout.rows(oriented, in_time=True)):  # in the order of writing
         zoom = LINE_HEIGHT / layout.line_size(oriented[members])
         of_line = [segments[k] for k in members]
-        lines.append(StrokeLine(boxes=oriented[members] * zoom, down=down, segments=of_line, pen=pen, zoom=zoom))
-    return lines
+        yield StrokeLine(boxes=oriented[members] * zoom, down=down, segments=of_line, pen=pen, zoom=zoom)
 
 
 @dataclass(frozen=True, kw_only=True)

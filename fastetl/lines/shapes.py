@@ -8,6 +8,7 @@ their logarithms. The last is the number of strokes.
 
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,26 @@ CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM
 """How far a character moves to the upper right in lines that run down, in sizes of the writing."""
 UNEVEN_GAP = 0.06  # deviation of real writers' inner gaps beyond the synthetic writers', in sizes of the writing
 MIN_LENGTH = 0.02  # lengths below this, in sizes of the writing, count as this
+# Where a row of the file has the four `Measures` of a character, in lines that run across and in those that run down.
+_ACROSS, _DOWN = [0, 1, 3, 4], [1, 0, 2, 5]
+_OTHER_MEANS, _OTHER_DEVIATIONS = (-0.25, -0.2, 0.0, 0.0), (0.3, 0.3, 0.15, 0.1)  # of characters without a row
+
+
+class Measures(NamedTuple):
+    """Four measures of some characters, float64 arrays of one shape, in sizes of the writing."""
+
+    log_length: Floats
+    """Logarithm of the length along the line."""
+    log_height: Floats
+    """Logarithm of the length across the line."""
+    offset: Floats
+    """How far the middle of the character is below the middle of the line; in lines that run down, left of it."""
+    gap: Floats
+    """The largest gap along the line inside the character."""
+
+    def of(self, classes: Ints) -> "Measures":
+        """The measures of the characters with these indices."""
+        return Measures(*(measure[classes] for measure in self))
 
 
 @cache
@@ -35,37 +56,31 @@ def stroke_counts() -> Ints:
 
 
 @cache
-def load_shapes(down: bool) -> Floats:
-    """float64 (N + 1, 8): means, then standard deviations, of four measures of each character: log length along and log
-    length across the line, offset across it from the line's middle, and largest inner gap along it. The last row is
-    for any other character. down: for lines that run down."""
-    turn = [1, 0, 3, 2, 5, 4]
-    means, deviations = _table()[:, :6] / 100, _table()[:, 6:12] / 100
+def load_shapes(down: bool) -> tuple[Measures, Measures]:
+    """Means and standard deviations (N + 1,) on lines that run across or down. The last is for any other character."""
+    columns = _table()[:, :12].T / 100
+    means, deviations = columns[:6][_ACROSS], columns[6:][_ACROSS]
     if down:
-        lying = [JAPANESE.class_of[character] for character in LYING]
-        means[lying] = means[lying][:, turn] * (1, 1, -1, 1, 1, 1)
-        deviations[lying] = deviations[lying][:, turn]
-        far = np.array([[CORNER.get(character, 0.0)] for character in JAPANESE.characters])
-        means[:, 2:4] += far * (1, -1)
-        deviations[:, 2:4] = np.hypot(deviations[:, 2:4], far)  # not every writer moves them
-        means, deviations = means[:, turn] * (1, 1, 1, -1, 1, 1), deviations[:, turn]
-    means[:, :2] = np.log(np.maximum(means[:, :2], MIN_LENGTH))
-    kept = [0, 1, 3, 4]
-    rows = np.concatenate([means[:, kept], deviations[:, kept]], 1)
-    return np.concatenate([rows, [[-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]]])
+        # A character that lies on its side is along and across the line what it is on lines that run across.
+        stands = np.array([character not in LYING for character in JAPANESE.characters])
+        means[:, stands] = columns[:6][_DOWN][:, stands]
+        deviations[:, stands] = columns[6:][_DOWN][:, stands]
+        to_corner = np.array([CORNER.get(character, 0.0) for character in JAPANESE.characters])
+        means[2, stands] = -(means[2] + to_corner)[stands]
+        deviations[2] = np.hypot(deviations[2], to_corner)  # not every writer moves them
+    means[:2] = np.log(np.maximum(means[:2], MIN_LENGTH))
+    means, deviations = np.column_stack([means, _OTHER_MEANS]), np.column_stack([deviations, _OTHER_DEVIATIONS])
+    return Measures(*means), Measures(*deviations)
 
 
-def log_likelihood(measured: Floats, classes: Ints, down: bool, uneven: float, wander: float) -> Floats:
-    """float64 (S, K): log likelihood of each span's measures for each of its characters, up to a constant.
+def log_likelihood(measured: Measures, classes: Ints, down: bool, uneven: float, wander: float) -> Floats:
+    """float64 (S, K): log likelihood of each span's measures (S,) for each of its characters, up to a constant.
 
-    measured: (S, 4), lengths along and across the line, offset across it and inner gap, in sizes of the writing.
     classes: (S, K). uneven, wander: see `fastetl.lines.path.Geometry`.
     """
-    rows = load_shapes(down)[classes]
-    log_lengths = np.log(np.maximum(measured[:, :2], MIN_LENGTH))
-    differences = np.concatenate([log_lengths, measured[:, 2:]], 1)[:, None] - rows[..., :4]
-    length, height, offset, gap = np.moveaxis(differences, -1, 0)
-    wide, high, placed, apart = np.moveaxis(rows[..., 4:], -1, 0)
+    means, deviations = (measures.of(classes) for measures in load_shapes(down))
+    length, height, offset, gap = (own[:, None] - usual for own, usual in zip(measured, means, strict=True))
+    wide, high, placed, apart = deviations
     own = np.hypot(wide, high)
     # Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.
     residuals = (

@@ -21,11 +21,17 @@ _THORN = 0.8  # length of a line that thinning leaves beside a stroke
 _WAY = 2.5  # length of the end of a line that tells its direction
 
 
+def _padded(plane: NDArray[Any]) -> NDArray[Any]:
+    """A plane with zeros around; `np.pad` takes ten times as long."""
+    padded = np.zeros((plane.shape[0] + 2, plane.shape[1] + 2), plane.dtype)
+    padded[1:-1, 1:-1] = plane
+    return padded
+
+
 def _around(mask: Mask) -> NDArray[np.uint8]:
     """uint8 (8, H, W): 1 where a neighbour of a pixel is ink, of the eight clockwise from the one above."""
     height, width = mask.shape
-    padded = np.zeros((height + 2, width + 2), np.uint8)  # np.pad takes ten times as long
-    padded[1:-1, 1:-1] = mask
+    padded = _padded(mask.view(np.uint8))
     places = (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0)
     return np.stack([padded[y : y + height, x : x + width] for y, x in places])
 
@@ -96,7 +102,7 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
 
 def _highest_near(labels: NDArray[Any]) -> NDArray[Any]:
     """The highest label among those of each pixel and of its eight neighbours."""
-    padded = np.pad(labels, 1)
+    padded = _padded(labels)
     rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
     return np.asarray(np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:]))
 
@@ -113,12 +119,13 @@ def _ends(lines: Components, crossings: Components, pen: float) -> Iterator[_End
     """The ends of lines at crossings."""
     crossing_beside = _highest_near(crossings)
     ends = label_components((lines > 0) & (crossing_beside > 0))
+    places = np.argwhere(lines)
+    end_of, line_of = ends[lines > 0], lines[lines > 0]
     for number in range(1, int(ends.max()) + 1):
-        pixels = np.argwhere(ends == number)
+        pixels = places[end_of == number]
         begin = pixels.mean(0)
-        line = int(lines[tuple(pixels[0])])
-        crossing = int(crossing_beside[tuple(pixels[0])])
-        along = np.argwhere(lines == line)
+        line, crossing = (int(labels[tuple(pixels[0])]) for labels in (lines, crossing_beside))
+        along = places[line_of == line]
         far = along[np.hypot(*(along - begin).T) <= _WAY * pen].mean(0)
         if np.hypot(*(far - begin)) < 1:
             far, begin = begin, np.argwhere(crossings == crossing).mean(0)

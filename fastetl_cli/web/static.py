@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from export.lines import PUNCTUATION, shape_and_size_classes
 from export.names import LABELS, ONNX, file_of
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT, Recognizer
 from fastetl import __version__
@@ -19,6 +18,7 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
+from fastetl.lines.candidates import PUNCTUATION, shape_and_size_classes
 from fastetl.lines.path import load_weights
 from fastetl.lines.shapes import CORNER, LYING
 from fastetl.synth.practice import practice_data

@@ -3,7 +3,7 @@
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
 
-const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_COMPETING = 16, FOREIGN_BONUS = 0.5,
+const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
   MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
 const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5;
 const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33, SQUARE = 0.6;
@@ -215,11 +215,8 @@ function spansOf(atoms, size) {
 
 // Tables
 
-/** A character's six means and six deviations, turned by a quarter; the mean at `mirrored` gets the other sign. */
-function quarterTurn(means, deviations, mirrored) {
-  const turn = [1, 0, 3, 2, 5, 4];
-  return [turn.map((at, place) => means[at] * (place === mirrored ? -1 : 1)), turn.map((at) => deviations[at])];
-}
+// Where the file's rows have four measures, in lines that run across and in those that run down.
+const ACROSS = [0, 1, 3, 4], DOWN = [1, 0, 2, 5];
 
 export class Tables {
   /** `about`: lines.json. `bigrams`, `shapes`: ArrayBuffers of the files of fastetl/lines. */
@@ -240,21 +237,17 @@ export class Tables {
   }
 
   formsOf(table, down) {
-    const rows = [];
-    for (let k = 0; k < this.characters; k++) {
-      const six = (from) => Array.from(table.subarray(13 * k + from, 13 * k + from + 6), (value) => value / 100);
-      let means = six(0), deviations = six(6);
-      if (down) {
-        if (this.turned.includes(k)) [means, deviations] = quarterTurn(means, deviations, 2);
-        const far = this.corner[k] ?? 0;
-        [means[2], means[3]] = [means[2] + far, means[3] - far];
-        [deviations[2], deviations[3]] = [Math.hypot(deviations[2], far), Math.hypot(deviations[3], far)];
-        [means, deviations] = quarterTurn(means, deviations, 3);
+    const rows = range(this.characters).map((k) => {
+      const stands = down && !this.turned.includes(k), places = stands ? DOWN : ACROSS;
+      const [means, deviations] = [0, 6].map((from) => places.map((at) => table[13 * k + from + at] / 100));
+      if (stands) {
+        const toCorner = this.corner[k] ?? 0;
+        means[2] = -(means[2] + toCorner);
+        deviations[2] = Math.hypot(deviations[2], toCorner);
       }
-      const kept = [0, 1, 3, 4];
-      const measures = kept.map((at) => (at < 2 ? Math.log(Math.max(means[at], MIN_LENGTH)) : means[at]));
-      rows.push([...measures, ...kept.map((at) => deviations[at])]);
-    }
+      const logs = means.slice(0, 2).map((length) => Math.log(Math.max(length, MIN_LENGTH)));
+      return [...logs, ...means.slice(2), ...deviations];
+    });
     return [...rows, [-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]];
   }
 
@@ -282,7 +275,7 @@ export class Tables {
 // The best path
 
 /** For each span and character: how much longer it is than a part of it that the network takes for the same one. */
-function slackOf({ spans, boxes, place }, competing) {
+function beyondParts({ spans, boxes, place }, competing) {
   const spanOf = new Map(spans.map(([i, j], r) => [`${i} ${j}`, r]));
   const length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
   const likely = competing.map((columns) =>
@@ -300,7 +293,7 @@ function slackOf({ spans, boxes, place }, competing) {
   });
 }
 
-function features(line, place, competing, slack, tables) {
+function features(line, place, competing, beyond, tables) {
   const { spans, boxes, atoms, down } = line;
   const apart = [];
   let reach = -Infinity;
@@ -319,7 +312,7 @@ function features(line, place, competing, slack, tables) {
     return competing[r].map(({ shape, share, character }, column) => {
       const usual = tables.strokes.at(character), like = likelihood(form, tables.form(character, down), place);
       const joined = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
-      return [1, shape, share, like, ...ofSpan, slack[r][column], joined, moreStrokes];
+      return [1, shape, share, like, ...ofSpan, beyond[r][column], joined, moreStrokes];
     });
   });
 }
@@ -472,11 +465,11 @@ function competition(line, probabilities, labels, tables) {
     const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
     for (let k = 0; k < none; k++) {
       const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * likely[k];
-      if (best.length === MAX_COMPETING && score <= best[MAX_COMPETING - 1].score) continue;
+      if (best.length === MAX_CANDIDATES && score <= best[MAX_CANDIDATES - 1].score) continue;
       let place = best.length;
       while (place && best[place - 1].score < score) place--;
       best.splice(place, 0, { k, score });
-      if (best.length > MAX_COMPETING) best.pop();
+      if (best.length > MAX_CANDIDATES) best.pop();
     }
     return best.map(({ k }) => {
       const shape = shapeOf(k);
@@ -508,11 +501,11 @@ function textOf(line, competing, path, place, names) {
 
 /** The best path and the place of its line. */
 function bestOf(line, competing, tables) {
-  const slack = slackOf(line, competing), total = ([[first]]) => first.scores[first.column];
+  const beyond = beyondParts(line, competing), total = ([[first]]) => first.scores[first.column];
   const best = (place, plain = false) => {
     const { features: weights } = tables.weights;
     const score = (values) => sum(values.map((one, k) => one * weights[k]));
-    const scores = features(line, place, competing, slack, tables).map((columns) => columns.map(score));
+    const scores = features(line, place, competing, beyond, tables).map((columns) => columns.map(score));
     return [bestPath(scores, competing, line.spans, line.atoms.length, tables, plain), place];
   };
   const outcomes = FIRST_STRETCHES.map((stretch) => {

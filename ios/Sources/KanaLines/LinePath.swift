@@ -6,7 +6,7 @@ struct LinePath {
     /// How many of the best states before each cut are followed further.
     private static let neighbours = 16
 
-    /// Characters that the network gives less probability than this are ignored in `slack`.
+    /// Characters that the network gives less probability than this are ignored in `beyondPart`.
     private static let seen = 0.01
 
     /// What competes for a span.
@@ -16,7 +16,7 @@ struct LinePath {
         /// of that, together with those that differ only in size.
         var shape, share: [Double]
         /// For each, how much longer the span is than a part of it that the network takes for the same character.
-        var slack: [Double] = []
+        var beyondPart: [Double] = []
     }
 
     /// A character on the path: its span, its place among those that compete, the scores of the best paths through each
@@ -66,32 +66,32 @@ struct LinePath {
                 let fit = tables.fit(measured, c.characters[k], place, isDown: isDown)
                 let usual = Double(tables.strokes[c.characters[k]])
                 let counted = [max(usual - strokes, 0) / usual, log1p(max(strokes - usual, 0))]
-                let values = [1, c.shape[k], c.share[k], fit] + ofSpan + [c.slack[k]] + counted
+                let values = [1, c.shape[k], c.share[k], fit] + ofSpan + [c.beyondPart[k]] + counted
                 return zip(values, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
             }
         }
     }
 
-    /// Fill in `slack`: the network often takes the picture of two characters for one of them.
-    func addSlack(to competing: inout [Competition], size: Double) {
+    /// Fill in `beyondPart`: the network often takes the picture of two characters for one of them.
+    func addBeyondPart(to competing: inout [Competition], size: Double) {
         let numbers = Dictionary(uniqueKeysWithValues: zip(spans, spans.indices))
         let likely = competing.map { c in
             zip(c.characters, c.shape.map { exp($0) }).filter { $1 > Self.seen }
         }
         for (number, span) in spans.enumerated() {
             let places = Dictionary(uniqueKeysWithValues: zip(competing[number].characters, 0...))
-            var slack = competing[number].characters.map { _ in 0.0 }
+            var beyond = competing[number].characters.map { _ in 0.0 }
             for first in span {
                 for last in first...span.upperBound {
                     guard first...last != span, let part = numbers[first...last] else { continue }
                     let longer = (boxes[number].width - boxes[part].width) / size
                     for (character, p) in likely[part] {
                         guard let k = places[character] else { continue }
-                        slack[k] = max(slack[k], p * longer)
+                        beyond[k] = max(beyond[k], p * longer)
                     }
                 }
             }
-            competing[number].slack = slack
+            competing[number].beyondPart = beyond
         }
     }
 

@@ -103,7 +103,7 @@ public actor LineReader {
             }
         }
         var competing = likely.map { known.competition($0, script, most: Self.maxCompeting) }
-        line.path.addSlack(to: &competing, size: Self.writingSize * Self.lineHeight)
+        line.path.addBeyondPart(to: &competing, size: Self.writingSize * Self.lineHeight)
         var outcome: (steps: [LinePath.Step], place: LinePlace) = ([], line.place)
         for stretch in Self.firstStretches {
             var place = line.place

@@ -21,7 +21,8 @@ struct LineTables: Sendable {
     /// Standard deviation that real writers' inner gaps have beyond the synthetic writers', in sizes of the writing.
     private static let unevenGap = 0.06
     private static let features = [
-        "character", "shape", "share", "geometry", "excess", "gaps", "cuts", "slack", "missing strokes", "more strokes",
+        "character", "shape", "share", "geometry", "excess", "gaps", "cuts", "beyond part", "missing strokes",
+        "more strokes",
     ]
     private static let scriptNames = ["hiragana", "katakana", "kanji", "digit", "latin", "sign"]
 
@@ -97,23 +98,16 @@ struct LineTables: Sendable {
     }
 
     private static func form(_ character: String, _ row: ArraySlice<Double>, isDown: Bool) -> Form {
-        var (means, deviations) = (Array(row.prefix(6)), Array(row.suffix(6)))
-        let turn = [1, 0, 3, 2, 5, 4]
-        func turned(_ values: [Double], minus: Int?) -> [Double] {
-            turn.indices.map { $0 == minus ? -values[turn[$0]] : values[turn[$0]] }
+        let stands = isDown && !turned.contains(character)
+        let places = stands ? [1, 0, 2, 5] : [0, 1, 3, 4]
+        var means = places.map { row[row.startIndex + $0] }
+        var deviations = places.map { row[row.startIndex + 6 + $0] }
+        if stands {
+            let toCorner = corner[character] ?? 0
+            means[2] = -(means[2] + toCorner)
+            deviations[2] = hypot(deviations[2], toCorner)  // not every writer moves them
         }
-        if isDown {
-            if Self.turned.contains(character) {
-                (means, deviations) = (turned(means, minus: 2), turned(deviations, minus: nil))
-            }
-            let far = corner[character] ?? 0
-            (means[2], means[3]) = (means[2] + far, means[3] - far)
-            // Not every writer moves them.
-            (deviations[2], deviations[3]) = (hypot(deviations[2], far), hypot(deviations[3], far))
-            (means, deviations) = (turned(means, minus: 3), turned(deviations, minus: nil))
-        }
-        return [log(max(means[0], least)), log(max(means[1], least)), means[3], means[4]]
-            + [deviations[0], deviations[1], deviations[3], deviations[4]]
+        return means[..<2].map { log(max($0, least)) } + means[2...] + deviations
     }
 
     func form(_ character: Int, isDown: Bool) -> Form { isDown ? down[character] : across[character] }

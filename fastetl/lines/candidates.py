@@ -1,0 +1,152 @@
+"""Which characters each span may be, from what the network says of its picture.
+
+The network often takes half a character, or two, for one; which other characters it thinks of then tells it. The file
+`whole.bin` holds little-endian float16 for hiragana, for kanji and for all others: by how much the score of a span
+rises with each character's logit in the bundled network `japanese` (their sum is 0), and last by how much it always
+rises. benches/studies/line_tables.py fitted it.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations_with_replacement
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, Charset
+from fastetl.lines.bigrams import scripts
+from fastetl.lines.layout import Floats, Ints
+from fastetl.lines.segmentation import Line, Spans
+from fastetl.lines.shapes import LYING
+
+MAX_CANDIDATES = 16  # characters of a span
+# How much a character's share of its size, and its own probability, count beside the shape's in choosing candidates:
+# they only order characters that are written alike.
+SIZE_RANK, OWN_RANK = 1e-3, 1e-6
+MIN_SHAPE = 1e-6  # of a shape's probability
+MIN_LOG_SHARE = -3.0
+MIN_SEEN = 0.01  # least probability of what the network sees in a part of a span
+NONZERO = 1e-9  # keeps a quotient finite
+PUNCTUATION = "、。・,."  # marks that the network cannot tell from dirt
+MIN_PUNCTUATION = 0.05  # probability of each of these marks. Chosen on synthetic lines
+NETWORK = "39cb05ef018e550f6e215e7481dfd7df38ca6dea8f15f911864f3a7941d4eda4"
+"""`weights_sha256` of the network for which the table was fitted: of another one, the logits say something else."""
+WHOLE_FILE = Path(__file__).parent / "tables" / "whole.bin"
+GROUP_OF_SCRIPT = np.array([0, 2, 1, 2, 2, 2])
+"""Of each of `fastetl.lines.bigrams.SCRIPTS`: 0 for hiragana, 1 for kanji, 2 for all others."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The K likeliest characters of each of S spans, likeliest first. All arrays are (S, K)."""
+
+    labels: Ints
+    """Their indices among the characters that compete."""
+    classes: Ints
+    """Their classes in charset `japanese`, −1 for any other character."""
+    log_shape: Floats
+    """Log of the network's probability of all characters that are written like this one (り and リ)."""
+    log_share: Floats
+    """Log of this character's share of it, together with those that differ only in size (つ and っ)."""
+    beyond_part: Floats
+    """How much longer the span is than a part of it that the network takes for the same character, in sizes of the
+    writing, times the probability that the part is: the network often takes two characters for one of them."""
+    whole: Floats | float
+    """How much likelier it is for being one whole character: see `_wholeness`. 0 if that is unknown."""
+
+
+def find_candidates(
+    line: Line, logits: NDArray[np.float32], charset: Charset, competing: Ints, weights_sha256: str
+) -> Candidates:
+    """The characters that each span of a line may be.
+
+    logits: (P, known), of the network for `line.pictures()`. charset: all characters that it knows. competing: the
+    classes in `charset` of those that compete. weights_sha256: of the network.
+    """
+    logits = logits - logits.max(1, keepdims=True)
+    probabilities = _probabilities(line, logits, charset)
+    of_shape, of_size = (_pooled(probabilities, groups)[:, competing] for groups in _alike(charset))
+    # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
+    marks = np.isin(competing, [charset.class_of.get(mark, -1) for mark in PUNCTUATION])
+    for each in (of_shape, of_size):
+        each[:, marks] = np.maximum(each[:, marks], np.maximum(probabilities[:, -1:], MIN_PUNCTUATION))
+    rank = of_shape + SIZE_RANK * of_size + OWN_RANK * probabilities[:, competing]
+    count = min(MAX_CANDIDATES, len(competing))
+    best = np.argpartition(-rank, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(rank, best, 1), 1, kind="stable")
+    labels = np.take_along_axis(best, order, 1)
+    of_shape, of_size = (np.take_along_axis(each, labels, 1) for each in (of_shape, of_size))
+    rows = competing[labels].tolist()
+    classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in rows])
+    log_shape = np.log(np.maximum(of_shape, MIN_SHAPE))
+    log_share = np.log(np.maximum(of_size, NONZERO) / np.maximum(of_shape, NONZERO)).clip(MIN_LOG_SHARE, 0)
+    beyond_part = _beyond_part(labels, log_shape, line.spans, line.geometry.size)
+    tells_whole = weights_sha256 == NETWORK and not line.in_time  # strokes are not cut
+    whole = _wholeness(logits[: len(labels)], classes) if tells_whole else 0.0
+    return Candidates(labels, classes, log_shape, log_share, beyond_part, whole)
+
+
+def _probabilities(line: Line, logits: NDArray[np.float32], charset: Charset) -> Floats:
+    """float64 (S, known): each span's probabilities of all characters of the network's charset, and of none.
+
+    Half a character may look like a character that does not compete: among those that do, it must not be likely. In
+    lines that run down, what lies on its side there (ー) has the probability that it has in the turned picture.
+    """
+    shown: NDArray[np.float32] = np.exp(logits)
+    shown /= shown.sum(1, keepdims=True)
+    count = len(line.spans.ends)
+    probabilities = shown[:count].astype(np.float64)
+    if line.down:
+        lying = [charset.class_of[c] for c in LYING if c in charset.class_of]
+        probabilities[:, lying] = 0
+        probabilities[np.array(line.turned_spans, int)[:, None], lying] = shown[count:][:, lying]
+        probabilities /= np.maximum(probabilities.sum(1, keepdims=True), NONZERO)
+    return probabilities
+
+
+def shape_and_size_classes(charset: Charset) -> tuple[Ints, Ints]:
+    """Twice int64 (characters,): for each, the first of its shape in any size (り, リ), its large form (つ, っ)."""
+    large = LARGE_FORM | SMALL_LETTERS
+    sizes = [charset.class_of.get(large.get(c, c), k) for k, c in enumerate(charset.characters)]
+    return charset.shape_classes(sizes=True), np.array(sizes)
+
+
+@cache
+def _alike(charset: Charset) -> list[list[Ints]]:
+    """For shape and for size, the groups of several characters that are alike."""
+    firsts = shape_and_size_classes(charset)
+    return [[np.flatnonzero(first == each) for each in np.flatnonzero(np.bincount(first) > 1)] for first in firsts]
+
+
+def _pooled(likely: Floats, groups: list[Ints]) -> Floats:
+    """float64 (S, known): of each character, the probability of its whole group."""
+    pooled = likely.copy()
+    for members in groups:
+        pooled[:, members] = likely[:, members].sum(1, keepdims=True)
+    return pooled
+
+
+def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> Floats:
+    """`Candidates.beyond_part`."""
+    span_of = {(first, last): span for span, (first, last) in enumerate(spans.ends.tolist())}
+    lengths = (spans.boxes[:, 2] - spans.boxes[:, 0]) / size
+    seen = np.exp(log_shape)
+    seen[seen <= MIN_SEEN] = 0
+    beyond = np.zeros(labels.shape)
+    for (first, last), span in span_of.items():
+        parts = [span_of[part] for part in combinations_with_replacement(range(first, last + 1), 2)]
+        longer = lengths[span] - lengths[parts]
+        is_same = labels[span][:, None, None] == labels[parts]
+        beyond[span] = (is_same * seen[parts] * longer[:, None]).max((1, 2))
+    return beyond
+
+
+def _wholeness(logits: NDArray[np.float32], classes: Ints) -> Floats:
+    """float64 (S, K): what to add to the score of each character of each span.
+
+    logits: (S, known), the network's, up to a constant for each span; classes: (S, K), in charset `japanese`.
+    """
+    table = np.fromfile(WHOLE_FILE, "<f2").astype(np.float32).reshape(3, -1)
+    of_group = logits[:, :-1] @ table[:, :-1].T + table[:, -1]
+    return np.take_along_axis(of_group, GROUP_OF_SCRIPT[scripts()[classes]], 1).astype(np.float64)
