@@ -77,7 +77,13 @@ def file_of(path: StrPath, name: str) -> Path:
     is_alone = is_onnx(folder)
     if is_package(path) and (name == ONNX or not is_alone):
         return folder if is_alone else folder / name
-    found = "an ONNX model alone" if is_package(path) else None
-    do = "export to a directory" if found else suggestion(fspath(path), _NAMES) or "check the path"
+    found = None
+    do = suggestion(fspath(path), _NAMES) or "check the path"
+    if is_package(path):
+        found, do = "an ONNX model alone", "export to a directory"
+    elif (folder / "run.json").exists():
+        found, do = "a run", "export it first"
+    elif folder.name == COREML:
+        found, do = "a part of one", f"give the folder above, {folder.parent}"
     expected = f"a directory with {name}, or one of {', '.join(_NAMES)}"
     raise MissingPackageError("no package here", file=path, expected=expected, found=found, do=do)

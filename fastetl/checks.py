@@ -47,10 +47,13 @@ def require_instance(name: str, value: object, kind: Any, expected: str, do: str
 
 
 def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
-    """A path. Raises FastetlError for an object that is none, and for an empty text, Path's current folder."""
+    """A path. Raises FastetlError for an object that is none, an empty text, Path's current folder, and long names."""
     require_instance(name, value, str | PathLike, expected)
     if not fspath(value):
         raise unsuitable(name, expected, "an empty text")
+    longest = max(map(len, fspath(value).encode(errors="replace").split(b"/")))
+    if longest > 255:  # what disks of Linux and macOS take
+        raise unsuitable(name, f"{expected}, each name of at most 255 bytes", f"one of {longest:,}")
     return Path(value)
 
 
@@ -153,7 +156,8 @@ class Options:
             if isinstance(value, hint.others):
                 continue
             if hint.is_tuple:
-                require_instance(name, value, tuple, f"a tuple such as ({value!r},)")
+                example = f" such as ({value!r},)" if isinstance(value, str) else ""
+                require_instance(name, value, tuple, f"a tuple{example}")
             for part in value if hint.is_tuple else (value,):
                 _require_kind(name, part, hint)
 

@@ -176,9 +176,9 @@ def build_on_ray(
     target = _target(out, overwrite, inputs)
     for path in filter(labelled_in, filter(Path.exists, inputs)):
         raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without Ray")
-    connect()
 
     def write(plan: Plan) -> BuildResult:
+        connect()
         pieces = _pieces(plan, files, config.size, shard_rows)
         with _folder(target, overwrite, inputs) as folder:
             data, shards, columns = _write_shards(pieces, folder, progress)

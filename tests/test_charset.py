@@ -9,8 +9,8 @@ from fastetl.data.charset import HIRAGANA, JAPANESE, NAMES, SHAPES, Charset, is_
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import assigned_codes, char_to_jis, class_of_code, codes_of, jis_to_char
 
-_OTHERS = "hiragana-small", "katakana", "kana", "digits", "latin", "etl9"
-HIRAGANA_SMALL, KATAKANA, KANA, DIGITS, LATIN, ETL9 = map(load_charset, _OTHERS)
+_OTHERS = "hiragana-small", "katakana", "katakana-small", "kana", "digits", "latin", "etl9"
+HIRAGANA_SMALL, KATAKANA, KATAKANA_SMALL, KANA, DIGITS, LATIN, ETL9 = map(load_charset, _OTHERS)
 
 
 def test_the_named_charsets() -> None:
@@ -23,6 +23,8 @@ def test_the_named_charsets() -> None:
     small = set("ぁぃぅぇぉッャュョァィゥェォヴー")
     assert {*HIRAGANA_SMALL.characters, *KATAKANA.characters} | small == set(KANA.characters)
     assert len(KANA) == 71 + 9 + 71 + 9 + 2
+    assert set(KATAKANA_SMALL) == {c for c in KANA.characters if c > "ん"}
+    assert set(KATAKANA_SMALL) - set(KATAKANA) == set("ァィゥェォッャュョヴー")
     assert "".join(DIGITS.characters) == "0123456789"
     assert (len(LATIN), LATIN.characters[0], LATIN.characters[-1]) == (52, "A", "z")
     assert len(ETL9) == 71 + 2965

@@ -20,7 +20,7 @@ from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled
-from fastetl.errors import ArgumentError, FastetlError
+from fastetl.errors import ArgumentError, FastetlError, MissingFileError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.samples import samples_to_dataset
@@ -43,6 +43,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"augmentation": {"rotation": 3}}, "unsuitable augmentation; expected Augmentation"),
     (Preprocessing, {"surroundings": "yes"}, "unsuitable surroundings; expected true or false"),
     (SynthConfig, {"set": "ETL8G"}, "unsuitable set; expected a tuple such as .'ETL8G',.; found 'ETL8G'"),
+    (SynthConfig, {"set": {"ETL8G": 1}}, "unsuitable set; expected a tuple; found {'ETL8G': 1}"),
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
     (load_charset, {"name": None}, "unsuitable charset; expected one of hiragana, .*; found None"),
     (load_charset, {"name": {"あ", "い"}}, "unsuitable charset; expected one of hiragana, .*; found .*"),
@@ -60,6 +61,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": None}, "unsuitable preprocessing; expected"),
     (write_sheet, {"data": 5, "out": "none.png"}, "unsuitable path; expected a path; found 5"),
     (lambda: next(OWN.samples().blocks(0)), {}, "rows is out of range; expected 1 or more; found 0"),
+    (OWN.samples, {"indices": ()}, "unsuitable indices; expected whole numbers"),
     (OWN.samples, {"indices": np.array([99])}, "unsuitable indices; expected 0 to 0, .* found index 99 is out of"),
     (Dataset.create, {"images": None, "characters": []}, "unsuitable images; expected arrays .*; found None"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "groups": [[1, 2], [3]]}, "unsuitable groups"),
@@ -80,6 +82,9 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (export.export, {"run": "kana", "out": "a", "sets": [{"x": 1}]}, "no results in `sets`; expected name, part"),
     (export.export, {"run": "kana", "out": "a", "sets": [RESULT]}, "`sets` is for the model card of a run's package"),
     (export.export, {"run": "kana", "out": "a", "sets": 3}, "unsuitable sets; expected an Evaluation; found 3"),
+    (ExportConfig, {"prior": {"hiragana": 2}}, r'expected a tuple of texts such as \("hiragana=12",\); found {'),
+    (ExportConfig, {"prior": (("hiragana", 2),)}, r'expected a tuple of texts such as \("hiragana=12",\); found'),
+    (ExportConfig, {"prior": ("hirgana=2",)}, "unknown prior; expected SCRIPT=FACTOR, of hiragana, .* found hirgana=2"),
     (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* below 1,000,000,000"),
 ]  # fmt: skip
 
@@ -98,6 +103,7 @@ WRITERS: list[Callable[..., object]] = [
 ]
 WRONG += [(write, {"out": None}, "unsuitable out; expected a path; found None") for write in WRITERS]
 WRONG += [(write, {"out": ""}, "unsuitable out; expected a path; found an empty text") for write in WRITERS]
+WRONG += [(write, {"out": "x" * 256}, "each name of at most 255 bytes; found one of 256") for write in WRITERS]
 
 
 SHOWING: list[tuple[Any, ...]] = [(build, "etl", "out"), (fastetl.inspect, "etl"), (synthesize, "out")]
@@ -117,6 +123,12 @@ def test_a_wrong_value_is_one_line(kind: Callable[..., Any], options: Mapping[st
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.seen) == (type(error), f"x: {caught.value}", 3)
     assert "\n" not in str(error)
+
+
+def test_ray_is_reached_only_when_all_else_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(MissingFileError):
+        fastetl_ray.build_on_ray("none", "out")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

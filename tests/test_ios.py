@@ -210,6 +210,6 @@ def test_what_the_app_keeps_is_a_sample() -> None:
     """The line is the one that Swift's test compares with, character by character."""
     text = (IOS / "Tests/KanaAppTests/SampleTests.swift").read_text(encoding="utf-8")
     (line,) = re.findall(r'#"(\{"answer".*\})"#', text)
-    sample = KeptDrawing.from_line(line.encode())
+    sample = KeptDrawing.from_values(json.loads(line))
     assert (sample.label, sample.answer, sample.device, sample.app) == ("ぬ", "め", "touch", "Kana 1.0")
     assert json.loads(sample.as_line()) == json.loads(line)

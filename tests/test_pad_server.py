@@ -19,7 +19,7 @@ from fastetl.ink.samples import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
 from fastetl_cli.web.sample_files import Store
-from fastetl_cli.web.static import PAGE
+from fastetl_cli.web.static import PAGE, RUNTIME
 from tests.pad import serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
@@ -76,6 +76,9 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
         ("POST", "/samples", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "Expecting"),
         ("POST", "/samples", {"json": [1]}, 400, "expected a JSON object"),
         ("POST", "/samples", {"json": {**SAMPLE, "pen": 9}}, 400, "pen is out of range; expected 1e-05 to 0.5"),
+        ("POST", "/samples", {"json": {**SAMPLE, "strokes": [[[1, 2]]]}}, 400, "strokes; expected each an object with"),
+        ("POST", "/samples", {"json": {**SAMPLE, "label": None}}, 400, "unsuitable label; expected a text; found null"),
+        ("POST", "/samples", {"json": {**SAMPLE, "format": 2}}, 400, "expected an object of format 1; found 2"),
         ("POST", "/samples", {"json": {**SAMPLE, "label": "ぬ め"}}, 400, "unsuitable label; expected one character"),
         ("POST", "/samples", {"json": {**SAMPLE, "x": "y" * (1 << 20)}}, 413, "at most 1,048,576 bytes"),
         ("POST", "/samples", {"data": SAMPLE}, 415, "application/json"),
@@ -174,10 +177,13 @@ def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: pytest.C
     assert main([*command, "--runtime", str(runtime)]) == 2
     assert "ort.wasm.bundle.min.mjs: there is no such file" in " ".join(capsys.readouterr().err.split())
     (runtime / "dist").mkdir(parents=True)
-    for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"):
-        (runtime / "dist" / name).write_bytes(b"runtime")
-    assert main([*command, "--runtime", str(runtime), "--json"]) == 0
-    files = json.loads(capsys.readouterr().out)["files"]
+    for mark in (b"x", b""):
+        for name in RUNTIME:
+            (runtime / "dist" / name).write_bytes(mark or RUNTIME[name])
+        assert main([*command, "--runtime", str(runtime), "--json"]) == (2 if mark else 0)
+    shown = capsys.readouterr()
+    assert "ort.wasm.bundle.min.mjs: not a file of onnxruntime-web. Give" in shown.err
+    files = json.loads(shown.out)["files"]
     assert set(files) == {p.name for p in out.iterdir()}
     assert {path.name for path in PAGE.iterdir()} < set(files)
     assert "wasm-unsafe-eval" in (out / "index.html").read_text(encoding="utf-8")

@@ -97,11 +97,13 @@ def test_why_it_may_not_be_recognized() -> None:
     two = np.full((100, 200), 255, np.uint8)
     for left in (10, 110):
         two[10:90, left + 36 : left + 44] = two[46:54, left : left + 80] = 0
-    assert find_ink(two).fault == "several characters: read them as a line"
+    assert find_ink(two).fault == "perhaps several characters: read them as a line"
 
 
-def test_heic_says_what_it_needs(tmp_path: Path) -> None:
+def test_addresses_and_heic_say_what_they_need(tmp_path: Path) -> None:
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(FastetlError, match=r"^https://a/b\.png: there is no such file\. Download it"):
+        paper_of("https://a/b.png")
     with pytest.raises(FastetlError, match=r"HEIC.*pillow-heif|cannot read the picture"):
         paper_of(tmp_path / "a.heic")
 

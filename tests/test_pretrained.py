@@ -166,6 +166,7 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
     Image.fromarray(255 - np.maximum(picture, picture[:, ::-1])).save(tmp_path / "two.png")
     assert main(["recognize", str(tmp_path / "two.png"), str(tmp_path / "a.png")]) == 0
     assert [" ?" in line for line in capsys.readouterr().out.splitlines()] == [False, True, False]
+    assert "three.png: perhaps several characters: read them with --lines\n" in capsys.readouterr().err
     left, top, right, bottom = answer["box"]
     assert ((picture[top:bottom, left:right] >= 128).sum(), answer["fault"]) == ((picture >= 128).sum(), "")
     Image.new("L", (60, 40), 255).save(tmp_path / "blank.png")
@@ -293,6 +294,9 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
     for needs_a_folder in (export.verify, export.open_start, lambda path: export.export(path, tmp_path / "again")):
         with pytest.raises(export.ExportError, match=r"alone.ONNX: no package.* found an ONNX model alone. Export"):
             needs_a_folder(path)
+    (tmp_path / "run.json").touch()
+    with pytest.raises(export.ExportError, match="no package here; .* found a run. Export it first"):
+        export.open_recognizer(tmp_path)
     np.savez(tmp_path / "scans.npz", images=np.stack(pictures), labels=np.array(labels))
     assert main(["evaluate", str(path), str(tmp_path / "scans.npz"), "--charset", "hiragana", "--json"]) == 0
     (result,) = json.loads(capsys.readouterr().out)["sets"]

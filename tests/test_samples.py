@@ -16,6 +16,7 @@ from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
+from fastetl.files.untrusted import parse_json
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.samples import LINE_BYTES, KeptDrawing, SamplesConfig, read_samples, samples_to_dataset
 from fastetl_cli.main import main
@@ -39,9 +40,9 @@ def write(path: Path, *lines: str | bytes) -> Path:
 def test_a_sample_comes_back_from_its_line() -> None:
     bare = dataclasses.replace(sample(label="", answer="x" * 32), app="", device="unknown")
     for original in (sample(), bare):
-        assert KeptDrawing.from_line(original.as_line().encode()) == original
+        assert KeptDrawing.from_values(json.loads(original.as_line())) == original
     assert "app" not in bare.as_line()
-    assert KeptDrawing.from_line(sample(label="か\u3099").as_line().encode()).label == "が"  # however it was typed
+    assert KeptDrawing.from_values(json.loads(sample(label="か\u3099").as_line())).label == "が"  # however it was typed
     older = {**json.loads(sample().as_line()), "picture": "a PNG, as pads of before kept it"}
     assert KeptDrawing.from_values(older) == sample()
 
@@ -51,7 +52,7 @@ def test_a_sample_comes_back_from_its_line() -> None:
     [
         ("format", 2, "expected an object of format 1; found 2"),
         ("id", "../x", "unsuitable id; expected 1 to 64 of"),
-        ("id", None, "unsuitable id; expected a text; found None"),
+        ("id", None, "unsuitable id; expected a text; found null"),
         ("label", "ぬ め", "unsuitable label; expected one character"),
         ("label", "\n", "unsuitable label; expected one character"),
         ("answer", "x" * 33, "unsuitable answer; expected at most 32"),
@@ -64,7 +65,7 @@ def test_a_sample_comes_back_from_its_line() -> None:
 def test_what_is_wrong_with_a_line_is_named(key: str, value: object, message: str) -> None:
     values = {**json.loads(sample().as_line()), key: value}
     with pytest.raises(FastetlError) as caught:
-        KeptDrawing.from_line(json.dumps(values).encode())
+        KeptDrawing.from_values(values)
     assert message in str(caught.value)
 
 
@@ -75,7 +76,7 @@ def test_a_damaged_line_is_a_fault_and_nothing_else(data: st.DataObject) -> None
     for _ in range(data.draw(st.integers(1, 4))):
         line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))
     try:
-        KeptDrawing.from_line(bytes(line))
+        KeptDrawing.from_values(parse_json(bytes(line), "the line"))
     except FastetlError as error:
         assert "\n" not in str(error).strip()  # noqa: PT017
 
@@ -87,8 +88,8 @@ def test_faults_are_named_by_line_and_the_rest_is_read(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", one, b"\xff\xfe", deep, long, b"", two, b"{}")
     read, faults = read_samples(file)
     assert [(line, s.id) for line, s in read] == [(0, "id-1"), (5, "id-2")]
-    assert [fault.record for fault in faults] == [1, 2, 3, 6]
-    assert all(str(fault).startswith(str(file)) for fault in faults)
+    for line, fault in zip((2, 3, 4, 7), faults, strict=True):  # as editors count them
+        assert str(fault).startswith(f"{file}: line {line}: ")
 
 
 def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +101,7 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["samples", str(folder), str(tmp_path / "out"), "--charset", "hiragana", "--size", "32"]) == 1
     shown = capsys.readouterr()
     assert "30 samples of 3 characters; 16 were recognized when they were drawn" in shown.out
-    assert "2026-11-24.jsonl, record 3: not a sample" in shown.err
+    assert "2026-11-24.jsonl: line 4: not a sample" in shown.err
     assert "no character 1, 山 1" in shown.err
 
     data = open_dataset(tmp_path / "out")
@@ -127,7 +128,7 @@ def test_removal_and_damage_leave_the_others_in_their_groups(tmp_path: Path) -> 
     write(file, *lines[:20], lines[20].replace("ぬ", "ぬ め"), *lines[21:24], b"{")
     (damaged, torn) = samples_to_dataset(tmp_path, tmp_path / "after").faults
     assert damaged.endswith('Write {"format":1,"id":"id-20","removed":true} instead')
-    assert torn.endswith("Empty the line, and leave it there")
+    assert torn.endswith("Delete its text, but keep the line")
     before, after = (open_dataset(tmp_path / name).groups.tolist() for name in ("before", "after"))
     assert after == [*before[1:20], *before[21:24]]
 

@@ -164,9 +164,9 @@ HIRAGANA_SMALL = Charset("hiragana-small", tuple(sorted(_HIRAGANA + "っゃゅ�
 """The 75 hiragana that ETL8 holds: `HIRAGANA` with っゃゅょ."""
 KATAKANA = Charset("katakana", tuple(_KATAKANA))
 """The 71 katakana of the same sounds as `HIRAGANA`."""
-KANA = Charset(
-    "kana", (*sorted(_HIRAGANA + "ぁぃぅぇぉっゃゅょ"), *sorted(_KATAKANA + "ァィゥェォッャュョ"), "ヴ", "ー")
-)
+KATAKANA_SMALL = Charset("katakana-small", (*sorted(_KATAKANA + "ァィゥェォッャュョ"), "ヴ", "ー"))
+"""The 82 katakana of `KANA`."""
+KANA = Charset("kana", (*sorted(_HIRAGANA + "ぁぃぅぇぉっゃゅょ"), *KATAKANA_SMALL.characters))
 """The 162 kana of today's Japanese: hiragana and katakana with their small forms, ヴ and ー."""
 HIRAGANA46 = Charset("hiragana46", tuple(c for c in _HIRAGANA if c not in _MARKED))
 """The 46 hiragana without marks, あ to ん, which ETL4 and ETL7 hold."""
@@ -188,10 +188,8 @@ JAPANESE = Charset(
 """The 6,625 characters of Japanese text: all kana, iteration marks, digits, Latin letters, common punctuation, and the
 6,355 kanji of JIS levels 1 and 2."""
 
-_NAMED = {
-    c.name: c
-    for c in (HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KANA, DIGITS, CAPITALS, LATIN, ETL9, JAPANESE)
-}
+_KANA = HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KATAKANA_SMALL, KANA
+_NAMED = {c.name: c for c in (*_KANA, DIGITS, CAPITALS, LATIN, ETL9, JAPANESE)}
 _OF_THE_DATA = ("kanji", "all")
 NAMES = (*_NAMED, *_OF_THE_DATA)
 

@@ -317,7 +317,7 @@ class Dataset:
             weight: Their share of an epoch's pictures, relative to the weights of other samples.
         """
         try:
-            index = np.arange(len(self))[slice(None) if indices is None else indices]
+            index = np.arange(len(self))[slice(None) if indices is None else indices,]  # a tuple's are of one axis, too
         except IndexError as error:
             raise unsuitable("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
         return Samples(self.images, self.labels, index, weight, self.charset)

@@ -67,7 +67,8 @@ def _readable(path: StrPath, what: str = "cannot read the file") -> Iterator[Non
     try:
         yield
     except FileNotFoundError as error:
-        raise MissingFileError("there is no such file", file=path, do="check the path") from error
+        do = "download it: addresses are not read" if ":/" in str(path) else "check the path"
+        raise MissingFileError("there is no such file", file=path, do=do) from error
     except (OSError, ValueError) as error:  # the latter for a null character
         raise FastetlError(what, file=path, found=reason_of(error), do="mend its rights, or give another") from error
 

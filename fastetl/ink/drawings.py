@@ -76,7 +76,7 @@ class Stroke:
     @classmethod
     def from_dict(cls, values: Any) -> Self:
         """A stroke from a JSON object; unknown keys are ignored. Raises FastetlError for other values."""
-        require_instance("stroke", values, Mapping, "an object")
+        require_instance("strokes", values, Mapping, "each an object with lists x and y")
         return cls(**{name: values.get(name) for name in _COLUMNS})
 
 

@@ -291,7 +291,7 @@ def _fault(mask: Mask, character: Box) -> str:
     """Why a character may be recognized wrongly, by the blocks with ink; "" if there is no reason."""
     left, top, right, bottom = character
     if is_several_characters(mask[top:bottom, left:right]):
-        return "several characters: read them as a line"
+        return "perhaps several characters: read them as a line"
     is_tiny = max(right - left, bottom - top) * _TINY_RATIO < max(mask.shape)
     return "the character is small: crop the picture" if is_tiny else ""
 

@@ -90,7 +90,8 @@ def _image_of(array: NDArray[np.uint8]) -> Image.Image:
 def _file_of(source: StrPath | bytes | IO[bytes]) -> IO[bytes]:
     """A file to read from its beginning. One that the caller has opened stays open, and is read whole."""
     if isinstance(source, str | PathLike):
-        return open_regular(as_path("picture", source))
+        as_path("picture", source)
+        return open_regular(source)  # an address as it was given
     if not isinstance(source, bytes):
         if source.seekable():
             source.seek(0)

@@ -6,7 +6,6 @@ A later sample with the same id replaces an earlier one. One that was removed le
 
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 
-from fastetl.checks import Options, Range, as_path, require_instance, unsuitable
+from fastetl.checks import Options, Range, as_path, unsuitable
 from fastetl.data.charset import MAX_CODE_POINTS, Characters, Charset, in_a_line, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
@@ -33,7 +32,6 @@ LINES_PER_GROUP = 20  # lines of a file that make a group, which a split keeps t
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ID_IN_LINE = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9-]{1,64})"')
 _TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
-_MAX_CHARACTERS = {"answer": MAX_CODE_POINTS, "app": 64}
 
 
 @dataclass(frozen=True)
@@ -55,10 +53,8 @@ class KeptDrawing:
             ("time", "a time such as 2026-11-24T20:01:02Z", _TIME.fullmatch(self.time)),
             ("device", ", ".join(DEVICES), self.device in DEVICES),
         ]
-        for name, most in _MAX_CHARACTERS.items():
-            text = getattr(self, name)
-            is_text = len(text) <= most and all(unicodedata.category(c)[0] != "C" for c in text)
-            rules.append((name, f"at most {most} characters", is_text))
+        for name, text, most in (("answer", self.answer, MAX_CODE_POINTS), ("app", self.app, 64)):
+            rules.append((name, f"at most {most} printable characters", len(text) <= most and text.isprintable()))
         for name, expected, valid in rules:
             if not valid:
                 raise unsuitable(name, expected, repr(getattr(self, name))[:80])
@@ -70,11 +66,6 @@ class KeptDrawing:
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_line(cls, line: bytes) -> Self:
-        """A sample from a line of a file. Raises FastetlError for anything that is no sample of this format."""
-        return cls.from_values(parse_json(line, "the line"))
-
-    @classmethod
     def from_values(cls, values: Any) -> Self:
         """A sample from a JSON object. Raises FastetlError for anything that is no sample of this format."""
         version = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
@@ -84,7 +75,8 @@ class KeptDrawing:
         texts: dict[str, Any] = {name: values.get(name) for name in ("id", "label", "answer", "time")}
         texts |= {name: values.get(name, default) for name, default in (("device", "unknown"), ("app", ""))}
         for name, text in texts.items():
-            require_instance(name, text, str, "a text")
+            if not isinstance(text, str):
+                raise unsuitable(name, "a text", json.dumps(text))
         return cls(drawing=Drawing.from_dict(values), **{name: nfc(text) for name, text in texts.items()})
 
 
@@ -114,11 +106,11 @@ def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError
                 if len(line) > LINE_BYTES:
                     raise unsuitable("length", f"at most {LINE_BYTES:,} bytes", "more")
                 if line.strip() not in (b"", removal_line(identity).encode()):
-                    content = KeptDrawing.from_line(line)
+                    content = KeptDrawing.from_values(parse_json(line, "the line"))
                     identity = content.id
             except FastetlError as error:
-                do = f"write {removal_line(identity)} instead" if identity else "empty the line, and leave it there"
-                content = error.replace(file=str(path), record=number, do=do)
+                do = f"write {removal_line(identity)} instead" if identity else "delete its text, but keep the line"
+                content = error.replace(file=str(path), what=f"line {number + 1}: {error.what}", do=do)
             yield number, identity, content
 
 

@@ -14,6 +14,7 @@ from export.names import LABELS, ONNX, file_of
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT, Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
+from fastetl.errors import FastetlError
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 from fastetl.ink import SIDE
@@ -30,8 +31,8 @@ POLICY = (
     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
 )
 """The content security policy of the page: nothing from other hosts, nothing inline."""
-RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
-"""The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package."""
+RUNTIME = {"ort.wasm.bundle.min.mjs": b"ONNX Runtime Web", "ort-wasm-simd-threaded.wasm": b"\0asm"}
+"""The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package, each with a mark."""
 _ENTRIES = ("*.html", "*.css", "*.js", "*.json", "*.svg", "*.webmanifest", "*.mjs", "*.wasm", "*.onnx", "*.bin")
 PAD_KIND = OutputKind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), _ENTRIES)
 
@@ -91,8 +92,11 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
 
     runtime: a folder with the files of `RUNTIME`, or with a folder `dist` that has them. They are copied.
     """
-    folder = runtime if (runtime / RUNTIME[0]).exists() else runtime / "dist"
+    folder = runtime if (runtime / min(RUNTIME)).exists() else runtime / "dist"
     contents = {name: read_bytes(folder / name, MODEL_BYTES) for name in RUNTIME}
+    for name in (name for name, mark in RUNTIME.items() if mark not in contents[name][:100]):
+        do = "give `runtime`, the folder of its npm package"
+        raise FastetlError("not a file of onnxruntime-web", file=folder / name, do=do)
     contents[ONNX] = read_bytes(file_of(recognizer.path, ONNX), MODEL_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
     contents |= documents(recognizer, engine="browser", samples=False)

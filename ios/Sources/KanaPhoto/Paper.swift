@@ -31,7 +31,7 @@ extension Photograph {
     /// Why a character may be recognized wrongly.
     public enum Fault: String, Sendable {
         case nothing = "no ink stands out from the paper: look at the picture"
-        case two = "several characters: read them as a line"
+        case two = "perhaps several characters: read them as a line"
         case small = "the character is small: crop the picture"
     }
 
