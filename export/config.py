@@ -55,7 +55,7 @@ class ExportConfig(Options):
             raise ArgumentError(what, found=self.target, do="check `target`")
         if not all(map(_PRIOR.fullmatch, self.prior)) or len(self.factors) < len(self.prior):
             raise self._unknown_prior("SCRIPT=FACTOR, each script once, factors over 0 and below 1,000,000,000")
-        for script in scripts.difference(_SCRIPTS):
+        for script in self.factors.keys() - set(_SCRIPTS):
             if all(script_of(chr(code)) != script for code in range(sys.maxunicode + 1)):
                 raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(_SCRIPTS)} or another of Unicode")
 

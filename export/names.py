@@ -77,8 +77,7 @@ def file_of(path: StrPath, name: str) -> Path:
     is_alone = is_onnx(folder)
     if is_package(path) and (name == ONNX or not is_alone):
         return folder if is_alone else folder / name
-    found = None
-    do = suggestion(fspath(path), _NAMES) or "check the path"
+    found, do = None, suggestion(fspath(path), _NAMES) or "check the path"
     if is_package(path):
         found, do = "an ONNX model alone", "export to a directory"
     elif (folder / "run.json").exists():

@@ -111,7 +111,7 @@ def train_on_ray(
         config = config_of(TrainConfig, config, options)
     sources = addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
-    start = None if start is None else start_of(start)
+    begin = partial(train, config=config, start=None if start is None else start_of(start), command=command)
     available = connect().cluster_resources()
     resources = {"CPU": 1, "GPU": gpus}
     for kind, amount in resources.items():
@@ -119,7 +119,6 @@ def train_on_ray(
             expected = f"{amount * workers} {kind} for {workers} workers"
             found = f"{available.get(kind, 0):g}"
             raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
-    begin = partial(train, config=config, start=start, command=command)
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)

@@ -23,8 +23,7 @@ def test_the_named_charsets() -> None:
     small = set("ぁぃぅぇぉッャュョァィゥェォヴー")
     assert {*HIRAGANA_SMALL.characters, *KATAKANA.characters} | small == set(KANA.characters)
     assert len(KANA) == 71 + 9 + 71 + 9 + 2
-    assert set(KATAKANA_SMALL) == {c for c in KANA.characters if c > "ん"}
-    assert set(KATAKANA_SMALL) - set(KATAKANA) == set("ァィゥェォッャュョヴー")
+    assert set(KATAKANA_SMALL) == {c for c in KANA if c > "ん"} == {*KATAKANA, *"ァィゥェォッャュョヴー"}
     assert "".join(DIGITS.characters) == "0123456789"
     assert (len(LATIN), LATIN.characters[0], LATIN.characters[-1]) == (52, "A", "z")
     assert len(ETL9) == 71 + 2965

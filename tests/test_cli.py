@@ -123,6 +123,7 @@ BAD = {
     "verify {tmp}/empty": "no package here; expected a directory with reference.npz, or one of pretrained, japanese",
     "recognize a --package knaa": "kana.onnx, or one of pretrained, japanese, kana. Did you mean kana?",
     "recognize {tmp}/empty/no": "empty/no: there is no such file or folder. Check the path",
+    "build {tmp}/no {tmp}/out --engine ray --address 127.0.0.1:1": "no: there is no such file or folder",
     "recognize https://a/b.png": "https:/a/b.png: there is no such file or folder. Download it",
     "verify kana/Kana.mlpackage": "found a part of one. Give the folder above, kana",
     "pad {tmp}/empty.onnx": "empty.onnx: no package here; expected a directory with kana.onnx",

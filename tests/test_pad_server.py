@@ -75,11 +75,9 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
         ("GET", "/read", {}, 404, "Not Found"),
         ("POST", "/samples", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "Expecting"),
         ("POST", "/samples", {"json": [1]}, 400, "expected a JSON object"),
-        ("POST", "/samples", {"json": {**SAMPLE, "pen": 9}}, 400, "pen is out of range; expected 1e-05 to 0.5"),
         ("POST", "/samples", {"json": {**SAMPLE, "strokes": [[[1, 2]]]}}, 400, "strokes; expected each an object with"),
         ("POST", "/samples", {"json": {**SAMPLE, "label": None}}, 400, "unsuitable label; expected a text; found null"),
         ("POST", "/samples", {"json": {**SAMPLE, "format": 2}}, 400, "expected an object of format 1; found 2"),
-        ("POST", "/samples", {"json": {**SAMPLE, "label": "ぬ め"}}, 400, "unsuitable label; expected one character"),
         ("POST", "/samples", {"json": {**SAMPLE, "x": "y" * (1 << 20)}}, 413, "at most 1,048,576 bytes"),
         ("POST", "/samples", {"data": SAMPLE}, 415, "application/json"),
         ("GET", "/samples/nothing.jsonl", {}, 404, "no such file"),
@@ -177,13 +175,11 @@ def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: pytest.C
     assert main([*command, "--runtime", str(runtime)]) == 2
     assert "ort.wasm.bundle.min.mjs: there is no such file" in " ".join(capsys.readouterr().err.split())
     (runtime / "dist").mkdir(parents=True)
-    for mark in (b"x", b""):
-        for name in RUNTIME:
-            (runtime / "dist" / name).write_bytes(mark or RUNTIME[name])
-        assert main([*command, "--runtime", str(runtime), "--json"]) == (2 if mark else 0)
-    shown = capsys.readouterr()
-    assert "ort.wasm.bundle.min.mjs: not a file of onnxruntime-web. Give" in shown.err
-    files = json.loads(shown.out)["files"]
+    for code, is_whole in ((2, False), (0, True)):
+        for name, mark in RUNTIME.items():
+            (runtime / "dist" / name).write_bytes(mark if is_whole else b"x")
+        assert main([*command, "--runtime", str(runtime), "--json"]) == code
+    files = json.loads(capsys.readouterr().out)["files"]
     assert set(files) == {p.name for p in out.iterdir()}
     assert {path.name for path in PAGE.iterdir()} < set(files)
     assert "wasm-unsafe-eval" in (out / "index.html").read_text(encoding="utf-8")

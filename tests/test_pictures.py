@@ -54,10 +54,11 @@ def test_every_kind_of_picture_gives_the_same(picture: Image.Image, name: str, t
             assert np.array_equal(paper_of(source), read)
 
 
-@pytest.mark.parametrize("level", [0, 60, 128, 255])
-def test_what_is_drawn_on_nothing_is_ink_in_any_brightness(level: int) -> None:
-    drawn = np.where(INK[..., None], (level, level, level, 255), 0).astype(np.uint8)
-    assert ((paper_of(Image.fromarray(drawn)) == 0) == INK).all()
+@pytest.mark.parametrize("alpha", [255, 100])
+@pytest.mark.parametrize("level", [0, 60, 128, 200, 255])
+def test_what_is_drawn_on_nothing_is_ink_in_any_brightness(level: int, alpha: int) -> None:
+    drawn = np.where(INK[..., None], (level, level, level, alpha), 0).astype(np.uint8)
+    assert ((paper_of(Image.fromarray(drawn)) <= 230) == INK).all()
 
 
 def test_a_sheet_on_nothing_is_a_sheet() -> None:

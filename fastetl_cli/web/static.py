@@ -95,8 +95,7 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     folder = runtime if (runtime / min(RUNTIME)).exists() else runtime / "dist"
     contents = {name: read_bytes(folder / name, MODEL_BYTES) for name in RUNTIME}
     for name in (name for name, mark in RUNTIME.items() if mark not in contents[name][:100]):
-        do = "give `runtime`, the folder of its npm package"
-        raise FastetlError("not a file of onnxruntime-web", file=folder / name, do=do)
+        raise FastetlError("not a file of onnxruntime-web", file=folder / name, do="give its npm package's folder")
     contents[ONNX] = read_bytes(file_of(recognizer.path, ONNX), MODEL_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
     contents |= documents(recognizer, engine="browser", samples=False)

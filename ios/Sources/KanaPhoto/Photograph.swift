@@ -41,7 +41,8 @@ public struct Photograph: Equatable, Sendable {
         guard visible.count < alpha.count, let top = rows.min(), let bottom = rows.max(), let left = columns.min(),
             let right = columns.max()
         else {
-            self.init(width, height, grey)
+            let isFaint = visible.isEmpty && Int(grey.max() ?? 0) - Int(grey.min() ?? 0) < 32
+            self.init(width, height, isFaint ? alpha.map { 255 - $0 } : grey)
             return
         }
         let seen = visible.map { Int(grey[$0]) }

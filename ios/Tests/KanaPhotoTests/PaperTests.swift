@@ -64,6 +64,9 @@ private func mean(_ photograph: Photograph, ink: Bool) -> Double {
             let alpha: [UInt8] = [0, 255, 255, 0, 0, 0, 0, 0, 0]
             #expect(Photograph(3, 3, grey: grey, alpha: alpha).pixels == alpha.map { 255 - $0 })
         }
+        let faint: [UInt8] = [0, 90, 90, 0, 0, 0, 0, 0, 0]
+        let white = [UInt8](repeating: 250, count: 9)
+        #expect(Photograph(3, 3, grey: white, alpha: faint).pixels == faint.map { 255 - $0 })
     }
 
     @Test func theLeastPicturesHaveAnAnswer() throws {
