@@ -34,14 +34,14 @@ class Synth(Command):
     size: int | None = None
     """Write a dataset instead of files, with pictures of this side in pixels."""
     lines: int | None = None
-    """Write this many lines of text instead of files, as pictures and as strokes, with the box of each character."""
+    """Write this many lines of text instead: pictures, strokes and boxes. Of the writers' options only `seed` fits."""
     text: Path | None = None
     """With --lines: a text file whose lines are written, repeatedly if they are too few. Default: random text."""
     line: LineConfig = LineConfig()
     overwrite: bool = False
     """Replace OUT if it exists."""
     processes: int = 0
-    """Number of processes; the files are the same with any number. 0: one for each processor."""
+    """Number of processes, not for sets and lines; the files are the same with any. 0: one for each processor."""
     machines: Engine = Engine()
 
     def __post_init__(self) -> None:
