@@ -1,6 +1,5 @@
 """The options of an export."""
 
-import math
 import re
 import sys
 from dataclasses import dataclass
@@ -70,7 +69,7 @@ class ExportConfig(Options):
         known = {name for pair in names for name in pair if name}
         if not self.factors.keys() <= known:
             raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(sorted(known))}")
-        factors = [math.prod(self.factors.get(name, 1.0) for name in pair) for pair in names]
+        factors = [self.factors.get(script, 1.0) * self.factors.get(size, 1.0) for script, size in names]
         return np.log(factors).astype(np.float32)
 
     def _unknown_prior(self, expected: str) -> ArgumentError:
