@@ -123,7 +123,8 @@ def test_arrays_that_do_not_fit_are_named(change: dict[str, object], message: st
 def test_what_a_run_records_comes_back_from_json() -> None:
     digests = np.array([3, 2**64 - 1], np.uint64)
     groups = np.array([0, 1, 2, 7, 9, 10], np.int32)
-    trained = SplitRecord(({"ETL8": groups, None: digests}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}))
+    of_parts = {"ETL8": groups}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}
+    trained = SplitRecord(of_parts, (digests, digests[:0], digests[:0]))
     values = json.loads(json.dumps(trained.as_dict()))
     assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10]}
     again = SplitRecord.from_dict(values)

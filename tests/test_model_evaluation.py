@@ -115,7 +115,7 @@ def test_what_is_below_the_threshold_is_rejected() -> None:
 
 def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     run = open_run(finished_run()[0])
-    test = run.split_record.parts[TEST]["tiny0"]
+    test = run.split_record.groups[TEST]["tiny0"]
     own, unseen = evaluate(run, map(tiny, [8, 8], [2, 2], [0, 2])).sets
     assert (own.part, own.samples) == ("test", 16)
     assert own.writers is not None

@@ -84,7 +84,7 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     run = open_run(finished_run()[0])
     (data,) = run.data
     assert data.train + data.valid + data.test == 8
-    groups = [part["tiny0"] for part in run.split_record.parts]
+    groups = [groups["tiny0"] for groups in run.split_record.groups]
     assert sorted(np.concatenate(groups).tolist()) == list(range(8))
 
 

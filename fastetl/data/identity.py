@@ -11,7 +11,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -56,9 +56,7 @@ class Split:
         return f"Split(train {len(self.train):,}, valid {len(self.valid):,}, test {len(self.test):,} samples)"
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Split):
-            return NotImplemented
-        return all(map(np.array_equal, self, other))
+        return all(map(np.array_equal, self, other)) if isinstance(other, Split) else NotImplemented
 
 
 def draw_parts(
@@ -140,21 +138,14 @@ def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
-Identities = Mapping[str | None, NDArray[Any]]
-"""Sorted numbers: under the name of each source its groups, under None the digests of samples of unknown group."""
-
-
-def _identities(data: Dataset) -> Identities:
-    identities: dict[str | None, NDArray[Any]] = dict(sorted(data.groups_by_source().items()))
-    identities[None] = np.unique(data.digests[data.groups < 0])
-    return {source: numbers for source, numbers in identities.items() if len(numbers)}
-
-
 @dataclass(frozen=True, eq=False)
 class SplitRecord:
-    """Which samples a run was trained on, validated on, and never saw: `parts`, in this order."""
+    """Which samples a run was trained on, validated on, and never saw: of each of these parts, in this order."""
 
-    parts: tuple[Identities, ...] = ({}, {}, {})
+    groups: tuple[Mapping[str, NDArray[np.int32]], ...] = ({}, {}, {})
+    """The groups of each source, sorted."""
+    digests: tuple[NDArray[np.uint64], ...] = (np.zeros(0, np.uint64),) * 3
+    """The digests of samples of unknown group, sorted."""
 
     def __eq__(self, other: object) -> bool:
         return self.as_dict() == other.as_dict() if isinstance(other, SplitRecord) else NotImplemented
@@ -164,10 +155,9 @@ class SplitRecord:
         parts = np.full(len(data), NEW, np.int8)
         parts[self._may_have_seen(data)] = UNKNOWN
         for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
-            numbers = self.parts[part]
-            parts[np.isin(data.digests, numbers.get(None, ()))] = part
+            parts[np.isin(data.digests, self.digests[part])] = part
             for index, source in enumerate(data.sources):
-                parts[(data.source == index) & np.isin(data.groups, numbers.get(source, ()))] = part
+                parts[(data.source == index) & np.isin(data.groups, self.groups[part].get(source, ()))] = part
         return parts
 
     def _may_have_seen(self, data: Dataset) -> NDArray[np.bool_]:
@@ -175,7 +165,7 @@ class SplitRecord:
 
         An unnamed source may be any of those that the run knows. One that a user named may be unnamed in the run.
         """
-        trained_on = {source for part in self.parts for source in part if source is not None}
+        trained_on = {source for groups in self.groups for source in groups}
         has_unnamed = any(source.startswith(UNNAMED) for source in trained_on)
         is_unknown = np.zeros(len(data), bool)
         for index, source in enumerate(data.sources):
@@ -188,10 +178,11 @@ class SplitRecord:
 
     def counts(self, data: Dataset) -> tuple[int, int, int]:
         """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
-        counts = [0] * len(self.parts)
-        for source, numbers in _identities(data).items():
-            for k, part in enumerate(self.parts):
-                counts[k] += int(np.isin(numbers, part.get(source, ())).sum())
+        ungrouped = np.unique(data.digests[data.groups < 0])
+        counts = [int(np.isin(ungrouped, digests).sum()) for digests in self.digests]
+        for source, numbers in data.groups_by_source().items():
+            for part, groups in enumerate(self.groups):
+                counts[part] += int(np.isin(numbers, groups.get(source, ())).sum())
         return counts[TRAIN], counts[VALID], counts[TEST]
 
     def split(self, data: Dataset) -> Split | None:
@@ -202,24 +193,24 @@ class SplitRecord:
     def as_dict(self) -> dict[str, Any]:
         """For JSON. Of each part: the groups of each source as ranges, and the digests, uint64, as base64."""
         described = {}
-        for key, part in zip(_PARTS, self.parts, strict=True):
-            digests = part.get(None, np.zeros(0)).astype("<u8").tobytes()
-            groups = {source: _ranges(numbers) for source, numbers in part.items() if source is not None}
-            described[key] = {"groups": groups, "digests": base64.b64encode(digests).decode()}
+        for part, groups, digests in zip(_PARTS, self.groups, self.digests, strict=True):
+            ranges = {source: _ranges(numbers) for source, numbers in groups.items()}
+            described[part] = {"groups": ranges, "digests": base64.b64encode(digests.astype("<u8").tobytes()).decode()}
         return described
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SplitRecord:
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
-        parts, left = [], _MAX_GROUPS
-        for key in _PARTS:
-            digests = np.frombuffer(base64.b64decode(values[key]["digests"], validate=True), "<u8").astype(np.uint64)
-            part: dict[str | None, NDArray[Any]] = {None: np.sort(digests)}
-            for source, ranges in values[key]["groups"].items():
-                part[source] = _numbers(ranges, left)
-                left -= len(part[source])
-            parts.append({source: numbers for source, numbers in part.items() if len(numbers)})
-        return cls(tuple(parts))
+        groups: list[dict[str, NDArray[np.int32]]] = []
+        digests, left = [], _MAX_GROUPS
+        for part in _PARTS:
+            groups.append({})
+            for source, ranges in values[part]["groups"].items():
+                groups[-1][source] = _numbers(ranges, left)
+                left -= len(groups[-1][source])
+            stored = np.frombuffer(base64.b64decode(values[part]["digests"], validate=True), "<u8")
+            digests.append(np.sort(stored.astype(np.uint64)))
+        return cls(tuple(groups), tuple(digests))
 
     def with_data(self, data: Dataset, *, by: SplitUnit, valid: float, test: float, seed: int) -> SplitRecord:
         """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
@@ -232,20 +223,21 @@ class SplitRecord:
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
-        unassigned = {**_identities(data)}
-        for part in self.parts:
-            for source in unassigned.keys() & part.keys():
-                unassigned[source] = np.setdiff1d(unassigned[source], part[source], assume_unique=True)
-        sample_count = len(unassigned.get(None, ()))
-        group_count = sum(map(len, unassigned.values())) - sample_count
-        draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=any(self.parts))
-        drawn = {"group": draw(group_count, "group"), "sample": draw(sample_count, "sample")}
-        parts = [dict(part) for part in self.parts]
-        for source, numbers in unassigned.items():
-            unit = "sample" if source is None else "group"
-            part_of, drawn[unit] = np.split(drawn[unit], [len(numbers)])  # of the rest of all sources
-            for number, part in enumerate(parts):
-                members = numbers[part_of == number]
-                if len(members):
-                    part[source] = np.union1d(part.get(source, members), members)
-        return SplitRecord(tuple(parts))
+        rest = partial(reduce, partial(np.setdiff1d, assume_unique=True))
+        new_digests = rest(self.digests, np.unique(data.digests[data.groups < 0]))
+        new_groups = {
+            source: rest([groups.get(source, ()) for groups in self.groups], numbers)
+            for source, numbers in sorted(data.groups_by_source().items())
+        }
+        is_first = not any(map(len, self.groups + self.digests))
+        draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=not is_first)
+        part_of_group = draw(sum(map(len, new_groups.values())), "group")
+        part_of_digest = draw(len(new_digests), "sample")
+        groups = [dict(known) for known in self.groups]
+        for source, numbers in new_groups.items():
+            part_of, part_of_group = np.split(part_of_group, [len(numbers)])  # the rest is that of further sources
+            for part in set(part_of.tolist()):
+                drawn = numbers[part_of == part]
+                groups[part][source] = np.union1d(groups[part].get(source, drawn), drawn)
+        drawn_digests = [new_digests[part_of_digest == part] for part in (TRAIN, VALID, TEST)]
+        return SplitRecord(tuple(groups), tuple(map(np.union1d, self.digests, drawn_digests)))
