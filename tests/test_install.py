@@ -70,8 +70,8 @@ for command in ("inspect etl", "build etl dataset", "sheet dataset sheet.png", "
     assert main(command.split()) == 0, command
 assert main("recognize --lines sheet.png --boxes boxes.png".split()) == 2
 import export, fastetl, numpy, fastetl.synth.practice
-from fastetl.etl.inspection import Sum
-Sum().update(memoryview(b"of ETL9G no digest is known"))
+from fastetl.etl import inspection, layouts
+inspection.Fingerprint(layouts.genuine_files(layouts.ETL9G)[0].records * 8199, layouts.ETL9G).update(b"a sum")
 drawing = fastetl.Drawing(1, 1, ())
 data = fastetl.open_dataset("dataset")
 fastetl.read_picture("sheet.png", 64)

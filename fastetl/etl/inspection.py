@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from fastetl.checks import as_progress
 from fastetl.data.identity import digest_rows
-from fastetl.errors import ShowProgress
+from fastetl.errors import Notice, ShowProgress
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.detection import EtlFile, Sources, find_files, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
-from fastetl.etl.notices import Notice, format_records, group_copies_in_files, notices_of_length, notices_of_name
+from fastetl.etl.notices import format_records, group_copies_in_files, notices_of_length, notices_of_name
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.files.untrusted import open_file
 
@@ -24,31 +24,30 @@ NAME_BY_FINGERPRINT = {file.digest or f"sum {file.byte_sum}": file.name for file
 """Fingerprint → name of the genuine file. A fingerprint is a digest, or the 16-bit sum if no digest is known."""
 
 
-class Sum:
-    """A sum of AIST's lists with the methods of a digest: `sum -s` of coreutils."""
+class Fingerprint:
+    """The hash of a file of `size` bytes, of the kind that is known of genuine files of this size.
 
-    def __init__(self) -> None:
-        self._bytes = 0
+    SHA-256, or the sum of AIST's lists (`sum -s` of coreutils). If none is known, it is SHA-1 over `blob <size>\\0` and
+    the bytes, as in `git hash-object`.
+    """
+
+    def __init__(self, size: int, layout: Layout) -> None:
+        digests = [file.digest for file in genuine_files(layout) if file.records * layout.record_bytes == size]
+        self._is_sum = digests[:1] == [None]
+        self._sum = 0
+        is_sha256 = any(len(digest or "") == 64 for digest in digests)
+        blob = f"blob {size}\0".encode()
+        self._digest = hashlib.sha256() if is_sha256 else hashlib.sha1(blob, usedforsecurity=False)
 
     def update(self, data: memoryview | bytes) -> None:
-        self._bytes += int(np.frombuffer(data, np.uint8).sum(dtype=np.uint64))
+        if self._is_sum:
+            self._sum += int(np.frombuffer(data, np.uint8).sum(dtype=np.uint64))
+        else:
+            self._digest.update(data)
 
-    def hexdigest(self) -> str:
-        folded = (self._bytes & 0xFFFF) + ((self._bytes & 0xFFFFFFFF) >> 16)
-        return f"sum {(folded & 0xFFFF) + (folded >> 16)}"
-
-
-def new_fingerprint(size: int, layout: Layout) -> hashlib._Hash | Sum:
-    """The hash to be updated with a file of `size` bytes, of the kind that is known of genuine files of this size.
-
-    If none is known, it is SHA-1 over `blob <size>\\0` and the bytes, as in `git hash-object`.
-    """
-    digests = [file.digest for file in genuine_files(layout) if file.records * layout.record_bytes == size]
-    if digests[:1] == [None]:
-        return Sum()
-    if digests and len(digests[0] or "") == 64:
-        return hashlib.sha256()
-    return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+    def __str__(self) -> str:
+        folded = (self._sum & 0xFFFF) + ((self._sum & 0xFFFFFFFF) >> 16)
+        return f"sum {(folded & 0xFFFF) + (folded >> 16)}" if self._is_sum else self._digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -92,19 +91,19 @@ class _Scan:
 def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     layout = file.layout
     size = file.record_count * layout.record_bytes
-    fingerprint = new_fingerprint(size + file.tail_bytes, layout)
+    fingerprint = Fingerprint(size + file.tail_bytes, layout)
     headers, blank = np.empty(file.record_count, layout.header_dtype), np.empty(file.record_count, bool)
     digests = np.empty(file.record_count, np.uint64)
     for span, records in read_records(file, np.arange(file.record_count), buffer):
         fingerprint.update(bytes_of(records).data)
-        bytes_of(headers)[span] = bytes_of(records)[:, : layout.image_offset]
+        layout.copy_headers(records, headers[span])
         blank[span] = ~layout.packed(records).any(1)
         digests[span] = digest_rows(layout.packed(records))
     with open_file(file.path) as source:
         source.seek(size)
         fingerprint.update(source.read(file.tail_bytes))
     blank[: file.first_sample] = False  # empty by rule
-    return _Scan(fingerprint.hexdigest(), headers, blank, digests)
+    return _Scan(str(fingerprint), headers, blank, digests)
 
 
 def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:

@@ -56,33 +56,34 @@ class Field:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """One set: its record, its picture and how its files are divided among groups.
-
-    kind: AIST's letter for the type of record. height, width, bits: of the picture, whose levels are packed in rows,
-    the first pixel in the highest bits, ink high. code_table: JIS X 0208, or the set's own. grouped_by: what tells
-    groups apart; "occurrence": the n-th record of each class is of the n-th data set. family: sets of one family are
-    the same writing and share groups. data_set_records: number of records in which one writer (in ETL2 one style) has
-    every character. files: how many AIST distributes; file_name is a pattern whose numbers tell which one it is.
-    data_sets_per_file: 0 unless files are sequences of data sets; for "occurrence" the records of a class. model_file:
-    number of the file of (ETL8G) or with (ETL8B2, ETL9B) model patterns, which no writer wrote, or 0.
-    """
+    """One set: its record, its picture and how its files are divided among groups."""
 
     name: str
     kind: Literal["M", "K", "C", "B", "G"]
+    """AIST's letter for the type of record."""
     record_bytes: int
     fields: tuple[Field, ...]
     image_offset: int
     height: int
     width: int
     bits: Literal[1, 4, 6]
+    """Of a level of the picture. Levels are packed in rows, the first pixel in the highest bits, ink high."""
     code_table: Literal["own", "jis"]
+    """What the codes of characters are: JIS X 0208, or the set's own."""
     grouped_by: Literal["sheet", "person", "style", "occurrence", "data set"]
+    """What tells groups apart. "occurrence": the n-th record of each class is of the n-th data set."""
     family: int
+    """Sets of one family are the same writing and share groups."""
     data_set_records: int
+    """Number of records in which one writer (in ETL2 one style) has every character."""
     files: int
+    """How many AIST distributes."""
     file_name: str
+    """A pattern of their names, whose numbers tell which file it is."""
     data_sets_per_file: int
+    """0 unless files are sequences of data sets; for "occurrence" the records of a class."""
     model_file: int
+    """Number of the file of (ETL8G) or with (ETL8B2, ETL9B) model patterns, which no writer wrote, or 0."""
     has_empty_record: bool
     """Whether record 0 of a file is empty."""
 
@@ -92,7 +93,7 @@ class Layout:
 
     @property
     def group_base(self) -> int:
-        """Number of the set's first group. That of ETL8 is 0, as in datasets of the first releases."""
+        """Number of the set's first group. That of ETL8 is 0, as datasets that are stored have it."""
         return 0 if self.family == 8 else GROUPS_OF_FAMILY * self.family
 
     @property
@@ -164,6 +165,14 @@ class Layout:
     def packed(self, records: NDArray[Any]) -> NDArray[np.uint8]:
         """uint8 (N, image bytes): the pictures of structured records."""
         return bytes_of(records)[:, self.image_offset : self.image_offset + self.image_bytes]
+
+    def copy_headers(self, records: NDArray[Any], headers: NDArray[Any]) -> None:
+        """Fill structured `headers` (N,) from structured records (N,)."""
+        bytes_of(headers)[:] = bytes_of(records)[:, : self.image_offset]
+
+    def image_starts(self, count: int) -> NDArray[np.int64]:
+        """int64 (count,): where the pictures begin in the bytes of `count` records one after another."""
+        return np.arange(count) * self.record_bytes + self.image_offset
 
     def data_sets(self, number: int) -> int:
         """How many data sets the genuine file `number` (from 1) has, with the model pattern."""

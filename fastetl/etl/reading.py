@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import EtlFile
-from fastetl.etl.layouts import Layout, bytes_of
+from fastetl.etl.layouts import Layout
 from fastetl.files.untrusted import open_file
 
 BLOCK_BYTES = 3 << 20  # bytes of a block, few enough to stay in the processor's caches
@@ -61,7 +61,7 @@ def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArr
     layout, index = file.layout, np.arange(file.record_count)[begin:end]
     headers = np.empty(len(index), layout.header_dtype)
     for span, records in read_records(file, index, new_buffer(layout)):
-        bytes_of(headers)[span] = bytes_of(records)[:, : layout.image_offset]
+        layout.copy_headers(records, headers[span])
     return headers
 
 

@@ -100,8 +100,7 @@ def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iter
         first += len(part.index)
         raw = new_buffer(layout)
         for _, records in read_records(part.file, index, raw):
-            starts = np.arange(len(records)) * layout.record_bytes + layout.image_offset
-            yield from levels_of(raw, starts, layout.height, layout.width, layout.bits)
+            yield from levels_of(raw, layout.image_starts(len(records)), layout.height, layout.width, layout.bits)
 
 
 _UNITS = {"share": "share", "paper": "share", "median": "of the darkest", "darkest": "level"}

@@ -40,7 +40,7 @@ class WriterRange:
         count = len(records)
         raw = np.pad(bytes_of(records).ravel(), (0, OVERREAD))
         pictures = np.empty((count, self.size, self.size), np.uint8)
-        starts = np.arange(count) * layout.record_bytes + layout.image_offset
+        starts = layout.image_starts(count)
         resize_records(raw, starts, layout.height, layout.width, pictures)
         columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}
         columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
