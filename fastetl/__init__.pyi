@@ -13,12 +13,12 @@ from .data.sheet import write_sheet as write_sheet
 from .data.store import load_labelled as load_labelled
 from .data.store import open_dataset as open_dataset
 from .errors import FastetlError as FastetlError
+from .errors import Notice as Notice
 from .etl.build import BuildConfig as BuildConfig
 from .etl.build import BuildResult as BuildResult
 from .etl.build import build as build
 from .etl.inspection import FileReport as FileReport
 from .etl.inspection import inspect as inspect
-from .etl.notices import Notice as Notice
 from .ink.drawings import Drawing as Drawing
 from .ink.drawings import Stroke as Stroke
 from .ink.drawings import rasterize as rasterize

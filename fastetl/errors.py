@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Self
 
@@ -20,40 +20,29 @@ DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Recurs
 RENEW = "copy it again from a good copy, or make it again"
 ErrorClasses = type[Exception] | tuple[type[Exception], ...]
 
-_SIGNS: dict[str, tuple[tuple[int, ...], str]] = {
-    "memory": ((errno.ENOMEM,), "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted|low on memory"),
-    "file handles (ulimit -n)": ((errno.EMFILE, errno.ENFILE), "too many open files"),
-    "threads or processes (ulimit -u)": ((), "can't start new thread"),  # EAGAIN may be a lock's or a socket's
-    "space on a disk": ((errno.ENOSPC, errno.EDQUOT), "no space left|quota exceeded"),
+_SIGNS = {
+    "memory": "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted|low on memory",
+    "file handles (ulimit -n)": "too many open files",
+    "threads or processes (ulimit -u)": "can't start new thread",
+    "space on a disk": "no space left|quota exceeded",
 }
-"""Resources of a machine, each with the errno values and the words by which Python, C++, XLA and Ray report a lack."""
+"""Resources of a machine, each with the words by which the system, Python, C++, XLA and Ray report a lack."""
 
 
-def _lacking(error: BaseException) -> str | None:
-    """The resource that an error says is used up."""
-    if isinstance(error, MemoryError):
-        return "memory"
+def _lacking(error: BaseException) -> tuple[str, str] | None:
+    """The resource that an error says is used up, and the words that say so."""
     text = getattr(error, "strerror", None) or str(error)  # without the name of a file
-    of_rust = re.search(r"os error (\d+)", text)
-    number = int(of_rust[1]) if of_rust else getattr(error, "errno", None)
-    may_quote = isinstance(error, DAMAGE)  # what a file says
-    for resource, (numbers, words) in _SIGNS.items():
-        if number in numbers or (not may_quote and re.search(words, text, re.IGNORECASE)):
-            return resource
-    return None
+    if isinstance(error, DAMAGE) and "(os error" not in text:  # it may quote what a file says, unless Rust reports it
+        return None
+    named = (resource for resource, words in _SIGNS.items() if re.search(words, text, re.IGNORECASE))
+    resource = "memory" if isinstance(error, MemoryError) else next(named, None)
+    return None if resource is None else (resource, str(error).partition("\n")[0])
 
 
 def scarcity(error: BaseException) -> tuple[str, str] | None:
     """The resource that the machine has run out of and the words that say so, if an error or one of its causes does."""
-    current: BaseException | None = error
-    while current is not None:
-        if isinstance(current, FastetlError):
-            if current._scarcity is not None:
-                return current._scarcity
-        elif (resource := _lacking(current)) is not None:
-            return resource, str(current).partition("\n")[0]
-        current = current.__cause__
-    return None
+    lacking = error._scarcity if isinstance(error, FastetlError) else _lacking(error)
+    return scarcity(error.__cause__) if lacking is None and error.__cause__ is not None else lacking
 
 
 class FastetlError(Exception):
@@ -88,12 +77,9 @@ class FastetlError(Exception):
         if (lacking := scarcity(self)) is not None:  # then any other advice would mislead
             prefix = f"{self.file}: " if self.file else ""
             return f"{prefix}{self.what}; this machine is out of {lacking[0]}: {lacking[1]}"
-        where = [self.file] if self.file else []
-        if self.record is not None:
-            where.append(f"record {self.record}")
-        if self.offset is not None:
-            where.append(f"byte {self.offset}")
-        text = (", ".join(where) + ": " if where else "") + self.what
+        place = {"": self.file or None, "record ": self.record, "byte ": self.offset}
+        where = ", ".join(f"{name}{value}" for name, value in place.items() if value is not None)
+        text = f"{where}: {self.what}" if where else self.what
         if self.expected is not None:
             text += f"; expected {self.expected}"
         if self.found is not None:
@@ -108,8 +94,51 @@ class FastetlError(Exception):
         vars(other).update(changes)
         return other
 
+    def notice(self, done: str, what: str = "") -> Notice:
+        """What a user is told of this error about a file where a build goes on."""
+        return Notice(what or self.what, str(self.file), self.record, self.expected, self.found, done)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.what,), {**vars(self), "_scarcity": scarcity(self)}  # a cause is not pickled
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One oddity of a file that could be read."""
+
+    what: str
+    """In words."""
+    file: str
+    record: int | None = None
+    """Number of the first record concerned, from 0."""
+    expected: str | None = None
+    """What should stand there."""
+    found: str | None = None
+    """What stands there."""
+    done: str | None = None
+    """How a build treats it."""
+
+    def __str__(self) -> str:
+        return str(self.error(self.done))
+
+    def error(self, do: str | None = "mend the files, or leave out `strict`") -> FastetlError:
+        """The error that `strict` makes of this notice, with `do` as its advice."""
+        fields = {name: value for name, value in vars(self).items() if name != "done"}
+        return FastetlError(**fields, do=do)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a build tells of its sources."""
+
+    noticed: tuple[Notice, ...]
+    """What is odd in them."""
+    left_out: Mapping[str, int]
+    """Characters that the charset lacks → how many pictures have them; of records, only kana of its scripts."""
+    unknown_codes: int = 0
+    """How many codes of the headers that were read stand for no character. Their records are left out."""
+    characterless: int = 0
+    """How many records have no character by the rules of their set, as ▲ of ETL2. They are left out."""
 
 
 class ArgumentError(FastetlError, ValueError):

@@ -14,7 +14,7 @@ from export.recognizer import Recognizer, open_recognizer
 from export.results import Answer, Recognition, Text
 from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import in_a_line
-from fastetl.data.importing import PICTURE_SUFFIXES
+from fastetl.data.labelled_files import PICTURE_SUFFIXES
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import files_below

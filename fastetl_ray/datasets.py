@@ -19,7 +19,7 @@ import numpy as np
 from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenated
-from fastetl.data.importing import labelled_in
+from fastetl.data.labelled_files import labelled_in
 from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST

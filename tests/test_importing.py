@@ -16,7 +16,8 @@ from PIL import Image, ImageDraw
 
 import fastetl
 from fastetl.data.dataset import Dataset
-from fastetl.data.importing import import_pictures, labelled_in
+from fastetl.data.importing import import_pictures
+from fastetl.data.labelled_files import labelled_in
 from fastetl.errors import FastetlError
 from fastetl.ink.pictures import read_picture
 from fastetl.ink.samples import find_samples
@@ -105,11 +106,14 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> None:
     (symbols / "한" / "notes.png").write_text("not a picture")
+    (symbols / "한" / "notes.txt").write_text("nor is this taken for one")
     Image.new("L", (20, 20), 255).save(symbols / "한" / "white.png")
     (symbols / "notes").mkdir()
     (symbols / "notes" / "readme.txt").write_text("no character's folder")
     result = fastetl.build(symbols, tmp_path / "out")
     assert (result.images, result.classes, result.missing) == (len(NAMES) * EACH, len(NAMES), ())
+    with pytest.raises(FastetlError, match="out: a dataset already; .* Train on it, or give the files"):
+        fastetl.build(tmp_path / "out", tmp_path / "again")
     assert [notice.done for notice in result.noticed] == ["left out"] * 3
     assert str(result.noticed[2]) == f"{symbols / '한' / 'white.png'}: no ink in the picture. Left out"
     assert str(result.noticed[0]) == f"{symbols / 'notes'}: a folder without a picture. Left out"

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
 
 import numpy as np
@@ -12,17 +14,18 @@ from fastetl.checks import Options, Range, as_path, as_progress, config_of, requ
 from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_rows
-from fastetl.data.importing import Labelled, import_pictures, labelled_in
+from fastetl.data.importing import import_pictures
+from fastetl.data.labelled_files import Labelled, labelled_in
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
-from fastetl.errors import FastetlError, ShowProgress, StrPath
+from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, StrPath
 from fastetl.etl.classes import character_codes
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
 from fastetl.etl.jis import class_of_code
-from fastetl.etl.layouts import Layout, bytes_of
-from fastetl.etl.notices import Notice, format_code, group_copies_in_files, notices_of_length
+from fastetl.etl.layouts import Layout
+from fastetl.etl.notices import format_code, group_copies_in_files, notices_of_length
 from fastetl.etl.reading import block_records, new_buffer, read_records
-from fastetl.etl.selection import Findings, Plan, Selection, select
+from fastetl.etl.selection import Plan, Selection, select
 from fastetl.files.atomic import check_output, new_output
 
 T = TypeVar("T")
@@ -89,11 +92,9 @@ def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dic
         "record": np.concatenate([part.index for part in parts]).astype(np.int32),
         "code": np.concatenate([part.codes for part in parts]),
     }
-    for name in _HEADER_FIELDS:
-        layouts = [part.file.layout for part in parts]
-        if any(name in layout.by_name for layout in layouts):
-            columns[name] = _column(name, layouts, headers)
-    return columns
+    layouts = [part.file.layout for part in parts]
+    stored = [name for name in _HEADER_FIELDS if any(name in layout.by_name for layout in layouts)]
+    return columns | {name: _column(name, layouts, headers) for name in stored}
 
 
 def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -133,11 +134,11 @@ def read_parts(
         for span, records in read_records(part.file, part.index, buffer):
             _require_order(part, span, records)
             pictures = blocks[layout][: len(records)]
-            offsets = np.arange(len(records)) * layout.record_bytes + layout.image_offset
-            resize_records(buffer, offsets, layout.height, layout.width, pictures, bits=layout.bits)
+            starts = layout.image_starts(len(records))
+            resize_records(buffer, starts, layout.height, layout.width, pictures, bits=layout.bits)
             file.write(pictures.data)
             digests[done : done + len(records)] = digest_rows(layout.packed(records))
-            bytes_of(header)[span] = bytes_of(records)[:, : layout.image_offset]
+            layout.copy_headers(records, header[span])
             done += len(records)
             progress(done, total)
     sources, source = source_column([part.file for part in parts], counts)
@@ -167,16 +168,12 @@ def finished(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tu
     if copies and config.strict:
         raise copies[0].error()
     findings = replace(plan.findings, noticed=plan.findings.noticed + copies)
+    sizes = [file.record_count * file.layout.record_bytes for file in files]
     about: About = {
         "sets": list(dict.fromkeys(file.layout.name for file in files)),
         "files": [
-            {
-                "file": f.path.name,
-                "set": f.layout.name,
-                "bytes": f.record_count * f.layout.record_bytes,
-                "records": f.record_count,
-            }
-            for f in files
+            {"file": file.path.name, "set": file.layout.name, "bytes": size, "records": file.record_count}
+            for file, size in zip(files, sizes, strict=True)
         ],
         "noticed": list(map(str, findings.noticed)),
         "command": command,
@@ -213,32 +210,41 @@ def build(
     progress = as_progress(progress)
     paths = as_paths(sources)
     check_output(out, DATASET_KIND, overwrite, paths)
-    by_path = [labelled_in(path) for path in paths]
-    labelled = [source for in_path in by_path for source in in_path]
+    labelled = _labelled_sources(paths, out)
     if labelled:
-        if not all(by_path):
-            what = "records and labelled pictures in one dataset"
-            do = "build two datasets with one `charset`, and train on both"
-            raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
-        for folder in (source.path for source in labelled if source.path.is_dir()):
-            if out.resolve().is_relative_to(folder.resolve()):
-                what, expected = "the output would be among the folders of pictures", f"a place outside of {folder}"
-                raise FastetlError(what, file=out, expected=expected, do="choose another output")
         data, findings = _read_labelled(labelled, config, progress, command)
         write(replace(data, name=out.name), out, overwrite=overwrite)
-        return result_of(str(out), data, start_time, findings)
+    else:
+        data, findings = run_plan(paths, config, partial(_write_records, out, config, overwrite, progress, command))
+    return result_of(str(out), data, start_time, findings)
 
-    def write_records(plan: Plan) -> BuildResult:
-        count = sum(len(part.index) for part in plan.parts)
-        with new_output(out, DATASET_KIND, overwrite, [part.file.path for part in plan.parts]) as target:
-            # Through a buffer and not a mapped file, where a full disk would end the process without an error.
-            with open_images(target, count, config.size) as file:
-                data = read_parts(plan.parts, plan.charset, config.size, file, progress)
-            data, findings = finished(plan, data, config, command)
-            write_description(target, data)
-        return result_of(str(out), data, start_time, findings)
 
-    return run_plan(paths, config, write_records)
+def _write_records(
+    out: Path, config: BuildConfig, overwrite: bool, progress: ShowProgress | None, command: str, plan: Plan
+) -> tuple[Dataset, Findings]:
+    """Read the records of a plan and write their dataset. It is returned without pictures."""
+    count = sum(len(part.index) for part in plan.parts)
+    with new_output(out, DATASET_KIND, overwrite, [part.file.path for part in plan.parts]) as folder:
+        # Through a buffer and not a mapped file, where a full disk would end the process without an error.
+        with open_images(folder, count, config.size) as file:
+            data = read_parts(plan.parts, plan.charset, config.size, file, progress)
+        data, findings = finished(plan, data, config, command)
+        write_description(folder, data)
+    return data, findings
+
+
+def _labelled_sources(paths: Sequence[Path], out: Path) -> list[Labelled]:
+    """The labelled pictures at `paths`; none if these have records. Raises FastetlError if they have both."""
+    by_path = [labelled_in(path) for path in paths]
+    labelled = [source for in_path in by_path for source in in_path]
+    if labelled and not all(by_path):
+        what, do = "records and labelled pictures in one dataset", "build two with one `charset`, and train on both"
+        raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
+    for folder in (source.path for source in labelled if source.path.is_dir()):
+        if out.resolve().is_relative_to(folder.resolve()):
+            what, expected = "the output would be among the folders of pictures", f"a place outside of {folder}"
+            raise FastetlError(what, file=out, expected=expected, do="choose another output")
+    return labelled
 
 
 def _read_labelled(
@@ -248,14 +254,13 @@ def _read_labelled(
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")
     from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
 
-    data, left_out, faults = import_pictures(sources, config.charset, config.size, read_picture, progress)
-    noticed = tuple(Notice(e.what, str(e.file), e.record, e.expected, e.found, e.do) for e in faults)
+    data, findings = import_pictures(sources, config.charset, config.size, read_picture, progress)
     if config.strict:
-        _require_all(data.charset, noticed, data.labels)
-    sets, texts = list(data.sources), list(map(str, noticed))
+        _require_all(data.charset, findings.noticed, data.labels)
+    sets, texts = list(data.sources), list(map(str, findings.noticed))
     files: list[dict[str, str | int]] = [{"file": source.path.name} for source in sources]
     about: About = {"sets": sets, "files": files, "noticed": texts, "command": command}
-    return replace(data, about=about), Findings(noticed, left_out)
+    return replace(data, about=about), findings
 
 
 def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T], *, by_order: bool = True) -> T:
@@ -275,7 +280,7 @@ def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T]
             return execute(_plan(files, config, True, noticed))
         except DisorderError as error:
             what, treatment = "a record does not follow the order of the first data set", "read every header instead"
-            noticed = (Notice(what, str(error.file), error.record, error.expected, error.found, treatment),)
+            noticed = (error.notice(treatment, what),)
     return execute(_plan(files, config, False, noticed))
 
 

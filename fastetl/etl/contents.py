@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.identity import count_within, digest_rows
+from fastetl.errors import Notice
 from fastetl.etl.classes import character_codes, classes
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import align, number_groups
 from fastetl.etl.layouts import GROUPS_OF_FAMILY
-from fastetl.etl.notices import Notice, notices_of_classes, notices_of_order
+from fastetl.etl.notices import notices_of_classes, notices_of_order
 from fastetl.etl.reading import read_headers
 
 PERSON_FIELDS = ("sex", "age", "industry", "occupation", "collected")  # what a person's sheets have in common

@@ -244,6 +244,9 @@ def find_files(sources: Sources) -> list[EtlFile]:
             raise MissingFileError("there is no such file or folder", file=path, do="check the path")
         files += _detect_below(path) if path.is_dir() else [detect(path)]
     if not files:
+        for path in (path for path in paths if (path / "dataset.json").is_file()):
+            what, do = "a dataset already", "train on it, or give the files that it was built from"
+            raise FastetlError(what, file=path, expected="ETL files or labelled pictures", do=do)
         where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01"
         do = "unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures"
         raise FastetlError("no ETL files here", file=where, expected=expected, do=do)

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.identity import count_within, digest_of, group_copies
-from fastetl.errors import FastetlError
+from fastetl.errors import Notice
 from fastetl.etl.classes import classes, match_classes
 from fastetl.etl.detection import EtlFile, set_by_name
 from fastetl.etl.groups import Alignment
@@ -18,32 +17,6 @@ from fastetl.etl.jis import jis_to_char
 Codes = NDArray[np.uint16]
 Groups = NDArray[np.int32]
 _MAX_LISTED = 5  # records named in one notice
-
-
-@dataclass(frozen=True)
-class Notice:
-    """One oddity of a file."""
-
-    what: str
-    """In words."""
-    file: str
-    record: int | None = None
-    """Number of the first record concerned, from 0."""
-    expected: str | None = None
-    """What should stand there."""
-    found: str | None = None
-    """What stands there."""
-    done: str | None = None
-    """How a build treats it."""
-
-    def __str__(self) -> str:
-        return str(self.error(self.done))
-
-    def error(self, do: str | None = "mend the files, or leave out `strict`") -> FastetlError:
-        """The error that `strict` makes of this notice, with `do` as its advice."""
-        return FastetlError(
-            self.what, file=self.file, record=self.record, expected=self.expected, found=self.found, do=do
-        )
 
 
 def summarize(notices: Sequence[Notice]) -> list[str]:

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Characters, Charset, load_charset
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, Findings
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import number_groups
 from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
-from fastetl.etl.notices import Notice, notices_of_name
+from fastetl.etl.notices import notices_of_name
 from fastetl.etl.reading import read_headers
 
 _MIN_CODES = 8  # of a data set; in shorter data sets a repeated code is no evidence of a new writer
@@ -43,20 +43,6 @@ class Selection:
     def cut(self, part: slice) -> Selection:
         """The part `part` of these records."""
         return Selection(self.file, self.index[part], self.codes[part], self.groups[part])
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a build tells of its sources."""
-
-    noticed: tuple[Notice, ...]
-    """What is odd in them."""
-    left_out: Mapping[str, int]
-    """Characters that the charset lacks → how many pictures have them; of records, only kana of its scripts."""
-    unknown_codes: int = 0
-    """How many codes of the headers that were read stand for no character. Their records are left out."""
-    characterless: int = 0
-    """How many records have no character by the rules of their set, as ▲ of ETL2. They are left out."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +85,13 @@ def _select_by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: C
         index = (np.arange(len(writers))[:, None] * len(order) + ranks).ravel()
         parts.append(Selection(file, index, np.tile(order[ranks], len(writers)), np.repeat(writers, len(ranks))))
     return parts
+
+
+def _select_by_header(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
+    """The wanted records of one file."""
+    is_wanted = (class_of_code(charset)[content.codes] >= 0) & content.usable(model_pattern)
+    index = np.flatnonzero(is_wanted)
+    return Selection(content.file, index, content.codes[index], content.groups[index])
 
 
 def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
@@ -148,19 +141,16 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     sets = by_layout([file for file in files if file.record_count])
     charset, unknown_codes, known = _learn(sets, name, by_order)
     parts: list[Selection] = []
-    contents: list[Contents] = []
     samples = Counter[int]()
-    for members, entry in zip(sets, known, strict=True):
-        if isinstance(entry, np.ndarray):
-            parts += _select_by_order(members, entry, charset)
-            samples.update(dict.fromkeys(entry.tolist(), sum(file.record_count for file in members) // len(entry)))
-            continue
-        contents += entry
-        for content in entry:
-            usable = content.usable(model_pattern)
-            index = np.flatnonzero((class_of_code(charset)[content.codes] >= 0) & usable)
-            parts.append(Selection(content.file, index, content.codes[index], content.groups[index]))
-            samples.update(content.codes[usable].tolist())
+    for members, codes in zip(sets, known, strict=True):
+        if isinstance(codes, np.ndarray):
+            parts += _select_by_order(members, codes, charset)
+            samples.update(dict.fromkeys(codes.tolist(), sum(file.record_count for file in members) // len(codes)))
+        else:
+            parts += [_select_by_header(content, charset, model_pattern) for content in codes]
+            for content in codes:
+                samples.update(content.codes[content.usable(model_pattern)].tolist())
+    contents = [content for codes in known if isinstance(codes, list) for content in codes]
     if not any(len(part.index) for part in parts):
         where = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
         what, do = "no record has a character of the charset", "choose another `charset`"

@@ -1,0 +1,303 @@
+"""Files and folders of labelled pictures: folders, CSV, `.npz`, IDX, as docs/own-pictures.md describes them.
+
+The kind is recognized by the content. A folder may also contain files of one kind.
+"""
+
+import csv
+import gzip
+import io
+import math
+import re
+import zlib
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastetl.data.charset import MAX_CODE_POINTS, is_character, nfc, read_entries
+from fastetl.data.identity import RESERVED_SOURCE, digest_of
+from fastetl.errors import FastetlError, Notice, expecting
+from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
+"""Endings of file names that are taken for pictures in a folder."""
+FILE_BYTES = 1 << 28  # most of a picture, or of a table
+_TEXT_SUFFIXES = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html"})  # passed over among pictures
+_LABELS = "labels.txt"
+_CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
+_IDX_BYTES = 1 << 33  # most of an array
+_TABLES, _NPZ = (".csv", ".tsv"), ".npz"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The labelled pictures of one source: of a file, or of a folder."""
+
+    path: Path
+    images: NDArray[np.uint8] | list[Path]
+    """uint8 (N, H, W), ink high, or N files."""
+    characters: list[str]
+    """N texts."""
+    groups: NDArray[np.int32]
+    """int32 (N,), −1 where unknown."""
+    passed_over: Sequence[Notice] = ()
+    """One of each subfolder that is of no character."""
+
+    @property
+    def source(self) -> str:
+        """The name of the file or folder. Raises FastetlError for one that ETL files or synthetic writers have."""
+        name = self.path.resolve().name
+        if RESERVED_SOURCE.fullmatch(name):
+            raise FastetlError("a name that only ETL files or synthetic writers have", file=self.path, do="rename it")
+        return name
+
+
+def labelled_in(path: Path) -> list[Labelled]:
+    """The labelled pictures of a file or folder; an empty list for anything else, such as ETL files.
+
+    Raises FastetlError for pictures without characters, several kinds in a folder, and files that cannot be read.
+    """
+    entries = list_folder(path) if path.is_dir() else [path]
+    reader_of = {entry: reader for entry in entries if (reader := _reader_of(entry)) is not None}
+    if not reader_of:
+        _require_unlabelled(path, entries)
+        return []
+    first, read = next(iter(reader_of.items()))
+    other = next((entry for entry, reader in reader_of.items() if reader is not read), None)
+    if other is not None:
+        what, do = "several kinds of labelled pictures in one folder", "name the one to read"
+        raise FastetlError(what, file=path, expected="one kind", found=f"{first.name} and {other.name}", do=do)
+    if read is _from_folders:
+        return [_from_folders(path)]  # its subfolders are one source
+    sources = [source for source in map(read, reader_of) if source is not None]
+    if not sources:  # labels without pictures
+        raise _not_labelled(first, _arrays(first))
+    return sources
+
+
+def _require_unlabelled(path: Path, entries: Sequence[Path]) -> None:
+    """Raise FastetlError for pictures, and for tables and arrays alone, that are not labelled: no ETL files either."""
+    if any(map(_is_picture, entries)):
+        expected = "one subfolder for each character, or a CSV of file and character"
+        do = "sort them into folders; to read pictures, use `fastetl recognize`"
+        raise FastetlError("pictures without characters", file=path, expected=expected, do=do)
+    if entries and all(entry.is_file() and entry.suffix.lower() in (_NPZ, *_TABLES) for entry in entries):
+        raise _not_labelled(entries[0], _arrays(entries[0]))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def _reader_of(path: Path) -> Callable[[Path], Labelled | None] | None:
+    """The function that reads a path of its kind; None if it is no labelled pictures."""
+    if path.is_dir():
+        return _from_folders if any(map(_is_picture, list_folder(path))) else None
+    if _is_picture(path) or not path.is_file():
+        return None
+    if path.suffix.lower() in _TABLES:
+        return _from_csv if _delimiter(path) else None
+    arrays = _arrays(path)
+    if {"images", "labels"} <= arrays.keys():
+        return from_npz
+    return _from_pair if "arr_0" in arrays and arrays["arr_0"].ndim in (1, 3) else None
+
+
+def _not_labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> FastetlError:
+    if path.suffix.lower() in _TABLES:
+        expected, found = "a first line with the columns file and character", repr(_header(path)[:80])
+    else:
+        expected = "arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers"
+        found = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items()) or "none"
+    do = "write it as docs/own-pictures.md says"
+    return FastetlError("not labelled pictures", file=path, expected=expected, found=found[:200], do=do)
+
+
+def _character(text: str, file: Path, record: int | None = None) -> str:
+    """The character that a text spells, by itself or by its code points, such as U+3042."""
+    character = text
+    if _CODES.fullmatch(text):
+        numbers = [int(code[2:], 16) for code in text.split("-")]
+        character = "".join(map(chr, numbers)) if max(numbers) < 0x110000 else ""
+    character = nfc(character)
+    if not is_character(character):
+        what, found, do = "not a character", repr(text[:40]), "write one"
+        expected = f"1 to {MAX_CODE_POINTS} code points without white space, or U+3042, or U+0915-U+094D"
+        raise FastetlError(what, file=file, record=record, expected=expected, found=found, do=do)
+    return character
+
+
+def _characters(texts: Iterable[str], file: Path) -> list[str]:
+    cache: dict[str, str] = {}
+    return [cache.get(t) or cache.setdefault(t, _character(t, file, k)) for k, t in enumerate(texts)]
+
+
+def _groups(values: Iterable[Any], file: Path) -> NDArray[np.int32]:
+    """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for none.
+
+    Raises FastetlError for a whole number below −1, and for any number with decimals that is no text.
+    """
+    groups = []
+    for k, value in enumerate(values):
+        text = str(value).strip()
+        is_float = isinstance(value, float | np.floating)
+        if re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31:
+            groups.append(int(text))
+        elif is_float or re.fullmatch(r"-\d+", text):
+            expected, do = "a name, a whole number from 0, or −1 where unknown", "name or number the groups so"
+            raise FastetlError("no group", file=file, record=k, expected=expected, found=text[:40], do=do)
+        else:
+            groups.append(digest_of(nfc(text).encode()) & 0x7FFFFFFF if text else -1)
+    return np.array(groups, np.int32)
+
+
+def _names_of_numbers(path: Path) -> dict[int, str]:
+    """The characters of labels that are numbers, from `labels.txt` or a class map beside the file `path` of labels."""
+    label_file = path.parent / _LABELS
+    if label_file.is_file():
+        return dict(enumerate(_characters(read_entries(label_file), label_file)))
+    maps = [p for p in list_folder(path.parent) if p.name.endswith("classmap.csv")]
+    maps = [p for p in maps if path.name.startswith(p.name.partition("_")[0])] or maps
+    if len(maps) != 1:
+        expected = f"a {_LABELS} beside it with one character a line, the first that of label 0"
+        found = "several class maps" if maps else "none"
+        do = f"write {_LABELS}; of KMNIST, put its class map there"
+        raise FastetlError("labels that are numbers", file=path, expected=expected, found=found, do=do)
+    rows = _rows_of(maps[0])
+    with expecting("columns index and char", maps[0], "not a class map", do=f"write {_LABELS} instead"):
+        return {int(row["index"]): _character(row["char"], maps[0]) for row in rows}
+
+
+def _named(labels: NDArray[Any], path: Path) -> list[str]:
+    names, numbers = _names_of_numbers(path), labels.tolist()
+    for k, number in enumerate(numbers):
+        if number not in names:
+            what, do = "a label without a name", f"list more characters in {_LABELS}"
+            raise FastetlError(what, file=path, record=k, expected=f"0 to {max(names)}", found=number, do=do)
+    return [names[number] for number in numbers]
+
+
+def _from_folders(folder: Path) -> Labelled:
+    label_file = folder / _LABELS
+    entries = _characters(read_entries(label_file), label_file) if label_file.is_file() else None
+    files: list[Path] = []
+    characters: list[str] = []
+    passed_over = []
+    for subfolder in filter(Path.is_dir, list_folder(folder)):
+        name, entries_in_it = subfolder.name, list_folder(subfolder)
+        if not any(map(_is_picture, entries_in_it)):
+            passed_over.append(Notice("a folder without a picture", str(subfolder), done="left out"))
+            continue
+        if entries is not None and not (name.isdecimal() and int(name) < len(entries)):
+            expected = f"0 to {len(entries) - 1}, a line of {_LABELS}"
+            do = f"rename it, or take {_LABELS} away where folders are named by their characters"
+            raise FastetlError("a folder that is no number", file=subfolder, expected=expected, do=do)
+        character = _character(name, subfolder) if entries is None else entries[int(name)]
+        pictures = [p for p in entries_in_it if p.is_file() and p.suffix.lower() not in _TEXT_SUFFIXES]
+        files += pictures
+        characters += [character] * len(pictures)
+    return Labelled(folder, files, characters, np.full(len(files), -1, np.int32), passed_over)
+
+
+def _header(path: Path) -> str:
+    with open_regular(path) as file:
+        return file.readline(1 << 12).decode("utf-8-sig", "replace").strip()
+
+
+def _delimiter(path: Path) -> str | None:
+    """The delimiter of a CSV that has the columns file and character; None if it lacks them."""
+    header = _header(path).splitlines()[:1]
+    rows = {delimiter: next(csv.reader(header, delimiter=delimiter), []) for delimiter in ",;\t"}
+    return next((delimiter for delimiter, row in rows.items() if {"file", "character"} <= {*map(str.strip, row)}), None)
+
+
+def _rows_of(path: Path) -> list[dict[str, Any]]:
+    """The rows of a CSV, each as its cells by the names in the header, None where a row is short."""
+    expected, do = "a table in UTF-8 with a header and rows", "export it again from the program that made it"
+    with expecting(expected, path, do=do, errors=(ValueError, csv.Error)):  # not UTF-8, or a cell without an end
+        text = io.StringIO(read_bytes(path, FILE_BYTES).decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, delimiter=_delimiter(path) or ",")
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        rows: list[dict[str, Any]] = list(reader)
+        if not rows:
+            raise ValueError("no rows")
+        return rows
+
+
+def _from_csv(path: Path) -> Labelled:
+    rows = _rows_of(path)
+    for k, row in enumerate(rows):
+        if row["file"] is None or row["character"] is None:
+            raise FastetlError("a line is short", file=path, record=k, expected=", ".join(row), do="complete it")
+    files = [path.parent / row["file"].strip() for row in rows]
+    characters = _characters((row["character"].strip() for row in rows), path)
+    return Labelled(path, files, characters, _groups((row.get("group") or "" for row in rows), path))
+
+
+def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz`; the array of an IDX file of bytes, compressed or not, as `arr_0`; else none.
+
+    Arrays that are not `wanted` have their shape and dtype only, and take no memory. Raises FastetlError for a damaged
+    `.npz`.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+
+    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+        arrays[name] = np.broadcast_to(np.zeros((), dtype), shape)
+        return name in wanted
+
+    if path.suffix.lower() == _NPZ:
+        arrays.update(read_npz(path, accept))
+        return arrays
+    with open_regular(path) as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+        try:
+            head = stream.read(4)
+            if head in (b"\0\0\x08\1", b"\0\0\x08\3"):
+                shape = tuple(np.frombuffer(stream.read(4 * head[3]), ">u4").tolist())
+                if accept("arr_0", shape, np.dtype(np.uint8)):
+                    values = stream.read(min(math.prod(shape), _IDX_BYTES) + 1)
+                    arrays["arr_0"] = np.frombuffer(values, np.uint8).reshape(shape)
+        except (OSError, EOFError, ValueError, zlib.error):
+            return {}
+    return arrays
+
+
+def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
+    images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
+    groups = arrays.get("groups", np.full(images.shape[:1], -1))
+    fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
+    if not fits or not labels.shape == groups.shape == images.shape[:1]:
+        raise _not_labelled(path, arrays)
+    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
+    return Labelled(path, images, characters, _groups(groups, path))
+
+
+def from_npz(path: Path) -> Labelled:
+    """Read an `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
+    return _from_arrays(path, _arrays(path, ("images", "labels", "groups")))
+
+
+def _from_pair(path: Path) -> Labelled | None:
+    """Read a file of pictures with the file of labels beside it; None if `path` is the file of labels itself."""
+    alone = _arrays(path)
+    if alone["arr_0"].ndim == 1:
+        return None
+    name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
+    if name == path.name:
+        raise _not_labelled(path, alone)
+    beside = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
+    labels = next((file for file in beside if file != path and file.is_file()), None)
+    if labels is None:
+        what = "no file of labels beside the pictures"
+        raise FastetlError(what, file=path, expected=beside[0].name, do="put it there")
+    arrays = [_arrays(file, ("arr_0",)).get("arr_0") for file in (path, labels)]
+    for file, array in zip((path, labels), arrays, strict=True):
+        if array is None:
+            raise FastetlError("the file is damaged", file=file, expected="an array", do="download it again")
+    return _from_arrays(path, {"images": arrays[0], "labels": arrays[1]})  # type: ignore[dict-item]
