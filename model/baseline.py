@@ -45,7 +45,7 @@ def baselines(
         "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(),
         "random forest": import_extra("sklearn.ensemble").RandomForestClassifier(random_state=seed, n_jobs=-1),
     }
-    dataset = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
+    dataset = open_dataset(dataset)
     results: list[BaselineResult] = []
     splits: dict[Literal["group", "random"], Split] = {}
     if (dataset.groups >= 0).all():

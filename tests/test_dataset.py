@@ -159,10 +159,10 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
 
 
 def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
-    assert repr(data) == "Dataset('out': 142 pictures 16 × 16, charset hiragana (71), 2 groups)"
-    assert repr(data[:0]).endswith(" hiragana (71), 0 groups)")
+    assert repr(data) == "Dataset('out', pictures: 142 of 16 × 16, charset: hiragana (71), groups: 2)"
+    assert repr(data[:0]).endswith("charset: hiragana (71), groups: 0)")
     assert repr(data.split(valid=0, test=0.5)) == "Split(train 71, valid 0, test 71 samples)"
-    assert repr(data[:1].samples()) == "Samples(1 of 1 picture 16 × 16, weight 1)"
+    assert repr(data[:1].samples()) == "Samples(1 of 1, 16 × 16, weight 1)"
     with pytest.raises(FastetlError, match="unsuitable data; expected a picture; found none"):
         write_sheet(data[:0], "none.png")
 

@@ -88,7 +88,7 @@ def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pyt
     part = data.samples(data.split(seed=3).train)
     assert sorted(np.concatenate(list(part.windows(np.random.default_rng(0)))).tolist()) == split.train.tolist()
     assert data.split(seed=3) == split
-    assert "60 pictures 8 × 8" in repr(data)
+    assert "60 of 8 × 8" in repr(data)
     assert list(data.records) == list(first.records)
     assert data != first[::-1]
     assert not read

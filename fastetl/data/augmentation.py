@@ -120,8 +120,6 @@ def augment(
     if not config.fragments and not (neighbours is None and pool is None):
         raise unsuitable("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
     _check(source, indices, out, samples)
-    if not len(indices):
-        return out
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
     affines, displacements, pen_changes, table_of = _draw_parameters(samples, key, config, out.shape[1])
     warp(source, indices, affines, displacements, lagrange_weights(out.shape[1]), out)

@@ -216,4 +216,4 @@ def weighted(name: str, data: Any) -> list[tuple[Any, float]]:
 def _samples_of(part: Part, weight: float) -> Samples:
     if isinstance(part, Samples):
         return replace(part, weight=part.weight * weight)
-    return (part if isinstance(part, Dataset) else open_dataset(part)).samples(weight=weight)
+    return open_dataset(part).samples(weight=weight)

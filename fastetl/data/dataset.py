@@ -61,15 +61,12 @@ class Samples:
             raise unsuitable("labels", f"whole numbers, one for each of {len(images)} images", labels)
         if indices.ndim != 1 or not len(indices) or indices.dtype.kind not in "iu":
             raise unsuitable("indices", "whole numbers (M,), M at least 1", indices)
-        if int(indices.min()) < 0 or int(indices.max()) >= len(images):
-            raise unsuitable("indices", f"0 to {len(images) - 1}", f"{indices.min()} to {indices.max()}")
         require_range("weight", self.weight, ABOVE_0, integer=False)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "indices", np.ascontiguousarray(indices, np.int64))
 
     def __repr__(self) -> str:
-        pictures = _counted(len(self.images), "picture")
-        return f"Samples({len(self):,} of {pictures} {self.side} × {self.side}, weight {self.weight:g})"
+        return f"Samples({len(self):,} of {len(self.images):,}, {self.side} × {self.side}, weight {self.weight:g})"
 
     @property
     def side(self) -> int:
@@ -190,34 +187,29 @@ class Dataset:
         if RESERVED_SOURCE.fullmatch(source):
             expected = "a name of your own, not one of ETL files, synthetic writers or unnamed sources"
             raise unsuitable("source", expected, source, "choose another")
-        name = source or "own"
         require_instance("records", records, Mapping | None, "names and values")
         fields = {key: _column(f"records: {key}", values) for key, values in (records or {}).items()}
         pictures, texts = _checked_pictures(images), _checked_texts(characters)
-        present = sorted(set(texts))
-        charset = Charset(name, tuple(present)) if charset is None else load_charset(charset, present)
-        lacking = [character for character in present if character not in charset.class_of]
-        if lacking:
-            raise unsuitable("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
-        group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else _column("groups", groups)
         if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
         digests = np.asarray(digests)
+        group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else _column("groups", groups)
         columns = {"characters": np.array(texts), "groups": group_numbers, "digests": digests}
         _check_columns(len(pictures), columns, fields)
+        charset = _charset_of(texts, charset, source)
         preprocessing = Preprocessing(size=_side_of(pictures) if size is None else size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
         one_source = np.zeros(len(pictures), np.uint16)
-        group_numbers, source_numbers, _ = group_copies(group_numbers.astype(np.int32), one_source, digests, blank)
+        group_numbers, *_ = group_copies(group_numbers.astype(np.int32), one_source, digests, blank)
         return cls(
-            name=name,
+            name=source or "own",
             images=np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),
             labels=np.array([charset.class_of[text] for text in texts], np.uint16),
             groups=group_numbers,
             charset=charset,
             preprocessing=preprocessing,
             digests=digests,
-            source=source_numbers,
+            source=one_source,
             sources=(source or f"{UNNAMED}{digest_of(digests.tobytes()):016x}",),
             records=fields,
         )
@@ -256,9 +248,9 @@ class Dataset:
 
     def __repr__(self) -> str:
         side = self.images.shape[-1]
-        groups = _counted(self.group_count, "group") if self.group_count or not len(self) else "groups unknown"
-        charset = f"charset {self.charset.name} ({len(self.charset):,})"
-        return f"Dataset({self.name!r}: {_counted(len(self), 'picture')} {side} × {side}, {charset}, {groups})"
+        groups = self.group_count if self.group_count or not len(self) else "unknown"
+        pictures, charset = f"{len(self):,} of {side} × {side}", f"{self.charset.name} ({len(self.charset):,})"
+        return f"Dataset({self.name!r}, pictures: {pictures}, charset: {charset}, groups: {groups})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Dataset):
@@ -323,10 +315,6 @@ class Dataset:
         return Samples(self.images, self.labels, index, weight, self.charset)
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def _equal(a: Any, b: Any) -> bool:
     """Whether columns are equal, where NaN, an unknown value of a header field, equals itself; in little memory."""
     is_float = a.dtype.kind == b.dtype.kind == "f"
@@ -376,6 +364,16 @@ def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Map
         if name in _RESERVED or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
             expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, and no name such as {', '.join(_RESERVED)}"
             raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")
+
+
+def _charset_of(texts: Sequence[str], charset: Characters | None, source: str) -> Charset:
+    """The charset given, or that of the characters that occur. Raises FastetlError if it lacks one."""
+    present = sorted(set(texts))
+    charset = Charset(source or "own", tuple(present)) if charset is None else load_charset(charset, present)
+    lacking = [character for character in present if character not in charset.class_of]
+    if lacking:
+        raise unsuitable("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
+    return charset
 
 
 def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,8 @@ VARIANCE_BOUNDS = (0.01, 0.6)  # adaptive moments: lowest and highest summed var
 SURROUNDINGS_SIDE = 1.5  # side of the surroundings, in sides of the frame
 STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
+Array: TypeAlias = Any  # float32 of numpy or of JAX, which have no type in common
+ArrayModule: TypeAlias = Any  # numpy or jax.numpy
 _FIXED = {"filter": "triangle", "polarity": "border"}
 """What files say of steps 1 and 2, of which there is one way."""
 _ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
@@ -141,15 +143,15 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return out
 
 
-def border_sum(pixels: Any) -> Any:
+def border_sum(pixels: Array) -> Array:
     """The sum of the border's pixels: float32 (N, size, size) → (N, 1, 1), exact below 2²⁴."""
     inside = pixels[:, BORDER:-BORDER, BORDER:-BORDER]
     return pixels.sum((1, 2), keepdims=True) - inside.sum((1, 2), keepdims=True)
 
 
 def framed(
-    pictures: Any, spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0), xp: Any = np
-) -> tuple[Any, Any]:
+    pictures: Array, spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0), xp: ArrayModule = np
+) -> tuple[Array, Array]:
     """Steps 2–4 in an array module, numpy or jax.numpy, whose arrays go in and come out.
 
     uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high, and where the frames lie, float32
@@ -177,13 +179,13 @@ def positions(count: int) -> NDArray[np.float64]:
     return np.asarray((np.arange(count) + 0.5) * (2 / count) - 1)
 
 
-def _moments(x: Any, xp: Any) -> tuple[Any, Any, Any]:
+def _moments(x: Array, xp: ArrayModule) -> tuple[Array, Array, Array]:
     """Centre y, centre x and summed variance of ink (N, size, size), each float32 (N, 1)."""
     position = xp.asarray(positions(x.shape[1]), np.float32)
     by_row, by_column = x.mean(2), x.mean(1)
     ink = xp.maximum(by_row.mean(1, keepdims=True), 1e-4)
 
-    def along(profile: Any) -> tuple[Any, Any]:
+    def along(profile: Array) -> tuple[Array, Array]:
         share = profile / ink
         centre = (share * position).mean(1, keepdims=True)
         return centre, (share * (position - centre) ** 2).mean(1, keepdims=True)
@@ -192,7 +194,7 @@ def _moments(x: Any, xp: Any) -> tuple[Any, Any, Any]:
     return cy, cx, vy + vx
 
 
-def _frame_place(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
+def _frame_place(x: Array, spec: Preprocessing, xp: ArrayModule) -> tuple[Array, Array, Array]:
     """Where the frame lies over ink (N, size, size) in 0–1: its centre's y and x, and its side, each float32 (N, 1).
 
     The moments are those of the ink under a Gaussian, which is moved there `WINDOW_MOVES` times.
@@ -210,7 +212,7 @@ def _frame_place(x: Any, spec: Preprocessing, xp: Any) -> tuple[Any, Any, Any]:
     return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), MIN_SCALE)
 
 
-def _frame_weights(centre: Any, scale: Any, spec: Preprocessing, xp: Any) -> Any:
+def _frame_weights(centre: Array, scale: Array, spec: Preprocessing, xp: ArrayModule) -> Array:
     """The resampling matrix of one axis, float32 (N, frame, size)."""
     source = centre[:, :, None] + scale[:, :, None] * xp.asarray(positions(spec.frame), np.float32)[None, :, None]
     # Half the triangle's base: one source pixel, or one output pixel where the picture shrinks.

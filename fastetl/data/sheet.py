@@ -72,7 +72,7 @@ def write_sheet(
     require_range("rows", rows, 1, 4096)
     require_range("columns", columns, 1, 4096)
     require_range("seed", seed, 0, 2**64 - 1)
-    data = data if isinstance(data, Dataset) else open_dataset(data)
+    data = open_dataset(data)
     if not len(data):
         raise unsuitable("data", "a picture", "none")
     with new_output(as_path("out", out), SHEET_KIND, overwrite, [] if data.path is None else [data.path]) as file:

@@ -22,7 +22,7 @@ from fastetl._lazy import import_extra
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Characters, Charset, load_charset
 from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures
-from fastetl.data.importing import from_npz
+from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
@@ -34,11 +34,7 @@ from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz
 if TYPE_CHECKING:
     import pyarrow as pa
 
-IDENTITY_COLUMNS: Mapping[str, np.dtype[Any]] = {
-    "group": np.dtype(np.int32),
-    "source": np.dtype(np.uint16),
-    "digest": np.dtype(np.uint64),
-}
+IDENTITY_COLUMNS: Mapping[str, Any] = {"group": np.dtype("i4"), "source": np.dtype("u2"), "digest": np.dtype("u8")}
 """Columns of records.npz that are fields of a Dataset."""
 
 
@@ -61,7 +57,7 @@ def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     return records
 
 
-def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
+def open_dataset(path: StrPath | Dataset, *, size: int | None = None) -> Dataset:
     """Open a dataset: a directory, a Parquet file of `Dataset.to_parquet`, or an `.npz` of `images` and `labels`.
 
     The pictures of a directory stay on the disk. `images.npy` is mapped, so it must not be shortened meanwhile (that is
@@ -69,12 +65,13 @@ def open_dataset(path: StrPath, *, size: int | None = None) -> Dataset:
     shards against their hashes when they are read.
 
     Args:
-        path: On this machine. A directory of shards may also be at an address for fsspec, such as s3://bucket/folder.
+        path: On this machine; a directory of shards also at an address for fsspec, such as s3://bucket/folder. A
+            Dataset is returned as it is, or resized.
         size: Side in pixels to resize to, in memory. If None: as stored; for an `.npz`, as in `Dataset.create`.
     Raises:
         FastetlError: If anything is missing, damaged or of another format version; it names the file.
     """
-    return _resized(_open(path, size), size)
+    return _resized(path if isinstance(path, Dataset) else _open(path, size), size)
 
 
 def _resized(data: Dataset, size: int | None) -> Dataset:

@@ -63,10 +63,7 @@ class OutputKind:
 
 
 def require_local(path: Path) -> None:
-    """Raise FastetlError for what is no path, and for an address: all but Ray would take it for a folder's name."""
-    if "\0" in str(path):
-        expected = "a text without null characters"
-        raise ArgumentError("not a path", expected=expected, found=repr(str(path)), do="give another")
+    """Raise FastetlError for an address: all but Ray would take it for a folder's name."""
     if is_url(path):
         expected, do = "a path on this machine", "give one; only datasets that Ray writes may be at addresses"
         raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)
