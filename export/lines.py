@@ -10,9 +10,7 @@ from fastetl.lines.path import Choice, best_path, fitted_geometry, load_weights,
 from fastetl.lines.segmentation import Geometry, Line
 
 FIRST_STRETCHES = 1.0, 0.7  # of `Geometry`, from which a line is fitted; the likelier outcome is taken
-# By how much the score of each character of text that is no Japanese is raised before it is compared. Chosen on
-# synthetic lines, so that random characters are read about as well as without the bigrams.
-FOREIGN_BONUS = 0.5
+FOREIGN_BONUS = 0.5  # for each character without bigrams: random characters are then read as well as with `plain`
 MIN_SURE = 0.5  # a character with less confidence is marked as uncertain
 SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
 

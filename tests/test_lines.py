@@ -23,7 +23,7 @@ from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.lines.bigrams import FILE, load_bigrams
 from fastetl.lines.candidates import NETWORK
-from fastetl.lines.layout import atoms_of, is_down, rows, turned, underlines, unturned
+from fastetl.lines.layout import atoms_of, is_down, line_members, turned, underlines, unturned
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
@@ -49,27 +49,27 @@ def grid(lines: int, each: int, gap: float, apart: float) -> NDArray[np.float64]
 
 def test_lines_run_where_characters_are_nearer() -> None:
     boxes = grid(3, 5, 2, 8)
-    assert [row.tolist() for row in rows(boxes)] == [[*range(k, k + 5)] for k in (0, 5, 10)]
+    assert [row.tolist() for row in line_members(boxes)] == [[*range(k, k + 5)] for k in (0, 5, 10)]
     assert not is_down(boxes)
     columns = unturned(boxes)
     assert is_down(columns)
-    assert [row.tolist() for row in rows(turned(columns))] == [[*range(k, k + 5)] for k in (0, 5, 10)]
+    assert [row.tolist() for row in line_members(turned(columns))] == [[*range(k, k + 5)] for k in (0, 5, 10)]
     np.testing.assert_allclose(turned(columns), boxes)
     assert is_down(grid(5, 1, 0, 2)), "one column"
 
 
 def test_the_strokes_of_one_character_are_one_line() -> None:
     two = np.array([[2, 0, 8, 2], [0, 8, 10, 10.0]])
-    assert len(rows(two)) == 1
-    assert len(rows(np.array([[x, y, x + 8, y + 1.0] for x in (0, 12, 24) for y in (0, 8)]), in_time=True)) == 1
+    assert len(line_members(two)) == 1
+    assert len(line_members(np.array([[x, y, x + 8, y + 1.0] for x in (0, 12, 24) for y in (0, 8)]), in_time=True)) == 1
     high = np.array([[27, 34, 60, 56], [128, 39, 170, 55], [185, 27, 241, 56], [96, 57, 110, 74], [41, 78, 76, 83]])
-    assert len(rows(high.astype(float))) == 1
+    assert len(line_members(high.astype(float))) == 1
     slope = grid(2, 12, 3, 12)
     slope[:, [1, 3]] += 0.1 * slope[:, :1]
-    assert [len(row) for row in rows(slope)] == [12, 12]
+    assert [len(row) for row in line_members(slope)] == [12, 12]
     edges = [(0, 165), *((155 + 105 * k, 265 + 105 * k) for k in range(4))]
     heading = [(110 * k, top, 110 * k + 100, bottom) for top, bottom in edges for k in range(8)]
-    assert len(rows(np.array(heading, float))) == 5
+    assert len(line_members(np.array(heading, float))) == 5
 
 
 def test_what_lies_over_another_is_not_parted() -> None:
@@ -131,10 +131,10 @@ def test_underlines_are_no_writing(recognizer: Recognizer, down: bool) -> None:
 @pytest.mark.parametrize("down", [False, True])
 @pytest.mark.parametrize("size", [(4, 3), (3, 5)])
 def test_rows_and_columns_alike_were_written_line_by_line(size: tuple[int, int], down: bool) -> None:
-    rows_, columns = size
-    order = [(y, x) for y in range(rows_) for x in range(columns)]
+    rows, columns = size
+    order = [(y, x) for y in range(rows) for x in range(columns)]
     if down:
-        order = [(y, x) for x in reversed(range(columns)) for y in range(rows_)]
+        order = [(y, x) for x in reversed(range(columns)) for y in range(rows)]
     strokes = [(14 * x, 14 * y + k, 14 * x + 10, 14 * y + k + 2) for y, x in order for k in (0, 8)]
     assert is_down(np.array(strokes, float), in_time=True) == down
 

@@ -119,7 +119,7 @@ def _skew(boxes: Boxes, size: float) -> float:
     return float(_SLOPES[np.argmax(clearness)])
 
 
-def rows(boxes: Boxes, in_time: bool = False) -> list[Ints]:
+def line_members(boxes: Boxes, in_time: bool = False) -> list[Ints]:
     """The lines from the top to the bottom: for each, the indices of its boxes from left to right.
 
     in_time: whether the boxes are those of strokes in the order in which they were written, line after line.
@@ -187,7 +187,7 @@ def is_down(boxes: Boxes, in_time: bool = False) -> bool:
     direction = _direction_of_pen(boxes) if in_time else None
     if direction is not None:
         return direction
-    across, down = rows(boxes, in_time), rows(turned(boxes), in_time)
+    across, down = line_members(boxes, in_time), line_members(turned(boxes), in_time)
     if len(across) == 1 or len(down) == 1:
         width, height = boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min()
         return len(down) == 1 and bool(height > COLUMN_HEIGHT * width)
@@ -197,7 +197,7 @@ def is_down(boxes: Boxes, in_time: bool = False) -> bool:
 
 def _direction_of_pen(boxes: Boxes) -> bool | None:
     """Whether strokes, in the order of writing, go down a grid first; None without a grid, or if both are as likely."""
-    across, down = rows(boxes), rows(turned(boxes))
+    across, down = line_members(boxes), line_members(turned(boxes))
     heights = [float(np.ptp(_edges(*lines), 0).mean()) for lines in ((boxes, across), (turned(boxes), down))]
     is_grid = min(len(across), len(down)) > 1 and min(heights) > SQUARE * max(heights)
     changes, changes_down = _line_changes(across), _line_changes(down)

@@ -31,8 +31,7 @@ def pieces_of(ink: NDArray[np.uint8]) -> tuple[Components, Boxes]:
 
     Returns the number of each pixel's piece, from 1, int32 (H, W), 0 on paper; and the boxes, float64 (N, 4).
     """
-    mask = ink > max(_MIN_LEVEL, _MIN_INK * int(ink.max(initial=0)))
-    components = label_components(mask)
+    components = label_components(ink > max(_MIN_LEVEL, _MIN_INK * int(ink.max(initial=0))))
     is_piece = np.bincount(components.ravel(), minlength=2) >= _MIN_PIXELS
     is_piece[0] = False
     numbers = np.where(is_piece, np.cumsum(is_piece), 0).astype(np.int32)[components]

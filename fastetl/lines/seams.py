@@ -47,7 +47,7 @@ def seams_before(mask: Mask, size: float) -> Ints:
 
 def _as_cheap(cost: Floats, column: int) -> tuple[int, int]:
     """The first and the last of the columns around one that cost about as much."""
-    dearer = np.flatnonzero(np.pad(cost > cost[column] + _SAME_COST, 1, constant_values=True)) - 1
+    dearer = np.flatnonzero(cost > cost[column] + _SAME_COST)  # at both ends the cost is infinite
     return int(dearer[dearer < column][-1]) + 1, int(dearer[dearer > column][0]) - 1
 
 

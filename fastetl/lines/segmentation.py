@@ -125,8 +125,7 @@ class Line(ABC):
     @cached_property
     def geometry(self) -> Geometry:
         """A first guess, from the boxes alone."""
-        middle, slope = layout.slope_of(self.boxes, LINE_HEIGHT)
-        return Geometry(middle=middle, slope=slope, size=WRITING_SIZE * LINE_HEIGHT)
+        return Geometry(*layout.slope_of(self.boxes, LINE_HEIGHT), size=WRITING_SIZE * LINE_HEIGHT)
 
     @cached_property
     def turned_spans(self) -> list[int]:
@@ -160,15 +159,13 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
     written = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
     down = layout.is_down(boxes[written]) if down is None else down
     oriented = layout.turned(boxes) if down else boxes
-    for row in layout.rows(oriented[written]):
-        members = written[row]
-        left, top = boxes[members, :2].min(0).astype(int)
-        right, bottom = boxes[members, 2:].max(0).astype(int)
-        is_shown = np.isin(numbers[top:bottom, left:right], [0, *members + 1])  # 0 is the number of no piece
-        part = np.where(is_shown, ink[top:bottom, left:right], 0).astype(np.uint8)
-        zoom = LINE_HEIGHT / layout.line_size(oriented[members])
-        height, width = (max(1, round(zoom * length)) for length in part.shape)
-        upright = np.asarray(Image.fromarray(part).resize((width, height), Image.Resampling.BILINEAR))
+    for members in layout.line_members(oriented[written]):
+        shown = written[members]
+        left, top, right, bottom = layout.unions(boxes, [shown])[0].astype(int)
+        window = np.s_[top:bottom, left:right]
+        is_shown = np.isin(numbers[window], [0, *shown + 1])  # 0 is the number of no piece
+        zoom = LINE_HEIGHT / layout.line_size(oriented[shown])
+        upright = _zoomed(np.where(is_shown, ink[window], 0), zoom)
         across = np.rot90(upright) if down else upright
         pieces = parted(*pieces_of(across), LINE_HEIGHT, down)
         if len(pieces.boxes):
@@ -181,6 +178,11 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
                 zoom=zoom / scale,
                 corner=(left * scale, top * scale),
             )
+
+
+def _zoomed(ink: Pixels, zoom: float) -> Pixels:
+    height, width = (max(1, round(zoom * length)) for length in ink.shape)
+    return np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +228,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     segments = [segments_of(one, (drawing.height, drawing.width)) for one in alone]
     down = layout.is_down(boxes, in_time=True) if down is None else down
     oriented = layout.turned(boxes) if down else boxes
-    for members in map(np.sort, layout.rows(oriented, in_time=True)):  # in the order of writing
+    for members in map(np.sort, layout.line_members(oriented, in_time=True)):  # in the order of writing
         zoom = LINE_HEIGHT / layout.line_size(oriented[members])
         of_line = [segments[k] for k in members]
         yield StrokeLine(boxes=oriented[members] * zoom, down=down, segments=of_line, pen=pen, zoom=zoom)

@@ -77,7 +77,7 @@ function skew(boxes, size) {
 }
 
 /** The lines of strokes in the order of time. `together`: join bands between which the pen went back and forth. */
-export function rows(boxes, together = true) {
+function lineMembers(boxes, together = true) {
   if (!boxes.length) return [];
   const size = typical(boxes), tilt = skew(boxes, size);
   const top = boxes.map((box) => box[1] - tilt * middleX(box));
@@ -125,7 +125,7 @@ function join(bands, top, bottom, width, size) {
 
 export function isDown(boxes) {
   if (boxes.length < 2) return false;
-  const sideways = turned(boxes), both = [boxes, sideways], lines = both.map((one) => rows(one, false));
+  const sideways = turned(boxes), both = [boxes, sideways], lines = both.map((one) => lineMembers(one, false));
   const thickness = both.map((one, k) => {
     const bands = lines[k].map((line) => around(line.map((at) => one[at])));
     return mean(bands.map((box) => box[3] - box[1]));
@@ -133,7 +133,7 @@ export function isDown(boxes) {
   const changes = lines.map(changesOf);
   const isGrid = least(lines.map((of) => of.length)) > 1 && least(thickness) > SQUARE * most(thickness);
   if (isGrid && changes[0] !== changes[1]) return changes[1] < changes[0];
-  const [across, down] = both.map((one) => rows(one));
+  const [across, down] = both.map((one) => lineMembers(one));
   if (across.length === 1 || down.length === 1) {
     const [left, top, right, bottom] = around(boxes);
     return down.length === 1 && bottom - top > 1.3 * (right - left);
@@ -527,7 +527,7 @@ export async function readDrawing(drawing, engine, labels, tables, go = () => tr
   if (!strokes.length) return [];
   const down = isDown(boxes), oriented = down ? turned(boxes) : boxes;
   const inTime = (band) => [...band].sort((a, b) => a - b);
-  const lines = rows(oriented).map((band) => {
+  const lines = lineMembers(oriented).map((band) => {
     const members = inTime(band);
     return lineOf(members.map((k) => strokes[k]), members.map((k) => oriented[k]), pen, down);
   });

@@ -180,7 +180,7 @@ enum LineLayout {
 
     /// The lines from the top: for each its boxes' places. `boxes` in the order of time: one line is written after the
     /// other, and bands are one between which the pen went back and forth, if `together`.
-    static func rows(_ boxes: [InkBox], together: Bool = true) -> [[Int]] {
+    static func lineMembers(_ boxes: [InkBox], together: Bool = true) -> [[Int]] {
         let size = typical(boxes)
         let slope = skew(boxes, size: size)
         let (top, bottom) = (boxes.map { $0.top - slope * $0.x }, boxes.map { $0.bottom - slope * $0.x })
@@ -237,7 +237,7 @@ enum LineLayout {
     static func isDown(_ boxes: [InkBox]) -> Bool {
         guard boxes.count > 1 else { return false }
         let turned = boxes.map(\.turned)
-        let (lines, columns) = (rows(boxes, together: false), rows(turned, together: false))
+        let (lines, columns) = (lineMembers(boxes, together: false), lineMembers(turned, together: false))
         let thickness = [(boxes, lines), (turned, columns)].map { boxes, lines in
             mean(lines.map { InkBox($0.map { boxes[$0] }).height })
         }.sorted()
@@ -245,7 +245,7 @@ enum LineLayout {
         if min(lines.count, columns.count) > 1, thickness[0] > square * thickness[1], between != along {
             return along < between
         }
-        let (across, down) = (rows(boxes), rows(turned))
+        let (across, down) = (lineMembers(boxes), lineMembers(turned))
         if across.count == 1 || down.count == 1 {
             let all = InkBox(boxes)
             return down.count == 1 && all.height > 1.3 * all.width

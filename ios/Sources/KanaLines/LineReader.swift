@@ -70,7 +70,7 @@ public actor LineReader {
         let isDown = LineLayout.isDown(boxes)
         if isDown { boxes = boxes.map(\.turned) }
         var lines: [LineText] = []
-        for row in LineLayout.rows(boxes).map({ $0.sorted() }) {
+        for row in LineLayout.lineMembers(boxes).map({ $0.sorted() }) {
             let line = Line(
                 row.map { drawing.strokes[places[$0]] }, row.map { boxes[$0] }, pen: 2 * reach, isDown, known.tables)
             lines.append(try await read(line, strokes: row.map { places[$0] }, known, script))

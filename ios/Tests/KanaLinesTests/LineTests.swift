@@ -81,9 +81,9 @@ private actor Network: CharacterReading {
             return InkBox(x, y, x + 10, y + 10)
         }
         #expect(!LineLayout.isDown(grid))
-        #expect(LineLayout.rows(grid).map { $0.sorted() } == [Array(0..<5), Array(5..<10), Array(10..<15)])
+        #expect(LineLayout.lineMembers(grid).map { $0.sorted() } == [Array(0..<5), Array(5..<10), Array(10..<15)])
         #expect(grid.allSatisfy { $0.turned.unturned == $0 })
-        #expect(LineLayout.rows([InkBox(2, 0, 8, 2), InkBox(0, 8, 10, 10)]).count == 1)
+        #expect(LineLayout.lineMembers([InkBox(2, 0, 8, 2), InkBox(0, 8, 10, 10)]).count == 1)
     }
 
     @Test func anotherNetworkIsRefusedAndNoInkIsNoLine() async throws {
