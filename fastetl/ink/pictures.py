@@ -26,7 +26,7 @@ MAX_PICTURE_SIDE = 12_000
 MAX_ASPECT = 100
 """Largest ratio of a picture's sides: 24 for a crop of ー, more for a line of text."""
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
-_SHEET = 64  # if levels in the opaque part of a picture differ by so much, it is a sheet with ink; chosen by eye
+_MIN_SHEET_CONTRAST = 64  # of levels in a picture's opaque part, if that is a sheet with ink; chosen by eye
 
 Source = StrPath | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
 """A picture file, one opened for reading, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
@@ -54,7 +54,7 @@ def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.u
     rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
     area = int(rows[-1] - rows[0] + 1) * int(columns[-1] - columns[0] + 1)
     seen = grey[visible]
-    if 10 * len(seen) < 7 * area or quantile(seen, 95) - quantile(seen, 5) < _SHEET:
+    if 10 * len(seen) < 7 * area or quantile(seen, 95) - quantile(seen, 5) < _MIN_SHEET_CONTRAST:
         return 255 - alpha
     darker = (255 - alpha.astype(np.int32)) * (255 - quantile(seen, 50)) // 255  # than white, where it is transparent
     return grey - darker.clip(0, grey).astype(np.uint8)

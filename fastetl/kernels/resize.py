@@ -67,10 +67,8 @@ def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel 
         with code.loop(count) as index:
             following = b.add(index, I64(1))
             following = b.select(b.icmp_signed("<", following, count), following, index)
-            source, next_source = (
-                code.load(code.element_address(addresses, k, 8), POINTER) for k in (index, following)
-            )
-            _columns(code, plan, source, next_source, scratch)
+            source, ahead = (code.load(code.element_address(addresses, k, 8), POINTER) for k in (index, following))
+            _columns(code, plan, source, ahead, scratch)
             _rows(code, plan, scratch, code.element_address(out, index, size**2))
 
     return compile_kernel("resize", (POINTER, I64, POINTER), write, form)

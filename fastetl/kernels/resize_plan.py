@@ -68,7 +68,7 @@ class Resizing:
 
     @cached_property
     def spans(self) -> list[NDArray[np.int64]]:
-        """The columns that share a register in 16 bits, in the order that `Code.interleaved` makes two groups of."""
+        """The columns of each register of 16-bit sums, in an order that `Code.interleaved` turns into two groups."""
         groups = self.groups + self.groups[-1:] * (len(self.groups) % 2)
         return [np.reshape(groups[k : k + 2], (2, 4, 4)).swapaxes(0, 1).ravel() for k in range(0, len(groups), 2)]
 

@@ -203,9 +203,8 @@ class Code:
         x, y = self.cast(x, I32), self.cast(y, I32)
         by = self.splat(I32, 16, 16)
         low = self.builder.mul(self.mask(x, 0xFFFF), self.builder.ashr(self.builder.shl(y, by), by))
-        return self.builder.add(
-            total, self.builder.add(low, self.builder.mul(self.builder.lshr(x, by), self.builder.ashr(y, by)))
-        )
+        high = self.builder.mul(self.builder.lshr(x, by), self.builder.ashr(y, by))
+        return self.builder.add(total, self.builder.add(low, high))
 
     @contextmanager
     def loop(self, count: Value | int) -> Iterator[Value]:
