@@ -15,7 +15,9 @@ def _summary(name: str, reports: Sequence[FileReport]) -> str:
     records = sum(report.records for report in reports)
     first_group = min(report.first_group for report in reports)
     last_group = max(report.last_group for report in reports)
-    parts = [counted(len(reports), "file"), counted(records, "record"), f"groups {first_group}–{last_group}"]
+    sources = len({report.source for report in reports})
+    where = f" of {sources} sources" if sources > 1 else ""
+    parts = [counted(len(reports), "file"), counted(records, "record"), f"groups {first_group}–{last_group}{where}"]
     if genuine := sum(bool(report.genuine) for report in reports):
         parts.append(f"{genuine} genuine")
     if differ := sum(bool(report.differs) for report in reports):
@@ -25,9 +27,11 @@ def _summary(name: str, reports: Sequence[FileReport]) -> str:
 
 def _lines(reports: Sequence[FileReport]) -> Iterator[str]:
     """A line for each set and each kind of irregularity, and a verdict."""
-    for name in dict.fromkeys(report.set for report in reports):
-        yield _summary(name, [report for report in reports if report.set == name])
-    yield from summarize([notice for report in reports for notice in report.noticed])
+    readable = [report for report in reports if report.set]
+    for name in dict.fromkeys(report.set for report in readable):
+        yield _summary(name, [report for report in readable if report.set == name])
+    yield from summarize([notice for report in readable for notice in report.noticed])
+    yield from (str(notice) for report in reports if not report.set for notice in report.noticed)
     odd_files = sum(bool(report.noticed) for report in reports)
     verdict = f"{odd_files} with irregularities" if odd_files else "nothing irregular"
     yield f"{counted(len(reports), 'file')}: {verdict}"

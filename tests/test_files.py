@@ -47,18 +47,19 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("name", "content", "expected"),
     [
-        (b"", "the file is empty"),
-        (b"x" * 100, "expected records of ETL1 to ETL9G"),
-        (np.random.default_rng(0).bytes(8199 * 3), "not a file of a known set"),
-        (bytes(2052 * 5), "would fit ETL1, ETL6, ETL7"),
+        ("ETL8G_01", b"", "the file is empty"),
+        ("ETL8G_01", b"x" * 100, "record 0: not a record of ETL8G, as the name says; .* 100 bytes .*. Bytes are lost"),
+        ("ETL8G_01", np.random.default_rng(0).bytes(8199 * 3), "record 0: not a record of ETL8G"),
+        ("ETL9B_1", bytes(576 * 3), "record 1: not a record of ETL9B"),
+        ("a.bin", bytes(2052 * 5), "not a file of a known set; expected records of ETL1 to ETL9G.* Give the unpacked"),
     ],
 )
-def test_what_is_no_etl_file_is_rejected_in_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
-    path = tmp_path / "ETL8G_01"
+def test_what_is_no_etl_file_is_rejected_in_one_line(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
+    path = tmp_path / name
     path.write_bytes(content)
-    for attempt in (lambda: detect(path), lambda: find_files([tmp_path])):
+    for attempt in (lambda: detect(path), lambda: find_files([tmp_path if name != "a.bin" else path])):
         with pytest.raises(FastetlError, match=expected) as caught:
             attempt()
         assert "\n" not in str(caught.value)

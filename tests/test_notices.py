@@ -121,10 +121,25 @@ def test_only_regular_files_are_read(tmp_path: Path, etl_file: Write) -> None:
     assert len(find_files([folder])) == 1
     os.mkfifo(folder / "ETL8G_02")
     (folder / "link").symlink_to("ETL8G_02")
-    for path in (folder / "ETL8G_02", folder / "link", Path("/dev/zero"), folder):
+    assert [report.records for report in inspect(folder)] == [270, 0]
+    for path in (folder / "ETL8G_02", folder / "link", Path("/dev/zero")):
         for attempt in (lambda path=path: build([path], tmp_path / "out"), lambda path=path: inspect([path])):
             with pytest.raises(FastetlError, match="to read; expected a regular file; found a (FIFO|device)"):
                 attempt()
+
+
+def test_files_behind_a_damaged_one_are_inspected_too(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = etl_file("ETL8G_02").parent
+    etl_file("renamed", make_records(2, seed=1))
+    whole = (folder / "ETL8G_02").read_bytes()
+    (folder / "ETL8G_01").write_bytes(b"")
+    (folder / "ETL8G_03").write_bytes(whole[: 8199 * 10] + whole[8199 * 10 + 50 :])
+    assert main(["inspect", str(folder)]) == 0
+    first, empty, shifted, verdict = capsys.readouterr().out.splitlines()
+    assert first.endswith(" of 2 sources")
+    assert empty.endswith("ETL8G_01: the file is empty; expected records; found 0 bytes. Copy it again")
+    assert "ETL8G_03, record 10: not a record of ETL8G, as the name says" in shifted
+    assert verdict == "4 files: 2 with irregularities"
 
 
 def test_everything_odd_is_told(etl_file: Write) -> None:
@@ -135,7 +150,7 @@ def test_everything_odd_is_told(etl_file: Write) -> None:
     (report,) = inspect([etl_file("ETL8G_33", records, tail=b"12345")])
     text = lines(report.noticed)
     assert report.models == 271
-    assert "record 271: the file ends inside a record; expected 8,199 bytes; found 5. Not built" in text
+    assert "record 271: the file ends inside a record; expected 8,199 bytes; found 5. `build` refuses the" in text
     assert "unknown codes: 2 (records 8, 270); expected a code of JIS X 0208; found 0xFFFF. Left out of a" in text
     assert "doubled (group, character): 1 (record 5)" in text
     assert "blank pictures: 2 (records 12, 201)" in text
@@ -173,6 +188,9 @@ def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.Captu
     assert line.startswith("2 files: blank pictures (first: ")
     assert lines[-1] == "2 files: 2 with irregularities"
     assert main(["inspect", str(folder), "--strict"]) == 1
+    with pytest.raises(FastetlError, match="blank pictures: 2"):
+        build(folder, folder.parent / "out", SMALL, strict=True)
+    assert "blank pictures: 3" in str(build(folder, folder.parent / "out", SMALL).noticed[1])
 
 
 def test_what_no_picture_has_is_no_measure(etl_file: Write) -> None:

@@ -202,7 +202,7 @@ def damaged(folder: Path, name: str, tmp_path: Path) -> tuple[Path, EtlFile]:
 def test_bad_files_of_every_set_are_one_line(folder: Path, tmp_path: Path, name: str) -> None:
     path, source = damaged(folder, name, tmp_path)
     size, whole = source.layout.record_bytes, path.read_bytes()
-    short, unknown = "the file ends inside a record", "not a file of a known set"
+    short, unknown = "the file ends inside a record", "not a record of ETL"
     cases = [("the file is empty", b""), (short, whole[: 9 * size + 7]), (short, whole + b"\0"), (unknown, bytes(size))]
     for expected, content in [*cases, (unknown, np.random.default_rng(0).bytes(size * 5))]:
         path.write_bytes(content)

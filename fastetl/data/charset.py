@@ -193,9 +193,10 @@ JAPANESE = Charset(
 6,355 kanji of JIS levels 1 and 2."""
 
 _KANA = HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KATAKANA_SMALL, KANA
-_NAMED = {c.name: c for c in (*_KANA, DIGITS, CAPITALS, LATIN, ETL9, JAPANESE)}
+NAMED = {c.name: c for c in (*_KANA, DIGITS, CAPITALS, LATIN, ETL9, JAPANESE)}
+"""The charsets that have a name and do not depend on data."""
 _OF_THE_DATA = ("kanji", "all")
-NAMES = (*_NAMED, *_OF_THE_DATA)
+NAMES = (*NAMED, *_OF_THE_DATA)
 
 
 def one_shape(character: str, sizes: bool = False) -> str:
@@ -223,8 +224,8 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     if not isinstance(name, str | os.PathLike):
         return Charset("own", tuple(name))
     name = os.fspath(name)
-    if name in _NAMED:
-        return _NAMED[name]
+    if name in NAMED:
+        return NAMED[name]
     if name in _OF_THE_DATA:
         choice = tuple(dict.fromkeys(map(nfc, present)))
         characters = choice if name == "all" else tuple(filter(is_kanji, choice))

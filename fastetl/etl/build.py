@@ -45,7 +45,7 @@ class BuildConfig(Options):
     """Also take model patterns. They are printed-style samples of ETL8G, ETL8B2 and ETL9B that no writer wrote."""
     strict: bool = False
     """Read every header, and turn warnings into errors: records out of order, lost, added or unknown, data sets that
-    are not complete, characters without a sample."""
+    are not complete, blank pictures, characters without a sample."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,14 +160,14 @@ def read_parts(
 def finished(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Findings]:
     """The dataset of a plan, with copies in the group of the first one and with `about`, and the plan's findings.
 
-    Raises FastetlError for copies with `strict`.
+    Raises FastetlError for copies and blank pictures with `strict`.
     """
     files = [part.file for part in plan.parts]
     records = [part.index for part in plan.parts]
-    groups, source, copies = group_copies_in_files(files, records, data.groups, data.source, data.digests)
-    if copies and config.strict:
-        raise copies[0].error()
-    findings = replace(plan.findings, noticed=plan.findings.noticed + copies)
+    groups, source, noticed = group_copies_in_files(files, records, data.groups, data.source, data.digests)
+    if noticed and config.strict:
+        raise noticed[0].error()
+    findings = replace(plan.findings, noticed=plan.findings.noticed + noticed)
     sizes = [file.record_count * file.layout.record_bytes for file in files]
     about: About = {
         "sets": list(dict.fromkeys(file.layout.name for file in files)),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import as_path
+from fastetl.checks import as_path, unsuitable
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
@@ -73,27 +73,30 @@ def set_by_name(name: str) -> Layout | None:
 
 
 def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
-    """Whether headers look like those of the layout's type of record."""
+    """Whether the headers of a file's first records look like those of the layout's type of record."""
     if layout.has_empty_record:
         # The bytes of any text are codes of JIS X 0208. Only the empty record or the name tells these files.
         if heads[:1].tobytes().strip(b"\0") and set_by_name(name) is not layout:
             return False
         heads = heads[1:]
-    if not len(heads):
-        return False
+    return bool(len(heads) and _are_plausible(layout, heads).mean() >= _MIN_SHARE)
+
+
+def _are_plausible(layout: Layout, heads: NDArray[Any]) -> NDArray[np.bool_]:
+    """bool (N,): whether each of N headers looks like one of the layout's type of record."""
     if layout.code_table == "jis":
         valid = character_codes(layout, heads) > 0
     else:
         valid = np.logical_or(*match_classes(layout, heads, classes(layout.name)))
     for field in layout.fields:
         if field.text == "ascii":
-            raw = layout.column(heads, field.name).view(np.uint8).reshape(len(heads), -1)
+            raw = layout.column(heads, field.name).view(np.uint8).reshape(len(heads), field.dtype.itemsize)
             valid = valid & (((raw >= 32) & (raw < 127)) | (raw == 0)).all(1)
         elif field.name == "sex":
             valid = valid & (layout.column(heads, "sex") <= 2)
         elif field.name == "style":
             valid = valid & np.isin(layout.column(heads, "style"), [b"A", b"B", b"C", b"D"])
-    return bool(valid.mean() >= _MIN_SHARE)
+    return valid
 
 
 def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> NDArray[Any]:
@@ -163,13 +166,20 @@ def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
     return first if len(candidates) == 1 else _by_classes(candidates, read, size // length, name, genuine)
 
 
-def _not_etl(path: Path, size: int, head: bytes) -> FastetlError:
-    likely = [layout.name for layout in LAYOUTS if size and size % layout.record_bytes == 0]
-    contents = f"{size:,} bytes beginning {head[:8].hex(' ') or 'with nothing'}"
-    if likely:
-        contents += f" (the size would fit {', '.join(likely)}, the contents do not)"
-    expected, do = f"records of {LAYOUTS[0].name} to {LAYOUTS[-1].name}", "give the unpacked files, such as ETL8G_01"
-    return FastetlError("not a file of a known set", file=path, expected=expected, found=contents, do=do)
+def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
+    """The error for a file that no set has: of one with an ETL file's name, about the first record that is wrong."""
+    layout = set_by_name(path.name)
+    if layout is None:
+        what, expected = "not a file of a known set", f"records of {LAYOUTS[0].name} to {LAYOUTS[-1].name}"
+        found, do = f"{size:,} bytes beginning {read(0, 8).hex(' ')}", "give the unpacked files, such as ETL8G_01"
+        return FastetlError(what, file=path, expected=expected, found=found, do=do)
+    first, length = int(layout.has_empty_record), layout.record_bytes
+    heads = _headers(layout, read, range(first, min(size // length, _PROBED_RECORDS)))
+    record = first + int(np.append(_are_plausible(layout, heads), False).argmin())
+    part = read(record * length, length)
+    what, expected = f"not a record of {layout.name}, as the name says", f"{length:,} bytes that are one"
+    found, do = f"{len(part):,} bytes beginning {part[:8].hex(' ')}", "bytes are lost or changed: copy the file again"
+    return FastetlError(what, file=path, record=record, expected=expected, found=found, do=do)
 
 
 def detect(path: Path) -> EtlFile:
@@ -184,24 +194,24 @@ def detect(path: Path) -> EtlFile:
 
         layout = _set_of(read, size, path.stem)
         if layout is None:
-            raise _not_etl(path, size, read(0, 8))
+            raise _not_etl(path, size, read)
         spare = read(0, layout.record_bytes)[layout.unused_bytes]
     is_stamped = spare.startswith(STAMP)
     source = spare.rstrip(b"\0").decode("ascii", "replace") if is_stamped else f"ETL{layout.family}"
     return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(path.stem), source)
 
 
-def _detect_below(folder: Path) -> Iterator[EtlFile]:
-    """The ETL files below a folder. Raises FastetlError for one that has an ETL file's name and is none."""
-    for path in files_below(folder):
-        has_name = set_by_name(path.name) is not None
-        size = path.stat().st_size if not has_name and path.is_file() else 0
-        if has_name or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
+def _detect_in(path: Path, errors: list[FastetlError]) -> Iterator[EtlFile]:
+    """The ETL file at `path`, or those in this folder. errors: takes that of one that has an ETL name and is none."""
+    for file in files_below(path) if path.is_dir() else [path]:
+        is_meant = file == path or set_by_name(file.name) is not None
+        size = file.stat().st_size if not is_meant and file.is_file() else 0
+        if is_meant or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
             try:
-                yield detect(path)
-            except FastetlError:
-                if has_name:
-                    raise
+                yield detect(file)
+            except FastetlError as fault:
+                if is_meant:
+                    errors.append(fault)
 
 
 def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
@@ -221,6 +231,8 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
 def as_paths(sources: Sources) -> list[Path]:
     """One or several sources as paths. Raises FastetlError for what is none."""
     several = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
+    if not several:
+        raise unsuitable("sources", "a path, or several", "none")
     return [as_path("sources", source, "a path, or several") for source in several]
 
 
@@ -230,19 +242,20 @@ def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tupl
     return sources, np.repeat([sources.index(file.source) for file in files], counts).astype(np.uint16)
 
 
-def find_files(sources: Sources) -> list[EtlFile]:
+def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> list[EtlFile]:
     """All ETL files among `sources`, sorted by set, number and name. Folders are searched with their subfolders.
 
     In a folder, a file that is no ETL file by its name or contents is passed over (ETL8INFO, archives, notes). A file
-    with an ETL file's name that cannot be read as one is an error. Raises FastetlError if a path does not exist, or if
-    there is no ETL file.
+    with an ETL file's name that cannot be read as one is an error, which `faults` takes, if given. Raises FastetlError
+    if a path does not exist, or if there is no ETL file.
     """
-    files: list[EtlFile] = []
     paths = as_paths(sources)
-    for path in paths:
-        if not path.exists():
-            raise MissingFileError("there is no such file or folder", file=path, do="check the path")
-        files += _detect_below(path) if path.is_dir() else [detect(path)]
+    for path in (path for path in paths if not path.exists()):
+        raise MissingFileError("there is no such file or folder", file=path, do="check the path")
+    errors: list[FastetlError] = [] if faults is None else faults
+    files = [file for path in paths for file in _detect_in(path, errors)]
+    if errors and (faults is None or not files):
+        raise errors[0]
     if not files:
         for path in (path for path in paths if (path / "dataset.json").is_file()):
             what, do = "a dataset already", "train on it, or give the files that it was built from"

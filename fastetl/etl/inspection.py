@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from fastetl.checks import as_progress
 from fastetl.data.identity import digest_rows
-from fastetl.errors import Notice, ShowProgress
+from fastetl.errors import FastetlError, Notice, ShowProgress
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.detection import EtlFile, Sources, find_files, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
-from fastetl.etl.notices import format_records, group_copies_in_files, notices_of_length, notices_of_name
+from fastetl.etl.notices import group_copies_in_files, notices_of_length, notices_of_name
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.files.untrusted import open_file
 
@@ -55,36 +55,38 @@ class FileReport:
     """What is in one file."""
 
     file: str
-    set: str
-    bytes: int
-    records: int
-    groups: int
+    set: str = ""
+    source: str = ""
+    """Within it group numbers have a meaning."""
+    bytes: int = 0
+    records: int = 0
+    """How many there are: 0 in a file that cannot be read as an ETL file."""
+    groups: int = 0
     """How many groups there are: writers, or what else a split keeps together."""
-    first_group: int
+    first_group: int = 0
     """The groups' first number in a dataset."""
-    last_group: int
+    last_group: int = 0
     """The groups' last number in a dataset."""
-    characters: int
-    characterless: int
+    characters: int = 0
+    characterless: int = 0
     """Records without a character by the rules of the set."""
-    models: int
+    models: int = 0
     """Model patterns, which no writer wrote and a build leaves out."""
-    fingerprint: str
-    genuine: str | None
+    fingerprint: str = ""
+    genuine: str | None = None
     """Name of the genuine file with this fingerprint, or None."""
-    differs: str | None
+    differs: str | None = None
     """Name of the genuine file with this name and number of records, if its contents differ (this one is damaged)."""
-    noticed: tuple[Notice, ...]
+    noticed: tuple[Notice, ...] = ()
     """What a user should know; empty for a sound file."""
 
 
 @dataclass(frozen=True)
 class _Scan:
-    """What one pass over a file gives. headers, digests: (count,). blank: bool (count,), True without ink."""
+    """What one pass over a file gives. headers, digests: (count,)."""
 
     fingerprint: str
     headers: NDArray[Any]
-    blank: NDArray[np.bool_]
     digests: NDArray[np.uint64]
 
 
@@ -92,28 +94,22 @@ def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     layout = file.layout
     size = file.record_count * layout.record_bytes
     fingerprint = Fingerprint(size + file.tail_bytes, layout)
-    headers, blank = np.empty(file.record_count, layout.header_dtype), np.empty(file.record_count, bool)
+    headers = np.empty(file.record_count, layout.header_dtype)
     digests = np.empty(file.record_count, np.uint64)
     for span, records in read_records(file, np.arange(file.record_count), buffer):
         fingerprint.update(bytes_of(records).data)
         layout.copy_headers(records, headers[span])
-        blank[span] = ~layout.packed(records).any(1)
         digests[span] = digest_rows(layout.packed(records))
     with open_file(file.path) as source:
         source.seek(size)
         fingerprint.update(source.read(file.tail_bytes))
-    blank[: file.first_sample] = False  # empty by rule
-    return _Scan(str(fingerprint), headers, blank, digests)
+    return _Scan(str(fingerprint), headers, digests)
 
 
 def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
-    """What is odd in a file apart from its records' headers: its length, blank pictures, its name."""
+    """What is odd in a file apart from its records: its length, its name."""
     path, genuine = str(file.path), NAME_BY_FINGERPRINT.get(scan.fingerprint)
     yield from notices_of_length(file)
-    blank = np.flatnonzero(scan.blank)
-    if len(blank):
-        what = f"blank pictures: {format_records(blank)}"
-        yield Notice(what, path, int(blank[0]), "ink", "none", "built as they are")
     if genuine is not None and genuine.upper() != file.path.name.upper():
         what = f"renamed: the fingerprint is that of {genuine}"
         yield Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name that it has now")
@@ -122,11 +118,14 @@ def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
 def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[FileReport]:
     """Look at every ETL file among `paths` (files or folders), reading each once.
 
+    A file that should be an ETL file and cannot be read as one has a report without records at the end.
+
     Raises:
-        FastetlError: If a path does not exist, cannot be read or holds no ETL file.
+        FastetlError: If a path does not exist, or there is no ETL file.
     """
     progress = as_progress(progress)
-    files = find_files(paths)
+    faults: list[FastetlError] = []
+    files = find_files(paths, faults)
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
     for k, file in enumerate(files):
@@ -137,14 +136,15 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
     digests = np.concatenate([scan.digests for scan in scans])
     groups = np.concatenate([content.groups for content in contents])
     records = [np.arange(file.record_count) for file in files]
-    *_, copies = group_copies_in_files(files, records, groups, source, digests)
-    return [_report(scan, content, copies) for scan, content in zip(scans, contents, strict=True)]
+    *_, of_pictures = group_copies_in_files(files, records, groups, source, digests)
+    reports = [_report(scan, content, of_pictures) for scan, content in zip(scans, contents, strict=True)]
+    return reports + [FileReport(str(fault.file), noticed=(fault.notice(fault.do or ""),)) for fault in faults]
 
 
-def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileReport:
+def _report(scan: _Scan, content: Contents, of_pictures: Sequence[Notice]) -> FileReport:
     file, genuine = content.file, NAME_BY_FINGERPRINT.get(scan.fingerprint)
     namesake = GENUINE_FILES.get(file.path.name.upper())
-    own_copies = [notice for notice in copies if notice.file == str(file.path)]
+    own = [notice for notice in of_pictures if notice.file == str(file.path)]
     differs = genuine is None and namesake is not None and namesake.records == file.record_count and not file.tail_bytes
     groups = content.groups[(content.groups >= 0) & ~content.model_patterns]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
@@ -152,6 +152,7 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
     return FileReport(
         file=str(file.path),
         set=file.layout.name,
+        source=file.source,
         bytes=file.record_count * file.layout.record_bytes + file.tail_bytes,
         records=file.record_count,
         groups=len(np.unique(groups)),
@@ -163,5 +164,5 @@ def _report(scan: _Scan, content: Contents, copies: Sequence[Notice]) -> FileRep
         fingerprint=scan.fingerprint,
         genuine=genuine,
         differs=namesake.name if namesake is not None and differs else None,
-        noticed=(*notices_of_name(file), *_notices_of_scan(file, scan), *content.noticed, *own_copies),
+        noticed=(*notices_of_name(file), *_notices_of_scan(file, scan), *content.noticed, *own),
     )

@@ -54,8 +54,9 @@ def notices_of_name(file: EtlFile) -> Iterator[Notice]:
 def notices_of_length(file: EtlFile) -> Iterator[Notice]:
     """Whether a file ends inside a record."""
     if file.tail_bytes:
-        size, what = file.layout.record_bytes, "the file ends inside a record"
-        yield Notice(what, str(file.path), file.record_count, f"{size:,} bytes", f"{file.tail_bytes:,}", "not built")
+        expected, treatment = f"{file.layout.record_bytes:,} bytes", "`build` refuses the file: copy it again"
+        what, found = "the file ends inside a record", f"{file.tail_bytes:,}"
+        yield Notice(what, str(file.path), file.record_count, expected, found, treatment)
 
 
 def group_copies_in_files(
@@ -65,16 +66,21 @@ def group_copies_in_files(
     source: NDArray[np.uint16],
     digests: NDArray[np.uint64],
 ) -> tuple[Groups, NDArray[np.uint16], tuple[Notice, ...]]:
-    """Groups and sources as `group_copies` gives them, and a notice of each file with pictures that other groups have.
+    """Groups and sources as `group_copies` gives them, and notices of pictures without ink or that other groups have.
 
-    Most likely such a file is there under two names. records: for each file, the numbers of its records. groups,
-    source, digests: of these, file after file. Pictures without ink are no copies of each other.
+    Most likely a file with the latter is there under two names. records: for each file, the numbers of its records.
+    groups, source, digests: of these, file after file. Pictures without ink are no copies of each other.
     """
     blank = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
     new_groups, new_source, first = group_copies(groups, source, digests, blank)
     copied = np.flatnonzero((new_groups != groups) | (new_source != source))
     starts = np.cumsum([0, *map(len, records)])
     notices = []
+    for file, numbers, start, end in zip(files, records, starts[:-1], starts[1:], strict=True):
+        inkless = numbers[np.isin(digests[start:end], np.array(blank, np.uint64)) & (groups[start:end] >= 0)]
+        if len(inkless):
+            what = f"blank pictures: {format_records(inkless)}"
+            notices.append(Notice(what, str(file.path), int(inkless[0]), "ink", "none", "built as they are"))
     for k in np.unique(np.searchsorted(starts, copied, "right") - 1).tolist():
         copies = copied[(copied >= starts[k]) & (copied < starts[k + 1])]
         origin = int(np.searchsorted(starts, first[copies[0]], "right")) - 1

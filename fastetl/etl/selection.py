@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Characters, Charset, load_charset
+from fastetl.data.charset import NAMED, Characters, Charset, load_charset
 from fastetl.errors import FastetlError, Findings
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.detection import EtlFile
@@ -153,7 +153,8 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     contents = [content for codes in known if isinstance(codes, list) for content in codes]
     if not any(len(part.index) for part in parts):
         where = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
-        what, do = "no record has a character of the charset", "choose another `charset`"
+        held = [name for name, whole in NAMED.items() if samples.keys() >= set(codes_of(whole).tolist())]
+        what, do = "no record has a character of the charset", f"choose `charset` {' or '.join([*held, 'all'])}"
         raise FastetlError(what, file=where, expected=charset.name, do=do)
     noticed = [notice for file in files for notice in notices_of_name(file)]
     noticed += [notice for content in contents for notice in content.noticed]
