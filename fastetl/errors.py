@@ -80,10 +80,8 @@ class FastetlError(Exception):
         place = {"": self.file or None, "record ": self.record, "byte ": self.offset}
         where = ", ".join(f"{name}{value}" for name, value in place.items() if value is not None)
         text = f"{where}: {self.what}" if where else self.what
-        if self.expected is not None:
-            text += f"; expected {self.expected}"
-        if self.found is not None:
-            text += f"; found {self.found}"
+        for name, value in (("expected", self.expected), ("found", self.found)):
+            text += "" if value is None else f"; {name} {value}"
         if self.do:
             text += f". {self.do[0].upper()}{self.do[1:]}"
         return text

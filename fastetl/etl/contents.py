@@ -67,7 +67,7 @@ def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.b
     return models
 
 
-def _contents_by_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
+def _contents_from_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
     """The contents of files of ETL8G, ETL9G or ETL9B, where the order of the records tells the data sets."""
     layout = files[0].layout
     genuine = np.array([entry.code for entry in classes(layout.name)], np.uint16)
@@ -87,7 +87,7 @@ def _contents_by_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) ->
         yield Contents(file, code, groups, models, noticed)
 
 
-def _contents_by_header(file: EtlFile, headers: NDArray[Any]) -> Contents:
+def _contents_from_headers(file: EtlFile, headers: NDArray[Any]) -> Contents:
     """The contents of a file of another set, where a field (in ETL8B2 the position in the class) tells the group."""
     layout, codes = file.layout, character_codes(file.layout, headers)
     models = np.zeros(len(codes), bool)
@@ -119,7 +119,7 @@ def contents_of(files: Sequence[EtlFile], heads: Sequence[NDArray[Any]] | None =
         start, layout = len(contents), members[0].layout
         headers = map(read_headers, members) if heads is None else heads[start : start + len(members)]
         if layout.grouped_by == "data set":
-            contents += _contents_by_order(members, [layout.column(header, "code") for header in headers])
+            contents += _contents_from_order(members, [layout.column(header, "code") for header in headers])
         else:
-            contents += map(_contents_by_header, members, headers)
+            contents += map(_contents_from_headers, members, headers)
     return contents

@@ -106,7 +106,7 @@ def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> NDArray[Any]
     return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header_dtype)
 
 
-def _by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, genuine: Layout | None) -> Layout:
+def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, genuine: Layout | None) -> Layout:
     """The set whose classes the records have, among `candidates` with the same type of record.
 
     If several fit: the set `genuine`, else the one with files of this name, else the one with fewest classes a file.
@@ -124,7 +124,7 @@ def _by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, g
     return genuine or next((layout for layout in candidates if layout is set_by_name(name)), candidates[0])
 
 
-def _by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
+def _tell_by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
     """ETL8G or ETL9G, or None. A data set has 956 or 3,036 records: after these the first code comes again."""
     step = ETL8G.record_bytes
     code = read(2, 2)
@@ -162,8 +162,8 @@ def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
     if genuine is not None and first.kind != "M":
         return genuine
     if first.kind == "G":
-        return _by_data_set(read, size // length, name)
-    return first if len(candidates) == 1 else _by_classes(candidates, read, size // length, name, genuine)
+        return _tell_by_data_set(read, size // length, name)
+    return first if len(candidates) == 1 else _tell_by_classes(candidates, read, size // length, name, genuine)
 
 
 def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:

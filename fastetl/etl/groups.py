@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from fastetl.etl.detection import EtlFile
 
-# Chosen by trial on damaged files of synthetic writers, such as those of tests/test_sets.py.
-_REACH = 40  # a run may follow one of so many runs before it, so that a series of defects can be skipped
+# Chosen by trial: of 300 files of 40 to 355 records with up to 30 defects, 0.58 % of records get a wrong data set.
+_REACH = 40  # a run may follow one of so many before it, to skip a series of defects (with 4: 0.74 %, with 1: 43 %)
 _MANY_RUNS, _REACH_AMONG_MANY = 5000, 4  # with more runs a file has hardly any order, and to save time _REACH is less
 _FIRST_RECORDS = 5  # the first records, which show where in the order a file begins
 _MAX_MOVED = 4  # a data set may begin so many records early, because some before it are lost
-_TRIED_DATA_SETS = 8  # data sets that are tried as the pattern of the others
-# An order that begins as in genuine files is preferred even if it has so many faults more than another beginning. For
-# one displaced record, which is no evidence against it, counts as two faults: lost at one place, doubled at another.
+_TRIED_DATA_SETS = 8  # data sets that are tried as the pattern of the others (with 1: 0.80 %)
+# An order that begins as in genuine files is preferred even if it has so many faults more (with 0: 0.64 %).
+# For one displaced record, which is no evidence against it, counts as two: lost at one place, doubled at another.
 _GENUINE_ADVANTAGE = 2
 
 
