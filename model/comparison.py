@@ -4,7 +4,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastetl.errors import StrPath
@@ -32,7 +32,7 @@ class Comparison:
 
 def _options(run: Run) -> dict[str, Any]:
     """Everything that may differ between two trainings, by the name of the option."""
-    config = run.config.as_dict()
+    config = asdict(run.config)
     augmentation = config.pop("augmentation")
     for name in PREPROCESSING_OPTIONS:  # the run's preprocessing says what was used
         del config[name]

@@ -104,12 +104,9 @@ class TrainConfig(Options):
         options: dict[str, Any] = {name: getattr(self, name) for name in PREPROCESSING_OPTIONS}
         return dataclasses.replace(spec, **{name: value for name, value in options.items() if value is not None})
 
-    def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """The configuration that `as_dict` described. Raises KeyError or TypeError for a missing or unknown option."""
+        """From what `dataclasses.asdict` gave. Raises KeyError or TypeError for a missing or unknown option."""
         return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
 
 

@@ -270,7 +270,7 @@ class Training:
                 raise ModelError(what, expected="a finite loss", do=do)
             if step % EVENT_STEPS == 0:
                 add_event("batch/loss", loss, step)
-            self._report(step, loss)
+            self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
 
     def _complete(self, state: Tree, epoch: Epoch, add_event: AddEvent) -> None:
         """Record an epoch that is complete: in the events, in run.json and in the checkpoints."""
@@ -284,7 +284,4 @@ class Training:
             self.run = dataclasses.replace(self.run, best=save(self.checkpoints, "best", state["ema"]))
         self.run.save()
         save(self.checkpoints, "last", state)
-        self._report(epoch.step, epoch.loss)
-
-    def _report(self, step: int, loss: float) -> None:
-        self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
+        self.progress(Progress(epoch.step, self.steps, self.epochs, epoch.loss, self.run.history))

@@ -166,7 +166,7 @@ class Run:
         return {
             "format": FORMAT,
             **{name: getattr(self, name) for name in _STORED_AS_IS},
-            "config": self.config.as_dict(),
+            "config": dataclasses.asdict(self.config),
             "charset": self.charset.as_dict(),
             "preprocessing": self.preprocessing.as_dict(),
             "trained": self.split_record.as_dict(),

@@ -127,8 +127,8 @@ def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     if run.minutes:  # which chose the steps
         as_begun = dataclasses.replace(run.config, steps=0, minutes=run.minutes)
     if config is not None and config not in (as_begun, run.config):
-        given = config.as_dict()
-        expected = ", ".join(f"{name} {value}" for name, value in as_begun.as_dict().items() if value != given[name])
+        begun_with = vars(as_begun).items()
+        expected = ", ".join(f"{name} {value}" for name, value in begun_with if value != getattr(config, name))
         raise ModelError("the run has other options", file=run.path, expected=expected, do="resume without options")
     if [(d.digest, weight) for d, weight in mixture] != [(d.digest, d.weight) for d in run.data]:
         expected = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)
