@@ -106,7 +106,7 @@ class TrainConfig(Options):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """From what `dataclasses.asdict` gave. Raises KeyError or TypeError for a missing or unknown option."""
+        """From what `dataclasses.asdict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
         return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
 
 

@@ -66,8 +66,8 @@ def test_predict_takes_any_number_of_pictures() -> None:
     [
         (lambda v: v.update(format=2), "expected 3; found 2. Train again"),
         (lambda v: v.pop("charset"), "cannot read; expected a run; found 'charset' is missing"),
-        (lambda v: v["config"].update(magic=1), "cannot read; expected a run; found TrainConfig.*magic"),
-        (lambda v: v["config"]["augmentation"].update(rain=1), "found Augmentation.*rain"),
+        (lambda v: v["config"].update(magic=1), "cannot read; expected a run; found no option 'magic'"),
+        (lambda v: v["config"]["augmentation"].update(rain=1), "found no option 'rain'"),
         (lambda v: v["network"]["layers"].append({"layer": "Lstm"}), "found 'Lstm' is missing"),
         (lambda v: v["history"][0].pop("loss"), "cannot read; expected a run; found Epoch.*loss"),
         (lambda v: v.update(preprocessing=3), "cannot read; expected a run"),
