@@ -102,7 +102,7 @@ def test_lost_records_and_short_sets_are_told(etl_file: Write, tmp_path: Path) -
     records = make_records(3)
     lost = etl_file("ETL8G_01", np.delete(records, [140, 150]))
     text = lines(build(lost, tmp_path / "lost", SMALL).noticed)
-    assert "record 140: records lost: 2, in 1 group that are not complete" in text
+    assert "record 140: records lost: 2, in 1 incomplete group" in text
     assert "of group 1; found 133 of 135 characters in that group" in text
     cut = lines(build(etl_file("ETL8G_01", records[:300]), tmp_path / "cut", SMALL).noticed)
     assert "record 300: records lost: 105" in cut

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastetl.data.identity import Split
+from fastetl.data.identity import VALID, Split
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import open_dataset
@@ -115,9 +115,7 @@ def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     assert "unknown for 125 samples: whether the run was trained on them" in shown
     assert "left out: 3 samples of 漢, not among the run's characters" in shown
-    split = run.split_record.split(tiny())
-    assert split is not None
-    tiny()[split.valid].to_parquet(tmp_path / "kept.parquet")
+    tiny()[run.split_record.parts_of(tiny()) == VALID].to_parquet(tmp_path / "kept.parquet")
     assert main(["evaluate", str(run.path), str(tmp_path / "kept.parquet"), "--report", str(tmp_path / "kept")]) == 0
     assert "kept: these writers chose the best epoch and the temperature" in capsys.readouterr().out
 

@@ -133,7 +133,7 @@ def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterat
     if len(lost):
         at = int(np.count_nonzero(slots < lost[0])) + file.first_sample
         groups = np.unique(lost // length)
-        what = f"records lost: {len(lost):,}, in {len(groups):,} group{'s' * (len(groups) > 1)} that are not complete"
+        what = f"records lost: {len(lost):,}, in {len(groups):,} incomplete group{'s' * (len(groups) > 1)}"
         expected = f"{format_code(int(aligned.order[lost[0] % length]))} of group {first_group + int(groups[0])}"
         tally = f"{length - np.count_nonzero(lost // length == groups[0]):,} of {length:,} characters in that group"
         yield Notice(what, str(file.path), at, expected, tally, "the dataset has no such samples")
@@ -236,5 +236,7 @@ def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[
     if lost.sum() > _KNOWN_GAPS.get((file.layout.name, file.file_number or 0), 0):
         first = int(np.flatnonzero(lost)[0])
         what = f"records lost: {lost.sum():,}, of {(lost > 0).sum():,} classes"
-        expected = f"0x{present[first]:02X} {complete[first]:,} times, for {group_count:,} groups"
+        expected = (
+            f"0x{present[first]:02X} {complete[first]:,} times, for {group_count:,} group{'s' * (group_count > 1)}"
+        )
         yield Notice(what, str(file.path), None, expected, f"{counts[first]:,}", "the dataset has no such samples")
