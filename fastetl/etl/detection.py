@@ -177,7 +177,7 @@ def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
     heads = _headers(layout, read, range(first, min(size // length, _PROBED_RECORDS)))
     record = first + int(np.append(_are_plausible(layout, heads), False).argmin())
     part = read(record * length, length)
-    what, expected = f"not a record of {layout.name}, as the name says", f"{length:,} bytes that are one"
+    what, expected = f"not a record of {layout.name}, as the name says", f"{length:,} bytes with a known character"
     found, do = f"{len(part):,} bytes beginning {part[:8].hex(' ')}", "bytes are lost or changed: copy the file again"
     return FastetlError(what, file=path, record=record, expected=expected, found=found, do=do)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,16 +81,8 @@ class FileReport:
     """What a user should know; empty for a sound file."""
 
 
-@dataclass(frozen=True)
-class _Scan:
-    """What one pass over a file gives. headers, digests: (count,)."""
-
-    fingerprint: str
-    headers: NDArray[Any]
-    digests: NDArray[np.uint64]
-
-
-def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
+def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> tuple[str, NDArray[Any], NDArray[np.uint64]]:
+    """A file's fingerprint, and of each record the header, structured (count,), and the digest of its picture."""
     layout = file.layout
     size = file.record_count * layout.record_bytes
     fingerprint = Fingerprint(size + file.tail_bytes, layout)
@@ -103,16 +95,7 @@ def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> _Scan:
     with open_file(file.path) as source:
         source.seek(size)
         fingerprint.update(source.read(file.tail_bytes))
-    return _Scan(str(fingerprint), headers, digests)
-
-
-def _notices_of_scan(file: EtlFile, scan: _Scan) -> Iterator[Notice]:
-    """What is odd in a file apart from its records: its length, its name."""
-    path, genuine = str(file.path), NAME_BY_FINGERPRINT.get(scan.fingerprint)
-    yield from notices_of_length(file)
-    if genuine is not None and genuine.upper() != file.path.name.upper():
-        what = f"renamed: the fingerprint is that of {genuine}"
-        yield Notice(what, path, None, genuine, file.path.name, "groups are numbered by the name that it has now")
+    return str(fingerprint), headers, digests
 
 
 def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[FileReport]:
@@ -131,20 +114,24 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
     for k, file in enumerate(files):
         scans.append(_scan(file, buffers[file.layout]))
         progress(k + 1, len(files))
-    contents = contents_of(files, [scan.headers for scan in scans])
+    fingerprints, headers, digests = zip(*scans, strict=True)
+    contents = contents_of(files, headers)
     _, source = source_column(files, [file.record_count for file in files])
-    digests = np.concatenate([scan.digests for scan in scans])
     groups = np.concatenate([content.groups for content in contents])
     records = [np.arange(file.record_count) for file in files]
-    *_, of_pictures = group_copies_in_files(files, records, groups, source, digests)
-    reports = [_report(scan, content, of_pictures) for scan, content in zip(scans, contents, strict=True)]
+    *_, of_pictures = group_copies_in_files(files, records, groups, source, np.concatenate(digests))
+    reports = [_report(*known, of_pictures) for known in zip(contents, fingerprints, strict=True)]
     return reports + [FileReport(str(fault.file), noticed=(fault.notice(fault.do or ""),)) for fault in faults]
 
 
-def _report(scan: _Scan, content: Contents, of_pictures: Sequence[Notice]) -> FileReport:
-    file, genuine = content.file, NAME_BY_FINGERPRINT.get(scan.fingerprint)
+def _report(content: Contents, fingerprint: str, of_pictures: Sequence[Notice]) -> FileReport:
+    file, genuine = content.file, NAME_BY_FINGERPRINT.get(fingerprint)
     namesake = GENUINE_FILES.get(file.path.name.upper())
-    own = [notice for notice in of_pictures if notice.file == str(file.path)]
+    noticed = [*notices_of_name(file), *notices_of_length(file), *content.noticed]
+    noticed += [notice for notice in of_pictures if notice.file == str(file.path)]
+    if genuine is not None and genuine.upper() != file.path.name.upper():
+        what, treatment = f"renamed: the fingerprint is that of {genuine}", "groups are numbered by the name it has now"
+        noticed.append(Notice(what, str(file.path), None, genuine, file.path.name, treatment))
     differs = genuine is None and namesake is not None and namesake.records == file.record_count and not file.tail_bytes
     groups = content.groups[(content.groups >= 0) & ~content.model_patterns]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
@@ -161,8 +148,8 @@ def _report(scan: _Scan, content: Contents, of_pictures: Sequence[Notice]) -> Fi
         characters=len(codes),
         characterless=content.characterless,
         models=int(content.model_patterns.sum()),
-        fingerprint=scan.fingerprint,
+        fingerprint=fingerprint,
         genuine=genuine,
         differs=namesake.name if namesake is not None and differs else None,
-        noticed=(*notices_of_name(file), *_notices_of_scan(file, scan), *content.noticed, *own),
+        noticed=tuple(noticed),
     )
