@@ -223,10 +223,10 @@ class SplitRecord:
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
-        rest = partial(reduce, partial(np.setdiff1d, assume_unique=True))
-        new_digests = rest(self.digests, np.unique(data.digests[data.groups < 0]))
+        unseen = partial(reduce, partial(np.setdiff1d, assume_unique=True))  # (arrays, numbers) → those in no array
+        new_digests = unseen(self.digests, np.unique(data.digests[data.groups < 0]))
         new_groups = {
-            source: rest([groups.get(source, ()) for groups in self.groups], numbers)
+            source: unseen([groups.get(source, ()) for groups in self.groups], numbers)
             for source, numbers in sorted(data.groups_by_source().items())
         }
         is_first = not any(map(len, self.groups + self.digests))
