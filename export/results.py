@@ -66,7 +66,6 @@ class TextLine:
     text: str
     """What it says, with spaces where the writer left wide gaps."""
     characters: tuple[Character, ...]
-    """Without spaces."""
     down: bool
     """Whether it runs down."""
 

@@ -21,7 +21,7 @@ from fastetl.lines import candidates, path, shapes
 from fastetl.lines.bigrams import load_follows, log_follows, scripts
 from fastetl.lines.candidates import Candidates
 from fastetl.lines.layout import Floats, Ints
-from fastetl.lines.path import fitted_geometry, state_features, states_by_atom
+from fastetl.lines.path import Steps, fitted_geometry, state_features, states_by_atom
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
 from fastetl.synth.style import draw_style
@@ -84,7 +84,7 @@ class Lattice:
 
     values: NDArray[np.floating[Any]]
     """The last feature is, for each state that begins the line, the log probability that it does; 0 for the others."""
-    steps: list[tuple[Ints, Ints, Floats]]
+    steps: list[Steps]
     """For each boundary: the states on its left, those on its right, and the log probability of each step."""
     last: Ints
     truth: list[int]
@@ -136,7 +136,7 @@ def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Lin
     ]
     first = np.zeros((*c.classes.shape, 1))
     first.ravel()[starting[0]] = log_follows(np.array(-1), classes[starting[0]], plain)
-    values = np.append(state_features(spans, geometry, c, line.down), first, -1)
+    values = np.append(state_features(line, c, geometry), first, -1)
     followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain).sum())
     return Lattice(values, steps, ending[-1], truth, followed)
 

@@ -13,7 +13,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Boxes = Floats  # (N, 4): left, top, right, bottom
 
-# All numbers were chosen by eye on synthetic lines. Sizes are those of the writing.
+# All numbers were chosen by eye on synthetic lines. Sizes are those of the writing. Of 667 hiragana of which some touch
+# (benches/studies/lines.py), 11.2 % are wrong; 11.7 % would be with a `MAX_ATOMS` of 5, 11.8 and 11.4 % with a `WIDEST`
+# of 1.2 and 1.8, and 11.5 % with a `TOUCHING_OVERLAP` of 0.5, as for characters that don't touch.
 MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
 MAX_GAP = 0.7  # within a character, in sizes
 WIDEST, WIDEST_OF_STROKES = 1.45, 2.2  # in sizes of the line: what is so wide in a picture may be touching characters

@@ -15,12 +15,13 @@ import numpy as np
 from fastetl.lines.bigrams import log_follows
 from fastetl.lines.candidates import Candidates
 from fastetl.lines.layout import Boxes, Floats, Ints, line_through, middles
-from fastetl.lines.segmentation import Geometry, Spans
+from fastetl.lines.segmentation import Geometry, Line, Spans
 from fastetl.lines.shapes import MIN_LENGTH, Measures, load_shapes, log_likelihood, stroke_counts
 
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 NEIGHBOURS = 16  # how many of the best states before each boundary are followed further
 _GAPS = -0.4, 0.6  # limits of one gap in the feature `gaps`
+Steps = tuple[Ints, Ints, Floats]  # states before and after a boundary of two atoms, and the score of each step
 
 
 @cache
@@ -30,8 +31,9 @@ def load_weights() -> tuple[dict[str, float], float]:
     return weights["features"], weights["bigram"]
 
 
-def state_features(spans: Spans, geometry: Geometry, candidates: Candidates, down: bool) -> Floats:
+def state_features(line: Line, candidates: Candidates, geometry: Geometry) -> Floats:
     """float64 (S, K, F): the features of each span's candidates, in `load_weights`' order."""
+    spans = line.spans
     length, height = (spans.boxes[:, 2:] - spans.boxes[:, :2]).T
     length_in_sizes = length / geometry.stretch / geometry.size
     x, y = middles(spans.boxes).T
@@ -50,7 +52,7 @@ def state_features(spans: Spans, geometry: Geometry, candidates: Candidates, dow
         "shape": candidates.log_shape,
         "share": candidates.log_share,
         # How well the span's length, height, position and inner gap fit this character.
-        "geometry": log_likelihood(measured, candidates.classes, down, geometry.uneven, geometry.wander),
+        "geometry": log_likelihood(measured, candidates.classes, line.down, geometry.uneven, geometry.wander),
         "excess": np.maximum(length_in_sizes - 1, 0)[:, None],  # length beyond one size of the writing
         "gaps": (gaps[first] + gaps[last + 1])[:, None],  # to both neighbours, in sizes of the writing
         "cuts": (spans.cuts[first].astype(float) + spans.cuts[last + 1])[:, None],  # ends that cut a piece of ink
@@ -79,35 +81,39 @@ class Choice:
         return float(self.scores[self.candidate])
 
 
-def best_path(scores: Floats, classes: Ints, spans: Spans, weight: float, plain: bool) -> list[Choice]:
-    """The characters of the best path from the first atom to the last.
-
-    scores, classes: (S, K), of each span's candidates. weight: of the bigrams. plain: see `log_follows`.
-    """
-    score, class_of = scores.ravel(), classes.ravel()
-    beginning, ending = (states_by_atom(atom_of, scores.shape) for atom_of in spans.ends.T)
+def best_path(line: Line, candidates: Candidates, geometry: Geometry, plain: bool) -> list[Choice]:
+    """The characters of the best path from the first atom to the last. plain: see `log_follows`."""
+    weights, bigram_weight = load_weights()
+    scores = state_features(line, candidates, geometry) @ list(weights.values()) + candidates.whole
+    score, class_of = scores.ravel(), candidates.classes.ravel()
+    beginning, ending = (states_by_atom(atom_of, scores.shape) for atom_of in line.spans.ends.T)
     forward = score.copy()  # the best score of a path up to each state, with its own
-    forward[beginning[0]] += weight * log_follows(np.array(-1), class_of[beginning[0]], plain)
+    forward[beginning[0]] += bigram_weight * log_follows(np.array(-1), class_of[beginning[0]], plain)
     previous = np.full(score.shape, -1)  # the state before each on that path
-    followed = []  # at each boundary of two atoms: states before it, states after it, and the score of each step
+    followed: list[Steps] = []
     for before, after in zip(ending, beginning[1:], strict=False):
         best = before[np.argsort(-forward[before], kind="stable")[:NEIGHBOURS]]
-        steps = weight * log_follows(class_of[best][:, None], class_of[after], plain)
+        steps = bigram_weight * log_follows(class_of[best][:, None], class_of[after], plain)
         totals = forward[best][:, None] + steps
         forward[after] += totals.max(0)
         previous[after] = best[totals.argmax(0)]
         followed.append((best, after, steps))
-    backward = np.full(score.shape, -np.inf)  # the best score from each state to the end, without its own
-    backward[ending[-1]] = 0
-    for before, after, steps in reversed(followed):
-        backward[before] = (steps + score[after] + backward[after]).max(1)
-    through = (forward + backward).reshape(scores.shape)
+    through = (forward + _scores_to_the_end(score, followed, ending[-1])).reshape(scores.shape)
     state = int(ending[-1][forward[ending[-1]].argmax()])
     path = []
     while state >= 0:
-        path.append(_choice(state, through, spans))
+        path.append(_choice(state, through, line.spans))
         state = int(previous[state])
     return path[::-1]
+
+
+def _scores_to_the_end(score: Floats, followed: list[Steps], last: Ints) -> Floats:
+    """The best score of a path from each state to one of the last, without its own; −inf where none was followed."""
+    backward = np.full(score.shape, -np.inf)
+    backward[last] = 0
+    for before, after, steps in reversed(followed):
+        backward[before] = (steps + score[after] + backward[after]).max(1)
+    return backward
 
 
 def _choice(state: int, through: Floats, spans: Spans) -> Choice:

@@ -38,7 +38,7 @@ def _around(mask: Mask) -> NDArray[np.uint8]:
 
 def _branches(around: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """uint8 (H, W): how many branches of a thin line leave each pixel. around: see `_around`."""
-    return np.asarray((around > np.roll(around, 1, 0)).sum(0, np.uint8))
+    return np.asarray((around[1:] > around[:-1]).sum(0, np.uint8) + (around[0] > around[-1]))
 
 
 def _thinned(mask: Mask) -> Mask:
