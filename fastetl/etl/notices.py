@@ -81,7 +81,7 @@ def group_copies_in_files(
         if len(inkless):
             what = f"blank pictures: {format_records(inkless)}"
             notices.append(Notice(what, str(file.path), int(inkless[0]), "ink", "none", "built as they are"))
-    for k in np.unique(np.searchsorted(starts, copied, "right") - 1).tolist():
+    for k in np.flatnonzero(np.bincount(np.searchsorted(starts, copied, "right") - 1)).tolist():
         copies = copied[(copied >= starts[k]) & (copied < starts[k + 1])]
         origin = int(np.searchsorted(starts, first[copies[0]], "right")) - 1
         numbers = records[k][copies - starts[k]]
