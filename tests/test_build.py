@@ -15,7 +15,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.jis import codes_of
 from fastetl.testing.records import make_records
-from tests.conftest import Write, python
+from tests.conftest import Write
 
 
 def test_a_dataset_of_two_files(etl_file: Write, tmp_path: Path) -> None:
@@ -96,29 +96,6 @@ def test_only_files_that_fastetl_wrote_are_overwritten(etl_file: Write, tmp_path
     for place, fault in (("link", "a link"), ("out", "'mine.parquet' in it, which is none of its files")):
         with pytest.raises(FastetlError, match=f"replaces only what fastetl wrote.*{fault}"):
             build([etl_file()], tmp_path / place, overwrite=True)
-
-
-# Set in the child, not between fork and exec: where JAX is loaded, a fork is a warning.
-LIMITED = """
-import resource, signal, sys
-from fastetl_cli.main import main
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def test_a_full_disk_is_one_line_and_leaves_nothing(etl_file: Write, tmp_path: Path) -> None:
-    """A limit on the size of a file fails a write just as a full disk does."""
-    source = etl_file()
-
-    # The kernels must be in numba's cache already, since the cache is written to files too.
-    build([source], tmp_path / "warm")
-    done = python(LIMITED, "build", source, tmp_path / "out")
-    assert done.returncode == 2
-    assert done.stderr.strip().count("\n") == 0
-    assert "cannot write" in done.stderr
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["etl", "warm"]
 
 
 def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from PIL import Image
 
 from benches.cli_pages import PAGE, page
 from fastetl.etl.build import BuildConfig
-from fastetl.ink.drawings import Drawing, Stroke
 from fastetl_cli.base import bar, counted, say, show_json, table, width_of
 from fastetl_cli.build import Build
 from fastetl_cli.evaluate import distinct_names
@@ -29,8 +28,8 @@ from fastetl_cli.options import command_of, parse
 from fastetl_cli.pad import Pad
 from fastetl_cli.quickstart import Quickstart
 from fastetl_cli.train import Train
-from fastetl_cli.web.sample_files import Store
 from model.config import TrainConfig
+from tests.test_samples import sample, write
 
 Quick = tuple[Path, dict[str, Any]]
 
@@ -317,9 +316,7 @@ def test_the_examples_of_the_help_run(
             Image.fromarray(255 - picture).save(Path(folder) / f"{k}.png")
     for name in ("photo.jpg", "note.jpg"):
         Image.fromarray(255 - np.hstack(pictures[:3])).save(name)
-    with contextlib.closing(Store(Path("my-samples"))) as store:
-        drawing = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
-        store.add({**drawing.as_dict(), "label": "ぬ", "answer": "め", "device": "pen"}, "pad")
+    write(Path("my-samples"), sample().as_line())
     _, name, *arguments = shlex.split(example)
     assert main([name, *arguments, *SMALL.get(name, "").split(), "--json"]) == 0
     json.loads(capsys.readouterr().out, parse_constant=pytest.fail)

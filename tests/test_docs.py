@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 import fastetl
 from fastetl.data.writing import FORMAT, SHARDS_FORMAT
@@ -20,6 +20,7 @@ from fastetl.etl.layouts import GENUINE_FILES
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
 from tests.conftest import some_pictures
+from tests.test_importing import draw
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ios").glob("*.md")]
@@ -158,16 +159,10 @@ NAMES = ("한", "글", "क्ष", "ज्ञ", "spiral", "U+002F")
 
 def _draw_symbols(folder: Path) -> None:
     """Folders of pictures as docs/own-pictures.md has them, and a CSV with four writers."""
-    rng = np.random.default_rng(0)
     rows = ["file,character,group"]
-    for name in NAMES:
-        (folder / "symbols" / name).mkdir(parents=True)
-        points = rng.uniform(15, 75, (6, 2))
+    for number, name in enumerate(NAMES):
         for k in range(24):
-            picture = Image.new("L", (90, 90), int(rng.integers(200, 256)))
-            moved = points + rng.normal(0, 3, points.shape)
-            ImageDraw.Draw(picture).line([tuple(p) for p in moved.tolist()], fill=int(rng.integers(0, 60)), width=5)
-            picture.save(folder / "symbols" / name / f"{k:03}.png")
+            draw(folder / "symbols" / name / f"{k:03}.png", 24 * number + k)
             rows.append(f"symbols/{name}/{k:03}.png,{name},writer {k % 4}")
     (folder / "symbols.csv").write_text("\n".join(rows), encoding="utf-8")
 

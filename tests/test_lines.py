@@ -309,13 +309,6 @@ def test_unusual_pictures_take_bounded_time(recognizer: Recognizer, picture: NDA
     assert time.process_time() - begin < 5  # a fifth of a second when this was written
 
 
-@pytest.mark.parametrize("axes", [(), (1,), (3,)])
-def test_arrays_of_every_form_are_read(recognizer: Recognizer, axes: tuple[int, ...]) -> None:
-    grey = page(["おはよう"])
-    shaped = np.broadcast_to(grey.reshape(*grey.shape, *(1 for _ in axes)), (*grey.shape, *axes))
-    assert recognizer.read_line(shaped).text == "おはよう"
-
-
 def test_a_picture_of_too_many_pieces_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,23 @@ def test_a_full_temporary_folder_is_told(etl: Path, tmp_path: Path) -> None:
     assert "out of space on a disk" in done.stderr
 
 
+# Set in the child, not between fork and exec: where JAX is loaded, a fork is a warning.
+LIMITED = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+"""
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(etl: Path, tmp_path: Path) -> None:
+    """A limit on the size of a file fails a write just as a full disk does."""
+    build(etl, tmp_path / "warm")  # the kernels in numba's cache, which is written to files too
+    done = fastetl("build", etl, tmp_path / "out", before=LIMITED)
+    assert (done.returncode, done.stderr.strip().count("\n")) == (2, 0)
+    assert "cannot write" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["etl", "warm"]
+
+
 def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="cannot write the output"):
         check_output(Path("/proc/1/none"), DATASET_KIND, False)

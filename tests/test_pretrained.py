@@ -242,9 +242,11 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
     ):
         with pytest.raises(ValueError, match=error):
             call()
-    colour = np.asarray(image.convert("RGB"))
+    line, colour = recognizer.read_line(image), np.asarray(image.convert("RGB"))
+    assert "あ" in line.text
     for same in ((tmp_path / "a.png").read_bytes(), image, colour, np.asarray(image.convert("RGBA")), colour[..., :1]):
         assert recognizer.read(same) == expected
+        assert recognizer.read_line(same) == line
         both = recognizer.read_all([same, same])
         assert [[a.label for a in reading.answers[:2]] for reading in (*both, expected)] == [["あ", "お"]] * 3
 
@@ -328,5 +330,3 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     for wrong in (("hiragana",), ("hiragana=0",), ("hiragana=x",), (f"hiragana={10**9}",), ("small=2", "small=3")):
         with pytest.raises(ValueError, match="unknown prior"):
             export.ExportConfig(prior=wrong)
-    with pytest.raises(ValueError, match="unknown prior; expected SCRIPT=FACTOR, of hiragana, katakana"):
-        export.ExportConfig(prior=("hangul=2",)).prior_logits(KANA)

@@ -1,6 +1,5 @@
 """Datasets in shards, Arrow, Parquet: the same rows, the same batches, a few shards at a time; damage is one line."""
 
-import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from fastetl.files.addresses import is_url
 from model.outliers import character_pairs
 from tests.conftest import some_pictures, write_shards
 from tests.export_data import sound_package
+from tests.test_dataset import edit
 
 SIDE = 8
 
@@ -133,9 +133,7 @@ def test_damage_is_one_line(shards: Path) -> None:
     ],
 )
 def test_a_damaged_description_is_one_line(shards: Path, changes: dict[str, object], message: str) -> None:
-    about = json.loads((shards / "dataset.json").read_text(encoding="utf-8"))
-    del about["digest"]
-    (shards / "dataset.json").write_text(json.dumps({**about, **changes}), encoding="utf-8")
+    edit(shards, **changes)
     with pytest.raises(FastetlError, match=message) as caught:
         open_dataset(shards)
     assert "\n" not in str(caught.value)
