@@ -46,10 +46,7 @@ def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, expo
 
 
 def flax_logits(network: trained.Network, temperature: float, prior: _Array | float = 0.0) -> exported.Logits:
-    """The trained network as a function, computed by JAX on its device in full float32.
-
-    prior: is added to the logits, see `ExportConfig.prior_logits`.
-    """
+    """The trained network as a function, by JAX in full float32; `prior`, of `ExportConfig.prior_logits`, is added."""
     answers = partial(make_forward(network), replicate(weights_of(network)))
 
     def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

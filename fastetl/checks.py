@@ -79,10 +79,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def require_range(name: str, value: object, low: float, high: float = math.inf, *, integer: bool = True) -> None:
-    """Raise FastetlError unless `value` is a number with low <= value <= high; a whole one, if `integer`.
-
-    Infinity and NaN are outside of every range.
-    """
+    """Raise FastetlError unless `value` is a finite number with low <= value <= high; a whole one, if `integer`."""
     is_number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
     if is_number and low <= value < math.inf and value <= high:  # type: ignore[operator]
         return
@@ -144,10 +141,7 @@ class Options:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        """Raise FastetlError unless every field fits its annotation, a number also its `Range`.
-
-        Numbers of numpy become Python's, lists tuples.
-        """
+        """Raise FastetlError unless all fields fit their annotations. Numpy's numbers become Python's, lists tuples."""
         kind: Any = type(self)
         for name, hint in hints_of(kind).items():
             value = as_python(getattr(self, name))

@@ -60,14 +60,11 @@ class Inspect(Command):
 
     def execute(self) -> int:
         if self.statistics:
-            return self._measure()
+            figures = statistics(self.paths, charset=self.charset)
+            columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
+            rows = [[figure.name, figure.unit, figure.mean, *figure.percentiles] for figure in figures]
+            return self.answer(figures, table(columns, rows))
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
         code = int(self.strict and any(report.noticed for report in reports))
         return self.answer(reports, *_lines(reports), code=code)
-
-    def _measure(self) -> int:
-        figures = statistics(self.paths, charset=self.charset)
-        columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
-        rows = [[figure.name, figure.unit, figure.mean, *figure.percentiles] for figure in figures]
-        return self.answer(figures, table(columns, rows))

@@ -16,6 +16,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from fastetl import __version__
+from fastetl._lazy import error_naming_extra
+from fastetl.checks import suggestion
+from fastetl.errors import FastetlError, scarcity
+from fastetl_cli.base import Command, note, write
+from fastetl_cli.options import command_of, explained_parser_of, parse, with_options
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "quickstart": ("run the whole pipeline on synthetic handwriting", "train", "export", "synth"),
@@ -61,9 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     """Run the command, or print the usage or the version; returns the exit code."""
-    from fastetl.checks import suggestion
-    from fastetl_cli.base import note, write
-
     if not arguments or arguments[0] in ("-h", "--help"):
         write(_USAGE, sys.stdout)
         return 0 if arguments else 2
@@ -109,10 +111,6 @@ def signal_of(interrupt: BaseException | None) -> signal.Signals:
 
 def error_line(error: Exception, name: str) -> str:
     """The message of an error of the command `name`, in one line."""
-    from fastetl._lazy import error_naming_extra
-    from fastetl.errors import FastetlError, scarcity
-    from fastetl_cli.options import with_options
-
     if isinstance(error, ImportError) and not isinstance(error, FastetlError):
         error = error_naming_extra(error, *NEEDS.get(name, ())) or error
     text = " ".join(str(error).split()) or type(error).__name__
@@ -127,9 +125,6 @@ def error_line(error: Exception, name: str) -> str:
 def _execute(name: str, arguments: list[str]) -> int:
     gc.disable()  # until all is imported, which leaves no garbage
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # else numpy's idle threads spin for 25 ms
-    from fastetl_cli.base import Command, note, write
-    from fastetl_cli.options import command_of, explained_parser_of, parse
-
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, without source code
     options = set(itertools.takewhile(lambda word: word != "--", arguments))  # behind it are paths of any name
     try:

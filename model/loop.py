@@ -21,7 +21,6 @@ from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID
 from model.calibration import fit_temperature, log_softmax
 from model.checkpoints import restore, save
-from model.config import TrainConfig
 from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
 from model.folders import clear_folder
@@ -103,19 +102,6 @@ class Validation:
         return dataclasses.replace(run, temperature=temperature, threshold=threshold)
 
 
-def _batches(training: Sequence[Samples], classes: int, config: TrainConfig) -> Batches:
-    """Batches of the training samples and of outliers."""
-    threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
-    return Batches(
-        [*training, *outlier_samples(training, classes, config)],
-        batch_size=config.batch_size,
-        seed=config.seed,
-        augmentation=config.augmentation,
-        prefetch=threads + config.steps_per_dispatch,
-        threads=threads,
-    )
-
-
 class Training:
     """A training in progress: its samples, its compiled steps, and `run`, as it was last saved."""
 
@@ -129,10 +115,18 @@ class Training:
         if config.minutes and jax.process_count() > 1:  # each would choose by its own clock
             raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
         training, validation = _samples(run, mixture)
+        threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
         self.run = run
         self.progress = progress
         self.checkpoints = run.path / "checkpoints"
-        self.batches = _batches(training, len(run.charset), config)
+        self.batches = Batches(
+            [*training, *outlier_samples(training, len(run.charset), config)],
+            batch_size=config.batch_size,
+            seed=config.seed,
+            augmentation=config.augmentation,
+            prefetch=threads + config.steps_per_dispatch,
+            threads=threads,
+        )
         self.steps = config.steps or len(self.batches) * config.epochs
         network = nnx.eval_shape(run.untrained)
         self.train_steps = make_train(network, config)

@@ -5,6 +5,7 @@ Hendrycks et al., 2019).
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,13 +105,9 @@ def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> ND
         indices = np.sort(next(source.windows(np.random.default_rng(seed))))
         pictures, rows = source.take(indices)
         windows.append((pictures, rows, source.labels[indices]))
-    pairs: list[NDArray[np.uint8]] = []
-    for k in rng.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist():
-        if len(pairs) == count:
-            break
-        pair = _pair_from(windows[k], rng)
-        if pair is not None:
-            pairs.append(pair)
+    attempts = rng.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist()
+    drawn = (_pair_from(windows[k], rng) for k in attempts)
+    pairs = list(islice((pair for pair in drawn if pair is not None), count))
     return np.array(pairs, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
 
 

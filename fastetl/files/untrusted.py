@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,17 +123,6 @@ def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
         return values
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype from the head of an `.npy` stream, or ValueError."""
-    read_header = _HEADERS.get(np.lib.format.read_magic(file))
-    if read_header is None:
-        raise ValueError("an unknown version of the .npy format")
-    shape, _, dtype = read_header(file)
-    if dtype.hasobject:
-        raise ValueError("Python objects, not numbers or texts: give them a dtype such as str")
-    return shape, dtype
-
-
 def mapped_array(path: StrPath, dtype: str, ndim: int) -> np.memmap[Any, Any]:
     """The array of an `.npy` file, mapped read-only.
 
@@ -170,7 +159,12 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, accept: Accept) -> NDArray[Any] | None:
     """One array of an `.npz`; None if it is not accepted."""
     with archive.open(member) as file:
-        shape, dtype = _header(file)
+        read_header = _HEADERS.get(np.lib.format.read_magic(file))
+        if read_header is None:
+            raise ValueError("an unknown version of the .npy format")
+        shape, _, dtype = read_header(file)
+        if dtype.hasobject:
+            raise ValueError("Python objects, not numbers or texts: give them a dtype such as str")
         if not accept(name, shape, dtype):
             return None
         claimed, stored = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()

@@ -27,10 +27,7 @@ TIGHT = 0.5  # if `min_loop_scale` is larger, loop and end of the stroke tell ch
 
 @dataclass(frozen=True)
 class Glyph:
-    """P points in S strokes of C characters, and the T targets through which the strokes run.
-
-    Lengths are in sides of the character's box; y runs down.
-    """
+    """P points in S strokes of C characters, through T targets. Lengths are in sides of the box; y runs down."""
 
     points: Floats  # (P, 2)
     position: Floats  # (P,): position of the point on its stroke, 0–1

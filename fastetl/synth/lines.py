@@ -48,15 +48,13 @@ class LineConfig(Options):
 
 @dataclass(frozen=True)
 class WrittenLine:
-    """A written line.
-
-    drawing: its strokes in the order of writing. boxes: left, top, right and bottom of each character except spaces,
-    in the drawing's units.
-    """
+    """A written line."""
 
     text: str
     drawing: Drawing
+    """Its strokes in the order of writing."""
     boxes: tuple[tuple[float, float, float, float], ...]
+    """Left, top, right and bottom of each character except spaces, in the drawing's units."""
 
     def picture(self) -> NDArray[np.uint8]:
         """uint8 (height, width): the drawing as a picture, ink high."""
@@ -64,19 +62,15 @@ class WrittenLine:
         return painted(segments_of(self.drawing, shape), shape)
 
 
-def _in_boxes(strokes: list[PenStroke], character: str, size: float, em: float, down: bool) -> list[PenStroke]:
+def _in_boxes(strokes: list[PenStroke], character: str, size: float, em: float, down: bool) -> Iterator[PenStroke]:
     """A character's strokes from its box's middle, in boxes of `em` pixels. size: factor of the character's."""
-    middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
-    in_boxes = [s._replace(points=(s.points - middle) * size / em, radii=s.radii / em) for s in strokes]
-    return [s._replace(points=_in_columns(s.points, character)) for s in in_boxes] if down else in_boxes
-
-
-def _in_columns(points: Array, character: str) -> Array:
-    """Points of a character (float (N, 2), from its box's middle, in boxes) as they stand in a line that runs down."""
-    if character in LYING:
-        return np.stack([-points[:, 1], points[:, 0]], 1)
     far = CORNER.get(character, 0.0)
-    return np.asarray(points + np.array([far, -far]))
+    for stroke in strokes:
+        points = (stroke.points - np.array([WIDTH - 1, HEIGHT - 1]) / 2) * size / em
+        if down:
+            is_lying = character in LYING
+            points = np.stack([-points[:, 1], points[:, 0]], 1) if is_lying else points + np.array([far, -far])
+        yield stroke._replace(points=points, radii=stroke.radii / em)
 
 
 def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineConfig()) -> WrittenLine:
@@ -92,7 +86,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     em = WIDTH * style.size  # pixels
     written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
-    shapes = [_in_boxes(*each, em, config.down) for each in zip(written, letters, sizes, strict=True)]
+    shapes = [list(_in_boxes(*each, em, config.down)) for each in zip(written, letters, sizes, strict=True)]
     inks = [np.stack(extent_of(shape)) for shape in shapes]
     places = list(_places(text, inks, config, rng))
     strokes: list[PenStroke] = []
