@@ -83,7 +83,7 @@ def test_a_dot_is_a_disc_of_the_pens_width() -> None:
         ({"width": 0}, "width is out of range; expected 0.001 to 1,000,000; found 0"),
         ({"pen": "0.1"}, "pen is out of range; expected a number, 1e-05 to 0.5; found '0.1'"),
         ({"strokes": None}, "unsuitable strokes; expected a list; found None"),
-        ({"strokes": [[1, 2]]}, "unsuitable stroke; expected an object; found [1, 2]"),
+        ({"strokes": [[1, 2]]}, "unsuitable strokes; expected each an object with lists x and y; found [1, 2]"),
         ({"strokes": [{"x": [1]}]}, "unsuitable y; expected numbers; found None"),
         ({"strokes": [{"x": [1], "y": [1, 2]}]}, "unsuitable y; expected 1 values, as x has; found 2"),
         ({"strokes": [{"x": [1], "y": [5000]}]}, "y is out of range; expected -4,800 to 4,800; found 5000"),
