@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benches.race import Contender, Kind, race
-from fastetl.data.augmentation import Augmentation, augment
+from fastetl.data.augmentation import Augmentation, _draw_parameters, augment
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
-from fastetl.kernels.parameters import AFFINE_DRAWS, Limits, fill_parameters
-from fastetl.kernels.philox import uniforms
 from fastetl.kernels.vector import ENABLED
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)  # kernels in plain Python are checked, not measured
@@ -47,13 +45,7 @@ def pictures(side: int, count: int) -> Pictures:
 
 def own_maps(indices: NDArray[np.int64], side: int) -> Maps:
     """What `augment` draws for these samples at seed 0, epoch 0, with `FLAT`."""
-    draws = np.empty((len(indices), AFFINE_DRAWS), np.float32)
-    uniforms(indices, np.zeros(3, np.uint64), 0, draws)
-    turn = float(np.deg2rad(FLAT.rotation))
-    limits = Limits(turn, FLAT.zoom, FLAT.aspect, FLAT.shear, FLAT.shift, 0.0, 0.0, 0.0, 0.0)
-    affines, none = np.empty((len(indices), 2, 3), np.float32), np.empty((0, 4, 2, 4), np.float32)
-    rest = np.empty(len(indices), np.int16), np.empty(len(indices), np.int64)
-    fill_parameters(draws, limits, side, 1, affines, none, *rest)
+    affines, *_ = _draw_parameters(indices, np.zeros(3, np.uint64), FLAT, side)
     by_x, by_y, start = np.moveaxis(affines[:, ::-1].astype(float), 2, 0)
     return np.stack([by_y, by_x, start - 1 - (by_x + by_y) * (side - 1) / 2], 2)
 

@@ -68,14 +68,10 @@ def test_the_python_of_a_page_runs(
         Image.new("L", (40, 40), 255).save(tmp_path / name)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(TrainConfig.__init__, "__defaults__", quick())
+    quick = {"network": "small", "epochs": 1, "batch_size": 32, "warmup": 0.05}  # the program of tests/test_cli.py
+    defaults = tuple(quick.get(field.name, field.default) for field in fields(TrainConfig))
+    monkeypatch.setattr(TrainConfig.__init__, "__defaults__", defaults)
     exec("".join(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)), {})
     printed = capsys.readouterr().out
     assert "(no character 100.0%, " in printed
     assert re.search(r"^(0|1)\.\d+", printed, re.MULTILINE)  # the accuracy
-
-
-def quick() -> tuple[object, ...]:
-    given = {"network": "small", "epochs": 1, "batch_size": 32, "warmup": 0.05}  # the program of tests/test_cli.py
-    fields = TrainConfig.__dataclass_fields__.values()
-    return tuple(given.get(field.name, field.default) for field in fields)

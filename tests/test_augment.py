@@ -250,12 +250,13 @@ def test_the_help_states_the_limits() -> None:
 LIMITS = Limits(np.pi / 6, 0.3, 0.3, 0.3, 0.1, 0.08, 0.5, 256.0, 128.0)
 
 
-def drawn(seed: int, count: int, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Maps as `augment` makes them."""
+def drawn(seed: int, count: int, side: int) -> tuple[NDArray[Any], ...]:
+    """Draws, and what `augment` makes of them: maps, nodes, changes of the pen, tables of contrast."""
     draws = np.random.default_rng(seed).uniform(-1, 1, (count, ELASTIC_DRAWS)).astype(np.float32)
     affines, nodes = np.empty((count, 2, 3), np.float32), np.empty((count, 4, 2, 4), np.float32)
-    fill_parameters(draws, LIMITS, side, 65, affines, nodes, np.empty(count, np.int16), np.empty(count, np.int64))
-    return affines, nodes
+    pen_changes, table_of = np.empty(count, np.int16), np.empty(count, np.int64)
+    fill_parameters(draws, LIMITS, side, 65, affines, nodes, pen_changes, table_of)
+    return draws, affines, nodes, pen_changes, table_of
 
 
 def through_nodes(side: int) -> NDArray[np.float64]:
@@ -311,7 +312,7 @@ def test_uniforms_are_the_halves_of_the_words() -> None:
 def test_warp_equals_its_twin(seed: int, side: int, count: int, elastic: bool) -> None:
     images = some(3, side, seed)
     indices = np.random.default_rng(seed).integers(0, 3, count)
-    affines, nodes = drawn(seed, count, side)
+    _, affines, nodes, *_ = drawn(seed, count, side)
     nodes = nodes if elastic else nodes[:0]
     out = np.empty((count, side, side), np.uint8)
     warp(images, indices, affines, nodes, lagrange_weights(side), out)
@@ -364,10 +365,7 @@ def test_contrast_equals_its_twin(form: Callable[..., None]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([4, 9, 32]))
 def test_parameters_equal_their_twin(seed: int, side: int) -> None:
-    draws = np.random.default_rng(seed).uniform(-1, 1, (1, ELASTIC_DRAWS)).astype(np.float32)
-    affines, nodes = np.empty((1, 2, 3), np.float32), np.empty((1, 4, 2, 4), np.float32)
-    pen_changes, table_of = np.empty(1, np.int16), np.empty(1, np.int64)
-    fill_parameters(draws, LIMITS, side, 65, affines, nodes, pen_changes, table_of)
+    draws, affines, nodes, pen_changes, table_of = drawn(seed, 1, side)
     u = draws[0].astype(float)
 
     turn, zoom, aspect, shear = np.array(LIMITS[:4]) * u[:4]

@@ -18,13 +18,11 @@ from fastetl.kernels.vector import TWIN, forms
 from tests.conftest import python
 
 PYTHON = forms()[0] == TWIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
-FEW = 2 if PYTHON else 12
 STORED: dict[str, tuple[int, int, int]] = {
     layout.kind: (layout.height, layout.width, layout.bits) for layout in LAYOUTS
 }
 """Height, width and bits of the pictures in each type of record."""
 SIZES = (8, 28, 32, 48, 64, 96, 126)
-LARGEST = packed_bytes(127 * 128, 4)
 
 
 @st.composite
@@ -52,7 +50,7 @@ def geometries(draw: st.DrawFn) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("form", forms())
-@settings(max_examples=FEW, deadline=None)
+@settings(max_examples=2 if PYTHON else 12, deadline=None)
 @given(data=st.data(), geometry=geometries(), size=st.integers(1, 140))
 def test_resize_equals_its_twin(form: str, data: st.DataObject, geometry: tuple[int, int, int], size: int) -> None:
     height, width, bits = geometry
@@ -137,7 +135,7 @@ def test_kernels_of_few_sizes_are_kept() -> None:
 
 
 def test_pictures_outside_the_buffer_are_rejected() -> None:
-    raw = np.zeros(LARGEST + OVERREAD + 10, np.uint8)
+    raw = np.zeros(packed_bytes(127 * 128, 4) + OVERREAD + 10, np.uint8)
     for start in (-1, 11):
         with pytest.raises(ValueError, match="outside raw"):
             resize_records(raw, np.array([start]), 127, 128, np.empty((1, 32, 32), np.uint8))

@@ -265,10 +265,6 @@ def test_calibration_error_counted_by_hand() -> None:
     assert result.error == pytest.approx((1 * 0.69 + 5 * (0.92 - 0.6)) / 6)
 
 
-def history(*losses: tuple[float, float]) -> list[Epoch]:
-    return [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, 0.0) for k, (a, b) in enumerate(losses, 1)]
-
-
 @pytest.mark.parametrize(
     ("losses", "word"),
     [
@@ -282,4 +278,5 @@ def history(*losses: tuple[float, float]) -> list[Epoch]:
     ],
 )
 def test_diagnosis_in_plain_words(losses: list[tuple[float, float]], word: str) -> None:
-    assert word in diagnose(history(*losses), 71)[0]
+    history = [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, 0.0) for k, (a, b) in enumerate(losses, 1)]
+    assert word in diagnose(history, 71)[0]

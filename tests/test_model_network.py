@@ -17,6 +17,7 @@ from model.config import NetworkName
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.step import load_weights, make_forward, weights_of
+from tests.export_data import random_network
 
 SPEC = Preprocessing()
 
@@ -32,18 +33,6 @@ def pictures(count: int, seed: int = 0) -> NDArray[np.uint8]:
         if k % 3 == 2:
             out[k] = 255 - out[k]
     return out
-
-
-def with_random_weights(config: NetworkConfig) -> tuple[Network, Any]:
-    """The network, and random weights for it."""
-    network = nnx.eval_shape(lambda: Network(config, SPEC, 7, rngs=nnx.Rngs(0)))
-    random = np.random.default_rng(0)
-
-    def draw(path: Any, shape: jax.ShapeDtypeStruct) -> NDArray[np.float32]:
-        low = 0.1 if path[-1].key == "var" else -0.4
-        return np.asarray(random.uniform(low, 0.6, shape.shape), np.float32)
-
-    return network, jax.tree_util.tree_map_with_path(draw, weights_of(network))
 
 
 OPTIONS = {
@@ -114,13 +103,13 @@ PLACED = NetworkConfig("placed", (m.Conv(4, stride=2), m.Norm(), m.Relu(), m.Fla
 
 @pytest.mark.parametrize("config", [ODD, PLACED], ids=lambda c: c.name)
 def test_layers_tell_all_there_is_to_know(config: NetworkConfig) -> None:
-    network, weights = with_random_weights(config)
-    images = pictures(3)
-    layers = list(load_weights(network, weights).layers())
+    network, images = random_network(config), pictures(3)
+    layers = list(network.layers())
     readings = [preprocessing.framed(images, SPEC, stretch) for stretch in SPEC.stretches]
     assert len(readings) == 3
     expected = np.mean([evaluated(layers, x.astype(np.float64), place.astype(np.float64)) for x, place in readings], 0)
-    np.testing.assert_allclose(make_forward(network)(weights, jnp.asarray(images)), expected, rtol=2e-4, atol=2e-4)
+    logits = make_forward(network)(weights_of(network), jnp.asarray(images))
+    np.testing.assert_allclose(logits, expected, rtol=2e-4, atol=2e-4)
 
 
 def test_gradients_are_numbers_without_optimization() -> None:
@@ -136,8 +125,8 @@ def test_gradients_are_numbers_without_optimization() -> None:
 
 
 def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
-    network, weights = with_random_weights(ODD)
-    images = jnp.asarray(pictures(6))
+    network, images = random_network(ODD), jnp.asarray(pictures(6))
+    weights = weights_of(network)
 
     @jax.jit
     def run(key: jax.Array | None) -> tuple[jax.Array, Any]:

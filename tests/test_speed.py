@@ -7,8 +7,6 @@ from fastetl.kernels.vector import ENABLED
 from fastetl.testing.records import make_records
 from tests.conftest import Write, python
 
-RECORDS = make_records(1)[: 9 if not ENABLED else 80]  # plain Python takes its time
-
 
 def test_what_became_slower_is_named() -> None:
     stored = {name: [name, "1000", "100", "", "0.5", ""] for name in ("decode", "resize")}
@@ -27,7 +25,7 @@ SLOW = ["PIL", "jax", "flax", "coremltools", "onnxruntime", "sklearn", "scipy", 
 
 def test_a_build_in_a_fresh_process_loads_only_what_it_uses(etl_file: Write, tmp_path: Path) -> None:
     """Half of what a user would wait for; see docs/decisions/0008."""
-    source = etl_file(records=RECORDS if not ENABLED else None)
+    source = etl_file(records=None if ENABLED else make_records(1)[:9])  # plain Python takes its time
     arguments = ["build", str(source), str(tmp_path / "out"), "--size", "32"]
     slow = [*SLOW, "concurrent.futures", "secrets", *([] if not ENABLED else ["numba", "numpy.ma"])]
     code = f"import sys\nfrom fastetl_cli.main import main\nassert main({arguments!r}) == 0\n"

@@ -71,7 +71,7 @@ def _answers(reader: Recognizer, part: Labelled, canvas: bool = False, without: 
     return [reader.charset.characters[k] for k in scores.argmax(1).tolist()]
 
 
-def _share(answers: Sequence[str], characters: Sequence[str], sizes: bool = False) -> float:
+def share(answers: Sequence[str], characters: Sequence[str], sizes: bool = False) -> float:
     """Percent of the answers that equal the characters; characters of one shape (へ/ヘ) count as equal."""
     pairs = zip(answers, characters, strict=True)
     return 100 * float(np.mean([one_shape(a, sizes) == one_shape(c, sizes) for a, c in pairs]))
@@ -80,7 +80,7 @@ def _share(answers: Sequence[str], characters: Sequence[str], sizes: bool = Fals
 def measure(reader: Recognizer, part: Labelled) -> list[float]:
     """Percent of right answers, under each condition of the set."""
     under = (replace(part, images=CONDITIONS[name](part.images, SEED)) for name in part.conditions)
-    return [_share(_answers(reader, pictures), part.characters) for pictures in under]
+    return [share(_answers(reader, pictures), part.characters) for pictures in under]
 
 
 def script(part: Labelled) -> Charset | None:
@@ -118,7 +118,7 @@ def summary(row: list[str]) -> list[str]:
 def _taken(reader: Recognizer, part: Labelled, partner: Mapping[str, str], canvas: bool = False) -> float:
     """Percent of the characters that are taken for their partners. canvas: as of `Recognizer.probabilities`."""
     asked = part.only({c for c, other in partner.items() if {c, other} <= reader.charset.class_of.keys()})
-    return _share(_answers(reader, asked, canvas), [partner[c] for c in asked.characters])
+    return share(_answers(reader, asked, canvas), [partner[c] for c in asked.characters])
 
 
 def limits(reader: Recognizer, prior: Floats, sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
@@ -142,7 +142,7 @@ def limits(reader: Recognizer, prior: Floats, sets: Sequence[Labelled], files: i
     if prior.any():
         for name in sorted(set(map(script_of, canvas.characters))):
             part = canvas.only({c for c in canvas.characters if script_of(c) == name})
-            now, before = (_share(_answers(reader, part, False, k), part.characters, True) for k in (0, prior))
+            now, before = (share(_answers(reader, part, False, k), part.characters, True) for k in (0, prior))
             rows.append([f"{name} right, all compete", canvas.name, f"{now:.1f} ({now - before:+.1f})"])
     return rows
 

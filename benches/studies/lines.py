@@ -60,10 +60,6 @@ def overlap(a: Box, b: Box) -> float:
     return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common)
 
 
-def _ink_box(picture: Pixels) -> tuple[int, int, int, int]:
-    return Image.fromarray(picture > 60).getbbox() or (0, 0, 1, 1)
-
-
 def pasted(sets: Sequence[Path], count: int, seed: int, touching: float = 0.0) -> Iterable[Sample]:
     """Lines of 4 to 10 hiragana from the sets, side by side; a third of the lines is on a slope.
 
@@ -85,7 +81,7 @@ def _side_by_side(parts: list[tuple[Pixels, str]], slope: float, touching: float
     boxes: list[Box] = []
     x = 40.0
     for picture, label in parts:
-        left, top, right, bottom = _ink_box(picture)
+        left, top, right, bottom = Image.fromarray(picture > 60).getbbox() or (0, 0, 1, 1)
         small = label in LARGE_FORM
         crop = picture[top:bottom, left:right]
         # A character keeps its height within its frame.
@@ -167,12 +163,6 @@ def tallied(recognizer: Recognizer, samples: Iterable[Sample], plain: bool = Fal
     return tally
 
 
-def random_texts(count: int, seed: int, characters: Sequence[str]) -> list[str]:
-    """Random characters, 4 to 10, that make no words."""
-    rng = np.random.default_rng([seed, 3])
-    return ["".join(rng.choice(list(characters), rng.integers(4, 11))) for _ in range(count)]
-
-
 @dataclass(frozen=True)
 class Condition:
     """A row of the table. directed: whether the reader is told the direction."""
@@ -206,7 +196,9 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
     numbers = rng.permutation(NUMBERS_AND_LETTERS).tolist()[:count]
     yield Condition("… strokes of dates, numbers and Latin letters", "japanese", written(numbers, across, seed, True))
     characters = JAPANESE.characters[:169] + JAPANESE.characters[260:1300]
-    anything = list(written(random_texts(count, seed, characters), across, seed, True))
+    rng = np.random.default_rng([seed, 3])
+    no_words = ["".join(rng.choice(characters, rng.integers(4, 11))) for _ in range(count)]
+    anything = list(written(no_words, across, seed, True))
     yield Condition("… strokes, random kana and kanji", "japanese", anything)
     yield Condition("… without the table of bigrams", "japanese", anything, plain=True)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benches.studies.accuracy import Labelled, read_npz, test_writers
+from benches.studies.accuracy import Labelled, read_npz, share, test_writers
 from benches.studies.conditions import CURVES
 from export.recognizer import Recognizer, open_recognizer
-from fastetl.data.charset import HIRAGANA, one_shape
+from fastetl.data.charset import HIRAGANA
 
 SEED = 7
 PLAIN = "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん"
@@ -31,9 +31,7 @@ def chosen(part: Labelled, count: int) -> Labelled:
 def accuracy(recognizer: Recognizer, part: Labelled, curve: str, level: float) -> float:
     """Per cent of a set that is recognized at a level of a condition."""
     shown = [CURVES[curve][1](p, level, np.random.default_rng([SEED, k])) for k, p in enumerate(part.images)]
-    readings = recognizer.read_all(shown, top=1)
-    is_right = [one_shape(r.answers[0].label) == one_shape(c) for r, c in zip(readings, part.characters, strict=True)]
-    return 100 * float(np.mean(is_right))
+    return share([reading.label for reading in recognizer.read_all(shown, top=1)], part.characters)
 
 
 def main() -> None:
