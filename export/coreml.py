@@ -139,7 +139,6 @@ def read_package(path: Path) -> MlPackage:
     """Read a package: coremltools builds its program again, checking all types; Apple's library reads the weights."""
     model, weights = path / "Data" / MODEL, path / "Data" / WEIGHTS
     spec = coremltools().proto.Model_pb2.Model()
-
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.converters.mil.mil.types import builtin_to_string
 

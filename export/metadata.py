@@ -59,14 +59,11 @@ def shared_metadata(graph: Graph) -> dict[str, str]:
 
 
 def labels_text(graph: Graph) -> str:
-    """The text of `labels.json`.
+    """The text of `labels.json`: labels in order, the index of "no character", the probability to trust answers from.
 
-    labels: of each class in order. no_character: the index of "no character". threshold: the probability under which
-    an answer should not be trusted. All other keys have a value for each label, null for "no character":
-
-    code_point: such as U+3042. jis: the JIS X 0208 code in hexadecimal digits, or null. script: see `script_of`. shape:
-    one character for all that are written alike (`one_shape`). size: one character for all that also differ in size.
-    level: of a kanji in JIS X 0208, or null.
+    All other keys have a value for each label, null for "no character". code_point: such as U+3042. jis: the JIS X 0208
+    code in hexadecimal digits, or null. script: see `script_of`. shape: one character for all that are written alike
+    (`one_shape`). size: one character for all that also differ in size. level: of a kanji in JIS X 0208, or null.
     """
     characters = graph.charset.characters
     codes = [char_to_jis(c) for c in characters]

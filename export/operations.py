@@ -35,7 +35,6 @@ class Op:
 
 
 _SMALL = 2048  # elements: fewer save next to nothing in 8 bits, and all layers pass on the first one's error
-
 _KIND = {"fp16": np.float16, "fp32": np.float32}
 
 

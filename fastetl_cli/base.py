@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -85,8 +86,6 @@ def show_json(value: object) -> None:
 
 def width_of(text: str) -> int:
     """The columns that a text takes on a terminal."""
-    import unicodedata
-
     return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
 
 

@@ -335,11 +335,9 @@ def _difference(a: str, b: str) -> Difference:
 def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[Confusion, ...]:
     """All confusions that occur, the most frequent first."""
     mistakes = counts[counts[:, 0] != counts[:, 1]]
-    confusions = []
-    for label, answer, count in mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist():
-        a, b = characters[label], characters[answer]
-        confusions.append(Confusion(a, b, count, _difference(a, b)))
-    return tuple(confusions)
+    ordered = mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
+    named = [(characters[label], characters[answer], count) for label, answer, count in ordered]
+    return tuple(Confusion(a, b, count, _difference(a, b)) for a, b, count in named)
 
 
 def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:

@@ -383,10 +383,7 @@ def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:
 
 
 def concatenated(parts: Sequence[Dataset]) -> Dataset:
-    """The samples of several datasets, one after another, under the name of the first.
-
-    All have the same charset, size and header fields.
-    """
+    """The samples of datasets with one charset, size and header fields, one after another; the name is the first's."""
     sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
     indices = [np.array([sources.index(name) for name in part.sources], np.uint16) for part in parts]
     parts = [replace(part, source=index[part.source]) for part, index in zip(parts, indices, strict=True)]

@@ -188,10 +188,7 @@ def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
 
 
 def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Sequence[str]) -> None:
-    """Write the files of `INDEX_FILES` for a dataset whose shards are written. columns: the names of its header fields.
-
-    The pictures of `data` are not used.
-    """
+    """Write the `INDEX_FILES` of written shards. columns: names of header fields. Pictures of `data` are not used."""
     described = {"shards": [asdict(shard) for shard in shards], "columns": list(columns)}
     with TemporaryDirectory() as temporary:
         write_description(Path(temporary), replace(data, records={}), described)

@@ -134,10 +134,7 @@ def _open_directory(folder: Path, address: str) -> Dataset:
 def _dataset(
     path: Path, described: Mapping[str, Any], images: Pictures, labels: NDArray[Any], records: dict[str, NDArray[Any]]
 ) -> Dataset:
-    """The Dataset of a description and of arrays, which are checked against it and each other.
-
-    records: the columns of `IDENTITY_COLUMNS`, and others.
-    """
+    """The Dataset of a description and arrays, checked against each other. records: `IDENTITY_COLUMNS`, and others."""
     errors = (FastetlError, *DAMAGE)
     with expecting("the description of a dataset", path / MANIFEST, do="build it again", errors=errors):
         charset = Charset.from_dict(described["charset"])

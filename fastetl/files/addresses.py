@@ -91,10 +91,7 @@ def local_copy(address: str) -> Path:
 
 
 def claim_address(out: str, mark: str, overwrite: bool) -> None:
-    """Make way for a new output at an address: remove the file `mark`, without which the old one is none.
-
-    Raises FastetlError if `mark` exists and `overwrite` is false.
-    """
+    """Remove the file `mark` of an old output, which is none without it. Raises FastetlError without `overwrite`."""
     with fsspec_errors("cannot write the output", out, "check the address"):
         import fsspec
 

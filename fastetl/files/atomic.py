@@ -31,17 +31,15 @@ _REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves withi
 
 @dataclass(frozen=True)
 class OutputKind:
-    """A kind of output, and how to recognize what fastetl wrote.
-
-    name: in words. marks: of a directory, the files that it must have; of a file, bytes that only fastetl writes, near
-    the beginning or the end. entries: patterns of all names in such a directory; any other file in it is the user's.
-    suffix: with which the name of such a file ends.
-    """
+    """A kind of output, in words, and how to recognize what fastetl wrote."""
 
     name: str
     marks: tuple[str, ...] | bytes
+    """Of a directory, the files that it must have; of a file, bytes near its ends that only fastetl writes."""
     entries: tuple[str, ...] = ()
+    """Patterns of all names in such a directory; any other file in it is the user's."""
     suffix: str = ""
+    """With which the name of such a file ends."""
 
     def why_foreign(self, path: Path) -> str | None:
         """The reason why `path` is no earlier output of this kind; None if it is one."""

@@ -124,10 +124,7 @@ def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
 
 
 def mapped_array(path: StrPath, dtype: str, ndim: int) -> np.memmap[Any, Any]:
-    """The array of an `.npy` file, mapped read-only.
-
-    Raises FastetlError if the header is damaged, or names another size than the file has, another dtype or `ndim`.
-    """
+    """The array of an `.npy` file, mapped read-only. Raises FastetlError for damage, another size, dtype or `ndim`."""
     size = require_regular(path)
     # numpy's parser of headers raises exceptions of its own, and those of `tokenize` and `ast`.
     with expecting(f"{np.dtype(dtype)} with {ndim} axes", path, "cannot read the array", errors=Exception):

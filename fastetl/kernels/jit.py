@@ -1,7 +1,4 @@
-"""The only module that imports numba, and the one place where its options are decided.
-
-`NUMBA_DISABLE_JIT=1` runs every kernel as plain Python.
-"""
+"""The only module that imports numba, with its options. `NUMBA_DISABLE_JIT=1` runs every kernel as plain Python."""
 
 import warnings
 from collections.abc import Callable

@@ -74,10 +74,7 @@ class Resizing:
 
     @cached_property
     def factors(self) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
-        """What sums are multiplied by: (K, S) for K kinds of rows, and the kind of each row, int64 (S,).
-
-        float32 if that is exact, else float64.
-        """
+        """Factors of sums, (K, S) for K kinds of rows, float32 if exact, else float64; each row's kind, int64 (S,)."""
         row_weights, kinds = np.unique(self.rows.sum(1), return_inverse=True)
         column_weights, places = np.unique(self.columns.sum(1), return_inverse=True)
         sums_of_255 = TOP[self.bits] * row_weights[:, None] * column_weights

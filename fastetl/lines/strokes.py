@@ -1,7 +1,4 @@
-"""Find the strokes of connected ink: they go straight on through a crossing, and end where they meet one from the side.
-
-The ink is thinned to lines first.
-"""
+"""Strokes of thinned ink: they go straight on through a crossing, and end where they meet one from the side."""
 
 from collections.abc import Iterator
 from itertools import combinations

@@ -1,7 +1,4 @@
-"""Characters as flat arrays, in which each point knows its stroke, its loop and its neighbours on the line.
-
-So a style changes all characters of a data set at once.
-"""
+"""Characters as flat arrays, whose points know stroke, loop and neighbours, so that a style changes all at once."""
 
 from __future__ import annotations
 

@@ -83,13 +83,11 @@ def _piece(text: str) -> NDArray[np.float64]:
     return np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], 1)
 
 
-@cache
-def _signs() -> dict[str, list[NDArray[np.float64]]]:
-    """The strokes of the signs that KanjiVG does not have."""
-    return {
-        sign: [np.concatenate([_piece(text) for text in stroke.split()]) for stroke in strokes.split(";")]
-        for sign, strokes in table_rows(TABLES / "signs.tsv")
-    }
+_SIGNS = {
+    sign: [np.concatenate([_piece(text) for text in stroke.split()]) for stroke in strokes.split(";")]
+    for sign, strokes in table_rows(TABLES / "signs.tsv")
+}
+"""The strokes of the signs that KanjiVG does not have."""
 
 
 def _file(character: str) -> Path:
@@ -98,7 +96,7 @@ def _file(character: str) -> Path:
 
 def has_strokes(character: str) -> bool:
     """Whether KanjiVG or `tables/signs.tsv` has the character. Raises FastetlError if KanjiVG is not installed."""
-    return character in _signs() or _file(character).is_file()
+    return character in _SIGNS or _file(character).is_file()
 
 
 def _drawing(character: str) -> str:
@@ -114,7 +112,7 @@ def load_components(character: str) -> tuple[int, ...]:
     """The component (偏, 旁 …) of each stroke of a character, from 0. Signs of `tables/signs.tsv` are one component."""
     components: list[int] = []
     depth = count = 0
-    for tag in _NESTING.findall("" if character in _signs() else _drawing(character).partition("<svg")[2]):
+    for tag in _NESTING.findall("" if character in _SIGNS else _drawing(character).partition("<svg")[2]):
         depth += {"g": 1, "/g": -1, "path": 0}[tag]
         if tag == "g" and depth == _PART:
             count += 1
@@ -122,7 +120,7 @@ def load_components(character: str) -> tuple[int, ...]:
             components.append(max(count - 1, 0))
         elif depth == 0:
             break  # what follows are the numbers beside the strokes
-    return tuple(components) or (0,) * len(_signs().get(character, ()))
+    return tuple(components) or (0,) * len(_SIGNS.get(character, ()))
 
 
 @cache
@@ -131,6 +129,6 @@ def load_strokes(character: str, spacing: float) -> tuple[Polyline, ...]:
 
     Raises FastetlError if the package `kanjivg` is missing or does not hold the character.
     """
-    if character in _signs():
-        return tuple(resample(line, spacing) for line in _signs()[character])
+    if character in _SIGNS:
+        return tuple(resample(line, spacing) for line in _SIGNS[character])
     return tuple(resample((_outline(p) - _BOX / 2) / _BOX, spacing) for p in _PATH.findall(_drawing(character)))

@@ -42,10 +42,7 @@ def make_records(
 
 
 def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
-    """About 200 records of a set's first 40 characters, uint8 (N, record bytes), with noise for pictures.
-
-    They are ordered by class, or by data set if these are the groups.
-    """
+    """About 200 records of a set's first 40 characters in its order, uint8 (N, record bytes), noise for pictures."""
     layout, entries = BY_NAME[name], classes(name)
     picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:40]
     ordered = by_writer if layout.grouped_by == "data set" or name == "ETL4" else by_class

@@ -167,7 +167,6 @@ def make_app(recognizer: Recognizer, store: Store | None = None, token: str = ""
     """
     # asyncio logs every connection that breaks off. Errors of fastetl are printed by `_answer_error`.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-
     return Starlette(
         routes=[
             *_network_routes(recognizer, samples=store is not None),

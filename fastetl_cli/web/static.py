@@ -38,10 +38,7 @@ PAD_KIND = OutputKind("the folder of a pad", ("index.html", "about.json", "servi
 
 
 def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str, bytes]:
-    """The documents that the page loads, by their names.
-
-    engine: where the network is computed, "server" or "browser". samples: whether the server keeps corrections.
-    """
+    """The page's documents by name. engine: "server" or "browser", which computes. samples: if corrections are kept."""
     labels = recognizer.labels
     about = {
         "version": __version__,
