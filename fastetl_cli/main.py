@@ -119,7 +119,7 @@ def error_line(error: Exception, name: str) -> str:
         return f"this machine is out of {lacking[0]}: {text}"
     if isinstance(error, FastetlError | OSError):
         return with_options(text, name)
-    return f"a fault in fastetl: {type(error).__name__}: {error}. Run it with --debug and report what it prints"
+    return f"a fault in fastetl: {type(error).__name__}: {text}. Run it with --debug and report what it prints"
 
 
 def _execute(name: str, arguments: list[str]) -> int:

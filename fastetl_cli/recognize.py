@@ -71,7 +71,7 @@ class Recognize(Command):
     def __post_init__(self) -> None:
         require_range("top", self.top, 1)
         if self.lines:
-            require_unset(self, ("top", "by_shape"), "is for single characters; `json` has all alternatives")
+            require_unset(self, ("top", "by_shape"), "is for single characters; `json` has the alternatives")
         else:
             require_unset(self, ("direction", "plain", "boxes"), "is for lines", "give `lines`")
         if self.boxes is None:

@@ -61,6 +61,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (lambda: next(OWN.samples().blocks(0)), {}, "rows is out of range; expected 1 or more; found 0"),
     (OWN.samples, {"indices": ()}, "unsuitable indices; expected whole numbers"),
     (OWN.samples, {"indices": np.array([99])}, "unsuitable indices; expected 0 to 0, .* found index 99 is out of"),
+    (Dataset.create, {"images": INK, "characters": {"あ"}}, "unsuitable characters; expected texts in the order"),
     (Dataset.create, {"images": None, "characters": []}, "unsuitable images; expected arrays .*; found None"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "groups": [[1, 2], [3]]}, "unsuitable groups"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "records": [1]}, "unsuitable records; expected names"),

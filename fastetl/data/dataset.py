@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -344,7 +344,8 @@ def _column(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
-    require_instance("characters", characters, Iterable, "texts")
+    if isinstance(characters, Set | Mapping) or not isinstance(characters, Iterable):  # the first two have no order
+        raise unsuitable("characters", "texts in the order of the pictures", characters)
     texts = list(characters)
     for text in texts:
         require_instance("characters", text, str, "texts", "convert them: a class to its character")
