@@ -40,10 +40,7 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
 
 
 def model_card(run: "Run", graph: Graph, config: ExportConfig, sets: Sequence[Mapping[str, Any]]) -> str:
-    """The card of a run's export: Markdown with YAML front matter.
-
-    sets: results of `fastetl evaluate`, each with name, part, samples, accuracy, interval and top5; may be empty.
-    """
+    """The card of a run's export: Markdown with YAML front matter. sets: results of `fastetl evaluate`, or none."""
     data = Template(_DATA).substitute(
         command=run.command or "model.train",
         seed=run.config.seed,

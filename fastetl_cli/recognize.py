@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from export.results import Answer, Recognition, Text
-from fastetl.checks import require_range, require_unset
+from fastetl.checks import as_progress, require_range, require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.labelled_files import PICTURE_SUFFIXES
 from fastetl.errors import FastetlError
@@ -102,8 +102,7 @@ class Recognize(Command):
         """What is read in each picture, or the error; that of a single picture is raised."""
         with bar("recognize") as progress:
             for number, path in enumerate(paths):
-                if progress is not None:
-                    progress(number, len(paths))
+                as_progress(progress)(number, len(paths))
                 try:
                     yield {"image": path, **self._read(recognizer, path, len(paths) == 1).as_dict()}
                 except FastetlError as error:

@@ -59,16 +59,13 @@ def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfi
     character_share = 1 - config.scribbles - config.merged  # of the training pictures
     total = sum(map(len, sources)) / character_share
     total_weight = sum(source.weight for source in sources) / character_share
-    scribble_count = min(round(config.scribbles * total), MAX_SCRIBBLES)
-    pair_count = min(round(config.merged * total), MAX_PAIRS)
-    curves = scribbles(scribble_count, sources[0].side, seed)
-    pairs = character_pairs(sources, pair_count, seed)
-    samples = []
-    for share, pictures in ((config.scribbles, curves), (config.merged, pairs)):
-        if len(pictures):
-            labels = np.full(len(pictures), classes)
-            samples.append(Samples(pictures, labels, np.arange(len(pictures)), share * total_weight))
-    return samples
+    curves = scribbles(min(round(config.scribbles * total), MAX_SCRIBBLES), sources[0].side, seed)
+    pairs = character_pairs(sources, min(round(config.merged * total), MAX_PAIRS), seed)
+    return [
+        Samples(pictures, np.full(len(pictures), classes), np.arange(len(pictures)), share * total_weight)
+        for share, pictures in ((config.scribbles, curves), (config.merged, pairs))
+        if len(pictures)
+    ]
 
 
 def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:

@@ -1,7 +1,4 @@
-"""The report of an evaluation: one HTML page, which opens from disk and needs no other file.
-
-The page is report.html, whose script, report.js, draws the figures that are in it as JSON.
-"""
+"""An evaluation's report: one HTML page that needs no other file; report.js draws the figures in it, which are JSON."""
 
 import base64
 import json

@@ -24,7 +24,6 @@ from fastetl.errors import RENEW, FastetlError, MissingFileError, StrPath, expec
 JSON_BYTES = 1 << 26  # most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer
 MODEL_BYTES = 1 << 30  # most bytes of a file with the weights of a network
 TEXT_BYTES = 1 << 20  # most bytes of a text that people write, such as a list of characters; JIS X 0208 has 6,879
-
 _END_BYTES = 1 << 16
 _CLUTTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

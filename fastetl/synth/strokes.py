@@ -125,10 +125,7 @@ def load_components(character: str) -> tuple[int, ...]:
 
 @cache
 def load_strokes(character: str, spacing: float) -> tuple[Polyline, ...]:
-    """The strokes of one character in writing order, with points `spacing` apart.
-
-    Raises FastetlError if the package `kanjivg` is missing or does not hold the character.
-    """
+    """A character's strokes in order, points `spacing` apart. Raises FastetlError if it or KanjiVG is missing."""
     if character in _SIGNS:
         return tuple(resample(line, spacing) for line in _SIGNS[character])
     return tuple(resample((_outline(p) - _BOX / 2) / _BOX, spacing) for p in _PATH.findall(_drawing(character)))

@@ -32,7 +32,6 @@ LOWER = (0.0, 0.22)  # the middle of KanjiVG's small kana, low in the box. Small
 RING, GAP = 0.131, 0.079  # in KanjiVG: width of a handakuten, distance between a dakuten's strokes
 HOLE = 1.9  # least width of a handakuten, and least distance between a dakuten's strokes, in widths of the pen
 FILLS = 0.9  # a writer of at least this size fills the canvas
-_WITH_SMALL = frozenset(LARGE_FORM.values())
 _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner marks keep clear of the strokes
 
 
@@ -65,7 +64,7 @@ def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Gl
         way = ways[1 + int(draw / probability * others)] if draw < probability else ways[0]
         if character in LARGE_FORM:
             way = way.scaled(style.small, LOWER)
-        elif character in _WITH_SMALL:
+        elif character in LARGE_FORM.values():
             way = way.scaled(1 - style.shrink * smaller, (0.0, 0.0))
         glyphs.append(way)
     return compose(glyphs)
