@@ -15,6 +15,9 @@ FORBIDDEN = {
 }
 
 
+UPWARDS = {"export", "export.names"}  # imported by name, only when `model` is given the path of a package
+
+
 def imported(source: str) -> set[str]:
     """Dotted names of what is imported, but for types alone, also within functions; `from a import b`: a and a.b."""
     names: set[str] = set()
@@ -28,6 +31,8 @@ def imported(source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             module = node.module if node.module and not node.level else "relative"
             names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "import_extra")):
+            names |= {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
     return names
 
 
@@ -38,6 +43,8 @@ def imports() -> dict[str, set[str]]:
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
     sources = {name: path.read_text(encoding="utf-8") for name, path in zip(names, paths, strict=True)}
     graph = {name: imported(source) for name, source in sources.items()}
+    assert graph["fastetl._lazy"] >= UPWARDS
+    graph["fastetl._lazy"] -= UPWARDS
     empty = {name for name, source in sources.items() if not source.strip()}
     return {name: names - empty - {name} for name, names in graph.items()}
 
