@@ -47,10 +47,10 @@ def require_instance(name: str, value: object, kind: Any, expected: str, do: str
 
 
 def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
-    """A path. Raises FastetlError for an object that is none, an empty text, Path's current folder, and long names."""
+    """A path. Raises FastetlError for what is none: other objects, an empty text, null characters and long names."""
     require_instance(name, value, str | PathLike, expected)
-    if not fspath(value):
-        raise unsuitable(name, expected, "an empty text")
+    if not fspath(value) or "\0" in fspath(value):
+        raise unsuitable(name, expected, "a null character" if fspath(value) else "an empty text")
     longest = max(map(len, fspath(value).encode(errors="replace").split(b"/")))
     if longest > 255:  # what disks of Linux and macOS take
         raise unsuitable(name, f"{expected}, each name of at most 255 bytes", f"one of {longest:,}")

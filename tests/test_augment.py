@@ -208,8 +208,8 @@ def test_fragments_are_of_the_pool_alone() -> None:
     assert out.max() == 100
     batches = Batches(Samples(images, np.zeros(40, int), np.arange(20)), batch_size=20, augmentation=config)
     assert next(batches.epoch(0))[0].max() == 100
-    wrong: list[tuple[Any, str]]
-    wrong = [(np.arange(41), "0 to 39"), (np.arange(0), "at least 1"), (np.ones(2), "float")]
+    assert augmented(images[:0], config).shape == (0, 32, 32)
+    wrong: list[tuple[Any, str]] = [(np.arange(41), "0 to 39"), (np.arange(0), "at least 1"), (np.ones(2), "float")]
     for pool, words in wrong:
         with pytest.raises(FastetlError, match=words):
             augmented(images, config, pool=pool)

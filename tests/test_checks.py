@@ -99,9 +99,9 @@ WRITERS: list[Callable[..., object]] = [
     partial(fastetl_ray.build_on_ray, "etl"),
     partial(fastetl_ray.train_on_ray, "data"),
 ]
-WRONG += [(write, {"out": None}, "unsuitable out; expected a path; found None") for write in WRITERS]
-WRONG += [(write, {"out": ""}, "unsuitable out; expected a path; found an empty text") for write in WRITERS]
-WRONG += [(write, {"out": "x" * 256}, "each name of at most 255 bytes; found one of 256") for write in WRITERS]
+NO_PATHS = {None: "None", "": "an empty text", "a\0b": "a null character", "x" * 256: "one of 256"}
+for out, found in NO_PATHS.items():
+    WRONG += [(write, {"out": out}, f"unsuitable out; expected a path.*; found {found}") for write in WRITERS]
 
 
 SHOWING: list[tuple[Any, ...]] = [(build, "etl", "out"), (fastetl.inspect, "etl"), (synthesize, "out")]

@@ -106,8 +106,7 @@ def augment(
         FastetlError: If an array has another shape or dtype, or an index is out of range.
     """
     source = _read_only(images)
-    side = source.shape[-1] if source.ndim == 3 else 0
-    if not 1 <= side <= MAX_SIDE or source.shape[1] != side or source.dtype != np.uint8:
+    if source.ndim != 3 or not 1 <= source.shape[1] == source.shape[2] <= MAX_SIDE or source.dtype != np.uint8:
         raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
     if isinstance(indices, Augmentation):
         raise unsuitable("indices", "int64 (B,)", "an Augmentation", "give it by its name, `config`")
@@ -130,7 +129,7 @@ def augment(
         others = source if neighbours is None else _read_only(neighbours)
         pool = np.arange(len(others)) if pool is None else pool
         _require_array("neighbours", others, np.uint8, len(others), *out.shape[1:])
-        _require_numbers("pool", pool, len(pool), min(len(others), 2**31), least=1)
+        _require_numbers("pool", pool, len(pool), min(len(others), 2**31), least=min(1, len(indices)))
         add_fragments(others, pool, edge_draws, config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS, out)
     if config.thickness:
         change_thickness(pen_changes, out)
