@@ -69,8 +69,8 @@ def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
 ) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setenv("RAY_ADDRESS", "")  # which the commands set
-    data = str(etl.with_name("here"))
-    for words in (["train", data], ["build", str(etl)], ["synth", "--size=16"], ["sweep", str(SWEEP), data]):
+    data, build_all = str(etl.with_name("here")), ["build", str(etl), "--charset=all"]
+    for words in (["train", data], build_all, ["synth", "--size=16"], ["sweep", str(SWEEP), data]):
         engine = [] if words[0] == "sweep" else ["--engine=ray"]
         for out, expected in ((data, "the output exists already"), (str(tmp_path / "out"), "1:1: cannot reach the")):
             assert main([*words, out, *engine, "--address=127.0.0.1:1"]) == 2
