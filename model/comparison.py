@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fastetl.errors import StrPath
+from fastetl.errors import ArgumentError, StrPath
 from model.config import PREPROCESSING_OPTIONS
 from model.errors import ModelError
 from model.progress import Epoch
@@ -58,7 +58,7 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
         runs = [runs]
     compared = [as_run("runs", run, Run, "runs or their paths") for run in runs]
     if len(compared) < 2:
-        raise ModelError("nothing to compare with", expected="two runs or more", found=len(compared), do="name another")
+        raise ArgumentError("nothing to compare", expected="two runs or more", found=len(compared), do="name another")
     for run in compared:
         if not run.history:
             raise ModelError("the run has no complete epoch", file=run.path, do="train it further")

@@ -16,7 +16,7 @@ from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.store import load_labelled
-from fastetl.errors import StrPath
+from fastetl.errors import ArgumentError, StrPath
 from model.calibration import Reliability, log_softmax, reliability
 from model.errors import ModelError
 from model.outliers import scribbles
@@ -212,7 +212,7 @@ def evaluate(
             raise ModelError(f"{result.name}: the set is given twice", do="leave one out")
         sets.append(result)
     if not sets:
-        raise ModelError("nothing to evaluate", expected="at least one dataset", do="give one")
+        raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")
     confidence = np.exp(log_softmax(predict(scribbles(SCRIBBLES, run.preprocessing.size))).max(1))
     rejected = float((confidence < run.threshold).mean())
     return Evaluation(str(run.path), answered, run.threshold, rejected, tuple(sets))

@@ -10,7 +10,7 @@ from fastetl.checks import as_path, as_progress, config_of
 from fastetl.data.batches import Data, require_same_characters, weighted
 from fastetl.data.identity import SplitRecord
 from fastetl.data.store import open_dataset
-from fastetl.errors import StrPath
+from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.atomic import check_output, new_output, output_errors
 from model.config import TrainConfig
 from model.devices import barrier, is_first
@@ -90,7 +90,7 @@ def train(
 
 def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNetwork | None, command: str) -> Run:
     if not mixture:
-        raise ModelError("train: no dataset", do="give at least one")
+        raise ArgumentError("nothing to train on", expected="at least one dataset", do="give one")
     datasets = [dataset for dataset, _ in mixture]
     first = datasets[0]
     require_same_characters([dataset.charset for dataset in datasets])

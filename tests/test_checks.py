@@ -54,6 +54,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (build, {"sources": "etl", "out": "out", "config": 5}, "unsuitable config; expected a BuildConfig; found 5"),
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "no option 'sizes'; expected one of charset, .*mean size[?]"),
     (build, {"sources": "etl", "out": "out", "charset": {"あ"}}, "charset; expected text or a path or a list"),
+    (partial(model.train, [], "out"), {}, "nothing to train on; expected at least one dataset. Give one"),
     (partial(model.train, OWN, "out"), {"rotation": 3}, "no option 'rotation'; .* It is an option of `augmentation`"),
     (augment, {"images": np.array(INK), "neighbours": 3}, "expected no `neighbours` and no `pool` without `frag"),
     (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": None}, "unsuitable preprocessing; expected"),

@@ -56,7 +56,7 @@ def test_the_command_prints_a_table_or_json(two: list[Run], capsys: pytest.Captu
 
 
 def test_what_cannot_be_compared_is_named(two: list[Run]) -> None:
-    with pytest.raises(ModelError, match="expected two runs or more; found 1"):
+    with pytest.raises(ValueError, match="expected two runs or more; found 1"):
         compare_runs(two[0].path)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="no complete epoch"):
         compare_runs([two[0], dataclasses.replace(two[1], history=())])

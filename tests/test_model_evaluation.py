@@ -134,7 +134,7 @@ def test_sets_that_do_not_fit_are_named() -> None:
     run, data = open_run(finished_run()[0]), tiny()
     with pytest.raises(ModelError, match="nothing to evaluate"):
         evaluate(run, [data[np.zeros(0, np.int64)]])
-    with pytest.raises(ModelError, match="nothing to evaluate; expected at least one dataset"):
+    with pytest.raises(ValueError, match="nothing to evaluate; expected at least one dataset"):
         evaluate(run, [])
     with pytest.raises(ModelError, match="tiny0: the set is given twice. Leave one out"):
         evaluate(run, [data, data])
