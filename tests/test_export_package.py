@@ -70,8 +70,7 @@ def test_same_network_gives_same_bytes_whatever_was_written_before(tmp_path: Pat
 )
 def test_options_give_sound_packages(target: Target, storage: Storage, precision: Any, tmp_path: Path) -> None:
     """The script for the Mac is asked with onnxruntime's float32 on the package's own constants in Core ML's place."""
-    config = ExportConfig(target, precision, storage)
-    assert failures(make_package(tmp_path / "out", config)) == []
+    assert failures(make_package(tmp_path / "out", ExportConfig(target, precision, storage))) == []
     package = read_package(tmp_path / "out" / COREML)
     assert package.spec.specificationVersion == SPECIFICATION[target]
     assert any(op.type.startswith("constexpr") for op in package.ops) == (storage != "plain")

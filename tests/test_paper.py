@@ -171,6 +171,8 @@ def test_thick_pens_are_ink_and_thinned() -> None:
     square = ink.square()
     assert 0.2 < (square > 128).sum() / thick.sum() < 0.7
     assert (square[50, 42:86] > 128).all()
+    for white in (np.pad(cropped(character, 30, 0.1, 200), ((0, 0), (0, 20))) for character in "十おす"):
+        assert np.array_equal(separate_ink(white).plane, white), "a white character is no sheet beside a dark bar"
 
 
 def test_thin_pens_of_large_pictures_are_seen() -> None:

@@ -67,6 +67,8 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
     ink = find_ink(sheet).plane
     assert ((ink[10:50, 10:50] > 200) == INK).all()
     assert not ink[:10].any()
+    faded = np.dstack([np.where(INK, 0, 255)] * 3 + [np.full(INK.shape, 25)]).astype(np.uint8)
+    assert ((find_ink(faded).plane > 0) == INK).all(), "a sheet that is translucent as a whole"
 
 
 @pytest.mark.parametrize(
@@ -109,23 +111,20 @@ def test_addresses_and_heic_say_what_they_need(tmp_path: Path) -> None:
         paper_of(tmp_path / "a.heic")
 
 
-def test_a_picture_is_made_square_with_its_edge(tmp_path: Path) -> None:
-    path = tmp_path / "clear.png"
+def test_a_picture_is_made_square_with_its_edge() -> None:
     drawn = np.zeros((40, 20, 4), np.uint8)
     drawn[10:30, 8:12] = (0, 0, 0, 255)  # black ink on transparent paper
-    Image.fromarray(drawn).save(path)
-    read = read_picture(path, 64)
+    read = read_picture(drawn, 64)
     assert (read.shape, int(read[0, 0]), int(read[32, 32])) == ((64, 64), 0, 255)
     read[:] = 0  # the caller's own
 
 
 def test_the_rotation_of_the_camera_is_applied(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
     turned = Image.fromarray(np.rot90(np.where(INK, 0, 255).astype(np.uint8)))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90° clockwise
-    turned.save(path, exif=exif)
-    assert ((paper_of(path) == 0) == INK).all()
+    turned.save(tmp_path / "a.png", exif=exif)
+    assert ((paper_of(tmp_path / "a.png") == 0) == INK).all()
 
 
 NAN = np.full((9, 9), np.nan, np.float32)

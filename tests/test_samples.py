@@ -29,7 +29,7 @@ def sample(k: int = 0, label: str = "ぬ", answer: str = "め") -> KeptDrawing:
     """No two people, nor one person twice, take the same time."""
     first = dataclasses.replace(LINE.strokes[0], time=(0, 16 + k))
     drawing = dataclasses.replace(LINE, strokes=(first, *LINE.strokes[1:]))
-    return KeptDrawing(f"id-{k}", drawing, label, answer, "2026-11-24T20:01:02Z", "pen", "pad 1")
+    return KeptDrawing(f"id-{k}", drawing, label, answer, "2026-11-24T20:01:02Z", "pen", "pad\u30001")
 
 
 def write(path: Path, *lines: str | bytes) -> Path:

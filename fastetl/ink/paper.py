@@ -121,15 +121,16 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
 
 
 def _is_light(dark: Grey, light: Grey) -> bool:
-    """Whether the ink is lighter than the paper. dark: the darkest pixel of each block; light: 255 minus the lightest.
-
-    If the edge is dark or light all around, it is paper, unless the rest is one area, which may reach an edge.
-    """
+    """Whether ink is lighter than the paper. dark: the darkest pixel of each block; light: 255 minus the lightest."""
     darkest, lightest = int(dark.min()), 255 - int(light.min())
     middle = (darkest + lightest) // 2
     bright = dark > middle
-    if any(side.max() <= middle for side in _sides(dark)) and _is_one_area(bright):
-        return False  # a bright sheet on a dark table, or with dark bars beside it
+    is_dark = [side.max() <= middle for side in _sides(dark)]
+    if any(is_dark) and _is_one_area(bright):
+        left, top, right, bottom = boxes_of(bright)[0]
+        edge = _border(bright[top:bottom, left:right])
+        if all(is_dark) or 4 * edge.sum() >= 3 * len(edge):
+            return False  # a bright sheet on a dark table, or one with dark bars beside it: its edges are straight
     if _border(dark).min() > middle and not _is_one_area(~bright, 95):
         return False  # bright paper
     if _border(light).min() > 255 - middle and not _is_one_area(light < 255 - middle, 50):

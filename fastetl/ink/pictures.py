@@ -47,7 +47,7 @@ def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.u
     then what is around it becomes as bright as the sheet.
     """
     visible = alpha >= 128
-    if not visible.any() and np.ptp(grey) < 32:  # translucent ink near to white shows in its alpha alone
+    if not visible.any() and int(np.ptp(grey)) < min(32, int(np.ptp(alpha))):  # whitish ink shows in its alpha alone
         return 255 - alpha
     if visible.all() or not visible.any():
         return grey

@@ -54,7 +54,8 @@ class KeptDrawing:
             ("device", ", ".join(DEVICES), self.device in DEVICES),
         ]
         for name, text, most in (("answer", self.answer, MAX_CODE_POINTS), ("app", self.app, 64)):
-            rules.append((name, f"at most {most} printable characters", len(text) <= most and text.isprintable()))
+            is_text = len(text) <= most and text.replace("\u3000", " ").isprintable()
+            rules.append((name, f"at most {most} printable characters", is_text))
         for name, expected, valid in rules:
             if not valid:
                 raise unsuitable(name, expected, repr(getattr(self, name))[:80])

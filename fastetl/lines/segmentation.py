@@ -165,7 +165,9 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
         window = np.s_[top:bottom, left:right]
         is_shown = np.isin(numbers[window], [0, *shown + 1])  # 0 is the number of no piece
         zoom = LINE_HEIGHT / layout.line_size(oriented[shown])
-        upright = _zoomed(np.where(is_shown, ink[window], 0), zoom)
+        height, width = (max(1, round(zoom * length)) for length in is_shown.shape)
+        alone = Image.fromarray(np.where(is_shown, ink[window], 0))
+        upright = np.asarray(alone.resize((width, height), Image.Resampling.BILINEAR))
         across = np.rot90(upright) if down else upright
         pieces = parted(*pieces_of(across), LINE_HEIGHT, down)
         if len(pieces.boxes):
@@ -178,11 +180,6 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
                 zoom=zoom / scale,
                 corner=(left * scale, top * scale),
             )
-
-
-def _zoomed(ink: Pixels, zoom: float) -> Pixels:
-    height, width = (max(1, round(zoom * length)) for length in ink.shape)
-    return np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))
 
 
 @dataclass(frozen=True, kw_only=True)

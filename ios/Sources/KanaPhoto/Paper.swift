@@ -201,16 +201,28 @@ extension Photograph {
         return 6 * count >= mask.values.count && count * 100 >= perCent * max(between[0], between[1])
     }
 
+    /// Whether a mask goes on along the edges of the box around it.
+    private static func hasStraightEdges(_ mask: Grid) -> Bool {
+        let places = mask.values.indices.filter { mask.values[$0] == 1 }
+        let (rows, columns) = (places.map { $0 / mask.width }, places.map { $0 % mask.width })
+        guard let top = rows.min(), let bottom = rows.max(), let left = columns.min(), let right = columns.max()
+        else { return false }
+        let box = (top...bottom).flatMap { mask.values[($0 * mask.width + left)...($0 * mask.width + right)] }
+        let edge = Grid(bottom - top + 1, right - left + 1, box).edge
+        return 4 * edge.reduce(0, +) >= 3 * edge.count
+    }
+
     /// Whether the ink is lighter than the paper.
     ///
     /// If the picture's edge is dark or light all around, it is paper, unless the rest is a sheet. A sheet
-    /// beside a dark side is paper, too. Otherwise the thinner of the two is ink, and the level that most of the edge has is
+    /// with straight edges beside a dark side is paper, too. Otherwise the thinner of the two is ink, and the level that most of the edge has is
     /// paper.
     private static func isLight(_ dark: Grid, _ light: Grid) -> Bool {
         let (darkest, lightest) = (dark.values.min() ?? 0, 255 - (light.values.min() ?? 0))
         let middle = (darkest + lightest) / 2
         let bright = dark.map { $0 > middle ? 1 : 0 }
-        if dark.sides.contains(where: { $0.allSatisfy { $0 <= middle } }), isSheet(bright) { return false }
+        let isDark = dark.sides.map { $0.allSatisfy { $0 <= middle } }
+        if isDark.contains(true), isSheet(bright), !isDark.contains(false) || hasStraightEdges(bright) { return false }
         if dark.edge.allSatisfy({ $0 > middle }), !isSheet(bright.map { 1 - $0 }, 95) { return false }
         if light.edge.allSatisfy({ $0 > 255 - middle }), !isSheet(light.map { $0 < 255 - middle ? 1 : 0 }, 50) {
             return true

@@ -41,7 +41,8 @@ public struct Photograph: Equatable, Sendable {
         guard visible.count < alpha.count, let top = rows.min(), let bottom = rows.max(), let left = columns.min(),
             let right = columns.max()
         else {
-            let isFaint = visible.isEmpty && Int(grey.max() ?? 0) - Int(grey.min() ?? 0) < 32
+            func range(_ values: [UInt8]) -> UInt8 { (values.max() ?? 0) - (values.min() ?? 0) }
+            let isFaint = visible.isEmpty && range(grey) < min(32, range(alpha))
             self.init(width, height, isFaint ? alpha.map { 255 - $0 } : grey)
             return
         }

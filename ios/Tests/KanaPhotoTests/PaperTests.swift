@@ -43,6 +43,15 @@ private func mean(_ photograph: Photograph, ink: Bool) -> Double {
         }
     }
 
+    @Test func aThickWhiteCharacterIsNoSheetBesideABlackBar() throws {
+        let cross: [Bool] = (0..<(120 * 134)).map { place in
+            let (row, column) = (place / 134, place % 134)
+            return column < 120 && (abs(row - 60) < 20 || abs(column - 60) < 20)
+        }
+        let read = try Photograph(width: 134, height: 120, pixels: cross.map { $0 ? 255 : 0 }).whitened
+        #expect(read.pixels == cross.map { $0 ? 0 : 255 })
+    }
+
     @Test func shadeRulesAndGrainAreNoInk() throws {
         let shaded = try photograph { row, column in
             let light = row + column > 128 ? 130 : 220
@@ -67,6 +76,8 @@ private func mean(_ photograph: Photograph, ink: Bool) -> Double {
         let faint: [UInt8] = [0, 90, 90, 0, 0, 0, 0, 0, 0]
         let white = [UInt8](repeating: 250, count: 9)
         #expect(Photograph(3, 3, grey: white, alpha: faint).pixels == faint.map { 255 - $0 })
+        let sheet: [UInt8] = [255, 230, 230, 255, 255, 255, 255, 255, 255]
+        #expect(Photograph(3, 3, grey: sheet, alpha: [UInt8](repeating: 25, count: 9)).pixels == sheet)
     }
 
     @Test func theLeastPicturesHaveAnAnswer() throws {
