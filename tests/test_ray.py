@@ -210,7 +210,7 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
         system.rm("/out/digits/shard-00001.parquet")
         with pytest.raises(FileNotFoundError, match=r"memory://out/digits/shard-00001\.parquet: cannot read the file"):
             list(again.samples().blocks(1000))
-        with pytest.raises(FileNotFoundError, match=r"memory://etl/nothing: cannot read the file"):
+        with pytest.raises(FileNotFoundError, match=r"memory://etl/nothing: cannot read the file; found none"):
             build_on_ray("memory://etl/nothing", "memory://out/none", BUILD)
         assert not system.exists("/out/none")
         monkeypatch.setattr(datasets, "connect", Mock(side_effect=FastetlError("no cluster")))

@@ -51,7 +51,7 @@ def fsspec_errors(what: str, address: str, do: str) -> Iterator[None]:
         if isinstance(error, ImportError):  # of a file system, fsspec itself says which package it needs
             do = "run in the checkout: pip install '.[arrow]'" if error.name == "fsspec" else "install it"
         kind = MissingFileError if isinstance(error, FileNotFoundError) else FastetlError
-        raise kind(what, file=address, found=reason_of(error), do=do) from error
+        raise kind(what, file=address, found="none" if kind is MissingFileError else reason_of(error), do=do) from error
 
 
 def read_file(folder: str, name: str, most: int) -> bytes:
