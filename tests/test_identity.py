@@ -129,7 +129,7 @@ def test_what_a_run_records_comes_back_from_json() -> None:
     assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10]}
     again = SplitRecord.from_dict(values)
     assert again == trained
-    for ranges in ([3], [5, 2], [-1, 2], [0, 2**31], ["0", "1"], [0, 2**26]):
+    for ranges in ([], [3], [5, 2], [1, 5, 5, 7], [1, 5, 6, 7], [-1, 2], [0, 2**31], ["0", "1"], [0, 2**26]):
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):
             SplitRecord.from_dict(values)

@@ -11,7 +11,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -130,12 +130,14 @@ def _ranges(values: NDArray[np.int32]) -> list[int]:
 
 def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
     """The numbers that `_ranges` made `ranges` of. Raises ValueError for what it cannot make, and for over `most`."""
-    if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges) or ranges != sorted(ranges):
+    if not ranges or len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
         raise ValueError("groups are no ranges")
-    if sum(ranges[1::2]) - sum(ranges[::2]) + len(ranges) // 2 > most:
+    runs = np.array(ranges).reshape(-1, 2) + np.array([0, 1])  # each run's first number, and its end
+    if (np.diff(runs.ravel()) <= 0).any():
+        raise ValueError("groups are ranges that fall, overlap or touch")
+    if np.diff(runs).sum() > most:
         raise ValueError(f"groups are more than {_MAX_GROUPS:,}")
-    parts = [np.arange(first, last + 1, dtype=np.int32) for first, last in zip(ranges[::2], ranges[1::2], strict=True)]
-    return np.concatenate([np.zeros(0, np.int32), *parts])
+    return np.concatenate([np.arange(first, end, dtype=np.int32) for first, end in runs.tolist()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,10 +225,9 @@ class SplitRecord:
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
-        unseen = partial(reduce, partial(np.setdiff1d, assume_unique=True))  # (arrays, numbers) → those in no array
-        new_digests = unseen(self.digests, np.unique(data.digests[data.groups < 0]))
+        new_digests = np.setdiff1d(data.digests[data.groups < 0], np.concatenate(self.digests))
         new_groups = {
-            source: unseen([groups.get(source, ()) for groups in self.groups], numbers)
+            source: np.setdiff1d(numbers, np.concatenate([known.get(source, numbers[:0]) for known in self.groups]))
             for source, numbers in sorted(data.groups_by_source().items())
         }
         is_first = not any(map(len, self.groups + self.digests))
@@ -234,9 +235,11 @@ class SplitRecord:
         part_of_group = draw(sum(map(len, new_groups.values())), "group")
         part_of_digest = draw(len(new_digests), "sample")
         groups = [dict(known) for known in self.groups]
+        begin = 0  # of a source in `part_of_group`
         for source, numbers in new_groups.items():
-            part_of, part_of_group = np.split(part_of_group, [len(numbers)])  # the rest is that of further sources
-            for part in set(part_of.tolist()):
+            part_of = part_of_group[begin : begin + len(numbers)]
+            begin += len(numbers)
+            for part in np.unique(part_of).tolist():
                 drawn = numbers[part_of == part]
                 groups[part][source] = np.union1d(groups[part].get(source, drawn), drawn)
         drawn_digests = [new_digests[part_of_digest == part] for part in (TRAIN, VALID, TEST)]
