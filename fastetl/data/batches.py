@@ -144,9 +144,7 @@ class Batches:
             is_of_part = part_of == k
             drawn = self._draw_indices(k, int(is_of_part.sum()), epoch)
             indices[is_of_part] = drawn
-            is_repeated = np.bincount(drawn).max(initial=0) > 1  # seldom: to sort millions takes memory and time
-            repetitions = count_within(drawn) if is_repeated else 0
-            numbers[is_of_part] = first_number + repetitions * len(part.images) + drawn
+            numbers[is_of_part] = first_number + _augmentation_numbers(drawn, len(part.images))
             most_rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
             first_number += most_rounds * int(np.bincount(part.indices).max()) * len(part.images)
         for begin in range(start * self.batch_size, len(part_of), self.batch_size):
@@ -190,6 +188,16 @@ class Batches:
                 yield coming.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _augmentation_numbers(drawn: NDArray[np.int64], image_count: int) -> NDArray[np.int64]:
+    """int64 (N,): a number for each of the drawn indices of a part's pictures; no two draws have the same.
+
+    Draw k of a picture, from 0, has k · image_count + index; so all are below the most draws of one · image_count.
+    """
+    if np.bincount(drawn).max(initial=0) <= 1:  # nearly always: to sort millions takes memory and time
+        return drawn
+    return count_within(drawn) * image_count + drawn
 
 
 def require_same_characters(charsets: Sequence[Charset]) -> None:

@@ -49,14 +49,26 @@ def import_pictures(
     total = counts.total() - sum(left_out.values())
     if not total:
         what, do = "no picture of a character of the charset", "choose another `charset`"
-        found = in_a_line(left_out, 10)
-        raise FastetlError(what, file=sources[0].path, expected=charset.name, found=found, do=do)
+        raise FastetlError(what, file=sources[0].path, expected=charset.name, found=in_a_line(left_out, 10), do=do)
+    parts, unread = _read_sources(sources, charset, size, read_picture, lambda done: progress(done, total))
+    if not parts:
+        raise unread[0]
+    data, copies = _group_copies(concatenated(parts))
+    passed_over = [notice for source in sources for notice in source.passed_over]
+    noticed = (*passed_over, *(error.notice("left out") for error in unread), *copies)
+    return data, Findings(noticed, left_out)
+
+
+def _read_sources(
+    sources: Sequence[Labelled], charset: Charset, size: int, read_picture: ReadPicture, show: Callable[[int], None]
+) -> tuple[list[Dataset], list[FastetlError]]:
+    """The datasets of those with samples, and an error for each file that is no picture. show: takes the count done."""
     parts: list[Dataset] = []
     unread: list[FastetlError] = []
     done = 0
     for source in sources:
         samples: list[IndexedPicture] = []
-        # Closed also if `progress` raises: its threads end, and the filters of warnings are as before.
+        # Closed also if `show` raises: its threads end, and the filters of warnings are as before.
         with closing(_read(source, charset, size, read_picture)) as pictures:
             for picture in pictures:
                 if isinstance(picture, FastetlError):
@@ -64,15 +76,10 @@ def import_pictures(
                 else:
                     samples.append(picture)
                 done += 1
-                progress(done, total)
+                show(done)
         if samples:
             parts.append(_dataset(source, samples, charset, size))
-    if not parts:
-        raise unread[0]
-    data, copies = _group_copies(concatenated(parts))
-    passed_over = [notice for source in sources for notice in source.passed_over]
-    noticed = (*passed_over, *(error.notice("left out") for error in unread), *copies)
-    return data, Findings(noticed, left_out)
+    return parts, unread
 
 
 def _read(

@@ -73,21 +73,19 @@ def group_copies_in_files(
     """
     blank = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
     new_groups, new_source, first = group_copies(groups, source, digests, blank)
-    copied = np.flatnonzero((new_groups != groups) | (new_source != source))
-    starts = np.cumsum([0, *map(len, records)])
+    is_blank = np.isin(digests, np.array(blank, np.uint64)) & (groups >= 0)
+    is_copy = (new_groups != groups) | (new_source != source)
+    file_of, record_of = np.repeat(np.arange(len(files)), list(map(len, records))), np.concatenate(records)
     notices = []
-    for file, numbers, start, end in zip(files, records, starts[:-1], starts[1:], strict=True):
-        inkless = numbers[np.isin(digests[start:end], np.array(blank, np.uint64)) & (groups[start:end] >= 0)]
-        if len(inkless):
-            what = f"blank pictures: {format_records(inkless)}"
-            notices.append(Notice(what, str(file.path), int(inkless[0]), "ink", "none", "built as they are"))
-    for k in np.flatnonzero(np.bincount(np.searchsorted(starts, copied, "right") - 1)).tolist():
-        copies = copied[(copied >= starts[k]) & (copied < starts[k + 1])]
-        origin = int(np.searchsorted(starts, first[copies[0]], "right")) - 1
-        numbers = records[k][copies - starts[k]]
-        example = records[origin][first[copies[0]] - starts[origin]]
+    for k in np.unique(file_of[is_blank]).tolist():
+        blanks = record_of[is_blank & (file_of == k)]
+        what = f"blank pictures: {format_records(blanks)}"
+        notices.append(Notice(what, str(files[k].path), int(blanks[0]), "ink", "none", "built as they are"))
+    for k in np.unique(file_of[is_copy]).tolist():
+        copies = np.flatnonzero(is_copy & (file_of == k))
+        numbers, original = record_of[copies], first[copies[0]]
         what = f"pictures that other groups have too: {format_records(numbers)}"
-        found = f"that of record {example} of {files[origin].path}"
+        found = f"that of record {record_of[original]} of {files[file_of[original]].path}"
         treatment = "a build takes them into the groups of the first; give each file once"
         notices.append(Notice(what, str(files[k].path), int(numbers[0]), "a picture of its own", found, treatment))
     return new_groups, new_source, tuple(notices)
@@ -236,7 +234,6 @@ def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[
     if lost.sum() > _KNOWN_GAPS.get((file.layout.name, file.file_number or 0), 0):
         first = int(np.flatnonzero(lost)[0])
         what = f"records lost: {lost.sum():,}, of {(lost > 0).sum():,} classes"
-        expected = (
-            f"0x{present[first]:02X} {complete[first]:,} times, for {group_count:,} group{'s' * (group_count > 1)}"
-        )
+        groups_of_file = f"{group_count:,} group{'s' * (group_count > 1)}"
+        expected = f"0x{present[first]:02X} {complete[first]:,} times, for {groups_of_file}"
         yield Notice(what, str(file.path), None, expected, f"{counts[first]:,}", "the dataset has no such samples")
