@@ -19,7 +19,7 @@ def read_candidates(line: Line, candidates: Candidates, labels: tuple[str, ...],
     """The text of a line. labels: of the characters that compete. plain: ignore the bigrams."""
     outcomes = [_fitted_path(line, candidates, stretch, plain) for stretch in FIRST_STRETCHES]
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)
-    foreign = path if plain else best_path(line, candidates, geometry, True)
+    foreign = path if plain else best_path(line, candidates, geometry, plain=True)
     is_foreign = foreign[0].score + FOREIGN_BONUS * len(foreign) > path[0].score
     return _text(line, candidates, labels, foreign if is_foreign else path, geometry.size)
 
@@ -27,11 +27,11 @@ def read_candidates(line: Line, candidates: Candidates, labels: tuple[str, ...],
 def _fitted_path(line: Line, candidates: Candidates, stretch: float, plain: bool) -> tuple[list[Choice], Geometry]:
     """The best path, and the geometry with which it was read: that of the characters that were read with a guess."""
     guess = dataclasses.replace(line.geometry, stretch=stretch)
-    path = best_path(line, candidates, guess, plain)
+    path = best_path(line, candidates, guess, plain=plain)
     spans = [choice.span for choice in path]
     classes = candidates.classes[spans, [choice.candidate for choice in path]]
-    geometry = fitted_geometry(line.spans.boxes[spans], classes, guess, line.down)
-    return best_path(line, candidates, geometry, plain), geometry
+    geometry = fitted_geometry(line.spans.boxes[spans], classes, guess, down=line.down)
+    return best_path(line, candidates, geometry, plain=plain), geometry
 
 
 def _text(line: Line, candidates: Candidates, labels: tuple[str, ...], path: list[Choice], size: float) -> TextLine:

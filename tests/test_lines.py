@@ -106,7 +106,7 @@ def test_touching_characters_are_parted() -> None:
     ink[5:35, 5:45] = ink[5:35, 55:95] = 255
     ink[8:32, 8:42] = ink[8:32, 58:92] = 0
     ink[18:21, 45:55] = 255
-    pieces = parted(*pieces_of(ink), 40, False)
+    pieces = parted(*pieces_of(ink), 40, down=False)
     left, right = [box for box in pieces.boxes if box[0] < 8], [box for box in pieces.boxes if box[2] > 92]
     assert max(box[2] for box in left) <= 56
     assert min(box[0] for box in right) >= 44

@@ -128,7 +128,7 @@ def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Lin
     if len(truth) < len(written.boxes) or atoms != [*range(len(spans.atoms))]:
         return None
     classes = c.classes.ravel()
-    geometry = fitted_geometry(spans.boxes[path], classes[truth], line.geometry, line.down)
+    geometry = fitted_geometry(spans.boxes[path], classes[truth], line.geometry, down=line.down)
     starting, ending = (states_by_atom(atom_of, c.classes.shape) for atom_of in spans.ends.T)
     steps = [
         (left, right, log_follows(classes[left][:, None], classes[right], plain))

@@ -166,9 +166,8 @@ def _surroundings(mask: Mask, is_white: bool) -> Mask:
     for turns in range(4):  # each side in turn is the upper one
         turned = np.rot90(mask, turns)
         upper, lower = turned[0], turned[-1]
-        corners = [max(size, depth) if (depth := _depth(columns)) else 0 for columns in (turned.T, turned.T[::-1])]
-        between_corners = lower[corners[0] : len(lower) - corners[1]]
-        is_stroke = is_white and between_corners.any() and not _is_full(lower)
+        left, right = (_depth(columns, size) for columns in (turned.T, turned.T[::-1]))  # of the corners
+        is_stroke = is_white and lower[left : len(lower) - right].any() and not _is_full(lower)
         if _is_full(upper) and not is_stroke:
             np.rot90(around, turns)[:size] = True
     if not _border(around).any():
@@ -180,9 +179,10 @@ def _is_full(side: Mask) -> bool:
     return bool(side.sum() * 20 >= 19 * len(side))
 
 
-def _depth(lines: Mask) -> int:
-    """How many lines from the first are dark all along."""
-    return next((depth for depth, line in enumerate(lines) if not _is_full(line)), len(lines))
+def _depth(lines: Mask, least: int) -> int:
+    """How many lines from the first are dark all along, or `least` if these are fewer; 0 if the first is not."""
+    depth = next((depth for depth, line in enumerate(lines) if not _is_full(line)), len(lines))
+    return max(depth, least) if depth else 0
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def _paper_of(dark: Grey) -> _Paper:
 
 
 def _grey_paper(dark: Grey) -> _Paper:
-    """The same of grey paper, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
+    """Grey paper and its ink, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
     window = odd_share(dark, _INK_WIDTH)
     outside = np.zeros(dark.shape, bool)
     while True:

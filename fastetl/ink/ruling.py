@@ -243,28 +243,27 @@ def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], least:
     """
     block = -(-len(plane) // shape[0])  # pixels
     reach = block + int(3 * (line.thickness + 1) * block) + 3
-    # A strip along the line, in which the line is level: `offset` counts its rows, the middle one is the line's.
-    offset = np.arange(2 * reach + 1)[:, None]
-    columns = np.arange(plane.shape[1])
-    rows = _centre(plane.shape, line, shape) - reach + offset
-    strip = plane[rows.clip(0, len(plane) - 1), columns]
+    rows = _rows_along(line, shape, plane.shape, reach)
+    strip = plane[rows.clip(0, len(plane) - 1), np.arange(plane.shape[1])]  # in which the line is level, in the middle
     is_inside = _is_inside(rows, len(plane))
     top, bottom = _middle_runs(is_inside & (strip >= least), block + 1)
     thickness = bottom - top
     usual = quantile(thickness[thickness > 0], 50)
     is_line = (thickness > 0) & (thickness <= max(usual * 8 // 5, usual + 1))
     blur = max(1, block // 2) + 1  # the soft edge of the line
-    above, below = top - blur - 1, bottom + blur
-    paper = np.minimum(*(strip[row.clip(0, 2 * reach), columns] for row in (above, below)))
-    row, column = np.nonzero(is_inside & is_line & (offset > above) & (offset < below))
+    above, below = top - blur - 1, bottom + blur  # the strip's rows beside the line
+    paper = np.take_along_axis(strip, np.stack([above, below]).clip(0, 2 * reach), 0).min(0)
+    position = np.arange(2 * reach + 1)[:, None]
+    row, column = np.nonzero(is_inside & is_line & (position > above) & (position < below))
     plane[rows[row, column], column] = paper[column]
 
 
-def _centre(size: tuple[int, ...], line: PrintedLine, shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """The line's row of pixels in each column of a plane (H, W)."""
+def _rows_along(line: PrintedLine, shape: tuple[int, ...], size: tuple[int, ...], reach: int) -> NDArray[np.intp]:
+    """The rows of a plane (H, W) along a line, `reach` to both sides of it: (2 * reach + 1, W)."""
     height, width = size
     along = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
-    return np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
+    centre = np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
+    return np.asarray(centre + np.arange(-reach, reach + 1)[:, None])
 
 
 def _middle_runs(ink: Mask, near: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

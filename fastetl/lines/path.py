@@ -81,7 +81,7 @@ class Choice:
         return float(self.scores[self.candidate])
 
 
-def best_path(line: Line, candidates: Candidates, geometry: Geometry, plain: bool) -> list[Choice]:
+def best_path(line: Line, candidates: Candidates, geometry: Geometry, *, plain: bool) -> list[Choice]:
     """The characters of the best path from the first atom to the last. plain: see `log_follows`."""
     weights, bigram_weight = load_weights()
     scores = state_features(line, candidates, geometry) @ list(weights.values()) + candidates.whole
@@ -136,37 +136,41 @@ _PRIOR_COUNT = 4  # of characters that outweigh these two, and a stretch of 1
 _THIN = np.log(0.3)  # log size of what is no measure of a line's size, such as the thickness of a ー
 
 
-def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, down: bool) -> Geometry:
+def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool) -> Geometry:
     """Fit a line's geometry to M characters that were read, from their usual sizes and positions.
 
     boxes: (M, 4); classes: (M,); guess: what is kept where the characters tell too little.
     """
     means, deviations = (measures.of(classes) for measures in load_shapes(down))
-    # Each character's length and height over its usual ones tell the size of the writing along and across the line.
-    usual = np.stack([means.log_length, means.log_height], 1)
-    log_sizes = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)) - usual
-    tells_size = usual > _THIN
-    along, across = (
-        np.median(values[tells]) if tells.any() else np.log(guess.size)
-        for values, tells in zip(log_sizes.T, tells_size.T, strict=True)
-    )
+    log_sizes = _log_sizes(boxes, means)
+    along, across = (_median(sizes, np.log(guess.size)) for sizes in log_sizes.T)
     log_stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
     size = float(np.exp((along + across - log_stretch) / 2))
-    # Each character's position tells where the middle of the line is.
     x, y = middles(boxes).T
-    centre = y - means.offset * size
+    centre = y - means.offset * size  # where the middle of the line is, as each character's position tells
     slope = line_through(x, centre)[1] if len(boxes) >= 4 else guess.slope
     middle = float(np.mean(centre - slope * x))
-    # What is left is uneven writing.
-    tells_both = tells_size.all(1)
-    size_residuals = log_sizes.mean(1) - (along + across) / 2
     size_deviations = np.hypot(deviations.log_length, deviations.log_height) / 2
-    uneven = _spread(size_residuals[tells_both], size_deviations[tells_both], _USUAL_UNEVEN)
+    uneven = _spread(log_sizes.mean(1) - (along + across) / 2, size_deviations, _USUAL_UNEVEN)
     wander = _spread((centre - middle - slope * x) / size, deviations.offset, _USUAL_WANDER)
     return Geometry(middle, slope, size, float(np.exp(log_stretch)), uneven, wander)
 
 
+def _log_sizes(boxes: Boxes, means: Measures) -> Floats:
+    """float64 (M, 2): log size of the writing along and across the line, as each character tells; NaN if it is thin."""
+    usual = np.stack([means.log_length, means.log_height], 1)
+    own = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
+    return np.where(usual > _THIN, own - usual, np.nan)
+
+
+def _median(values: Floats, default: float) -> float:
+    """The median of all that are not NaN; `default` if there are none."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else default
+
+
 def _spread(residuals: Floats, deviations: Floats, usual: float) -> float:
     """Standard deviation of what a line adds to the characters' own deviations; `usual` where there are few."""
-    added = _PRIOR_COUNT * usual**2 + np.maximum(residuals**2 - deviations**2, 0).sum()
-    return float(np.sqrt(added / (_PRIOR_COUNT + len(residuals))))
+    is_known = ~np.isnan(residuals)
+    added = np.maximum(residuals[is_known] ** 2 - deviations[is_known] ** 2, 0).sum()
+    return float(np.sqrt((_PRIOR_COUNT * usual**2 + added) / (_PRIOR_COUNT + is_known.sum())))

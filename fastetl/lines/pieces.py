@@ -53,7 +53,7 @@ class Pieces:
     """Pairs of pieces (from 0) that touch."""
 
 
-def parted(numbers: Components, boxes: Boxes, size: float, down: bool) -> Pieces:
+def parted(numbers: Components, boxes: Boxes, size: float, *, down: bool) -> Pieces:
     """Part the pieces that may be two characters into strokes.
 
     numbers, boxes: as `pieces_of` returns them, turned so that the line runs across. size: of the line, in pixels.
@@ -70,31 +70,35 @@ def parted(numbers: Components, boxes: Boxes, size: float, down: bool) -> Pieces
             continue
         window = numbers[top:bottom, left:right]
         mask = window == number
-        patch_of, strokes = _split(mask, size)
-        window[mask] = patch_count + patch_of
-        first = len(patches)
-        for parts in strokes:
-            joints += pairwise(range(len(patches), len(patches) + len(parts)))
-            patches += [patch_count + part for part in parts]
-        sets = [set(patch.tolist()) for patch in patches[first:]]
-        joints += [(first + a, first + b) for a, b in combinations(range(len(sets)), 2) if sets[a] & sets[b]]
+        patch_of, parts, touching = _split(mask, size)
+        joints += [(len(patches) + a, len(patches) + b) for a, b in touching]
+        patches += [patch_count + part for part in parts]
+        window[mask] = patch_count + patch_of  # numbered after all pieces before; in `numbers`, too
         patch_count += int(patch_of.max())
     box_of = boxes_of(numbers).astype(np.float64)
     return Pieces(unions(box_of, [patch - 1 for patch in patches]), numbers, patches, patch_count, joints)
 
 
-def _split(mask: Mask, size: float) -> tuple[Ints, list[list[Ints]]]:
-    """Split one piece of P pixels. size: of the line.
+def _split(mask: Mask, size: float) -> tuple[Ints, list[Ints], list[tuple[int, int]]]:
+    """Split one piece of P pixels into parts of strokes. size: of the line.
 
-    Returns the number of each pixel's patch, from 1, int64 (P,); and the patches of each stroke's parts.
+    Returns each pixel's patch, int64 (P,), from 1; each part's patches; and pairs of parts, from 0, that touch.
     """
     # Characters that touch may be smaller than the line's others.
     seams = seams_before(mask, min(size, max(len(mask), _SMALL_SIZE * size)))[mask]
     labels, strokes = strokes_of(mask)
     labels = labels[mask]
-    patches = labels + (int(labels.max()) + 1) * seams  # others on each side of a seam
-    pixels = np.stack([np.nonzero(mask)[1], seams, patches])
-    return patches, [list(_cut(pixels[:, np.isin(labels, stroke)], SEAM_REACH * size)) for stroke in strokes]
+    patch_of = labels + (int(labels.max()) + 1) * seams  # others on each side of a seam
+    pixels = np.stack([np.nonzero(mask)[1], seams, patch_of])
+    parts: list[Ints] = []
+    joints: list[tuple[int, int]] = []
+    for stroke in strokes:
+        first = len(parts)
+        parts += _cut(pixels[:, np.isin(labels, stroke)], SEAM_REACH * size)
+        joints += pairwise(range(first, len(parts)))
+    sets = [set(part.tolist()) for part in parts]
+    joints += [(a, b) for a, b in combinations(range(len(sets)), 2) if sets[a] & sets[b]]
+    return patch_of, parts, joints
 
 
 def _cut(pixels: Ints, reach: float) -> Iterator[Ints]:

@@ -169,7 +169,7 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
         alone = Image.fromarray(np.where(is_shown, ink[window], 0))
         upright = np.asarray(alone.resize((width, height), Image.Resampling.BILINEAR))
         across = np.rot90(upright) if down else upright
-        pieces = parted(*pieces_of(across), LINE_HEIGHT, down)
+        pieces = parted(*pieces_of(across), LINE_HEIGHT, down=down)
         if len(pieces.boxes):
             yield PictureLine(
                 boxes=pieces.boxes,

@@ -76,7 +76,7 @@ def load_shapes(down: bool) -> tuple[Measures, Measures]:
 def log_likelihood(measured: Measures, classes: Ints, down: bool, uneven: float, wander: float) -> Floats:
     """float64 (S, K): log likelihood of each span's measures (S,) for each of its characters, up to a constant.
 
-    classes: (S, K). uneven, wander: see `fastetl.lines.path.Geometry`.
+    classes: (S, K). uneven, wander: see `fastetl.lines.segmentation.Geometry`.
     """
     means, deviations = (measures.of(classes) for measures in load_shapes(down))
     length, height, offset, gap = (own[:, None] - usual for own, usual in zip(measured, means, strict=True))

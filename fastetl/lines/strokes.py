@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastetl.ink.components import Components, Mask, label_components
 from fastetl.ink.pens import mean_width
-from fastetl.lines.layout import Floats
+from fastetl.lines.layout import Floats, Ints
 
 # Chosen like the numbers of `pieces`; lengths are in widths of a stroke.
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
@@ -57,7 +57,7 @@ def pen_width(mask: Mask) -> float:
 
 
 class _End(NamedTuple):
-    """The end of a line at a crossing, by their numbers, and the unit vector of its way from the crossing."""
+    """The end of a line at a crossing, by their patches' numbers, and the unit vector of its way from the crossing."""
 
     line: int
     crossing: int
@@ -73,28 +73,41 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
     thinned = _thinned(mask)
     crossings = _crossings(mask, thinned, pen)
     lines = label_components(thinned & (crossings == 0))
-    lengths = np.bincount(lines.ravel())
+    crossings[crossings > 0] += lines.max()  # one numbering for all patches: lines first
     ends = list(_ends(lines, crossings, pen))
-    # Thinning leaves short lines that end at one crossing: they are none of the pen's.
-    is_thorn = (np.bincount([end.line for end in ends], minlength=len(lengths)) == 1) & (lengths < _THORN * pen)
-    kept = np.flatnonzero(~is_thorn)[1:].tolist()
-    if not crossings.any() or not kept:
-        return mask.astype(np.int32), [[1]]
+    is_thorn = _thorns(lines, ends, pen)
+    lines[is_thorn[lines]] = 0
     ends = [end for end in ends if not is_thorn[end.line]]
-    stroke_of = np.arange(len(lengths))  # for each line, one line of the stroke that it belongs to
+    if not crossings.any() or not lines.any():
+        return mask.astype(np.int32), [[1]]
+    return _grown(lines + crossings, mask), _joined(np.unique(lines[lines > 0]), ends)
+
+
+def _thorns(lines: Components, ends: list[_End], pen: float) -> Mask:
+    """bool (lines + 1,): whether each is a short line with one crossing, which thinning leaves and no pen wrote."""
+    end_counts = np.bincount([end.line for end in ends], minlength=int(lines.max()) + 1)
+    return np.asarray((end_counts == 1) & (np.bincount(lines.ravel()) < _THORN * pen))
+
+
+def _joined(lines: Ints, ends: list[_End]) -> list[list[int]]:
+    """The patches of each stroke: lines that continue each other at crossings, and the crossings at their ends."""
+    stroke_of = np.arange(lines.max() + 1)  # for each line, one line of the stroke that it belongs to
     for crossing in {end.crossing for end in ends}:
         for a, b in _straight([end for end in ends if end.crossing == crossing]):
             stroke_of[stroke_of == stroke_of[a.line]] = stroke_of[b.line]
-    line_count = len(lengths) - 1
     patches: dict[int, list[int]] = {}
-    for line in kept:
+    for line in lines.tolist():
         patches.setdefault(int(stroke_of[line]), []).append(line)
     for end in ends:
-        patches[int(stroke_of[end.line])].append(line_count + end.crossing)
-    labels = np.where(crossings > 0, line_count + crossings, np.where(is_thorn[lines], 0, lines)).astype(np.int32)
-    while (bare := mask & (labels == 0)).any():  # what is beside a line is ink of its stroke
-        labels = np.where(bare, _highest_near(labels), labels)
-    return labels, list(patches.values())
+        patches[int(stroke_of[end.line])].append(end.crossing)
+    return list(patches.values())
+
+
+def _grown(patches: Components, mask: Mask) -> Components:
+    """The patches grown until they cover the mask: what is beside a line is ink of its stroke."""
+    while (bare := mask & (patches == 0)).any():
+        patches = np.where(bare, _highest_near(patches), patches)
+    return patches
 
 
 def _highest_near(labels: NDArray[Any]) -> NDArray[Any]:
