@@ -15,16 +15,16 @@ MIN_SURE = 0.5  # a character with less confidence is marked as uncertain
 SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
 
 
-def read_candidates(line: Line, candidates: Candidates, labels: tuple[str, ...], plain: bool) -> TextLine:
+def read_candidates(line: Line, candidates: Candidates, labels: tuple[str, ...], *, plain: bool) -> TextLine:
     """The text of a line. labels: of the characters that compete. plain: ignore the bigrams."""
-    outcomes = [_fitted_path(line, candidates, stretch, plain) for stretch in FIRST_STRETCHES]
+    outcomes = [_fitted_path(line, candidates, stretch, plain=plain) for stretch in FIRST_STRETCHES]
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)
     foreign = path if plain else best_path(line, candidates, geometry, plain=True)
     is_foreign = foreign[0].score + FOREIGN_BONUS * len(foreign) > path[0].score
     return _text(line, candidates, labels, foreign if is_foreign else path, geometry.size)
 
 
-def _fitted_path(line: Line, candidates: Candidates, stretch: float, plain: bool) -> tuple[list[Choice], Geometry]:
+def _fitted_path(line: Line, candidates: Candidates, stretch: float, *, plain: bool) -> tuple[list[Choice], Geometry]:
     """The best path, and the geometry with which it was read: that of the characters that were read with a guess."""
     guess = dataclasses.replace(line.geometry, stretch=stretch)
     path = best_path(line, candidates, guess, plain=plain)

@@ -214,7 +214,7 @@ class Recognizer:
         else:
             ink = find_ink(picture)
             lines = lines_of_picture(ink.plane, down, ink.scale)
-        return Text(tuple(read_candidates(line, self.candidates(line)[0], self.labels, plain) for line in lines))
+        return Text(tuple(read_candidates(line, self.candidates(line)[0], self.labels, plain=plain) for line in lines))
 
     def candidates(self, line: Line) -> tuple[Candidates, NDArray[np.float32]]:
         """The characters that each span of a line may be, and the logits that tell it, of each of its pictures."""

@@ -131,13 +131,13 @@ def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Lin
     geometry = fitted_geometry(spans.boxes[path], classes[truth], line.geometry, down=line.down)
     starting, ending = (states_by_atom(atom_of, c.classes.shape) for atom_of in spans.ends.T)
     steps = [
-        (left, right, log_follows(classes[left][:, None], classes[right], plain))
+        (left, right, log_follows(classes[left][:, None], classes[right], plain=plain))
         for left, right in zip(ending, starting[1:], strict=False)
     ]
     first = np.zeros((*c.classes.shape, 1))
-    first.ravel()[starting[0]] = log_follows(np.array(-1), classes[starting[0]], plain)
+    first.ravel()[starting[0]] = log_follows(np.array(-1), classes[starting[0]], plain=plain)
     values = np.append(state_features(line, c, geometry), first, -1)
-    followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain).sum())
+    followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain=plain).sum())
     return Lattice(values, steps, ending[-1], truth, followed)
 
 

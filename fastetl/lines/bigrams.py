@@ -79,7 +79,7 @@ def load_follows() -> Floats:
     return np.log(np.array([shares[script] for script in SCRIPTS]) / np.bincount(scripts()))
 
 
-def log_follows(first: Ints, second: Ints, plain: bool) -> Floats:
+def log_follows(first: Ints, second: Ints, *, plain: bool) -> Floats:
     """Log probability of the second class after the first (−1 before the line's first character).
 
     plain: tell it from the scripts of the two alone, for text that is no Japanese.

@@ -121,7 +121,7 @@ def _skew(boxes: Boxes, size: float) -> float:
     return float(_SLOPES[np.argmax(clearness)])
 
 
-def line_members(boxes: Boxes, in_time: bool = False) -> list[Ints]:
+def line_members(boxes: Boxes, *, in_time: bool = False) -> list[Ints]:
     """The lines from the top to the bottom: for each, the indices of its boxes from left to right.
 
     in_time: whether the boxes are those of strokes in the order in which they were written, line after line.
@@ -178,7 +178,7 @@ def _joined_by_place(bands: list[list[int]], top: Floats, bottom: Floats, width:
     return bands
 
 
-def is_down(boxes: Boxes, in_time: bool = False) -> bool:
+def is_down(boxes: Boxes, *, in_time: bool = False) -> bool:
     """Whether the writing runs down: in one column, or in columns with wider gaps than the rows would have.
 
     in_time: whether the boxes are those of strokes in the order in which they were written. If the characters form a
@@ -189,7 +189,7 @@ def is_down(boxes: Boxes, in_time: bool = False) -> bool:
     direction = _direction_of_pen(boxes) if in_time else None
     if direction is not None:
         return direction
-    across, down = line_members(boxes, in_time), line_members(turned(boxes), in_time)
+    across, down = (line_members(each, in_time=in_time) for each in (boxes, turned(boxes)))
     if len(across) == 1 or len(down) == 1:
         width, height = boxes[:, 2].max() - boxes[:, 0].min(), boxes[:, 3].max() - boxes[:, 1].min()
         return len(down) == 1 and bool(height > COLUMN_HEIGHT * width)
@@ -278,7 +278,7 @@ def _common(a: tuple[float, float], b: tuple[float, float], overlap: float, edge
     return min(a[1], b[1]) - max(a[0], b[0]) - overlap * narrow
 
 
-def spans_of(atoms: Boxes, size: float, in_time: bool) -> Ints:
+def spans_of(atoms: Boxes, size: float, *, in_time: bool) -> Ints:
     """int64 (S, 2): the first and the last atom of each span of neighbouring atoms that may be a character.
 
     Each atom alone is one. atoms: (A, 4), their boxes. size: of the line. in_time: whether atoms are strokes.

@@ -88,12 +88,12 @@ def best_path(line: Line, candidates: Candidates, geometry: Geometry, *, plain: 
     score, class_of = scores.ravel(), candidates.classes.ravel()
     beginning, ending = (states_by_atom(atom_of, scores.shape) for atom_of in line.spans.ends.T)
     forward = score.copy()  # the best score of a path up to each state, with its own
-    forward[beginning[0]] += bigram_weight * log_follows(np.array(-1), class_of[beginning[0]], plain)
+    forward[beginning[0]] += bigram_weight * log_follows(np.array(-1), class_of[beginning[0]], plain=plain)
     previous = np.full(score.shape, -1)  # the state before each on that path
     followed: list[Steps] = []
     for before, after in zip(ending, beginning[1:], strict=False):
         best = before[np.argsort(-forward[before], kind="stable")[:NEIGHBOURS]]
-        steps = bigram_weight * log_follows(class_of[best][:, None], class_of[after], plain)
+        steps = bigram_weight * log_follows(class_of[best][:, None], class_of[after], plain=plain)
         totals = forward[best][:, None] + steps
         forward[after] += totals.max(0)
         previous[after] = best[totals.argmax(0)]

@@ -118,7 +118,7 @@ class Line(ABC):
         for piece, other in self.joints:
             first, last = sorted((atom_of[piece], atom_of[other]))
             cuts[first + 1 : last + 1] = True
-        ends = layout.spans_of(boxes, LINE_HEIGHT, self.in_time)
+        ends = layout.spans_of(boxes, LINE_HEIGHT, in_time=self.in_time)
         strokes = [sum(map(len, self.atoms[first : last + 1])) if self.in_time else 0 for first, last in ends]
         return Spans(atoms=boxes, ends=ends, cuts=cuts, strokes=np.array(strokes))
 
