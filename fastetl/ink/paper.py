@@ -24,7 +24,8 @@ from fastetl.ink.ruling import erase, printed_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that no level falls
 # far below the next. Of 23 pictures of each level, `_MIN_CONTRAST` 30 would lose 17 at a fifth of the contrast, and 6
-# gain 11 at a tenth; `_INK_WIDTH` 25 would lose two by a thick pen, and 60 none.
+# gain 11 at a tenth, but see ink on three times as many photographs of blank paper; `_INK_WIDTH` 25 would lose two by a
+# thick pen, and 60 none.
 MAX_PLANE = 1600  # longest side of a plane, in pixels: larger pictures are reduced to it
 _INK_WIDTH = 40  # per cent of the longest side: what is dark and wider is paper in a shadow, or a table
 _SHADOW_WIDTH = 20  # per cent of the longest side: a shadow at the picture's edge is at least so wide
