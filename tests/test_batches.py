@@ -136,7 +136,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Batches([samples(4), LARGE]), "one size; found"),
     (lambda: Samples(np.zeros((2, 3, 4), np.uint8), np.zeros(2, int), np.arange(2)), r"uint8 \(N, S, S\)"),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), np.arange(2)), "one for each of 2 images"),
-    *((lambda i=i: Samples(LARGE.images, LARGE.labels, np.array(i, int)), "0 to 1, M at") for i in ([], [-1], [2])),
+    *((lambda i=i: Samples(LARGE.images, LARGE.labels, np.array(i, int)), "of 2 images, f") for i in ([], [-1], [2])),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(2)), "found float64"),  # type: ignore[arg-type]
     *((lambda weight=weight: samples(4, weight=weight), "weight is out of range") for weight in (0.0, np.nan, "a")),
     (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2), np.arange(2)), "whole numbers"),  # type: ignore[arg-type]

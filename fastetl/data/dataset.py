@@ -61,7 +61,7 @@ class Samples:
             raise unsuitable("labels", f"whole numbers, one for each of {len(images)} images", labels)
         are_numbers = indices.ndim == 1 and indices.size and indices.dtype.kind in "iu"
         if not are_numbers or not 0 <= int(indices.min()) <= int(indices.max()) < len(images):
-            raise unsuitable("indices", f"whole numbers (M,) from 0 to {len(images) - 1}, M at least 1", indices)
+            raise unsuitable("indices", f"whole numbers (M,) of {len(images)} images, from 0, M at least 1", indices)
         require_range("weight", self.weight, ABOVE_0, integer=False)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "indices", np.ascontiguousarray(indices, np.int64))
