@@ -26,8 +26,8 @@ from model.config import TrainConfig
 from model.devices import join
 from model.errors import ModelError
 from model.folders import RUN_JSON, RUN_KIND, claim_folder, clear_folder, unfinished_folder
-from model.run import Run, open_run
-from model.start import InitialNetwork, start_of
+from model.run import RUN_OR_PACKAGE, Run, as_run, open_run
+from model.start import InitialNetwork
 from model.training import train
 
 
@@ -45,10 +45,7 @@ def addresses(data: Data) -> list[tuple[str, float]]:
 
 
 def _work(data: Data, path: Path, overwrite: bool, resume: bool, begin: Callable[..., Run], fault: Path) -> None:
-    """Train as one of the workers. fault: a file for an error that ends it.
-
-    begin: `model.train` with config and start, which the run stores: one that was begun before a loss goes on without.
-    """
+    """Train as one of the workers. begin: `model.train` with its options. fault: a file for an error that ends it."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
     from ray.util import get_node_ip_address
@@ -63,7 +60,7 @@ def _work(data: Data, path: Path, overwrite: bool, resume: bool, begin: Callable
             address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
         join(str(broadcast_from_rank_zero(address)), world, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
-    begin_or_go_on = train if is_begun and not resume else begin
+    begin_or_go_on = train if is_begun and not resume else begin  # after a loss the run has its config and start
     try:
         if is_begun or not path.exists() or overwrite:  # otherwise it was complete when a worker was lost
             begin_or_go_on(data, path, resume=is_begun, overwrite=overwrite, progress=None)
@@ -111,7 +108,7 @@ def train_on_ray(
         config = config_of(TrainConfig, config, options)
     sources = addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
-    begin = partial(train, config=config, start=None if start is None else start_of(start), command=command)
+    start = as_run("start", start, InitialNetwork | Run | None, RUN_OR_PACKAGE, "open_start")
     available = connect().cluster_resources()
     resources = {"CPU": 1, "GPU": gpus}
     for kind, amount in resources.items():
@@ -122,6 +119,7 @@ def train_on_ray(
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)
+    begin = partial(train, config=config, start=start, command=command)  # JAX opens its devices in the workers alone
     storage = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
     with storage:  # for the files of Ray Train
         fault = Path(storage.name, "fault")

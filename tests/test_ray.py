@@ -30,8 +30,8 @@ from fastetl_ray.nodes import results_of_tasks
 from fastetl_ray.sweep import SweepConfig, _fault, read_sweep, sweep_on_ray
 from model.folders import unfinished_folder
 from model.training import train
-from tests.conftest import write_shards
-from tests.model_data import CONFIG, tiny
+from tests.conftest import python, write_shards
+from tests.model_data import CONFIG, finished_run, tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -78,6 +78,12 @@ def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
             assert expected in line
     assert main(["build", str(etl), str(tmp_path), "--engine=ray", "--address=127.0.0.1:1", "--shard-rows=0"]) == 2
     assert "expected 1 or more; found 0. Check --shard-rows" in capfd.readouterr().err
+
+
+def test_jax_opens_no_device_where_a_training_on_ray_is_begun(etl: Path, tmp_path: Path) -> None:
+    code = """import sys, fastetl_ray.cluster as c; from jax._src.xla_bridge import backends_are_initialized as is_open
+c.connect = lambda: sys.exit(4 + is_open()); c.train_on_ray(*sys.argv[1:3], start=sys.argv[3])"""
+    assert python(code, etl.with_name("here"), tmp_path / "out", finished_run()[0]).returncode == 4
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
