@@ -77,11 +77,11 @@ def group_copies_in_files(
     is_copy = (new_groups != groups) | (new_source != source)
     file_of, record_of = np.repeat(np.arange(len(files)), list(map(len, records))), np.concatenate(records)
     notices = []
-    for k in np.unique(file_of[is_blank]).tolist():
+    for k in np.flatnonzero(np.bincount(file_of[is_blank])).tolist():
         blanks = record_of[is_blank & (file_of == k)]
         what = f"blank pictures: {format_records(blanks)}"
         notices.append(Notice(what, str(files[k].path), int(blanks[0]), "ink", "none", "built as they are"))
-    for k in np.unique(file_of[is_copy]).tolist():
+    for k in np.flatnonzero(np.bincount(file_of[is_copy])).tolist():
         copies = np.flatnonzero(is_copy & (file_of == k))
         numbers, original = record_of[copies], first[copies[0]]
         what = f"pictures that other groups have too: {format_records(numbers)}"
