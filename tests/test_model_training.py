@@ -406,7 +406,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path, monkeypatch: pytest
         train([tiny(), (tiny(), 2)], tmp_path / "run", CONFIG)
     with pytest.raises(ModelError, match="own: nothing to tell apart; expected two characters or more"):
         train(Dataset.create(tiny().images[:], "あ" * len(tiny()), source=""), tmp_path / "run", CONFIG)
-    with pytest.raises(ModelError, match="no dataset"):
+    with pytest.raises(ValueError, match="nothing to train on; expected at least one dataset"):
         train([], tmp_path / "run", CONFIG)
     for data in ((tiny(), 2.0), 2.0):
         with pytest.raises(FastetlError, match=r"unsuitable data;.*found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"):
