@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from benches import tutorial
 from benches.race import Contender, race
+from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
-from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.classes import classes
 from fastetl.etl.detection import EtlFile, find_files
 from fastetl.etl.layouts import LAYOUTS

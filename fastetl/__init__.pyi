@@ -1,5 +1,8 @@
 """The public names; `__init__.py` imports them when they are first used."""
 
+from .building import BuildConfig as BuildConfig
+from .building import BuildResult as BuildResult
+from .building import build as build
 from .data.augmentation import Augmentation as Augmentation
 from .data.augmentation import augment as augment
 from .data.batches import Batches as Batches
@@ -14,9 +17,6 @@ from .data.store import load_labelled as load_labelled
 from .data.store import open_dataset as open_dataset
 from .errors import FastetlError as FastetlError
 from .errors import Notice as Notice
-from .etl.build import BuildConfig as BuildConfig
-from .etl.build import BuildResult as BuildResult
-from .etl.build import build as build
 from .etl.inspection import FileReport as FileReport
 from .etl.inspection import inspect as inspect
 from .ink.drawings import Drawing as Drawing

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import fastetl_ray
+from fastetl.building import BuildConfig, BuildResult, build
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.notices import summarize
 from fastetl_cli.base import MAX_LISTED, Command, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg

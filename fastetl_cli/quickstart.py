@@ -8,8 +8,8 @@ from pathlib import Path
 
 from export.config import ExportConfig
 from export.names import VERIFICATION
+from fastetl.building import BuildConfig
 from fastetl.data.augmentation import Augmentation
-from fastetl.etl.build import BuildConfig
 from fastetl.etl.detection import find_files
 from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import read_json

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl.ink.samples import SamplesConfig, samples_to_dataset
+from fastetl.samples import SamplesConfig, samples_to_dataset
 from fastetl_cli.base import MAX_LISTED, Command, Out, command_line, counted, note
 from fastetl_cli.options import Arg
 

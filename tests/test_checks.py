@@ -13,6 +13,7 @@ import fastetl
 import fastetl_ray
 import model
 from export.config import ExportConfig
+from fastetl.building import BuildConfig, build
 from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.charset import Charset, load_charset
@@ -21,9 +22,8 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
-from fastetl.etl.build import BuildConfig, build
 from fastetl.ink.drawings import Drawing, Stroke
-from fastetl.ink.samples import samples_to_dataset
+from fastetl.samples import samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
 

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fastetl.building import BuildConfig, build
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, build
 from fastetl.testing.records import make_records
 from tests.conftest import Write
 

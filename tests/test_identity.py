@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fastetl.building import BuildConfig, build
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import NEW, UNKNOWN, SplitRecord, digest_of, digest_rows
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.inspection import inspect
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import make_records

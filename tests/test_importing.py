@@ -19,8 +19,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.importing import import_pictures
 from fastetl.data.labelled_files import labelled_in
 from fastetl.errors import FastetlError
-from fastetl.ink.pictures import read_picture
-from fastetl.ink.samples import find_samples
+from fastetl.samples import find_samples
 from fastetl_cli.main import main
 
 NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3")
@@ -37,7 +36,7 @@ def draw(path: Path, seed: int) -> None:
 
 
 def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
-    return import_pictures(labelled_in(path), charset, size, read_picture, lambda done, total: None)[0]
+    return import_pictures(labelled_in(path), charset, size, lambda done, total: None)[0]
 
 
 @pytest.fixture

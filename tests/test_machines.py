@@ -21,7 +21,7 @@ from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
 from fastetl.files.atomic import check_output
-from fastetl.ink.samples import find_samples
+from fastetl.samples import find_samples
 from fastetl_cli.main import error_line
 from fastetl_cli.recognize import find_pictures
 from tests.conftest import Write, python, write_shards

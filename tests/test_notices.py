@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import inspection
-from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.detection import detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.layouts import ETL8G, ETL9G

@@ -18,9 +18,9 @@ import fsspec
 import numpy as np
 import pytest
 
+from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, build
 from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.testing.records import write_set

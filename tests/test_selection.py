@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from fastetl.building import BuildConfig, build
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import selection
-from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.detection import EtlFile, detect
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastetl.building import BuildConfig, build
 from fastetl.data.charset import KATAKANA46
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.build import BuildConfig, build
 from fastetl.etl.classes import classes
 from fastetl.etl.contents import contents_of
 from fastetl.etl.detection import EtlFile, detect, find_files

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benches.studies.conditions import CONDITIONS
+from fastetl.building import build
 from fastetl.data.charset import HIRAGANA, HIRAGANA_SMALL, KANA, is_kanji
 from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.build import build
 from fastetl.etl.detection import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G

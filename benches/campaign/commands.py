@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benches.campaign.tally import Outcome, Tally
+from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
-from fastetl.etl.build import BuildConfig, build
 from fastetl.testing.records import first_records
 
 LIMIT = 1800.0  # seconds after which a command counts as hanging

@@ -11,8 +11,8 @@ from PIL import Image
 
 from benches.campaign.damage import damaged_bytes
 from benches.campaign.tally import Rng, Tally
+from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
-from fastetl.etl.build import BuildConfig, build
 from fastetl.ink.pictures import read_picture
 from fastetl.testing.records import first_records
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from benches.campaign.damage import Damaged, damaged
 from benches.campaign.tally import Rng, Tally
+from fastetl.building import BuildConfig, BuildResult, build
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
-from fastetl.etl.build import BuildConfig, BuildResult, build
 from fastetl.etl.classes import character_codes
 from fastetl.etl.jis import codes_of, jis_to_char
 from fastetl.etl.layouts import BY_NAME, GROUPS_OF_FAMILY, LAYOUTS, Layout, genuine_files

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +19,14 @@ from fastetl.data.identity import digest_of, group_copies
 from fastetl.data.labelled_files import FILE_BYTES, Labelled
 from fastetl.errors import ArgumentError, FastetlError, Findings, Notice, ShowProgress, scarcity
 from fastetl.files.untrusted import read_bytes
+from fastetl.ink.pictures import read_picture
 
 _FILE_WIDTH = 60  # a dataset keeps so many characters of a file's name
-ReadPicture = Callable[[Path, int], NDArray[np.uint8]]  # as `fastetl.ink.pictures.read_picture`
 IndexedPicture = tuple[int, NDArray[np.uint8], int]  # index in its source, picture uint8 (H, W), digest
 
 
 def import_pictures(
-    sources: Sequence[Labelled],
-    charset: Characters | None,
-    size: int,
-    read_picture: ReadPicture,
-    progress: ShowProgress,
+    sources: Sequence[Labelled], charset: Characters | None, size: int, progress: ShowProgress
 ) -> tuple[Dataset, Findings]:
     """The Dataset of what `labelled_in` gives, and what is to be told of it.
 
@@ -50,7 +47,7 @@ def import_pictures(
     if not total:
         what, do = "no picture of a character of the charset", "choose another `charset`"
         raise FastetlError(what, file=sources[0].path, expected=charset.name, found=in_a_line(left_out, 10), do=do)
-    parts, unread = _read_sources(sources, charset, size, read_picture, lambda done: progress(done, total))
+    parts, unread = _read_sources(sources, charset, size, lambda done: progress(done, total))
     if not parts:
         raise unread[0]
     data, copies = _group_copies(concatenated(parts))
@@ -60,7 +57,7 @@ def import_pictures(
 
 
 def _read_sources(
-    sources: Sequence[Labelled], charset: Charset, size: int, read_picture: ReadPicture, show: Callable[[int], None]
+    sources: Sequence[Labelled], charset: Charset, size: int, show: Callable[[int], None]
 ) -> tuple[list[Dataset], list[FastetlError]]:
     """The datasets of those with samples, and an error for each file that is no picture. show: takes the count done."""
     parts: list[Dataset] = []
@@ -69,7 +66,7 @@ def _read_sources(
     for source in sources:
         samples: list[IndexedPicture] = []
         # Closed also if `show` raises: its threads end, and the filters of warnings are as before.
-        with closing(_read(source, charset, size, read_picture)) as pictures:
+        with closing(_read(source, charset, size)) as pictures:
             for picture in pictures:
                 if isinstance(picture, FastetlError):
                     unread.append(picture)
@@ -82,9 +79,7 @@ def _read_sources(
     return parts, unread
 
 
-def _read(
-    source: Labelled, charset: Charset, size: int, read_picture: ReadPicture
-) -> Generator[IndexedPicture | FastetlError, None, None]:
+def _read(source: Labelled, charset: Charset, size: int) -> Generator[IndexedPicture | FastetlError, None, None]:
     """The samples whose characters are in the charset, and an error for each file that is no picture.
 
     Pictures of files are `size` × `size`. Their digests are of the file's bytes, those of arrays of the picture's.
@@ -94,7 +89,6 @@ def _read(
     if not isinstance(images, list):
         yield from ((k, images[k], digest_of(images[k].tobytes())) for k in indices)
         return
-    from concurrent.futures import ThreadPoolExecutor  # only now: a build of records needs none
 
     def read(k: int) -> IndexedPicture | FastetlError:
         try:

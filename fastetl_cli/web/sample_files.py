@@ -10,7 +10,7 @@ from typing import Any
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import fsspec_errors
 from fastetl.files.atomic import replace_file, try_lock
-from fastetl.ink.samples import KeptDrawing, read_samples, removal_line
+from fastetl.samples import KeptDrawing, read_samples, removal_line
 
 MAX_LISTED = 500
 """Most samples of one file in a list: the newest ones."""

@@ -30,7 +30,7 @@ from fastetl import __version__
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import parse_json
 from fastetl.ink import SIDE
-from fastetl.ink.samples import LINE_BYTES
+from fastetl.samples import LINE_BYTES
 from fastetl_cli.base import note
 from fastetl_cli.main import error_line
 from fastetl_cli.web.sample_files import Store

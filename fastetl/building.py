@@ -1,11 +1,11 @@
-"""From records to a dataset: select by JIS code, decode and resize in one pass, write whole or not at all."""
+"""Building a dataset of ETL files or of labelled pictures: what both have in common, and what `strict` rejects."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +13,15 @@ from numpy.typing import NDArray
 from fastetl.checks import Options, Range, as_path, as_progress, config_of, require_unset
 from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import About, Dataset
-from fastetl.data.identity import digest_rows
-from fastetl.data.importing import import_pictures
 from fastetl.data.labelled_files import Labelled, labelled_in
-from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
+from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, StrPath
-from fastetl.etl.classes import character_codes
-from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, source_column
+from fastetl.etl.decoding import DisorderError, read_parts
+from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files
 from fastetl.etl.jis import class_of_code
-from fastetl.etl.layouts import Layout
-from fastetl.etl.notices import format_code, group_copies_in_files, notices_of_length
-from fastetl.etl.reading import block_records, new_buffer, read_records
-from fastetl.etl.selection import Plan, Selection, select
+from fastetl.etl.notices import group_copies_in_files, notices_of_length
+from fastetl.etl.selection import Plan, select
 from fastetl.files.atomic import check_output, new_output
 
 T = TypeVar("T")
@@ -59,102 +55,6 @@ class BuildResult(Findings):
     missing: tuple[str, ...]
     """The characters of the charset without a sample."""
     seconds: float
-
-
-_HEADER_FIELDS = (
-    *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
-    *("collected", "scanned", "x", "y", "letters"),
-)  # that a dataset keeps
-
-
-class DisorderError(FastetlError):
-    """A record does not have the code that the plan expects."""
-
-
-def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
-    """Raise DisorderError unless these records have the codes that a part expects."""
-    layout, expected = part.file.layout, part.codes[span]
-    codes = records["code"] if layout.code_table == "jis" else character_codes(layout, records)
-    if (codes != expected).any():
-        at = int(np.flatnonzero(codes != expected)[0])
-        record = int(part.index[span.start + at])
-        what, do = "the file changed while it was read", "another process is changing it: wait and retry"
-        wanted, found = format_code(int(expected[at])), format_code(int(codes[at]))
-        raise DisorderError(what, file=part.file.path, record=record, expected=wanted, found=found, do=do)
-
-
-def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The columns of the records."""
-    counts = [len(part.index) for part in parts]
-    columns = {
-        "file_name": np.repeat([part.file.path.name for part in parts], counts),
-        "set": np.repeat([part.file.layout.name for part in parts], counts),
-        "record": np.concatenate([part.index for part in parts]).astype(np.int32),
-        "code": np.concatenate([part.codes for part in parts]),
-    }
-    layouts = [part.file.layout for part in parts]
-    stored = [name for name in _HEADER_FIELDS if any(name in layout.by_name for layout in layouts)]
-    return columns | {name: _column(name, layouts, headers) for name in stored}
-
-
-def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """A field of all records; −1 or an empty text in records whose set does not have it."""
-    fields = [layout.by_name.get(name) for layout in layouts]
-    dtype = np.result_type(*(field.dtype for field in fields if field is not None))
-    if dtype.kind == "u" and None in fields:
-        dtype = np.dtype(np.int64)
-    absent: Any = b"" if dtype.kind == "S" else -1
-    pieces = []
-    for layout, header in zip(layouts, headers, strict=True):
-        has_field = name in layout.by_name
-        pieces.append(layout.column(header, name) if has_field else np.full(len(header), absent, dtype))
-    values = np.concatenate(pieces).astype(dtype)
-    if dtype.kind == "S":  # Latin-1, since a damaged record may have any byte
-        values = values.view(np.uint8).astype(np.uint32).view(f"U{dtype.itemsize}")
-    return values
-
-
-def read_parts(
-    parts: Sequence[Selection], charset: Charset, size: int, file: BinaryIO, progress: ShowProgress | None = None
-) -> Dataset:
-    """Read the records of a plan, or of some of its parts, as a dataset without pictures, which go to `file`."""
-    from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
-
-    progress = as_progress(progress)
-    counts = [len(part.index) for part in parts]
-    total = sum(counts)
-    digests = np.empty(total, np.uint64)
-    headers = [np.empty(len(part.index), part.file.layout.header_dtype) for part in parts]
-    buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
-    blocks = {layout: np.empty((block_records(layout), size, size), np.uint8) for layout in buffers}
-    done = 0  # records, of all parts
-    for part, header in zip(parts, headers, strict=True):
-        layout = part.file.layout
-        buffer = buffers[layout]
-        for span, records in read_records(part.file, part.index, buffer):
-            _require_order(part, span, records)
-            pictures = blocks[layout][: len(records)]
-            starts = layout.image_starts(len(records))
-            resize_records(buffer, starts, layout.height, layout.width, pictures, bits=layout.bits)
-            file.write(pictures.data)
-            digests[done : done + len(records)] = digest_rows(layout.packed(records))
-            layout.copy_headers(records, header[span])
-            done += len(records)
-            progress(done, total)
-    sources, source = source_column([part.file for part in parts], counts)
-    columns = _columns(parts, headers)
-    return Dataset(
-        name="",
-        images=np.empty((0, size, size), np.uint8),
-        labels=class_of_code(charset)[columns["code"]].astype(np.uint16),
-        groups=np.concatenate([part.groups for part in parts]),
-        charset=charset,
-        preprocessing=Preprocessing(size=size),
-        digests=digests,
-        source=source,
-        sources=sources,
-        records=columns,
-    )
 
 
 def finished(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Findings]:
@@ -213,9 +113,10 @@ def build(
     labelled = _labelled_sources(paths, out)
     if labelled:
         data, findings = _read_labelled(labelled, config, progress, command)
-        write(replace(data, name=out.name), out, overwrite=overwrite)
+        write(data, out, overwrite=overwrite)
     else:
-        data, findings = run_plan(paths, config, partial(_write_records, out, config, overwrite, progress, command))
+        execute = partial(_write_records, out, config, overwrite, progress, command)
+        data, findings = run_plan(paths, config, execute)
     return result_of(str(out), data, start_time, findings)
 
 
@@ -252,9 +153,9 @@ def _read_labelled(
 ) -> tuple[Dataset, Findings]:
     """Labelled pictures as a dataset, and what is to be said of them."""
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")
-    from fastetl.ink.pictures import read_picture  # only now: records do not need Pillow
+    from fastetl.data.importing import import_pictures  # only now: records do not need Pillow
 
-    data, findings = import_pictures(sources, config.charset, config.size, read_picture, progress)
+    data, findings = import_pictures(sources, config.charset, config.size, progress)
     if config.strict:
         _require_all(data.charset, findings.noticed, data.labels)
     sets, texts = list(data.sources), list(map(str, findings.noticed))
@@ -272,8 +173,9 @@ def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T]
     if not files:
         what, do = "only the model-pattern file is here", "give `model_pattern` to take it"
         raise FastetlError(what, expected="files that writers wrote", do=do)
-    for notice in (notice for file in files for notice in notices_of_length(file)):
-        raise notice.error("download or copy it again")
+    incomplete = [notice for file in files for notice in notices_of_length(file)]
+    if incomplete:
+        raise incomplete[0].error("download or copy it again")
     noticed: tuple[Notice, ...] = ()
     if by_order and not config.strict:
         try:
