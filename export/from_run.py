@@ -76,25 +76,25 @@ def graph_from_network(
             case trained.Conv() if isinstance(parts[k + 1].spec, trained.Norm):
                 layers.append(_conv(name, layer, parts[k + 1].weights))
                 channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
-            case trained.Norm() if layers and isinstance(layers[-1], exported.Conv):
+            case trained.Norm() if layers and isinstance(layers[-1], exported.GraphConv):
                 pass  # folded into it
             case trained.MaxPool():
-                layers.append(exported.MaxPool(name, spec.size))
+                layers.append(exported.GraphMaxPool(name, spec.size))
                 width //= spec.size
             case trained.Flatten():
                 flattened = channels * width**2
-                layers.append(exported.Flatten(name, flattened))
+                layers.append(exported.GraphFlatten(name, flattened))
             case trained.Dense():
                 divisor = temperature if k == len(parts) - 1 else 1.0
                 kernel, bias = (layer.weights[part].astype(np.float64) / divisor for part in ("kernel", "bias"))
                 weight = _exchanged(kernel, flattened // channels, flattened).T.astype(np.float32)
-                layers.append(exported.Dense(name, np.ascontiguousarray(weight), bias.astype(np.float32)))
+                layers.append(exported.GraphDense(name, np.ascontiguousarray(weight), bias.astype(np.float32)))
                 flattened = 0
             case trained.Relu():
-                layers.append(exported.Relu(name))
+                layers.append(exported.GraphRelu(name))
             case trained.Place():
                 if network.preprocessing.place_size:
-                    layers.append(exported.Place(name))
+                    layers.append(exported.GraphPlace(name))
             case _:
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
     return exported.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)
@@ -120,7 +120,7 @@ def _balanced(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, .
     In 8 bits the weights of an output channel share a step, in which the weights of an input channel with large values
     would be lost (Nagel et al., Data-free quantization through weight equalization, 2019).
     """
-    convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, exported.Conv)]
+    convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, exported.GraphConv)]
     (i, first), (j, second) = convolutions[:2]
     largest = np.maximum(np.abs(second.weight).max((0, 2, 3)), np.float32(1e-6))
     factor = np.exp2(np.rint(np.log2(largest.mean() / largest))).astype(np.float32)
@@ -131,7 +131,7 @@ def _balanced(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, .
     return tuple(balanced)
 
 
-def _conv(name: str, layer: trained.Layer, norm: Mapping[str, _Array]) -> exported.Conv:
+def _conv(name: str, layer: trained.Layer, norm: Mapping[str, _Array]) -> exported.GraphConv:
     """A convolution with the batch norm that follows it folded in."""
     spec = layer.spec
     assert isinstance(spec, trained.Conv)
@@ -140,7 +140,7 @@ def _conv(name: str, layer: trained.Layer, norm: Mapping[str, _Array]) -> export
     kernel = layer.weights["kernel"].astype(np.float64) * gain
     bias = wide["bias"] - wide["mean"] * gain
     weight = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1).astype(np.float32))
-    return exported.Conv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
+    return exported.GraphConv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
 
 
 def open_start(path: StrPath) -> InitialNetwork:
@@ -161,7 +161,7 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
     layers: list[trained.Layer] = []
     for layer in graph.layers:
         match layer:
-            case exported.Conv():
+            case exported.GraphConv():
                 channels, _, kernel, _ = layer.weight.shape
                 conv = trained.Conv(channels, kernel, layer.stride)
                 weight = np.ascontiguousarray(layer.weight.transpose(2, 3, 1, 0))
@@ -170,16 +170,16 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
                 scale = np.full_like(layer.bias, np.sqrt(1 + trained.NORM_EPSILON))
                 statistics = {"mean": np.zeros_like(layer.bias), "var": np.ones_like(layer.bias)}
                 layers.append(trained.Layer(trained.Norm(), {"scale": scale, "bias": layer.bias, **statistics}))
-            case exported.Relu():
+            case exported.GraphRelu():
                 layers.append(trained.Layer(trained.Relu()))
-            case exported.MaxPool():
+            case exported.GraphMaxPool():
                 layers.append(trained.Layer(trained.MaxPool(layer.size)))
-            case exported.Flatten():
+            case exported.GraphFlatten():
                 layers.append(trained.Layer(trained.Flatten()))
                 flattened = layer.features
-            case exported.Place():
+            case exported.GraphPlace():
                 layers.append(trained.Layer(trained.Place()))
-            case exported.Dense():
+            case exported.GraphDense():
                 weight = np.ascontiguousarray(_exchanged(layer.weight.T, channels, flattened))
                 layers.append(trained.Layer(trained.Dense(len(layer.bias)), {"kernel": weight, "bias": layer.bias}))
                 flattened = 0

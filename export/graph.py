@@ -33,7 +33,7 @@ Logits = Callable[[NDArray[np.uint8]], _Array]
 
 
 @dataclass(frozen=True, eq=False)
-class Conv:
+class GraphConv:
     """Cross-correlation. weight float32 (out, in / groups, height, width), bias float32 (out,)."""
 
     name: str
@@ -45,14 +45,14 @@ class Conv:
 
 
 @dataclass(frozen=True)
-class Relu:
+class GraphRelu:
     """The larger of x and 0."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class MaxPool:
+class GraphMaxPool:
     """The largest value of each `size` × `size` tile; rows and columns left over are dropped."""
 
     name: str
@@ -60,7 +60,7 @@ class MaxPool:
 
 
 @dataclass(frozen=True)
-class Flatten:
+class GraphFlatten:
     """(N, C, H, W) → (N, features), channels slowest."""
 
     name: str
@@ -68,14 +68,14 @@ class Flatten:
 
 
 @dataclass(frozen=True)
-class Place:
+class GraphPlace:
     """(N, features) → (N, features + PLACE_SIZE): appends where the frame lay in the picture, and how large it was."""
 
     name: str
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
+class GraphDense:
     """A matrix product. weight float32 (out, in), bias float32 (out,)."""
 
     name: str
@@ -83,8 +83,8 @@ class Dense:
     bias: _Array
 
 
-GraphLayer = Conv | Relu | MaxPool | Flatten | Place | Dense
-_KINDS: dict[str, type[GraphLayer]] = {kind.__name__: kind for kind in get_args(GraphLayer)}
+GraphLayer = GraphConv | GraphRelu | GraphMaxPool | GraphFlatten | GraphPlace | GraphDense
+_KINDS: dict[str, type[GraphLayer]] = {kind.__name__.removeprefix("Graph"): kind for kind in get_args(GraphLayer)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         last = self.layers[-1] if self.layers else None
-        outputs = len(last.weight) if isinstance(last, Dense) else 0
+        outputs = len(last.weight) if isinstance(last, GraphDense) else 0
         in_range = 0 < self.temperature < math.inf and 0 <= self.threshold <= 1  # NaN is neither
         if outputs != len(self.charset) or not in_range:
             expected = f"{len(self.charset)} outputs of its last Dense layer, temperature over 0, threshold 0 to 1"
@@ -120,7 +120,7 @@ class Graph:
     @property
     def weights(self) -> dict[str, _Array]:
         """Every trained array, named `<layer>_weight` or `<layer>_bias`."""
-        trained = [layer for layer in self.layers if isinstance(layer, Conv | Dense)]
+        trained = [layer for layer in self.layers if isinstance(layer, GraphConv | GraphDense)]
         return {f"{layer.name}_{part}": getattr(layer, part) for layer in trained for part in ("weight", "bias")}
 
     def weights_sha256(self) -> str:
@@ -139,7 +139,7 @@ class Graph:
     def expecting(self, prior: Sequence[str], logits: _Array) -> Self:
         """The network with `logits`, float32 (classes,), added to its own, since it is used where `prior` holds."""
         last = self.layers[-1]
-        if not prior or not isinstance(last, Dense):
+        if not prior or not isinstance(last, GraphDense):
             return self
         layers = (*self.layers[:-1], dataclasses.replace(last, bias=last.bias + logits))
         return dataclasses.replace(self, layers=layers, about={**self.about, "prior": " ".join(prior)})
@@ -150,7 +150,7 @@ def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
     layers = []
     for layer in graph.layers:
         options = {name: value for name, value in vars(layer).items() if not isinstance(value, np.ndarray)}
-        layers.append({"kind": type(layer).__name__, **options})
+        layers.append({"kind": type(layer).__name__.removeprefix("Graph"), **options})
     parts = {"preprocessing": graph.preprocessing.as_dict(), "charset": graph.charset.as_dict(), "layers": layers}
     description = {**vars(graph), **parts, "about": dict(graph.about)}
     return {"graph": np.array(json.dumps(description, ensure_ascii=False, sort_keys=True)), **graph.weights}
@@ -163,7 +163,7 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
     for values in description["layers"]:
         kind = _KINDS[values.pop("kind")]
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        if kind in (Conv, Dense):
+        if kind in (GraphConv, GraphDense):
             weight, bias = (arrays[f"{fields['name']}_{part}"] for part in ("weight", "bias"))
             if bias.shape != weight.shape[:1]:
                 raise ValueError(f"{fields['name']}: a bias of {bias.shape} for a weight of {weight.shape}")

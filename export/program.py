@@ -215,7 +215,7 @@ def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
     blank = _blank(ops, brightest, contrasted)
     seen = _Input({"": contrasted}, ())
     if spec.framing != "none":
-        seen = _framed(ops, contrasted, spec, any(isinstance(layer, layer_graph.Place) for layer in graph.layers))
+        seen = _framed(ops, contrasted, spec, any(isinstance(layer, layer_graph.GraphPlace) for layer in graph.layers))
     frames = {prefix: ops.cast(frame, ops.real, f"{prefix}frame_number") for prefix, frame in seen.frames.items()}
     return _Input(frames, seen.place), blank
 
@@ -223,20 +223,20 @@ def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
 def _layer(ops: Program, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref, ...], prefix: str) -> Ref:
     name = prefix + layer.name
     match layer:
-        case layer_graph.Conv():
+        case layer_graph.GraphConv():
             weight = ops.weight(f"{layer.name}_weight", layer.weight)
             return ops.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
-        case layer_graph.Relu():
+        case layer_graph.GraphRelu():
             return ops.unary("relu", name, x)
-        case layer_graph.MaxPool():
+        case layer_graph.GraphMaxPool():
             options = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
             size = (layer.size, layer.size)
             return ops.add("max_pool", name, ops.real, x=x, kernel_sizes=size, strides=size, **options)
-        case layer_graph.Flatten():
+        case layer_graph.GraphFlatten():
             return ops.flatten(name, x, layer.features)
-        case layer_graph.Place():
+        case layer_graph.GraphPlace():
             return ops.concat(name, (x, *place))
-        case layer_graph.Dense():
+        case layer_graph.GraphDense():
             weight = ops.weight(f"{layer.name}_weight", layer.weight)
             return ops.add("linear", name, ops.real, x=x, weight=weight, bias=ops.constant(layer.bias, x))
 
