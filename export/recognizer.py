@@ -32,6 +32,7 @@ from fastetl.lines.candidates import Candidates, find_candidates
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 
 _BATCH = 256
+_ACCEPTED = "a Drawing, a file, its bytes, a PIL image or an array"
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
 """By how much the log odds of small kana against large ones rise for each height that ink stands lower on a canvas, and
 how many heights above its middle they stay as they are. Chosen on synthetic writers."""
@@ -212,7 +213,7 @@ class Recognizer:
         if isinstance(picture, Drawing):
             lines = lines_of_drawing(picture, down)
         else:
-            ink = find_ink(picture)
+            ink = find_ink(picture, accepted=_ACCEPTED)
             lines = lines_of_picture(ink.plane, down, ink.scale)
         return Text(tuple(read_candidates(line, self.candidates(line)[0], self.labels, plain=plain) for line in lines))
 
@@ -233,7 +234,7 @@ def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int,
     if isinstance(source, Drawing):
         drawn = rasterize(source)
         return drawn, None, "" if drawn.any() else "no ink is on the canvas: draw on it"
-    ink = find_ink(source)
+    ink = find_ink(source, accepted=_ACCEPTED)
     if ink.box is None:
         return ink.picture(SIDE), None, ink.fault
     left, top, right, bottom = (round(edge * ink.scale) for edge in ink.box)

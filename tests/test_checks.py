@@ -1,5 +1,6 @@
 """Every wrong value of an option is an error of one line, wherever it is given."""
 
+import math
 import pickle
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -69,7 +70,10 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (Dataset.create, {"images": INK, "characters": ["あ"], "records": {"a": np.array(["b"], "T")}}, "records: a; "),
     (Stroke, {"x": 5, "y": 6}, "unsuitable x; expected numbers; found 5"),
     (Stroke, {"x": [1], "y": [1, 2]}, "unsuitable y; expected 1 values, as x has; found 2"),
+    (Stroke, {"x": [1], "y": ["a"]}, "y is out of range; expected a number, -16,000,000 to 16,000,000; found 'a'"),
+    (Stroke, {"x": [math.nan], "y": [1]}, "x is out of range; expected -16,000,000 to 16,000,000; found nan"),
     (Drawing, {"width": 10, "height": 10, "strokes": 5}, "unsuitable strokes; expected several Stroke; found 5"),
+    (lambda x: export.open_recognizer("kana").read(x), {"x": None}, "a Drawing, a file, .*; found None. Check `pict"),
     (model.open_run, {"path": None}, "unsuitable path; expected a path; found None"),
     (model.evaluate, {"run": 3, "datasets": OWN}, "unsuitable run; expected a run, a package.*found 3"),
     (model.compare_runs, {"runs": [3, 4]}, "unsuitable runs; expected runs or their paths; found 3"),

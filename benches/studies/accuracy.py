@@ -23,7 +23,7 @@ from fastetl.data.charset import HIRAGANA, JAPANESE, KANA, KATAKANA, LARGE_FORM,
 from fastetl.data.preprocessing import resize
 from fastetl.kernels.packed import unpack
 from fastetl.synth import draw_data_set
-from fastetl.synth.writing import HEIGHT, WIDTH
+from fastetl.synth.style import HEIGHT, WIDTH
 
 SEED = 90_001  # seed of the test writers; trainings take others
 WRITERS = {"synthetic writers on a canvas": 0.0, "synthetic writers on scanned sheets": 1.0}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES, OTHER_DEPTHS
-from fastetl.kernels.packed import INK_PER_CENT
+from fastetl.kernels.fragments import ink_mask
 
 SIDE = 128
 Pictures = NDArray[np.uint8]
@@ -27,7 +27,7 @@ _CENTRE_Y = (54, 58, 65, 69, 73, 79, 83)
 
 def _box(picture: Pictures) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the ink; of the whole picture where there is none."""
-    ink = Image.fromarray(picture >= max(1, INK_PER_CENT / 100 * int(picture.max())))
+    ink = Image.fromarray(ink_mask(picture))
     return ink.getbbox() or (0, 0, *ink.size)
 
 

@@ -24,8 +24,8 @@ from fastetl.lines.layout import Floats, Ints
 from fastetl.lines.path import Steps, fitted_geometry, state_features, states_by_atom
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
-from fastetl.synth.style import draw_style
-from fastetl.synth.writing import HEIGHT, WIDTH, choose_glyphs, extent_of, pen_strokes
+from fastetl.synth.style import HEIGHT, WIDTH, draw_style
+from fastetl.synth.writing import choose_glyphs, extent_of, pen_strokes
 
 WRITERS = 16
 SEED = 77

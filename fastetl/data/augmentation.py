@@ -62,9 +62,9 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
 
 
 def _require_array(name: str, array: NDArray[Any], dtype: type[np.generic], *shape: int) -> None:
-    is_array = isinstance(array, np.ndarray)
-    if not is_array or array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
-        raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", array)
+    fits = isinstance(array, np.ndarray) and array.dtype == dtype and array.shape == shape
+    if not fits or not array.flags.c_contiguous:
+        raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", "one that is not contiguous" if fits else array)
 
 
 def _require_numbers(name: str, numbers: NDArray[np.int64], count: int, below: int, least: int = 0) -> None:

@@ -15,7 +15,8 @@ from fastetl.etl.detection import Sources, find_files
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.etl.selection import Selection, select
 from fastetl.ink.components import boxes_of, label_components
-from fastetl.kernels.packed import INK_PER_CENT, levels_of
+from fastetl.kernels.fragments import ink_mask
+from fastetl.kernels.packed import levels_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _MAX_PICTURES = 2500  # that are measured
@@ -47,7 +48,7 @@ def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     """The measures of one picture that has ink."""
     distance_transform_edt = import_extra("scipy.ndimage").distance_transform_edt
     darkest = int(levels.max())
-    ink = (levels > 0) & (levels >= np.float32(INK_PER_CENT / 100) * np.float32(darkest))
+    ink = ink_mask(levels)
     pieces = label_components(ink)
     touches = boxes_of(pieces) * (1, 1, -1, -1) + (0, 0, *levels.shape[::-1]) < _EDGE_PIXELS
     fragment = np.isin(pieces, 1 + np.flatnonzero(touches.any(1)))

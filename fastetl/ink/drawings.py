@@ -18,7 +18,6 @@ Since coverage is a maximum, strokes may be drawn in any order, and a new segmen
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -34,16 +33,20 @@ MAX_POINTS = 80_000  # most points of a drawing, of all strokes together
 REACH = 16  # longer sides of the canvas that a point may be outside of it, since a captured pointer leaves it
 _SIDES = (1e-3, 1_000_000)  # of the canvas, in any unit
 _PENS = (1e-5, 0.5)
+_FARTHEST = REACH * _SIDES[1]  # from 0 that a point of any canvas may lie
 _TIME = 10**9  # milliseconds at most, before or after 0
-
-_COLUMNS = ("x", "y", "pressure", "time")
+_COLUMNS = {"x": (-_FARTHEST, _FARTHEST), "y": (-_FARTHEST, _FARTHEST), "pressure": (0, 1), "time": (-_TIME, _TIME)}
+"""The columns of a stroke, each with its least and greatest value."""
 
 Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """One line of the pen: each column has a value for each point. Raises FastetlError for columns that do not fit."""
+    """One line of the pen: each column has a value for each point.
+
+    Raises FastetlError for columns that differ in length, and for values that are no numbers or out of range.
+    """
 
     x: Numbers
     """To the right, in the canvas' units."""
@@ -55,7 +58,7 @@ class Stroke:
     """Milliseconds from any start, or None if unknown."""
 
     def __post_init__(self) -> None:
-        for name in _COLUMNS:
+        for name, (least, most) in _COLUMNS.items():
             values = getattr(self, name)
             if values is None and name in ("pressure", "time"):
                 continue
@@ -64,6 +67,8 @@ class Stroke:
             object.__setattr__(self, name, column)
             if len(column) != len(self.x):
                 raise unsuitable(name, f"{len(self.x):,} values, as x has", f"{len(column):,}")
+            for value in column:
+                require_range(name, value, least, most, integer=False)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -105,11 +110,9 @@ class Drawing:
             expected = f"at most {MAX_STROKES:,} strokes and {MAX_POINTS:,} points"
             raise unsuitable("strokes", expected, f"{len(self.strokes):,} and {points:,}")
         reach = REACH * max(self.width, self.height)
-        ranges = {"x": (-reach, reach), "y": (-reach, reach), "pressure": (0, 1), "time": (-_TIME, _TIME)}
-        for stroke, (name, (least, most)) in product(self.strokes, ranges.items()):
-            values = getattr(stroke, name)
-            for value in values or ():
-                require_range(name, value, least, most, integer=False)
+        for stroke in self.strokes:
+            for name, column in (("x", stroke.x), ("y", stroke.y)):
+                require_range(name, max(column, key=abs, default=0), -reach, reach, integer=False)
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON object of the drawing."""

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.kernels.jit import jit
-from fastetl.kernels.packed import INK_PER_CENT
 
 Picture = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -16,6 +15,7 @@ Floats = NDArray[np.float32]
 Depths = NDArray[np.float64]  # (K, 2): rows of cumulative share and depth in 1/128 of the side, in between linear
 Shares = tuple[float, ...]  # of pictures with a fragment at the left, right, top and bottom
 
+INK_PER_CENT = 15  # a pixel is ink from so many per cent of its picture's darkest one on
 FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
 _OF_PICTURE = 4
 _CROPPED, _MARGIN, _FRAGMENTED = range(3)  # whether it is cropped, the crop's margin, whether it has fragments
@@ -30,9 +30,14 @@ SLIDE = 1 / 16  # how far a fragment is moved along the edge at most
 MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
 
 
+def ink_mask(picture: Picture) -> NDArray[np.bool_]:
+    """Where a picture, ink high, has ink (see `INK_PER_CENT`): what `ink_box` finds the box of, in numpy."""
+    return np.asarray(picture >= max(1, -(-INK_PER_CENT * int(picture.max()) // 100)))
+
+
 @jit
 def ink_box(picture: Picture, box: Ints) -> bool:
-    """Set box to the left, top, right and bottom pixels of the ink (see `INK_PER_CENT`); False if there is none."""
+    """Set box to the left, top, right and bottom pixels of the ink; return False if there is none."""
     height, width = picture.shape
     flat = picture.reshape(height * width)
     darkest = np.uint8(0)

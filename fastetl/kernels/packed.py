@@ -11,7 +11,6 @@ Starts = NDArray[np.int64]  # (N,): the byte at which each picture begins
 TOP = {1: 1, 4: 15, 6: 63}
 """The highest level, by the bits of a stored pixel. The first pixel has the highest bits; rows have no gap between."""
 
-INK_PER_CENT = 15  # a pixel is ink from so many per cent of its picture's darkest one on
 PIXELS = {1: 64, 4: 128, 6: 64}  # pixels that `unpack_vector` takes: 8, 64 or 48 bytes
 
 

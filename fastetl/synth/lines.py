@@ -17,8 +17,8 @@ from fastetl.ink.drawings import Drawing, Stroke, painted, segments_of
 from fastetl.lines.bigrams import load_bigrams
 from fastetl.lines.shapes import CORNER, LYING
 from fastetl.synth.records import ATTRIBUTION
-from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import HEIGHT, WIDTH, PenStroke, choose_glyphs, extent_of, pen_strokes
+from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
+from fastetl.synth.writing import PenStroke, choose_glyphs, extent_of, pen_strokes
 
 Array = NDArray[np.floating]
 LINES_KIND = OutputKind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))

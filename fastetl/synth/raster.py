@@ -10,8 +10,8 @@ from fastetl.kernels.coverage import cover_fast
 from fastetl.kernels.packed import TOP, pack, unpack
 from fastetl.synth.sets import MODEL_WRITER
 from fastetl.synth.strokes import UNKNOWN_SIGN
-from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import HEIGHT, WIDTH, PenInk, choose_glyphs, ink_of
+from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
+from fastetl.synth.writing import PenInk, choose_glyphs, ink_of
 
 GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number, so that none share their grain
 _BLANK, _NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from fastetl.data.scans import FRAGMENT_SHARES
+from fastetl.etl.layouts import ETL8G
 from fastetl.files.tables import table_rows
 from fastetl.synth.strokes import TABLES
 
+WIDTH, HEIGHT = ETL8G.width, ETL8G.height  # of the frame: synthetic writers fill the pictures of ETL8G, in pixels
 _POPULATION = table_rows(TABLES / "population.tsv")  # trait, distribution, numbers
 
 
@@ -113,8 +115,9 @@ def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
     marker = _trait(rng, "sometimes", 0.12, 0.065, 0.11)  # a thick pen, as a share of the box
     brush = _trait(rng, "sometimes", 0.1, 0.3, 1.0)
     # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
-    pen = min(pen, 0.065 * 128 * size, 0.06 * 128 * size / sloppiness)
-    pen = max(pen, marker * 128 * size, 8.5 * size * (brush > 0))
+    box = WIDTH * size
+    pen = min(pen, 0.065 * box, 0.06 * box / sloppiness)
+    pen = max(pen, marker * box, 8.5 * size * (brush > 0))
     style = WriterStyle(sloppiness=sloppiness, size=size, pen=pen, brush_swell=0.6 * brush)
     for name, rows in groupby(_POPULATION, key=itemgetter(0)):
         values = [_trait(rng, kind, *map(float, numbers)) for _, kind, *numbers in rows]

@@ -17,9 +17,7 @@ from fastetl.files.tables import table_rows
 from fastetl.synth.allographs import SHARE, forms_of
 from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.strokes import TABLES, bezier_shares
-from fastetl.synth.style import WriterStyle
-
-WIDTH, HEIGHT = 128, 127
+from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.floating]
