@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from benches.studies.accuracy import Labelled, read_npz
+from benches.studies.accuracy import PictureSet, read_npz
 from benches.studies.pages import conditions, markdown, table
 from export.names import BUNDLED, ONNX, package_path
 from export.recognizer import open_recognizer
@@ -99,7 +99,7 @@ def bundled(name: str) -> Peer:
     return Peer(f"fastetl `{name}`", recognizer.charset.characters, (read,), len(data), seconds)
 
 
-def accuracy(peer: Peer, part: Labelled, charset: Charset | None) -> str:
+def accuracy(peer: Peer, part: PictureSet, charset: Charset | None) -> str:
     """Percent, strict / shapes / sizes as one, of the best way; `charset` competes; "–" if half the set is unknown."""
     chosen = [k for k, c in enumerate(peer.characters) if charset is None or c in charset.characters]
     characters = [peer.characters[k] for k in chosen]

@@ -31,7 +31,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Labelled:
+class PictureSet:
     """Pictures uint8 (N, H, W), ink high, and their characters."""
 
     name: str
@@ -45,12 +45,12 @@ class Labelled:
         return replace(self, images=self.images[kept], characters=tuple(self.characters[k] for k in kept))
 
 
-def read_npz(path: Path) -> Labelled:
+def read_npz(path: Path) -> PictureSet:
     with np.load(path) as stored:
-        return Labelled(path.stem.replace("_", " "), stored["images"], tuple(stored["labels"].tolist()))
+        return PictureSet(path.stem.replace("_", " "), stored["images"], tuple(stored["labels"].tolist()))
 
 
-def test_writers(charset: Charset, files: int) -> list[Labelled]:
+def synthetic_sets(charset: Charset, files: int) -> list[PictureSet]:
     """Characters by synthetic writers of each kind in WRITERS, `files` times five writers each.
 
     Scanned sheets have fragments already, so they get no condition. Of many kanji about 500 are written.
@@ -61,11 +61,11 @@ def test_writers(charset: Charset, files: int) -> list[Labelled]:
     for name, scans in WRITERS.items():
         written = [draw_data_set(SEED, writer, characters, scans)["image"] for writer in range(5 * files)]
         images = unpack(np.concatenate(written).reshape(-1, HEIGHT, WIDTH // 2)) * np.uint8(17)
-        sets.append(Labelled(name, images, characters * (5 * files), tuple(CONDITIONS)[: None if not scans else 1]))
+        sets.append(PictureSet(name, images, characters * (5 * files), tuple(CONDITIONS)[: None if not scans else 1]))
     return sets
 
 
-def _answers(reader: Recognizer, part: Labelled, canvas: bool = False, without: float | Floats = 0.0) -> list[str]:
+def _answers(reader: Recognizer, part: PictureSet, canvas: bool = False, without: float | Floats = 0.0) -> list[str]:
     pictures = resize(part.images, reader.preprocessing.size)
     scores = reader.probabilities(pictures, canvas)[:, :-1] if canvas else reader.predict(pictures) - without
     return [reader.charset.characters[k] for k in scores.argmax(1).tolist()]
@@ -77,19 +77,19 @@ def share(answers: Sequence[str], characters: Sequence[str], sizes: bool = False
     return 100 * float(np.mean([one_shape(a, sizes) == one_shape(c, sizes) for a, c in pairs]))
 
 
-def measure(reader: Recognizer, part: Labelled) -> list[float]:
+def measure(reader: Recognizer, part: PictureSet) -> list[float]:
     """Percent of right answers, under each condition of the set."""
     under = (replace(part, images=CONDITIONS[name](part.images, SEED)) for name in part.conditions)
     return [share(_answers(reader, pictures), part.characters) for pictures in under]
 
 
-def script(part: Labelled) -> Charset | None:
+def script(part: PictureSet) -> Charset | None:
     """Hiragana or katakana, if all characters of a set are, otherwise None."""
     of_all = (charset for charset in (HIRAGANA, KATAKANA) if set(part.characters) <= set(charset.characters))
     return next(of_all, None)
 
 
-def rows(name: str, reader: Recognizer, parts: Sequence[Labelled], own_script: bool) -> list[list[str]]:
+def rows(name: str, reader: Recognizer, parts: Sequence[PictureSet], own_script: bool) -> list[list[str]]:
     """A row for each set, a column for each condition. own_script: only sets of one script, which alone competes."""
     rows = []
     for part in parts:
@@ -115,17 +115,17 @@ def summary(row: list[str]) -> list[str]:
     return [*row[:4], f"{plain:.1f}", f"{np.mean([value for value, _ in others]):.1f}", f"{worst:.1f}, {name}"]
 
 
-def _taken(reader: Recognizer, part: Labelled, partner: Mapping[str, str], canvas: bool = False) -> float:
+def _taken(reader: Recognizer, part: PictureSet, partner: Mapping[str, str], canvas: bool = False) -> float:
     """Percent of the characters that are taken for their partners. canvas: as of `Recognizer.probabilities`."""
     asked = part.only({c for c, other in partner.items() if {c, other} <= reader.charset.class_of.keys()})
     return share(_answers(reader, asked, canvas), [partner[c] for c in asked.characters])
 
 
-def limits(reader: Recognizer, prior: Floats, sets: Sequence[Labelled], files: int = 4) -> list[list[str]]:
+def limits(reader: Recognizer, prior: Floats, sets: Sequence[PictureSet], files: int = 4) -> list[list[str]]:
     """Rows of what is measured, on what, in percent. prior: float32 (characters,), which the logits contain."""
     kana, hiragana = reader.restricted(KANA), reader.restricted(HIRAGANA)
     signs = (c for c in JAPANESE.characters if script_of(c) != "kanji" and c in reader.charset.class_of)
-    canvas, sheets = test_writers(Charset("signs", tuple(signs)), files)
+    canvas, sheets = synthetic_sets(Charset("signs", tuple(signs)), files)
     at_size, with_fragments = "size and place of scans", "as on scans"
     small = {large: little for little, large in LARGE_FORM.items()}
     written = [part for part in sets if script(part) is HIRAGANA]
@@ -157,7 +157,7 @@ def main() -> None:
     sets, measured = [read_npz(p) for p in given.sets], list[list[str]]()
     for path in given.readers:
         reader = open_recognizer(path)
-        measured += rows(path.name, reader, [*sets, *test_writers(reader.charset, given.files)], own_script=False)
+        measured += rows(path.name, reader, [*sets, *synthetic_sets(reader.charset, given.files)], own_script=False)
         measured += rows(path.name, reader, sets, own_script=True)
     with Path("docs/data/accuracy.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

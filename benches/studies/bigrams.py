@@ -14,7 +14,7 @@ import importlib.resources
 import struct
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from fastetl.data.charset import JAPANESE, one_shape
 from fastetl.lines.bigrams import FILE, STEPS, load_follows, scripts
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 BIGRAMS = 55_600
 PUNCTUATION = {"、": 0.05, "。": 0.04}  # frequencies of marks, which the list lacks. Estimated by eye
 NUMBERS, COUNTERS, COUNTED = "一二三四五六七八九十", "日人本月年", 0.05
@@ -54,25 +56,43 @@ def frequencies() -> dict[str, float]:
     return {w: f for w, f in words.items() if not w.isascii() and w[0] != "ー" and KNOWN.issuperset(w)}
 
 
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """The number at an offset, of seven bits a byte, the lowest first; and the offset behind it."""
+    value = shift = 0
+    while data[at] & 128:
+        value |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+    return value | data[at] << shift, at + 1
+
+
 def _sections(data: bytes) -> dict[str, int]:
     """Name → offset of each section of a Sudachi dictionary."""
-    at, sections = data.index(b"ConnMatrix") - 1, {}
-    while data[at]:
-        length = data[at]
-        name, at = data[at + 1 : at + 1 + length].decode(), at + 1 + length
-        numbers = []
-        for _ in range(2):
-            value = shift = 0
-            while data[at] & 128:
-                value, shift, at = value | (data[at] & 127) << shift, shift + 7, at + 1
-            numbers.append(value | data[at] << shift)
-            at += 1
-        sections[name] = numbers[0]
+    at = data.index(b"ConnMatrix") - 1
+    sections = {}
+    while length := data[at]:
+        name = data[at + 1 : at + 1 + length].decode()
+        sections[name], at = _number(data, at + 1 + length)
+        _, at = _number(data, at)  # how long the section is
     return sections
 
 
-def connections(words: dict[str, float]) -> tuple[Any, ...]:
-    """For each way of taking each word: word, left and right part of speech, share; and the costs [left, right]."""
+class Ways(NamedTuple):
+    """The M ways of writing and taking all words: in each spelling, as each part of speech."""
+
+    spellings: list[str]
+    left: Ints
+    """(M,): the part of speech as which a way follows another word."""
+    right: Ints
+    """(M,): the part of speech as which another word follows it."""
+    shares: Floats
+    """(M,): how often the way is taken; their sum is 1."""
+    costs: NDArray[np.int16]
+    """(parts of speech, parts of speech): of one at the left of a word after one at the right of a word."""
+
+
+def ways_of(words: dict[str, float]) -> Ways:
+    """The ways of taking the words, whose shares of all words are given."""
     import sudachipy  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     data = (importlib.resources.files("sudachidict_small") / "resources" / "system.dic").read_bytes()
@@ -88,48 +108,60 @@ def connections(words: dict[str, float]) -> tuple[Any, ...]:
             entries.setdefault(surface, []).append(numbers)
             if any("一" <= c <= "鿿" for c in surface):
                 readings.setdefault(surface, entry.reading_form().translate(HIRAGANA))
-    names, left, right, share = [], [], [], []
+    spellings, left, right, shares = [], [], [], []
     for word, frequency in words.items():
-        ways = np.array(entries.get(word, entries["学校"]))  # a word that the dictionary lacks is taken for a noun
-        odds = np.exp((ways[:, 2].min() - ways[:, 2]) / COST)
+        parts = np.array(entries.get(word, entries["学校"]))  # a word that the dictionary lacks is taken for a noun
+        odds = np.exp((parts[:, 2].min() - parts[:, 2]) / COST)
         reading = readings.get(word, word)
         spelt = SPELT if reading != word and KNOWN.issuperset(reading) else 0.0
-        for spelling, part in ((word, 1 - spelt), (reading, spelt))[: 1 + bool(spelt)]:
-            names += [spelling] * len(ways)
-            left += ways[:, 0].tolist()
-            right += ways[:, 1].tolist()
-            share += (part * frequency * odds / odds.sum()).tolist()
-    return names, np.array(left), np.array(right), np.array(share) / np.sum(share), costs
+        for spelling, share in ((word, 1 - spelt), (reading, spelt)):
+            if share:
+                spellings += [spelling] * len(parts)
+                left += parts[:, 0].tolist()
+                right += parts[:, 1].tolist()
+                shares += (share * frequency * odds / odds.sum()).tolist()
+    return Ways(spellings, np.array(left), np.array(right), np.array(shares) / np.sum(shares), costs)
 
 
-def joint(words: dict[str, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """float64 (N, N): how often the second character follows the first; (N,): shares of words' first."""
+def scaled(matrix: Floats, row_sums: Floats, column_sums: Floats) -> Floats:
+    """The matrix, each row and each column times a factor, so that it has these sums."""
+    by_column = np.ones(len(column_sums))
+    for _ in range(ROUNDS):
+        by_row = row_sums / (matrix @ by_column)
+        by_column = column_sums / (matrix.T @ by_row)
+    return by_row[:, None] * matrix * by_column
+
+
+def between_words(ways: Ways, first: Ints, last: Ints) -> Floats:
+    """float64 (N, N): how often a word that begins with the second character follows one that ends with the first.
+
+    first, last: (M,), the class of the first and of the last character of each way.
+    """
     from scipy.sparse import coo_matrix
 
-    names, left, right, share, costs = connections(words)
-    lefts, left = np.unique(left, return_inverse=True)
-    rights, right = np.unique(right, return_inverse=True)
-    kernel = np.exp(-costs[np.ix_(lefts, rights)] / (2 * COST))
-    begins, ends = np.bincount(left, share), np.bincount(right, share)
-    x = np.ones(len(rights))
-    for _ in range(ROUNDS):
-        y = begins / (kernel @ x)
-        x = ends / (kernel.T @ y)
-    follows = x[:, None] * kernel.T * y
-    class_of, n = JAPANESE.class_of, len(CHARACTERS)
-    first, last = (np.array([class_of[w[k]] for w in names]) for k in (0, -1))
-    ending = coo_matrix((share / ends[right], (right, last)), shape=(len(rights), n)).tocsr()
-    beginning = coo_matrix((share / begins[left], (left, first)), shape=(len(lefts), n)).tocsr()
-    counts = np.asarray((beginning.T @ np.asarray(ending.T @ follows).T).T)
-    for word, part in zip(names, share, strict=True):
-        for a, b in pairwise(word):
-            counts[class_of[a], class_of[b]] += part
-    return np.asarray(counts / counts.sum()), np.asarray(np.bincount(first, share, n), np.float64)
+    lefts, left = np.unique(ways.left, return_inverse=True)
+    rights, right = np.unique(ways.right, return_inverse=True)
+    of_left, of_right = (np.bincount(part, ways.shares).astype(np.float64) for part in (left, right))
+    likely = np.exp(-ways.costs[np.ix_(lefts, rights)] / (2 * COST))  # a word's part at its left, the one's before it
+    follows = scaled(likely, of_left, of_right)
+    begins = coo_matrix((ways.shares / of_left[left], (left, first)), shape=(len(lefts), len(CHARACTERS)))
+    ends = coo_matrix((ways.shares / of_right[right], (right, last)), shape=(len(rights), len(CHARACTERS)))
+    after_last = ends.T.tocsr() @ follows.T  # (N, lefts): how often each part of speech follows each last character
+    return np.asarray((begins.T.tocsr() @ after_last.T).T)
 
 
-def with_ascii(
-    joint: NDArray[np.float64], beginnings: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def joint(words: dict[str, float]) -> tuple[Floats, Floats]:
+    """float64 (N, N): how often the second character follows the first; (N,): shares of words' first characters."""
+    ways, class_of = ways_of(words), JAPANESE.class_of
+    first, last = (np.array([class_of[spelling[k]] for spelling in ways.spellings]) for k in (0, -1))
+    counts = between_words(ways, first, last)
+    for spelling, share in zip(ways.spellings, ways.shares, strict=True):
+        for one, other in pairwise(spelling):
+            counts[class_of[one], class_of[other]] += share
+    return counts / counts.sum(), np.asarray(np.bincount(first, ways.shares, len(CHARACTERS)), np.float64)
+
+
+def with_ascii(joint: Floats, beginnings: Floats) -> tuple[Floats, Floats]:
     """The results of `joint`, with digits, Latin letters and ASCII signs, which the list of words has not.
 
     How often they follow one another comes from their scripts. What follows a digit follows numerals in the list.
@@ -159,29 +191,23 @@ def with_ascii(
     return shares[:, None] * follows, first + beginnings * (1 - first.sum())
 
 
-def _stored(logarithms: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _stored(logarithms: Floats) -> NDArray[np.uint8]:
     return np.clip(np.rint(-STEPS * logarithms), 0, 255).astype(np.uint8)
 
 
-def packed(joint: NDArray[np.float64], beginnings: NDArray[np.float64], count: int) -> bytes:
-    """The file's bytes. joint: float64 (N, N), how often the second character follows the first; `count` bigrams stay.
-    beginnings: float64 (N,), shares of the beginnings of words.
+def packed(joint: Floats, beginnings: Floats, count: int) -> bytes:
+    """The file's bytes, with the `count` bigrams whose probability the characters' shares tell worst.
 
-    Those stay whose probability differs most from what the second character's share alone tells. Rarer ones stay only
-    where another character is written like the second: は一 is a bigram, はー is none.
+    joint: float64 (N, N), how often the second character follows the first. beginnings: float64 (N,), shares of the
+    beginnings of words.
     """
-    share = joint.sum(0) / joint.sum()
-    share = (share + 1e-7) / (share + 1e-7).sum()
+    share = joint.sum(0) / joint.sum() + 1e-7
+    share /= share.sum()
     likely = (1 - MIXED) * joint / np.maximum(joint.sum(1, keepdims=True), 1e-12) + MIXED * share
-    gained = np.where(joint > 0, joint * np.maximum(np.log(likely / share), 0), 0)
-    names = [one_shape(c) for c in CHARACTERS[: len(joint)]]
-    alike = [names.count(c) > 1 for c in names]
-    expected = joint.sum(1, keepdims=True) / joint.sum() * share
-    gained = np.maximum(gained, alike * expected * np.maximum(np.log(share / likely), 0))
-    listed = gained > np.partition(gained.ravel(), -count)[-count]
-    rest = 1 - np.where(listed, likely, 0).sum(1)
-    factor = rest / np.maximum(1 - np.where(listed, share, 0).sum(1), 1e-9)
-    first, second = np.nonzero(listed)
+    is_listed = _is_listed(joint, share, likely, count)
+    left = 1 - np.where(is_listed, likely, 0).sum(1)  # for the characters whose bigrams are not listed
+    factor = left / np.maximum(1 - np.where(is_listed, share, 0).sum(1), 1e-9)
+    first, second = np.nonzero(is_listed)
     return b"".join(
         (
             _stored(np.log(share)).tobytes(),
@@ -192,6 +218,20 @@ def packed(joint: NDArray[np.float64], beginnings: NDArray[np.float64], count: i
             _stored(np.log((1 - MIXED) * beginnings + MIXED * share)).tobytes(),
         )
     )
+
+
+def _is_listed(joint: Floats, share: Floats, likely: Floats, count: int) -> NDArray[np.bool_]:
+    """bool (N, N): the `count` bigrams that lose most if the second character's share alone tells them.
+
+    share: float64 (N,), of each character; likely: float64 (N, N), of the second character after the first. Bigrams
+    rarer than their characters lose only where another character is written like the second: はー is none, and は一 is.
+    """
+    lost = np.where(joint > 0, joint * np.maximum(np.log(likely / share), 0), 0)
+    shapes = [one_shape(c) for c in CHARACTERS[: len(joint)]]
+    is_ambiguous = [shapes.count(shape) > 1 for shape in shapes]
+    expected = joint.sum(1, keepdims=True) / joint.sum() * share
+    lost = np.maximum(lost, is_ambiguous * expected * np.maximum(np.log(share / likely), 0))
+    return np.asarray(lost > np.partition(lost.ravel(), -count)[-count])
 
 
 def main() -> None:

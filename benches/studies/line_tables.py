@@ -30,32 +30,42 @@ from fastetl.synth.writing import choose_glyphs, extent_of, pen_strokes
 WRITERS = 16
 SEED = 77
 LINES, WHOLE_LINES = 300, 1600
+GROUPS = int(candidates.GROUP_OF_SCRIPT.max()) + 1
+LAST_INPUTS = 128  # of the network's last layer: so many numbers tell all its logits, but for their mean
+WHOLE_SHARE = 0.5  # of the fitted `whole.bin`: real characters differ more from those that the network was trained on
 _MIN_DEVIATIONS = (0.12, 0.12, 0.05, 0.05, 0.03, 0.03)
 """Least standard deviation of each measure: the few writers may agree by chance."""
 
 
 def shapes_table(_: Recognizer) -> bytes:
     """The bytes of `shapes.bin`; see `fastetl.lines.shapes`."""
-    characters, rows, strokes = JAPANESE.characters, [], []
-    middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
-    for writer in range(WRITERS):
-        rng = np.random.default_rng([SEED, writer])
-        style = line_style(draw_style(rng), LineConfig(), rng)
-        written = pen_strokes(choose_glyphs(style, rng, characters), style, rng)[: len(characters)]
-        strokes.append([len(one) for one in written])
-        em = WIDTH * style.size
-        low, high = zip(*map(extent_of, written), strict=True)
-        gaps = [[_gap(one, axis) for axis in (0, 1)] for one in written]
-        rows.append(np.concatenate([np.subtract(high, low), np.add(high, low) / 2 - middle, gaps], 1) / em)
-    values = np.array(rows)
-    logs = np.concatenate([np.log(values[..., :2]), values[..., 2:]], -1)
+    of_writers = [_shapes_by(writer) for writer in range(WRITERS)]
+    measures = np.array([measures for measures, _ in of_writers])
+    most_strokes = np.max([strokes for _, strokes in of_writers], 0)
+    logs = np.concatenate([np.log(measures[..., :2]), measures[..., 2:]], -1)
     means, deviations = logs.mean(0), logs.std(0)
     means[:, :2] = np.exp(means[:, :2])
     # Few writers tell little about one character's deviation, so it is averaged with that of all characters.
     pooled = np.sqrt((deviations**2 + (deviations**2).mean(0)) / 2)
     table = 100 * np.concatenate([means, np.maximum(pooled, _MIN_DEVIATIONS)], 1)
-    counts = np.array(strokes).max(0)[:, None]
-    return bytes(np.clip(np.rint(np.concatenate([table, counts], 1)), -127, 127).astype(np.int8).tobytes())
+    stored = np.concatenate([table, most_strokes[:, None]], 1)
+    return bytes(np.clip(np.rint(stored), -127, 127).astype(np.int8).tobytes())
+
+
+def _shapes_by(writer: int) -> tuple[Floats, list[int]]:
+    """A writer's characters: float64 (N, 6), measures in boxes of a character; how many strokes each has.
+
+    The measures are width, height, distance of the middle from the box's (x, y), largest inner gap (x, y).
+    """
+    characters = JAPANESE.characters
+    rng = np.random.default_rng([SEED, writer])
+    style = line_style(draw_style(rng), LineConfig(), rng)
+    written = pen_strokes(choose_glyphs(style, rng, characters), style, rng)[: len(characters)]
+    low, high = zip(*map(extent_of, written), strict=True)
+    middle = np.array([WIDTH - 1, HEIGHT - 1]) / 2
+    gaps = [[_gap(strokes, axis) for axis in (0, 1)] for strokes in written]
+    measures = np.concatenate([np.subtract(high, low), np.add(high, low) / 2 - middle, gaps], 1)
+    return measures / (WIDTH * style.size), [len(strokes) for strokes in written]
 
 
 def _gap(strokes: list[Any], axis: int) -> float:
@@ -80,83 +90,91 @@ def texts(count: int, rng: np.random.Generator) -> list[tuple[str, bool]]:
 
 @dataclass(frozen=True)
 class Lattice:
-    """A line's features (S, K, F), the log probabilities of its bigrams, and the states that were written (truth)."""
+    """The states that may follow one another in a line, their features, and which of them were written."""
 
     values: NDArray[np.floating[Any]]
-    """The last feature is, for each state that begins the line, the log probability that it does; 0 for the others."""
+    """(S, K, F): features of each span's candidates, the states. The last is, for each state that begins the line, the
+    log probability that it does, and 0 for the others."""
     steps: list[Steps]
     """For each boundary: the states on its left, those on its right, and the log probability of each step."""
     last: Ints
+    """The states that may end the line."""
     truth: list[int]
+    """The states that were written, in their order."""
     followed: float
     """The sum of the log probabilities of the steps that were written."""
 
     def gradient(self, weights: Floats) -> tuple[float, Floats]:
         """Log probability of the written path among all paths, and its gradient.
 
-        weights: of the features, then of the bigrams.
+        weights: float64 (F,), of the features; the last is also that of the steps.
         """
-        flat = self.values.reshape(-1, len(weights))
-        scores = flat @ weights
+        features, step_weight = self.values.reshape(-1, len(weights)), weights[-1]
+        scores = features @ weights
         forward, backward = scores.copy(), np.full(len(scores), -np.inf)
-        for left, right, bigram in self.steps:
-            forward[right] += _log_sum(forward[left][:, None] + weights[-1] * bigram, 0)
+        for left, right, step in self.steps:
+            forward[right] += _log_sum(forward[left][:, None] + step_weight * step, 0)
         backward[self.last] = 0
-        for left, right, bigram in reversed(self.steps):
-            backward[left] = _log_sum(weights[-1] * bigram + (scores + backward)[right], 1)
+        for left, right, step in reversed(self.steps):
+            backward[left] = _log_sum(step_weight * step + (scores + backward)[right], 1)
         total = float(_log_sum(forward[self.last], 0))
-        slope = flat[self.truth].sum(0) - np.exp(forward + backward - total) @ flat
-        slope[-1] += self.followed
-        for left, right, bigram in self.steps:
-            share = np.exp(forward[left][:, None] + weights[-1] * bigram + (scores + backward)[right] - total)
-            slope[-1] -= (share * bigram).sum()
-        return float(scores[self.truth].sum() + weights[-1] * self.followed) - total, slope
+        written = float(scores[self.truth].sum() + step_weight * self.followed)
+        # The gradient: the features on the written path, minus those on all paths by how likely each of them is.
+        gradient = features[self.truth].sum(0) - np.exp(forward + backward - total) @ features
+        gradient[-1] += self.followed
+        for left, right, step in self.steps:
+            shares = np.exp(forward[left][:, None] + step_weight * step + (scores + backward)[right] - total)
+            gradient[-1] -= (shares * step).sum()
+        return written - total, gradient
 
 
 def _log_sum(values: Floats, axis: int) -> Any:
+    """The log of the sum of exponentials, along an axis."""
     top = values.max(axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):
         return np.log(np.exp(values - top).sum(axis)) + top.squeeze(axis)
 
 
-def lattice(recognizer: Recognizer, plain: bool, written: WrittenLine, line: Line, c: Candidates) -> Lattice | None:
-    """The lattice of a written line; None if what was written is not among its spans and characters."""
-    spans, truth = line.spans, written_states(recognizer, written, line, c)
-    path = [state // c.classes.shape[1] for state in truth]
-    atoms = [atom for first, last in spans.ends[path] for atom in range(first, last + 1)]
-    if len(truth) < len(written.boxes) or atoms != [*range(len(spans.atoms))]:
-        return None
-    classes = c.classes.ravel()
-    geometry = fitted_geometry(spans.boxes[path], classes[truth], line.geometry, down=line.down)
-    starting, ending = (states_by_atom(atom_of, c.classes.shape) for atom_of in spans.ends.T)
-    steps = [
-        (left, right, log_follows(classes[left][:, None], classes[right], plain=plain))
-        for left, right in zip(ending, starting[1:], strict=False)
-    ]
-    first = np.zeros((*c.classes.shape, 1))
-    first.ravel()[starting[0]] = log_follows(np.array(-1), classes[starting[0]], plain=plain)
-    values = np.append(state_features(line, c, geometry), first, -1)
+def lattice_of(line: Line, found: Candidates, truth: list[int], *, plain: bool) -> Lattice:
+    """The lattice of a line in which the states `truth` were written. plain: see `log_follows`."""
+    ends, classes = line.spans.ends, found.classes.ravel()
+    boxes = line.spans.boxes[_spans_of(truth, found)]
+    geometry = fitted_geometry(boxes, classes[truth], line.geometry, down=line.down)
+    beginning, ending = (states_by_atom(atom_of, found.classes.shape) for atom_of in ends.T)
+    steps = []
+    for left, right in zip(ending, beginning[1:], strict=False):
+        steps.append((left, right, log_follows(classes[left][:, None], classes[right], plain=plain)))
+    begins = np.zeros(len(classes))
+    begins[beginning[0]] = log_follows(np.array(-1), classes[beginning[0]], plain=plain)
+    values = np.append(state_features(line, found, geometry), begins.reshape(*found.classes.shape, 1), -1)
     followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain=plain).sum())
     return Lattice(values, steps, ending[-1], truth, followed)
 
 
-def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, c: Candidates) -> list[int]:
-    """The states of the characters that were written, but for those that are not among the line's spans and labels."""
-    labels, boxes = np.array(recognizer.labels)[c.labels], line.original(line.spans.boxes)
+def _spans_of(states: list[int], found: Candidates) -> list[int]:
+    return [state // found.classes.shape[1] for state in states]
+
+
+def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, found: Candidates) -> list[int] | None:
+    """The states of the characters that were written; None if they are not a path through the line's lattice."""
+    labels, boxes = np.array(recognizer.labels)[found.labels], line.original(line.spans.boxes)
     states = []
     for character, box in zip(written.text, written.boxes, strict=True):
         overlaps = [overlap(tuple(other), box) for other in boxes]
         span = int(np.argmax(overlaps))
-        columns = np.flatnonzero(labels[span] == character)
-        if overlaps[span] >= 0.7 and len(columns):
-            states.append(span * labels.shape[1] + int(columns[0]))
-    return states
+        places = np.flatnonzero(labels[span] == character)
+        if overlaps[span] < 0.7 or not len(places):
+            return None
+        states.append(span * labels.shape[1] + int(places[0]))
+    atoms = [atom for first, last in line.spans.ends[_spans_of(states, found)] for atom in range(first, last + 1)]
+    return states if atoms == list(range(len(line.spans.atoms))) else None
 
 
-def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Iterator[tuple[Lattice, Any, Any]]:
-    """Synthetic lines, across and down, even and uneven, wide and narrow: their lattice, their candidates' classes and
-    the network's logits. Strokes and pictures; drawn: only pictures, of every other line in hiragana."""
+def read_lines(recognizer: Recognizer, count: int, *, drawn: bool = False) -> Iterator[tuple[Lattice, Ints, Any]]:
+    """Synthetic lines, across and down, even and uneven, wide and narrow: their lattice, their candidates' classes
+    (S, K) and the network's logits (S, labels). Strokes and pictures; drawn: only pictures, of every other line in
+    hiragana."""
     rng, hiragana = np.random.default_rng(SEED + drawn), recognizer.restricted("hiragana")
     for k, (text, plain) in enumerate(texts(count, rng)):
         touching, spacing = float(rng.choice([0, 0.3, 0.5])), rng.uniform(0.0, 0.35)
@@ -166,64 +184,86 @@ def read_lines(recognizer: Recognizer, count: int, drawn: bool = False) -> Itera
             text, reader = "".join(rng.choice(hiragana.charset.characters, len(text))), hiragana
         config = LineConfig(down=down, touching=touching, spacing=spacing, uneven=uneven)
         written = write_line(text, [SEED + drawn, k], config)
-        is_picture = drawn or k % 2
-        drawing = written.drawing
-        lines = [*(lines_of_picture(written.picture(), down) if is_picture else lines_of_drawing(drawing, down))]
+        if drawn or k % 2:
+            lines = list(lines_of_picture(written.picture(), down))
+        else:
+            lines = list(lines_of_drawing(written.drawing, down))
         if len(lines) == 1:
             found, logits = reader.candidates(lines[0])
-            one = lattice(reader, plain, written, lines[0], found)
-            if one is not None:
-                yield one, found.classes, logits[: len(found.classes)]
+            truth = written_states(reader, written, lines[0], found)
+            if truth is not None:
+                yield lattice_of(lines[0], found, truth, plain=plain), found.classes, logits[: len(found.classes)]
 
 
-def by_group(one: Lattice, classes: Ints, logs: Floats) -> Lattice:
-    """The lattice of the same spans with the groups of `GROUP_OF_SCRIPT` for characters. Features: the log of the sum
-    of its scores, then `logs` (S, D) in the group's own columns."""
-    columns, script_of = classes.shape[1], scripts()[classes]
-    group_of = candidates.GROUP_OF_SCRIPT[script_of]
+def by_group(lattice: Lattice, classes: Ints, inputs: Floats) -> Lattice:
+    """The lattice of the same spans, with the groups of `GROUP_OF_SCRIPT` for characters.
+
+    classes: (S, K), of the spans' candidates. inputs: (S, D). A group's features are the log of the sum of its
+    characters' scores, then for each group D inputs, those of the others 0.
+    """
+    count = classes.shape[1]
     weights, bigram_weight = path.load_weights()
-    scores = one.values[..., :-1] @ list(weights.values()) + bigram_weight * load_follows()[script_of, script_of]
-    sums = np.stack([_log_sum(np.where(group_of == group, scores, -1e3), 1) for group in range(3)], 1)
-    own = np.einsum("gh,rd->rghd", np.eye(3), logs).reshape(len(classes), 3, -1)
-    values = np.concatenate([sums[..., None], own, np.zeros((*sums.shape, 1))], 2).astype(np.float32)
+    script_of = scripts()[classes]
+    group_of = candidates.GROUP_OF_SCRIPT[script_of]
+    scores = lattice.values[..., :-1] @ list(weights.values())
+    scores = scores + bigram_weight * load_follows()[script_of, script_of]
+    sums = np.stack([_log_sum(np.where(group_of == group, scores, -1e3), 1) for group in range(GROUPS)], 1)
+    own_inputs = np.einsum("gh,sd->sghd", np.eye(GROUPS), inputs).reshape(len(classes), GROUPS, -1)
+    begins = np.zeros((*sums.shape, 1))  # all groups alike
+    values = np.concatenate([sums[..., None], own_inputs, begins], 2).astype(np.float32)
 
-    def states(of: Ints) -> Ints:
-        return np.asarray((3 * np.unique(of // columns)[:, None] + np.arange(3)).ravel())
+    def group_states(states: Ints) -> Ints:
+        """The states of all groups of the spans of these states."""
+        return np.asarray((GROUPS * np.unique(states // count)[:, None] + np.arange(GROUPS)).ravel())
 
-    steps = [(states(left), states(right), np.zeros((1, 1))) for left, right, _ in one.steps]
-    truth = [3 * (state // columns) + int(group_of.ravel()[state]) for state in one.truth]
-    return Lattice(values, steps, states(one.last), truth, 0.0)
+    steps = [(group_states(left), group_states(right), np.zeros((1, 1))) for left, right, _ in lattice.steps]
+    truth = [GROUPS * (state // count) + int(group_of.ravel()[state]) for state in lattice.truth]
+    return Lattice(values, steps, group_states(lattice.last), truth, 0.0)
+
+
+def _logit_basis(recognizer: Recognizer) -> Floats:
+    """(LAST_INPUTS, characters): directions in which the network's logits differ, of unit length."""
+    logits = np.concatenate([logits[:, :-1] for *_, logits in read_lines(recognizer, 12, drawn=True)])
+    return np.linalg.svd(logits - logits.mean(1, keepdims=True), full_matrices=False)[2][:LAST_INPUTS]
 
 
 def whole_table(recognizer: Recognizer) -> bytes:
-    """The bytes of `whole.bin`; see `fastetl.lines.candidates`."""
-    few = np.concatenate([logits[:, :-1] for *_, logits in read_lines(recognizer, 12, True)])
-    # The network's last layer has 128 inputs: so many numbers tell all logits, but for their mean.
-    basis = np.linalg.svd(few - few.mean(1, keepdims=True), full_matrices=False)[2][:128]
-    every_line = read_lines(recognizer, WHOLE_LINES, True)
-    known = [(one, classes, logits[:, :-1] @ basis.T) for one, classes, logits in every_line]
-    every = np.concatenate([logs for *_, logs in known])
+    """The bytes of `whole.bin`; see `fastetl.lines.candidates`.
+
+    What is fitted are weights of coordinates: of each span's logits in `_logit_basis`, standardized.
+    """
+    basis = _logit_basis(recognizer)
+    lines = []
+    for lattice, classes, logits in read_lines(recognizer, WHOLE_LINES, drawn=True):
+        lines.append((lattice, classes, logits[:, :-1] @ basis.T))
+    every = np.concatenate([coordinates for *_, coordinates in lines])
     mean, deviation = every.mean(0), every.std(0)
-    listed = [by_group(one, c, np.insert((logs - mean) / deviation, 0, 1, 1)) for one, c, logs in known]
-    start = np.eye(1, 2 + 3 * 129)[0]
-    bounds = [(1.0, 1.0), *[(None, None)] * (3 * 129), (0.0, 0.0)]
-    # Real characters differ more from those that the network was trained on.
-    fit = 0.5 * most_likely(listed, start, bounds, 30)[1:-1].reshape(3, 129)
-    slopes = fit[:, 1:] / deviation
-    return np.column_stack([slopes @ basis, fit[:, 0] - slopes @ mean]).astype("<f2").tobytes()
+    grouped = []
+    for lattice, classes, coordinates in lines:
+        one_and_coordinates = np.insert((coordinates - mean) / deviation, 0, 1, axis=1)
+        grouped.append(by_group(lattice, classes, one_and_coordinates))
+    fitted_count = GROUPS * (1 + LAST_INPUTS)
+    # The first feature's weight stays 1, that of the steps 0.
+    start = np.array([1.0, *[0.0] * fitted_count, 0.0])
+    bounds = [(1.0, 1.0), *[(None, None)] * fitted_count, (0.0, 0.0)]
+    fitted = WHOLE_SHARE * most_likely(grouped, start, bounds, 30)[1:-1].reshape(GROUPS, 1 + LAST_INPUTS)
+    of_coordinates = fitted[:, 1:] / deviation
+    constants = fitted[:, 0] - of_coordinates @ mean
+    return np.column_stack([of_coordinates @ basis, constants]).astype("<f2").tobytes()
 
 
-def most_likely(known: list[Lattice], start: Floats, bounds: list[Any], steps: int) -> Any:
-    """Fit weights: the written paths become as likely as possible among all paths."""
+def most_likely(lattices: list[Lattice], start: Floats, bounds: list[Any], steps: int) -> Any:
+    """Fit weights: the written paths become as likely as possible among all paths. Large weights cost a little."""
     from scipy.optimize import minimize
 
-    def loss(w: Floats) -> tuple[float, Floats]:
-        both = [one.gradient(w) for one in known]
-        value = -sum(v for v, _ in both) + 0.05 * float(w @ w) * len(known) / 100
-        return value, -np.sum([g for _, g in both], 0) + 0.1 * w * len(known) / 100
+    decay = 0.05 * len(lattices) / 100
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        logs, gradients = zip(*(lattice.gradient(weights) for lattice in lattices), strict=True)
+        return decay * float(weights @ weights) - sum(logs), 2 * decay * weights - np.sum(gradients, 0)
 
     done = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
-    print(f"{len(known)} lines, {done.fun / len(known):.3f} a line")  # noqa: T201
+    print(f"{len(lattices)} lines, {done.fun / len(lattices):.3f} a line")  # noqa: T201
     return done.x
 
 
@@ -241,8 +281,8 @@ def weights_table(recognizer: Recognizer) -> bytes:
     # A feature that speaks against a character must not speak for it by chance.
     limits |= {"gaps": (0, None)} | dict.fromkeys(("excess", "beyond part", "missing strokes"), (None, 0))
     bounds = [limits.get(name, (None, None)) for name in (*names, "bigram")]
-    known = [one for one, *_ in read_lines(recognizer, LINES)]
-    *values, bigram = (round(float(w), 3) for w in most_likely(known, start, bounds, 25))
+    lattices = [lattice for lattice, *_ in read_lines(recognizer, LINES)]
+    *values, bigram = (round(float(w), 3) for w in most_likely(lattices, start, bounds, 25))
     prior = {script: float(factor) for script, factor in (text.split("=") for text in recognizer.prior)}
     fitted = {"features": dict(zip(names, values, strict=True)), "bigram": bigram, "prior": prior}
     return (json.dumps(fitted, indent=1) + "\n").encode()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benches.studies.accuracy import Labelled, read_npz, share, test_writers
+from benches.studies.accuracy import PictureSet, read_npz, share, synthetic_sets
 from benches.studies.conditions import CURVES
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import HIRAGANA
@@ -21,14 +21,14 @@ SEED = 7
 PLAIN = "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん"
 
 
-def chosen(part: Labelled, count: int) -> Labelled:
+def chosen(part: PictureSet, count: int) -> PictureSet:
     """At most `count` samples of the 46 unvoiced hiragana, drawn from the whole set."""
     plain = part.only(PLAIN)
     indices = np.random.default_rng(SEED).permutation(len(plain.characters))[:count]
-    return Labelled(part.name, plain.images[indices], tuple(plain.characters[k] for k in indices))
+    return PictureSet(part.name, plain.images[indices], tuple(plain.characters[k] for k in indices))
 
 
-def accuracy(recognizer: Recognizer, part: Labelled, curve: str, level: float) -> float:
+def accuracy(recognizer: Recognizer, part: PictureSet, curve: str, level: float) -> float:
     """Per cent of a set that is recognized at a level of a condition."""
     shown = [CURVES[curve][1](p, level, np.random.default_rng([SEED, k])) for k, p in enumerate(part.images)]
     return share([reading.label for reading in recognizer.read_all(shown, top=1)], part.characters)
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=46, help="pictures of each set")
     given = parser.parse_args()
     recognizer = open_recognizer("kana", charset=HIRAGANA.name)
-    parts = [chosen(part, given.each) for part in (*map(read_npz, given.sets), test_writers(HIRAGANA, 1)[0])]
+    parts = [chosen(part, given.each) for part in (*map(read_npz, given.sets), synthetic_sets(HIRAGANA, 1)[0])]
     rows = []
     for curve, (levels, _) in CURVES.items():
         for part in parts:

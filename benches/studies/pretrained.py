@@ -32,31 +32,31 @@ from model.evaluation import SCRIBBLES, evaluate
 from model.folders import unfinished_folder
 
 COMMANDS = {
-    "kana": """
-synth data/pretrained/kana-etl --files 640 --charset kana --seed 900 --scans 0.4
-build data/pretrained/kana-etl data/pretrained/kana --charset kana
-train data/pretrained/kana data/pretrained/run-kana --epochs 3 --valid 0.02 --test 0.02 --crop 0.15 --fragments 0.15
-export data/pretrained/run-kana export/pretrained/kana --onnx int8 --license kanjivg --prior small=0.7
-""",
-    "japanese": """
-synth data/pretrained/all-etl --files 12 --charset japanese --seed 1000 --scans 0.4
-build data/pretrained/all-etl data/pretrained/all --charset japanese
-synth data/pretrained/signs-etl --files 120 --charset kana --seed 2000 --scans 0.4
-build data/pretrained/signs-etl data/pretrained/signs --charset japanese
-train data/pretrained/all data/pretrained/run-japanese --also data/pretrained/signs=0.33 --network japanese
- --readings 1 --frame 48 --scale 0.31 --minutes 70 --batch-size 256 --learning-rate 2e-3 --warmup 0.1
- --ema-decay 0.999 --valid 0.02 --test 0 --crop 0.15 --fragments 0.15 --merged 0.05
-export data/pretrained/run-japanese export/pretrained/japanese --onnx int8 --license kanjivg
- --prior hiragana=12 katakana=3 latin=4 digit=4 sign=4
-""",
+    "kana": [
+        "synth data/pretrained/kana-etl --files 640 --charset kana --seed 900 --scans 0.4",
+        "build data/pretrained/kana-etl data/pretrained/kana --charset kana",
+        "train data/pretrained/kana data/pretrained/run-kana --epochs 3 --valid 0.02 --test 0.02 --crop 0.15"
+        " --fragments 0.15",
+        "export data/pretrained/run-kana export/pretrained/kana --onnx int8 --license kanjivg --prior small=0.7",
+    ],
+    "japanese": [
+        "synth data/pretrained/all-etl --files 12 --charset japanese --seed 1000 --scans 0.4",
+        "build data/pretrained/all-etl data/pretrained/all --charset japanese",
+        "synth data/pretrained/signs-etl --files 120 --charset kana --seed 2000 --scans 0.4",
+        "build data/pretrained/signs-etl data/pretrained/signs --charset japanese",
+        "train data/pretrained/all data/pretrained/run-japanese --also data/pretrained/signs=0.33 --network japanese"
+        " --readings 1 --frame 48 --scale 0.31 --minutes 70 --batch-size 256 --learning-rate 2e-3 --warmup 0.1"
+        " --ema-decay 0.999 --valid 0.02 --test 0 --crop 0.15 --fragments 0.15 --merged 0.05",
+        "export data/pretrained/run-japanese export/pretrained/japanese --onnx int8 --license kanjivg"
+        " --prior hiragana=12 katakana=3 latin=4 digit=4 sign=4",
+    ],
 }
 BLEND = 0.3
 
 
-def make(commands: str, sets: Sequence[Path]) -> None:
+def make(commands: Sequence[str], sets: Sequence[Path]) -> None:
     """Run the commands whose output is missing; the last one exports, over the package that is there."""
-    for text in commands.strip().replace("\n ", " ").splitlines():
-        words = text.split()
+    for words in map(str.split, commands):
         out = Path(words[1 if words[0] == "synth" else 2])
         if words[0] == "export":
             words.append("--overwrite")
