@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 
-from fastetl.checks import Options, Range, as_path, unsuitable
+from fastetl.checks import Options, Range, as_path, config_of, unsuitable
 from fastetl.data.charset import MAX_CODE_POINTS, Characters, Charset, in_a_line, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
@@ -180,17 +180,19 @@ def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
 def samples_to_dataset(
     source: StrPath,
     out: StrPath,
-    config: SamplesConfig = SamplesConfig(),
+    config: SamplesConfig | None = None,
     *,
     overwrite: bool = False,
     command: str = "",
+    **options: Any,
 ) -> SamplesResult:
     """Write the dataset `out` from a sample file, or a folder of them. Its pictures are drawn from the strokes.
 
-    Damaged lines and labels outside of the charset are left out, and told in the result. Raises FastetlError if no
-    sample is left, or `out` exists.
+    options: fields of the config by keyword. Damaged lines and labels outside of the charset are left out, and told in
+    the result. Raises FastetlError if no sample is left, or `out` exists.
     """
     out = as_path("out", out)
+    config = config_of(SamplesConfig, config, options)
     files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     read, faults = _read_all(files)

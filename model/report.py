@@ -13,11 +13,11 @@ import numpy as np
 
 from fastetl import __version__
 from fastetl.checks import as_path, require_instance
-from fastetl.data.parquet import png_file
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import read_json
+from fastetl.ink.pictures import png_file
 from model.errors import ModelError
 from model.evaluation import Evaluation, Reader, SetResult, as_reader
 from model.run import Run

@@ -131,6 +131,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Batches(LARGE, augmentation="x"), "an Augmentation, or None; found 'x'"),  # type: ignore[arg-type]
     (lambda: Batches([]), "datasets of one size; found none. Build them"),
     (lambda: Batches([some_pictures(), OTHER]), "different characters; expected Charset.'hira.* found Charset.'own'"),
+    (lambda: Batches(samples(9), prefetch=0, threads=2, batch_size=2), "threads; expected 1 without .*found 2"),
     (lambda: Batches(5), "unsuitable parts; expected datasets or paths.*; found 5"),  # type: ignore[arg-type]
     (lambda: Batches(LARGE, batch_size=1, augmentation=Augmentation()), "up to 126; found 127"),
     (lambda: Batches([samples(4), LARGE]), "one size; found"),

@@ -80,7 +80,7 @@ def test_only_files_that_fastetl_wrote_are_overwritten(etl_file: Write, tmp_path
     data, out = open_dataset(tmp_path / "out"), tmp_path / name
     write = partial(write_sheet, data) if name == "a.png" else data.to_parquet
     for overwrite in (False, True):
-        write(out, overwrite=overwrite)
+        assert write(out, overwrite=overwrite) == out
     if name == "a.png":  # the user's own files of these kinds
         Image.open(out).save(out)
     else:

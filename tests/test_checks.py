@@ -31,12 +31,16 @@ from model.config import TrainConfig
 INK = [np.eye(9, dtype=np.uint8)]
 RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "interval", "top5"), 1)
 OWN = Dataset.create(INK, ["あ"])
+OWN_SAMPLES = partial(Samples, OWN.images, OWN.labels, np.arange(1))
 WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"optimizer": "sgd"}, "unknown optimizer; expected one of muon, adamw; found 'sgd'. Check "),
     (Augmentation, {"rotate": 5}, "no option .rotate.; expected one of rotation, .* Did you mean rotation[?]"),
     (TrainConfig, {"epochs": 2.5}, "epochs is out of range; expected a whole number, 1 to 100,000; found 2.5"),
     (TrainConfig, {"epochs": np.zeros((3, 3))}, "expected a whole number, 1 to 100,000; found array"),
     (Samples, {"images": [np.eye(9)] * 99, "labels": [1], "indices": [0]}, r"found \[array.{180,200}Check `images`"),
+    (Samples, {"images": OWN.images, "labels": [2**31], "indices": [0]}, "unsuitable labels; expected whole numbers b"),
+    (Samples, {"images": OWN.images, "labels": [-1], "indices": [0]}, "unsuitable labels; expected whole numbers b"),
+    (OWN_SAMPLES, {"charset": "kana"}, "unsuitable charset; expected a Charset, or None; found 'kana'"),
     (TrainConfig, {"frame": 500}, "frame is out of range; expected 8 to 128; found 500"),
     (TrainConfig, {"readings": 2}, "unknown readings; expected one of 1, 3; found 2"),
     (TrainConfig, {"learning_rate": float("nan")}, "learning_rate is out of range; expected over 0 to 100; found nan"),
@@ -60,14 +64,16 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (augment, {"images": np.array(INK), "neighbours": 3}, "expected no `neighbours` and no `pool` without `frag"),
     (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": None}, "unsuitable preprocessing; expected"),
     (write_sheet, {"data": 5, "out": "none.png"}, "unsuitable path; expected a path; found 5"),
-    (lambda: next(OWN.samples().blocks(0)), {}, "rows is out of range; expected 1 or more; found 0"),
+    (OWN.samples().blocks, {"rows": 0}, "rows is out of range; expected 1 or more; found 0"),
     (OWN.samples, {"indices": ()}, "unsuitable indices; expected whole numbers"),
     (OWN.samples, {"indices": np.array([99])}, "unsuitable indices; expected 0 to 0, .* found index 99 is out of"),
     (Dataset.create, {"images": INK, "characters": {"あ"}}, "unsuitable characters; expected texts in the order"),
     (Dataset.create, {"images": None, "characters": []}, "unsuitable images; expected arrays .*; found None"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "groups": [[1, 2], [3]]}, "unsuitable groups"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "records": [1]}, "unsuitable records; expected names"),
-    (Dataset.create, {"images": INK, "characters": ["あ"], "records": {"a": np.array(["b"], "T")}}, "records: a; "),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "records": {"a": np.array(["b"], "T")}}, "records: 'a'; "),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "records": {5: [1]}}, "unsuitable records: 5; expected nam"),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "source": "a\n"}, "expected a name of your own in one line"),
     (Stroke, {"x": 5, "y": 6}, "unsuitable x; expected numbers; found 5"),
     (Stroke, {"x": [1], "y": [1, 2]}, "unsuitable y; expected 1 values, as x has; found 2"),
     (Stroke, {"x": [1], "y": ["a"]}, "y is out of range; expected a number, -16,000,000 to 16,000,000; found 'a'"),

@@ -254,7 +254,7 @@ def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: pytest.Monk
     """Whether they are new ones or, in a process of its own, where JAX is not loaded, forked."""
     monkeypatch.setattr(processes, "can_fork", lambda: False)
     config, seen = SynthConfig(files=2, charset="digits", seed=3), []
-    synthesize(tmp_path / "one", files=2, charset="digits", seed=3)
+    assert synthesize(tmp_path / "one", files=2, charset="digits", seed=3) == tmp_path / "one"
     synthesize(tmp_path / "new", config, processes=2, progress=lambda *state: seen.append(state))
     assert seen == [(k, 10) for k in range(1, 11)]
     code = f"""

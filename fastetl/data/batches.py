@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -49,7 +50,7 @@ class Batches:
         seed: Decides the order and the augmentation; below 2**64.
         augmentation: How pictures are changed; None leaves them as they are.
         prefetch: How many batches are prepared in advance, each in new arrays; with 0 no thread starts.
-        threads: How many threads prepare them.
+        threads: How many threads prepare them; 1 without `prefetch`.
     Raises:
         FastetlError: If characters or sizes of pictures differ, or there are fewer samples than one batch.
     """
@@ -80,6 +81,8 @@ class Batches:
         require_range("seed", seed, 0, 2**64 - 1)
         require_range("prefetch", prefetch, 0)
         require_range("threads", threads, 1)
+        if threads > 1 and not prefetch:
+            raise unsuitable("threads", "1 without `prefetch`", threads, "give `prefetch`, or leave it out")
         if augmentation is not None and self.parts[0].side > MAX_SIDE:
             raise unsuitable("parts", f"sides up to {MAX_SIDE}", self.parts[0].side, "build at a smaller `size`")
         # Cumulative shares are rounded, so that the counts sum to `total`.
@@ -122,17 +125,8 @@ class Batches:
                 images[rows] = pictures[positions]
                 continue
             neighbours, pool = part.neighbours if self.augmentation.fragments else (None, None)
-            augment(
-                pictures,
-                positions,
-                images[rows],
-                config=self.augmentation,
-                seed=self.seed,
-                epoch=epoch,
-                samples=numbers,
-                neighbours=neighbours,
-                pool=pool,
-            )
+            vary = partial(augment, config=self.augmentation, seed=self.seed, epoch=epoch, samples=numbers)
+            vary(pictures, positions, images[rows], neighbours=neighbours, pool=pool)
         return batch
 
     def picks(self, epoch: int, start: int) -> Iterator[Picks]:

@@ -57,12 +57,12 @@ class Samples:
         shape: tuple[int, ...] = getattr(images, "shape", ())
         if len(shape) != 3 or images.dtype != np.uint8 or shape[1] != shape[2]:
             raise unsuitable("images", "uint8 (N, S, S)", images)
-        if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
-            raise unsuitable("labels", f"whole numbers, one for each of {len(images)} images", labels)
-        are_numbers = indices.ndim == 1 and indices.size and indices.dtype.kind in "iu"
-        if not are_numbers or not 0 <= int(indices.min()) <= int(indices.max()) < len(images):
+        if labels.shape != shape[:1] or not are_within(labels, 0, 2**31):
+            raise unsuitable("labels", f"whole numbers below 2³¹, one for each of {len(images)} images", labels)
+        if indices.ndim != 1 or not indices.size or not are_within(indices, 0, len(images)):
             raise unsuitable("indices", f"whole numbers (M,) of {len(images)} images, from 0, M at least 1", indices)
         require_range("weight", self.weight, ABOVE_0, integer=False)
+        require_instance("charset", self.charset, Charset | None, "a Charset, or None")
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "indices", np.ascontiguousarray(indices, np.int64))
 
@@ -92,9 +92,10 @@ class Samples:
 
     @cached_property
     def neighbours(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Pictures that fragments are cut from, as `take` gives them; the same ones for every batch.
+        """The pictures that fragments are cut from, uint8 (K, S, S), and the positions in them of those to use.
 
-        If pictures are in shards, random ones out of some shards, since otherwise the whole dataset would be read.
+        They are the same ones for every batch. If pictures are in shards, these are random ones out of some shards,
+        since otherwise the whole dataset would be read.
         """
         if isinstance(self.images, np.ndarray):
             return self.images, self.indices
@@ -103,9 +104,15 @@ class Samples:
     def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
         """Pictures uint8 (B, S, S) and classes (B,) of the samples in their order, `rows` at a time."""
         require_range("rows", rows, 1)
-        for start in range(0, len(self.indices), rows):
-            index = self.indices[start : start + rows]
-            yield self.images[index], self.labels[index]
+        parts = (self.indices[start : start + rows] for start in range(0, len(self), rows))
+        return ((self.images[part], self.labels[part]) for part in parts)
+
+
+def are_within(values: NDArray[Any], least: int, end: int) -> bool:
+    """Whether these are whole numbers from `least` to `end` − 1, or none at all."""
+    if values.dtype.kind not in "iu":
+        return False
+    return not values.size or least <= int(values.min()) <= int(values.max()) < end
 
 
 class About(TypedDict, total=False):
@@ -184,24 +191,22 @@ class Dataset:
         Raises:
             FastetlError: If arrays do not fit, paper is white, a charset lacks characters, or `source` is reserved.
         """
-        require_instance("source", source, str, "a name")
-        if RESERVED_SOURCE.fullmatch(source):
-            expected = "a name of your own, not one of ETL files, synthetic writers or unnamed sources"
-            raise unsuitable("source", expected, source, "choose another")
-        require_instance("records", records, Mapping | None, "names and values")
-        fields = {key: _column(f"records: {key}", values) for key, values in (records or {}).items()}
-        pictures, texts = _checked_pictures(images), _checked_texts(characters)
+        _require_own_name(source)
+        pictures = _checked_pictures(images)
+        count = len(pictures)
+        texts = _checked_texts(characters, count)
+        group_numbers = np.full(count, -1, np.int32) if groups is None else _checked_groups(groups, count)
         if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
-        digests = np.asarray(digests)
-        group_numbers = np.full(len(pictures), -1, np.int32) if groups is None else _column("groups", groups)
-        columns = {"characters": np.array(texts), "groups": group_numbers, "digests": digests}
-        _check_columns(len(pictures), columns, fields)
+        digests = _column("digests", digests, count)
+        if digests.dtype != np.uint64:
+            raise unsuitable("digests", "uint64", digests)
+        fields = _checked_records(records, count)
         charset = _charset_of(texts, charset, source)
         preprocessing = Preprocessing(size=_side_of(pictures) if size is None else size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
-        one_source = np.zeros(len(pictures), np.uint16)
-        group_numbers, *_ = group_copies(group_numbers.astype(np.int32), one_source, digests, blank)
+        one_source = np.zeros(count, np.uint16)
+        group_numbers, *_ = group_copies(group_numbers, one_source, digests, blank)
         return cls(
             name=source or "own",
             images=np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),
@@ -266,13 +271,13 @@ class Dataset:
             and all(_equal(values, other.records[name]) for name, values in self.records.items())
         )
 
-    def write(self, out: StrPath, *, overwrite: bool = False) -> None:
-        """Write a directory for `fastetl.open_dataset`, whole or not at all. Raises FastetlError if `out` exists."""
-        writing.write(self, out, overwrite=overwrite)
+    def write(self, out: StrPath, *, overwrite: bool = False) -> Path:
+        """Write the directory `out`, whole or not at all, and return its path. Raises FastetlError if it exists."""
+        return writing.write(self, out, overwrite=overwrite)
 
-    def to_parquet(self, out: StrPath, *, overwrite: bool = False) -> None:
-        """Write a Parquet file for pandas, `load_dataset` and `open_dataset`. Raises FastetlError if `out` exists."""
-        parquet.write_parquet(self, out, overwrite=overwrite)
+    def to_parquet(self, out: StrPath, *, overwrite: bool = False) -> Path:
+        """Write a Parquet file for pandas and `load_dataset`, and return its path. Raises FastetlError if it exists."""
+        return parquet.write_parquet(self, out, overwrite=overwrite)
 
     def split(self, *, by: SplitUnit = "group", valid: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
         """Divide the samples into train, valid and test; all samples of a group go to one part.
@@ -336,36 +341,53 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
     return pictures
 
 
-def _column(name: str, values: ArrayLike) -> NDArray[Any]:
+def _require_own_name(source: str) -> None:
+    """Raise FastetlError for what is no name of a user's source."""
+    require_instance("source", source, str, "a name")
+    if RESERVED_SOURCE.fullmatch(source) or not source.isprintable():
+        expected = "a name of your own in one line, not one of ETL files, synthetic writers or unnamed sources"
+        raise unsuitable("source", expected, repr(source), "choose another")
+
+
+def _column(name: str, values: ArrayLike, count: int) -> NDArray[Any]:
+    """The values of a parameter as an array (count,). Raises FastetlError if they do not fit."""
     try:
         column = np.asarray(values)
     except ValueError as error:
         raise unsuitable(name, "one value for each picture", error) from error
+    if column.shape != (count,):
+        raise unsuitable(name, f"{count}, one for each picture", column, f"check `{name.partition(':')[0]}`")
     return column if column.dtype.isnative else column.astype(column.dtype.newbyteorder("="))  # as Arrow needs
 
 
-def _checked_texts(characters: Sequence[str] | NDArray[np.str_]) -> list[str]:
+def _checked_texts(characters: Sequence[str] | NDArray[np.str_], count: int) -> list[str]:
     if isinstance(characters, Set | Mapping) or not isinstance(characters, Iterable):  # the first two have no order
         raise unsuitable("characters", "texts in the order of the pictures", characters)
     texts = list(characters)
     for text in texts:
         require_instance("characters", text, str, "texts", "convert them: a class to its character")
+    if len(texts) != count:
+        raise unsuitable("characters", f"{count}, one for each picture", len(texts))
     return list(map(nfc, texts))
 
 
-def _check_columns(count: int, columns: Mapping[str, NDArray[Any]], records: Mapping[str, NDArray[Any]]) -> None:
-    groups, digests = columns["groups"], columns["digests"]
-    for name, values in {**columns, **{f"records: {name}": values for name, values in records.items()}}.items():
-        if values.shape != (count,):
-            raise unsuitable(name, f"{count}, one for each picture", values, f"check `{name.partition(':')[0]}`")
-    if digests.dtype != np.uint64:
-        raise unsuitable("digests", "uint64", digests)
-    if groups.dtype.kind not in "iu" or not -1 <= int(groups.min()) <= int(groups.max()) < 2**31:
-        raise unsuitable("groups", "whole numbers from 0 to 2³¹ − 1, or −1", groups)
-    for name, values in records.items():
-        if name in _RESERVED or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
-            expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, and no name such as {', '.join(_RESERVED)}"
-            raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")
+def _checked_groups(groups: ArrayLike, count: int) -> NDArray[np.int32]:
+    numbers = _column("groups", groups, count)
+    if not are_within(numbers, -1, 2**31):
+        raise unsuitable("groups", "whole numbers from 0 to 2³¹ − 1, or −1", numbers)
+    return numbers.astype(np.int32)
+
+
+def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dict[str, NDArray[Any]]:
+    require_instance("records", records, Mapping | None, "names and values")
+    fields = {name: _column(f"records: {name}", values, count) for name, values in (records or {}).items()}
+    for name, values in fields.items():
+        is_name = isinstance(name, str) and name.isprintable() and name not in _RESERVED
+        if not is_name or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
+            names = f"names in one line other than {', '.join(_RESERVED)}"
+            expected = f"{names}, with numbers or texts up to {MAX_VALUE_BYTES} bytes"
+            raise unsuitable(f"records: {name!r}", expected, values, "rename or shorten it")
+    return fields
 
 
 def _charset_of(texts: Sequence[str], charset: Characters | None, source: str) -> Charset:

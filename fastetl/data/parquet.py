@@ -6,8 +6,8 @@ uint64; then the header fields. The metadata of a file have charset and preproce
 
 from __future__ import annotations
 
-import io
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +64,8 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
     columns |= {name: pa.array(values) for name, values in data.records.items()}
     if not png:
         return pa.table(columns)
+    from fastetl.ink.pictures import png_file  # only now: other tables do not need Pillow
+
     # The types that `datasets` gives pictures, classes and texts: for others it ignores the metadata.
     files = [{"bytes": png_file(picture), "path": None} for picture in pixels]
     columns["image"] = pa.array(files, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
@@ -74,22 +76,15 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
     return pa.table(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def png_file(picture: NDArray[np.uint8]) -> bytes:
-    """The bytes of a PNG file of a picture, uint8 (H, W)."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
-
-
-def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
-    """Write the Parquet file of a dataset. Raises FastetlError if it exists."""
+def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> Path:
+    """Write the Parquet file of a dataset, as `Dataset.to_parquet` says."""
+    out = as_path("out", out)
     rows = table(data, png=True)
     import pyarrow.parquet as pq
 
     # The first is the mark of `PARQUET_KIND`.
     metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps(description_of(data))}
     rows = rows.replace_schema_metadata({**rows.schema.metadata, **metadata})
-    with new_output(as_path("out", out), PARQUET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
+    with new_output(out, PARQUET_KIND, overwrite, [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)
+    return out

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
 from fastetl.data.parquet import column_values, pictures_of, table
-from fastetl.data.writing import MANIFEST, write_description
+from fastetl.data.writing import MANIFEST, REBUILD, write_description
 from fastetl.errors import FastetlError, expecting
 from fastetl.files.addresses import is_url, read_file
 from fastetl.files.atomic import write_file
@@ -124,7 +124,7 @@ class ShardedImages:
         data = read_file(self.folder, shard.file, SHARD_BYTES)
         side = self.shape[1]
         expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes, {shard.rows} rows of {side} × {side} pictures"
-        with expecting(expected, path, "the shard is damaged", "write it again", Exception):  # pyarrow's are many
+        with expecting(expected, path, "the shard is damaged", REBUILD, Exception):  # pyarrow's are many
             if hashlib.sha256(data).hexdigest() != shard.sha256:
                 raise ValueError("another hash" if len(data) == shard.bytes else f"{len(data):,} bytes")
             rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
@@ -163,7 +163,7 @@ def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
     On this machine, missing and shortened shards are errors now, before any work; other damage is one when the shard is
     read. Raises FastetlError for these, and for a bad description.
     """
-    with expecting("the description of shards", f"{address}/{MANIFEST}", do="build it again"):
+    with expecting("the description of shards", f"{address}/{MANIFEST}", do=REBUILD):
         shards, columns = [Shard(**values) for values in described["shards"]], described["columns"]
         rows, side = sum(shard.rows for shard in shards), described["preprocessing"]["size"]
         if not isinstance(columns, list) or rows != described["count"]:
@@ -172,7 +172,7 @@ def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
         size = require_regular(Path(address) / shard.file)
         if size != shard.bytes:
             file, expected, found = f"{address}/{shard.file}", f"{shard.bytes:,} bytes", f"{size:,} bytes"
-            raise FastetlError("the shard is damaged", file=file, expected=expected, found=found, do="write it again")
+            raise FastetlError("the shard is damaged", file=file, expected=expected, found=found, do=REBUILD)
     return ShardedImages(address, shards, side)
 
 

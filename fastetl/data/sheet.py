@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,13 +57,13 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
 
 def write_sheet(
     data: Dataset | StrPath, out: StrPath, *, rows: int = 24, columns: int = 16, seed: int = 0, overwrite: bool = False
-) -> None:
-    """Write a contact sheet (PNG): a labelled row of random samples for each of some random classes.
+) -> Path:
+    """Write a contact sheet (PNG) and return its path: a labelled row of random samples for each of some classes.
 
     Args:
         data: A dataset, or the path of one.
         out: The file to write; it must end in .png.
-        rows: How many classes to show, 1 to 4,096.
+        rows: How many random classes to show, 1 to 4,096.
         columns: How many samples to show of each, 1 to 4,096.
         seed: Decides which ones are shown.
         overwrite: Replace an earlier contact sheet.
@@ -72,10 +73,12 @@ def write_sheet(
     require_range("rows", rows, 1, 4096)
     require_range("columns", columns, 1, 4096)
     require_range("seed", seed, 0, 2**64 - 1)
+    out = as_path("out", out)
     data = open_dataset(data)
     if not len(data):
         raise unsuitable("data", "a picture", "none")
-    with new_output(as_path("out", out), SHEET_KIND, overwrite, [] if data.path is None else [data.path]) as file:
+    with new_output(out, SHEET_KIND, overwrite, [data.path]) as file:
         text = PngInfo()
         text.add_text("Software", "fastetl sheet")  # the mark of `SHEET_KIND`
         _contact_sheet(data, rows, columns, seed).save(file, "PNG", pnginfo=text)
+    return out

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from fastetl._lazy import import_extra
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Characters, Charset, load_charset
-from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures
+from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures, are_within
 from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
-from fastetl.data.writing import FORMAT, MANIFEST, SHARDS_FORMAT
-from fastetl.errors import DAMAGE, FastetlError, MissingFileError, StrPath, expecting
+from fastetl.data.writing import FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
+from fastetl.errors import FastetlError, MissingFileError, StrPath, expecting
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
 
@@ -38,10 +38,6 @@ IDENTITY_COLUMNS: Mapping[str, Any] = {"group": np.dtype("i4"), "source": np.dty
 """Columns of records.npz that are fields of a Dataset."""
 
 
-def _fault(what: str, path: Path | None, expected: object, found: object, do: str = "build it again") -> FastetlError:
-    return FastetlError(what, file=path, expected=expected, found=found, do=do)
-
-
 def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
     def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         if shape != (count,) or dtype.kind not in "biufU" or dtype.itemsize > MAX_VALUE_BYTES:
@@ -50,11 +46,7 @@ def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
             raise ValueError(f"{name} {dtype}, not {np.dtype(IDENTITY_COLUMNS[name])}")
         return True
 
-    records = read_npz(path, accept)
-    lacking = sorted(set(IDENTITY_COLUMNS) - set(records))
-    if lacking:
-        raise FastetlError("a column is missing", file=path, expected=", ".join(lacking), do="build it again")
-    return records
+    return read_npz(path, accept)
 
 
 def open_dataset(path: StrPath | Dataset, *, size: int | None = None) -> Dataset:
@@ -71,10 +63,7 @@ def open_dataset(path: StrPath | Dataset, *, size: int | None = None) -> Dataset
     Raises:
         FastetlError: If anything is missing, damaged or of another format version; it names the file.
     """
-    return _resized(path if isinstance(path, Dataset) else _open(path, size), size)
-
-
-def _resized(data: Dataset, size: int | None) -> Dataset:
+    data = path if isinstance(path, Dataset) else _open(path, size)
     if size in (None, data.preprocessing.size):
         return data
     preprocessing = replace(data.preprocessing, size=size)
@@ -119,7 +108,8 @@ def _open_directory(folder: Path, address: str) -> Dataset:
     is_sharded = "shards" in described
     expected, version = SHARDS_FORMAT if is_sharded else FORMAT, described.get("format")
     if version != expected:
-        raise _fault("dataset of another format", folder, expected, version)
+        what = "dataset of another format"
+        raise FastetlError(what, file=folder, expected=expected, found=version, do=REBUILD)
     labels = np.array(mapped_array(folder / "labels.npy", "u2", 1))
     records = _records(folder / "records.npz", described.get("count"))
     pictures = mapped_array(folder / "images.npy", "u1", 3) if not is_sharded else sharded_images(address, described)
@@ -135,21 +125,20 @@ def _dataset(
     path: Path, described: Mapping[str, Any], images: Pictures, labels: NDArray[Any], records: dict[str, NDArray[Any]]
 ) -> Dataset:
     """The Dataset of a description and arrays, checked against each other. records: `IDENTITY_COLUMNS`, and others."""
-    errors = (FastetlError, *DAMAGE)
-    with expecting("the description of a dataset", path / MANIFEST, do="build it again", errors=errors):
+    with expecting("a description, and arrays that fit it", path, "the dataset is damaged", REBUILD):
         charset = Charset.from_dict(described["charset"])
         preprocessing = Preprocessing.from_dict(described["preprocessing"])
         names, shape = described["sources"], (int(described["count"]), preprocessing.size, preprocessing.size)
         if not names or not all(isinstance(name, str) for name in names):
             raise ValueError("sources are no names")
-    groups, source, digests = (records[name].astype(dtype, copy=False) for name, dtype in IDENTITY_COLUMNS.items())
-    for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
-        if array.shape != expected:
-            raise _fault(f"{what} of another shape than the description says", path, expected, array.shape)
-    limits = {"labels": (labels, 0, len(charset)), "groups": (groups, -1, 2**31), "sources": (source, 0, len(names))}
-    for what, (values, least, below) in limits.items():
-        if len(values) and not least <= int(values.min()) <= int(values.max()) < below:
-            raise _fault(f"{what} out of range", path, f"{least} to {below - 1}", f"{values.min()} to {values.max()}")
+        groups, source, digests = (records[name].astype(dtype, copy=False) for name, dtype in IDENTITY_COLUMNS.items())
+        for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
+            if array.shape != expected:
+                raise ValueError(f"{what} {array.shape}, not {expected}")
+        ranges = ("labels", labels, 0, len(charset)), ("groups", groups, -1, 2**31), ("sources", source, 0, len(names))
+        for what, values, least, end in ranges:
+            if not are_within(values, least, end):
+                raise ValueError(f"{what} from {values.min()} to {values.max()}, not from {least} to {end - 1}")
     return Dataset(
         name=name_of(path).removesuffix(".parquet"),
         images=images,
@@ -186,13 +175,14 @@ def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: P
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
         if len(data) and not (classes >= 0).any():
             expected, found = (f"{c.name} ({len(c)})" for c in (charset, data.charset))
-            raise _fault("no character of the network", data.path, expected, found, "build it with the same `charset`")
+            what, do = "no character of the network", "build it with the same `charset`"
+            raise FastetlError(what, file=data.path, expected=expected, found=found, do=do)
         if left_out:
             data = data[classes >= 0]
             classes = classes[classes >= 0]
         about: About = {**data.about, "left_out": dict(left_out)}
         data = replace(data, labels=classes.astype(np.uint16), charset=charset, about=about)
-    return replace(_resized(data, preprocessing.size), preprocessing=preprocessing)
+    return replace(open_dataset(data, size=preprocessing.size), preprocessing=preprocessing)
 
 
 def _read_parquet(path: Path) -> Dataset:
@@ -201,7 +191,7 @@ def _read_parquet(path: Path) -> Dataset:
     import pyarrow.parquet as pq
 
     # Pillow's readers raise exceptions of any class.
-    with expecting("a Parquet file of `Dataset.to_parquet`", path, do="build it again", errors=Exception):
+    with expecting("a Parquet file of `Dataset.to_parquet`", path, do=REBUILD, errors=Exception):
         rows = pq.read_table(path)
         described = {**json.loads(dict(rows.schema.metadata or {})[METADATA_KEY]), "count": len(rows)}
         number = {name: k for k, name in enumerate(described["sources"])}

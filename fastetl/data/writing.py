@@ -24,6 +24,7 @@ MANIFEST = "dataset.json"  # the file that describes a dataset
 FORMAT, SHARDS_FORMAT = 4, 8  # versions of the format with `images.npy`, and of that with shards
 _ENTRIES = (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parquet")
 DATASET_KIND = OutputKind("a dataset", (MANIFEST,), _ENTRIES)
+REBUILD = "build it again"  # what to do about a dataset that is damaged
 _BLOCK_PICTURES = 1 << 12  # pictures written together
 
 
@@ -62,10 +63,12 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
         yield file
 
 
-def write(data: Dataset, out: StrPath, *, overwrite: bool = False) -> None:
-    """Write the directory of a dataset, whole or not at all. Raises FastetlError if it exists."""
-    with new_output(as_path("out", out), DATASET_KIND, overwrite, [] if data.path is None else [data.path]) as folder:
+def write(data: Dataset, out: StrPath, *, overwrite: bool = False) -> Path:
+    """Write the directory of a dataset, as `Dataset.write` says."""
+    out = as_path("out", out)
+    with new_output(out, DATASET_KIND, overwrite, [data.path]) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:
             for start in range(0, len(data), _BLOCK_PICTURES):
                 file.write(np.ascontiguousarray(data.images[start : start + _BLOCK_PICTURES]).data)
         write_description(folder, data)
+    return out

@@ -67,11 +67,12 @@ def require_local(path: Path) -> None:
         raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)
 
 
-def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence[Path | None] = ()) -> None:
     """Raise FastetlError if `path` may not be written. To be called before long work.
 
     It may be written if nothing is there; with `overwrite`, also if an output of this kind is there which neither is
-    nor contains one of `inputs`. An old output that an interrupted command moved aside is an error, too.
+    nor contains one of `inputs`, of which those in memory are None. An old output that an interrupted command moved
+    aside is an error, too.
     """
     require_local(path)
     if not path.name.lower().endswith(kind.suffix):
@@ -90,7 +91,7 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence
         return
     if not overwrite:
         raise OutputExistsError("the output exists already", file=path, do="choose another, or give `overwrite`")
-    for source in inputs:
+    for source in filter(None, inputs):
         above = (source, *source.absolute().parents)
         if path.exists() and any(part.exists() and part.samefile(path) for part in above):
             what, do = "an input of this command would be replaced", "choose another output"
@@ -180,7 +181,9 @@ def _sibling(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_output(path: Path, kind: OutputKind, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Iterator[Path]:
+def new_output(
+    path: Path, kind: OutputKind, overwrite: bool = False, inputs: Sequence[Path | None] = ()
+) -> Iterator[Path]:
     """Write an output: the block gets an empty temporary folder or, for a kind of file, the name of a temporary file.
 
     It is renamed to `path` at the end of the block, or removed if the block raises. Raises FastetlError as

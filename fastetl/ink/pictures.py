@@ -175,3 +175,10 @@ def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
     """
     ink = find_ink(source)
     return ink.square() if side is None else ink.picture(side)
+
+
+def png_file(picture: NDArray[np.uint8]) -> bytes:
+    """The bytes of a PNG file of a picture, uint8 (H, W)."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()

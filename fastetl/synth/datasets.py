@@ -83,7 +83,7 @@ def writers_provenance(writers: WriterRange, command: str) -> About:
 
 def synthesize_dataset(
     out: StrPath,
-    config: SynthConfig = SynthConfig(),
+    config: SynthConfig | None = None,
     *,
     size: int = 64,
     processes: int = 1,
@@ -96,7 +96,7 @@ def synthesize_dataset(
 
     Args:
         out: The directory to write, whole or not at all. It lacks the columns that name files.
-        config: What to write, without `set`.
+        config: What to write, without `set`; `SynthConfig()` if None.
         size: Side of the pictures in pixels.
         processes: How many draw at the same time, as in `synthesize`.
         overwrite: Replace an earlier dataset.

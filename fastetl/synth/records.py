@@ -145,14 +145,14 @@ def draw_data_set(
 
 def synthesize(
     out: StrPath,
-    config: SynthConfig = SynthConfig(),
+    config: SynthConfig | None = None,
     *,
     processes: int = 1,
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     **options: Any,
-) -> None:
-    """Write a directory of ETL files (ETL8G_01, ETL8G_02 …) by synthetic writers, and ATTRIBUTION.txt.
+) -> Path:
+    """Write a directory of ETL files (ETL8G_01 …) by synthetic writers, and ATTRIBUTION.txt. Returns its path.
 
     With charset etl9 the files are ETL9G_01 …, and with `set` those of the sets by their genuine names. The genuine
     ETL8G_33 has model patterns alone, so file 34 follows 32. Processes are forked on Linux, if no other thread runs and
@@ -161,7 +161,7 @@ def synthesize(
 
     Args:
         out: The directory to write, whole or not at all.
-        config: What to write.
+        config: What to write; `SynthConfig()` if None.
         processes: How many draw at once (with `set` one), 0 for one on each processor; the bytes are the same.
         overwrite: Replace earlier files of synthetic writers.
         progress: Called with how many data sets are done, and how many there are.
@@ -172,13 +172,15 @@ def synthesize(
     """
     require_range("processes", processes, 0)
     progress = as_progress(progress)
+    out = as_path("out", out)
     config = config_of(SynthConfig, config, options)
     files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
-    with new_output(as_path("out", out), SYNTHETIC_KIND, overwrite) as folder:
+    with new_output(out, SYNTHETIC_KIND, overwrite) as folder:
         for name, records in files:
             with (folder / name).open("ab") as file:
                 records.tofile(file)
         (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
+    return out
 
 
 def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Iterator[tuple[str, NDArray[Any]]]:
