@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,18 +48,19 @@ class Recognizer:
     charset: Charset
     """The characters that compete for an answer: all of `model_charset`, or those of `restricted`."""
     preprocessing: Preprocessing
-    """What the model does to the pictures of 128 × 128 that it takes."""
-    inner_size: int
-    """Side in pixels to which the model itself resizes them first."""
+    """What the model does to a picture before its network sees it; `size` is the side to which it resizes it."""
     threshold: float
     """Probability under which an answer should not be trusted."""
-    _session: Any
-    prior: tuple[str, ...] = ()
+    prior: tuple[str, ...]
     """How much likelier the model takes a script's characters to be than in training, each as SCRIPT=FACTOR."""
-    weights_sha256: str = ""
-    """SHA-256 of the weights, by which a network is recognized whatever package it is in."""
-    split_record: SplitRecord | None = None
+    split_record: SplitRecord | None
     """What the network was trained on; None if the package does not say."""
+    _session: Any
+    _weights_sha256: str
+    """SHA-256 of the weights, by which a network is recognized whatever package it is in."""
+
+    side = SIDE
+    """Side in pixels of the pictures that it takes."""
 
     def __repr__(self) -> str:
         name = f"bundled {self.path.name}" if is_bundled(self.path) else self.path
@@ -92,12 +93,12 @@ class Recognizer:
         return (*self.charset.characters, NO_CHARACTER)
 
     @cached_property
-    def columns(self) -> NDArray[np.int64]:
+    def _columns(self) -> NDArray[np.int64]:
         """int64 (labels,): the columns of the model's logits that belong to the `labels`."""
         return np.array([*self.model_charset.columns_of(self.charset, self.path), len(self.model_charset)])
 
     @cached_property
-    def prior_logits(self) -> NDArray[np.float32]:
+    def _prior_logits(self) -> NDArray[np.float32]:
         """float32 (model's labels,): what `prior` adds to each label's logit."""
         return np.append(ExportConfig(prior=self.prior).prior_logits(self.model_charset), np.float32(0))
 
@@ -110,29 +111,32 @@ class Recognizer:
             pictures: uint8 (N, 128, 128), one character each, ink high or low.
             canvas: The pictures are whole canvases, ink high, as by `rasterize`: where the ink is tells small kana.
         """
-        logits = self.logits(pictures)[:, self.columns]
+        logits = self._logits(pictures)[:, self._columns]
         raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
         shares = np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
-        return self._placed(shares, pictures) if canvas else shares
+        return self._weighted_by_height(shares, pictures) if canvas else shares
 
-    def _placed(self, shares: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities in which the lower the ink stands, the more of the probability of っ and つ is っ's."""
-        brightest = pictures.max(2)  # of each row
-        has_ink = brightest > brightest.max(1, keepdims=True) // 2
-        above, below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)
-        lowness = (above - below) / (2 * SIDE)  # in heights, than the canvas' middle
+    def _weighted_by_height(self, shares: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities in which the lower the ink stands, the more of the probability of っ and つ together is っ's.
+
+        shares: float32 (N, labels), the network's probabilities for the canvases `pictures`, uint8 (N, 128, 128).
+        """
+        brightest_of_row = pictures.max(2)
+        has_ink = brightest_of_row > brightest_of_row.max(1, keepdims=True) // 2
+        above, below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)  # how many rows without ink
+        lowness = (above - below) / (2 * SIDE)  # how far the ink's middle is below the canvas', in canvas heights
         odds = np.exp(LOWNESS_WEIGHT * (lowness + LOWNESS_MARGIN)).astype(np.float32)
         factors = np.stack([odds, np.ones_like(odds)], 1)
-        placed = shares.copy()
+        class_of, weighted = self.charset.class_of, shares.copy()
         for small, large in LARGE_FORM.items():
-            if {small, large} <= self.charset.class_of.keys():
-                pair = [self.charset.class_of[small], self.charset.class_of[large]]
-                weighted = shares[:, pair] * factors
-                total = np.maximum(weighted.sum(1, keepdims=True), np.float32(1e-30))
-                placed[:, pair] = weighted * (shares[:, pair].sum(1, keepdims=True) / total)
-        return placed
+            if {small, large} <= class_of.keys():
+                pair = shares[:, [class_of[small], class_of[large]]]
+                raised = pair * factors
+                total = np.maximum(raised.sum(1, keepdims=True), np.float32(1e-30))
+                weighted[:, [class_of[small], class_of[large]]] = raised * (pair.sum(1, keepdims=True) / total)
+        return weighted
 
-    def logits(self, pictures: Pictures) -> NDArray[np.float32]:
+    def _logits(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 (N, model's labels), calibrated; the last column is "no character"'s."""
         if getattr(pictures, "dtype", None) != np.uint8 or pictures.shape[1:] != (SIDE, SIDE):
             raise unsuitable("pictures", f"uint8 (N, {SIDE}, {SIDE})", pictures, "convert or resize them")
@@ -148,7 +152,7 @@ class Recognizer:
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them, without "no character"."""
-        return self.logits(pictures)[:, self.columns[:-1]]
+        return self._logits(pictures)[:, self._columns[:-1]]
 
     def read(self, picture: Source | Drawing, top: int = 5, by_shape: bool = False) -> Recognition:
         """Recognize the character in a picture or a drawing.
@@ -170,19 +174,19 @@ class Recognizer:
         if isinstance(pictures, str | bytes) or hasattr(pictures, "read") or not isinstance(pictures, Iterable):
             raise unsuitable("pictures", "several", "one", "give it to `read`")
         sources = list(pictures)
-        seen = [_shown(source) for source in sources]
-        shown = np.array([picture for picture, _, _ in seen], np.uint8).reshape(-1, SIDE, SIDE)
+        inputs = [_network_input(source) for source in sources]
+        shown = np.array([each.picture for each in inputs], np.uint8).reshape(-1, SIDE, SIDE)
         probabilities = self.probabilities(shown)
-        canvases = np.flatnonzero([isinstance(source, Drawing) for source in sources])
-        probabilities[canvases] = self._placed(probabilities[canvases], shown[canvases])
+        drawn = np.flatnonzero([isinstance(source, Drawing) for source in sources])
+        probabilities[drawn] = self._weighted_by_height(probabilities[drawn], shown[drawn])
         if by_shape:
             probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-        readings = []
-        for row, best, (_, box, fault) in zip(probabilities, order, seen, strict=True):
+        recognitions = []
+        for row, best, each in zip(probabilities, order, inputs, strict=True):
             answers = tuple(Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0)
-            readings.append(Recognition(answers, box, fault, answers[0].probability < self.threshold))
-        return readings
+            recognitions.append(Recognition(answers, each.box, each.fault, answers[0].probability < self.threshold))
+        return recognitions
 
     def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum over the characters of each shape, in the column of the likeliest; the others' columns are -1."""
@@ -215,13 +219,8 @@ class Recognizer:
         else:
             ink = find_ink(picture, accepted=_ACCEPTED)
             lines = lines_of_picture(ink.plane, down, ink.scale)
-        return Text(tuple(read_candidates(line, self.candidates(line)[0], self.labels, plain=plain) for line in lines))
-
-    def candidates(self, line: Line) -> tuple[Candidates, NDArray[np.float32]]:
-        """The characters that each span of a line may be, and the logits that tell it, of each of its pictures."""
-        # The bigrams already say how often a script occurs, so the network's prior is taken off.
-        logits = self.logits(np.stack(line.pictures())) - self.prior_logits
-        return find_candidates(line, logits, self.model_charset, self.columns[:-1], self.weights_sha256), logits
+        texts = (read_candidates(line, line_candidates(self, line)[0], self.labels, plain=plain) for line in lines)
+        return Text(tuple(texts))
 
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read strokes in their order of drawing, as `read_line` does. Boxes are in the canvas' units."""
@@ -229,16 +228,35 @@ class Recognizer:
         return self.read_line(drawing, down=down, plain=plain)
 
 
-def _shown(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:
-    """What the network is shown, uint8 (128, 128), the ink's box, and a fault; of a drawing the whole canvas."""
+def line_candidates(recognizer: Recognizer, line: Line) -> tuple[Candidates, NDArray[np.float32]]:
+    """The characters that each span of a line may be, and the logits that tell it, of each of its pictures."""
+    # The bigrams already say how often a script occurs, so the network's prior is taken off.
+    logits = recognizer._logits(np.stack(line.pictures())) - recognizer._prior_logits
+    competing = recognizer._columns[:-1]
+    found = find_candidates(line, logits, recognizer.model_charset, competing, recognizer._weights_sha256)
+    return found, logits
+
+
+class _NetworkInput(NamedTuple):
+    """What the network is shown of a picture or a drawing."""
+
+    picture: NDArray[np.uint8]
+    """uint8 (128, 128): the ink of a picture, the whole canvas of a drawing."""
+    box: tuple[int, int, int, int] | None
+    """`Recognition.box`."""
+    fault: str
+    """`Recognition.fault`."""
+
+
+def _network_input(source: Source | Drawing) -> _NetworkInput:
     if isinstance(source, Drawing):
         drawn = rasterize(source)
-        return drawn, None, "" if drawn.any() else "no ink is on the canvas: draw on it"
+        return _NetworkInput(drawn, None, "" if drawn.any() else "no ink is on the canvas: draw on it")
     ink = find_ink(source, accepted=_ACCEPTED)
     if ink.box is None:
-        return ink.picture(SIDE), None, ink.fault
+        return _NetworkInput(ink.picture(SIDE), None, ink.fault)
     left, top, right, bottom = (round(edge * ink.scale) for edge in ink.box)
-    return ink.picture(SIDE), (left, top, right, bottom), ink.fault
+    return _NetworkInput(ink.picture(SIDE), (left, top, right, bottom), ink.fault)
 
 
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = None) -> Recognizer:
@@ -266,12 +284,11 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = 
             package_path(path),
             model_charset=model_charset,
             charset=model_charset,
-            preprocessing=replace(preprocessing, size=SIDE),
-            inner_size=preprocessing.size,
+            preprocessing=preprocessing,
             threshold=float(properties["threshold"]),
-            _session=session,
             prior=tuple(properties.get("prior", "").split()),
-            weights_sha256=properties.get("weights_sha256", ""),
             split_record=split_record_of(properties),
+            _session=session,
+            _weights_sha256=properties.get("weights_sha256", ""),
         )
     return opened if charset is None else opened.restricted(charset)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastetl.checks import require_unset
-from fastetl.data.charset import in_a_line, load_charset
-from fastetl.data.store import load_labelled
+from fastetl.data.charset import in_a_line
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import MAX_LISTED, Command, Paths, RunPath, counted, table
 from model.evaluation import SetResult, as_reader, evaluate
@@ -80,7 +79,6 @@ class Evaluate(Command):
 
     def execute(self) -> int:
         run = as_reader(self.run_path)
-        charset = run.charset if self.charset is None else load_charset(self.charset, run.charset.characters)
         names = distinct_names(self.sets)
         report = self.report
         if isinstance(run, Run) and report is None and self.charset is None:
@@ -89,10 +87,10 @@ class Evaluate(Command):
             require_unset(self, ("overwrite",), "is for a report", "give `report`")
         else:
             check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
-        only = f", {charset.name} only" if self.charset is not None else ""
-        loaded = [load_labelled(path, charset, run.preprocessing) for path in self.sets]
-        sets = [replace(data, name=name + only) for data, name in zip(loaded, names, strict=True)]
-        evaluation = evaluate(run, sets, charset)
+        evaluation = evaluate(run, self.sets, self.charset)
+        only = "" if self.charset is None else f", {evaluation.charset.name} only"
+        named = [replace(s, name=name + only) for s, name in zip(evaluation.sets, names, strict=True)]
+        evaluation = replace(evaluation, sets=tuple(named))
         if report is not None:
             write_report(run, evaluation, report, overwrite=self.overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]

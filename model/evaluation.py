@@ -40,8 +40,8 @@ class Reader(Protocol):
     @property
     def charset(self) -> Charset: ...
     @property
-    def preprocessing(self) -> Preprocessing:
-        """How pictures are prepared; `size` is the side of those that `predict` takes."""
+    def side(self) -> int:
+        """Side in pixels of the pictures that `predict` takes."""
 
     @property
     def threshold(self) -> float: ...
@@ -50,7 +50,7 @@ class Reader(Protocol):
         """What it was trained on; None if that is unknown."""
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 logits (N, classes), whose softmax is the confidence in each class."""
+        """uint8 (N, side, side) → float32 logits (N, classes), whose softmax is the confidence in each class."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def evaluate(
 
     Args:
         run: A run, what `export.open_recognizer` gives, or the path of a run or package ("pretrained": a bundled one).
-        datasets: Datasets or paths; `fastetl.load_labelled` fits them to the network's characters and picture size.
+        datasets: Datasets or paths. Their characters and picture size are fitted to those that the network takes.
         charset: Answer with these characters only: a Charset, or a name or file. None: all that the network knows.
     Raises:
         FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, a character
@@ -207,13 +207,13 @@ def evaluate(
         datasets = [datasets]
     sets: list[SetResult] = []
     for dataset in datasets:
-        result = _evaluate_set(run, predict, load_labelled(dataset, answered, run.preprocessing))
+        result = _evaluate_set(run, predict, load_labelled(dataset, answered, Preprocessing(size=run.side)))
         if result in sets:
             raise ModelError(f"{result.name}: the set is given twice", do="leave one out")
         sets.append(result)
     if not sets:
         raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")
-    confidence = np.exp(log_softmax(predict(scribbles(SCRIBBLES, run.preprocessing.size))).max(1))
+    confidence = np.exp(log_softmax(predict(scribbles(SCRIBBLES, run.side))).max(1))
     rejected = float((confidence < run.threshold).mean())
     return Evaluation(str(run.path), answered, run.threshold, rejected, tuple(sets))
 

@@ -146,6 +146,11 @@ class Run:
         weights = restore(self.path / "checkpoints", "best", weights_of(shapes), self.best)
         return load_weights(shapes, jax.tree.map(jax.numpy.asarray, weights))
 
+    @property
+    def side(self) -> int:
+        """Side in pixels of the pictures that `predict` takes."""
+        return self.preprocessing.size
+
     @cached_property
     def _logits(self) -> Callable[[jax.Array], jax.Array]:
         network = self.network()
@@ -155,10 +160,9 @@ class Run:
         return {k: v for k, v in vars(self).items() if k != "_logits"} | {"path": self.path.absolute()}
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
-        """uint8 (N, size, size) → float32 (N, classes), the logits of the best weights, divided by `temperature`."""
-        side = self.preprocessing.size
-        if getattr(pictures, "dtype", None) != np.uint8 or pictures.shape[1:] != (side, side):
-            raise unsuitable("pictures", f"uint8 (N, {side}, {side})", pictures, "resize them")
+        """uint8 (N, side, side) → float32 (N, classes), the logits of the best weights, divided by `temperature`."""
+        if getattr(pictures, "dtype", None) != np.uint8 or pictures.shape[1:] != (self.side, self.side):
+            raise unsuitable("pictures", f"uint8 (N, {self.side}, {self.side})", pictures, "resize them")
         return predict(self._logits, pictures) / np.float32(self.temperature)
 
     def as_dict(self) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def papers() -> list[dict[str, Any]]:
 
 def lines() -> list[dict[str, Any]]:
     """The golden file's, with the pictures that Python asks the network about and its answers."""
-    recognizer, logits = open_recognizer("japanese"), Recognizer.logits
+    recognizer, logits = open_recognizer("japanese"), Recognizer._logits
     asked = []
 
     def recorded(self: Recognizer, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -132,7 +132,7 @@ def lines() -> list[dict[str, Any]]:
 
     rows = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recognizer, "logits", recorded)
+        patch.setattr(Recognizer, "_logits", recorded)
         for row in json.loads(golden_lines.FILE.read_text(encoding="utf-8")):
             recognizer.read_line(Drawing.from_dict(row["drawing"]))
             pictures, values = map(np.concatenate, zip(*asked, strict=True))

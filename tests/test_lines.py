@@ -14,8 +14,9 @@ from PIL import Image
 from scipy import ndimage
 
 from benches.studies.bigrams import packed
-from export.names import ONNX, package_path
-from export.recognizer import Recognizer, open_recognizer
+from export.names import ONNX, REFERENCE, package_path
+from export.recognizer import Recognizer, line_candidates, open_recognizer
+from export.reference import read_reference
 from export.results import Text
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
@@ -222,14 +223,14 @@ def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_pat
     picture = 255 - write_line(text, [43, seed], LineConfig(running=0, touching=0.7, slope=0)).picture()
     (tmp_path / "alone.onnx").write_bytes((package_path("japanese") / ONNX).read_bytes())
     alone = open_recognizer(tmp_path / "alone.onnx", charset="hiragana")
-    assert alone.weights_sha256 == NETWORK
+    assert read_reference(package_path("japanese") / REFERENCE).graph.weights_sha256() == NETWORK
     assert alone.read_line(picture).text == text
     assert open_recognizer("kana").read_line(picture).characters
 
 
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
     (line,) = lines_of_drawing(write_line("東京", SEED, LineConfig(running=0)).drawing, False)
-    candidates, _ = recognizer.candidates(line)
+    candidates, _ = line_candidates(recognizer, line)
     likely = np.exp(candidates.log_shape)
     labels = np.array(recognizer.labels)[candidates.labels]
     assert likely[labels == "。"].min() >= 0.05 - 1e-9

@@ -17,7 +17,6 @@ from export.recognizer import open_recognizer
 from fastetl.data.charset import JAPANESE, Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
-from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import NOT_FOR_PUBLICATION
 from fastetl.errors import FastetlError
 from model.baseline import baselines
@@ -44,7 +43,7 @@ def reader(charset: Charset, logits: NDArray[np.floating[Any]], threshold: float
     return SimpleNamespace(
         path=Path("reader"),
         charset=charset,
-        preprocessing=Preprocessing(size=32),
+        side=32,
         threshold=threshold,
         split_record=None,
         predict=predict,

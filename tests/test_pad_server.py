@@ -52,7 +52,7 @@ def test_the_page_is_served_and_nothing_else(client: httpx.Client) -> None:
 def test_what_the_page_is_told(client: httpx.Client, package: Recognizer) -> None:
     about = client.get("/about.json").json()
     assert (about["engine"], about["samples"], about["side"]) == ("server", True, 128)
-    assert about["preprocessing"] == {**package.preprocessing.as_dict(), "size": about["preprocessing"]["size"]}
+    assert about["preprocessing"] == package.preprocessing.as_dict()
     assert client.get("/labels.json").json()["labels"] == list(package.labels)
     assert len(client.get("/kana.json").json()["kana"]) == 162
 

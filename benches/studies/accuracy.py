@@ -66,7 +66,7 @@ def synthetic_sets(charset: Charset, files: int) -> list[PictureSet]:
 
 
 def _answers(reader: Recognizer, part: PictureSet, canvas: bool = False, without: float | Floats = 0.0) -> list[str]:
-    pictures = resize(part.images, reader.preprocessing.size)
+    pictures = resize(part.images, reader.side)
     scores = reader.probabilities(pictures, canvas)[:, :-1] if canvas else reader.predict(pictures) - without
     return [reader.charset.characters[k] for k in scores.argmax(1).tolist()]
 

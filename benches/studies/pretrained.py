@@ -26,7 +26,6 @@ from export.onnx_export import graph_logits
 from export.package import Content, content_of_package, write_package
 from export.recognizer import open_recognizer
 from export.reference import read_reference
-from fastetl.data.store import load_labelled
 from fastetl_cli.main import main as fastetl
 from model.evaluation import SCRIBBLES, evaluate
 from model.folders import unfinished_folder
@@ -107,9 +106,10 @@ def _run(words: list[str]) -> None:
 def write_page(page: Path, name: str, package: Path, sets: Sequence[Path]) -> None:
     """The figures of a package in docs/pretrained.md: int8 weights, one thread of onnxruntime."""
     reader, graph = open_recognizer(package), read_reference(package / REFERENCE).graph
-    evaluation = evaluate(reader, [load_labelled(path, reader.charset, reader.preprocessing) for path in sets])
+    evaluation = evaluate(reader, sets)
     rows = [["rejected, all compete", s.name.replace("_", " "), f"{100 * s.rejected:.1f}"] for s in evaluation.sets]
-    rows += limits(reader, reader.prior_logits[:-1], [read_npz(path) for path in sets])
+    prior = ExportConfig(prior=reader.prior).prior_logits(reader.charset)
+    rows += limits(reader, prior, [read_npz(path) for path in sets])
     insert(page, f"limits {name}", table(["what, in percent", "measured on", name], rows, words=2))
     coreml = sum(p.stat().st_size for p in (package / COREML).rglob("*") if p.is_file())
     versions = ", ".join(f"{k} {v}" for k, v in json.loads(graph.about["trained_with"]).items())
