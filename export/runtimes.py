@@ -36,7 +36,7 @@ def quiet() -> Iterator[None]:
 def coremltools() -> Any:
     """The module coremltools. Importing it takes seconds: call this only where it is needed."""
     modules: dict[str, Any] = sys.modules
-    # Importing sklearn would take as long again, and nothing here needs it.
+    # coremltools would import sklearn, which nothing here needs: 1.9 seconds instead of 0.8.
     is_hidden = modules.setdefault("sklearn", None) is None
     try:
         with quiet():  # it logs a line for each of Apple's libraries that is missing on other systems

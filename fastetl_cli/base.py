@@ -15,7 +15,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
-from fastetl_cli.options import EVERY_COMMAND, Arg
+from fastetl._lazy import error_naming_extra
+from fastetl.errors import FastetlError, scarcity
+from fastetl_cli.options import EVERY_COMMAND, EVERY_OUTPUT, Arg, with_options
 
 Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
@@ -58,6 +60,14 @@ class Command(ABC):
         else:
             say("\n".join(lines))
         return code
+
+
+@dataclass(frozen=True, kw_only=True)
+class WritingCommand(Command):
+    """The options that every command has which writes an output."""
+
+    overwrite: Annotated[bool, EVERY_OUTPUT] = False
+    """Replace the output if it exists."""
 
 
 def choose_cluster(address: str) -> None:
@@ -121,6 +131,19 @@ def counted(count: int, what: str) -> str:
 def say(text: str) -> bool:
     """Print text of the result. Returns False if nobody reads it, as `write` does."""
     return write(clean(text) + "\n", sys.stdout)
+
+
+def error_line(error: Exception, name: str, *extras: str) -> str:
+    """The message of an error of the command `name`, in one line. extras: those that the command needs."""
+    if isinstance(error, ImportError) and not isinstance(error, FastetlError):
+        error = error_naming_extra(error, *extras) or error
+    text = " ".join(str(error).split()) or type(error).__name__
+    lacking = None if isinstance(error, FastetlError) else scarcity(error)
+    if lacking is not None:
+        return f"this machine is out of {lacking[0]}: {text}"
+    if isinstance(error, FastetlError | OSError):
+        return with_options(text, name)
+    return f"a fault in fastetl: {type(error).__name__}: {text}. Run it with --debug and report what it prints"
 
 
 def note(text: str) -> None:

@@ -13,7 +13,7 @@ from fastetl.data.charset import in_a_line
 from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
 from fastetl.etl.notices import summarize
-from fastetl_cli.base import MAX_LISTED, Command, bar, choose_cluster, command_line, counted, note
+from fastetl_cli.base import MAX_LISTED, WritingCommand, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
 
 
@@ -34,7 +34,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Build(Command):
+class Build(WritingCommand):
     """Make a dataset of records, or of labelled pictures of any script.
 
     fastetl build ETL8G kana --charset kana
@@ -46,8 +46,6 @@ class Build(Command):
     folder with a subfolder for each character, a CSV of file and character, an .npz of images and labels, KMNIST's
     files, IDX (docs/own-pictures.md). The last path is the dataset directory to write."""
     config: BuildConfig = BuildConfig()
-    overwrite: bool = False
-    """Replace OUT if it exists."""
     machines: Engine = Engine()
 
     def execute(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import MAX_LISTED, Command, Paths, RunPath, counted, table
+from fastetl_cli.base import MAX_LISTED, Paths, RunPath, WritingCommand, counted, table
 from model.evaluation import SetResult, as_reader, evaluate
 from model.report import REPORT_KIND, write_report
 from model.run import Run
@@ -56,7 +56,7 @@ def _details(result: SetResult) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Evaluate(Command):
+class Evaluate(WritingCommand):
     """Measure accuracy by character and by writer, confusions and calibration; write a report that opens from disk.
 
     Samples that the run was trained on are left out, in whatever size or format they are given. A set may also be an
@@ -74,8 +74,6 @@ class Evaluate(Command):
     """Folder for the report; without it, a package or --charset gets none. Default: RUN/reports/SETS."""
     charset: str | None = None
     """Answer with these characters only: a name such as hiragana, or a text file. Default: all that it knows."""
-    overwrite: bool = False
-    """Replace an earlier report."""
 
     def execute(self) -> int:
         run = as_reader(self.run_path)

@@ -6,13 +6,13 @@ from export.config import ExportConfig
 from export.names import is_onnx, is_package
 from export.package import export
 from export.verification import FailedChecksError
-from fastetl_cli.base import Command, Out, RunPath, Verbose, bar
+from fastetl_cli.base import Out, RunPath, Verbose, WritingCommand, bar
 from fastetl_cli.verify import show_checks
 from model.report import stored_results
 
 
 @dataclass(frozen=True)
-class Export(Command):
+class Export(WritingCommand):
     """Write a run as a Core ML package and an ONNX model, and verify them. Exits 1 if a check fails.
 
     fastetl export run package
@@ -24,8 +24,6 @@ class Export(Command):
     out: Out
     """The package directory to write. If the name ends in .onnx, the ONNX model alone is written."""
     config: ExportConfig = ExportConfig()
-    overwrite: bool = False
-    """Replace OUT if it exists."""
     verbose: Verbose = False
     """Show every check with its figure and bound."""
 

@@ -36,9 +36,10 @@ class Arg:
 
 
 EVERY_COMMAND = Arg(section="Every command")
+EVERY_OUTPUT = Arg(section="Output")
 SEVERAL_MACHINES = Arg(section="Several machines")
 FOR_RAY = ("is for a Ray cluster", "give `engine` ray")
-_LAST = {SEVERAL_MACHINES.section: 1, EVERY_COMMAND.section: 2}
+_LAST = {SEVERAL_MACHINES.section: 1, EVERY_OUTPUT.section: 2, EVERY_COMMAND.section: 3}
 """The sections at the end of `--help`, in this order."""
 
 

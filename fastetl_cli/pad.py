@@ -12,11 +12,10 @@ from typing import Annotated
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range, require_unset
-from fastetl.errors import FastetlError
-from fastetl.files.addresses import fsspec_errors
+from fastetl.errors import FastetlError, expecting
 from fastetl_cli.base import Command, note
 from fastetl_cli.options import Arg
-from fastetl_cli.web.sample_files import Store
+from fastetl_cli.web.sample_files import SampleFolder
 from fastetl_cli.web.static import write_static
 
 
@@ -56,10 +55,10 @@ class Pad(Command):
         recognizer = open_recognizer(self.package)
         if self.static is not None:
             return self._write(recognizer, self.static)
-        with contextlib.ExitStack() as stack:
-            store = None if self.samples is None else stack.enter_context(contextlib.closing(Store(self.samples)))
-            with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-                self._serve(recognizer, store)
+        store = None if self.samples is None else SampleFolder(self.samples)
+        ends_with_ctrl_c = contextlib.suppress(KeyboardInterrupt)
+        with contextlib.nullcontext() if store is None else contextlib.closing(store), ends_with_ctrl_c:
+            self._serve(recognizer, store)
         return 0
 
     def _write(self, recognizer: Recognizer, out: Path) -> int:
@@ -71,7 +70,7 @@ class Pad(Command):
         text = f"{out}: {len(files)} files, {size:.1f} MB, for any web host (over HTTPS)"
         return self.answer({"out": out, "files": files}, text)
 
-    def _serve(self, recognizer: Recognizer, store: Store | None) -> None:
+    def _serve(self, recognizer: Recognizer, store: SampleFolder | None) -> None:
         from fastetl_cli.web.server import LOOPBACK, make_app, make_server
 
         listening = listen(self.host, self.port)
@@ -108,7 +107,9 @@ def _own_address() -> str:
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises FastetlError if there can be none, for example because the port is in use."""
     require_range("port", port, 0, 65535)
-    with fsspec_errors("cannot listen there", f"{host}, port {port}", "check `host` and `port`"):
+    expected, do = "an address of this machine, and a free port", "check `host` and `port`"
+    errors = (OSError, UnicodeError)  # the latter for names that are none of a host
+    with expecting(expected, f"{host}, port {port}", "cannot listen there", do, errors):
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=128, dualstack_ipv6=both)

@@ -15,7 +15,7 @@ from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import read_json
 from fastetl.synth import SynthConfig
 from fastetl.synth.records import characters_of
-from fastetl_cli.base import Command, note
+from fastetl_cli.base import Command, WritingCommand, note
 from fastetl_cli.build import Build
 from fastetl_cli.evaluate import Evaluate
 from fastetl_cli.export import Export
@@ -31,7 +31,7 @@ QUICKSTART_KIND = OutputKind(
 
 
 @dataclass(frozen=True)
-class Quickstart(Command):
+class Quickstart(WritingCommand):
     """Run the whole pipeline on synthetic data, in one folder; each step is a command of its own.
 
     fastetl quickstart --folder first
@@ -50,8 +50,6 @@ class Quickstart(Command):
     """Number of epochs. 0: two, or four with `etl`."""
     network: NetworkName | None = None
     """Architecture of the network. Default: quick, or default with `etl`."""
-    overwrite: bool = False
-    """Replace FOLDER if it exists."""
 
     def execute(self) -> int:
         check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.samples import SamplesConfig, samples_to_dataset
-from fastetl_cli.base import MAX_LISTED, Command, Out, command_line, counted, note
+from fastetl_cli.base import MAX_LISTED, Out, WritingCommand, command_line, counted, note
 from fastetl_cli.options import Arg
 
 
 @dataclass(frozen=True)
-class Samples(Command):
+class Samples(WritingCommand):
     """Make a dataset of corrections from the pad and the phone, for evaluate and for train --also.
 
     fastetl samples my-samples mine
@@ -21,8 +21,6 @@ class Samples(Command):
     out: Out
     """The dataset directory to write."""
     config: SamplesConfig = SamplesConfig()
-    overwrite: bool = False
-    """Replace OUT if it exists."""
 
     def execute(self) -> int:
         """Write the dataset and print what it contains. Damaged lines are reported, and the command exits with 1."""

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl.data.sheet import write_sheet
-from fastetl_cli.base import Command, DatasetPath
+from fastetl_cli.base import DatasetPath, WritingCommand
 from fastetl_cli.options import Arg
 
 
 @dataclass(frozen=True)
-class Sheet(Command):
+class Sheet(WritingCommand):
     """Draw a contact sheet: a labelled row for each character, with samples by different writers.
 
     fastetl sheet kana sheet.png --rows 46
@@ -26,8 +26,6 @@ class Sheet(Command):
     """Number of samples of each character."""
     seed: int = 0
     """Seeds the choice of characters and samples."""
-    overwrite: bool = False
-    """Replace PNG if it exists."""
 
     def execute(self) -> int:
         how = {"rows": self.rows, "columns": self.columns, "seed": self.seed}

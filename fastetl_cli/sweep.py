@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl_cli.base import Command, DatasetPath, Out, choose_cluster, table
+from fastetl_cli.base import DatasetPath, Out, WritingCommand, choose_cluster, table
 from fastetl_cli.options import Arg
 from fastetl_ray import read_sweep, sweep_on_ray
 
 
 @dataclass(frozen=True)
-class Sweep(Command):
+class Sweep(WritingCommand):
     """Train many times with different options on a Ray cluster; poor trainings are stopped early.
 
     fastetl sweep docs/sweep.toml kana sweep
@@ -28,8 +28,6 @@ class Sweep(Command):
     """GPUs for each training; below 1, several share one."""
     address: str = ""
     """The cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
-    overwrite: bool = False
-    """Replace OUT if it exists."""
 
     def execute(self) -> int:
         config = read_sweep(self.file)

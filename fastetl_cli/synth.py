@@ -14,12 +14,12 @@ from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
-from fastetl_cli.base import Command, Out, bar, choose_cluster, command_line, counted
+from fastetl_cli.base import Out, WritingCommand, bar, choose_cluster, command_line, counted
 from fastetl_cli.build import Engine
 
 
 @dataclass(frozen=True)
-class Synth(Command):
+class Synth(WritingCommand):
     """Write files of the ETL sets in their exact formats, by synthetic writers (strokes: KanjiVG, CC BY-SA 3.0).
 
     With --size it writes the dataset that a build of the files would give, without the files.
@@ -38,8 +38,6 @@ class Synth(Command):
     text: Path | None = None
     """With --lines: a text file whose lines are written, repeatedly if they are too few. Default: random text."""
     line: LineConfig = LineConfig()
-    overwrite: bool = False
-    """Replace OUT if it exists."""
     processes: int = 0
     """Number of processes, not for sets and lines; the files are the same with any. 0: one for each processor."""
     machines: Engine = Engine()

@@ -9,7 +9,7 @@ import fastetl_ray
 from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError
-from fastetl_cli.base import Command, DatasetPath, RunPath, bar, choose_cluster, command_line, counted, note
+from fastetl_cli.base import DatasetPath, RunPath, WritingCommand, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
 from model.config import TrainConfig
 from model.devices import is_first, join
@@ -32,7 +32,7 @@ def _path_and_weight(text: str) -> tuple[str, float]:
 
 
 @dataclass(frozen=True)
-class Train(Command):
+class Train(WritingCommand):
     """Train the network on a dataset; writers used for validation and test are never trained on.
 
     fastetl train kana run --minutes 10
@@ -55,8 +55,6 @@ class Train(Command):
     little of what it knows."""
     resume: bool = False
     """Continue an interrupted run with its own options; it ends with the weights that it would have had."""
-    overwrite: bool = False
-    """Replace RUN if it exists."""
     coordinator: Annotated[str, SEVERAL_MACHINES] = ""
     """To train on several hosts: HOST:PORT of process 0. Run the same command on all; they need a common disk."""
     processes: Annotated[int, SEVERAL_MACHINES] = 1

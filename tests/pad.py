@@ -124,12 +124,12 @@ def reads(page: Page, **shares: float) -> None:
 def serving(recognizer: Recognizer, samples: Path | None = None, *, token: str = "") -> Iterator[str]:
     """The address of a server that ends with the block."""
     from fastetl_cli.pad import listen
-    from fastetl_cli.web.sample_files import Store
+    from fastetl_cli.web.sample_files import SampleFolder
     from fastetl_cli.web.server import make_app, make_server
 
     with ExitStack() as stack:
         listening = stack.enter_context(closing(listen("127.0.0.1", 0)))
-        store = None if samples is None else stack.enter_context(closing(Store(samples)))
+        store = None if samples is None else stack.enter_context(closing(SampleFolder(samples)))
         server = make_server(make_app(recognizer, store, token))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -22,7 +22,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
 from fastetl.files.atomic import check_output
 from fastetl.samples import find_samples
-from fastetl_cli.main import error_line
+from fastetl_cli.base import error_line
 from fastetl_cli.recognize import find_pictures
 from tests.conftest import Write, python, write_shards
 

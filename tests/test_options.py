@@ -14,7 +14,8 @@ from fastetl.errors import FastetlError
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.datasets import split_writers
 from fastetl.synth.records import characters_of
-from fastetl_cli.main import COMMANDS, error_line, main
+from fastetl_cli.base import error_line
+from fastetl_cli.main import COMMANDS, main
 from fastetl_cli.options import explained_parser_of
 from tests.model_data import tiny
 from tests.test_samples import sample, write

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from export.recognizer import Recognizer
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, MissingFileError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.samples import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
-from fastetl_cli.web.sample_files import Store
+from fastetl_cli.web.sample_files import SampleFolder
 from fastetl_cli.web.static import PAGE, RUNTIME
 from tests.pad import serving
 
@@ -124,9 +124,9 @@ def test_samples_are_kept_listed_and_deleted(package: Recognizer, tmp_path: Path
 def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
     folder, outside = tmp_path / "kept", tmp_path / "outside.jsonl"
     outside.write_text("before\n")
-    store = Store(folder)
+    store = SampleFolder(folder)
     with pytest.raises(FastetlError, match="another pad keeps samples here"):
-        Store(folder)
+        SampleFolder(folder)
     first = store.add(SAMPLE, "pad 1")
     file = folder / f"{first.time[:10]}.jsonl"
     with file.open("a") as torn:
@@ -139,11 +139,11 @@ def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
     file.symlink_to(outside)
     with pytest.raises(OSError, match="symbolic links"):
         store.add(SAMPLE, "pad 1")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(MissingFileError, match="no such file"):
         store.list_samples(file.name)
     assert outside.read_text() == "before\n"
     store.close()
-    Store(folder).close()
+    SampleFolder(folder).close()
 
 
 def test_a_token_guards_all_but_the_pages_own_files(package: Recognizer) -> None:
@@ -163,8 +163,12 @@ def test_an_address_of_ipv6_is_listened_on(host: str, reached: str) -> None:
     with listen(host, 0) as listening:
         port = listening.getsockname()[1]
         socket.create_connection((reached, port), 5).close()
-        with pytest.raises(FastetlError, match=f"{host}, port {port}: cannot listen there; found .*. Check `host`"):
+        with pytest.raises(
+            FastetlError, match=f"{host}, port {port}: cannot listen there; expected .*; found .*in use.*. Check `host`"
+        ):
             listen(host, port)
+    with pytest.raises(FastetlError, match="no.such..host, port 0: cannot listen there; expected an address of this"):
+        listen("no.such..host", 0)
 
 
 def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from fastetl.files.untrusted import parse_json
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.samples import LINE_BYTES, KeptDrawing, SamplesConfig, read_samples, samples_to_dataset
 from fastetl_cli.main import main
-from fastetl_cli.web.sample_files import Store
+from fastetl_cli.web.sample_files import SampleFolder
 
 LINE = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16)), Stroke((40,), (50,))))
 
@@ -121,7 +121,7 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_removal_and_damage_leave_the_others_in_their_groups(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", *(sample(k).as_line() for k in range(25)))
     samples_to_dataset(tmp_path, tmp_path / "before")
-    with contextlib.closing(Store(tmp_path)) as store:
+    with contextlib.closing(SampleFolder(tmp_path)) as store:
         store.remove("a.jsonl", "id-0")
         assert store.list_samples("a.jsonl")["damaged"] == 0
     lines = file.read_text(encoding="utf-8").splitlines()

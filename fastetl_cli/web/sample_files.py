@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fastetl.errors import FastetlError
-from fastetl.files.addresses import fsspec_errors
+from fastetl.errors import FastetlError, MissingFileError, expecting
 from fastetl.files.atomic import replace_file, try_lock
 from fastetl.samples import KeptDrawing, read_samples, removal_line
 
@@ -17,14 +16,14 @@ MAX_LISTED = 500
 _LOCK = ".pad.lock"
 
 
-class Store:
+class SampleFolder:
     """Samples in a folder, which is made if it is missing. Its methods may be called from several threads.
 
-    Raises FastetlError if `folder` cannot be used, or another pad uses it; methods FileNotFoundError for what it lacks.
+    Raises FastetlError if `folder` cannot be used, or another pad uses it; methods MissingFileError for what it lacks.
     """
 
     def __init__(self, folder: Path) -> None:
-        with fsspec_errors("cannot keep samples here", str(folder), "name another folder"):
+        with expecting("a folder to write to", folder, "cannot keep samples here", "name another folder", OSError):
             folder.mkdir(parents=True, exist_ok=True)
             lock = try_lock(folder / _LOCK)
         if lock is None:
@@ -68,7 +67,7 @@ class Store:
             path = self._named(name)
             numbers = [line for line, sample in read_samples(path)[0] if sample.id == identity]
             if not numbers:
-                raise FileNotFoundError("no such sample")
+                raise MissingFileError("no such sample", file=name)
             lines = path.read_bytes().split(b"\n")
             for number in numbers:
                 lines[number] = removal_line(identity).encode()
@@ -79,7 +78,7 @@ class Store:
         for path in self._files():
             if path.name == name:
                 return path
-        raise FileNotFoundError("no such file")
+        raise MissingFileError("no such file", file=name)
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -27,13 +27,12 @@ from starlette.staticfiles import StaticFiles
 
 from export.recognizer import Recognizer
 from fastetl import __version__
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, MissingFileError
 from fastetl.files.untrusted import parse_json
 from fastetl.ink import SIDE
 from fastetl.samples import LINE_BYTES
-from fastetl_cli.base import note
-from fastetl_cli.main import error_line
-from fastetl_cli.web.sample_files import Store
+from fastetl_cli.base import error_line, note
+from fastetl_cli.web.sample_files import SampleFolder
 from fastetl_cli.web.static import PAGE, POLICY, documents
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -96,7 +95,7 @@ def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
     return [*(Route(f"/{name}", document) for name in contents), Route("/read", read, methods=["POST"])]
 
 
-def _sample_routes(store: Store) -> list[Route]:
+def _sample_routes(store: SampleFolder) -> list[Route]:
     async def keep(request: Request) -> Response:
         values = parse_json(await _body(request, "application/json", LINE_BYTES // 2), "the sample")
         sample = await run_in_threadpool(store.add, values, f"pad {__version__}")
@@ -129,9 +128,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
             response.headers["connection"] = "close"  # the rest of the body is not read
         return response
     if isinstance(error, FastetlError):
-        return _one_line(400, str(error))
-    if isinstance(error, FileNotFoundError):
-        return _one_line(404, str(error))
+        return _one_line(404 if isinstance(error, MissingFileError) else 400, str(error))
     if isinstance(error, OSError):
         return _one_line(409, f"the samples cannot be written or read: {error.strerror or error}")
     # To a client that broke the protocol, uvicorn has answered already.
@@ -159,7 +156,7 @@ async def _guard(token: str, request: Request, answer: RequestResponseEndpoint) 
     return response
 
 
-def make_app(recognizer: Recognizer, store: Store | None = None, token: str = "") -> Starlette:
+def make_app(recognizer: Recognizer, store: SampleFolder | None = None, token: str = "") -> Starlette:
     """The application, for uvicorn or a test client.
 
     store: keeps corrections; without it they are not kept. token: what all requests but those for the page's own files
