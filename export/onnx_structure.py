@@ -12,14 +12,9 @@ import onnx
 from onnx import AttributeProto, TensorProto
 
 from export.errors import ExportError, package_errors
-from export.onnx_export import NODES
+from export.onnx_export import OPERATIONS
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
-
-OPERATIONS = frozenset(
-    {*(kind for kind, _ in NODES.values()), "ArgMax", "Concat", "Conv", "Gather", "MatMul", "Reshape"},
-)
-"""Every operation that an export may hold. None of them loops, branches or turns a small input into a large output."""
 
 _NEWEST = (22, 12)  # opset, IR version: what onnxruntime 1.22 reads
 _NODES = 4096  # the bundled packages have 151 and 220

@@ -1,6 +1,7 @@
 """Operations in MIL's vocabulary (Core ML's language), each constant in its final type, and what collects them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,8 +70,8 @@ def _operand(value: Any) -> Any:
 
 
 @dataclass
-class Program:
-    """Collects operations. Its methods add one, and return a reference to its output."""
+class Builder:
+    """Collects the operations of a program. Its methods add one, and return a reference to its output."""
 
     real: str
     """Type of the network's arithmetic: fp16 or fp32."""
@@ -78,6 +79,16 @@ class Program:
     collected: list[Op] = field(default_factory=list)
     types: dict[Ref, str] = field(default_factory=lambda: {IMAGE: "fp32"})
     weights: dict[str, Value] = field(default_factory=dict)
+    prefix: str = ""
+    suffix: str = ""
+
+    @contextmanager
+    def named(self, prefix: str = "", suffix: str = "") -> Iterator[None]:
+        """A block in which the names of added operations get this prefix and this suffix, instead of the outer ones."""
+        outer = self.prefix, self.suffix
+        self.prefix, self.suffix = prefix, suffix
+        yield
+        self.prefix, self.suffix = outer
 
     def constant(self, value: Any, x: Ref) -> NDArray[Any]:
         """A constant of the type that `x` has."""
@@ -85,6 +96,7 @@ class Program:
 
     def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> Ref:
         """Add any operation. Its inputs may also be bools, ints and tuples of ints."""
+        name = f"{self.prefix}{name}{self.suffix}"
         self.collected.append(Op(kind, name, dtype, {key: _operand(value) for key, value in inputs.items()}))
         output = Ref(name)
         self.types[output] = dtype
@@ -105,7 +117,7 @@ class Program:
     def reduce(self, kind: str, name: str, x: Ref, axes: tuple[int, ...]) -> Ref:
         return self.add(kind, name, self.types[x], x=x, axes=axes, keep_dims=True)
 
-    def matmul(self, name: str, x: Term, y: Term, transpose_y: bool = False) -> Ref:
+    def matmul(self, name: str, x: Term, y: Term, *, transpose_y: bool = False) -> Ref:
         return self.binary("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
 
     def concat(self, name: str, parts: tuple[Ref, ...]) -> Ref:
@@ -129,5 +141,6 @@ class Program:
                 self.weights[name] = array.astype(_KIND[self.real])
             else:
                 inputs = in_8_bits(array, self.real)
-                self.weights[name] = self.add("constexpr_affine_dequantize", name, self.real, **inputs)
+                with self.named():
+                    self.weights[name] = self.add("constexpr_affine_dequantize", name, self.real, **inputs)
         return self.weights[name]

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from export.config import ExportConfig
 from export.errors import ExportError, package_errors
 from export.graph import FAINTEST, MAX_INK, MIN_INK, Graph, Logits, graph_from_arrays, graph_to_arrays
+from export.lowering import HALF_UP, lower
 from export.metadata import split_record_of
 from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
 from export.onnx_structure import parsed
-from export.program import HALF_UP, lower
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.files.untrusted import read_npz
 from fastetl.ink import SIDE

@@ -8,9 +8,9 @@ import pytest
 from export.config import Storage
 from export.errors import ExportError
 from export.from_run import flax_logits
+from export.lowering import READING_PREFIXES, lower
 from export.onnx_export import evaluate_ops, graph_logits, onnx_answers, onnx_model
 from export.operations import Op, Ref, expand, in_8_bits
-from export.program import READING_PREFIXES, lower
 from export.reference import is_blank, pictures, resized
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, framed, resize

@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export.errors import ExportError
+from export.lowering import lower
 from export.onnx_export import onnx_model
-from export.program import lower
 from export.recognizer import open_recognizer
 from tests.export_data import graph_of, random_network
 

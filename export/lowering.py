@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from export import graph as layer_graph
 from export.config import Precision, Storage
-from export.operations import IMAGE, Op, Program, Ref, Term
+from export.operations import IMAGE, Builder, Op, Ref, Term
 from fastetl.data.preprocessing import (
     BORDER,
     MIN_SCALE,
@@ -33,15 +33,15 @@ BLANK_LOGIT = 1000.0
 """Logit of "no character" for a blank picture, and its negative for any other: larger than any network's logits."""
 
 READING_PREFIXES = ("", "second_", "third_")
-"""Of the names of each reading's operations, in the order of `Preprocessing.stretches`."""
+"""What the names of each reading's operations begin with, in the order of `Preprocessing.stretches`."""
 
 
-def _resize(ops: Program, x: Ref, side: int, size: int) -> Ref:
+def _resize(ops: Builder, x: Ref, side: int, size: int) -> Ref:
     """Resize with the triangle filter, without rounding: by a convolution, which needs few constants, if it can."""
     weights = triangle_weights(side, size)
     if side % (2 * size):
         weights = weights.reshape(1, 1, size, side)
-        return ops.matmul("resized_exactly", ops.matmul("resized_rows", weights, x), weights, True)
+        return ops.matmul("resized_exactly", ops.matmul("resized_rows", weights, x), weights, transpose_y=True)
     n = side // size
     taps = weights[1, n // 2 : n // 2 + 2 * n]
     weight = ops.constant(np.outer(taps, taps)[None, None], x)
@@ -53,7 +53,7 @@ def _resize(ops: Program, x: Ref, side: int, size: int) -> Ref:
     return ops.binary("mul", "resized_exactly", rows, edge.reshape(1, 1, 1, -1))
 
 
-def _polarity(ops: Program, x: Ref, spec: Preprocessing) -> Ref:
+def _polarity(ops: Builder, x: Ref, spec: Preprocessing) -> Ref:
     """Make ink high: invert pictures whose paper is light."""
     edge = np.zeros(spec.size)
     edge[:BORDER] = edge[-BORDER:] = 1
@@ -68,7 +68,7 @@ def _polarity(ops: Program, x: Ref, spec: Preprocessing) -> Ref:
     return ops.unary("abs", "ink", ops.binary("sub", "above_paper", x, white))
 
 
-def _contrast(ops: Program, x: Ref, top: Ref, floor: float) -> Ref:
+def _contrast(ops: Builder, x: Ref, top: Ref, floor: float) -> Ref:
     """Stretch the levels from `floor` (a share of the brightest, `top`) to `top` over 0 to 1."""
     gain = ops.binary("real_div", "gain", 1 / (1 - floor), ops.binary("maximum", "top_or_one", top, 1.0))
     stretched = ops.binary("mul", "stretched", x, gain)
@@ -91,12 +91,12 @@ def _for_both_axes(array: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([array, array])[None]
 
 
-def _channels(ops: Program, name: str, x: Ref, picked: list[list[float]]) -> Ref:
+def _channels(ops: Builder, name: str, x: Ref, picked: list[list[float]]) -> Ref:
     """Exchange or select channels by a 1 × 1 convolution of ones and zeros, which is exact."""
     return ops.conv(name, x, ops.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
 
 
-def _moments(ops: Program, both: Ref, crossing: Term, window: Term, size: int, suffix: str) -> _Moments:
+def _moments(ops: Builder, both: Ref, crossing: Term, window: Term, size: int) -> _Moments:
     """Centre and variance of the ink under a window, along both axes.
 
     seen(t) = window(t) · Σ crossing(u) · ink(t, u), where t and u are positions along an axis and along the other one
@@ -105,62 +105,60 @@ def _moments(ops: Program, both: Ref, crossing: Term, window: Term, size: int, s
     Sums are matrix products, which take one operation each. both: (1, 2, size, size): the picture transposed, and the
     picture. window, (1, 2, 1, size); crossing: the same with its channels exchanged.
     """
-    windowed = ops.binary("mul", f"seen{suffix}", ops.matmul(f"profile{suffix}", crossing, both), window)
+    windowed = ops.binary("mul", "seen", ops.matmul("profile", crossing, both), window)
     position = positions(size)
-    ink = ops.matmul(f"seen_ink{suffix}", windowed, _for_both_axes(np.ones((size, 1))))
-    divisor = ops.binary("maximum", f"ink_or_little{suffix}", ink, 1e-4 * size**2)
-    share = ops.binary("real_div", f"share{suffix}", windowed, divisor)
-    centre = ops.matmul(f"centre{suffix}", share, _for_both_axes(position[:, None]))
-    away = ops.binary("sub", f"from_centre{suffix}", _for_both_axes(position[None]), centre)
-    squares = ops.binary("mul", f"squares{suffix}", away, away)
-    variances = ops.matmul(f"variances{suffix}", share, squares, True)
-    variance = ops.reduce("reduce_mean", f"variance{suffix}", variances, (1,))
+    ink = ops.matmul("seen_ink", windowed, _for_both_axes(np.ones((size, 1))))
+    divisor = ops.binary("maximum", "ink_or_little", ink, 1e-4 * size**2)
+    share = ops.binary("real_div", "share", windowed, divisor)
+    centre = ops.matmul("centre", share, _for_both_axes(position[:, None]))
+    away = ops.binary("sub", "from_centre", _for_both_axes(position[None]), centre)
+    squares = ops.binary("mul", "squares", away, away)
+    variances = ops.matmul("variances", share, squares, transpose_y=True)
+    variance = ops.reduce("reduce_mean", "variance", variances, (1,))
     least, most = (ops.constant(bound / 2, variance) for bound in VARIANCE_BOUNDS)
-    kept = ops.add("clip", f"kept_variance{suffix}", "fp32", x=variance, alpha=least, beta=most)
+    kept = ops.add("clip", "kept_variance", "fp32", x=variance, alpha=least, beta=most)
     return _Moments(centre, kept, squares)
 
 
-def _adaptive_moments(ops: Program, both: Ref, spec: Preprocessing) -> _Moments:
+def _adaptive_moments(ops: Builder, both: Ref, spec: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
     # The first window is in the middle of the picture: a constant.
     first = _for_both_axes(np.exp(positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
-    moments = _moments(ops, both, first, first, spec.size, "_1")
-    for k in range(2, WINDOW_MOVES + 1):
-        suffix = f"_{k}"
-        sharpness = ops.binary("real_div", f"sharpness{suffix}", -1 / (4 * spec.window), moments.variance)
-        exponent = ops.binary("mul", f"exponent{suffix}", moments.squares, sharpness)
-        window = ops.unary("exp", f"window{suffix}", exponent)
-        crossing = _channels(ops, f"crossing{suffix}", window, [[0, 1], [1, 0]])
-        moments = _moments(ops, both, crossing, window, spec.size, suffix)
+    with ops.named(suffix="_1"):
+        moments = _moments(ops, both, first, first, spec.size)
+    for turn in range(2, WINDOW_MOVES + 1):
+        with ops.named(suffix=f"_{turn}"):
+            sharpness = ops.binary("real_div", "sharpness", -1 / (4 * spec.window), moments.variance)
+            window = ops.unary("exp", "window", ops.binary("mul", "exponent", moments.squares, sharpness))
+            crossing = _channels(ops, "crossing", window, [[0, 1], [1, 0]])
+            moments = _moments(ops, both, crossing, window, spec.size)
     return moments
 
 
-def _sampled(ops: Program, pictures: Ref, centres: Ref, scales: Ref, spec: Preprocessing, prefix: str) -> Ref:
+def _sampled(ops: Builder, pictures: Ref, centres: Ref, scales: Ref, spec: Preprocessing) -> Ref:
     """What lies in squares around the centres, resized by a triangle filter: (1, views, frame, frame).
 
     source = centre + scale · target, the position in the picture of each row and column of the frame
     weight(position, source) = max(0, density - slope · |position - source|), a triangle of area 1
     framed = weights of rows · picture · weights of columns, transposed
 
-    pictures: (1, views, size, size), all the same. centres, scales: (1, 2 · views, 1, 1), y and x of each view. prefix:
-    of the operations' names.
+    pictures: (1, views, size, size), all the same. centres, scales: (1, 2 · views, 1, 1), y and x of each view.
     """
     position, target = positions(spec.size).reshape(1, 1, 1, -1), positions(spec.frame).reshape(1, 1, -1, 1)
-    pitch = ops.binary("mul", f"{prefix}target_pitch", scales, 2 / spec.frame)
-    support = ops.binary("maximum", f"{prefix}support", pitch, 2 / spec.size)
-    density = ops.binary("real_div", f"{prefix}density", 2 / spec.size, support)
-    slope = ops.binary("real_div", f"{prefix}slope", density, support)
-    source = ops.binary("add", f"{prefix}source", ops.binary("mul", f"{prefix}reach", scales, target), centres)
+    pitch = ops.binary("mul", "target_pitch", scales, 2 / spec.frame)
+    support = ops.binary("maximum", "support", pitch, 2 / spec.size)
+    density = ops.binary("real_div", "density", 2 / spec.size, support)
+    slope = ops.binary("real_div", "slope", density, support)
+    source = ops.binary("add", "source", ops.binary("mul", "reach", scales, target), centres)
     # slope · |position - source| = |slope · position - slope · source|
-    sloped_position = ops.binary("mul", f"{prefix}sloped_position", slope, position)
-    sloped_source = ops.binary("mul", f"{prefix}sloped_source", slope, source)
-    offset = ops.binary("sub", f"{prefix}offset", sloped_position, sloped_source)
-    distance = ops.unary("abs", f"{prefix}distance", offset)
-    weights = ops.unary("relu", f"{prefix}weights", ops.binary("sub", f"{prefix}hill", density, distance))
+    sloped_position = ops.binary("mul", "sloped_position", slope, position)
+    sloped_source = ops.binary("mul", "sloped_source", slope, source)
+    distance = ops.unary("abs", "distance", ops.binary("sub", "offset", sloped_position, sloped_source))
+    weights = ops.unary("relu", "weights", ops.binary("sub", "hill", density, distance))
     one_of_each = np.eye(2 * spec.channels).tolist()
-    down = _channels(ops, f"{prefix}weights_y", weights, one_of_each[0::2])
-    across = _channels(ops, f"{prefix}weights_x", weights, one_of_each[1::2])
-    return ops.matmul(f"{prefix}framed", ops.matmul(f"{prefix}framed_rows", down, pictures), across, True)
+    down = _channels(ops, "weights_y", weights, one_of_each[0::2])
+    across = _channels(ops, "weights_x", weights, one_of_each[1::2])
+    return ops.matmul("framed", ops.matmul("framed_rows", down, pictures), across, transpose_y=True)
 
 
 class _Input(NamedTuple):
@@ -172,7 +170,7 @@ class _Input(NamedTuple):
     """(1, PLACE_SIZE), where the frame lay, for the layer `Place`; () if there is no frame or no such layer."""
 
 
-def _framed(ops: Program, x: Ref, spec: Preprocessing, with_place: bool) -> _Input:
+def _framed(ops: Builder, x: Ref, spec: Preprocessing, with_place: bool) -> _Input:
     """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
     both = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
     moments = _adaptive_moments(ops, both, spec)
@@ -185,15 +183,16 @@ def _framed(ops: Program, x: Ref, spec: Preprocessing, with_place: bool) -> _Inp
     centres = ops.concat("centres", (moments.centre,) * 2) if spec.surroundings else moments.centre
     frames: dict[str, Ref] = {}
     for prefix, stretch in zip(READING_PREFIXES, spec.stretches, strict=False):
-        scales = ops.binary("mul", f"{prefix}scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
-        frames[prefix] = _sampled(ops, pictures, centres, scales, spec, prefix)
+        with ops.named(prefix):
+            scales = ops.binary("mul", "scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
+            frames[prefix] = _sampled(ops, pictures, centres, scales, spec)
     if not with_place:
         return _Input(frames, ())
     place = ops.flatten("place", ops.concat("places", (moments.centre, scale)), PLACE_SIZE)
     return _Input(frames, (ops.cast(place, ops.real, "place_number"),))
 
 
-def _blank(ops: Program, brightest: Ref, contrasted: Ref) -> Ref:
+def _blank(ops: Builder, brightest: Ref, contrasted: Ref) -> Ref:
     """Whether the picture holds no character, (1, 1, 1, 1): one that is empty, nearly empty or filled."""
     amount = ops.reduce("reduce_mean", "amount", contrasted, (2, 3))
     faint = ops.binary("less", "faint", brightest, layer_graph.FAINTEST, "bool")
@@ -202,7 +201,7 @@ def _blank(ops: Program, brightest: Ref, contrasted: Ref) -> Ref:
     return ops.binary("logical_or", "blank", ops.binary("logical_or", "faint_or_little", faint, little), much)
 
 
-def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
+def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
     """The network's input, and whether the picture is blank."""
     spec = graph.preprocessing
     x = IMAGE  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
@@ -216,15 +215,18 @@ def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
     seen = _Input({"": contrasted}, ())
     if spec.framing != "none":
         seen = _framed(ops, contrasted, spec, any(isinstance(layer, layer_graph.GraphPlace) for layer in graph.layers))
-    frames = {prefix: ops.cast(frame, ops.real, f"{prefix}frame_number") for prefix, frame in seen.frames.items()}
+    frames: dict[str, Ref] = {}
+    for prefix, frame in seen.frames.items():
+        with ops.named(prefix):
+            frames[prefix] = ops.cast(frame, ops.real, "frame_number")
     return _Input(frames, seen.place), blank
 
 
-def _layer(ops: Program, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref, ...], prefix: str) -> Ref:
-    name = prefix + layer.name
+def _layer(ops: Builder, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref, ...]) -> Ref:
+    name = layer.name
     match layer:
         case layer_graph.GraphConv():
-            weight = ops.weight(f"{layer.name}_weight", layer.weight)
+            weight = ops.weight(f"{name}_weight", layer.weight)
             return ops.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
         case layer_graph.GraphRelu():
             return ops.unary("relu", name, x)
@@ -237,7 +239,7 @@ def _layer(ops: Program, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref
         case layer_graph.GraphPlace():
             return ops.concat(name, (x, *place))
         case layer_graph.GraphDense():
-            weight = ops.weight(f"{layer.name}_weight", layer.weight)
+            weight = ops.weight(f"{name}_weight", layer.weight)
             return ops.add("linear", name, ops.real, x=x, weight=weight, bias=ops.constant(layer.bias, x))
 
 
@@ -247,18 +249,19 @@ def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: S
     Both outputs are float32 (1, classes + 1), the last one for "no character". precision: of the arithmetic from the
     first layer on; before it, all is float32. storage: of the weights.
     """
-    ops = Program("fp16" if precision == "float16" else "fp32", storage)
+    ops = Builder("fp16" if precision == "float16" else "fp32", storage)
     seen, blank = _preprocess(ops, graph)
-    readings = []
+    logits_of_readings = []
     for prefix, x in seen.frames.items():
-        for layer in graph.layers:
-            x = _layer(ops, x, layer, seen.place, prefix)
-        readings.append(ops.cast(x, "fp32", f"{prefix}character_logits"))
-    character_logits = readings[0]
-    for k, reading in enumerate(readings[1:], 2):
-        character_logits = ops.binary("add", f"logits_of_{k}_readings", character_logits, reading)
-    if len(readings) > 1:
-        character_logits = ops.binary("mul", "mean_logits", character_logits, 1 / len(readings))
+        with ops.named(prefix):
+            for layer in graph.layers:
+                x = _layer(ops, x, layer, seen.place)
+            logits_of_readings.append(ops.cast(x, "fp32", "character_logits"))
+    character_logits, *others = logits_of_readings
+    for count, other in enumerate(others, 2):
+        character_logits = ops.binary("add", f"logits_of_{count}_readings", character_logits, other)
+    if others:
+        character_logits = ops.binary("mul", "mean_logits", character_logits, 1 / len(logits_of_readings))
     flat = ops.flatten("blank_flat", ops.cast(blank, "fp32", "blank_number"), 1)
     scaled = ops.binary("mul", "blank_scaled", flat, 2 * BLANK_LOGIT)
     no_character = ops.binary("sub", "no_character", scaled, BLANK_LOGIT)
