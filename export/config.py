@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import Options, unsuitable
-from fastetl.data.charset import LARGE_FORM, Charset, script_of
+from fastetl.data.charset import LARGE_FORM, SCRIPTS, Charset, script_of
 from fastetl.errors import ArgumentError
 
 License = Literal["data", "kanjivg"]
@@ -21,7 +21,7 @@ Target = Literal["iOS15", "iOS16", "iOS17", "iOS18", "iOS26"]
 SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18": 9, "iOS26": 10}
 """Core ML's specification version for each deployment target. Source: coremltools, SPECIFICATION_VERSION."""
 
-_SCRIPTS = ("hiragana", "katakana", "kanji", "latin", "digit", "sign", "small")
+_NAMES = (*SCRIPTS, "small")
 _PRIOR = re.compile(r"[^=]+=(?=.*[1-9])(\d{1,9}(\.\d{0,20})?|\.\d{1,20})")
 
 
@@ -42,7 +42,7 @@ class ExportConfig(Options):
     attribution, right for a network that was trained on synthetic writers alone."""
     prior: tuple[str, ...] = ()
     """How many times likelier the characters of a script are in use than in training, each as SCRIPT=FACTOR:
-    "hiragana=12". Scripts: hiragana, katakana, kanji, latin, digit, sign, or the first word of the Unicode names;
+    "hiragana=12". Scripts: hiragana, katakana, kanji, digit, latin, sign, or the first word of the Unicode names;
     small: small kana, whose factor multiplies that of their script."""
 
     def __post_init__(self) -> None:
@@ -54,9 +54,9 @@ class ExportConfig(Options):
             raise ArgumentError(what, found=self.target, do="check `target`")
         if not all(map(_PRIOR.fullmatch, self.prior)) or len(self.factors) < len(self.prior):
             raise self._unknown_prior("SCRIPT=FACTOR, each script once, factors over 0 and below 1,000,000,000")
-        for script in self.factors.keys() - set(_SCRIPTS):
+        for script in self.factors.keys() - set(_NAMES):
             if all(script_of(chr(code)) != script for code in range(sys.maxunicode + 1)):
-                raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(_SCRIPTS)} or another of Unicode")
+                raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(_NAMES)} or another of Unicode")
 
     @cached_property
     def factors(self) -> dict[str, float]:

@@ -77,12 +77,17 @@ def file_of(path: StrPath, name: str) -> Path:
     is_alone = is_onnx(folder)
     if is_package(path) and (name == ONNX or not is_alone):
         return folder if is_alone else folder / name
-    found, do = None, suggestion(fspath(path), _NAMES) or "check the path"
-    if is_package(path):
-        found, do = "an ONNX model alone", "export to a directory"
-    elif (folder / "run.json").exists():
-        found, do = "a run", "export it first"
-    elif folder.name == COREML:
-        found, do = "a part of one", f"give the folder above, {folder.parent}"
+    found, do = _found_instead(path, folder)
     expected = f"a directory with {name}, or one of {', '.join(_NAMES)}"
     raise MissingPackageError("no package here", file=path, expected=expected, found=found, do=do)
+
+
+def _found_instead(path: StrPath, folder: Path) -> tuple[str | None, str]:
+    """What is at a path that has no package directory, if it can be told, and what to do."""
+    if is_onnx(folder) and folder.exists():
+        return "an ONNX model alone", "export to a directory"
+    if (folder / "run.json").exists():
+        return "a run", "export it first"
+    if folder.name == COREML:
+        return "a part of one", f"give the folder above, {folder.parent}"
+    return None, suggestion(fspath(path), _NAMES) or "check the path"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PIL import Image, ImageDraw
-from PIL.PngImagePlugin import PngInfo
 
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
@@ -16,7 +15,7 @@ from fastetl.checks import as_progress, require_range, require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.labelled_files import PICTURE_SUFFIXES
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import OutputKind, check_output, new_output
+from fastetl.files.atomic import OutputKind, check_output, write_png
 from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
@@ -155,7 +154,4 @@ def _write_boxes(path: Path, text: Text, out: Path, overwrite: bool) -> None:
         for stroke in load_strokes(character.label, 0.05):
             points = [(left + size * (x + 0.5), top - 3 * frame + size * (y - 0.5)) for x, y in stroke.tolist()]
             draw.line(points, fill=colour, width=max(1, round(size / 16)))
-    mark = PngInfo()
-    mark.add_text("Software", "fastetl boxes")
-    with new_output(out, BOXES, overwrite, [path]) as file:
-        picture.save(file, "PNG", pnginfo=mark)
+    write_png(picture, out, BOXES, overwrite, [path])

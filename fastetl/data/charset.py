@@ -69,6 +69,10 @@ def script_of(character: str) -> str:
     return {"cjk": "kanji", "ideographic": "kanji"}.get(script, script) if kind[0] in "LN" else "sign"
 
 
+SCRIPTS = ("hiragana", "katakana", "kanji", "digit", "latin", "sign")
+"""The scripts of charset `japanese`, as `script_of` names them."""
+
+
 @dataclass(frozen=True)
 class Charset(Sequence[str]):
     """An ordered tuple of distinct characters in NFC, and a sequence of them; class k is `characters[k]`."""

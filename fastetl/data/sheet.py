@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
 
 from fastetl.checks import as_path, require_range, unsuitable
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
-from fastetl.files.atomic import OutputKind, new_output
+from fastetl.files.atomic import OutputKind, write_png
 
 SHEET_KIND = OutputKind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet", suffix=".png")
 NOT_FOR_PUBLICATION = "Pictures of the ETL Character Database: its terms forbid publishing them."
@@ -77,8 +76,5 @@ def write_sheet(
     data = open_dataset(data)
     if not len(data):
         raise unsuitable("data", "a picture", "none")
-    with new_output(out, SHEET_KIND, overwrite, [data.path]) as file:
-        text = PngInfo()
-        text.add_text("Software", "fastetl sheet")  # the mark of `SHEET_KIND`
-        _contact_sheet(data, rows, columns, seed).save(file, "PNG", pnginfo=text)
+    write_png(_contact_sheet(data, rows, columns, seed), out, SHEET_KIND, overwrite, [data.path])
     return out

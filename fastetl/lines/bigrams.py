@@ -19,14 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fastetl.data.charset import JAPANESE, script_of
+from fastetl.data.charset import JAPANESE, SCRIPTS, script_of
 from fastetl.lines.layout import Floats, Ints
 
 FILE = Path(__file__).parent / "tables" / "bigrams.bin"
 FOLLOWS_FILE = FILE.with_name("follows.json")
 STEPS = 16  # steps into which one unit of a logarithm is divided
 MIN_BIGRAM = -9.0  # log probability: no word is impossible
-SCRIPTS = "hiragana", "katakana", "kanji", "digit", "latin", "sign"
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ NETWORK = "39cb05ef018e550f6e215e7481dfd7df38ca6dea8f15f911864f3a7941d4eda4"
 """`weights_sha256` of the network for which the table was fitted: of another one, the logits say something else."""
 WHOLE_FILE = Path(__file__).parent / "tables" / "whole.bin"
 GROUP_OF_SCRIPT = np.array([0, 2, 1, 2, 2, 2])
-"""Of each of `fastetl.lines.bigrams.SCRIPTS`: 0 for hiragana, 1 for kanji, 2 for all others."""
+"""Of each of `fastetl.data.charset.SCRIPTS`: 0 for hiragana, 1 for kanji, 2 for all others."""
 
 
 @dataclass(frozen=True)
