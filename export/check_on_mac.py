@@ -91,8 +91,8 @@ def check_units(name: str, package: Path, reference: Mapping[str, NDArray[Any]],
     except Exception as error:  # older systems have no compute plan
         placed = f"placement not told by this system ({error})"
     verdict = f"{'as expected' if result['passed'] else 'DIFFERENT'}; parity {result['parity']:.4f} of 1"
-    lines = [f"{name}: {verdict} over {len(reference['images'])} pictures; {speed:.2f} ms; {placed}"]
-    sys.stdout.write("\n".join([*lines, *(f"  {fault}" for fault in result["faults"]), ""]))
+    sys.stdout.write(f"{name}: {verdict} over {len(reference['images'])} pictures; {speed:.2f} ms; {placed}\n")
+    sys.stdout.writelines(f"  {fault}\n" for fault in result["faults"])
     return bool(result["passed"])
 
 

@@ -1,6 +1,6 @@
 """Writes ONNX models: the operations of `lowering.lower`, which Core ML is written from too, one by one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,12 @@ NODES: dict[str, tuple[str, dict[str, str]]] = {
     "softmax": ("Softmax", {"axis": "axis"}),
     "transpose": ("Transpose", {"perm": "perm"}),
 }
-"""ONNX's operation for each of MIL's, and its attributes by MIL's names. `METHODS` are for others."""
+"""ONNX's operation for each of MIL's, and its attributes by MIL's names."""
+METHODS = {"concat": {"Concat"}, "conv": {"Conv", "Gather"}, "matmul": {"MatMul"}, "reshape": {"Reshape"}}
+METHODS["constexpr_affine_dequantize"] = {"Mul"}
+"""For each other operation of MIL, which a method of `_Writer` writes, ONNX's operations that it takes."""
+OPERATIONS = {"ArgMax", *(kind for kind, _ in NODES.values())}.union(*METHODS.values())
+"""Every operation that an export may hold. None of them loops, branches or turns a small input into a large output."""
 _FIXED: dict[str, dict[str, int]] = {"cast": {"to": TensorProto.FLOAT}, "linear": {"transB": 1}}
 _TENSORS = ("x", "y", "alpha", "beta", "weight", "bias")
 
@@ -146,8 +151,7 @@ class _Writer:
             tensors = [self.input(op, key) for key in _TENSORS if key in op.inputs]
             self.node(kind, tensors, op.name, **attributes, **_FIXED.get(op.type, {}))
         elif op.type in METHODS:
-            write, _ = METHODS[op.type]
-            write(self, op)
+            getattr(self, f"write_{op.type}")(op)
         else:
             raise ExportError(f"no ONNX operation is known for {op.type!r} ({op.name})")
 
@@ -155,7 +159,7 @@ class _Writer:
         refs: Any = op.inputs["values"]
         self.node("Concat", [ref.name for ref in refs], op.name, axis=int(np.asarray(op.inputs["axis"])))
 
-    def write_expansion(self, op: Op) -> None:
+    def write_constexpr_affine_dequantize(self, op: Op) -> None:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
             self.constant(op.name, expand({k: np.asarray(v) for k, v in op.inputs.items()}))
             return
@@ -200,15 +204,3 @@ class _Writer:
         _, *sides = np.asarray(op.inputs["shape"]).tolist()
         shape = self.constant(f"{op.name}_shape", np.array([-1, *sides], np.int64))
         self.node("Reshape", [self.input(op, "x"), shape], op.name)
-
-
-METHODS: dict[str, tuple[Callable[[_Writer, Op], None], set[str]]] = {
-    "concat": (_Writer.write_concat, {"Concat"}),
-    "constexpr_affine_dequantize": (_Writer.write_expansion, {"Cast", "Mul"}),
-    "conv": (_Writer.write_conv, {"Conv", "Gather"}),
-    "matmul": (_Writer.write_matmul, {"MatMul", "Transpose"}),
-    "reshape": (_Writer.write_reshape, {"Reshape"}),
-}
-"""The method that writes an operation of MIL which is not in `NODES`, and which of ONNX's it writes."""
-OPERATIONS = {"ArgMax", "Cast", *(kind for kind, _ in NODES.values())}.union(*(kinds for _, kinds in METHODS.values()))
-"""Every operation that an export may hold. None of them loops, branches or turns a small input into a large output."""

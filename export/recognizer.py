@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,7 +175,7 @@ class Recognizer:
             raise unsuitable("pictures", "several", "one", "give it to `read`")
         sources = list(pictures)
         inputs = [_network_input(source) for source in sources]
-        shown = np.array([each.picture for each in inputs], np.uint8).reshape(-1, SIDE, SIDE)
+        shown = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)
         probabilities = self.probabilities(shown)
         drawn = np.flatnonzero([isinstance(source, Drawing) for source in sources])
         probabilities[drawn] = self._weighted_by_height(probabilities[drawn], shown[drawn])
@@ -183,9 +183,9 @@ class Recognizer:
             probabilities = self._by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         recognitions = []
-        for row, best, each in zip(probabilities, order, inputs, strict=True):
+        for row, best, (_, box, fault) in zip(probabilities, order, inputs, strict=True):
             answers = tuple(Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0)
-            recognitions.append(Recognition(answers, each.box, each.fault, answers[0].probability < self.threshold))
+            recognitions.append(Recognition(answers, box, fault, answers[0].probability < self.threshold))
         return recognitions
 
     def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -237,26 +237,16 @@ def line_candidates(recognizer: Recognizer, line: Line) -> tuple[Candidates, NDA
     return found, logits
 
 
-class _NetworkInput(NamedTuple):
-    """What the network is shown of a picture or a drawing."""
-
-    picture: NDArray[np.uint8]
-    """uint8 (128, 128): the ink of a picture, the whole canvas of a drawing."""
-    box: tuple[int, int, int, int] | None
-    """`Recognition.box`."""
-    fault: str
-    """`Recognition.fault`."""
-
-
-def _network_input(source: Source | Drawing) -> _NetworkInput:
+def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:
+    """The picture for the network, uint8 (128, 128), of a drawing the whole canvas; the answer's `box` and `fault`."""
     if isinstance(source, Drawing):
         drawn = rasterize(source)
-        return _NetworkInput(drawn, None, "" if drawn.any() else "no ink is on the canvas: draw on it")
+        return drawn, None, "" if drawn.any() else "no ink is on the canvas: draw on it"
     ink = find_ink(source, accepted=_ACCEPTED)
     if ink.box is None:
-        return _NetworkInput(ink.picture(SIDE), None, ink.fault)
+        return ink.picture(SIDE), None, ink.fault
     left, top, right, bottom = (round(edge * ink.scale) for edge in ink.box)
-    return _NetworkInput(ink.picture(SIDE), (left, top, right, bottom), ink.fault)
+    return ink.picture(SIDE), (left, top, right, bottom), ink.fault
 
 
 def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = None) -> Recognizer:

@@ -57,8 +57,7 @@ def native_parts() -> bool:
 
 def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> Any:
     """An onnxruntime session of a model, on the CPU. threads: 0 lets onnxruntime choose."""
-    # Otherwise its wheels send telemetry, and keep an identifier below the home directory (its Privacy.md). Read once,
-    # at the first import.
+    # Or its wheels send telemetry, and keep an identifier in the home directory (Privacy.md). Read at the first import.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 

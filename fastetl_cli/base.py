@@ -171,10 +171,10 @@ def write(text: str, stream: TextIO) -> bool:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[..., None] | None]:
-    """Show a progress bar on standard error; yields the library's callback (done, total), None without a terminal."""
+def bar(what: str) -> Iterator[Callable[..., None]]:
+    """Show a progress bar on standard error, if it is a terminal; yields the library's callback (done, total)."""
     if not sys.stderr.isatty():
-        yield None
+        yield lambda *_: None
         return
     from tqdm import tqdm
 

@@ -11,11 +11,12 @@ from PIL import Image, ImageDraw
 from export.names import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from export.results import Answer, Recognition, Text
-from fastetl.checks import as_progress, require_range, require_unset
+from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.labelled_files import PICTURE_SUFFIXES
+from fastetl.data.sheet import write_png
 from fastetl.errors import FastetlError
-from fastetl.files.atomic import OutputKind, check_output, write_png
+from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
@@ -62,8 +63,7 @@ class Recognize(Command):
     plain: bool = False
     """With --lines: ignore which characters follow one another in Japanese, as for codes, names and exercises."""
     boxes: Path | None = None
-    """With --lines: write this PNG, the picture with a box and the answer at each character, red if uncertain. Needs
-    the extra synth."""
+    """With --lines: write the picture as this PNG, with boxes and answers, red if uncertain. Needs the extra synth."""
     overwrite: bool = False
     """With --boxes: replace that PNG if it exists."""
 
@@ -101,7 +101,7 @@ class Recognize(Command):
         """What is read in each picture, or the error; that of a single picture is raised."""
         with bar("recognize") as progress:
             for number, path in enumerate(paths):
-                as_progress(progress)(number, len(paths))
+                progress(number, len(paths))
                 try:
                     yield {"image": path, **self._read(recognizer, path, len(paths) == 1).as_dict()}
                 except FastetlError as error:

@@ -46,8 +46,7 @@ class Train(WritingCommand):
     """The run directory to write: weights, options, and curves for TensorBoard."""
     also: tuple[str, ...] = ()
     """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT. A dataset's share of each epoch's
-    pictures, whatever its size, is its weight out of the sum of all weights. The first dataset's is 1, as the default
-    is."""
+    pictures, whatever its size, is its weight out of the sum of all weights; a weight that is not given is 1."""
     config: TrainConfig = TrainConfig()
     start: Annotated[str, Arg(("--from",), "SOURCE")] = ""
     """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
@@ -99,7 +98,7 @@ class Train(WritingCommand):
 
                 def show(progress: Progress) -> None:
                     print_epochs(progress, note)
-                    if step is not None and is_first():
+                    if is_first():
                         step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
 
                 run = train(data, self.run_path, config, progress=show, **options)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from fastetl.checks import as_path, require_range, unsuitable
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
-from fastetl.files.atomic import OutputKind, write_png
+from fastetl.files.atomic import OutputKind, new_output
 
 SHEET_KIND = OutputKind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet", suffix=".png")
 NOT_FOR_PUBLICATION = "Pictures of the ETL Character Database: its terms forbid publishing them."
@@ -52,6 +54,17 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
     if data.is_etl:
         draw.text((4, 2), NOT_FOR_PUBLICATION, 0, font)
     return sheet
+
+
+def write_png(
+    picture: Image.Image, out: Path, kind: OutputKind, overwrite: bool, inputs: Sequence[Path | None]
+) -> None:
+    """Write a PNG whose text "Software" is the mark of `kind`: b"tEXtSoftware", 0, and what wrote it."""
+    assert isinstance(kind.marks, bytes)
+    text = PngInfo()
+    text.add_text("Software", kind.marks.partition(b"\0")[2])
+    with new_output(out, kind, overwrite, inputs) as temporary:
+        picture.save(temporary, "PNG", pnginfo=text)
 
 
 def write_sheet(

@@ -18,14 +18,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, reason_of
 from fastetl.files.addresses import as_address, fsspec_errors, is_url
 from fastetl.files.untrusted import is_clutter, read_ends
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _LOCK = "lock"
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
@@ -202,17 +199,6 @@ def new_output(
             yield temporary
         check_output(path, kind, overwrite, inputs)
         _put(temporary, path)
-
-
-def write_png(picture: "Image", out: Path, kind: OutputKind, overwrite: bool, inputs: Sequence[Path]) -> None:
-    """Write a picture as a PNG whose text "Software" is the mark of `kind`: b"tEXtSoftware", 0 and what wrote it."""
-    from PIL.PngImagePlugin import PngInfo
-
-    assert isinstance(kind.marks, bytes)
-    text = PngInfo()
-    text.add_text("Software", kind.marks.partition(b"\0")[2])
-    with new_output(out, kind, overwrite, inputs) as temporary:
-        picture.save(temporary, "PNG", pnginfo=text)
 
 
 @contextmanager
