@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -110,28 +109,24 @@ def build(
     progress = as_progress(progress)
     paths = as_paths(sources)
     check_output(out, DATASET_KIND, overwrite, paths)
+
+    def write_records(plan: Plan) -> tuple[Dataset, Findings]:
+        count = sum(len(part.index) for part in plan.parts)
+        with new_output(out, DATASET_KIND, overwrite, [part.file.path for part in plan.parts]) as folder:
+            # Through a buffer and not a mapped file, where a full disk would end the process without an error.
+            with open_images(folder, count, config.size) as file:
+                data = read_parts(plan.parts, plan.charset, config.size, file, progress)
+            data, findings = finished(plan, data, config, command)
+            write_description(folder, data)
+        return data, findings
+
     labelled = _labelled_sources(paths, out)
     if labelled:
         data, findings = _read_labelled(labelled, config, progress, command)
         write(data, out, overwrite=overwrite)
     else:
-        execute = partial(_write_records, out, config, overwrite, progress, command)
-        data, findings = run_plan(paths, config, execute)
+        data, findings = run_plan(paths, config, write_records)
     return result_of(str(out), data, start_time, findings)
-
-
-def _write_records(
-    out: Path, config: BuildConfig, overwrite: bool, progress: ShowProgress | None, command: str, plan: Plan
-) -> tuple[Dataset, Findings]:
-    """Read the records of a plan and write their dataset. It is returned without pictures."""
-    count = sum(len(part.index) for part in plan.parts)
-    with new_output(out, DATASET_KIND, overwrite, [part.file.path for part in plan.parts]) as folder:
-        # Through a buffer and not a mapped file, where a full disk would end the process without an error.
-        with open_images(folder, count, config.size) as file:
-            data = read_parts(plan.parts, plan.charset, config.size, file, progress)
-        data, findings = finished(plan, data, config, command)
-        write_description(folder, data)
-    return data, findings
 
 
 def _labelled_sources(paths: Sequence[Path], out: Path) -> list[Labelled]:

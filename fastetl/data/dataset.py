@@ -195,7 +195,9 @@ class Dataset:
         pictures = _checked_pictures(images)
         count = len(pictures)
         texts = _checked_texts(characters, count)
-        group_numbers = np.full(count, -1, np.int32) if groups is None else _checked_groups(groups, count)
+        group_numbers = _column("groups", np.full(count, -1) if groups is None else groups, count)
+        if not are_within(group_numbers, -1, 2**31):
+            raise unsuitable("groups", "whole numbers from 0 to 2³¹ − 1, or −1", group_numbers)
         if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
         digests = _column("digests", digests, count)
@@ -206,7 +208,7 @@ class Dataset:
         preprocessing = Preprocessing(size=_side_of(pictures) if size is None else size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
         one_source = np.zeros(count, np.uint16)
-        group_numbers, *_ = group_copies(group_numbers, one_source, digests, blank)
+        group_numbers, *_ = group_copies(group_numbers.astype(np.int32), one_source, digests, blank)
         return cls(
             name=source or "own",
             images=np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),
@@ -371,13 +373,6 @@ def _checked_texts(characters: Sequence[str] | NDArray[np.str_], count: int) -> 
     return list(map(nfc, texts))
 
 
-def _checked_groups(groups: ArrayLike, count: int) -> NDArray[np.int32]:
-    numbers = _column("groups", groups, count)
-    if not are_within(numbers, -1, 2**31):
-        raise unsuitable("groups", "whole numbers from 0 to 2³¹ − 1, or −1", numbers)
-    return numbers.astype(np.int32)
-
-
 def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dict[str, NDArray[Any]]:
     require_instance("records", records, Mapping | None, "names and values")
     fields = {name: _column(f"records: {name}", values, count) for name, values in (records or {}).items()}
@@ -386,7 +381,7 @@ def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dic
         if not is_name or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
             names = f"names in one line other than {', '.join(_RESERVED)}"
             expected = f"{names}, with numbers or texts up to {MAX_VALUE_BYTES} bytes"
-            raise unsuitable(f"records: {name!r}", expected, values, "rename or shorten it")
+            raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")
     return fields
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
-from fastetl.checks import as_path
 from fastetl.data.writing import description_of
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
@@ -78,13 +77,11 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
 
 def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the Parquet file of a dataset, as `Dataset.to_parquet` says."""
-    out = as_path("out", out)
+    pq = import_extra("pyarrow.parquet")
     rows = table(data, png=True)
-    import pyarrow.parquet as pq
-
     # The first is the mark of `PARQUET_KIND`.
     metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps(description_of(data))}
     rows = rows.replace_schema_metadata({**rows.schema.metadata, **metadata})
     with new_output(out, PARQUET_KIND, overwrite, [data.path]) as file:
         pq.write_table(rows, file, compression="zstd", compression_level=1)
-    return out
+    return Path(out)

@@ -117,9 +117,7 @@ class ShardedImages:
 
     def table(self, shard: Shard, columns: Sequence[str]) -> Any:
         """Read columns of a shard as an Arrow table. Raises FastetlError if it is damaged or missing."""
-        pa = import_extra("pyarrow")
-        import pyarrow.parquet as pq
-
+        pa, pq = import_extra("pyarrow"), import_extra("pyarrow.parquet")
         path = f"{self.folder}/{shard.file}"
         data = read_file(self.folder, shard.file, SHARD_BYTES)
         side = self.shape[1]
@@ -178,9 +176,8 @@ def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
 
 def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
     """The description and the bytes of a shard. With one version of pyarrow, the same rows give the same bytes."""
+    pq = import_extra("pyarrow.parquet")
     columns = table(rows).drop_columns(["group", "source", "digest"])  # these are in records.npz
-    import pyarrow.parquet as pq
-
     file = io.BytesIO()
     pq.write_table(columns, file, compression="zstd", compression_level=1, use_dictionary=False, row_group_size=1 << 30)
     data = file.getvalue()

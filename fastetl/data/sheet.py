@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from fastetl.checks import as_path, require_range, unsuitable
+from fastetl.checks import require_range, unsuitable
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
@@ -57,7 +57,7 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
 
 
 def write_png(
-    picture: Image.Image, out: Path, kind: OutputKind, overwrite: bool, inputs: Sequence[Path | None]
+    picture: Image.Image, out: StrPath, kind: OutputKind, overwrite: bool, inputs: Sequence[Path | None]
 ) -> None:
     """Write a PNG whose text "Software" is the mark of `kind`: b"tEXtSoftware", 0, and what wrote it."""
     assert isinstance(kind.marks, bytes)
@@ -85,9 +85,8 @@ def write_sheet(
     require_range("rows", rows, 1, 4096)
     require_range("columns", columns, 1, 4096)
     require_range("seed", seed, 0, 2**64 - 1)
-    out = as_path("out", out)
     data = open_dataset(data)
     if not len(data):
         raise unsuitable("data", "a picture", "none")
     write_png(_contact_sheet(data, rows, columns, seed), out, SHEET_KIND, overwrite, [data.path])
-    return out
+    return Path(out)

@@ -187,9 +187,7 @@ def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: P
 
 def _read_parquet(path: Path) -> Dataset:
     """The dataset in a file of `Dataset.to_parquet`, in memory. Raises FastetlError for any other file."""
-    import_extra("pyarrow")
-    import pyarrow.parquet as pq
-
+    pq = import_extra("pyarrow.parquet")
     # Pillow's readers raise exceptions of any class.
     with expecting("a Parquet file of `Dataset.to_parquet`", path, do=REBUILD, errors=Exception):
         rows = pq.read_table(path)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import as_path
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import sealed
@@ -65,10 +64,9 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
 
 def write(data: Dataset, out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the directory of a dataset, as `Dataset.write` says."""
-    out = as_path("out", out)
     with new_output(out, DATASET_KIND, overwrite, [data.path]) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:
             for start in range(0, len(data), _BLOCK_PICTURES):
                 file.write(np.ascontiguousarray(data.images[start : start + _BLOCK_PICTURES]).data)
         write_description(folder, data)
-    return out
+    return Path(out)

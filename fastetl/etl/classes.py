@@ -19,17 +19,16 @@ from fastetl.files.tables import table_rows
 
 @dataclass(frozen=True)
 class EtlClass:
-    """One class of a set.
-
-    letters: two (ETL1, 6, 7) or four (ETL3 to 5), or none. character: None for a sign that is no character.
-    code_is_known: otherwise the letters alone tell the class.
-    """
+    """One class of a set."""
 
     code: int
     letters: str
+    """Two (ETL1, 6, 7) or four (ETL3 to 5), or none."""
     character: str | None
+    """None for a sign that is no character."""
     ebcdic: int = 0
     code_is_known: bool = True
+    """If not, the letters alone tell the class."""
 
     @property
     def jis(self) -> int:

@@ -217,12 +217,14 @@ def _layouts() -> Iterator[Layout]:
 
 
 class GenuineFile(NamedTuple):
-    """A file as AIST distributes it, with its 16-bit sum. digest: SHA-1 as of git's blobs, or SHA-256, or None."""
+    """A file as AIST distributes it."""
 
     name: str
     records: int
     byte_sum: int
+    """Its 16-bit sum (`sum -s`)."""
     digest: str | None
+    """SHA-1 as of git's blobs, or SHA-256, or None."""
 
 
 LAYOUTS = tuple(_layouts())

@@ -88,7 +88,7 @@ def _select_by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: C
 
 
 def _select_by_header(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
-    """The wanted records of one file."""
+    """The records of one file whose characters the charset takes, by its headers."""
     is_wanted = (class_of_code(charset)[content.codes] >= 0) & content.usable(model_pattern)
     index = np.flatnonzero(is_wanted)
     return Selection(content.file, index, content.codes[index], content.groups[index])

@@ -1,6 +1,7 @@
 """Reading files on this machine, or at addresses for fsspec, such as s3://bucket/folder. Addresses: extra `arrow`."""
 
 import hashlib
+import importlib
 import os
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from functools import cache
 from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath, reason_of
 from fastetl.files.untrusted import read_bytes
@@ -43,10 +45,10 @@ def name_of(path: StrPath) -> str:
 
 
 @contextmanager
-def fsspec_errors(what: str, address: str, do: str) -> Iterator[None]:
-    """Whatever a block raises becomes a FastetlError: each file system of fsspec has exceptions of its own."""
+def fsspec_for(what: str, address: str, do: str) -> Iterator[Any]:
+    """fsspec, for a block whose errors become FastetlErrors: each of its file systems has exceptions of its own."""
     try:
-        yield
+        yield importlib.import_module("fsspec")
     except Exception as error:
         if isinstance(error, ImportError):  # of a file system, fsspec itself says which package it needs
             do = "run in the checkout: pip install '.[arrow]'" if error.name == "fsspec" else "install it"
@@ -59,11 +61,8 @@ def read_file(folder: str, name: str, most: int) -> bytes:
     if not is_url(folder):
         return read_bytes(Path(folder) / name, most)
     address = f"{folder.rstrip('/')}/{name}"
-    with fsspec_errors("cannot read the file", address, "check the address"):
-        import fsspec
-
-        with fsspec.open(address, "rb") as file:
-            data: bytes = file.read(most + 1)
+    with fsspec_for("cannot read the file", address, "check the address") as fsspec, fsspec.open(address, "rb") as file:
+        data: bytes = file.read(most + 1)
     if len(data) > most:
         raise FastetlError("the file is too large", file=address, expected=f"at most {most:,} bytes", do="give another")
     return data
@@ -81,9 +80,7 @@ def local_copy(address: str) -> Path:
     """
     if not is_url(address):
         return Path(address)
-    with fsspec_errors("cannot read the file", address, "check the address"):
-        import fsspec
-
+    with fsspec_for("cannot read the file", address, "check the address") as fsspec:
         # fsspec names copies by the last part of the address alone, so each address has a folder.
         folder = Path(_copies().name) / hashlib.sha256(address.encode()).hexdigest()
         options = {"same_names": True, "cache_storage": str(folder)}
@@ -92,9 +89,7 @@ def local_copy(address: str) -> Path:
 
 def claim_address(out: str, mark: str, overwrite: bool) -> None:
     """Remove the file `mark` of an old output, which is none without it. Raises FastetlError without `overwrite`."""
-    with fsspec_errors("cannot write the output", out, "check the address"):
-        import fsspec
-
+    with fsspec_for("cannot write the output", out, "check the address") as fsspec:
         system, path = fsspec.core.url_to_fs(f"{out.rstrip('/')}/{mark}")
         exists = system.exists(path)
         if exists and overwrite:

@@ -20,8 +20,9 @@ from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
-from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, reason_of
-from fastetl.files.addresses import as_address, fsspec_errors, is_url
+from fastetl.checks import as_path
+from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, StrPath, reason_of
+from fastetl.files.addresses import as_address, fsspec_for, is_url
 from fastetl.files.untrusted import is_clutter, read_ends
 
 _LOCK = "lock"
@@ -182,13 +183,14 @@ def _sibling(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_output(
-    path: Path, kind: OutputKind, overwrite: bool = False, inputs: Sequence[Path | None] = ()
+    out: StrPath, kind: OutputKind, overwrite: bool = False, inputs: Sequence[Path | None] = ()
 ) -> Iterator[Path]:
     """Write an output: the block gets an empty temporary folder or, for a kind of file, the name of a temporary file.
 
-    It is renamed to `path` at the end of the block, or removed if the block raises. Raises FastetlError as
-    `check_output` does, and if it cannot be written.
+    It is renamed to `out` at the end of the block, or removed if the block raises. Raises FastetlError as
+    `check_output` does, and if it cannot be written or `out` is no path.
     """
+    path = as_path("out", out)
     check_output(path, kind, overwrite, inputs)
     with _sibling(path) as temporary:
         if isinstance(kind.marks, bytes):
@@ -216,11 +218,10 @@ def write_file(folder: str, name: str, data: bytes) -> None:
         with replace_file(Path(folder) / name) as temporary:
             temporary.write_bytes(data)
         return
-    with fsspec_errors("cannot write the file", f"{folder}/{name}", "free space or mend rights"):
-        import fsspec
-
-        with fsspec.open(f"{folder.rstrip('/')}/{name}", "wb", auto_mkdir=True) as file:
-            file.write(data)
+    address = f"{folder.rstrip('/')}/{name}"
+    what, do = "cannot write the file", "free space or mend rights"
+    with fsspec_for(what, address, do) as fsspec, fsspec.open(address, "wb", auto_mkdir=True) as file:
+        file.write(data)
 
 
 def _flush(temporary: Path) -> None:

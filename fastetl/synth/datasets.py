@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastetl.checks import as_path, as_progress, config_of, require_range, require_unset
+from fastetl.checks import as_progress, config_of, require_range, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import About, Dataset, concatenated
 from fastetl.data.identity import digest_rows
@@ -110,7 +110,7 @@ def synthesize_dataset(
     progress = as_progress(progress)
     jobs = split_writers(config_of(SynthConfig, config, options), size)
     count, parts = jobs[-1].end * len(jobs[0].characters), []
-    with new_output(as_path("out", out), DATASET_KIND, overwrite) as folder:
+    with new_output(out, DATASET_KIND, overwrite) as folder:
         with open_images(folder, count, size) as file:
             for rows in results_of(WriterRange.dataset, jobs, processes):
                 file.write(np.asarray(rows.images).data)

@@ -14,7 +14,6 @@ from fastetl.checks import (
     Options,
     Range,
     Share,
-    as_path,
     as_progress,
     config_of,
     require_choice,
@@ -172,7 +171,6 @@ def synthesize(
     """
     require_range("processes", processes, 0)
     progress = as_progress(progress)
-    out = as_path("out", out)
     config = config_of(SynthConfig, config, options)
     files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
     with new_output(out, SYNTHETIC_KIND, overwrite) as folder:
@@ -180,7 +178,7 @@ def synthesize(
             with (folder / name).open("ab") as file:
                 records.tofile(file)
         (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
-    return out
+    return Path(out)
 
 
 def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Iterator[tuple[str, NDArray[Any]]]:
