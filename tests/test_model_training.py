@@ -260,6 +260,7 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
         join(coordinator, 2, 2)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("coordinator", "process", "fault"),
     [

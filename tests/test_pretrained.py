@@ -181,7 +181,7 @@ def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: py
 def _small(command: str) -> str:
     for pattern, text in (
         (r"--charset \w+", "--charset digits"),
-        (r"--files \d+", "--files 8"),
+        (r"--files \d+", "--files 8 --processes 1"),
         (r"--(epochs|minutes) \d+", "--steps 2 --network small"),
         (r"--batch-size \d+", "--batch-size 16"),
         (r"--network japanese", ""),

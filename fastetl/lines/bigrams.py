@@ -48,9 +48,9 @@ class Bigrams:
 
 
 @cache
-def load_bigrams() -> Bigrams:
-    """The bundled table."""
-    data, n = FILE.read_bytes(), len(JAPANESE)
+def load_bigrams(file: Path = FILE, n: int = len(JAPANESE)) -> Bigrams:
+    """The table of a file for the first n characters of charset `japanese`."""
+    data = file.read_bytes()
     counts = np.frombuffer(data, "<u2", n, 2 * n)
     total = int(counts.sum())
     second = np.frombuffer(data, "<u2", total, 4 * n)
