@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -38,6 +38,15 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 Write = Callable[..., Path]
 """Of `etl_file`."""
+WrongCall = tuple[Callable[..., object], Mapping[str, Any], str]
+"""A function, its arguments by name, and what the error says of them."""
+
+
+def named(calls: Sequence[WrongCall]) -> list[Any]:
+    """Parameters of a test, called by the function and the names of its arguments."""
+    functions = [getattr(call[0], "func", call[0]) for call in calls]  # of a partial one, what it calls
+    names = [f"{function.__qualname__}({', '.join(call[1])})" for function, call in zip(functions, calls, strict=True)]
+    return [pytest.param(*call, id=name) for call, name in zip(calls, names, strict=True)]
 
 
 def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

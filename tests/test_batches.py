@@ -4,6 +4,8 @@ import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.shards import Shard, ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from tests.conftest import some_pictures, write_shards
+from tests.conftest import WrongCall, named, some_pictures, write_shards
 
 SIDE = 6
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
@@ -126,30 +128,30 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
 
 LARGE = Samples(np.zeros((2, 127, 127), np.uint8), np.zeros(2, int), np.arange(2))
 OTHER = Dataset.create(some_pictures().images[:9], ["い"] * 9)
-WRONG: list[tuple[Callable[[], object], str]] = [
-    (lambda: Batches(samples(10), batch_size=11), "batch_size is out of range; expected 1 to 10; found 11"),
-    (lambda: Batches(LARGE, augmentation="x"), "an Augmentation, or None; found 'x'"),  # type: ignore[arg-type]
-    (lambda: Batches([]), "datasets of one size; found none. Build them"),
-    (lambda: Batches([some_pictures(), OTHER]), "different characters; expected Charset.'hira.* found Charset.'own'"),
-    (lambda: Batches(samples(9), prefetch=0, threads=2, batch_size=2), "threads; expected 1 without .*found 2"),
-    (lambda: Batches(5), "unsuitable parts; expected datasets or paths.*; found 5"),  # type: ignore[arg-type]
-    (lambda: Batches(LARGE, batch_size=1, augmentation=Augmentation()), "up to 126; found 127"),
-    (lambda: Batches([samples(4), LARGE]), "one size; found"),
-    (lambda: Samples(np.zeros((2, 3, 4), np.uint8), np.zeros(2, int), np.arange(2)), r"uint8 \(N, S, S\)"),
-    (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), np.arange(2)), "one for each of 2 images"),
-    *((lambda i=i: Samples(LARGE.images, LARGE.labels, np.array(i, int)), "of 2 images, f") for i in ([], [-1], [2])),
-    (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), np.zeros(2)), "found float64"),  # type: ignore[arg-type]
-    *((lambda weight=weight: samples(4, weight=weight), "weight is out of range") for weight in (0.0, np.nan, "a")),
-    (lambda: Samples(np.zeros((2, 4, 4), np.uint8), np.zeros(2), np.arange(2)), "whole numbers"),  # type: ignore[arg-type]
-    (lambda: Batches(samples(20), batch_size=4).epoch(-1), "epoch is out of range; expected 0 to"),
-    (lambda: Batches(samples(20), batch_size=4).epoch(0, 6), "start is out of range; expected 0 to 5; found 6"),
+WRONG: list[WrongCall] = [
+    (Batches, {"parts": samples(10), "batch_size": 11}, "batch_size is out of range; expected 1 to 10; found 11"),
+    (Batches, {"parts": LARGE, "augmentation": "x"}, "an Augmentation, or None; found 'x'"),
+    (Batches, {"parts": []}, "datasets of one size; found none. Build them"),
+    (Batches, {"parts": [some_pictures(), OTHER]}, "characters; expected Charset.'hira.* found Charset.'own'"),
+    (Batches, {"parts": samples(99), "prefetch": 0, "threads": 2}, "threads; expected 1 without .*found 2"),
+    (Batches, {"parts": 5}, "unsuitable parts; expected datasets or paths.*; found 5"),
+    (Batches, {"parts": LARGE, "batch_size": 1, "augmentation": Augmentation()}, "up to 126; found 127"),
+    (Batches, {"parts": [samples(4), LARGE]}, "one size; found"),
+    (partial(replace, LARGE), {"images": np.zeros((2, 3, 4), np.uint8)}, r"uint8 \(N, S, S\)"),
+    (partial(replace, LARGE), {"labels": np.zeros(3, int)}, "one for each of 2 images"),
+    (partial(replace, LARGE), {"labels": np.zeros(2)}, "whole numbers"),
+    *((partial(replace, LARGE), {"indices": np.array(k, int)}, "of 2 images, f") for k in ([], [-1], [2])),
+    (partial(replace, LARGE), {"indices": np.zeros(2)}, "found float64"),
+    *((partial(replace, LARGE), {"weight": weight}, "weight is out of range") for weight in (0.0, np.nan, "a")),
+    (Batches(samples(20), batch_size=4).epoch, {"epoch": -1}, "epoch is out of range; expected 0 to"),
+    (Batches(samples(20), batch_size=4).epoch, {"epoch": 0, "start": 6}, "start is out.*; expected 0 to 5; found 6"),
 ]
 
 
-@pytest.mark.parametrize(("make", "words"), WRONG)
-def test_what_does_not_fit_is_rejected(make: Callable[[], object], words: str) -> None:
+@pytest.mark.parametrize(("function", "options", "words"), named(WRONG))
+def test_what_does_not_fit_is_rejected(function: Callable[..., object], options: dict[str, Any], words: str) -> None:
     with pytest.raises(FastetlError, match=words):
-        make()
+        function(**options)
 
 
 def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:

@@ -23,15 +23,16 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
-from fastetl.ink.drawings import Drawing, Stroke
+from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.samples import samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
+from tests.conftest import WrongCall, named
 
 INK = [np.eye(9, dtype=np.uint8)]
 RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "interval", "top5"), 1)
 OWN = Dataset.create(INK, ["あ"])
-WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
+WRONG: list[WrongCall] = [
     (TrainConfig, {"optimizer": "sgd"}, "unknown optimizer; expected one of muon, adamw; found 'sgd'. Check "),
     (Augmentation, {"rotate": 5}, "no option .rotate.; expected one of rotation, .* Did you mean rotation[?]"),
     (TrainConfig, {"epochs": 2.5}, "epochs is out of range; expected a whole number, 1 to 100,000; found 2.5"),
@@ -58,7 +59,6 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "no option 'sizes'; expected one of charset, .*mean size[?]"),
     (build, {"sources": "etl", "out": "out", "charset": {"あ"}}, "charset; expected text or a path or a list"),
     (partial(model.train, [], "out"), {}, "nothing to train on; expected at least one dataset. Give one"),
-    (partial(model.train, OWN, "out"), {"rotation": 3}, "no option 'rotation'; .* It is an option of `augmentation`"),
     (augment, {"images": np.array(INK), "neighbours": 3}, "expected no `neighbours` and no `pool` without `frag"),
     (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": None}, "unsuitable preprocessing; expected"),
     (write_sheet, {"data": 5, "out": "none.png"}, "unsuitable path; expected a path; found 5"),
@@ -77,7 +77,6 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (Stroke, {"x": [1], "y": ["a"]}, "y is out of range; expected a number, -16,000,000 to 16,000,000; found 'a'"),
     (Stroke, {"x": [math.nan], "y": [1]}, "x is out of range; expected -16,000,000 to 16,000,000; found nan"),
     (Drawing, {"width": 10, "height": 10, "strokes": 5}, "unsuitable strokes; expected several Stroke; found 5"),
-    (lambda x: export.open_recognizer("kana").read(x), {"x": None}, "a Drawing, a file, .*; found None. Check `pict"),
     (model.open_run, {"path": None}, "unsuitable path; expected a path; found None"),
     (model.evaluate, {"run": 3, "datasets": OWN}, "unsuitable run; expected a run, a package.*found 3"),
     (model.compare_runs, {"runs": [3, 4]}, "unsuitable runs; expected runs or their paths; found 3"),
@@ -93,6 +92,53 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (ExportConfig, {"prior": {"hiragana": 2}}, r'expected a tuple of texts such as \("hiragana=12",\); found {'),
     (ExportConfig, {"prior": ("hirgana=2",)}, "unknown prior; expected SCRIPT=FACTOR, of hiragana, .* found hirgana=2"),
     (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* below 1,000,000,000"),
+]  # fmt: skip
+
+
+CREATE = partial(Dataset.create, images=INK, characters=["あ"])
+GROUPED = CREATE(groups=[0])
+READER = export.open_recognizer("kana")
+TRAIN = partial(model.train, OWN, out="out")
+WRONG += [
+    (model.train, {"data": 2.0, "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
+    (model.train, {"data": (OWN, 2.0), "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
+    *((model.train, {"data": [(OWN, w)], "out": "out"}, "weight is out .*over 0; f") for w in (0, "x", math.nan)),
+    (TRAIN, {"config": 3}, "unsuitable config; expected a TrainConfig; found 3"),
+    (TRAIN, {"start": 3}, "unsuitable start; expected a run, a package.*; found 3"),
+    (TRAIN, {"rotation": 3}, "no option 'rotation'; .* It is an option of `augmentation`"),
+    (CREATE, {"characters": ["あ", "い"]}, "unsuitable characters; expected 1"),
+    (CREATE, {"characters": [None]}, "unsuitable characters; expected texts; found None. Convert them"),
+    (CREATE, {"groups": [0.5]}, "unsuitable groups"),
+    (CREATE, {"groups": [-2]}, "unsuitable groups"),
+    (CREATE, {"groups": np.zeros((1, 1), int)}, r"unsuitable groups; expected 1, .* found int64 \(1, 1\)"),
+    (CREATE, {"images": np.zeros((1, 8, 8))}, "unsuitable images"),
+    (CREATE, {"size": 600}, "size is out of range; expected 8 to 512"),
+    (CREATE, {"records": {"age": [3, 4]}}, "unsuitable records: age"),
+    (CREATE, {"records": {"group": np.zeros(1)}}, "unsuitable records: group"),
+    (CREATE, {"records": {"note": ["x" * 65]}}, "unsuitable records: note"),
+    (CREATE, {"records": {"at": np.zeros((1, 1))}}, "unsuitable records: at"),
+    (CREATE, {"digests": np.arange(1)}, "unsuitable digests; expected uint64; found int64"),
+    (CREATE, {"source": None}, "unsuitable source; expected a name; found None"),
+    *((CREATE, {"source": name}, "a name of your own") for name in ("ETL8", "ETL8:a", "synth:3", "unnamed:0")),
+    (CREATE, {"charset": "kanas"}, "no charset 'kanas'"),
+    (GROUPED.split, {"seed": -1}, "seed is out of range"),
+    (GROUPED.split, {"valid": -0.1}, "valid is out of range; expected 0 to below 1"),
+    (GROUPED.split, {"test": "a"}, "test is out of range; expected a number, 0 to below 1; found 'a'"),
+    (GROUPED.split, {"valid": 0.5, "test": 0.5}, "unsuitable split"),
+    (GROUPED.split, {"by": "writers"}, "unknown by; expected one of group, sample; found 'writers'"),
+    (Drawing.from_dict, {"values": []}, "unsuitable drawing; expected an object"),
+    (Drawing, {"width": 9, "height": 9, "strokes": [[(1, 2)]]}, "unsuitable strokes; expected each a Stroke"),
+    (rasterize, {"drawing": "x"}, "unsuitable drawing; expected a Drawing"),
+    (rasterize, {"drawing": Drawing(1, 1, ()), "side": 4097}, "side is out of range; expected 1 to 4,096"),
+    (fastetl.read_picture, {"source": INK[0], "side": 4097}, "side is out of range; expected 1 to 4,096"),
+    (READER.restricted, {"charset": 5}, "charset.* found 5"),
+    (READER.read, {"picture": INK[0], "top": 0}, "top is out of range"),
+    (READER.read, {"picture": INK[0], "by_shape": "x"}, "by_shape.* found 'x'"),
+    (READER.read, {"picture": None}, "a Drawing, a file, .*; found None. Check `pict"),
+    (READER.predict, {"pictures": [[1]]}, "pictures.* found ..1"),
+    (READER.read_line, {"picture": INK[0], "down": "yes"}, "down.* found 'yes'"),
+    (export.verify, {"path": None}, "path.* found None"),
+    (export.verify, {"path": "kana", "against": 5}, "against.* found 5"),
 ]  # fmt: skip
 
 
@@ -121,10 +167,10 @@ WRONG += [
 ]
 
 
-@pytest.mark.parametrize(("kind", "options", "message"), WRONG)
-def test_a_wrong_value_is_one_line(kind: Callable[..., Any], options: Mapping[str, Any], message: str) -> None:
+@pytest.mark.parametrize(("function", "options", "message"), named(WRONG))
+def test_a_wrong_value_is_one_line(function: Callable[..., Any], options: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message) as caught:
-        kind(**options)
+        function(**options)
     error = caught.value.replace(file="x")
     error.seen = 3  # type: ignore[attr-defined]
     again = pickle.loads(pickle.dumps(error))

@@ -174,21 +174,6 @@ def test_a_pickled_dataset_is_what_it_was(data: Dataset, etl_file: Write, tmp_pa
     assert pickle.loads(stored) == before != open_dataset(tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"seed": -1}, "seed is out of range"),
-        ({"valid": -0.1}, "valid is out of range; expected 0 to below 1"),
-        ({"test": "a"}, "test is out of range; expected a number, 0 to below 1; found 'a'"),
-        ({"valid": 0.5, "test": 0.5}, "unsuitable split"),
-        ({"by": "writers"}, "unknown by; expected one of group, sample; found 'writers'"),
-    ],
-)
-def test_a_split_that_cannot_be_is_named(data: Dataset, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(FastetlError, match=message):
-        data.split(**options)
-
-
 def test_members_that_are_not_needed_are_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, images=np.ones((1, 9, 9), np.uint8), labels=["あ"], bomb=np.zeros(10**8, np.uint8))

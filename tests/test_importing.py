@@ -94,16 +94,19 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
     result = fastetl.build(symbols, tmp_path / "out", charset=str(tmp_path / "few.txt"))
     assert result.left_out == dict.fromkeys(set(CHARACTERS) - {"한", "क्ष"}, EACH)
     assert (result.images, result.missing) == (2 * EACH, ("가",))
-    with pytest.raises(FastetlError, match="my.symbols/out: the output would be among the folders of pictures"):
-        fastetl.build(symbols, symbols / "out")
-    (symbols / "in").mkdir()
     with pytest.raises(FastetlError, match="no picture of a character of the charset"):
         fastetl.build(symbols, tmp_path / "none", charset="capitals")
+
+
+def test_an_output_among_the_pictures_and_a_reserved_name_are_refused(symbols: Path, tmp_path: Path) -> None:
+    with pytest.raises(FastetlError, match="my.symbols/out: the output would be among the folders of pictures"):
+        fastetl.build(symbols, symbols / "out")
     with pytest.raises(FastetlError, match="ETL8: a name that only ETL files"):
         fastetl.build(symbols.rename(tmp_path / "ETL8"), tmp_path / "none")
 
 
-def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> None:
+def test_what_is_no_picture_is_left_out_and_told(symbols: Path, tmp_path: Path) -> None:
+    """A file that is none, one without ink, and a folder of neither; all are errors where `strict`."""
     (symbols / "한" / "notes.png").write_text("not a picture")
     (symbols / "한" / "notes.txt").write_text("nor is this taken for one")
     Image.new("L", (20, 20), 255).save(symbols / "한" / "white.png")
@@ -111,15 +114,16 @@ def test_a_file_that_is_no_picture_is_noticed(symbols: Path, tmp_path: Path) -> 
     (symbols / "notes" / "readme.txt").write_text("no character's folder")
     result = fastetl.build(symbols, tmp_path / "out")
     assert (result.images, result.classes, result.missing) == (len(NAMES) * EACH, len(NAMES), ())
-    with pytest.raises(FastetlError, match="out: a dataset already; .* Train on it, or give the files"):
-        fastetl.build(tmp_path / "out", tmp_path / "again")
     assert [notice.done for notice in result.noticed] == ["left out"] * 3
     assert str(result.noticed[2]) == f"{symbols / '한' / 'white.png'}: no ink in the picture. Left out"
     assert str(result.noticed[0]) == f"{symbols / 'notes'}: a folder without a picture. Left out"
     with pytest.raises(FastetlError, match="symbols.*notes"):
         fastetl.build(symbols, tmp_path / "strict", strict=True)
+
+
+def test_pictures_without_ink_alone_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "blank" / "한").mkdir(parents=True)
-    (symbols / "한" / "white.png").rename(tmp_path / "blank" / "한" / "white.png")
+    Image.new("L", (20, 20), 255).save(tmp_path / "blank" / "한" / "white.png")
     with pytest.raises(FastetlError, match=r"white\.png: no ink in the picture\. Look at the picture"):
         fastetl.build(tmp_path / "blank", tmp_path / "none")
 
@@ -231,30 +235,46 @@ def two_kinds(folder: Path) -> None:
     save(folder / "b.npz")
 
 
-FAULTS: list[tuple[Callable[[Path], object], str]] = [
-    (lambda folder: draw(folder / "a.png", 0), "pictures without characters; expected one subfolder"),
-    (two_kinds, "several kinds of labelled pictures"),
-    (lambda folder: draw(folder / "two words" / "a.png", 0), "two words: not a character"),
-    (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),
-    (lambda folder: write_idx(folder / "a.nolabels", arrays()[1]), r"not labelled pictures; .* arr_0 uint8 \(20,\)"),
-    (lambda folder: (folder / "a.csv").write_text("file,character\n" + "x" * 10**6), r"a\.csv: cannot read; .* limit"),
-    (lambda folder: save(folder / "a.npz", images=None, pictures=arrays(3)[0]), r"found labels <U1 \(3,\), pictures u"),
-    (lambda folder: (folder / "a.csv").write_text("path,label\nb.png,a\n"), "columns file and character; found 'path"),
-    (lambda folder: save(folder / "a.npz", images=np.zeros((3, 8, 8))), "pictures; expected arrays images, uint8"),
-    (lambda folder: save(folder / "a.npz", labels=["a", "b"]), r"not labelled pictures; .* labels <U1 \(2,\)\. Write"),
-    (lambda folder: save(folder / "a.npz", labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
-    (lambda folder: save(folder / "a.npz", images=arrays(3)[0] | 128), r"a\.npz: white paper; .*3 of 3 .* Give 255 -"),
-    (lambda folder: save(folder / "a.npz", images=7), r"not labelled pictures; .* found images int64 \(\),"),
-    (lambda folder: np.savez(folder / "a.npz", *arrays(3)), r"not labelled pictures; .* found arr_0 uint8 \(3, 28"),
-    (lambda folder: (folder / "a.csv").write_text("file,character\n"), r"a\.csv: cannot read; .* found no rows"),
-    (lambda folder: save(folder / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected .* found -2"),
-    (lambda folder: save(folder / "a.npz", groups=[1.0, 2.0, 3.0]), "record 0: no group; expected .* found 1.0"),
-]
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no folders": (lambda at: draw(at / "a.png", 0), "pictures without characters; expected one subfolder"),
+    "two kinds": (two_kinds, "several kinds of labelled pictures"),
+    "no character": (lambda at: draw(at / "two words" / "a.png", 0), "two words: not a character"),
+    "IDX cut": (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),
+    "IDX of labels": (lambda at: write_idx(at / "a.nolabels", arrays()[1]), r"not labelled p.* arr_0 uint8 \(20,\)"),
+    "long CSV": (
+        lambda at: (at / "a.csv").write_text("file,character\n" + "x" * 10**6),
+        r"a\.csv: cannot read; .* limit",
+    ),
+    "CSV of other columns": (
+        lambda at: (at / "a.csv").write_text("path,label\nb.png,a\n"),
+        "columns file and character;",
+    ),
+    "CSV without rows": (lambda at: (at / "a.csv").write_text("file,character\n"), "cannot read; .* found no rows"),
+    "other arrays": (
+        lambda at: save(at / "a.npz", images=None, pictures=arrays(3)[0]),
+        r"found labels <U1 \(3,\), pictures u",
+    ),
+    "arrays without names": (
+        lambda at: np.savez(at / "a.npz", *arrays(3)),
+        r"not labelled .* found arr_0 uint8 \(3, 28",
+    ),
+    "images of floats": (lambda at: save(at / "a.npz", images=np.zeros((3, 8, 8))), "expected arrays images, uint8"),
+    "a number": (lambda at: save(at / "a.npz", images=7), r"not labelled pictures; .* found images int64 \(\),"),
+    "white paper": (lambda at: save(at / "a.npz", images=arrays(3)[0] | 128), "white paper; .*3 of 3 .* Give 255 -"),
+    "few labels": (lambda at: save(at / "a.npz", labels=["a", "b"]), r"not labelled .* labels <U1 \(2,\)\. Write"),
+    "no Unicode": (lambda at: save(at / "a.npz", labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
+    "a group below −1": (lambda at: save(at / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected .* found -2"),
+    "groups of floats": (
+        lambda at: save(at / "a.npz", groups=[1.0, 2, 3]),
+        "record 0: no group; expected .* found 1.0",
+    ),
+}
 
 
-@pytest.mark.parametrize(("write", "expected"), FAULTS)
-def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path], object], expected: str) -> None:
+@pytest.mark.parametrize("kind", FAULTS)
+def test_what_cannot_be_read_is_one_line(tmp_path: Path, kind: str) -> None:
     (tmp_path / "in").mkdir()
+    write, expected = FAULTS[kind]
     write(tmp_path / "in")
     for source in (tmp_path / "in", *(tmp_path / "in").glob("a.[nc]*")):
         with pytest.raises(FastetlError, match=expected) as caught:
@@ -265,6 +285,8 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, write: Callable[[Path],
 
 def test_what_a_dataset_is_made_of_is_told(symbols: Path, tmp_path: Path) -> None:
     Dataset.create([np.eye(9, dtype=np.uint8)], ["あ"]).write(tmp_path / "data")
+    with pytest.raises(FastetlError, match="data: a dataset already; .* Train on it, or give the files"):
+        fastetl.build(tmp_path / "data", tmp_path / "again")
     with pytest.raises(FastetlError, match=f"no dataset here; .*[.] Give its folder, {tmp_path}/data$"):
         fastetl.open_dataset(tmp_path / "data" / "images.npy")
     (tmp_path / "a.csv").write_text("file,character\n")

@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from numpy.typing import NDArray
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import MAX_POINTS, Drawing, Stroke, rasterize, segments_of
-from fastetl.ink.pictures import read_picture
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden_drawings.json").read_text(encoding="utf-8"))
 """Drawings on which every rasterizer is compared, with the pictures of the readable twin: over its rows from the top,
@@ -97,18 +94,3 @@ def test_what_is_no_drawing_is_named(change: dict[str, Any], message: str) -> No
         Drawing.from_dict({"width": 300, "height": 300, "strokes": [], **change})
     assert message in str(caught.value)
     assert isinstance(caught.value, ValueError)
-
-
-@pytest.mark.parametrize(
-    ("function", "argument", "message"),
-    [
-        (Drawing.from_dict, [], "unsuitable drawing; expected an object"),
-        (partial(Drawing, 9, 9), [[(1, 2)]], "unsuitable strokes; expected each a Stroke"),
-        (rasterize, "x", "unsuitable drawing; expected a Drawing"),
-        (partial(rasterize, Drawing(1, 1, ())), 4097, "side is out of range; expected 1 to 4,096"),
-        (partial(read_picture, np.zeros((9, 9), np.uint8)), 4097, "side is out of range; expected 1 to 4,096"),
-    ],
-)
-def test_wrong_arguments_are_named(function: Callable[[Any], object], argument: Any, message: str) -> None:
-    with pytest.raises(FastetlError, match=message):
-        function(argument)

@@ -5,9 +5,7 @@ import pickle
 import re
 import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -230,18 +228,6 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
     for one in (str(tmp_path / "a.png"), tmp_path / "a.png", image):
         with pytest.raises(ValueError, match="unsuitable pictures; expected several; found one. Give it to `read`"):
             recognizer.read_all(one)  # type: ignore[arg-type]
-    untyped: Any = recognizer
-    for call, error in (
-        (partial(untyped.restricted, 5), "charset.* found 5"),
-        (partial(untyped.read, image, top=0), "top is out of range"),
-        (partial(untyped.predict, [[1]]), "pictures.* found ..1"),
-        (partial(untyped.read_line, image, down="yes"), "down.* found 'yes'"),
-        (partial(untyped.read, image, by_shape="x"), "by_shape.* found 'x'"),
-        (partial(export.verify, None), "path.* found None"),  # type: ignore[arg-type]
-        (partial(export.verify, "kana", 5), "against.* found 5"),  # type: ignore[arg-type]
-    ):
-        with pytest.raises(ValueError, match=error):
-            call()
     line, colour = recognizer.read_line(image), np.asarray(image.convert("RGB"))
     assert "あ" in line.text
     for same in ((tmp_path / "a.png").read_bytes(), image, colour, np.asarray(image.convert("RGBA")), colour[..., :1]):
