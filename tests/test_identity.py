@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -93,6 +93,7 @@ COLUMNS = st.dictionaries(
 
 
 @settings(max_examples=25, deadline=None)
+@example("aaaa", [-1] * 4, {"text": np.array(["a\0b"] * 4)})
 @given(
     st.lists(st.sampled_from("aがक"), min_size=4, max_size=4),
     st.lists(st.integers(-1, 2**31 - 1), min_size=4, max_size=4),

@@ -60,7 +60,9 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
         "source": dictionary(data.source, data.sources).cast(pa.string()),
         "digest": pa.array(data.digests),
     }
-    columns |= {name: pa.array(values) for name, values in data.records.items()}
+    for name, values in data.records.items():
+        is_text = values.dtype.kind == "U"  # Arrow would end each text of an array at a null character
+        columns[name] = pa.array(values.tolist(), pa.string()) if is_text else pa.array(values)
     if not png:
         return pa.table(columns)
     from fastetl.ink.pictures import png_file  # only now: other tables do not need Pillow
