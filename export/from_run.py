@@ -42,7 +42,7 @@ def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, expo
         "trained_with": json.dumps(run.versions, sort_keys=True),
     }
     graph = dataclasses.replace(graph, about=about, threshold=run.threshold)
-    return graph.expecting(config.prior, prior), flax_logits(network, run.temperature, prior)
+    return graph.with_prior(config.prior, prior), flax_logits(network, run.temperature, prior)
 
 
 def flax_logits(network: trained.Network, temperature: float, prior: _Array | float = 0.0) -> exported.Logits:

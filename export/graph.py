@@ -136,7 +136,7 @@ class Graph:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
 
-    def expecting(self, prior: Sequence[str], logits: _Array) -> Self:
+    def with_prior(self, prior: Sequence[str], logits: _Array) -> Self:
         """The network with `logits`, float32 (classes,), added to its own, since it is used where `prior` holds."""
         last = self.layers[-1]
         if not prior or not isinstance(last, GraphDense):

@@ -22,7 +22,7 @@ ONNX = "kana.onnx"
 LABELS = "labels.json"
 REFERENCE = "reference.npz"
 CARD = "MODEL_CARD.md"
-MAC = "check_on_mac.py"
+MAC_CHECK = "check_on_mac.py"
 VERIFICATION = "verification.json"
 FILES = (
     f"{COREML}/Manifest.json",
@@ -32,9 +32,9 @@ FILES = (
     LABELS,
     REFERENCE,
     CARD,
-    MAC,
+    MAC_CHECK,
 )
-"""The files of a package directory, beside `VERIFICATION`. Bundled ones lack `MAC`: export/check_on_mac.py is that."""
+"""The files of a package directory, beside `VERIFICATION`. Bundled ones lack `MAC_CHECK`, which is in `export`."""
 _BUNDLED_IN = Path(__file__).with_name(PRETRAINED)
 
 
@@ -43,9 +43,9 @@ def is_bundled(out: Path) -> bool:
     return _BUNDLED_IN.resolve() in out.resolve().parents
 
 
-def files_of(out: Path) -> tuple[str, ...]:
+def package_files(out: Path) -> tuple[str, ...]:
     """Those of `FILES` that the package directory `out` should have."""
-    return tuple(file for file in FILES if file != MAC or not is_bundled(out))
+    return tuple(file for file in FILES if file != MAC_CHECK or not is_bundled(out))
 
 
 def package_path(path: StrPath = PRETRAINED) -> Path:
@@ -64,8 +64,7 @@ def is_onnx(path: Path) -> bool:
 def is_package(path: StrPath) -> bool:
     """Whether `path` is a package: the name of a bundled one, a folder with any file of one, or an ONNX model alone."""
     folder = package_path(path)
-    files = ("",) if is_onnx(folder) else FILES
-    return any((folder / file).exists() for file in files)
+    return folder.exists() if is_onnx(folder) else any((folder / file).exists() for file in FILES)
 
 
 def file_of(path: StrPath, name: str) -> Path:

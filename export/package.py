@@ -28,8 +28,8 @@ from model.report import STORED
 from model.run import RUN_OR_PACKAGE, Run, as_run
 
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
-_ALL = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
-PACKAGE_KIND = OutputKind("a package", (names.LABELS, names.ONNX, names.VERIFICATION), _ALL)
+_ENTRIES = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
+PACKAGE_KIND = OutputKind("a package", (names.LABELS, names.ONNX, names.VERIFICATION), _ENTRIES)
 
 
 class Content(NamedTuple):
@@ -53,7 +53,7 @@ def content_of_package(path: StrPath, config: ExportConfig) -> Content:
     card = read_bytes(names.file_of(path, names.CARD), TEXT_BYTES).decode("utf-8", "replace")
     replaced = ExportConfig(prior=reference.config.prior if config.prior else ())
     change = config.prior_logits(reference.graph.charset) - replaced.prior_logits(reference.graph.charset)
-    graph = reference.graph.expecting(config.prior, change)
+    graph = reference.graph.with_prior(config.prior, change)
     config = replace(config, license=terms_of(graph))
     size = graph.preprocessing.size
 
@@ -149,8 +149,8 @@ def _write_directory(folder: Path, reference: Reference, card: str, progress: Sh
     write_coreml(graph, config, folder / names.COREML)
     write_onnx(graph, config, folder / names.ONNX)
     (folder / names.LABELS).write_text(labels_text(graph), encoding="utf-8")
-    if names.MAC in names.files_of(folder):
-        shutil.copyfile(check_on_mac.__file__, folder / names.MAC)
+    if names.MAC_CHECK in names.package_files(folder):
+        shutil.copyfile(check_on_mac.__file__, folder / names.MAC_CHECK)
     (folder / names.CARD).write_text(card, encoding="utf-8")
     record = folder / names.VERIFICATION
     record.write_text(verification_text(folder, ()), encoding="utf-8")

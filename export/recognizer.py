@@ -34,8 +34,8 @@ from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 _BATCH = 256
 _ACCEPTED = "a Drawing, a file, its bytes, a PIL image or an array"
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
-"""By how much the log odds of small kana against large ones rise for each height that ink stands lower on a canvas, and
-how many heights above its middle they stay as they are. Chosen on synthetic writers."""
+"""On a canvas, the log odds of a small kana against its large form rise by LOWNESS_WEIGHT · (lowness + LOWNESS_MARGIN).
+The lowness is how far the ink's middle is below the canvas', in canvas heights. Chosen on synthetic writers."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -124,7 +124,7 @@ class Recognizer:
         brightest_of_row = pictures.max(2)
         has_ink = brightest_of_row > brightest_of_row.max(1, keepdims=True) // 2
         above, below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)  # how many rows without ink
-        lowness = (above - below) / (2 * SIDE)  # how far the ink's middle is below the canvas', in canvas heights
+        lowness = (above - below) / (2 * SIDE)
         odds = np.exp(LOWNESS_WEIGHT * (lowness + LOWNESS_MARGIN)).astype(np.float32)
         factors = np.stack([odds, np.ones_like(odds)], 1)
         class_of, weighted = self.charset.class_of, shares.copy()
@@ -180,7 +180,7 @@ class Recognizer:
         drawn = np.flatnonzero([isinstance(source, Drawing) for source in sources])
         probabilities[drawn] = self._weighted_by_height(probabilities[drawn], shown[drawn])
         if by_shape:
-            probabilities = self._by_shape(probabilities)
+            probabilities = self._summed_by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         recognitions = []
         for row, best, (_, box, fault) in zip(probabilities, order, inputs, strict=True):
@@ -188,7 +188,7 @@ class Recognizer:
             recognitions.append(Recognition(answers, box, fault, answers[0].probability < self.threshold))
         return recognitions
 
-    def _by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _summed_by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum over the characters of each shape, in the column of the likeliest; the others' columns are -1."""
         groups = np.append(self.charset.shape_classes(), len(self.charset))
         summed = probabilities.copy()

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export import check_on_mac
+from export import check_on_mac, names
 from export.card import card_head
 from export.config import SPECIFICATION, ExportConfig, Precision, Storage
 from export.coreml import MlPackage, read_package, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, Logits, graph_to_arrays
 from export.metadata import exporting_versions, labels_text
-from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, file_of, files_of
 from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parsed
 from export.reference import Reference, is_blank, pictures, read_reference, resized
@@ -131,7 +130,7 @@ def verify(
     Raises:
         FastetlError: If `path` has no file of a package, or the run cannot be read.
     """
-    out = file_of(path, REFERENCE).parent
+    out = names.file_of(path, names.REFERENCE).parent
     if against is None:
         return package_checks(out, progress=progress)
     from export.from_run import graph_from_run  # JAX: only when there is a run to compare with
@@ -149,7 +148,7 @@ def package_checks(
     """The checks of `verify`. expected: gives the layer graph that the package should have, and its trained network."""
     checks = list(run_checks("files", lambda: file_checks(out)))
     try:
-        reference = read_reference(out / REFERENCE)
+        reference = read_reference(out / names.REFERENCE)
     except ExportError as error:
         detail = " ".join(str(error).split())
         return (*checks, Check("reference", False, "cannot be read", "readable", detail, group="reference"))
@@ -158,9 +157,9 @@ def package_checks(
     groups: dict[str, Callable[[], Iterator[Check]]] = {
         "reference": lambda: _reference_checks(reference, graph, logits),
         "texts": lambda: _text_checks(out, reference),
-        "ONNX": lambda: onnx_checks(out / ONNX, reference),
+        "ONNX": lambda: onnx_checks(out / names.ONNX, reference),
         "written again": lambda: _rewriting_checks(out, reference),
-        "Core ML": lambda: _coreml_checks(out / COREML, reference),
+        "Core ML": lambda: _coreml_checks(out / names.COREML, reference),
     }
     for done, (name, group) in enumerate(groups.items()):
         progress(done, len(groups))
@@ -171,7 +170,7 @@ def package_checks(
 
 def file_checks(out: Path) -> Iterator[Check]:
     """Whether there are exactly the files of a package, all regular, with the hashes in `verification.json`."""
-    expected = {*files_of(out), VERIFICATION}
+    expected = {*names.package_files(out), names.VERIFICATION}
     folders = {parent.as_posix() for file in expected for parent in Path(file).parents}
     regular, others = set(), []
     for path in out.rglob("*"):
@@ -187,14 +186,14 @@ def file_checks(out: Path) -> Iterator[Check]:
     yield _no_faults("contents", missing)
     yield _no_faults("nothing beside", sorted(others))
     if not missing:
-        recorded, now = read_json(out / VERIFICATION)["files"], file_hashes(out)
+        recorded, now = read_json(out / names.VERIFICATION)["files"], file_hashes(out)
         changed = sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name))
         yield _no_faults("file hashes", changed)
 
 
 def file_hashes(out: Path) -> dict[str, str]:
-    """SHA-256 of each of `files_of(out)`."""
-    return {name: hashlib.sha256(_content(out / name)).hexdigest() for name in files_of(out)}
+    """SHA-256 of each of `package_files(out)`."""
+    return {name: hashlib.sha256(_content(out / name)).hexdigest() for name in names.package_files(out)}
 
 
 def _content(file: Path) -> bytes:
@@ -211,7 +210,7 @@ def verification_text(out: Path, checks: Sequence[Check]) -> str:
 
 
 def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits | None) -> Iterator[Check]:
-    """Whether the test pictures are those of every export; if they are given, graph and answers those of the run."""
+    """Whether the test pictures are those of every export, and the run's `graph` and `logits`, if given, agree."""
     images, kinds = pictures(reference.graph.side)
     same = kinds == reference.kinds and np.array_equal(images, reference.images)
     yield _same("reference pictures", same, f"{len(kinds)} pictures")
@@ -240,17 +239,17 @@ def _graph_checks(stored: Graph, expected: Graph) -> Iterator[Check]:
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Whether labels, code and the head of the card are what the installed fastetl writes for this graph."""
     graph = reference.graph
-    yield _same(LABELS, _text(out / LABELS) == labels_text(graph), "labels of the graph")
-    is_same = {CARD: _text(out / CARD).startswith(f"{card_head(graph, reference.config)}\n\n")}
-    if MAC in files_of(out):
-        is_same[MAC] = _text(out / MAC) == _text(Path(check_on_mac.__file__))
+    yield _same(names.LABELS, _text(out / names.LABELS) == labels_text(graph), "labels of the graph")
+    is_same = {names.CARD: _text(out / names.CARD).startswith(f"{card_head(graph, reference.config)}\n\n")}
+    if names.MAC_CHECK in names.package_files(out):
+        is_same[names.MAC_CHECK] = _text(out / names.MAC_CHECK) == _text(Path(check_on_mac.__file__))
     written_by = graph.about.get("version", "unknown")
     installed_version = exporting_versions()["version"]
     for name, same in is_same.items():
         if same or written_by == installed_version:
             yield _same(name, same, "what the installed fastetl writes")
         else:
-            unread = ". Do not run it unread" if name == MAC else ""
+            unread = ". Do not run it unread" if name == names.MAC_CHECK else ""
             yield _unchecked(name, f"fastetl {written_by}, here {installed_version}{unread}")
 
 
@@ -267,7 +266,7 @@ def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) 
 def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     """Whether Apple's readers accept the package, its interface is right, and its program computes the answers."""
     if not native_parts():
-        yield _unchecked(COREML, NO_NATIVE_PARTS)
+        yield _unchecked(names.COREML, NO_NATIVE_PARTS)
         return
     from coremltools.libmodelpackage import ModelPackage
 
@@ -276,7 +275,7 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
         shutil.copytree(path, copy)
         valid = ModelPackage.isValid(str(copy))
         root = Path(ModelPackage(str(copy)).getRootModel().path()).relative_to(copy).as_posix() if valid else "rejected"
-    yield _equal("Apple's reader of packages", root, f"Data/{MODEL}")
+    yield _equal("Apple's reader of packages", root, f"Data/{names.MODEL}")
     package = read_package(path)
     yield from _interface_checks(package, reference)
     config = reference.config
@@ -285,7 +284,7 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     yield _parity_check(f"logits against Flax ({config.precision})", answers["logits"], reference, bound)
     # Sums in another order: see `check_on_mac.BOUND`.
     parity = max_abs_diff(answers["probabilities"], reference.answers)
-    yield _within("expected answers", parity, check_on_mac.BOUND / 3, f"of {MAC}")
+    yield _within("expected answers", parity, check_on_mac.BOUND / 3, f"of {names.MAC_CHECK}")
     yield _answer_check("label that an app shows", package.labels, answers["probabilities"], reference, bound)
 
 
@@ -356,10 +355,10 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_onnx(reference.graph, reference.config, folder / ONNX)
+        write_onnx(reference.graph, reference.config, folder / names.ONNX)
         if native_parts():
-            write_coreml(reference.graph, reference.config, folder / COREML)
+            write_coreml(reference.graph, reference.config, folder / names.COREML)
         else:
-            yield _unchecked(COREML, NO_NATIVE_PARTS)
-        for file in (file for file in FILES if (folder / file).is_file()):
+            yield _unchecked(names.COREML, NO_NATIVE_PARTS)
+        for file in (file for file in names.FILES if (folder / file).is_file()):
             yield _same(Path(file).name, _content(out / file) == _content(folder / file), "bytes")

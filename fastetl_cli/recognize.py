@@ -91,7 +91,9 @@ class Recognize(Command):
         elif not self.lines:
             ranks = range(1, min(self.top, len(recognizer.labels)) + 1)
             rows = []
-            for entry in (entry for entry in results if "error" not in entry):
+            for entry in results:
+                if "error" in entry:
+                    continue
                 first, *others = (Answer(**answer) for answer in entry["answers"])
                 rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *others])
             say(table(["picture", *map(str, ranks)], rows))

@@ -20,7 +20,7 @@ from export.config import ExportConfig
 from export.errors import ExportError
 from export.from_run import flax_logits, open_start
 from export.graph import GraphRelu
-from export.names import CARD, COREML, FILES, LABELS, MAC, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
+from export.names import CARD, COREML, FILES, LABELS, MAC_CHECK, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
 from export.onnx_export import graph_logits
 from export.package import Content, export, write_package
 from export.runtimes import coremltools
@@ -162,7 +162,7 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "a picture flattened to fewer numbers": (described('"features": 200', '"features": "x"'), "reference"),
     "one number of a bias": (reference("graph/dense_13_bias", lambda a: a[0]), "reference"),
     "labels.json in another order": (replaced(LABELS, "ぱ", "ば"), LABELS),
-    "other code for the Mac": (replaced(MAC, "import json\n", "import json, os\n"), MAC),
+    "other code for the Mac": (replaced(MAC_CHECK, "import json\n", "import json, os\n"), MAC_CHECK),
     "another licence on the card": (replaced(CARD, "license: other", "license: mit"), CARD),
     "no model card": (lambda out: (out / CARD).unlink(), "contents"),
     "a link": (linked, "nothing beside"),
@@ -203,14 +203,14 @@ def test_a_damaged_record_is_a_failed_check(text: bytes, copy: Path) -> None:
 
 
 def test_other_versions_are_told_and_are_no_failure(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    replaced(MAC, "import json\n", "import json, os\n")(copy)
+    replaced(MAC_CHECK, "import json\n", "import json, os\n")(copy)
     refit(copy)
     monkeypatch.setattr("export.metadata.version", lambda name: "9.9")
     checks = verify(copy)
     assert failures(checks) == []
     skipped = {check.name: check.detail for check in checks if not check.checked}
-    assert list(skipped) == [MAC, "the same bytes"]
-    assert "unread" in skipped[MAC]
+    assert list(skipped) == [MAC_CHECK, "the same bytes"]
+    assert "unread" in skipped[MAC_CHECK]
 
 
 def test_coremltools_without_native_parts(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ With such a folder the browser computes the network, after one visit offline too
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,15 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         "small": LARGE_FORM,
         "lowness": [LOWNESS_WEIGHT, LOWNESS_MARGIN],
     }
-    return {
-        "about.json": _as_json(about),
-        LABELS: _as_json({"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold}),
-        "kana.json": _as_json(practice_data()),
-        "lines.json": _as_json(_lines(recognizer)),
-        "bigrams.bin": bigrams.FILE.read_bytes(),
-        "shapes.bin": shapes.FILE.read_bytes(),
+    described = {
+        "about.json": about,
+        LABELS: {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold},
+        "kana.json": practice_data(),
+        "lines.json": _lines(recognizer),
     }
-
-
-def _as_json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    in_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+    tables = {path.name: path.read_bytes() for path in (bigrams.FILE, shapes.FILE)}
+    return {name: in_json(value).encode() for name, value in described.items()} | tables
 
 
 def _lines(recognizer: Recognizer) -> dict[str, Any]:

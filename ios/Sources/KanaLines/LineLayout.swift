@@ -35,9 +35,9 @@ struct InkBox: Equatable {
     func scaled(_ k: Double) -> InkBox { InkBox(left * k, top * k, right * k, bottom * k) }
 }
 
-/// Where a line lies and how large it is written (`Geometry` in Python): y of its middle at x = 0, its slope, the size of
+/// Where a line lies and how large it is written (`Geometry` in `segmentation.py`): y of its middle at x = 0, its slope, the size of
 /// the writing across the line, the size along it over that, and how much its characters' sizes and positions vary.
-struct LinePlace {
+struct LineGeometry {
     /// `uneven` and `wander` of usual writing, and how many characters it takes to outweigh them.
     private static let usual = (uneven: 0.12, wander: 0.06, characters: 4.0)
 
@@ -268,7 +268,7 @@ enum LineLayout {
     /// Height of a line's writing: the 0.7 quantile of the heights of its stretches of about four characters.
     static func size(of boxes: [InkBox]) -> Double {
         let size = typical(boxes)
-        let (slope, first) = (LinePlace(boxes, size: size).slope, boxes.map(\.x).min() ?? 0)
+        let (slope, first) = (LineGeometry(boxes, size: size).slope, boxes.map(\.x).min() ?? 0)
         let stretches = Dictionary(grouping: boxes) { Int((($0.x - first) / max(3 * size, 1e-6)).rounded(.down)) }
         let heights = stretches.values.map { stretch in
             (stretch.map { $0.bottom - slope * $0.x }.max() ?? 0) - (stretch.map { $0.top - slope * $0.x }.min() ?? 0)

@@ -1,30 +1,33 @@
 import Foundation
 
-/// The best path through a lattice of spans and the characters they may be, step by step as in `fastetl/lines/path.py`.
-/// A state is a span together with one of the characters that compete for it.
+/// The best path through a lattice of spans and the characters they may be, step by step and by the names of
+/// `fastetl/lines/path.py` and `candidates.py`. A state is a span together with one of its candidates.
+///
+/// Two rules of Python's are for pictures alone, and left out: strokes are not cut, so the feature `cuts` is 0, and
+/// nothing is added for being one whole character (`Candidates.whole`).
 struct LinePath {
     /// How many of the best states before each cut are followed further.
     private static let neighbours = 16
 
     /// Characters that the network gives less probability than this are ignored in `beyondPart`.
-    private static let seen = 0.01
+    private static let minSeen = 0.01
 
-    /// What competes for a span.
-    struct Competition {
+    /// The characters that a span may be.
+    struct Candidates {
         var characters: [Int]
         /// For each, log of the network's probability of all characters that are written like it, and log of its share
         /// of that, together with those that differ only in size.
-        var shape, share: [Double]
+        var logShape, logShare: [Double]
         /// For each, how much longer the span is than a part of it that the network takes for the same character.
         var beyondPart: [Double] = []
     }
 
-    /// A character on the path: its span, its place among those that compete, the scores of the best paths through each
-    /// of those, and of the best through another span instead.
-    struct Step {
-        var span, place: Int
+    /// A character on the path: its span, which of the span's candidates it is, the scores of the best paths through each
+    /// of these, and of the best through a span that overlaps this one.
+    struct Choice {
+        var span, candidate: Int
         var scores: [Double]
-        var other: Double
+        var rival: Double
     }
 
     let tables: LineTables
@@ -44,7 +47,7 @@ struct LinePath {
     }
 
     /// The score of each state: about the logarithm of the odds that just this span is just this character.
-    private func scores(_ competing: [Competition], _ place: LinePlace) -> [[Double]] {
+    private func scores(_ candidates: [Candidates], _ geometry: LineGeometry) -> [[Double]] {
         var reach = -Double.infinity
         var apart: [Double] = []
         for atom in atoms {
@@ -52,35 +55,35 @@ struct LinePath {
             reach = max(reach, atom.right)
         }
         apart.append(.infinity)
-        let gaps = apart.map { min(max($0 / place.size, -0.4), 0.6) }
+        let gaps = apart.map { min(max($0 / geometry.size, -0.4), 0.6) }
         return spans.indices.map { number in
-            let (span, box, c, strokes) = (spans[number], boxes[number], competing[number], Double(strokes[number]))
+            let (span, box, c, strokes) = (spans[number], boxes[number], candidates[number], Double(strokes[number]))
             let inside = max(span.dropFirst().map { apart[$0] }.max() ?? 0, 0)
             let measured = [
-                box.width / place.stretch, box.height, box.y - place.middle - place.slope * box.x,
-                inside / place.stretch,
-            ].map { $0 / place.size }
+                box.width / geometry.stretch, box.height, box.y - geometry.middle - geometry.slope * box.x,
+                inside / geometry.stretch,
+            ].map { $0 / geometry.size }
             // The last counts cuts through ink, of which strokes have none.
             let ofSpan = [max(measured[0] - 1, 0), gaps[span.lowerBound] + gaps[span.upperBound + 1], 0]
             return c.characters.indices.map { k in
-                let fit = tables.fit(measured, c.characters[k], place, isDown: isDown)
+                let fit = tables.fit(measured, c.characters[k], geometry, isDown: isDown)
                 let usual = Double(tables.strokes[c.characters[k]])
                 let counted = [max(usual - strokes, 0) / usual, log1p(max(strokes - usual, 0))]
-                let values = [1, c.shape[k], c.share[k], fit] + ofSpan + [c.beyondPart[k]] + counted
+                let values = [1, c.logShape[k], c.logShare[k], fit] + ofSpan + [c.beyondPart[k]] + counted
                 return zip(values, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
             }
         }
     }
 
     /// Fill in `beyondPart`: the network often takes the picture of two characters for one of them.
-    func addBeyondPart(to competing: inout [Competition], size: Double) {
+    func addBeyondPart(to candidates: inout [Candidates], size: Double) {
         let numbers = Dictionary(uniqueKeysWithValues: zip(spans, spans.indices))
-        let likely = competing.map { c in
-            zip(c.characters, c.shape.map { exp($0) }).filter { $1 > Self.seen }
+        let likely = candidates.map { c in
+            zip(c.characters, c.logShape.map { exp($0) }).filter { $1 > Self.minSeen }
         }
         for (number, span) in spans.enumerated() {
-            let places = Dictionary(uniqueKeysWithValues: zip(competing[number].characters, 0...))
-            var beyond = competing[number].characters.map { _ in 0.0 }
+            let places = Dictionary(uniqueKeysWithValues: zip(candidates[number].characters, 0...))
+            var beyond = candidates[number].characters.map { _ in 0.0 }
             for first in span {
                 for last in first...span.upperBound {
                     guard first...last != span, let part = numbers[first...last] else { continue }
@@ -91,14 +94,14 @@ struct LinePath {
                     }
                 }
             }
-            competing[number].beyondPart = beyond
+            candidates[number].beyondPart = beyond
         }
     }
 
     /// The characters of the best path. `isPlain`: without bigrams, by the scripts of neighbours alone.
-    func best(_ competing: [Competition], _ place: LinePlace, isPlain: Bool = false) -> [Step] {
-        let ofSpans = scores(competing, place)
-        let (score, characters) = (ofSpans.flatMap { $0 }, competing.flatMap(\.characters))
+    func best(_ candidates: [Candidates], _ geometry: LineGeometry, isPlain: Bool = false) -> [Choice] {
+        let ofSpans = scores(candidates, geometry)
+        let (score, characters) = (ofSpans.flatMap { $0 }, candidates.flatMap(\.characters))
         let firsts = ofSpans.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
         let states = spans.indices.map { firsts[$0]..<firsts[$0 + 1] }
         let ends = Dictionary(grouping: spans.indices) { spans[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
@@ -135,14 +138,14 @@ struct LinePath {
             }
         }
         let through = zip(forward, backward).map { $0 + $1 }
-        var path: [Step] = []
+        var path: [Choice] = []
         var at = last.max { forward[$0] < forward[$1] }
         while let state = at, let span = states.firstIndex(where: { $0.contains(state) }) {
             let rivals = spans.indices.filter { $0 != span && spans[$0].overlaps(spans[span]) }.flatMap { states[$0] }
             path.append(
-                Step(
-                    span: span, place: state - firsts[span], scores: Array(through[states[span]]),
-                    other: rivals.map { through[$0] }.max() ?? -.infinity))
+                Choice(
+                    span: span, candidate: state - firsts[span], scores: Array(through[states[span]]),
+                    rival: rivals.map { through[$0] }.max() ?? -.infinity))
             at = source[state]
         }
         return path.reversed()

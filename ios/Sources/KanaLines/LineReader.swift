@@ -40,13 +40,13 @@ public actor LineReader {
     private static let writingSize = 1.15
     /// Least side of a span's picture, in lengths of the span.
     private static let minWindow = 1.1
-    /// Most characters that compete for a span.
-    private static let maxCompeting = 16
+    /// Most candidates of a span.
+    private static let maxCandidates = 16
     /// A gap is a space if it exceeds the line's median gap by this, in sizes of the writing.
     private static let spaceGap = 0.75
     /// By how much the score of each character of text that is no Japanese is raised before it is compared.
     private static let foreignBonus = 0.5
-    /// Values of `LinePlace.stretch` from which a line is fitted; the likelier outcome is taken.
+    /// Values of `LineGeometry.stretch` from which a line is fitted; the likelier outcome is taken.
     private static let firstStretches = [1, 0.7]
 
     private let reader: any CharacterReading
@@ -102,40 +102,41 @@ public actor LineReader {
                 likely[k] = likely[k].map { $0 / sum }
             }
         }
-        var competing = likely.map { known.competition($0, script, most: Self.maxCompeting) }
-        line.path.addBeyondPart(to: &competing, size: Self.writingSize * Self.lineHeight)
-        var outcome: (steps: [LinePath.Step], place: LinePlace) = ([], line.place)
+        var candidates = likely.map { known.candidates($0, script, most: Self.maxCandidates) }
+        line.path.addBeyondPart(to: &candidates, size: Self.writingSize * Self.lineHeight)
+        var outcome: (choices: [LinePath.Choice], geometry: LineGeometry) = ([], line.geometry)
         for stretch in Self.firstStretches {
-            var place = line.place
-            (place.size, place.stretch) = (Self.writingSize * Self.lineHeight, stretch)
-            // Read once with a guess at the place, then again with the place of the characters that were read.
-            let first = line.path.best(competing, place)
+            var geometry = line.geometry
+            (geometry.size, geometry.stretch) = (Self.writingSize * Self.lineHeight, stretch)
+            // Read once with a guess at the geometry, then again with that of the characters that were read.
+            let first = line.path.best(candidates, geometry)
             let forms = first.map {
-                known.tables.form(competing[$0.span].characters[$0.place], isDown: line.path.isDown)
+                known.tables.form(candidates[$0.span].characters[$0.candidate], isDown: line.path.isDown)
             }
-            if !first.isEmpty { place.fit(first.map { line.path.boxes[$0.span] }, forms) }
-            let steps = line.path.best(competing, place)
-            if outcome.steps.isEmpty || steps.total > outcome.steps.total { outcome = (steps, place) }
+            if !first.isEmpty { geometry.fit(first.map { line.path.boxes[$0.span] }, forms) }
+            let choices = line.path.best(candidates, geometry)
+            if outcome.choices.isEmpty || choices.score > outcome.choices.score { outcome = (choices, geometry) }
         }
-        let place = outcome.place
+        let geometry = outcome.geometry
         // Text that is no Japanese scores higher without the bigrams.
-        let plain = line.path.best(competing, place, isPlain: true)
-        let steps = plain.total + Self.foreignBonus * Double(plain.count) > outcome.steps.total ? plain : outcome.steps
-        let boxes = steps.map { line.path.boxes[$0.span] }
+        let plain = line.path.best(candidates, geometry, isPlain: true)
+        let isForeign = plain.score + Self.foreignBonus * Double(plain.count) > outcome.choices.score
+        let choices = isForeign ? plain : outcome.choices
+        let boxes = choices.map { line.path.boxes[$0.span] }
         let gaps = zip(boxes, boxes.dropFirst()).map { $1.left - $0.right }
-        let wide = Self.spaceGap * place.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
-        let characters = zip(steps, [0] + gaps).map { step, gap in
-            let best = step.scores[step.place]
-            let odds = step.scores.map { exp(min($0 - best, 0)) }
-            let sum = odds.reduce(0, +) + exp(min(step.other - best, 50))
-            let answers = zip(competing[step.span].characters, odds).map {
+        let wide = Self.spaceGap * geometry.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
+        let characters = zip(choices, [0] + gaps).map { choice, gap in
+            let best = choice.scores[choice.candidate]
+            let odds = choice.scores.map { exp(min($0 - best, 0)) }
+            let sum = odds.reduce(0, +) + exp(min(choice.rival - best, 50))
+            let answers = zip(candidates[choice.span].characters, odds).map {
                 Answer(label: known.characters[$0], probability: $1 / sum)
             }
-            let box = line.onCanvas(line.path.boxes[step.span])
+            let box = line.onCanvas(line.path.boxes[choice.span])
             return LineCharacter(
-                label: answers[step.place].label, confidence: answers[step.place].probability,
+                label: answers[choice.candidate].label, confidence: answers[choice.candidate].probability,
                 alternatives: Array(answers.sorted { $0.probability > $1.probability }.prefix(Verdict.most)),
-                strokes: line.members(step.span).map { strokes[$0] }.sorted(),
+                strokes: line.members(choice.span).map { strokes[$0] }.sorted(),
                 left: box.left, top: box.top, right: box.right, bottom: box.bottom, isAfterSpace: gap > wide)
         }
         return LineText(characters: characters, isDown: line.path.isDown)
@@ -146,7 +147,7 @@ public actor LineReader {
         let strokes: [Stroke]
         let groups: [[Int]]
         let path: LinePath
-        let place: LinePlace
+        let geometry: LineGeometry
         let zoom, pen: Double
 
         /// `strokes` in the order of time; `boxes` as of a line that runs across.
@@ -158,7 +159,7 @@ public actor LineReader {
             path = LinePath(
                 tables: tables, atoms: groups.map { InkBox($0.map { boxes[$0] }) }, strokes: groups.map(\.count),
                 size: LineReader.lineHeight, isDown: isDown)
-            place = LinePlace(boxes, size: LineReader.lineHeight)
+            geometry = LineGeometry(boxes, size: LineReader.lineHeight)
         }
 
         /// The strokes of a span.
@@ -167,7 +168,7 @@ public actor LineReader {
         func picture(_ span: Int) throws -> Picture {
             let (box, along) = (path.boxes[span], path.boxes[span].x)
             let side = max(Double(Rasterizer.side), LineReader.minWindow * box.width) / zoom
-            let across = place.middle + place.slope * along
+            let across = geometry.middle + geometry.slope * along
             let (x, y) = path.isDown ? (-across / zoom, along / zoom) : (along / zoom, across / zoom)
             let shown = members(span).map { k in
                 strokes[k].mapped({ $0 - x + side / 2 }, { $0 - y + side / 2 })
@@ -180,9 +181,9 @@ public actor LineReader {
     }
 }
 
-extension [LinePath.Step] {
+extension [LinePath.Choice] {
     /// The score of the path.
-    fileprivate var total: Double { first.map { $0.scores[$0.place] } ?? -.infinity }
+    fileprivate var score: Double { first.map { $0.scores[$0.candidate] } ?? -.infinity }
 }
 
 extension Picture {
@@ -233,7 +234,7 @@ private struct Known {
         return likely.map { $0 / sum }
     }
 
-    func competition(_ likely: [Double], _ script: Script, most: Int) -> LinePath.Competition {
+    func candidates(_ likely: [Double], _ script: Script, most: Int) -> LinePath.Candidates {
         var (pooled, sized) = ([Double](repeating: 0, count: groups.count), [Double](repeating: 0, count: groups.count))
         for (k, (group, size)) in zip(groups, sizes).enumerated() {
             pooled[group] += likely[k]
@@ -252,8 +253,8 @@ private struct Known {
         }
         let chosen = best.map(\.character)
         let shape = chosen.map { of(pooled, groups, $0) }
-        return LinePath.Competition(
-            characters: chosen, shape: shape.map { log(max($0, 1e-6)) },
-            share: zip(chosen, shape).map { min(max(log(max(of(sized, sizes, $0), 1e-9) / max($1, 1e-9)), -3), 0) })
+        return LinePath.Candidates(
+            characters: chosen, logShape: shape.map { log(max($0, 1e-6)) },
+            logShare: zip(chosen, shape).map { min(max(log(max(of(sized, sizes, $0), 1e-9) / max($1, 1e-9)), -3), 0) })
     }
 }

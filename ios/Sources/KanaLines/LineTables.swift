@@ -113,15 +113,15 @@ struct LineTables: Sendable {
     func form(_ character: Int, isDown: Bool) -> Form { isDown ? down[character] : across[character] }
 
     /// How well a form fits a character. `measured`: lengths along and across the line, place across it, largest gap.
-    func fit(_ measured: [Double], _ character: Int, _ place: LinePlace, isDown: Bool) -> Double {
+    func fit(_ measured: [Double], _ character: Int, _ geometry: LineGeometry, isDown: Bool) -> Double {
         let form = form(character, isDown: isDown)
         let length = log(max(measured[0], Self.least)) - form[0]
         let height = log(max(measured[1], Self.least)) - form[1]
         let own = hypot(form[4], form[5])
         // Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.
         let rests = [
-            ((length + height) / 2, hypot(own / 2, place.uneven)), (length - height, own),
-            (measured[2] - form[2], hypot(form[6], place.wander)),
+            ((length + height) / 2, hypot(own / 2, geometry.uneven)), (length - height, own),
+            (measured[2] - form[2], hypot(form[6], geometry.wander)),
             (measured[3] - form[3], hypot(form[7], Self.unevenGap)),
         ]
         return -rests.reduce(0) { $0 + 2.5 * log1p($1.0 / $1.1 * $1.0 / $1.1 / 4) + log($1.1 / 0.2) }
