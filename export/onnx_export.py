@@ -25,6 +25,7 @@ NODES: dict[str, tuple[str, dict[str, str]]] = {
     **{name: (name.title(), {}) for name in ("abs", "add", "clip", "exp", "floor", "greater", "less", "mul")},
     **{name: (name.title(), {}) for name in ("relu", "sqrt", "sub")},
     "cast": ("Cast", {}),
+    "concat": ("Concat", {"axis": "axis"}),
     "linear": ("Gemm", {}),
     "logical_or": ("Or", {}),
     "max_pool": ("MaxPool", {"kernel_sizes": "kernel_shape", "strides": "strides"}),
@@ -36,7 +37,7 @@ NODES: dict[str, tuple[str, dict[str, str]]] = {
     "transpose": ("Transpose", {"perm": "perm"}),
 }
 """ONNX's operation for each of MIL's, and its attributes by MIL's names."""
-METHODS = {"concat": {"Concat"}, "conv": {"Conv", "Gather"}, "matmul": {"MatMul"}, "reshape": {"Reshape"}}
+METHODS = {"conv": {"Conv", "Gather"}, "matmul": {"MatMul"}, "reshape": {"Reshape"}}
 METHODS["constexpr_affine_dequantize"] = {"Mul"}
 """For each other operation of MIL, which a method of `_Writer` writes, ONNX's operations that it takes."""
 OPERATIONS = {"ArgMax", *(kind for kind, _ in NODES.values())}.union(*METHODS.values())
@@ -148,16 +149,13 @@ class _Writer:
         if op.type in NODES:
             kind, options = NODES[op.type]
             attributes = {name: np.asarray(op.inputs[key]).tolist() for key, name in options.items()}
-            tensors = [self.input(op, key) for key in _TENSORS if key in op.inputs]
+            values: Any = op.inputs.get("values", ())
+            tensors = [self.input(op, key) for key in _TENSORS if key in op.inputs] + [ref.name for ref in values]
             self.node(kind, tensors, op.name, **attributes, **_FIXED.get(op.type, {}))
         elif op.type in METHODS:
             getattr(self, f"write_{op.type}")(op)
         else:
             raise ExportError(f"no ONNX operation is known for {op.type!r} ({op.name})")
-
-    def write_concat(self, op: Op) -> None:
-        refs: Any = op.inputs["values"]
-        self.node("Concat", [ref.name for ref in refs], op.name, axis=int(np.asarray(op.inputs["axis"])))
 
     def write_constexpr_affine_dequantize(self, op: Op) -> None:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
