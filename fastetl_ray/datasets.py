@@ -25,9 +25,9 @@ from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.errors import FastetlError, ShowProgress, StrPath
-from fastetl.etl.decoding import read_parts
 from fastetl.etl.detection import Sources, as_paths
-from fastetl.etl.selection import Plan, Selection
+from fastetl.etl.reading import Selection, read_parts
+from fastetl.etl.selection import Plan
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy
 from fastetl.files.atomic import check_output, new_output, write_file
 from fastetl.synth import SynthConfig

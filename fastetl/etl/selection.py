@@ -22,27 +22,10 @@ from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import number_groups
 from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
 from fastetl.etl.notices import notices_of_name
-from fastetl.etl.reading import read_headers
+from fastetl.etl.reading import Selection, read_headers
 
 _MIN_CODES = 8  # of a data set; in shorter data sets a repeated code is no evidence of a new writer
 _KANA_ROWS = (0x24, 0x25)  # rows of JIS X 0208
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The wanted records of one file, in file order."""
-
-    file: EtlFile
-    index: NDArray[np.int64]
-    """int64 (N,), the numbers of the records."""
-    codes: NDArray[np.uint16]
-    """uint16 (N,), the JIS X 0208 code that is expected in each."""
-    groups: NDArray[np.int32]
-    """int32 (N,), as in a dataset."""
-
-    def cut(self, part: slice) -> Selection:
-        """The part `part` of these records."""
-        return Selection(self.file, self.index[part], self.codes[part], self.groups[part])
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
 from fastetl.etl.detection import Sources, find_files
-from fastetl.etl.reading import new_buffer, read_records
-from fastetl.etl.selection import Selection, select
+from fastetl.etl.reading import Selection, new_buffer, read_records
+from fastetl.etl.selection import select
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.kernels.fragments import ink_mask
 from fastetl.kernels.packed import levels_of
