@@ -48,12 +48,17 @@ class BuildResult(Findings):
     """What was written, and what a build tells of its sources."""
 
     out: str
+    """Path of the dataset, or address of its shards."""
     images: int
+    """How many samples it has."""
     classes: int
+    """How many characters have a sample."""
     groups: int
+    """How many groups are known."""
     missing: tuple[str, ...]
     """The characters of the charset without a sample."""
     seconds: float
+    """How long the build took."""
 
 
 def finished(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Findings]:

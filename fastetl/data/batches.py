@@ -139,8 +139,10 @@ class Batches:
             drawn = self._draw_indices(k, int(is_of_part.sum()), epoch)
             indices[is_of_part] = drawn
             numbers[is_of_part] = first_number + _augmentation_numbers(drawn, len(part.images))
-            most_rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
-            first_number += most_rounds * int(np.bincount(part.indices).max()) * len(part.images)
+            # The numbers of the next part follow on the most that this one may need.
+            rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
+            draws_a_round = int(np.bincount(part.indices).max())  # of one picture: indices may have it several times
+            first_number += rounds * draws_a_round * len(part.images)
         for begin in range(start * self.batch_size, len(part_of), self.batch_size):
             part_of_row = part_of[begin : begin + self.batch_size]
             rows_of = [begin + np.flatnonzero(part_of_row == k) for k in range(len(self.parts))]

@@ -43,6 +43,13 @@ def format_records(records: Sequence[int] | NDArray[np.integer]) -> str:
     return f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
 
 
+def _notice_of_records(
+    file: EtlFile, what: str, records: NDArray[np.integer], expected: str, found: str, treatment: str
+) -> Notice:
+    """A notice of these records of a file, which lists the first few."""
+    return Notice(f"{what}: {format_records(records)}", str(file.path), int(records[0]), expected, found, treatment)
+
+
 def notices_of_name(file: EtlFile) -> Iterator[Notice]:
     """Whether a file's name is that of another set than its records."""
     layout = set_by_name(file.path.name) or set_by_name(file.path.stem)
@@ -75,19 +82,19 @@ def group_copies_in_files(
     new_groups, new_source, first = group_copies(groups, source, digests, blank)
     is_blank = np.isin(digests, np.array(blank, np.uint64)) & (groups >= 0)
     is_copy = (new_groups != groups) | (new_source != source)
-    file_of, record_of = np.repeat(np.arange(len(files)), list(map(len, records))), np.concatenate(records)
+    file_of = np.repeat(np.arange(len(files)), list(map(len, records)))
+    record_of = np.concatenate(records)
     notices = []
     for k in np.flatnonzero(np.bincount(file_of[is_blank])).tolist():
         blanks = record_of[is_blank & (file_of == k)]
-        what = f"blank pictures: {format_records(blanks)}"
-        notices.append(Notice(what, str(files[k].path), int(blanks[0]), "ink", "none", "built as they are"))
+        notices.append(_notice_of_records(files[k], "blank pictures", blanks, "ink", "none", "built as they are"))
     for k in np.flatnonzero(np.bincount(file_of[is_copy])).tolist():
         copies = np.flatnonzero(is_copy & (file_of == k))
-        numbers, original = record_of[copies], first[copies[0]]
-        what = f"pictures that other groups have too: {format_records(numbers)}"
+        original = first[copies[0]]
+        what, expected = "pictures that other groups have too", "a picture of its own"
         found = f"that of record {record_of[original]} of {files[file_of[original]].path}"
         treatment = "a build takes them into the groups of the first; give each file once"
-        notices.append(Notice(what, str(files[k].path), int(numbers[0]), "a picture of its own", found, treatment))
+        notices.append(_notice_of_records(files[k], what, record_of[copies], expected, found, treatment))
     return new_groups, new_source, tuple(notices)
 
 
@@ -96,8 +103,8 @@ def _unknown_codes(file: EtlFile, codes: Codes, is_known: NDArray[np.bool_], exp
     unknown = np.flatnonzero(~is_known)
     unknown = unknown[unknown >= file.first_sample]
     if len(unknown):
-        what, code = f"unknown codes: {format_records(unknown)}", format_code(int(codes[unknown[0]]))
-        yield Notice(what, str(file.path), int(unknown[0]), expected, code, "left out of a dataset")
+        code = format_code(int(codes[unknown[0]]))
+        yield _notice_of_records(file, "unknown codes", unknown, expected, code, "left out of a dataset")
 
 
 def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: NDArray[np.int64]) -> Iterator[Notice]:
@@ -105,20 +112,19 @@ def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: NDA
     again = count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes]
     doubled = np.flatnonzero(again & (groups >= 0))
     if len(doubled):
-        at = int(doubled[0])
-        example = f"{format_code(int(codes[at]))} again in group {groups[at]}"
-        title, expected = f"doubled (group, {what}): {format_records(doubled)}", f"each {what} once in a group"
-        yield Notice(title, str(file.path), at, expected, example, "each of them is taken")
+        example = f"{format_code(int(codes[doubled[0]]))} again in group {groups[doubled[0]]}"
+        title, expected = f"doubled (group, {what})", f"each {what} once in a group"
+        yield _notice_of_records(file, title, doubled, expected, example, "each of them is taken")
 
 
 def _misplaced_records(file: EtlFile, codes: Codes, aligned: Alignment) -> Iterator[Notice]:
     """Records that do not follow the order of their file."""
     if len(aligned.aside):
-        at = int(aligned.aside[0])
-        what = f"records out of order: {format_records(aligned.aside + file.first_sample)}"
-        expected, found = map(format_code, (aligned.order[aligned.expected[at]], codes[at + file.first_sample]))
+        displaced = aligned.aside + file.first_sample
+        expected = format_code(aligned.order[aligned.expected[aligned.aside[0]]])
+        found = format_code(codes[displaced[0]])
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
-        yield Notice(what, str(file.path), at + file.first_sample, expected, found, treatment)
+        yield _notice_of_records(file, "records out of order", displaced, expected, found, treatment)
 
 
 def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterator[Notice]:
@@ -210,10 +216,9 @@ def _split_classes(file: EtlFile, codes: Codes, samples: NDArray[np.int64]) -> I
     begins = samples[np.diff(codes[samples].astype(np.int64), prepend=-1) != 0]
     again = begins[count_within(codes[begins]) > 0]
     if len(again):
-        at = int(again[0])
-        what, example = f"records out of order: {format_records(again)}", f"{format_code(int(codes[at]))} again"
+        what, example = "records out of order", f"{format_code(int(codes[again[0]]))} again"
         treatment = "taken by their codes, in the group of their position in the class"
-        yield Notice(what, str(file.path), at, "each class in one piece", example, treatment)
+        yield _notice_of_records(file, what, again, "each class in one piece", example, treatment)
 
 
 def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[Notice]:

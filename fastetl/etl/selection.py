@@ -6,8 +6,6 @@ expected one, or a file has another length, every header is read instead. The re
 (docs/decisions/0007-what-build-checks.md names the exception).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
