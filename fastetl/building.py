@@ -61,7 +61,7 @@ class BuildResult(Findings):
     """How long the build took."""
 
 
-def finished(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Findings]:
+def finish(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Findings]:
     """The dataset of a plan, with copies in the group of the first one and with `about`, and the plan's findings.
 
     Raises FastetlError for copies and blank pictures with `strict`.
@@ -121,7 +121,7 @@ def build(
             # Through a buffer and not a mapped file, where a full disk would end the process without an error.
             with open_images(folder, count, config.size) as file:
                 data = read_parts(plan.parts, plan.charset, config.size, file, progress)
-            data, findings = finished(plan, data, config, command)
+            data, findings = finish(plan, data, config, command)
             write_description(folder, data)
         return data, findings
 

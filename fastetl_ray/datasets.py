@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastetl.building import BuildConfig, BuildResult, finished, result_of, run_plan
+from fastetl.building import BuildConfig, BuildResult, finish, result_of, run_plan
 from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset, concatenated
+from fastetl.data.dataset import Dataset, concatenate
 from fastetl.data.labelled_files import labelled_in
 from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
@@ -144,7 +144,7 @@ def _write_shards(
 
     with closing(results_of_tasks(work, pieces, progress)) as results:
         parts, shards, columns = zip(*results, strict=True)
-    return concatenated(parts), list(shards), columns[0]  # which are the same in all pieces
+    return concatenate(parts), list(shards), columns[0]  # which are the same in all pieces
 
 
 def build_on_ray(
@@ -183,7 +183,7 @@ def build_on_ray(
         pieces = _pieces(plan, files, config.size, shard_rows)
         with _folder(target, overwrite, inputs) as folder:
             data, shards, columns = _write_shards(pieces, folder, progress)
-            data, findings = finished(plan, data, config, command)
+            data, findings = finish(plan, data, config, command)
             write_index(folder, data, shards, columns)
         return result_of(target, data, start_time, findings)
 

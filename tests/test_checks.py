@@ -70,7 +70,7 @@ WRONG: list[WrongCall] = [
     (Dataset.create, {"images": INK, "characters": ["あ"], "groups": [[1, 2], [3]]}, "unsuitable groups"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "records": [1]}, "unsuitable records; expected names"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "records": {"a": np.array(["b"], "T")}}, "records: a; "),
-    (Dataset.create, {"images": INK, "characters": ["あ"], "records": {5: [1]}}, "unsuitable records: 5; expected nam"),
+    (Dataset.create, {"images": INK, "characters": ["あ"], "records": {5: [1]}}, "unsuitable records: 5; expected num"),
     (Dataset.create, {"images": INK, "characters": ["あ"], "source": "a\n"}, "expected a name of your own in one line"),
     (Stroke, {"x": 5, "y": 6}, "unsuitable x; expected numbers; found 5"),
     (Stroke, {"x": [1], "y": [1, 2]}, "unsuitable y; expected 1 values, as x has; found 2"),

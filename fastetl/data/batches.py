@@ -133,13 +133,12 @@ class Batches:
         """The samples of each batch from batch `start` on. A repeated sample gets a new augmentation number."""
         part_of = self._order_of_parts(epoch)
         indices, numbers = np.empty(len(part_of), np.int64), np.empty(len(part_of), np.int64)
-        first_number = 0  # of a part
+        first_number = 0  # of a part: behind the most numbers that those before it may need
         for k, part in enumerate(self.parts):
             is_of_part = part_of == k
             drawn = self._draw_indices(k, int(is_of_part.sum()), epoch)
             indices[is_of_part] = drawn
             numbers[is_of_part] = first_number + _augmentation_numbers(drawn, len(part.images))
-            # The numbers of the next part follow on the most that this one may need.
             rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
             draws_a_round = int(np.bincount(part.indices).max())  # of one picture: indices may have it several times
             first_number += rounds * draws_a_round * len(part.images)

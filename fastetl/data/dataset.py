@@ -92,10 +92,9 @@ class Samples:
 
     @cached_property
     def neighbours(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """The pictures that fragments are cut from, uint8 (K, S, S), and the positions in them of those to use.
+        """Pictures that fragments are cut from, uint8 (K, S, S), and the positions of those to use, for every batch.
 
-        They are the same ones for every batch. If pictures are in shards, these are random ones out of some shards,
-        since otherwise the whole dataset would be read.
+        If pictures are in shards, random ones out of some shards, since otherwise the whole dataset would be read.
         """
         if isinstance(self.images, np.ndarray):
             return self.images, self.indices
@@ -191,7 +190,10 @@ class Dataset:
         Raises:
             FastetlError: If arrays do not fit, paper is white, a charset lacks characters, or `source` is reserved.
         """
-        _require_own_name(source)
+        require_instance("source", source, str, "a name")
+        if RESERVED_SOURCE.fullmatch(source) or not source.isprintable():
+            expected = "a name of your own in one line, not one of ETL files, synthetic writers or unnamed sources"
+            raise unsuitable("source", expected, repr(source), "choose another")
         pictures = _checked_pictures(images)
         count = len(pictures)
         texts = _checked_texts(characters, count)
@@ -343,14 +345,6 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
     return pictures
 
 
-def _require_own_name(source: str) -> None:
-    """Raise FastetlError for what is no name of a user's source."""
-    require_instance("source", source, str, "a name")
-    if RESERVED_SOURCE.fullmatch(source) or not source.isprintable():
-        expected = "a name of your own in one line, not one of ETL files, synthetic writers or unnamed sources"
-        raise unsuitable("source", expected, repr(source), "choose another")
-
-
 def _column(name: str, values: ArrayLike, count: int) -> NDArray[Any]:
     """The values of a parameter as an array (count,). Raises FastetlError if they do not fit."""
     try:
@@ -379,8 +373,7 @@ def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dic
     for name, values in fields.items():
         is_name = isinstance(name, str) and name.isprintable() and name not in _RESERVED
         if not is_name or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
-            names = f"names in one line other than {', '.join(_RESERVED)}"
-            expected = f"{names}, with numbers or texts up to {MAX_VALUE_BYTES} bytes"
+            expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, a name in one line, not {', '.join(_RESERVED)}"
             raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")
     return fields
 
@@ -401,7 +394,7 @@ def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:
     return height if is_uniform else _DEFAULT_SIDE
 
 
-def concatenated(parts: Sequence[Dataset]) -> Dataset:
+def concatenate(parts: Sequence[Dataset]) -> Dataset:
     """The samples of datasets with one charset, size and header fields, one after another; the name is the first's."""
     sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
     indices = [np.array([sources.index(name) for name in part.sources], np.uint16) for part in parts]

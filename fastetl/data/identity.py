@@ -4,11 +4,10 @@ A sample with a known group is identified by source and group, any other by its 
 data: the packed picture, the file, the strokes. A group number has a meaning within its source only. Sources: a genuine
 set (sets of the same writing are one), synthetic writers of one seed, a folder of samples, a name that a user gave.
 
-An example: a run is trained on ETL8G's writers 0–9. 0–6 are drawn for training, 7 for validation, 8 and 9 for the test.
-`SplitRecord.as_dict` says {"train": {"groups": {"ETL8": [0, 6]}, …}, "valid": … [7, 7] …, "test": … [8, 9] …}. Then
-`parts_of` a dataset of ETL8B2, which is the same writing, has TRAIN for the samples of writer 3, TEST for those of
-writer 9, and NEW for those of writer 10. All of ETL9G is NEW. Pictures from an `.npz`, whose source has no name, are
-UNKNOWN.
+An example: a run is trained on ETL8G's writers 0–9, of whom 0–6 are drawn for training, 7 for validation, 8 and 9 for
+the test. `as_dict` of its SplitRecord says {"train": {"groups": {"ETL8": [0, 6]}, …}, …}. In a dataset of ETL8B2, which
+is the same writing, samples of writer 3 are TRAIN, those of writer 9 TEST and those of writer 10 NEW. All of ETL9G is
+NEW. Pictures from an `.npz`, whose source has no name, are UNKNOWN.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
-from fastetl.data.dataset import Dataset, concatenated
+from fastetl.data.dataset import Dataset, concatenate
 from fastetl.data.identity import digest_of, group_copies
 from fastetl.data.labelled_files import FILE_BYTES, Labelled
 from fastetl.errors import ArgumentError, FastetlError, Findings, Notice, ShowProgress, scarcity
@@ -50,7 +50,7 @@ def import_pictures(
     parts, unread = _read_sources(sources, charset, size, lambda done: progress(done, total))
     if not parts:
         raise unread[0]
-    data, copies = _group_copies(concatenated(parts))
+    data, copies = _group_copies(concatenate(parts))
     passed_over = [notice for source in sources for notice in source.passed_over]
     noticed = (*passed_over, *(error.notice("left out") for error in unread), *copies)
     return data, Findings(noticed, left_out)

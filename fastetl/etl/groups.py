@@ -116,13 +116,14 @@ def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment
 
 def _fill_gaps(slots: NDArray[np.int64], is_kept: NDArray[np.bool_], length: int) -> None:
     """Give each record set aside the slot after that of the record before it, but none past the next kept record's."""
-    count = np.arange(len(slots))
-    previous = np.maximum.accumulate(np.where(is_kept, count, -1))
-    following = np.minimum.accumulate(np.where(is_kept, count, len(slots))[::-1])[::-1]
-    end = (int(slots[is_kept].max()) // length + 1) * length
-    limit = np.append(slots, end)[following] - 1
-    at = np.where(previous < 0, following, previous)
-    slots[:] = np.where(is_kept, slots, np.clip(slots[at] + count - at, 0, np.maximum(limit, 0)))
+    number = np.arange(len(slots))
+    kept_before = np.maximum.accumulate(np.where(is_kept, number, -1))
+    kept_after = np.minimum.accumulate(np.where(is_kept, number, len(slots))[::-1])[::-1]
+    end_of_last_set = (int(slots[is_kept].max()) // length + 1) * length
+    limit = np.append(slots, end_of_last_set)[kept_after] - 1
+    nearest = np.where(kept_before < 0, kept_after, kept_before)
+    wanted = slots[nearest] + number - nearest
+    slots[:] = np.where(is_kept, slots, np.clip(wanted, 0, np.maximum(limit, 0)))
 
 
 def _ranks(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.int64]:
@@ -249,12 +250,18 @@ def _step(end: int, rank: int, aside: int, length: int) -> tuple[int, int]:
     end: rank of the slot after the first run, counted on over data sets. rank: where the second one begins. aside: how
     many records between them are set aside. Each costs 1, and so does an empty slot, unless such a record may belong
     there. If the second run goes back instead of on, each slot that is filled again costs 2.
+
+    An example, of the order あいうえお: from あい (end 2) over one record aside to おあ (rank 4) two slots are empty,
+    and the record may belong to one. So the cost is 1 for it and 1 for the other slot, and no data set begins.
     """
     empty = (rank - end) % length
-    forward = abs(empty - aside) + aside, (end + empty) // length
-    sets_begun = (end - 1 - rank) // length
-    backward = 2 * (end - sets_begun * length - rank) + aside, sets_begun
-    return backward if sets_begun >= 0 and backward[0] < forward[0] else forward
+    forward_cost = abs(empty - aside) + aside
+    begun_backward = (end - 1 - rank) // length  # to the last data set whose slot `rank` is filled
+    filled_again = end - begun_backward * length - rank
+    backward_cost = 2 * filled_again + aside
+    if begun_backward >= 0 and backward_cost < forward_cost:
+        return backward_cost, begun_backward
+    return forward_cost, (end + empty) // length
 
 
 def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:

@@ -217,12 +217,11 @@ def _layouts() -> Iterator[Layout]:
 
 
 class GenuineFile(NamedTuple):
-    """A file as AIST distributes it."""
+    """A file as AIST distributes it, with its 16-bit sum (`sum -s`)."""
 
     name: str
     records: int
     byte_sum: int
-    """Its 16-bit sum (`sum -s`)."""
     digest: str | None
     """SHA-1 as of git's blobs, or SHA-256, or None."""
 

@@ -72,8 +72,7 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence
     """Raise FastetlError if `path` may not be written. To be called before long work.
 
     It may be written if nothing is there; with `overwrite`, also if an output of this kind is there which neither is
-    nor contains one of `inputs`, of which those in memory are None. An old output that an interrupted command moved
-    aside is an error, too.
+    nor contains one of `inputs` (None: in memory). An old output that an interrupted command moved aside is an error.
     """
     require_local(path)
     if not path.name.lower().endswith(kind.suffix):

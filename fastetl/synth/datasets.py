@@ -7,7 +7,7 @@ import numpy as np
 
 from fastetl.checks import as_progress, config_of, require_range, require_unset
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import About, Dataset, concatenated
+from fastetl.data.dataset import About, Dataset, concatenate
 from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
@@ -116,5 +116,5 @@ def synthesize_dataset(
                 file.write(np.asarray(rows.images).data)
                 parts.append(replace(rows, images=rows.images[:0].copy()))
                 progress(len(parts), len(jobs))
-        write_description(folder, replace(concatenated(parts), about=writers_provenance(jobs[0], command)))
+        write_description(folder, replace(concatenate(parts), about=writers_provenance(jobs[0], command)))
     return count
