@@ -20,7 +20,7 @@ from fastetl.data.dataset import Samples
 from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
 from fastetl.errors import FastetlError
 from fastetl.kernels.contrast import change_contrast, change_contrast_by_loop
-from fastetl.kernels.fragments import FRAGMENT_DRAWS, GAP, MARGIN, SLIDE, add_fragments
+from fastetl.kernels.fragments import FRAGMENT_DRAWS, GAP, MARGIN, SLIDE, Edges, add_fragments
 from fastetl.kernels.parameters import ELASTIC_DRAWS, Limits, fill_parameters
 from fastetl.kernels.philox import philox, uniforms
 from fastetl.kernels.thickness import change_thickness
@@ -175,7 +175,7 @@ def test_fragments_equal_their_twin(seed: int, side: int) -> None:
     draws = np.maximum(draws, np.float32(-0.9999))
     pool = np.array([1, 2, 5])
     out, expected = images.copy(), images.copy()
-    add_fragments(images, pool, draws, 0.0, 1.0, FRAGMENT_SHARES, TRAINING_DEPTHS, out)
+    add_fragments(images, pool, draws, Edges(0.0, 1.0, FRAGMENT_SHARES, TRAINING_DEPTHS), out)
     fragments_twin(images, pool, draws, expected)
     np.testing.assert_array_equal(out, expected)
 

@@ -26,7 +26,7 @@ from fastetl.etl.detection import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import picture_statistics
-from fastetl.kernels.coverage import cover_fast
+from fastetl.kernels.coverage import cover
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
 from fastetl.synth.allographs import SHARE, WAYS, forms_of
@@ -328,11 +328,11 @@ def test_missing_strokes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -
 
 
 def cover_plainly(segments: NDArray[np.float32], shift: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """The reference implementation of the kernel `cover_fast`."""
+    """The reference implementation of the kernel `cover` in float32."""
     for segment in segments:
         a, b, (r0, r1, ink) = segment[0:2] + shift, segment[2:4] + shift, segment[4:]
         py, px = np.indices(out.shape, np.float32)
-        px, py, (ux, uy) = px - a[0], py - a[1], b - a
+        px, py, (ux, uy), r0 = px - a[0], py - a[1], b - a, r0 if (a != b).any() else max(r0, r1)
         t = ((px * ux + py * uy) / max(ux * ux + uy * uy, np.float32(1e-6))).clip(0, 1)
         edge = r0 + t * (r1 - r0) + np.float32(0.5) - np.hypot(px - t * ux, py - t * uy)
         np.maximum(out, edge.clip(0, 1) * ink, out=out)
@@ -347,8 +347,9 @@ def test_kernel_and_twin_agree(seed: int) -> None:
     segments = rng.uniform(low, high, (9, 7)).astype(np.float32)
     segments[0, 2:4] = segments[0, :2]
     kernel, twin = np.zeros((2, 127, 128), np.float32)
-    for cover, out in ((cover_fast, kernel), (cover_plainly, twin)):
-        cover(segments, np.array([seed % 90, -3.3], np.float32), out)
+    shift = np.array([seed % 90, -3.3], np.float32)
+    cover(segments, shift, np.float32(1e-6), kernel)
+    cover_plainly(segments, shift, twin)
     np.testing.assert_allclose(kernel, twin, atol=1e-3)
 
 

@@ -16,7 +16,7 @@ from fastetl.checks import Options, Range, Share, require_instance, require_rang
 from fastetl.data.preprocessing import MAX_SIDE
 from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
 from fastetl.kernels.contrast import change_contrast
-from fastetl.kernels.fragments import FRAGMENT_DRAWS, add_fragments, crop_maps
+from fastetl.kernels.fragments import FRAGMENT_DRAWS, Edges, add_fragments, crop_maps
 from fastetl.kernels.parameters import AFFINE_DRAWS, ELASTIC_DRAWS, Limits, fill_parameters
 from fastetl.kernels.philox import PER_BLOCK, uniforms
 from fastetl.kernels.thickness import FULL, change_thickness
@@ -130,7 +130,8 @@ def augment(
         pool = np.arange(len(others)) if pool is None else pool
         _require_array("neighbours", others, np.uint8, len(others), *out.shape[1:])
         _require_numbers("pool", pool, len(pool), min(len(others), 2**31), least=min(1, len(indices)))
-        add_fragments(others, pool, edge_draws, config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS, out)
+        edges = Edges(config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS)
+        add_fragments(others, pool, edge_draws, edges, out)
     if config.thickness:
         change_thickness(pen_changes, out)
     if config.contrast:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 Components = NDArray[np.int32]  # the number of each pixel's component, from 1; 0 where there is no ink
 Mask = NDArray[np.bool_]
+Runs = NDArray[np.intp]  # their numbers, or their positions, ascending
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; the last two are the first outside
 _MAX_COMPONENTS = 60  # that are looked at for the character, the largest ones
 _SPECK_RATIO = 24  # a component is a speck if the largest has more than so many times its pixels
@@ -12,26 +13,30 @@ _SPECK_RATIO = 24  # a component is a speck if the largest has more than so many
 
 def label_components(mask: Mask) -> Components:
     """int32 (H, W): the components of a mask, numbered from the top; neighbours at corners are connected, too."""
-    # Runs of ink, as positions in one long line of all rows: the next row is `width` further.
+    # Runs of ink begin and end at positions in one long line of all rows, with two positions of paper after each row.
     steps = np.diff(mask.view(np.int8), axis=1, prepend=np.int8(0), append=np.zeros((len(mask), 2), np.int8))
-    width = steps.shape[1]
     begin, end = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    # Each run touches those from `first` to before `behind` in the next row: all pairs, as runs `above` and `below`.
-    first, behind = np.searchsorted(end, begin + width), np.searchsorted(begin, end + width, "right")
-    count = np.maximum(behind - first, 0)
-    above = np.repeat(np.arange(len(begin)), count)
-    number = np.arange(len(above)) - np.repeat(np.cumsum(count) - count, count)  # among those below the same run
-    below = np.repeat(first, count) + number
-    # The root of a run is the first run of its component as far as known. Pairs join roots until all agree.
-    root = np.arange(len(begin))
-    while (root[above] != root[below]).any():
-        pair = root[above], root[below]
-        np.minimum.at(root, np.maximum(*pair), np.minimum(*pair))
+    upper, lower = _touching_runs(begin, end, steps.shape[1])
+    root = np.arange(len(begin))  # of each run the first one of its component, as far as known
+    while (root[upper] != root[lower]).any():
+        roots = root[upper], root[lower]
+        np.minimum.at(root, np.maximum(*roots), np.minimum(*roots))
         while (root != root[root]).any():
             root = root[root]
+    number = np.cumsum(root == np.arange(len(root)))[root]
     components = np.zeros(mask.shape, np.int32)
-    components[mask] = np.repeat(np.cumsum(root == np.arange(len(root)))[root], end - begin)
+    components[mask] = np.repeat(number, end - begin)
     return components
+
+
+def _touching_runs(begin: Runs, end: Runs, width: int) -> tuple[Runs, Runs]:
+    """Each pair of runs that touch: the one in the upper row, and the one in the next row, `width` further on."""
+    first = np.searchsorted(end, begin + width)  # of the runs that each one touches below it
+    behind = np.searchsorted(begin, end + width, "right")  # the first run after these
+    counts = np.maximum(behind - first, 0)
+    upper = np.repeat(np.arange(len(begin)), counts)
+    position = np.arange(len(upper)) - np.repeat(np.cumsum(counts) - counts, counts)  # among those below the same run
+    return upper, np.repeat(first, counts) + position
 
 
 def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
@@ -65,20 +70,26 @@ def character_box(mask: Mask) -> Box | None:
     largest = largest[_SPECK_RATIO * sizes[largest] >= sizes.max(initial=0)]
     boxes, sizes = boxes_of(components)[largest], sizes[largest]
     while len(boxes):
-        low, high = boxes[:, :2], boxes[:, 2:]
-        gap = (np.maximum(low[:, None], low) - np.minimum(high[:, None], high)).max(2)
-        longest = (high - low).max(1)
-        longest = np.maximum(longest[:, None], longest)
-        is_alike = 4 * np.minimum(sizes[:, None], sizes) >= np.maximum(sizes[:, None], sizes)
-        near = np.triu(gap <= np.where(is_alike, 2 * longest, longest * 2 // 5), 1)
-        if not near.any():
+        are_near = _are_near(boxes, sizes)
+        if not are_near.any():
             left, top, right, bottom = boxes[sizes.argmax()].tolist()
             return left, top, right, bottom
-        kept, merged = divmod(int(near.argmax()), len(boxes))
-        boxes[kept] = [*np.minimum(low[kept], low[merged]), *np.maximum(high[kept], high[merged])]
+        kept, merged = divmod(int(are_near.argmax()), len(boxes))
+        boxes[kept, :2] = np.minimum(boxes[kept, :2], boxes[merged, :2])
+        boxes[kept, 2:] = np.maximum(boxes[kept, 2:], boxes[merged, 2:])
         sizes[kept] += sizes[merged]
         boxes, sizes = np.delete(boxes, merged, 0), np.delete(sizes, merged)
     return None
+
+
+def _are_near(boxes: NDArray[np.intp], sizes: NDArray[np.intp]) -> Mask:
+    """(N, N): whether components i < j are of one group, by `character_box`'s rule. boxes: (N, 4). sizes: pixels."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    gap = (np.maximum(low[:, None], low) - np.minimum(high[:, None], high)).max(2)
+    lengths = (high - low).max(1)
+    longest = np.maximum(lengths[:, None], lengths)
+    are_alike = 4 * np.minimum(sizes[:, None], sizes) >= np.maximum(sizes[:, None], sizes)
+    return np.triu(gap <= np.where(are_alike, 2 * longest, longest * 2 // 5), 1)
 
 
 def is_several_characters(mask: Mask) -> bool:

@@ -153,7 +153,8 @@ def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.floa
 def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """uint8 of a shape, 0–255, ink high: the picture of segments (see `segments_of`) in pixels."""
     covered = np.zeros(shape)
-    import_extra("fastetl.kernels.coverage").cover(segments, covered)  # drawings are read and checked without numba
+    cover = import_extra("fastetl.kernels.coverage").cover  # drawings are read and checked without numba
+    cover(np.pad(segments, ((0, 0), (0, 1)), constant_values=1), np.full(2, -0.5), 1e-300, covered)
     return np.floor(255 * covered + 0.5).astype(np.uint8)
 
 

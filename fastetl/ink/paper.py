@@ -158,22 +158,28 @@ def _is_light_thinner(dark: Grey, light: Grey, brightness: float) -> bool:
 def _surroundings(mask: Mask, is_white: bool) -> Mask:
     """The table or frame around the paper: what is dark along a whole side, as far inwards as it is wider than strokes.
 
-    On white paper a dark side may be a stroke at the edge of a crop. It is one if the opposite side has some ink, but
-    not all along; ink in a corner that another dark side reaches does not count.
+    is_white: whether the paper is white: then a dark side may be a stroke at the edge of a crop.
     """
     size = odd_share(mask, 10)
     height, width = mask.shape
     around = np.pad(mask, size)
     for turns in range(4):  # each side in turn is the upper one
         turned = np.rot90(mask, turns)
-        upper, lower = turned[0], turned[-1]
-        left, right = (_depth(columns, size) for columns in (turned.T, turned.T[::-1]))  # of the corners
-        is_stroke = is_white and lower[left : len(lower) - right].any() and not _is_full(lower)
-        if _is_full(upper) and not is_stroke:
+        if _is_full(turned[0]) and not (is_white and _is_stroke(turned, size)):
             np.rot90(around, turns)[:size] = True
     if not _border(around).any():
         return np.zeros_like(mask)
     return extreme(opening(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
+
+
+def _is_stroke(mask: Mask, size: int) -> bool:
+    """Whether a dark upper side may be a stroke: the opposite side has some ink, but not all along.
+
+    Ink in a corner that a dark left or right side reaches does not count. size: least width of such a side.
+    """
+    lower = mask[-1]
+    left, right = _depth(mask.T, size), _depth(mask.T[::-1], size)
+    return bool(lower[left : len(lower) - right].any()) and not _is_full(lower)
 
 
 def _is_full(side: Mask) -> bool:

@@ -26,13 +26,20 @@ _MIN_INK = 6  # beside printed lines, in blocks
 class PrintedLine:
     """A nearly horizontal line over blocks (H, W)."""
 
-    row: int  # its row in the middle column
-    rise: int  # how many rows lower it ends in the last column than it begins in the first
-    thickness: float  # in blocks
-    level: int  # share of the paper's light that is missing on it, of 255
-    spans_paper: bool  # whether it goes from one edge of the paper to the other
-    dashes: int  # how many pieces it has; more than one if it is dashed or broken
-    bends: int  # how often the ink leaves the line and goes on beside it, as a hand's stroke does
+    row: int
+    """Its row in the middle column."""
+    rise: int
+    """How many rows lower it ends in the last column than it begins in the first."""
+    thickness: float
+    """In blocks."""
+    level: int
+    """Share of the paper's light that is missing on it, of 255."""
+    spans_paper: bool
+    """Whether it goes from one edge of the paper to the other."""
+    dashes: int
+    """How many pieces it has; more than one if it is dashed or broken."""
+    bends: int
+    """How often the ink leaves the line and goes on beside it, as a hand's stroke does."""
 
 
 @dataclass(frozen=True)
@@ -242,28 +249,32 @@ def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], least:
     the ink is thicker than the line, it is a stroke along the line, and stays.
     """
     block = -(-len(plane) // shape[0])  # pixels
-    reach = block + int(3 * (line.thickness + 1) * block) + 3
-    rows = _rows_along(line, shape, plane.shape, reach)
-    strip = plane[rows.clip(0, len(plane) - 1), np.arange(plane.shape[1])]  # in which the line is level, in the middle
-    is_inside = _is_inside(rows, len(plane))
+    rows, strip, is_inside = _strip_along(line, plane, shape, reach=block + int(3 * (line.thickness + 1) * block) + 3)
     top, bottom = _middle_runs(is_inside & (strip >= least), block + 1)
     thickness = bottom - top
     usual = quantile(thickness[thickness > 0], 50)
     is_line = (thickness > 0) & (thickness <= max(usual * 8 // 5, usual + 1))
     blur = max(1, block // 2) + 1  # the soft edge of the line
-    above, below = top - blur - 1, bottom + blur  # the strip's rows beside the line
-    paper = np.take_along_axis(strip, np.stack([above, below]).clip(0, 2 * reach), 0).min(0)
-    position = np.arange(2 * reach + 1)[:, None]
+    above, below = top - blur - 1, bottom + blur  # in each column, the rows of the strip beside the line
+    paper = np.take_along_axis(strip, np.stack([above, below]).clip(0, len(strip) - 1), 0).min(0)
+    position = np.arange(len(strip))[:, None]
     row, column = np.nonzero(is_inside & is_line & (position > above) & (position < below))
     plane[rows[row, column], column] = paper[column]
 
 
-def _rows_along(line: PrintedLine, shape: tuple[int, ...], size: tuple[int, ...], reach: int) -> NDArray[np.intp]:
-    """The rows of a plane (H, W) along a line, `reach` to both sides of it: (2 * reach + 1, W)."""
-    height, width = size
+def _strip_along(
+    line: PrintedLine, plane: NDArray[Any], shape: tuple[int, ...], reach: int
+) -> tuple[NDArray[np.intp], NDArray[Any], Mask]:
+    """The pixels of a plane (H, W) along a line, which is level in the strip's middle: (2 * reach + 1, W).
+
+    Returns each one's row in the plane, its value (beyond the plane that of the nearest row), and whether the row is
+    one of the plane's. reach: pixels to both sides of the line. shape: see `erase`.
+    """
+    height, width = plane.shape
     along = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
     centre = np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
-    return np.asarray(centre + np.arange(-reach, reach + 1)[:, None])
+    rows = centre + np.arange(-reach, reach + 1)[:, None]
+    return rows, plane[rows.clip(0, height - 1), np.arange(width)], _is_inside(rows, height)
 
 
 def _middle_runs(ink: Mask, near: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -4,6 +4,8 @@ The sheets of ETL are grids, and the scanner's window is wider than a cell. So a
 end of the character in the cell to the left, at its natural height.
 """
 
+from collections import namedtuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +14,11 @@ from fastetl.kernels.jit import jit
 Picture = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
-Depths = NDArray[np.float64]  # (K, 2): rows of cumulative share and depth in 1/128 of the side, in between linear
-Shares = tuple[float, ...]  # of pictures with a fragment at the left, right, top and bottom
+Depths = NDArray[np.float64]
+Edges = namedtuple("Edges", "crop share sides depths")
+"""What stands at edges. crop: the share of pictures that `crop_maps` will crop; they get no fragments. share: of the
+others, those that may have some; sides: of these, those with one at the left, right, top and bottom. depths: float64
+(K, 2), rows of cumulative share and depth in 1/128 of the side, in between linear."""
 
 INK_PER_CENT = 15  # a pixel is ink from so many per cent of its picture's darkest one on
 FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
@@ -39,10 +44,7 @@ def ink_mask(picture: Picture) -> NDArray[np.bool_]:
 def ink_box(picture: Picture, box: Ints) -> bool:
     """Set box to the left, top, right and bottom pixels of the ink; return False if there is none."""
     height, width = picture.shape
-    flat = picture.reshape(height * width)
-    darkest = np.uint8(0)
-    for i in range(flat.size):
-        darkest = max(darkest, flat[i])
+    darkest = picture.max()
     if darkest == 0:
         return False
     least = np.uint8((INK_PER_CENT * np.int64(darkest) + 99) // 100)
@@ -99,29 +101,28 @@ def paste_at(edge: int, target: Picture, source: Picture, ink: Ints, depth: int,
 
 
 @jit
-def add_fragments(
-    images: Picture, pool: Ints, draws: Floats, crop: float, share: float, sides: Shares, depths: Depths, out: Picture
-) -> None:
-    """Add fragments of other pictures at the edges of `share` of the pictures in `out`, uint8 (B, S, S), ink high.
+def add_fragments(images: Picture, pool: Ints, draws: Floats, edges: Edges, out: Picture) -> None:
+    """Add fragments of other pictures at the edges of pictures in `out`, uint8 (B, S, S), ink high.
 
     images uint8 (N, S, S); pool int64 (M,), the numbers of those that may be neighbours. draws float32
-    (B, FRAGMENT_DRAWS) in −1 … 1. crop: the share of pictures that `crop_maps` will crop; they get no fragments.
+    (B, FRAGMENT_DRAWS) in −1 … 1.
     """
     side = images.shape[1]
     box, neighbour_box = np.empty(4, np.int64), np.empty(4, np.int64)
     for b in range(out.shape[0]):
-        if share_of(draws[b, _CROPPED]) < crop or share_of(draws[b, _FRAGMENTED]) >= share:
+        if share_of(draws[b, _CROPPED]) < edges.crop or share_of(draws[b, _FRAGMENTED]) >= edges.share:
             continue
         if not ink_box(out[b], box):
             continue
         for edge in range(4):
             first = _OF_PICTURE + _OF_EDGE * edge
             draw = draws[b, first : first + _OF_EDGE]
-            if share_of(draw[_HAS]) >= sides[edge]:
+            if share_of(draw[_HAS]) >= edges.sides[edge]:
                 continue
             paper = box[edge // 2] if edge % 2 == 0 else side - 1 - box[edge // 2 + 2]
-            wanted = int(depth_of(share_of(draw[_DEPTH]), depths) * side / 128 + 0.5)
+            wanted = int(depth_of(share_of(draw[_DEPTH]), edges.depths) * side / 128 + 0.5)
             depth = min(max(1, wanted), int(paper - GAP * side))
+            # The halves make 32 bits: a share of the pool in 1/2³².
             high, low = np.int64(share_of(draw[_HIGH]) * 65536), np.int64(share_of(draw[_LOW]) * 65536)
             neighbour = images[pool[((high << 16 | low) * pool.size) >> 32]]
             if depth < 1 or not ink_box(neighbour, neighbour_box):

@@ -3,9 +3,7 @@
 First come lines of column sums (see `resize_plan`): a permutation of the levels collects the pixels of each output
 column that a product takes. Then each output row takes the products of its lines. The decoded picture is never stored.
 
-All sums are integers, and only the last step rounds: the sum times a factor, to the nearest whole number. The factor is
-a little larger than the exact one, so that exact halves round up, but no other sum reaches a half: by 2⁻⁴⁵ of it in
-float64, or the next float32 where `Resizing.factors` finds that exact, which is twice as fast.
+All sums are integers, and only the last step rounds: the sum times a factor (see `Resizing.factors`).
 """
 
 from functools import lru_cache, reduce

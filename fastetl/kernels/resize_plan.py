@@ -74,20 +74,23 @@ class Resizing:
 
     @cached_property
     def factors(self) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
-        """Factors of sums, (K, S) for K kinds of rows, float32 if exact, else float64; each row's kind, int64 (S,)."""
+        """What sums are multiplied by to become pixels, (K, S) for K kinds of rows; each row's kind, int64 (S,).
+
+        Where a sum of 30 stands for 255, the exact factor is 8.5, and a sum of 1 has to become 9. So factors are a
+        little larger than exact: halves round up, but the largest sum below a half must not reach it. The next float32
+        does where it can, and is twice as fast; otherwise a float64 larger by 2⁻⁴⁵ of it.
+        """
         row_weights, kinds = np.unique(self.rows.sum(1), return_inverse=True)
         column_weights, places = np.unique(self.columns.sum(1), return_inverse=True)
-        sums_of_255 = TOP[self.bits] * row_weights[:, None] * column_weights
-        exact = 255 / sums_of_255
+        white = TOP[self.bits] * row_weights[:, None] * column_weights  # the sums that stand for 255
+        exact = 255 / white
         nearest = exact.astype(np.float32)
         above = np.where(nearest > exact, nearest, np.nextafter(nearest, np.float32(np.inf)))
-        # With `above`, exact halves round up. The largest sum below each half must stay there: where 30 stands for 255,
-        # a sum of 1 is 8.5 and becomes 9. float64 holds the product of a sum and a float32 exactly.
         pixel = np.arange(1, 256)[:, None, None]
-        largest_below = ((2 * pixel - 1) * sums_of_255 - 1) // (2 * 255)
-        stays_below = largest_below * above.astype(np.float64) < pixel - 0.5
-        is_held = sums_of_255.max() < 1 << 24  # float32 holds every sum
-        table = above if is_held and stays_below.all() else exact * (1 + 2.0**-45)
+        largest_below = ((2 * pixel - 1) * white - 1) // (2 * 255)  # the half below each pixel
+        product = largest_below * above.astype(np.float64)  # without rounding
+        is_float32 = white.max() < 1 << 24 and (product < pixel - 0.5).all()  # float32 holds sums below 2²⁴
+        table = above if is_float32 else exact * (1 + 2.0**-45)
         return table[:, places], kinds
 
     def plan(self, form: str) -> RowPlan | None:
@@ -131,17 +134,18 @@ class Resizing:
         centres = (2 * np.arange(self.size + 1) + 1) * self.height
         begins = np.searchsorted(places, centres - 2 * self.height, "right")
         counts = np.searchsorted(places, centres, "right") - begins
-        numbers = np.arange(counts.max())  # of the rows of a line
-        rows = np.where(numbers < counts[:, None], begins[:, None] + numbers, -1)
+        number = np.arange(counts.max())  # of a row in its line
+        rows = np.where(number < counts[:, None], begins[:, None] + number, -1)
+        # Each output row takes the line above its centre and the one below. A line of one or two rows holds them as
+        # they are, with their weights; a longer one holds two sums: the first row's weight, and the step to the next.
         y = np.arange(self.size)
-        first_rows = np.stack([begins[:-1], begins[1:]], 1)  # of the two lines that each output row takes
+        first_rows = np.stack([begins[:-1], begins[1:]], 1)
         padded = np.pad(self.rows, ((0, 0), (0, 1)))
         weights = padded[y[:, None, None], first_rows[:, :, None] + np.arange(2)]
         weighted = counts.max() > 2
         if weighted:
-            fullest = int(counts.argmax())
-            [step] = np.diff(weights[fullest, 0])  # the same in all lines
-            weights[:, :, 1] = step, -step
+            first, second = weights[counts.argmax(), 0]
+            weights[:, :, 1] = second - first, first - second  # rising, then falling by the same step in all lines
         return RowPlan(self, rows, weighted, y, weights.astype(np.int16))
 
     def _in_bytes(self, plan: RowPlan, form: str) -> RowPlan:

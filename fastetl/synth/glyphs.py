@@ -13,7 +13,8 @@ from fastetl.synth.strokes import Polyline
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-_REACH = 3  # corners are rounded over so many points to either side (chosen, like the next numbers, for KanjiVG)
+Mask = NDArray[np.bool_]
+# Chosen for KanjiVG.
 _LOOSE = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
 _BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
 _HOOK = 0.22  # a hook is at most so long
@@ -24,45 +25,56 @@ TIGHT = 0.5  # if `min_loop_scale` is larger, loop and end of the stroke tell ch
 
 @dataclass(frozen=True)
 class Glyph:
-    """P points in S strokes of C characters, through T targets. Lengths are in sides of the box; y runs down."""
+    """P points in S strokes of C characters, in the order of writing. Lengths are in sides of the box; y runs down.
 
-    points: Floats  # (P, 2)
-    position: Floats  # (P,): position of the point on its stroke, 0–1
-    anchor: Floats  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
-    body_share: Floats  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
-    before: Ints  # (P,): index of a point shortly before on the same stroke
-    after: Ints  # (P,): index of a point shortly after on the same stroke
-    stroke: Ints  # (P,): index of the point's stroke
-    leg: Ints  # (P,): index of the last target before the point; its leg goes on to the next target
-    along: Floats  # (P,): position of the point on its leg, 0–1
-    targets: Floats  # (T, 2): ends and turns of each stroke
-    target_stroke: Ints  # (T,): index of the target's stroke
-    freedom: Floats  # (T,): how far the leg that begins at the target may change, 0–1
-    length: Floats  # (S,): length of the stroke
-    hook: Floats  # (S,): share of the stroke before its hook (はね), 1 without a hook
-    is_mark: Floats  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
-    component: Ints  # (S,): index of the stroke's component
-    character: Ints  # (S,): index of the stroke's character
-    min_loop_scale: Floats  # (C,): least factor by which a loop may be scaled
-    variation: Floats  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
-    body_corner: Floats  # (C, 2): upper right corner of the character without its marks
+    T of the points are targets: the ends and turns of strokes. A leg is the part of a stroke from one to the next.
+    """
+
+    points: Floats
+    """(P, 2)."""
+    anchor: Floats
+    """(P, 2): where the point's loop crosses itself; outside of loops the point itself."""
+    body_share: Floats
+    """(P,): 0–1, from a loop that is a detail of the character (は) to its body (の)."""
+    is_target: Mask
+    """(P,)."""
+    freedom: Floats
+    """(T,): how far the leg that begins at the target may change, 0–1."""
+    sizes: Ints
+    """(S,): number of the stroke's points."""
+    length: Floats
+    """(S,): length of the stroke."""
+    hook: Floats
+    """(S,): share of the stroke before its hook (はね), 1 without a hook."""
+    is_mark: Floats
+    """(S,): 1 for a stroke of a dakuten or handakuten, otherwise 0."""
+    begins_component: Mask
+    """(S,): whether the stroke is the first one of a component (偏, 旁 …), or of a character without components."""
+    strokes: Ints
+    """(C,): number of the character's strokes."""
+    min_loop_scale: Floats
+    """(C,): least factor by which a loop may be scaled."""
+    variation: Floats
+    """(C,): factor on how far legs and strokes vary: less if there are many, or a double."""
+    body_corner: Floats
+    """(C, 2): upper right corner of the character without its marks."""
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
         """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""
         fixed = np.array(centre, np.float32)
-        names = "points", "anchor", "targets", "body_corner"
-        lengths = {name: (getattr(self, name) - fixed) * np.float32(factor) + fixed for name in names}
-        return replace(self, **lengths, length=self.length * np.float32(factor))
+        places = {name: getattr(self, name) for name in ("points", "anchor", "body_corner")}
+        scaled = {name: (values - fixed) * np.float32(factor) + fixed for name, values in places.items()}
+        return replace(self, **scaled, length=self.length * np.float32(factor))
 
     @property
     def count(self) -> int:
         """Number of characters, C."""
-        return len(self.variation)
+        return len(self.strokes)
 
     @cached_property
     def starts(self) -> Ints:
         """int64 (S + 1,): stroke s has the points[starts[s] : starts[s + 1]]."""
-        return np.searchsorted(self.stroke, np.arange(len(self.length) + 1))
+        return np.concatenate([[0], np.cumsum(self.sizes)])
 
     @cached_property
     def first(self) -> Ints:
@@ -75,9 +87,29 @@ class Glyph:
         return self.starts[1:] - 1
 
     @cached_property
+    def stroke(self) -> Ints:
+        """int64 (P,): index of the point's stroke."""
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
+    @cached_property
+    def position(self) -> Floats:
+        """float32 (P,): position of the point on its stroke, 0–1."""
+        number = np.arange(len(self.points)) - self.first[self.stroke]
+        return np.asarray(number / (self.sizes - 1)[self.stroke], np.float32)
+
+    def near(self, steps: int) -> Ints:
+        """int64 (P,): index of the point so many further on the same stroke, or of the stroke's end."""
+        return (np.arange(len(self.points)) + steps).clip(self.first[self.stroke], self.last[self.stroke])
+
+    @cached_property
+    def character(self) -> Ints:
+        """int64 (S,): index of the stroke's character."""
+        return np.repeat(np.arange(self.count), self.strokes)
+
+    @cached_property
     def character_starts(self) -> Ints:
         """int64 (C,): index of each character's first point."""
-        return self.starts[np.searchsorted(self.character, np.arange(self.count))]
+        return np.asarray(self.starts[np.cumsum(self.strokes) - self.strokes])
 
     @cached_property
     def point_character(self) -> Ints:
@@ -85,7 +117,7 @@ class Glyph:
         return self.character[self.stroke]
 
     @cached_property
-    def is_ring(self) -> NDArray[np.bool_]:
+    def is_ring(self) -> Mask:
         """bool (S,): whether the stroke is a handakuten, the mark of one stroke."""
         marks = np.bincount(self.character, self.is_mark, self.count)  # strokes of each character's mark
         return np.asarray((self.is_mark > 0) & (marks[self.character] == 1))
@@ -99,11 +131,8 @@ class Glyph:
     @cached_property
     def mark_middles(self) -> Floats:
         """float32 (C, 2): middle of the marks of each character, 0 without marks."""
-        weights = self.is_mark[:, None]
-        sums = np.zeros((self.count, 2), np.float32)
-        counts = np.zeros((self.count, 1), np.float32)
-        np.add.at(sums, self.character, self.middles * weights)
-        np.add.at(counts, self.character, weights)
+        weights, first = self.is_mark[:, None], np.cumsum(self.strokes) - self.strokes
+        sums, counts = np.add.reduceat(self.middles * weights, first), np.add.reduceat(weights, first)
         return np.asarray(sums / np.maximum(counts, 1), np.float32)
 
 
@@ -159,8 +188,8 @@ def _hook(stroke: Polyline) -> float:
     return 1.0
 
 
-def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Ints, Floats, Floats, Floats]:
-    """Of one stroke: which of its points are targets, and `freedom`, `anchor` and `body_share` as `Glyph` has them."""
+def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Mask, Floats, Floats, Floats]:
+    """`is_target`, `freedom`, `anchor` and `body_share` of one stroke, as `Glyph` has them."""
     targets = np.array([0, *_corners(line, 0, len(line) - 1), len(line) - 1])
     freedom = np.ones(len(targets), np.float32)
     if is_tight:
@@ -173,7 +202,7 @@ def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Ints, Fl
         anchor[inside] = crossing
         body_share[inside] = min(max((float(np.ptp(line[inside], axis=0).max()) - 0.25) / 0.2, 0), 1)
         freedom[(targets >= first - 2) & (targets <= last)] = 0.2 if is_tight else 0.6
-    return targets, freedom, anchor, body_share
+    return np.isin(np.arange(len(line)), targets), freedom, anchor, body_share
 
 
 def make_glyph(
@@ -187,40 +216,25 @@ def make_glyph(
     """One character.
 
     mark_strokes: how many strokes, its last ones, are a dakuten or handakuten. detailed: whether to look for loops,
-    which kanji do not have. components: of each stroke, from 0; one if not given. variation: below 1 for a character
-    that a small variation would turn into another.
+    which kanji do not have. components: of each stroke, rising from 0; one if not given. variation: below 1 for a
+    character that a small variation would turn into another.
     """
     count = len(strokes)
     is_tight = min_loop_scale > TIGHT
-    targets, freedom, anchor, body_share = zip(*(_variation(s, is_tight, detailed) for s in strokes), strict=True)
-    sizes = np.array([len(line) for line in strokes])
-    first_of_stroke = np.cumsum(sizes) - sizes
-    points = np.concatenate(strokes)
-    index = np.arange(len(points))
-    stroke = np.repeat(np.arange(count), sizes)
-    first = first_of_stroke[stroke]  # point of each point's stroke
-    last = first + sizes[stroke] - 1
-    target = np.concatenate([start + of_stroke for start, of_stroke in zip(first_of_stroke, targets, strict=True)])
-    leg = np.searchsorted(target, np.minimum(index, last - 1), "right") - 1  # the last point is on the last leg
+    is_target, freedom, anchor, body_share = zip(*(_variation(s, is_tight, detailed) for s in strokes), strict=True)
     body = np.concatenate(strokes[: count - mark_strokes])
     return Glyph(
-        points=points,
-        position=np.concatenate([np.linspace(0, 1, size, dtype=np.float32) for size in sizes]),
+        points=np.concatenate(strokes),
         anchor=np.concatenate(anchor),
         body_share=np.concatenate(body_share),
-        before=np.maximum(index - _REACH, first),
-        after=np.minimum(index + _REACH, last),
-        stroke=stroke,
-        leg=leg,
-        along=((index - target[leg]) / (target[leg + 1] - target[leg])).astype(np.float32),
-        targets=points[target],
-        target_stroke=stroke[target],
+        is_target=np.concatenate(is_target),
         freedom=np.concatenate(freedom),
+        sizes=np.array([len(line) for line in strokes]),
         length=np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in strokes], np.float32),
         hook=np.array([1 if is_tight else _hook(line) for line in strokes], np.float32),
         is_mark=(np.arange(count) >= count - mark_strokes).astype(np.float32),
-        component=np.array(components or [0] * count),
-        character=np.zeros(count, np.int64),
+        begins_component=np.diff(components or [0] * count, prepend=-1) > 0,
+        strokes=np.array([count]),
         min_loop_scale=np.array([min_loop_scale], np.float32),
         variation=np.array([variation * np.sqrt(5 / max(count, 5))], np.float32),
         body_corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),
@@ -229,20 +243,5 @@ def make_glyph(
 
 def compose(glyphs: Sequence[Glyph]) -> Glyph:
     """Several characters as one glyph, in the order given."""
-    joined = {field.name: np.concatenate([getattr(g, field.name) for g in glyphs]) for field in fields(Glyph)}
-    points, targets, strokes, components = np.array(
-        [(len(g.points), len(g.targets), len(g.length), g.component.max() + 1) for g in glyphs]
-    ).T
-    joined["before"] += _before(points, points)
-    joined["after"] += _before(points, points)
-    joined["stroke"] += _before(strokes, points)
-    joined["leg"] += _before(targets, points)
-    joined["target_stroke"] += _before(strokes, targets)
-    joined["component"] += _before(components, strokes)
-    joined["character"] += np.repeat(np.arange(len(glyphs)), strokes)
-    return Glyph(**joined)
-
-
-def _before(counts: Ints, repeats: Ints) -> Ints:
-    """The sum of the counts before each glyph, repeated `repeats` times for it."""
-    return np.repeat(np.cumsum(counts) - counts, repeats)
+    columns = {field.name: [getattr(glyph, field.name) for glyph in glyphs] for field in fields(Glyph)}
+    return Glyph(**{name: np.concatenate(parts) for name, parts in columns.items()})

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from fastetl.data.preprocessing import triangle_weights
 from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
-from fastetl.kernels.coverage import cover_fast
+from fastetl.kernels.coverage import cover
 from fastetl.kernels.packed import TOP, pack, unpack
 from fastetl.synth.sets import MODEL_WRITER
 from fastetl.synth.strokes import UNKNOWN_SIGN
@@ -14,6 +14,7 @@ from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
 from fastetl.synth.writing import PenInk, choose_glyphs, ink_of
 
 GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number, so that none share their grain
+_LEAST = np.float32(1e-6)  # see `cover`
 _BLANK, _NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
 
 
@@ -26,7 +27,7 @@ def draw(ink: PenInk) -> NDArray[np.uint8]:
         canvas = np.zeros((HEIGHT, WIDTH), np.float32)
         for n, shift in ((c, still), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
             if n >= 0:
-                cover_fast(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, canvas)
+                cover(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, _LEAST, canvas)
         for _ in range(2):  # columns, then rows; outside of the picture is paper
             beside, canvas = tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
             canvas[1:] += beside[:-1]

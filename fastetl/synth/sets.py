@@ -74,20 +74,23 @@ def _etl1(writers: int) -> Iterator[FilePlan]:
 
 def _etl2(writers: int) -> Iterator[FilePlan]:
     """Printed, so `writers` is a number of samples. Files 1 and 2 have style A, 3 and 4 style C, and 5 has B and D."""
-    entries = classes("ETL2")
-    kinds, is_blank = np.array([_contents(e.character) for e in entries]), np.array([not e.character for e in entries])
-    count, number = len(entries), 1
+    characters = [entry.character for entry in classes("ETL2")]
+    contents = np.array([_contents(character) for character in characters])
+    has_none = np.array([character is None for character in characters])
+    count = len(characters)
     first, second, eighth = range(count // 2), range(count // 2, count), range(count // 8)
-    plans = ("A", first), ("A", second), ("C", first), ("C", second), ("BD", eighth)
-    for k, (styles, part) in enumerate(plans, 1):
+    number = 1
+    for k, (styles, part) in enumerate((("A", first), ("A", second), ("C", first), ("C", second), ("BD", eighth)), 1):
         file = by_class(f"ETL2_{k}", np.tile(part, len(styles)).tolist(), range(writers))
         style = np.repeat([*styles], len(part) * writers)
-        faces = np.where(np.isin(style, ["A", "C"]), "MINCHO", "GOTHIC")
-        file.columns.update(style=style, typeface=faces, contents=kinds[file.entry])
-        # The numbers have a gap after each class without a character.
-        gaps = 3 * np.cumsum(is_blank[file.entry[::writers]])
-        file.columns["number"] = number + np.arange(len(file.entry)) + np.repeat([0, *gaps[:-1]], writers)
-        number += len(file.entry) + int(gaps[-1])
+        file.columns["style"] = style
+        file.columns["typeface"] = np.where(np.isin(style, ["A", "C"]), "MINCHO", "GOTHIC")
+        file.columns["contents"] = contents[file.entry]
+        # Three numbers are left out after the last sample of each class without a character.
+        is_last = np.arange(len(file.entry)) % writers == writers - 1
+        steps = 1 + 3 * (has_none[file.entry] & is_last)
+        file.columns["number"] = number + np.cumsum(steps) - steps
+        number += int(steps.sum())
         yield file
 
 

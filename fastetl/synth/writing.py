@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 Rng = np.random.Generator
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
 SPREAD = {name: float(value) for name, value, _ in table_rows(TABLES / "spreads.tsv")}
+REACH = 3  # corners are rounded over so many points to either side, and directions measured
 BESIDE = 64  # how many kanji a writer writes in addition, for fragments
 LOWER = (0.0, 0.22)  # the middle of KanjiVG's small kana, low in the box. Small kana are scaled about this point.
 RING, GAP = 0.131, 0.079  # in KanjiVG: width of a handakuten, distance between a dakuten's strokes
@@ -37,13 +38,20 @@ _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner m
 class PenInk:
     """The ink of C pictures and of characters that show at their edges."""
 
-    segments: Array  # (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1
-    starts: NDArray[np.int64]  # (C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]
-    neighbours: NDArray[np.int64]  # (C, K): the characters of which each picture shows a fragment, or −1
-    shifts: Array  # (C, K, 2): by how many pixels these are moved
-    levels: Array  # (C,): level of full coverage
-    grain: Array  # (G,): factors for the paper's grain
-    blur: float  # outer tap of the scanner's blur, 0–1/3
+    segments: Array
+    """(M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1."""
+    starts: NDArray[np.int64]
+    """(C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]."""
+    neighbours: NDArray[np.int64]
+    """(C, K): the characters of which each picture shows a fragment, or −1."""
+    shifts: Array
+    """(C, K, 2): by how many pixels these are moved."""
+    levels: Array
+    """(C,): level of full coverage."""
+    grain: Array
+    """(G,): factors for the paper's grain."""
+    blur: float
+    """Outer tap of the scanner's blur, 0–1/3."""
 
 
 def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Glyph:
@@ -73,23 +81,30 @@ def _normal(rng: Rng, spread: float, *shape: int) -> Array:
 
 
 def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
-    """(2, P, 2): the points with each leg lengthened and turned, and those of straight legs instead."""
+    """(2, P, 2): the points with each leg lengthened and turned, and where they are if their legs are straight."""
     # A point is the complex number x + iy. So a leg times its factor is the drawn leg, and its bulge goes with it.
-    targets = glyph.targets.view(np.complex64)[:, 0]
     points = glyph.points.view(np.complex64)[:, 0]
-    stroke = glyph.target_stroke
+    targets, stroke = points[glyph.is_target], glyph.stroke[glyph.is_target]
     legs = np.zeros_like(targets)  # from each target to the next one of its stroke
     legs[:-1] = np.where(stroke[1:] == stroke[:-1], np.diff(targets), 0)
     starts = np.searchsorted(stroke, np.arange(len(glyph.length) + 1))
     change = _leg_changes(glyph, np.angle(legs), starts, style, rng)
     factors = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
     moved = _moved_targets(targets, legs * factors, stroke, starts)
-    leg = glyph.leg
+    leg, share = _places_on_legs(glyph)
     # With `factors[leg]` as a variable numpy would round these products otherwise, and pictures would change.
-    along = glyph.along * legs[leg]
+    along = share * legs[leg]
     straight = targets[leg] + moved[leg] + along * factors[leg]
     bulge = (points - targets[leg] - along) * factors[leg]
     return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
+
+
+def _places_on_legs(glyph: Glyph) -> tuple[Ints, Array]:
+    """The leg of each point, int64 (P,), as the number of its first target, and the point's position on it, 0–1."""
+    leg = np.cumsum(glyph.is_target) - 1
+    leg[glyph.last] -= 1  # the last point of a stroke begins no leg, but ends one
+    target = np.flatnonzero(glyph.is_target)
+    return leg, ((np.arange(len(leg)) - target[leg]) / np.diff(target)[leg]).astype(np.float32)
 
 
 def _moved_targets(targets: NDArray[Any], drawn_legs: NDArray[Any], stroke: Ints, starts: Ints) -> NDArray[Any]:
@@ -113,7 +128,7 @@ def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle,
     spread = np.exp(_normal(rng, SPREAD["leg"], len(heading), 1)) * np.float32(style.leg_spread)
     change += _normal(rng, 1, len(heading), 2) * spread * np.array([SPREAD["leg length"], SPREAD["leg turn"]])
     room = glyph.variation[glyph.character] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
-    weight = glyph.freedom * room[glyph.target_stroke]
+    weight = glyph.freedom * room[glyph.stroke[glyph.is_target]]
     return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
 
 
@@ -130,7 +145,8 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     angular = style.angular + _normal(rng, SPREAD["angular"] * style.sloppiness, glyph.count)
     angular = np.clip(angular, 0, 1)[character] * is_body
     points = points + (glyph.points - glyph.anchor) * loop + (straight - points) * angular[:, None]
-    points = points + np.float32(style.corner_rounding) * ((points[glyph.before] + points[glyph.after]) / 2 - points)
+    around = points[glyph.near(-REACH)] + points[glyph.near(REACH)]
+    points = points + np.float32(style.corner_rounding) * (around / 2 - points)
     return _leave_off(np.asarray(points, np.float32), glyph, style, rng)
 
 
@@ -156,16 +172,15 @@ def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Arr
 
 def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points after each component of a kanji moves and grows on its own."""
-    count = int(glyph.component[-1]) + 1
+    begins = glyph.begins_component
+    count = int(begins.sum())
     spread = np.float32(style.component_spread * style.sloppiness)
     grown = np.exp(_normal(rng, SPREAD["component size"], count, 2) * spread)
     shift = _normal(rng, SPREAD["component place"], count, 2) * spread
-    component = glyph.component[glyph.stroke]
-    first = np.searchsorted(component, np.arange(count))
-    middles = np.add.reduceat(points, first) / np.bincount(component)[:, None]
+    component = (np.cumsum(begins) - 1)[glyph.stroke]
+    middles = np.add.reduceat(points, glyph.first[begins]) / np.bincount(component)[:, None]
     # A character of one component moves and grows in `_place_characters`.
-    character = glyph.character[np.searchsorted(glyph.component, np.arange(count))]
-    has_several = np.bincount(character, minlength=glyph.count) > 1
+    has_several = np.bincount(glyph.character[begins], minlength=glyph.count) > 1
     moved = (points - middles[component]) * (grown - 1)[component] + shift[component]
     return np.asarray(points + moved * has_several[glyph.point_character, None], np.float32)
 
@@ -234,13 +249,18 @@ def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> A
     return np.asarray(points + glyph.is_mark[glyph.stroke][:, None] * moved, np.float32)
 
 
-def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
-    """The points after each character is warped, slanted, scaled and placed: float32 (P, 2) in pixels."""
-    character, sloppiness, count = glyph.point_character, style.sloppiness, glyph.count
+def _bend_plane(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+    """The points after the plane of each character is warped."""
     x, y = points[:, :1], points[:, 1:]
     basis = np.concatenate([x * x, x * y, y * y, x**3, y**3], 1) - np.array([0.08, 0, 0.08, 0, 0], np.float32)
-    bow = np.array(style.bow, np.float32).reshape(2, 5) + _normal(rng, SPREAD["bow"] * sloppiness, count, 2, 5)
-    points = points + np.einsum("pk,pjk->pj", basis, bow[character])
+    own = np.array(style.bow, np.float32).reshape(2, 5)
+    bow = own + _normal(rng, SPREAD["bow"] * style.sloppiness, glyph.count, 2, 5)
+    return np.asarray(points + np.einsum("pk,pjk->pj", basis, bow[glyph.point_character]), np.float32)
+
+
+def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+    """The points after each character is slanted, scaled and placed: float32 (P, 2) in pixels."""
+    sloppiness, count = style.sloppiness, glyph.count
     aspect = style.aspect + _normal(rng, SPREAD["aspect"] * sloppiness, count)
     slant = style.slant + _normal(rng, SPREAD["slant"] * sloppiness, count)
     rise = style.rise + _normal(rng, SPREAD["rise"] * sloppiness, count)
@@ -251,6 +271,7 @@ def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng)
     spare = 0.3 * (1 - style.size)
     offset = np.array(style.centre, np.float32) + _normal(rng, style.wander, count, 2).clip(-0.5, 0.5) * spare
     centre = (np.array([WIDTH, HEIGHT], np.float32) - 1) / 2 + offset.astype(np.float32) * WIDTH
+    character = glyph.point_character
     return np.asarray(np.einsum("pj,pij->pi", points, matrix[character]) + centre[character], np.float32)
 
 
@@ -278,7 +299,7 @@ def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[A
     phase = rng.uniform(0, 2 * np.pi, (count, 3)).astype(np.float32)
     width = 1 + np.float32(style.pressure) * np.sin(along * 9 + phase[stroke, 0])
     if style.nib[0]:
-        way = points[glyph.after] - points[glyph.before]
+        way = points[glyph.near(REACH)] - points[glyph.near(-REACH)]
         width += np.float32(style.nib[0]) * np.cos(2 * (np.arctan2(way[:, 1], way[:, 0]) - np.float32(style.nib[1])))
     if style.brush_swell:
         width += np.float32(style.brush_swell) * (np.exp(-along * 16) + 0.7 * np.exp(-left * 16) - 0.4)
@@ -302,7 +323,7 @@ def _joins(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[I
     first, last = first[joined], last[joined]
     begin, end = points[last], points[first]
     # The pen swings on in the direction in which it left, and arrives in that of the next stroke.
-    leave, arrive = begin - points[glyph.before[last]], points[glyph.after[first]] - end
+    leave, arrive = begin - points[glyph.near(-REACH)[last]], points[glyph.near(REACH)[first]] - end
     swing = (rng.uniform(0.1, 0.5, len(joined)) * gap[joined] * box)[:, None]
     after_begin = begin + leave / np.maximum(np.hypot(*leave.T), 1e-3)[:, None] * swing
     before_end = end - arrive / np.maximum(np.hypot(*arrive.T), 1e-3)[:, None] * swing
@@ -343,7 +364,7 @@ def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Ints]:
 def _points_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     """The points where this writer puts them: float32 (P, 2) in pixels."""
     points = _form_lines(glyph, style, rng)
-    for step in (_move_components, _move_strokes, _end_strokes, _place_marks, _place_characters):
+    for step in (_move_components, _move_strokes, _end_strokes, _place_marks, _bend_plane, _place_characters):
         points = step(points, glyph, style, rng)
     return _fit(points, glyph, style)
 
