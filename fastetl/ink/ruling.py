@@ -26,20 +26,13 @@ _MIN_INK = 6  # beside printed lines, in blocks
 class PrintedLine:
     """A nearly horizontal line over blocks (H, W)."""
 
-    row: int
-    """Its row in the middle column."""
-    rise: int
-    """How many rows lower it ends in the last column than it begins in the first."""
-    thickness: float
-    """In blocks."""
-    level: int
-    """Share of the paper's light that is missing on it, of 255."""
-    spans_paper: bool
-    """Whether it goes from one edge of the paper to the other."""
-    dashes: int
-    """How many pieces it has; more than one if it is dashed or broken."""
-    bends: int
-    """How often the ink leaves the line and goes on beside it, as a hand's stroke does."""
+    row: int  # its row in the middle column
+    rise: int  # how many rows lower it ends in the last column than it begins in the first
+    thickness: float  # in blocks
+    level: int  # share of the paper's light that is missing on it, of 255
+    spans_paper: bool  # whether it goes from one edge of the paper to the other
+    dashes: int  # how many pieces it has; more than one if it is dashed or broken
+    bends: int  # how often the ink leaves the line and goes on beside it, as a hand's stroke does
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from fastetl.kernels.jit import jit
 Picture = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
-Depths = NDArray[np.float64]
 Edges = namedtuple("Edges", "crop share sides depths")
 """What stands at edges. crop: the share of pictures that `crop_maps` will crop; they get no fragments. share: of the
 others, those that may have some; sides: of these, those with one at the left, right, top and bottom. depths: float64
@@ -71,7 +70,7 @@ def share_of(draw: np.float32) -> float:
 
 
 @jit
-def depth_of(share: float, depths: Depths) -> float:
+def depth_of(share: float, depths: NDArray[np.float64]) -> float:
     """Interpolate the depth at a cumulative share. (np.interp would take numba seconds to compile.)"""
     k = 1
     while depths[k, 0] < share:

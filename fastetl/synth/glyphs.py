@@ -30,34 +30,20 @@ class Glyph:
     T of the points are targets: the ends and turns of strokes. A leg is the part of a stroke from one to the next.
     """
 
-    points: Floats
-    """(P, 2)."""
-    anchor: Floats
-    """(P, 2): where the point's loop crosses itself; outside of loops the point itself."""
-    body_share: Floats
-    """(P,): 0–1, from a loop that is a detail of the character (は) to its body (の)."""
-    is_target: Mask
-    """(P,)."""
-    freedom: Floats
-    """(T,): how far the leg that begins at the target may change, 0–1."""
-    sizes: Ints
-    """(S,): number of the stroke's points."""
-    length: Floats
-    """(S,): length of the stroke."""
-    hook: Floats
-    """(S,): share of the stroke before its hook (はね), 1 without a hook."""
-    is_mark: Floats
-    """(S,): 1 for a stroke of a dakuten or handakuten, otherwise 0."""
-    begins_component: Mask
-    """(S,): whether the stroke is the first one of a component (偏, 旁 …), or of a character without components."""
-    strokes: Ints
-    """(C,): number of the character's strokes."""
-    min_loop_scale: Floats
-    """(C,): least factor by which a loop may be scaled."""
-    variation: Floats
-    """(C,): factor on how far legs and strokes vary: less if there are many, or a double."""
-    body_corner: Floats
-    """(C, 2): upper right corner of the character without its marks."""
+    points: Floats  # (P, 2)
+    anchor: Floats  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
+    body_share: Floats  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
+    is_target: Mask  # (P,): whether the point is a target
+    freedom: Floats  # (T,): how far the leg that begins at the target may change, 0–1
+    sizes: Ints  # (S,): number of the stroke's points
+    length: Floats  # (S,): length of the stroke
+    hook: Floats  # (S,): share of the stroke before its hook (はね), 1 without a hook
+    is_mark: Floats  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
+    begins_component: Mask  # (S,): whether it begins a component (偏, 旁 …); the first stroke of a character does
+    strokes: Ints  # (C,): number of the character's strokes
+    min_loop_scale: Floats  # (C,): least factor by which a loop may be scaled
+    variation: Floats  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
+    body_corner: Floats  # (C, 2): upper right corner of the character without its marks
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
         """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""
@@ -72,19 +58,14 @@ class Glyph:
         return len(self.strokes)
 
     @cached_property
-    def starts(self) -> Ints:
-        """int64 (S + 1,): stroke s has the points[starts[s] : starts[s + 1]]."""
-        return np.concatenate([[0], np.cumsum(self.sizes)])
-
-    @cached_property
     def first(self) -> Ints:
         """int64 (S,): index of each stroke's first point."""
-        return self.starts[:-1]
+        return np.asarray(np.cumsum(self.sizes) - self.sizes)
 
     @cached_property
     def last(self) -> Ints:
         """int64 (S,): index of each stroke's last point."""
-        return self.starts[1:] - 1
+        return np.cumsum(self.sizes) - 1
 
     @cached_property
     def stroke(self) -> Ints:
@@ -109,7 +90,7 @@ class Glyph:
     @cached_property
     def character_starts(self) -> Ints:
         """int64 (C,): index of each character's first point."""
-        return np.asarray(self.starts[np.cumsum(self.strokes) - self.strokes])
+        return np.asarray(self.first[np.cumsum(self.strokes) - self.strokes])
 
     @cached_property
     def point_character(self) -> Ints:
@@ -126,7 +107,7 @@ class Glyph:
     def middles(self) -> Floats:
         """float32 (S, 2): mean of the points of each stroke."""
         sums = np.add.reduceat(self.points, self.first, 0)
-        return np.asarray(sums / np.diff(self.starts)[:, None], np.float32)
+        return np.asarray(sums / self.sizes[:, None], np.float32)
 
     @cached_property
     def mark_middles(self) -> Floats:
@@ -163,8 +144,6 @@ def _loop(stroke: Polyline) -> tuple[int, int, Floats] | None:
 
 def _corners(points: Polyline, first: int, last: int) -> list[int]:
     """Indices of the points at which a line made of few straight pieces turns (Douglas–Peucker), without its ends."""
-    if last - first < 2:
-        return []
     ends = points[last] - points[first]
     away = points[first : last + 1] - points[first]
     size = float(np.hypot(*ends))

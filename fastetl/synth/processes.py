@@ -1,7 +1,4 @@
-"""Work in several processes, forked where that is safe, so that they have what this one has read and compiled.
-
-Forking is safe on Linux, in a process that runs no other thread and has not imported JAX. Elsewhere new ones start.
-"""
+"""Work in several processes, forked where that is safe, so that they have what this one has read and compiled."""
 
 import multiprocessing
 import os
@@ -22,7 +19,7 @@ Result = TypeVar("Result")
 
 
 def can_fork() -> bool:
-    """Whether forking is safe here and now."""
+    """Whether forking is safe: on Linux, in a process that runs no other thread and has not imported JAX."""
     return sys.platform == "linux" and threading.active_count() == 1 and "jax" not in sys.modules
 
 

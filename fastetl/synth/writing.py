@@ -38,20 +38,13 @@ _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner m
 class PenInk:
     """The ink of C pictures and of characters that show at their edges."""
 
-    segments: Array
-    """(M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1."""
-    starts: NDArray[np.int64]
-    """(C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]."""
-    neighbours: NDArray[np.int64]
-    """(C, K): the characters of which each picture shows a fragment, or −1."""
-    shifts: Array
-    """(C, K, 2): by how many pixels these are moved."""
-    levels: Array
-    """(C,): level of full coverage."""
-    grain: Array
-    """(G,): factors for the paper's grain."""
-    blur: float
-    """Outer tap of the scanner's blur, 0–1/3."""
+    segments: Array  # (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1
+    starts: NDArray[np.int64]  # (C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]
+    neighbours: NDArray[np.int64]  # (C, K): the characters of which each picture shows a fragment, or −1
+    shifts: Array  # (C, K, 2): by how many pixels these are moved
+    levels: Array  # (C,): level of full coverage
+    grain: Array  # (G,): factors for the paper's grain
+    blur: float  # outer tap of the scanner's blur, 0–1/3
 
 
 def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Glyph:
@@ -392,7 +385,7 @@ def pen_strokes(glyph: Glyph, style: WriterStyle, rng: Rng) -> list[list[PenStro
     line_after = dict(zip(joined.tolist(), lines.swapaxes(0, 1), strict=True))
     characters: list[list[PenStroke]] = [[] for _ in range(glyph.count)]
     points, radii = [all_points[:0]], [all_radii[:0]]
-    for stroke, (begin, end) in enumerate(zip(glyph.starts[:-1], glyph.starts[1:], strict=True)):
+    for stroke, (begin, end) in enumerate(zip(glyph.first, glyph.last + 1, strict=True)):
         points.append(all_points[begin:end])
         radii.append(all_radii[begin:end])
         if stroke in line_after:
