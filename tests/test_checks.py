@@ -24,6 +24,7 @@ from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
+from fastetl.ink.pictures import find_ink
 from fastetl.samples import samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
@@ -98,11 +99,22 @@ WRONG: list[WrongCall] = [
 CREATE = partial(Dataset.create, images=INK, characters=["あ"])
 GROUPED = CREATE(groups=[0])
 READER = export.open_recognizer("kana")
+
+
+def stored_drawing(**changes: Any) -> Drawing:
+    """A drawing as it is stored, but for what is changed."""
+    return Drawing.from_dict({"width": 300, "height": 300, "strokes": [], **changes})
+
+
 TRAIN = partial(model.train, OWN, out="out")
 WRONG += [
     (model.train, {"data": 2.0, "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
     (model.train, {"data": (OWN, 2.0), "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
     *((model.train, {"data": [(OWN, w)], "out": "out"}, "weight is out .*over 0; f") for w in (0, "x", math.nan)),
+    (TrainConfig, {"steps": 5, "epochs": 1}, "`epochs` has no effect with .*`steps`"),
+    (TrainConfig, {"steps": 5, "minutes": 1.0}, "`minutes` has no effect with .*`steps`"),
+    (TrainConfig, {"optimizer": "adamw", "muon_learning_rate": 1}, "`muon_learning_rate` has no .*`optimizer`"),
+    (TrainConfig, {"framing": "none", "frame": 8}, "`frame` has no effect with .*`framing`"),
     (TRAIN, {"config": 3}, "unsuitable config; expected a TrainConfig; found 3"),
     (TRAIN, {"start": 3}, "unsuitable start; expected a run, a package.*; found 3"),
     (TRAIN, {"rotation": 3}, "no option 'rotation'; .* It is an option of `augmentation`"),
@@ -127,10 +139,27 @@ WRONG += [
     (GROUPED.split, {"valid": 0.5, "test": 0.5}, "unsuitable split"),
     (GROUPED.split, {"by": "writers"}, "unknown by; expected one of group, sample; found 'writers'"),
     (Drawing.from_dict, {"values": []}, "unsuitable drawing; expected an object"),
+    (stored_drawing, {"strokes": None}, "unsuitable strokes; expected a list; found None"),
+    (stored_drawing, {"strokes": [[1, 2]]}, r"strokes; expected each an object with lists x and y; found \[1, 2\]"),
+    (stored_drawing, {"strokes": [{"x": [1]}]}, "unsuitable y; expected numbers; found None"),
+    (stored_drawing, {"strokes": [{"x": [1], "y": [1, 2]}]}, "unsuitable y; expected 1 values, as x has; found 2"),
+    (stored_drawing, {"strokes": [{"x": [1], "y": [5000]}]}, "y is out of range; expected -4,800 to 4,800; found 5000"),
+    (stored_drawing, {"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure is out of .* 0 to 1"),
+    (stored_drawing, {"strokes": [{"x": [0] * 80_001, "y": [0] * 80_001}]}, "at most 4,000 strokes and 80,000"),
+    (stored_drawing, {"strokes": [{"x": [], "y": []}] * 4001}, "found 4,001 and 0"),
+    (Drawing, {"width": 0, "height": 9, "strokes": ()}, "width is out of range; expected 0.001 to 1,000,000; found 0"),
+    (Drawing, {"width": 9, "height": 9, "strokes": (), "pen": "x"}, "pen is .* a number, 1e-05 to 0.5; found 'x'"),
     (Drawing, {"width": 9, "height": 9, "strokes": [[(1, 2)]]}, "unsuitable strokes; expected each a Stroke"),
     (rasterize, {"drawing": "x"}, "unsuitable drawing; expected a Drawing"),
     (rasterize, {"drawing": Drawing(1, 1, ()), "side": 4097}, "side is out of range; expected 1 to 4,096"),
     (fastetl.read_picture, {"source": INK[0], "side": 4097}, "side is out of range; expected 1 to 4,096"),
+    (find_ink, {"source": np.zeros((2, 9, 9, 9), np.uint8)}, r"unsuitable picture; expected uint8 \(H, W\)"),
+    (find_ink, {"source": np.zeros((9, 9))}, r"unsuitable picture; expected uint8 \(H, W\)"),
+    (find_ink, {"source": np.zeros((0, 9), np.uint8)}, r"unsuitable picture; expected uint8 \(H, W\)"),
+    (find_ink, {"source": 5}, "unsuitable picture; expected a file, its bytes.*found 5"),
+    (find_ink, {"source": ""}, "unsuitable picture; expected a path; found an empty text"),
+    (find_ink, {"source": None}, "unsuitable picture; expected a file, its bytes.*found None"),
+    (find_ink, {"source": INK}, r"unsuitable picture; .* found \[array.*, .*Give several one by one"),
     (READER.restricted, {"charset": 5}, "charset.* found 5"),
     (READER.read, {"picture": INK[0], "top": 0}, "top is out of range"),
     (READER.read, {"picture": INK[0], "by_shape": "x"}, "by_shape.* found 'x'"),

@@ -290,7 +290,7 @@ EXAMPLES = [
     if name not in ("quickstart", "sweep", "pad")  # above, in test_ray, in test_pad_server
 ]
 SMALL = {
-    "synth": "--files 1 --charset hiragana",
+    "synth": "--files 1 --charset hiragana --processes 1",
     "build": "--overwrite",
     "sheet": "--columns 2",
     "train": "--minutes 0 --steps 2 --batch-size 8 --overwrite",

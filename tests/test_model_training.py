@@ -88,15 +88,6 @@ def test_writers_of_the_three_parts_are_different_people() -> None:
     assert sorted(np.concatenate(groups).tolist()) == list(range(8))
 
 
-@pytest.mark.parametrize("names", ["steps epochs", "steps minutes", "optimizer muon_learning_rate", "framing frame"])
-def test_an_option_without_effect_is_refused(names: str) -> None:
-    values: dict[str, Any] = {"steps": 5, "minutes": 1.0, "optimizer": "adamw", "framing": "none", "frame": 8}
-    cause, name = names.split()
-    options = {cause: values[cause], name: values.get(name, 1)}
-    with pytest.raises(FastetlError, match=f"`{name}` has no effect with .*`{cause}`"):
-        TrainConfig(**options)
-
-
 def test_steps_cut_an_epoch_short(tmp_path: Path) -> None:
     run = train(tiny(), tmp_path / "run", BY_STEPS, steps=5, threads=2)
     assert [(e.epoch, e.step) for e in run.history] == [(1, 3), (2, 5)]

@@ -4,7 +4,6 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -69,23 +68,6 @@ def test_a_sheet_on_nothing_is_a_sheet() -> None:
     assert not ink[:10].any()
     faded = np.dstack([np.where(INK, 0, 255)] * 3 + [np.full(INK.shape, 25)]).astype(np.uint8)
     assert ((find_ink(faded).plane > 0) == INK).all(), "a sheet that is translucent as a whole"
-
-
-@pytest.mark.parametrize(
-    ("thing", "message"),
-    [
-        (np.zeros((2, 9, 9, 9), np.uint8), r"uint8 \(H, W\)"),
-        (np.zeros((9, 9)), r"uint8 \(H, W\)"),
-        (np.zeros((0, 9), np.uint8), r"uint8 \(H, W\)"),
-        (5, "a file, its bytes.*found 5"),
-        ("", "a path; found an empty text"),
-        (None, "a file, its bytes.*found None"),
-        ([np.zeros((9, 9), np.uint8)], r"a file, its bytes.*found \[array.*, .*Give several one by one"),
-    ],
-)
-def test_what_is_nothing_like_a_picture_is_named(thing: Any, message: str) -> None:
-    with pytest.raises(FastetlError, match=f"unsuitable picture; expected {message}"):
-        find_ink(thing)
 
 
 def test_a_crop_of_one_stroke_is_a_stroke() -> None:

@@ -60,11 +60,8 @@ def noise(layout: Layout, writer: int) -> NDArray[np.uint8]:
     return rng.integers(0, 256, (len(classes(layout.name)), layout.image_bytes), np.uint8)
 
 
-def write_set(folder: Path, name: str, writers: int = 0, draw: Draw = noise) -> list[Path]:
-    """Write the files of a set by `writers` writers (0: by a few) to `folder`, and return their paths."""
+def write_set(folder: Path, name: str, writers: int = 0, draw: Draw = noise) -> None:
+    """Write the files of a set by `writers` writers (0: by a few) to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
     for file, records in set_files(name, writers or WRITERS.get(name, 4), draw):
         records.tofile(folder / file)
-        paths.append(folder / file)
-    return paths
