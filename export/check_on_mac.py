@@ -111,11 +111,9 @@ def main() -> int:
     choices = ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
     passed = [check_units(name, here / "Kana.mlpackage", reference, labels) for name in choices]
     if not all(passed):
-        sys.stdout.write(
-            "Please report this at the project's issues: all lines above, verification.json of this directory, and: "
-            f"{platform.platform()}, {platform.machine()}, Python {platform.python_version()},"
-            f" coremltools {ct.__version__}\n"
-        )
+        report = "Please report this at the project's issues: all lines above, verification.json of this directory, and"
+        machine = f"{platform.platform()}, {platform.machine()}, Python {platform.python_version()}"
+        sys.stdout.write(f"{report}: {machine}, coremltools {ct.__version__}\n")
     return 0 if all(passed) else 1
 
 

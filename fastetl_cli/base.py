@@ -17,7 +17,7 @@ from typing import Annotated, Any, TextIO
 
 from fastetl._lazy import error_naming_extra
 from fastetl.errors import FastetlError, scarcity
-from fastetl_cli.options import EVERY_COMMAND, EVERY_OUTPUT, Arg, with_options
+from fastetl_cli.options import COMMON, Arg, with_options
 
 Out = Annotated[Path, Arg((), "OUT")]
 DatasetPath = Annotated[Path, Arg((), "DATASET")]
@@ -44,9 +44,9 @@ def clean(text: str) -> str:
 class Command(ABC):
     """The options that every command has."""
 
-    json: Annotated[bool, EVERY_COMMAND] = False
+    json: Annotated[bool, COMMON] = False
     """Print the result as JSON, for programs."""
-    debug: Annotated[bool, EVERY_COMMAND] = False
+    debug: Annotated[bool, COMMON] = False
     """Show the whole trace of an error."""
 
     @abstractmethod
@@ -66,7 +66,7 @@ class Command(ABC):
 class WritingCommand(Command):
     """The options that every command has which writes an output."""
 
-    overwrite: Annotated[bool, EVERY_OUTPUT] = False
+    overwrite: Annotated[bool, COMMON] = False
     """Replace the output if it exists."""
 
 

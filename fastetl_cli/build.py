@@ -62,11 +62,9 @@ class Build(WritingCommand):
         for line in _notices(result) if not self.json else ():
             note(line)
         groups = counted(result.groups, "group") if result.groups else "unknown groups"
-        return self.answer(
-            result,
-            f"{result.out}: {counted(result.images, 'picture')} of {counted(result.classes, 'character')} "
-            f"from {groups}, {result.seconds:.2f} s ({result.images / result.seconds:,.0f} pictures/s)",
-        )
+        pictures = f"{counted(result.images, 'picture')} of {counted(result.classes, 'character')}"
+        speed = f"{result.seconds:.2f} s ({result.images / result.seconds:,.0f} pictures/s)"
+        return self.answer(result, f"{result.out}: {pictures} from {groups}, {speed}")
 
 
 def _notices(result: BuildResult) -> Iterator[str]:

@@ -35,11 +35,10 @@ class Arg:
     """Title under which `--help` shows the option, if it is not that of the option's dataclass."""
 
 
-EVERY_COMMAND = Arg(section="Every command")
-EVERY_OUTPUT = Arg(section="Output")
+COMMON = Arg(section="Common options")
 SEVERAL_MACHINES = Arg(section="Several machines")
 FOR_RAY = ("is for a Ray cluster", "give `engine` ray")
-_LAST = {SEVERAL_MACHINES.section: 1, EVERY_OUTPUT.section: 2, EVERY_COMMAND.section: 3}
+_LAST = {SEVERAL_MACHINES.section: 1, COMMON.section: 2}
 """The sections at the end of `--help`, in this order."""
 
 

@@ -93,9 +93,7 @@ class Quickstart(WritingCommand):
         folder, overwrite = self.folder, self.overwrite
         files, data, run = folder / "etl", folder / "dataset", folder / "run"
         config = BuildConfig(charset=self.charset)
-        synthetic = folder / "synthetic"
-        mixed = [Build((files, synthetic), config, overwrite=overwrite)] if self.etl else []
-        also = (str(synthetic),) if self.etl else ()
+        also = (folder / "synthetic",) if self.etl else ()
         source = self.etl or files
         terms = ExportConfig(license="data" if self.etl else "kanjivg")
         return [
@@ -103,8 +101,8 @@ class Quickstart(WritingCommand):
             Inspect((source,)),
             Build((source, data), config, overwrite=overwrite),
             Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),
-            *mixed,
-            Train(data, run, also=also, config=self.training, overwrite=overwrite),
+            *(Build((files, synthetic), config, overwrite=overwrite) for synthetic in also),
+            Train(data, run, also=tuple(map(str, also)), config=self.training, overwrite=overwrite),
             Evaluate(run, (data,), overwrite=overwrite),
             Export(run, folder / "package", terms, overwrite=overwrite),
         ]

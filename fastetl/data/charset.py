@@ -235,7 +235,7 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
         characters = choice if name == "all" else tuple(filter(is_kanji, choice))
         if not characters:
             what, found = f"charset {name!r} has none of the data's characters", in_a_line(choice, 10) or "no data"
-            raise ArgumentError(what, found=found, do="choose another `charset`, or give the data")
+            raise ArgumentError(what, found=found, do="choose another `charset`, or other data")
         return Charset(name, characters)
     path = Path(name)
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
