@@ -23,6 +23,7 @@ SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18":
 
 _NAMES = (*SCRIPTS, "small")
 _PRIOR = re.compile(r"[^=]+=(?=.*[1-9])(\d{1,9}(\.\d{0,20})?|\.\d{1,20})")
+"""SCRIPT=FACTOR, where the factor is a decimal number over 0 and below 1,000,000,000."""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ def graph_from_network(
                 layers.append(exported.GraphFlatten(name, flattened))
             case trained.Dense():
                 divisor = temperature if k == len(parts) - 1 else 1.0
-                kernel, bias = (layer.weights[part].astype(np.float64) / divisor for part in ("kernel", "bias"))
+                kernel = layer.weights["kernel"].astype(np.float64) / divisor
+                bias = layer.weights["bias"].astype(np.float64) / divisor
                 weight = _exchanged(kernel, flattened // channels, flattened).T.astype(np.float32)
                 layers.append(exported.GraphDense(name, np.ascontiguousarray(weight), bias.astype(np.float32)))
                 flattened = 0

@@ -141,6 +141,6 @@ class Builder:
                 self.weights[name] = array.astype(_KIND[self.real])
             else:
                 inputs = in_8_bits(array, self.real)
-                with self.named():
+                with self.named():  # without the first reading's prefix
                     self.weights[name] = self.add("constexpr_affine_dequantize", name, self.real, **inputs)
         return self.weights[name]

@@ -90,10 +90,9 @@ class Recognize(Command):
             show_json(results)
         elif not self.lines:
             ranks = range(1, min(self.top, len(recognizer.labels)) + 1)
+            answered = [entry for entry in results if "error" not in entry]
             rows = []
-            for entry in results:
-                if "error" in entry:
-                    continue
+            for entry in answered:
                 first, *others = (Answer(**answer) for answer in entry["answers"])
                 rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *others])
             say(table(["picture", *map(str, ranks)], rows))

@@ -163,9 +163,7 @@ def test_an_address_of_ipv6_is_listened_on(host: str, reached: str) -> None:
     with listen(host, 0) as listening:
         port = listening.getsockname()[1]
         socket.create_connection((reached, port), 5).close()
-        with pytest.raises(
-            FastetlError, match=f"{host}, port {port}: cannot listen there; expected .* in use.* Check `host`"
-        ):
+        with pytest.raises(FastetlError, match=f"{host}, port {port}: cannot listen there; .* in use.* Check `host`"):
             listen(host, port)
     with pytest.raises(FastetlError, match="host, port 0: cannot listen there; expected an address of this"):
         listen("no.such..host", 0)
