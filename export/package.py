@@ -23,9 +23,9 @@ from fastetl.checks import as_path, as_progress, config_of, require_instance, re
 from fastetl.errors import ArgumentError, ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
-from model.evaluation import Evaluation, SetResult
 from model.report import STORED
-from model.run import RUN_OR_PACKAGE, Run, as_run
+from model.results import Evaluation, SetResult
+from model.run import RUN_OR_PACKAGE, Run, opened_run
 
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 _ENTRIES = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
@@ -103,7 +103,7 @@ def export(
     if is_package:
         content = content_of_package(source, config)
     else:
-        opened = as_run("run", run, Run, RUN_OR_PACKAGE)
+        opened = opened_run("run", run, RUN_OR_PACKAGE)
         graph, logits = graph_from_run(opened, config)
         content = Content(graph, config, logits, model_card(opened, graph, config, results))
     checks = write_package(content, out, overwrite=overwrite, progress=progress)

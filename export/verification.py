@@ -134,9 +134,9 @@ def verify(
     if against is None:
         return package_checks(out, progress=progress)
     from export.from_run import graph_from_run  # JAX: only when there is a run to compare with
-    from model.run import Run, as_run
+    from model.run import opened_run
 
-    run = as_run("against", against, Run, "a run or its path")
+    run = opened_run("against", against)
     return package_checks(out, partial(graph_from_run, run), progress)
 
 

@@ -9,8 +9,9 @@ from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import MAX_LISTED, Paths, RunPath, WritingCommand, counted, table
-from model.evaluation import SetResult, as_reader, evaluate
+from model.evaluation import evaluate, opened_reader
 from model.report import REPORT_KIND, write_report
+from model.results import SetResult
 from model.run import Run
 
 
@@ -76,7 +77,7 @@ class Evaluate(WritingCommand):
     """Answer with these characters only: a name such as hiragana, or a text file. Default: all that it knows."""
 
     def execute(self) -> int:
-        run = as_reader(self.run_path)
+        run = opened_reader(self.run_path)
         names = distinct_names(self.sets)
         report = self.report
         if isinstance(run, Run) and report is None and self.charset is None:

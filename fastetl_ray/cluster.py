@@ -21,13 +21,12 @@ from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath, scarcity
 from fastetl.files.addresses import absolute, is_url
 from fastetl.files.atomic import check_output, require_local, write_file
-from fastetl_ray.nodes import RETRIES, connect, fault_of
+from fastetl_ray.nodes import RETRIES, connect_for, fault_of
 from model.config import TrainConfig
 from model.devices import join
-from model.errors import ModelError
 from model.folders import RUN_JSON, RUN_KIND, claim_folder, clear_folder, unfinished_folder
-from model.run import RUN_OR_PACKAGE, Run, as_run, open_run
-from model.start import InitialNetwork
+from model.run import Run, open_run
+from model.start import InitialNetwork, start_of
 from model.training import train
 
 
@@ -44,33 +43,39 @@ def addresses(data: Data) -> list[tuple[str, float]]:
     return pairs
 
 
-def _work(data: Data, path: Path, overwrite: bool, resume: bool, begin: Callable[..., Run], fault: Path) -> None:
-    """Train as one of the workers. begin: `model.train` with its options. fault: a file for an error that ends it."""
+def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, new: Mapping[str, Any], fault: Path) -> None:
+    """Train as a worker. new: arguments for a run that begins, or that the caller resumes. fault: file for an error."""
     import ray.train
-    from ray.train.collective import broadcast_from_rank_zero
-    from ray.util import get_node_ip_address
 
     if fault.exists():
         return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
     context = ray.train.get_context()
-    world = context.get_world_size()
-    if world > 1:
-        with socket.socket() as free:
-            free.bind(("", 0))
-            address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
-        join(str(broadcast_from_rank_zero(address)), world, context.get_world_rank())
+    processes = context.get_world_size()
+    if processes > 1:
+        _join(processes, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
-    begin_or_go_on = train if is_begun and not resume else begin  # after a loss the run has its config and start
+    arguments = {} if is_begun and not resume else new  # after a loss the run has its config and start
     try:
-        if is_begun or not path.exists() or overwrite:  # otherwise it was complete when a worker was lost
-            begin_or_go_on(data, path, resume=is_begun, overwrite=overwrite, progress=None)
+        if is_begun or overwrite or not path.exists():  # otherwise it was complete when a worker was lost
+            train(data, path, resume=is_begun, overwrite=overwrite, progress=None, **arguments)
     except Exception as error:
         # The lost one still holds the run's lock for a moment, and the others lose their connection to it.
-        may_succeed = world > 1 and isinstance(error, JaxRuntimeError) and scarcity(error) is None
+        may_succeed = processes > 1 and isinstance(error, JaxRuntimeError) and scarcity(error) is None
         if not (may_succeed or isinstance(error, BlockingIOError)):
             write_file(str(fault.parent), fault.name, pickle.dumps(error))
         raise
     ray.train.report({})
+
+
+def _join(processes: int, process: int) -> None:
+    """Connect this worker with the others; the first one chooses the port."""
+    from ray.train.collective import broadcast_from_rank_zero
+    from ray.util import get_node_ip_address
+
+    with socket.socket() as free:
+        free.bind(("", 0))
+        address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
+    join(str(broadcast_from_rank_zero(address)), processes, process)
 
 
 def train_on_ray(
@@ -108,31 +113,26 @@ def train_on_ray(
         config = config_of(TrainConfig, config, options)
     sources = addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
-    start = as_run("start", start, InitialNetwork | Run | None, RUN_OR_PACKAGE, "open_start")
-    available = connect().cluster_resources()
-    resources = {"CPU": 1, "GPU": gpus}
-    for kind, amount in resources.items():
-        if available.get(kind, 0) < amount * workers:
-            expected = f"{amount * workers} {kind} for {workers} workers"
-            found = f"{available.get(kind, 0):g}"
-            raise ModelError("the cluster is too small", expected=expected, found=found, do="ask for fewer `workers`")
+    initial = None if start is None else start_of(start)
+    connect_for(workers, 1, gpus)
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)
-    begin = partial(train, config=config, start=start, command=command)  # JAX opens its devices in the workers alone
     storage = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
     with storage:  # for the files of Ray Train
         fault = Path(storage.name, "fault")
-        _fit(partial(_work, sources, path, overwrite, resume, begin, fault), fault, workers, resources)
+        new = {"config": config, "start": initial, "command": command}
+        work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, new=new, fault=fault)
+        _fit(work, fault, workers, gpus)
     return open_run(path)
 
 
-def _fit(work: Callable[[], None], fault: Path, workers: int, resources: Mapping[str, float]) -> None:
+def _fit(work: Callable[[], None], fault: Path, workers: int, gpus: int) -> None:
     """Run the workers to their end. Raises the error of a worker as it was raised there."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-    scaling = ScalingConfig(num_workers=workers, use_gpu=resources["GPU"] > 0, resources_per_worker=dict(resources))
+    scaling = ScalingConfig(num_workers=workers, use_gpu=gpus > 0, resources_per_worker={"CPU": 1, "GPU": gpus})
     run = RunConfig(name="training", storage_path=str(fault.parent), failure_config=FailureConfig(RETRIES))
     try:
         DataParallelTrainer(work, scaling_config=scaling, run_config=run).fit()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from fastetl._lazy import import_extra
-from fastetl.checks import as_progress
+from fastetl.checks import ABOVE_0, as_progress, require_range
 from fastetl.errors import FastetlError, ShowProgress, reason_of
 
 T = TypeVar("T")
@@ -42,6 +42,17 @@ def connect(address: str = "") -> Any:
         do = "leave out `address`, or call `ray.shutdown()` before"
         raise FastetlError("connected to another Ray cluster", expected=address, found=cluster, do=do)
     return ray
+
+
+def connect_for(tasks: int, cpus: float, gpus: float) -> None:
+    """Connect to a cluster. Raises FastetlError unless it has `cpus` processors and `gpus` GPUs for each of `tasks`."""
+    require_range("cpus", cpus, ABOVE_0, integer=False)
+    require_range("gpus", gpus, 0, integer=False)
+    available = connect().cluster_resources()
+    for kind, needed in (("CPU", cpus * tasks), ("GPU", gpus * tasks)):
+        if available.get(kind, 0) < needed:
+            expected, found = f"{needed:g} {kind}", f"{available.get(kind, 0):g}"
+            raise FastetlError("the cluster is too small", expected=expected, found=found, do="ask for less")
 
 
 def fault_of(error: BaseException) -> BaseException:
@@ -79,8 +90,7 @@ def results_of_tasks(
     except Exception as error:  # Ray wraps a task's error in its own
         raise fault_of(error) from None
     finally:
-        _, unfinished_tasks = ray.wait(tasks, num_returns=len(tasks), timeout=0)
-        while unfinished_tasks:  # a request that arrives while a task begins may be lost
-            for task in unfinished_tasks:
+        while tasks:  # a request that arrives while a task begins may be lost
+            _, tasks = ray.wait(tasks, num_returns=len(tasks), timeout=1)
+            for task in tasks:
                 ray.cancel(task, force=True)
-            _, unfinished_tasks = ray.wait(unfinished_tasks, num_returns=len(unfinished_tasks), timeout=1)

@@ -13,19 +13,20 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 
-from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_choice, require_instance
+from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_instance
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Data
-from fastetl.errors import FastetlError, StrPath
+from fastetl.errors import FastetlError, StrPath, expecting
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import addresses
-from fastetl_ray.nodes import connect, fault_of
+from fastetl_ray.nodes import connect_for, fault_of
 from model.config import TrainConfig, without_effect
 from model.errors import ModelError
 from model.progress import Progress
@@ -63,13 +64,16 @@ class SweepConfig(Options):
                 raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
             for value in values if isinstance(values, list) and values else _bounds(name, values):
                 self.configured({name: value})
-        self.drawn()
+        self.drawn()  # values that do not go together, such as shares for validation and test
 
     def drawn(self) -> list[tuple[dict[str, Any], TrainConfig]]:
-        """For each trial, what `configured` makes of the options drawn for it."""
+        """For each trial, what `configured` makes of the options drawn for it; always the same."""
         rng = np.random.default_rng(self.seed)
-        drawn = [{name: _draw(rng, name, values) for name, values in self.search.items()} for _ in range(self.trials)]
-        return [self.configured(options) for options in drawn]
+        trials = []
+        for _ in range(self.trials):
+            options = {name: _draw(rng, name, values) for name, values in self.search.items()}
+            trials.append(self.configured(options))
+        return trials
 
     def configured(self, drawn: Mapping[str, Any]) -> tuple[dict[str, Any], TrainConfig]:
         """Those of the drawn options that have an effect, and the configuration of them and `train`.
@@ -82,10 +86,10 @@ class SweepConfig(Options):
         for name, cause in without_effect(options).items():
             if cause in chosen:
                 options.pop(name, None)
-        nested = {name: options.pop(name) for name in list(options) if name.startswith(_NESTED)}
-        changes = {name.removeprefix(_NESTED): value for name, value in nested.items()}
-        config = config_of(TrainConfig, None, {"augmentation": config_of(Augmentation, None, changes), **options})
-        return {name: value for name, value in drawn.items() if name in options or name in nested}, config
+        effective = {name: value for name, value in drawn.items() if name in options}
+        changes = {name.removeprefix(_NESTED): options.pop(name) for name in list(options) if name.startswith(_NESTED)}
+        augmentation = config_of(Augmentation, None, changes)
+        return effective, config_of(TrainConfig, None, {"augmentation": augmentation, **options})
 
 
 @dataclass(frozen=True)
@@ -129,25 +133,22 @@ def _bounds(name: str, values: Any) -> tuple[float, float]:
 
 def read_sweep(path: StrPath) -> SweepConfig:
     """Read the TOML file of a sweep. Raises FastetlError if it is another file, or a value is rejected."""
-    try:
-        tables = tomllib.loads(read_bytes(as_path("path", path), TEXT_BYTES).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ModelError("cannot read the sweep", file=path, expected="TOML", found=error, do="mend it") from error
+    path = as_path("path", path)
+    with expecting("TOML", path, "cannot read the sweep", "mend it"):
+        tables = tomllib.loads(read_bytes(path, TEXT_BYTES).decode("utf-8"))
     train, search, settings = (tables.get(name, {}) for name in ("train", "search", "sweep"))
     are_tables = all(isinstance(table, dict) for table in tables.values())
     if not (are_tables and search and set(tables) <= {"train", "search", "sweep"}):
         expected = "tables train, search, sweep"
         raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
     try:
-        for name in settings:
-            require_choice("key of [sweep]", name, ("trials", "grace", "reduction", "seed"))
-        return SweepConfig(train, search, **settings)
+        return SweepConfig(**{**settings, "train": train, "search": search})
     except FastetlError as error:
         raise error.replace(file=str(path)) from error
 
 
-def _trial(space: dict[str, Any]) -> None:
-    """Train one trial in a worker, and report its accuracy after each epoch. space: as of `_tuner`."""
+def _train_trial(data: Data, runs: Path, space: dict[str, Any]) -> None:
+    """Train a trial in a worker, and report its accuracy after each epoch. space: a choice of `_tuner`'s."""
     from ray import tune
 
     def report(progress: Progress) -> None:
@@ -155,22 +156,19 @@ def _trial(space: dict[str, Any]) -> None:
             tune.report({_METRIC: epoch.valid_accuracy, "epoch": epoch.epoch})
 
     number, _, config = space["trial"]
-    train(space["data"], f"{space['runs']}/trial-{number:04d}", config, overwrite=True, progress=report)
+    train(data, runs / f"trial-{number:04d}", config, overwrite=True, progress=report)
 
 
 def _tuner(config: SweepConfig, sources: list[tuple[str, float]], out: Path, cpus: float, gpus: float) -> Any:
-    """Ray's tuner, which runs `_trial`. out: the folder for the runs and for Ray's own files."""
+    """Ray's tuner. out: the folder for the runs and for Ray's own files."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
     scheduler = ASHAScheduler("epoch", max_t=_LAST_EPOCH, grace_period=config.grace, reduction_factor=config.reduction)
+    trials = [(number, *drawn) for number, drawn in enumerate(config.drawn())]
     return tune.Tuner(
-        tune.with_resources(_trial, {"cpu": cpus, "gpu": gpus}),
-        param_space={
-            "trial": tune.grid_search([(number, *drawn) for number, drawn in enumerate(config.drawn())]),
-            "data": sources,
-            "runs": str(out / "trials"),
-        },
+        tune.with_resources(partial(_train_trial, sources, out / "trials"), {"cpu": cpus, "gpu": gpus}),
+        param_space={"trial": tune.grid_search(trials)},
         tune_config=tune.TuneConfig(metric=_METRIC, mode="max", scheduler=scheduler),
         run_config=tune.RunConfig(storage_path=str(out / "ray"), name="sweep", verbose=0),
     )
@@ -203,7 +201,7 @@ def sweep_on_ray(
     require_instance("config", config, SweepConfig, "a SweepConfig, such as `read_sweep` gives")
     check_output(out, SWEEP_KIND, overwrite)
     sources = addresses(data)
-    connect()
+    connect_for(1, cpus, gpus)
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         trials = []
         with redirect_stdout(sys.stderr):  # Ray's messages

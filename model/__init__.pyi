@@ -6,13 +6,13 @@ from .comparison import Comparison as Comparison
 from .comparison import compare_runs as compare_runs
 from .config import TrainConfig as TrainConfig
 from .errors import ModelError as ModelError
-from .evaluation import Evaluation as Evaluation
 from .evaluation import Reader as Reader
-from .evaluation import SetResult as SetResult
 from .evaluation import evaluate as evaluate
 from .progress import Epoch as Epoch
 from .progress import Progress as Progress
 from .report import write_report as write_report
+from .results import Evaluation as Evaluation
+from .results import SetResult as SetResult
 from .run import Run as Run
 from .run import open_run as open_run
 from .start import InitialNetwork as InitialNetwork

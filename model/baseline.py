@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
 from fastetl.checks import as_progress, require_range
@@ -13,6 +14,8 @@ from fastetl.data.identity import Split, draw_parts
 from fastetl.data.store import open_dataset
 from fastetl.errors import ShowProgress, StrPath
 from model.errors import ModelError
+
+_NEIGHBOURS = 5  # of k nearest neighbours; scikit-learn needs as many samples
 
 
 @dataclass(frozen=True)
@@ -42,30 +45,31 @@ def baselines(
     require_range("seed", seed, 0, 2**32 - 1)
     progress = as_progress(progress)
     models: dict[str, Any] = {  # with scikit-learn's default settings, as in the tutorial
-        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(),
+        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(_NEIGHBOURS),
         "random forest": import_extra("sklearn.ensemble").RandomForestClassifier(random_state=seed, n_jobs=-1),
     }
     dataset = open_dataset(dataset)
-    results: list[BaselineResult] = []
     splits: dict[Literal["group", "random"], Split] = {}
     if (dataset.groups >= 0).all():
         splits["group"] = dataset.split(valid=0, test=0.2, seed=seed)
     splits["random"] = Split.of(draw_parts(len(dataset), "sample", dataset.name, valid=0, test=0.2, seed=seed))
     pixels = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
-    done = 0
+    results: list[BaselineResult] = []
     for by, split in splits.items():
         counts = len(split.train), len(split.test)
-        neighbours = models["k nearest neighbours"].n_neighbors
-        if counts[0] < neighbours or counts[1] == 0:
-            expected = f"{neighbours} to train on and 1 to test, or more"
+        if counts[0] < _NEIGHBOURS or counts[1] == 0:
+            expected = f"{_NEIGHBOURS} to train on and 1 to test, or more"
             raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=counts, do="add some")
         results.append(BaselineResult("guessing", by, *counts, 1 / len(dataset.charset)))
         for name, model in models.items():
-            with warnings.catch_warnings():  # of few samples a character, once for each tree
-                warnings.filterwarnings("ignore", "The number of unique classes")
-                model.fit(pixels[split.train], dataset.labels[split.train])
-            right = model.predict(pixels[split.test]) == dataset.labels[split.test]
-            results.append(BaselineResult(name, by, *counts, float(right.mean())))
-            done += 1
-            progress(done, len(models) * len(splits))
+            results.append(BaselineResult(name, by, *counts, _accuracy(model, pixels, dataset.labels, split)))
+            progress(sum(result.algorithm in models for result in results), len(models) * len(splits))
     return tuple(results)
+
+
+def _accuracy(model: Any, pixels: NDArray[np.float32], labels: NDArray[np.integer[Any]], split: Split) -> float:
+    """The share of right answers to the test part of a classifier of scikit-learn that is fitted to the other part."""
+    with warnings.catch_warnings():  # of few samples a character, once for each tree
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        model.fit(pixels[split.train], labels[split.train])
+    return float((model.predict(pixels[split.test]) == labels[split.test]).mean())

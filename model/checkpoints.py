@@ -20,8 +20,6 @@ from fastetl.files.untrusted import require_regular
 from model.devices import Tree, barrier, is_first
 from model.errors import MissingRunError, ModelError
 
-Name = Literal["best", "last"]
-
 
 def _leaves(tree: Tree) -> dict[str, Any]:
     return {keystr(path, simple=True, separator="."): leaf for path, leaf in tree_leaves_with_path(tree)}
@@ -37,7 +35,7 @@ def digest(tree: Tree) -> str:
     return hashed.hexdigest()
 
 
-def save(folder: Path, name: Name, tree: Tree) -> str:
+def save(folder: Path, name: Literal["best", "last"], tree: Tree) -> str:
     """Write a checkpoint and return its digest, or raise FastetlError. The first process writes, the others wait."""
     tree_digest = digest(tree)
     if is_first():
@@ -48,7 +46,7 @@ def save(folder: Path, name: Name, tree: Tree) -> str:
     return tree_digest
 
 
-def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "") -> Tree:
+def restore(folder: Path, name: Literal["best", "last"], expected: Tree, expected_digest: str = "") -> Tree:
     """The arrays of a checkpoint, as a tree like `expected`, whose leaves are arrays or their shapes.
 
     expected_digest: what `save` returned; without it, the digest in the file counts. Raises ModelError if the
@@ -74,6 +72,5 @@ def restore(folder: Path, name: Name, expected: Tree, expected_digest: str = "")
     tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
     tree_digest = digest(tree)
     if tree_digest != expected_digest:
-        what = "the checkpoint is not what was written"
-        raise damaged(what, expected=f"digest {expected_digest}", found=tree_digest)
+        raise damaged("the checkpoint is not what was written", expected=f"digest {expected_digest}", found=tree_digest)
     return tree

@@ -12,7 +12,7 @@ from model.config import PREPROCESSING_OPTIONS
 from model.errors import ModelError
 from model.progress import Epoch
 from model.report import stored_results
-from model.run import Run, as_run
+from model.run import Run, opened_run
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     """
     if isinstance(runs, str) or not isinstance(runs, Iterable):
         runs = [runs]
-    compared = [as_run("runs", run, Run, "runs or their paths") for run in runs]
+    compared = [opened_run("runs", run, "runs or their paths") for run in runs]
     if len(compared) < 2:
         raise ArgumentError("nothing to compare", expected="two runs or more", found=len(compared), do="name another")
     for run in compared:

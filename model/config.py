@@ -96,8 +96,7 @@ class TrainConfig(Options):
             total = getattr(self, first) + getattr(self, second)
             if total >= 1:
                 what = f"{first} and {second} leave nothing to train on"
-                do = f"check `{first}` and `{second}`"
-                raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do=do)
+                raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do="lower one of them")
 
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """A dataset's preprocessing, with what this configuration changes of it."""

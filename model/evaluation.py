@@ -1,30 +1,28 @@
 """Evaluation of a run or a package on any number of sets: accuracy by character and by writer, and calibration."""
 
-import dataclasses
+import os
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl._lazy import opened_by_export
+from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, StrPath
-from model.calibration import Reliability, log_softmax, reliability
+from model.calibration import log_softmax, reliability
 from model.errors import ModelError
 from model.outliers import scribbles
-from model.run import RUN_OR_PACKAGE, as_run
+from model.results import CharacterResult, Confusion, Difference, Evaluation, Mistake, Part, SetResult, WriterResult
+from model.run import RUN_OR_PACKAGE, opened_run
 
-Part = Literal["all", "test", "valid"]
-Difference = Literal["voicing", "size", "shape", "other"]
-Predict = Callable[[Pictures], NDArray[np.float32]]  # pictures to logits, as `Reader.predict` gives them
 RESAMPLES = 2000  # bootstrap samples behind each interval
 SCRIBBLES = 256  # random scribbles, all of which should be rejected
 _BLOCK_PICTURES = 1 << 11  # pictures whose logits are in memory at a time
@@ -53,133 +51,12 @@ class Reader(Protocol):
         """uint8 (N, side, side) → float32 logits (N, classes), whose softmax is the confidence in each class."""
 
 
-@dataclass(frozen=True)
-class CharacterResult:
-    """Accuracy of one character."""
-
-    character: str
-    samples: int
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """One character read as another."""
-
-    truth: str
-    answer: str
-    count: int
-    kind: Difference
-    """How the two differ: `voicing` alone (は/ば/ぱ), `size` alone (つ/っ), not even in `shape` (へ/ヘ), or `other`."""
-
-
-@dataclass(frozen=True)
-class WriterResult:
-    """How accuracy differs from writer to writer."""
-
-    writers: int
-    worst: float
-    """The lowest accuracy of a writer."""
-    deciles: tuple[float, ...]
-    """Nine accuracies, below which 10 %, 20 % … 90 % of the writers are."""
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """An answer that differs from the label, which may itself be wrong."""
-
-    index: int
-    """Index of the picture in its dataset, samples of `left_out` not counted."""
-    truth: str
-    answer: str
-    confidence: float
-    """Probability of the answer, 0–1."""
-
-
-@dataclass(frozen=True)
-class SetResult:
-    """The results on one set."""
-
-    name: str
-    part: Part
-    """Which samples were evaluated: `all`, those that the run has not seen (`test`), or, if none is left, `valid`."""
-    excluded: int
-    """Samples left out because the run was trained on them, or selected by them."""
-    unknown: int
-    """Evaluated samples that the run may have been trained on: their groups or sources are unknown."""
-    left_out: Mapping[str, int]
-    """Samples left out because the run does not have their character, by character."""
-    samples: int
-    accuracy: float
-    """Share of the samples that were read rightly, 0–1; へ read as ヘ is wrong."""
-    interval: tuple[float, float]
-    """95 % bootstrap interval of the accuracy: writers are resampled where they are known, otherwise samples."""
-    top5: float
-    """Share of the samples whose character is among the five likeliest."""
-    shape_accuracy: float | None
-    """Accuracy with characters of one shape (へ/ヘ, カ/力) counted as one; None if the charset has none."""
-    shape_and_size_accuracy: float | None
-    """Accuracy with small and large kana (っ/つ) counted as one too; None if the charset has no such characters."""
-    characters: tuple[CharacterResult, ...]
-    """The characters that occur, in the charset's order."""
-    writers: WriterResult | None
-    """None if the writers are unknown."""
-    confusions: tuple[Confusion, ...]
-    """The 30 most frequent ones, the most frequent first."""
-    voicing_mistakes: int
-    """Number of mistakes in voicing alone."""
-    size_mistakes: int
-    """Number of mistakes in size alone."""
-    rejected: float
-    """Share of the samples rejected as no character: their confidence is below the run's threshold."""
-    calibration: Reliability
-    """Confidence against accuracy."""
-    mistakes: tuple[Mistake, ...]
-    """Those with the highest confidence, in descending order."""
-    etl: bool
-    """Whether pictures are from the ETL Character Database, whose terms forbid publishing them."""
-    confusion_counts: NDArray[np.int64] = field(repr=False, compare=False)
-    """int64 (K, 3): truth, answer and count of each combination that occurs, right answers too. Not in the JSON."""
-    pictures: NDArray[np.uint8] = field(repr=False, compare=False)
-    """uint8 (mistakes, size, size): the pictures of the mistakes. Not in the JSON."""
-
-    def as_dict(self) -> dict[str, Any]:
-        values = dataclasses.asdict(self)
-        del values["confusion_counts"], values["pictures"]
-        return values
-
-
-@dataclass(frozen=True, repr=False)
-class Evaluation:
-    """The results of a run on all sets."""
-
-    run: str
-    """The path of the run or the package."""
-    charset: Charset
-    """The characters that it could answer with. Not in the JSON."""
-    threshold: float
-    """Least confidence of an answer that is not rejected as no character."""
-    scribbles_rejected: float
-    """Share of random scribbles that are rejected as no character."""
-    sets: tuple[SetResult, ...]
-
-    @property
-    def accuracy(self) -> float:
-        """Share of right answers among the samples of all sets together; へ read as ヘ is wrong."""
-        return sum(s.accuracy * s.samples for s in self.sets) / sum(s.samples for s in self.sets)
-
-    def __repr__(self) -> str:
-        results = ", ".join(f"{s.name} {s.accuracy:.2%} of {s.samples:,}" for s in self.sets)
-        return f"Evaluation({self.run!r}: {results})"
-
-    def as_dict(self) -> dict[str, Any]:
-        figures = {name: getattr(self, name) for name in ("run", "threshold", "scribbles_rejected")}
-        return {**figures, "sets": [result.as_dict() for result in self.sets]}
-
-
-def as_reader(run: Reader | StrPath) -> Reader:
-    """The run or package at a path, opened; a reader as it is. Raises FastetlError for anything else."""
-    return as_run("run", run, Reader, RUN_OR_PACKAGE, "open_recognizer")
+def opened_reader(run: Reader | StrPath) -> Reader:
+    """A reader, or the run or package at a path, opened. Raises FastetlError for anything else."""
+    if isinstance(run, str | os.PathLike):
+        return opened_by_export("open_recognizer", as_path("run", run)) or opened_run("run", run, RUN_OR_PACKAGE)
+    require_instance("run", run, Reader, RUN_OR_PACKAGE)
+    return run
 
 
 def evaluate(
@@ -200,26 +77,26 @@ def evaluate(
         FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, a character
             is unknown to the network, or a logit is not finite.
     """
-    run = as_reader(run)
+    run = opened_reader(run)
     answered = run.charset if charset is None else load_charset(charset, run.charset.characters)
-    predict = partial(_predict, run, run.charset.columns_of(answered, run.path))
+    columns = run.charset.columns_of(answered, run.path)
     if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):
         datasets = [datasets]
     sets: list[SetResult] = []
     for dataset in datasets:
-        result = _evaluate_set(run, predict, load_labelled(dataset, answered, Preprocessing(size=run.side)))
+        result = _evaluate_set(run, columns, load_labelled(dataset, answered, Preprocessing(size=run.side)))
         if result in sets:
             raise ModelError(f"{result.name}: the set is given twice", do="leave one out")
         sets.append(result)
     if not sets:
         raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")
-    confidence = np.exp(log_softmax(predict(scribbles(SCRIBBLES, run.side))).max(1))
+    confidence = np.exp(log_softmax(_predict(run, columns, scribbles(SCRIBBLES, run.side))).max(1))
     rejected = float((confidence < run.threshold).mean())
     return Evaluation(str(run.path), answered, run.threshold, rejected, tuple(sets))
 
 
 def _predict(run: Reader, columns: list[int], pictures: Pictures) -> NDArray[np.float32]:
-    """The logits of some of the run's classes. Raises ModelError if one is no number."""
+    """The logits of the classes in these columns. Raises ModelError if one of any class is no number."""
     logits = run.predict(pictures)
     if not np.isfinite(logits).all():
         do = "train again, with a lower `learning_rate`"
@@ -256,14 +133,14 @@ class _Answers(NamedTuple):
     """Whether the label is among the five likeliest."""
 
 
-def _answers(predict: Predict, dataset: Dataset, indices: NDArray[np.int64]) -> _Answers:
+def _answers(run: Reader, columns: list[int], dataset: Dataset, indices: NDArray[np.int64]) -> _Answers:
     """The answers to the samples at `indices`; only a block's logits are in memory at a time."""
     count = len(indices)
     labels = dataset.labels[indices].astype(np.int64)
     answers = _Answers(indices, labels, np.empty(count, np.int64), np.empty(count), np.empty(count, np.bool_))
     for start in range(0, count, _BLOCK_PICTURES):
         block = slice(start, start + _BLOCK_PICTURES)
-        logits = predict(dataset.images[indices[block]])
+        logits = _predict(run, columns, dataset.images[indices[block]])
         of_label = np.take_along_axis(logits, labels[block, None], 1)
         answers.classes[block] = logits.argmax(1)
         answers.confidence[block] = np.exp(log_softmax(logits).max(1))
@@ -271,11 +148,11 @@ def _answers(predict: Predict, dataset: Dataset, indices: NDArray[np.int64]) -> 
     return answers
 
 
-def _evaluate_set(run: Reader, predict: Predict, dataset: Dataset) -> SetResult:
+def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResult:
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     part, indices, unknown = _part(run, dataset)
-    answers = _answers(predict, dataset, indices)
+    answers = _answers(run, columns, dataset, indices)
     right = answers.classes == answers.labels
     groups = dataset.groups[indices].astype(np.int64)
     identities = dataset.source[indices].astype(np.int64) << 32 | groups

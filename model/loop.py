@@ -28,7 +28,7 @@ from model.outliers import outlier_samples
 from model.progress import AddEvent, Epoch, OnStep, Progress, events
 from model.run import Run
 from model.start import InitialNetwork, initial_weights
-from model.step import Forward, first_state, learning_rate, make_forward, make_train, predict
+from model.step import first_state, learning_rate, make_forward, make_train, predict, smoothed_losses
 
 EVENT_STEPS = 20  # steps between two losses in the TensorBoard events
 UNTIMED_STEPS = 10  # before the speed is measured, as the first ones compile; those that find batches ready are added
@@ -39,7 +39,6 @@ MAX_CALIBRATION_SAMPLES = 1 << 16  # most validation characters to fit temperatu
 MAX_CALIBRATION_LOGITS = 1 << 24  # most of their logits
 BLOCK_SAMPLES = 1 << 13  # validation pictures in memory at a time
 Mixture = Sequence[tuple[Dataset, float]]  # datasets, each with its weight
-NoteLosses = Callable[[int, NDArray[np.float32]], object]  # gets how many steps are done, and the last ones' losses
 
 
 def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
@@ -48,8 +47,7 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     for dataset, weight in mixture:
         part = run.split_record.parts_of(dataset)
         if not (part == TRAIN).any():
-            expected = "writers in the training part"
-            raise ModelError(f"{dataset.name}: nothing to train on", expected=expected, do="leave it out")
+            raise ModelError(f"{dataset.name}: nothing to train on", expected="training writers", do="leave it out")
         training.append(dataset.samples(np.flatnonzero(part == TRAIN), weight))
         if (part == VALID).any():
             validation.append(dataset.samples(np.flatnonzero(part == VALID)))
@@ -58,48 +56,26 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     return training, validation
 
 
-@dataclasses.dataclass(frozen=True)
-class Validation:
-    """The validation samples of all datasets of a training."""
+def _blocks(sources: Sequence[Samples]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
+    """The samples in order: pictures uint8 (N, S, S) and their classes (N,)."""
+    return itertools.chain.from_iterable(source.blocks(BLOCK_SAMPLES) for source in sources)
 
-    sources: Sequence[Samples]
-    evaluate: Forward
-    """The compiled forward pass."""
-    label_smoothing: float
 
-    def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
-        """Pictures uint8 (N, S, S) and their classes (N,)."""
-        return itertools.chain.from_iterable(source.blocks(BLOCK_SAMPLES) for source in self.sources)
-
-    def loss_and_accuracy(self, weights: Tree) -> tuple[float, float]:
-        """Mean loss of all samples and share of right answers, by these weights."""
-        loss = 0.0
-        right = count = 0
-        for pictures, labels in self._blocks():
-            logits = predict(partial(self.evaluate, weights), pictures)
-            log = log_softmax(logits)
-            of_label = log[np.arange(len(log)), labels]
-            loss -= float(((1 - self.label_smoothing) * of_label + self.label_smoothing * log.mean(1)).sum())
-            right += int((logits.argmax(1) == labels).sum())
-            count += len(labels)
-        return loss / count, right / count
-
-    def calibrated(self, run: Run) -> Run:
-        """The run with temperature and threshold of its best weights, fitted to samples at equal distances."""
-        max_samples = max(1, min(MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS // len(run.charset)))
-        distance = -(-sum(map(len, self.sources)) // max_samples)
-        logits_of_blocks, labels_of_blocks = [], []
-        passed = 0
-        for pictures, labels in self._blocks():
-            chosen = slice(-passed % distance, None, distance)  # as if all blocks were one
-            logits_of_blocks.append(run.predict(pictures[chosen]))
-            labels_of_blocks.append(labels[chosen])
-            passed += len(labels)
-        logits = np.concatenate(logits_of_blocks)
-        temperature = fit_temperature(logits, np.concatenate(labels_of_blocks))
-        confidence = np.exp(log_softmax(logits / temperature).max(1))
-        threshold = float(np.quantile(confidence, REJECTED_SHARE))
-        return dataclasses.replace(run, temperature=temperature, threshold=threshold)
+def _calibrated(run: Run, validation: Sequence[Samples]) -> Run:
+    """The run with temperature and threshold of its best weights, fitted to samples at equal distances."""
+    max_samples = max(1, min(MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS // len(run.charset)))
+    distance = -(-sum(map(len, validation)) // max_samples)
+    logits_of_blocks, labels_of_blocks = [], []
+    passed = 0
+    for pictures, labels in _blocks(validation):
+        chosen = slice(-passed % distance, None, distance)  # as if all blocks were one
+        logits_of_blocks.append(run.predict(pictures[chosen]))
+        labels_of_blocks.append(labels[chosen])
+        passed += len(labels)
+    logits = np.concatenate(logits_of_blocks)
+    temperature = fit_temperature(logits, np.concatenate(labels_of_blocks))
+    confidence = np.exp(log_softmax(logits / temperature).max(1))
+    return dataclasses.replace(run, temperature=temperature, threshold=float(np.quantile(confidence, REJECTED_SHARE)))
 
 
 class Training:
@@ -114,7 +90,7 @@ class Training:
             raise ModelError(what, expected=f"a multiple of {devices}", do="check `batch_size`")
         if config.minutes and jax.process_count() > 1:  # each would choose by its own clock
             raise ModelError("`minutes` are for training by one process", do="give `steps` or `epochs`")
-        training, validation = _samples(run, mixture)
+        training, self.validation = _samples(run, mixture)
         threads = config.threads or (1 if jax.default_backend() == "cpu" else os.cpu_count() or 1)
         self.run = run
         self.progress = progress
@@ -130,7 +106,7 @@ class Training:
         self.steps = config.steps or len(self.batches) * config.epochs
         network = nnx.eval_shape(run.untrained)
         self.train_steps = make_train(network, config)
-        self.validation = Validation(validation, make_forward(network), config.label_smoothing)
+        self.forward = make_forward(network)
 
     @property
     def epochs(self) -> int:
@@ -167,7 +143,7 @@ class Training:
             for number in range(complete_epochs, self.epochs):
                 state, epoch = self._train_epoch(state, number, add_event)
                 self._complete(state, epoch, add_event)
-        dataclasses.replace(self.validation.calibrated(self.run), finished=True).save()
+        dataclasses.replace(_calibrated(self.run, self.validation), finished=True).save()
 
     def _last_state(self) -> Tree:
         """The state of the last checkpoint, or the first one."""
@@ -177,51 +153,26 @@ class Training:
 
     def _steps_until(self, end_time: float, state: Tree) -> int:
         """How many steps and validations fit into the time that is left. state: is trained further, and then lost."""
-        stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
-        for steps in (1, UNTIMED_STEPS + self.batches.prefetch):  # a single step, as at an epoch's end, compiles, too
-            state, _ = self._advance(state, stream, steps, lambda *_: None)
-        first = int(state["step"])
+        step_seconds, validation_seconds = self._measure(state)
+        seconds_left = (1 - RESERVED_SHARE) * (end_time - time.perf_counter()) - validation_seconds
+        return max(1, int(seconds_left / (step_seconds + validation_seconds / len(self.batches))))
+
+    def _measure(self, state: Tree) -> tuple[float, float]:
+        """The seconds of a step and of a validation, without those that compile."""
+        endless_stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
+        dispatches = Dispatches(self, state, endless_stream, lambda *_: None, int(state["step"]))
+        dispatches.advance(1)  # a single step, as at an epoch's end, compiles a program of its own
+        dispatches.advance(UNTIMED_STEPS + self.batches.prefetch)
+        first = dispatches.done
         begin = time.perf_counter()
-        timed_until = begin + TIMED_SHARE * 60 * self.run.config.minutes
-        state, _ = self._advance(state, stream, math.inf, lambda *_: None, timed_until)
-        step_seconds = (time.perf_counter() - begin) / (int(state["step"]) - first)
-        for _ in range(2):  # the first time compiles
-            begin = time.perf_counter()
-            self.validation.loss_and_accuracy(state["ema"])
-            epoch_seconds = time.perf_counter() - begin
-        remaining = (1 - RESERVED_SHARE) * (end_time - time.perf_counter()) - epoch_seconds
-        return max(1, int(remaining / (step_seconds + epoch_seconds / len(self.batches))))
-
-    def _advance(
-        self, state: Tree, stream: Iterator[HostBatch], steps: float, note: NoteLosses, until: float = math.inf
-    ) -> tuple[Tree, float]:
-        """The state after some steps, at least one, and the seconds in which the devices waited for pictures.
-
-        note: called with each dispatch's losses when the next one is under way. until: a time after which none begins.
-        """
-        dispatch_steps = self.run.config.steps_per_dispatch
-        done = int(state["step"])
-        last = done + steps
-        wait_seconds = 0.0
-        pending: Any = None  # the losses (jax.Array) of the dispatch that the devices may still compute
-        wait_begin = time.perf_counter()
-        while done < last:
-            count = dispatch_steps if done + dispatch_steps <= last else 1
-            # The copies to the devices may still be on the way when the step begins.
-            batches = [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(stream, count)]
-            seconds = time.perf_counter() - wait_begin
-            if pending is None or pending.is_ready():  # otherwise the devices were busy meanwhile
-                wait_seconds += seconds
-            state, losses = self.train_steps(state, batches)
-            if pending is not None:
-                note(done, np.asarray(pending))  # here the host waits for the devices
-            pending = losses
-            done += count
-            wait_begin = time.perf_counter()
-            if wait_begin >= until:
-                break
-        note(done, np.asarray(pending))
-        return state, wait_seconds
+        while dispatches.done == first or time.perf_counter() < begin + TIMED_SHARE * 60 * self.run.config.minutes:
+            dispatches.add(self.run.config.steps_per_dispatch)
+        weights = dispatches.finish()["ema"]
+        step_seconds = (time.perf_counter() - begin) / (dispatches.done - first)
+        self._validate(weights)  # compiles
+        begin = time.perf_counter()
+        self._validate(weights)
+        return step_seconds, time.perf_counter() - begin
 
     def _train_epoch(self, state: Tree, number: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
         """Train the rest of epoch `number`, from 0, then validate. The state's sums are 0 again."""
@@ -230,18 +181,14 @@ class Training:
         resumed_at = int(state["step"])
         stream = self.batches.epoch(number, resumed_at - first)
         interval = self.run.config.checkpoint_steps
-        train_seconds = wait_seconds = 0.0
         begin = time.perf_counter()
-        while (done := int(state["step"])) < last:
-            train_begin = time.perf_counter()
-            next_checkpoint = (done // interval + 1) * interval
-            steps = min(next_checkpoint, last) - done
-            state, waited = self._advance(state, stream, steps, partial(self._note_losses, add_event))
-            wait_seconds += waited
-            train_seconds += time.perf_counter() - train_begin
+        dispatches = Dispatches(self, state, stream, partial(self._note_losses, add_event), resumed_at)
+        while dispatches.done < last:
+            next_checkpoint = (dispatches.done // interval + 1) * interval
+            state = dispatches.advance(min(next_checkpoint, last) - dispatches.done)
             if next_checkpoint < last:
                 save(self.checkpoints, "last", state)
-        valid_loss, valid_accuracy = self.validation.loss_and_accuracy(state["ema"])
+        valid_loss, valid_accuracy = self._validate(state["ema"])
         epoch = Epoch(
             epoch=number + 1,
             step=last,
@@ -250,10 +197,21 @@ class Training:
             valid_loss=valid_loss,
             valid_accuracy=valid_accuracy,
             seconds=time.perf_counter() - begin,
-            images_per_second=(last - resumed_at) * self.run.config.batch_size / train_seconds,
-            data_wait=wait_seconds / train_seconds,
+            images_per_second=(last - resumed_at) * self.run.config.batch_size / dispatches.seconds,
+            data_wait=dispatches.wait_seconds / dispatches.seconds,
         )
         return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, epoch
+
+    def _validate(self, weights: Tree) -> tuple[float, float]:
+        """By these weights the mean loss of all validation samples, and the share of right answers."""
+        loss = right = 0.0
+        for pictures, labels in _blocks(self.validation):
+            logits = predict(partial(self.forward, weights), pictures)
+            losses = smoothed_losses(log_softmax(logits), labels, self.run.config.label_smoothing, np)
+            loss += float(losses.sum())
+            right += float((logits.argmax(1) == labels).sum())
+        count = sum(map(len, self.validation))
+        return loss / count, right / count
 
     def _note_losses(self, add_event: AddEvent, done: int, losses: NDArray[np.float32]) -> None:
         """Report the losses of the last steps, of which `done` is the newest; a loss that is not finite is an error."""
@@ -279,3 +237,53 @@ class Training:
         self.run.save()
         save(self.checkpoints, "last", state)
         self.progress(Progress(epoch.step, self.steps, self.epochs, epoch.loss, self.run.history))
+
+
+@dataclasses.dataclass
+class Dispatches:
+    """The steps that the devices are given: while they compute one dispatch, the host makes the batches of the next."""
+
+    training: Training
+    state: Tree
+    stream: Iterator[HostBatch]
+    note: Callable[[int, NDArray[np.float32]], object]
+    """Gets the number of steps that are done and the losses of the last ones, when the next dispatch is under way."""
+    done: int
+    """Steps that were dispatched since training began."""
+    seconds: float = 0.0
+    """Duration of all calls of `advance`."""
+    wait_seconds: float = 0.0
+    """How long the devices had nothing to do but to wait for pictures."""
+    _losses: Any = None  # of the dispatch (jax.Array) that the devices may still compute
+    _begin: float = 0.0  # when the host began with the next batches
+
+    def advance(self, steps: int) -> Tree:
+        """The state after some more steps. Those that fill no dispatch are dispatched one by one."""
+        begin = self._begin = time.perf_counter()
+        last = self.done + steps
+        size = self.training.run.config.steps_per_dispatch
+        while self.done < last:
+            self.add(size if self.done + size <= last else 1)
+        self.finish()
+        self.seconds += time.perf_counter() - begin
+        return self.state
+
+    def add(self, steps: int) -> None:
+        """Dispatch some steps, and wait until the devices have computed the dispatch before."""
+        # The copies to the devices may still be on the way when the step begins.
+        batches = [(shard(pictures), shard(labels)) for pictures, labels in itertools.islice(self.stream, steps)]
+        seconds = time.perf_counter() - self._begin
+        if self._losses is None or self._losses.is_ready():  # otherwise the devices were busy meanwhile
+            self.wait_seconds += seconds
+        self.state, losses = self.training.train_steps(self.state, batches)
+        self.finish()
+        self._losses = losses
+        self.done += steps
+        self._begin = time.perf_counter()
+
+    def finish(self) -> Tree:
+        """The state, when the losses of all dispatches are known and noted."""
+        if self._losses is not None:
+            self.note(self.done, np.asarray(self._losses))  # here the host waits for the devices
+            self._losses = None
+        return self.state

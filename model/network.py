@@ -1,8 +1,7 @@
 """The network: pictures in, logits out; a plain list of layers, so that an exporter can walk through it.
 
 `NETWORKS` is the table of architectures, each a tuple of layer descriptions (`Conv`, `Norm`, …) without weights.
-`Network` adds the weights, the preprocessing before these layers and the last dense layer after them;
-`Network.layers()` lists descriptions and weights, as numpy arrays, in order.
+`Network` adds the weights, the preprocessing before these layers and the last dense layer after them.
 """
 
 from __future__ import annotations
@@ -80,10 +79,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Place:
-    """(B, n) → (B, n + PLACE_SIZE): appends where and how large the ink was before framing: つ and っ differ by it.
-
-    Appends nothing where there is no framing. See `fastetl.data.preprocessing.PLACE_SIZE`.
-    """
+    """(B, n) → (B, n + PLACE_SIZE): appends where the ink was before framing and its size, which tell つ from っ."""
 
 
 LayerSpec = Conv | Norm | Relu | MaxPool | Dropout | Flatten | Dense | Place
@@ -111,17 +107,13 @@ class NetworkConfig:
 
 def _conv_block(*features: int) -> tuple[LayerSpec, ...]:
     """A convolution, norm and ReLU for each number of features, then a max pool."""
-    layers: list[LayerSpec] = []
-    for count in features:
-        layers += [Conv(count), Norm(), Relu()]
-    return (*layers, MaxPool())
+    return (*(layer for count in features for layer in (Conv(count), Norm(), Relu())), MaxPool())
 
 
 _LAYERS: dict[str, tuple[LayerSpec, ...]] = {
     # The first convolution halves the side, which costs little as it has few inputs, and quarters the cost of the rest.
     # The 1 × 1 convolution reduces the dense layer's weights, and keeps positions apart.
-    # Numbers of features are multiples of 32, with which XLA's convolutions on a CPU are fastest: 40 cost half as much
-    # again as 32.
+    # Multiples of 32 features suit XLA's convolutions on a CPU: 40 cost half as much again as 32.
     "default": (
         *(Conv(32, kernel=4, stride=2), Norm(), Relu()),
         *_conv_block(32),
@@ -234,27 +226,21 @@ def _blocks(
     """The module of each layer, None for one without weights; tracks the shape from layer to layer."""
     side = preprocessing.side
     features = preprocessing.channels
+    initial: dict[str, Any] = {"kernel_init": nnx.initializers.he_uniform(), "rngs": rngs}
     blocks: list[_Block | None] = []
     for k, spec in enumerate(specs):
         block: _Block | None = None
         match spec:
             case Conv():
-                block = nnx.Conv(
-                    features,
-                    spec.features,
-                    (spec.kernel, spec.kernel),
-                    strides=spec.stride,
-                    padding=spec.pad,
-                    use_bias=not isinstance(specs[k + 1], Norm),
-                    kernel_init=nnx.initializers.he_uniform(),
-                    rngs=rngs,
-                )
+                size = (spec.kernel, spec.kernel)
+                bias = not isinstance(specs[k + 1], Norm)
+                block = nnx.Conv(features, spec.features, size, spec.stride, padding=spec.pad, use_bias=bias, **initial)
                 features = spec.features
                 side = (side + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case Norm():
                 block = nnx.BatchNorm(features, momentum=0.9, epsilon=NORM_EPSILON, rngs=rngs)
             case Dense():
-                block = nnx.Linear(features, spec.features, kernel_init=nnx.initializers.he_uniform(), rngs=rngs)
+                block = nnx.Linear(features, spec.features, **initial)
                 features = spec.features
             case MaxPool():
                 side //= spec.size

@@ -32,7 +32,8 @@ _OFFSETS = (-0.08, 0.08)  # the same across their line
 _SIZES = (0.5, 0.85)  # of the larger character in parts of the picture; what lies outside of the picture is lost
 _NEAR_SAMPLES = 40  # samples at most this far apart are mostly by one writer, and so alike in pen and size
 _ATTEMPTS = 6  # for each picture that is wanted
-_Window = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[Any]]  # pictures, each sample's row in them, labels
+_Pixels = NDArray[np.uint8]  # a picture (S, S), or the part of one, with high ink
+_Window = tuple[_Pixels, NDArray[np.int64], NDArray[Any]]  # pictures (N, S, S), each sample's row in them, labels
 
 
 class _Ink(NamedTuple):
@@ -48,9 +49,6 @@ class _Ink(NamedTuple):
     @property
     def size(self) -> int:
         return max(self.right - self.left, self.bottom - self.top)
-
-    def cut_from(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return picture[self.top : self.bottom, self.left : self.right]
 
 
 def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
@@ -68,7 +66,7 @@ def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfi
     ]
 
 
-def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
+def scribbles(count: int, size: int, seed: int = 0) -> _Pixels:
     """uint8 (count, size, size), ink high: two to six random curves each, drawn over the whole canvas."""
     rng = np.random.default_rng(seed)
     canvases = np.empty((count, _CANVAS_SIDE, _CANVAS_SIDE), np.uint8)
@@ -87,7 +85,7 @@ def scribbles(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:
     return resize(canvases, size)
 
 
-def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> NDArray[np.uint8]:
+def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> _Pixels:
     """uint8 (N, S, S), ink high: each shows two different characters that touch or nearly do; often one is cut off.
 
     Sources are drawn in proportion to their weights. N is less than `count` where most characters are narrow, small or
@@ -108,7 +106,7 @@ def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> ND
     return np.array(pairs, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
 
 
-def _pair_from(window: _Window, rng: np.random.Generator) -> NDArray[np.uint8] | None:
+def _pair_from(window: _Window, rng: np.random.Generator) -> _Pixels | None:
     """Two near samples of a window in one picture, side by side or one above the other, or None."""
     pictures, rows, labels = window
     first = int(rng.integers(len(rows)))
@@ -123,9 +121,7 @@ def _pair_from(window: _Window, rng: np.random.Generator) -> NDArray[np.uint8] |
     return None if pair is None else pair.T
 
 
-def _side_by_side(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], rng: np.random.Generator
-) -> NDArray[np.uint8] | None:
+def _side_by_side(first: _Pixels, second: _Pixels, rng: np.random.Generator) -> _Pixels | None:
     """Two characters (S, S) in one picture (S, S), or None where the result might be one character."""
     a, b = _ink_of(first), _ink_of(second)
     if a is None or b is None:
@@ -138,7 +134,9 @@ def _side_by_side(
         b = b._replace(right=_thinnest(second, b, rng.uniform(*_KEPT_SHARES)), crossings=0)
     gap = round(size * rng.uniform(*_GAPS))
     offset = round(size * rng.uniform(*_OFFSETS))
-    joined = _joined(a.cut_from(first), b.cut_from(second), gap, b.top + offset - a.top)
+    first_ink = first[a.top : a.bottom, a.left : a.right]
+    second_ink = second[b.top : b.bottom, b.left : b.right]
+    joined = _joined(first_ink, second_ink, gap, b.top + offset - a.top)
     height, length = joined.shape
     if max(a.crossings, b.crossings) < _MIN_CROSSINGS or length < _MIN_PAIR_ASPECT * height:
         return None
@@ -149,7 +147,7 @@ def _side_by_side(
     return np.asarray(visible.resize(first.shape, Image.Resampling.BILINEAR))
 
 
-def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: int) -> NDArray[np.uint8]:
+def _joined(left: _Pixels, right: _Pixels, gap: int, lower: int) -> _Pixels:
     """Two pieces of ink side by side, `gap` pixels apart, the right one `lower` pixels lower at its top."""
     left_rows = slice(max(-lower, 0), max(-lower, 0) + len(left))
     right_rows = slice(max(lower, 0), max(lower, 0) + len(right))
@@ -159,7 +157,7 @@ def _joined(left: NDArray[np.uint8], right: NDArray[np.uint8], gap: int, lower: 
     return np.asarray(layers.max(0))
 
 
-def _ink_of(picture: NDArray[np.uint8]) -> _Ink | None:
+def _ink_of(picture: _Pixels) -> _Ink | None:
     """Where a picture's ink is; None if it is narrow or small, or touches an edge of the picture."""
     ink = picture >= _MIN_INK
     side = len(picture)
@@ -175,7 +173,7 @@ def _ink_of(picture: NDArray[np.uint8]) -> _Ink | None:
     return _Ink(left, top, right, bottom, float(in_rows + in_columns) / 2)
 
 
-def _thinnest(picture: NDArray[np.uint8], ink: _Ink, share: float) -> int:
+def _thinnest(picture: _Pixels, ink: _Ink, share: float) -> int:
     """The column with the least ink, among those near a share of the way from the left of the ink to its right."""
     width = ink.right - ink.left
     reach = max(width // 8, 1)

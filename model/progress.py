@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from model.devices import is_first
 
@@ -112,10 +113,9 @@ def events(directory: Path, step: int) -> Iterator[AddEvent]:
     directory.mkdir(parents=True, exist_ok=True)
     with closing(EventsWriter(str(directory / "events"))) as writer:
 
-        def write(event: Event) -> None:
-            event.wall_time = time.time()
-            writer.write_event(event)
+        def write(step: int, **content: Any) -> None:
+            writer.write_event(Event(wall_time=time.time(), step=step, **content))
             writer.flush()
 
-        write(Event(step=step, session_log=SessionLog(status=SessionLog.START)))
-        yield lambda name, value, step: write(Event(step=step, summary=scalar(name, value)))
+        write(step, session_log=SessionLog(status=SessionLog.START))
+        yield lambda name, value, step: write(step, summary=scalar(name, value))

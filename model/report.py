@@ -14,12 +14,13 @@ import numpy as np
 from fastetl import __version__
 from fastetl.checks import as_path, require_instance
 from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
-from fastetl.errors import StrPath
+from fastetl.errors import StrPath, expecting
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import read_json
 from fastetl.ink.pictures import png_file
 from model.errors import ModelError
-from model.evaluation import Evaluation, Reader, SetResult, as_reader
+from model.evaluation import Reader, opened_reader
+from model.results import Evaluation, SetResult
 from model.run import Run
 
 REPORT_KIND = OutputKind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
@@ -37,7 +38,7 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
     Raises:
         FastetlError: If the evaluation is of another run, or `out` exists (without `overwrite`) or cannot be written.
     """
-    run = as_reader(run)
+    run = opened_reader(run)
     require_instance("evaluation", evaluation, Evaluation, "what `evaluate` gave")
     evaluated = Path(evaluation.run)
     if (evaluated.resolve(), evaluation.threshold) != (run.path.resolve(), run.threshold):
@@ -64,15 +65,13 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:
-    """Values of each `SetResult` in a run's reports, and `report`, its folder. Raises ModelError for damage."""
+    """Values of each `SetResult` in a run's reports, and `report`, its folder. Raises FastetlError for damage."""
     results = []
     for file in sorted(run.glob("report*/**/evaluation.json")):
         report = file.parent.relative_to(run).as_posix()
-        try:
+        with expecting("results of sets", file, "cannot read the report", "evaluate again"):
             sets = read_json(file)["sets"]
             results += [{"report": report} | {name: values[name] for name in STORED} for values in sets]
-        except (LookupError, TypeError) as error:
-            raise ModelError("cannot read the report", file=file, found=error, do="evaluate again") from error
     return results
 
 

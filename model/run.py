@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import numpy as np
@@ -26,7 +25,6 @@ from numpy.typing import NDArray
 
 from fastetl import __version__
 from fastetl._html import html_table
-from fastetl._lazy import opened_by_export
 from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
@@ -45,7 +43,6 @@ from model.progress import Epoch, diagnose
 from model.step import load_weights, make_forward, predict, weights_of
 
 FORMAT = 3
-R = TypeVar("R")
 RUN_OR_PACKAGE = 'a run, a package or "pretrained"'  # what is expected where either or its path may be given
 _STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "minutes", "command", "versions")
 
@@ -137,14 +134,12 @@ class Run:
 
     def untrained(self) -> Network:
         """The network with the initial weights of the configuration's seed."""
-        rngs = nnx.Rngs(self.config.seed)
-        return Network(self.network_config, self.preprocessing, len(self.charset), rngs=rngs)
+        return Network(self.network_config, self.preprocessing, len(self.charset), rngs=nnx.Rngs(self.config.seed))
 
     def network(self) -> Network:
-        """The network with its best averaged weights. Raises ModelError if they cannot be read."""
+        """The network with its best averaged weights, as numpy arrays. Raises ModelError if they cannot be read."""
         shapes = nnx.eval_shape(self.untrained)
-        weights = restore(self.path / "checkpoints", "best", weights_of(shapes), self.best)
-        return load_weights(shapes, jax.tree.map(jax.numpy.asarray, weights))
+        return load_weights(shapes, restore(self.path / "checkpoints", "best", weights_of(shapes), self.best))
 
     @property
     def side(self) -> int:
@@ -225,17 +220,14 @@ def open_run(path: StrPath) -> Run:
     return _opened(as_path("path", path), f"a directory with {RUN_JSON}")
 
 
-def as_run(name: str, run: R | StrPath, kind: type | UnionType, expected: str, opener: str = "") -> R | Run:
-    """A run that is given by its path, opened; anything else as it is.
+def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path") -> Run:
+    """A run that may be given by its path, which is then opened. Raises FastetlError for anything else.
 
-    Raises FastetlError if it is no `kind`. name: the parameter; expected: what it takes, in words. opener: the function
-    of `export` that opens a package, where its path may be given, too.
+    name: the parameter that the run is given as. expected: what the parameter takes, in words.
     """
     if isinstance(run, str | os.PathLike):
-        path = as_path(name, run)
-        package: R | None = opened_by_export(opener, path) if opener else None
-        return _opened(path, expected) if package is None else package
-    require_instance(name, run, kind, expected)
+        return _opened(as_path(name, run), expected)
+    require_instance(name, run, Run, expected)
     return run
 
 

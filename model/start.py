@@ -4,6 +4,7 @@ The training uses their network and preprocessing. In the last layer, the weight
 are kept, and those of the others are initialized as in any training.
 """
 
+import os
 from dataclasses import dataclass
 
 import jax
@@ -12,7 +13,8 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.checks import require_unset
+from fastetl._lazy import opened_by_export
+from fastetl.checks import as_path, require_instance, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import SplitRecord
@@ -22,7 +24,7 @@ from model.checkpoints import digest
 from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig, Place
-from model.run import RUN_OR_PACKAGE, Run, as_run
+from model.run import RUN_OR_PACKAGE, Run, opened_run
 from model.step import load_weights, weights_of
 
 _FIXED = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # what the trained weights decide
@@ -87,12 +89,15 @@ class InitialNetwork:
 
 
 def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
-    """The network that the argument `start` of a training gives. Raises FastetlError if it cannot be read."""
-    run: InitialNetwork | Run = as_run("start", start, InitialNetwork | Run, RUN_OR_PACKAGE, "open_start")
-    if isinstance(run, InitialNetwork):
-        return run
-    layers = tuple(run.network().layers())
-    return InitialNetwork(str(run.path), run.charset, run.preprocessing, layers, run.network_config, run.split_record)
+    """What a training begins with, as a network; JAX opens no device for it. Raises FastetlError for anything else."""
+    if isinstance(start, str | os.PathLike):
+        start = opened_by_export("open_start", as_path("start", start)) or opened_run("start", start, RUN_OR_PACKAGE)
+    require_instance("start", start, InitialNetwork | Run, RUN_OR_PACKAGE)
+    if isinstance(start, InitialNetwork):
+        return start
+    layers = tuple(start.network().layers())
+    name = str(start.path)
+    return InitialNetwork(name, start.charset, start.preprocessing, layers, start.network_config, start.split_record)
 
 
 def initial_weights(start: InitialNetwork, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:

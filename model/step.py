@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from optax.contrib import MuonDimensionNumbers, muon
 
 from fastetl.data.dataset import Pictures
+from fastetl.data.preprocessing import Array, ArrayModule
 from model.config import TrainConfig
 from model.devices import Tree, shard, sharding
 from model.network import Network
@@ -91,26 +92,24 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
             "weights": weights,
             "ema": jax.tree.map(jnp.copy, weights),
             "optimizer": _optimizer(config, steps).init(weights["params"]),
-            "step": jnp.zeros((), jnp.int32),
             "steps": jnp.asarray(steps, jnp.int32),
             "loss": jnp.zeros((), jnp.float32),
-            "correct": jnp.zeros((), jnp.int32),
-            "characters": jnp.zeros((), jnp.int32),
+            **{count: jnp.zeros((), jnp.int32) for count in ("step", "correct", "characters")},
         }
 
     return dict(jax.jit(state)())  # one program: drawing each array by itself would compile as many programs
 
 
-def _loss(logits: jax.Array, labels: jax.Array, smoothing: float) -> jax.Array:
-    """Mean cross-entropy with label smoothing: a share of each target is spread evenly over all classes.
+def smoothed_losses(log: Array, labels: Array, smoothing: float, xp: ArrayModule) -> Array:
+    """The cross-entropy of N answers, float (N,), with label smoothing; in numpy or jax.numpy, which is `xp`.
 
-    The target of an outlier, whose label is beyond the classes, is spread evenly as a whole.
+    log: logarithms of the probabilities, (N, classes). labels: int (N,). smoothing: the share of each target that is
+    spread evenly over all classes. An outlier's label is beyond the classes: its whole target is spread evenly.
     """
-    log = jax.nn.log_softmax(logits)
-    is_character = labels < logits.shape[1]
-    of_label = jnp.take_along_axis(log, jnp.where(is_character, labels, 0)[:, None], 1)[:, 0]
-    spread = jnp.where(is_character, smoothing, 1)
-    return -((1 - spread) * of_label + spread * log.mean(1)).mean()
+    is_character = labels < log.shape[1]
+    of_label = xp.take_along_axis(log, xp.where(is_character, labels, 0)[:, None], 1)[:, 0]
+    spread = xp.where(is_character, smoothing, 1)
+    return -((1 - spread) * of_label + spread * log.mean(1))
 
 
 def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]:
@@ -121,7 +120,7 @@ def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequenc
     """
     step = partial(_step, network, config, jax.random.key(config.seed))
 
-    def steps(state: Tree, batches: Sequence[Batch]) -> tuple[Tree, jax.Array]:
+    def train_batches(state: Tree, batches: Sequence[Batch]) -> tuple[Tree, jax.Array]:
         if len(batches) == 1:
             state, loss = step(state, *batches[0])
             return state, loss[None]
@@ -130,7 +129,7 @@ def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequenc
         unroll = jax.default_backend() == "cpu"
         return jax.lax.scan(lambda carried, batch: step(carried, *batch), state, stacked, unroll=unroll)
 
-    return jax.jit(steps, donate_argnums=0)
+    return jax.jit(train_batches, donate_argnums=0)
 
 
 def _step(
@@ -144,7 +143,7 @@ def _step(
             if isinstance(block, nnx.Conv | nnx.BatchNorm):  # whose sums stay float32
                 block.dtype = jnp.dtype(config.precision)
         logits = trained(pictures, key).astype(jnp.float32)
-        loss = _loss(logits, labels, config.label_smoothing)
+        loss = smoothed_losses(jax.nn.log_softmax(logits), labels, config.label_smoothing, jnp).mean()
         return loss, (weights_of(trained)["stats"], (logits.argmax(1) == labels).sum())
 
     params, stats = state["weights"]["params"], state["weights"]["stats"]

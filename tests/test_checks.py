@@ -84,6 +84,7 @@ WRONG: list[WrongCall] = [
     (model.write_report, {"run": 3, "evaluation": 4, "out": "out"}, "unsuitable run; expected a run, a package"),
     (fastetl_ray.build_on_ray, {"sources": "etl", "out": "out", "config": 5}, "expected a BuildConfig; found 5"),
     (fastetl_ray.train_on_ray, {"data": "data", "out": "out", "epoch": 5}, "no option 'epoch'; .*mean epochs"),
+    (fastetl_ray.read_sweep, {"path": "x" * 256}, "^unsuitable path; expected a path"),
     (fastetl_ray.sweep_on_ray, {"data": "data", "out": "out", "config": None}, "expected a SweepConfig, such as"),
     (export.export, {"run": "kana", "out": "a", "config": 5}, "unsuitable config; expected an ExportConfig; found 5"),
     (ExportConfig, {"storage": "int8"}, "`storage` int8 needs `target` iOS16 or newer; found iOS15. Check `target`"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fastetl.errors import FastetlError
 from fastetl_cli.main import main
 from model.comparison import compare_runs
 from model.errors import ModelError
@@ -61,5 +62,5 @@ def test_what_cannot_be_compared_is_named(two: list[Run]) -> None:
     with pytest.raises(ModelError, match="no complete epoch"):
         compare_runs([two[0], dataclasses.replace(two[1], history=())])
     (two[0].path / "report" / "evaluation.json").write_text('{"sets": [{"name": "", "part": "", "accuracy": 0.5}]}')
-    with pytest.raises(ModelError, match=r"evaluation.json: cannot read the report.*Evaluate again"):
+    with pytest.raises(FastetlError, match=r"evaluation.json: cannot read the report.*Evaluate again"):
         compare_runs(two)

@@ -82,7 +82,7 @@ def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
 
 def test_jax_opens_no_device_where_a_training_on_ray_is_begun(etl: Path, tmp_path: Path) -> None:
     code = """import sys, fastetl_ray.cluster as c; from jax._src.xla_bridge import backends_are_initialized as is_open
-c.connect = lambda: sys.exit(4 + is_open()); c.train_on_ray(*sys.argv[1:3], start=sys.argv[3])"""
+c.connect_for = lambda *_: sys.exit(4 + is_open()); c.train_on_ray(*sys.argv[1:3], start=sys.argv[3])"""
     assert python(code, etl.with_name("here"), tmp_path / "out", finished_run()[0]).returncode == 4
 
 
@@ -236,7 +236,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
     shutil.copytree(tmp_path / "here", unfinished_folder(tmp_path / "half"))
-    with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU for 9 workers"):
+    with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU; found 2"):
         train_on_ray(data, tmp_path / "half", config, workers=9, overwrite=True)
     with pytest.raises(FastetlError, match="none: no dataset here"):
         train_on_ray(tmp_path / "none", tmp_path / "half", config, overwrite=True)
@@ -272,15 +272,20 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     assert (tmp_path / "out" / "trials" / f"trial-{trials[0].number:04d}" / "run.json").is_file()
     stored = json.loads((tmp_path / "out" / "sweep.json").read_text(encoding="utf-8"))["trials"]
     assert stored == [{**dataclasses.asdict(t), "history": list(t.history)} for t in (*trials, failed)]
+    with pytest.raises(FastetlError, match="the cluster is too small; expected 9 GPU; found 1"):
+        sweep_on_ray(data, tmp_path / "none", config, gpus=9)
     with pytest.raises(FastetlError, match="batch_size is out of range"):  # where all fail
         sweep_on_ray(data, tmp_path / "none", dataclasses.replace(config, search={"batch_size": [1000]}, trials=1))
     assert not (tmp_path / "none").exists()
 
 
 def test_a_sweep_of_nothing_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastetl_ray.sweep.connect", lambda: pytest.fail("Ray was started"))
+    monkeypatch.setattr("fastetl_ray.nodes.connect", lambda: pytest.fail("Ray was started"))
     with pytest.raises(FastetlError, match="nothing: no dataset here"):
         sweep_on_ray(tmp_path / "nothing", tmp_path / "out", read_sweep(SWEEP))
+    tiny().write(tmp_path / "data")
+    with pytest.raises(FastetlError, match="cpus is out of range; expected over 0; found -1"):
+        sweep_on_ray(tmp_path / "data", tmp_path / "out", read_sweep(SWEEP), cpus=-1)
 
 
 def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
@@ -299,7 +304,7 @@ def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() ->
         ("[search]\nepochs = []", "search: epochs has nothing to choose from"),
         ("[search]\nepoch = [3]", "no option 'epoch'; expected one of network, .* Did you mean epochs"),
         ("[search]\nepochs = [3]\n[sweep]\ntrials = 0", "trials is out of range; expected 1 to 10,000; found 0"),
-        ("[search]\nepochs = [3]\n[sweep]\ntrial = 3", "unknown key of .sweep.; expected one of trials"),
+        ("[search]\nepochs = [3]\n[sweep]\ntrial = 3", "no option .trial.; expected one of .* Did you mean trials"),
         ("[search]\nepochs = {low = 1.5, high = 3}", "epochs is out of range; expected a whole number"),
         ("[search]\nepochs = {low = 1, high = 3, log = 1}", "epochs has nothing to choose from"),
         (f"[search]\nlearning_rate = {{low = 1, high = {'9' * 400}}}", "learning_rate is out of range"),
