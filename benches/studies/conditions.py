@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES, OTHER_DEPTHS
-from fastetl.kernels.fragments import ink_mask
+from fastetl.kernels.ink import ink_mask
 
 SIDE = 128
 Pictures = NDArray[np.uint8]

@@ -186,7 +186,7 @@ class Dataset:
                 equal and at most 126 wide; otherwise 64.
             charset: As for `load_charset`. If None: the characters that occur, sorted.
             digests: uint64 (N,), of the source data. If None: of `images`.
-            records: Further fields, N values each.
+            records: Header fields by their names, N numbers or texts each.
         Raises:
             FastetlError: If arrays do not fit, paper is white, a charset lacks characters, or `source` is reserved.
         """

@@ -114,9 +114,9 @@ def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Chars
     files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in index]
     file_names = ["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]
     records = {"file_name": np.array(file_names), "record": np.array(index, np.int32)}
-    about: dict[str, Any] = {"source": source.source, "charset": charset, "digests": np.array(digests, np.uint64)}
+    known: dict[str, Any] = {"source": source.source, "charset": charset, "digests": np.array(digests, np.uint64)}
     try:
-        data = Dataset.create(images, characters, size=size, records=records, **about)
+        data = Dataset.create(images, characters, size=size, records=records, **known)
     except ArgumentError as error:  # on white paper
         raise error.replace(file=str(source.path)) from None
     return replace(data, groups=source.groups[index])

@@ -15,7 +15,7 @@ from fastetl.etl.detection import Sources, find_files
 from fastetl.etl.reading import Selection, new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.ink.components import boxes_of, label_components
-from fastetl.kernels.fragments import ink_mask
+from fastetl.kernels.ink import ink_mask
 from fastetl.kernels.packed import levels_of
 
 PERCENTILES = (5, 25, 50, 75, 95)

@@ -9,6 +9,7 @@ from collections import namedtuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.kernels.ink import INK_PER_CENT
 from fastetl.kernels.jit import jit
 
 Picture = NDArray[np.uint8]
@@ -19,7 +20,6 @@ Edges = namedtuple("Edges", "crop share sides depths")
 others, those that may have some; sides: of these, those with one at the left, right, top and bottom. depths: float64
 (K, 2), rows of cumulative share and depth in 1/128 of the side, in between linear."""
 
-INK_PER_CENT = 15  # a pixel is ink from so many per cent of its picture's darkest one on
 FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
 _OF_PICTURE = 4
 _CROPPED, _MARGIN, _FRAGMENTED = range(3)  # whether it is cropped, the crop's margin, whether it has fragments
@@ -32,11 +32,6 @@ _HAS, _DEPTH, _SLIDE, _HIGH, _LOW = range(_OF_EDGE)
 GAP = 10 / 128  # least paper between character and fragment, which is cut if need be
 SLIDE = 1 / 16  # how far a fragment is moved along the edge at most
 MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
-
-
-def ink_mask(picture: Picture) -> NDArray[np.bool_]:
-    """Where a picture, ink high, has ink (see `INK_PER_CENT`): what `ink_box` finds the box of, in numpy."""
-    return np.asarray(picture >= max(1, -(-INK_PER_CENT * int(picture.max()) // 100)))
 
 
 @jit
