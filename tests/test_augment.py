@@ -18,7 +18,6 @@ from fastetl.data.augmentation import Augmentation, augment, contrast_tables
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
-from fastetl.errors import FastetlError
 from fastetl.kernels.contrast import change_contrast, change_contrast_by_loop
 from fastetl.kernels.fragments import FRAGMENT_DRAWS, GAP, MARGIN, SLIDE, Edges, add_fragments
 from fastetl.kernels.parameters import ELASTIC_DRAWS, Limits, fill_parameters
@@ -80,41 +79,6 @@ def test_numbers_of_their_own_take_the_indices_place() -> None:
     augment(images[[5, 9]], np.array([1, 0]), out, config=config, seed=3, epoch=1, samples=samples)
     np.testing.assert_array_equal(out, augmented(images, config, [9, 5]))
     np.testing.assert_array_equal(augment(images)[[9, 5]], augmented(images, config, [9, 5], seed=0, epoch=0))
-
-
-FITS: dict[str, NDArray[Any]] = {"images": some(2), "indices": np.array([0, 1]), "out": some(2)}
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("images", np.zeros((2, 4, 5), np.uint8), r"uint8 \(N, S, S\), S at most 126; found uint8 \(2, 4, 5\)"),
-        ("images", np.zeros((2, 4, 4)), r"unsuitable images; expected uint8 \(N, S, S\).*; found float64"),
-        ("images", 3, r"unsuitable images; expected uint8 \(N, S, S\), S at most 126; found int64 \(\)"),
-        ("images", np.zeros((2, 127, 127), np.uint8), "at most 126"),
-        ("images", np.zeros((4, 4, 2), np.uint8).T, "contiguous; found one that is not contiguous"),
-        ("indices", np.array([0, 1], np.int32), "unsuitable indices; expected int64"),
-        ("indices", [0, 1], r"unsuitable indices; expected int64 \(2,\), contiguous; found \[0, 1\]"),
-        ("indices", OFF, "unsuitable indices; .*; found an Augmentation. Give it by its name, `config`"),
-        ("indices", np.array([0, 2]), "0 to 1; found 0 to 2"),
-        ("indices", np.array([0, -1]), "0 to 1; found -1"),
-        ("out", some(1), r"unsuitable out; expected uint8 \(2, 12, 12\)"),
-        ("out", np.zeros((2, SIDE, SIDE)), "unsuitable out"),
-        ("out", FITS["images"], "unsuitable out; expected memory of its own; found that of `images`"),
-        ("config", None, "unsuitable config; expected an Augmentation; found None"),
-    ],
-)
-def test_what_does_not_fit_is_rejected(name: str, value: Any, words: str) -> None:
-    for others in ({"images": FITS["images"]}, FITS):
-        arguments: dict[str, Any] = {**others, name: value}
-        with pytest.raises(FastetlError, match=words):
-            augment(**arguments)
-
-
-@pytest.mark.parametrize(("seed", "epoch"), [(-1, 0), (2**64, 0), (0, -1), (0, 2**32)])
-def test_a_seed_or_epoch_out_of_range_is_rejected(seed: int, epoch: int) -> None:
-    with pytest.raises(FastetlError, match=r"(seed|epoch) is out of range"):
-        augmented(some(2), OFF, seed=seed, epoch=epoch)
 
 
 def characters(seed: int, count: int, side: int) -> Pictures:
@@ -209,10 +173,6 @@ def test_fragments_are_of_the_pool_alone() -> None:
     batches = Batches(Samples(images, np.zeros(40, int), np.arange(20)), batch_size=20, augmentation=config)
     assert next(batches.epoch(0))[0].max() == 100
     assert augmented(images[:0], config).shape == (0, 32, 32)
-    wrong: list[tuple[Any, str]] = [(np.arange(41), "0 to 39"), (np.arange(0), "at least 1"), (np.ones(2), "float")]
-    for pool, words in wrong:
-        with pytest.raises(FastetlError, match=words):
-            augmented(images, config, pool=pool)
 
 
 def test_a_crop_ends_where_the_ink_does() -> None:

@@ -3,9 +3,7 @@
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,10 @@ from numpy.typing import NDArray
 
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
-from fastetl.data.dataset import Dataset, Samples
+from fastetl.data.dataset import Samples
 from fastetl.data.shards import Shard, ShardedImages
 from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
-from tests.conftest import WrongCall, named, some_pictures, write_shards
+from tests.conftest import some_pictures, write_shards
 
 SIDE = 6
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
@@ -124,34 +121,6 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
     with pytest.raises(OSError, match="disk went away"):
         next(steps)
     assert not threads()
-
-
-LARGE = Samples(np.zeros((2, 127, 127), np.uint8), np.zeros(2, int), np.arange(2))
-OTHER = Dataset.create(some_pictures().images[:9], ["い"] * 9)
-WRONG: list[WrongCall] = [
-    (Batches, {"parts": samples(10), "batch_size": 11}, "batch_size is out of range; expected 1 to 10; found 11"),
-    (Batches, {"parts": LARGE, "augmentation": "x"}, "an Augmentation, or None; found 'x'"),
-    (Batches, {"parts": []}, "datasets of one size; found none. Build them"),
-    (Batches, {"parts": [some_pictures(), OTHER]}, "characters; expected Charset.'hira.* found Charset.'own'"),
-    (Batches, {"parts": samples(99), "prefetch": 0, "threads": 2}, "threads; expected 1 without .*found 2"),
-    (Batches, {"parts": 5}, "unsuitable parts; expected datasets or paths.*; found 5"),
-    (Batches, {"parts": LARGE, "batch_size": 1, "augmentation": Augmentation()}, "up to 126; found 127"),
-    (Batches, {"parts": [samples(4), LARGE]}, "one size; found"),
-    (partial(replace, LARGE), {"images": np.zeros((2, 3, 4), np.uint8)}, r"uint8 \(N, S, S\)"),
-    (partial(replace, LARGE), {"labels": np.zeros(3, int)}, "one for each of 2 images"),
-    (partial(replace, LARGE), {"labels": np.zeros(2)}, "whole numbers"),
-    *((partial(replace, LARGE), {"indices": np.array(k, int)}, "of 2 images, f") for k in ([], [-1], [2])),
-    (partial(replace, LARGE), {"indices": np.zeros(2)}, "found float64"),
-    *((partial(replace, LARGE), {"weight": weight}, "weight is out of range") for weight in (0.0, np.nan, "a")),
-    (Batches(samples(20), batch_size=4).epoch, {"epoch": -1}, "epoch is out of range; expected 0 to"),
-    (Batches(samples(20), batch_size=4).epoch, {"epoch": 0, "start": 6}, "start is out.*; expected 0 to 5; found 6"),
-]
-
-
-@pytest.mark.parametrize(("function", "options", "words"), named(WRONG))
-def test_what_does_not_fit_is_rejected(function: Callable[..., object], options: dict[str, Any], words: str) -> None:
-    with pytest.raises(FastetlError, match=words):
-        function(**options)
 
 
 def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:

