@@ -61,7 +61,7 @@ def test_lines_run_where_characters_are_nearer() -> None:
 
 
 HIGH = [(27, 34, 60, 56), (128, 39, 170, 55), (185, 27, 241, 56), (96, 57, 110, 74), (41, 78, 76, 83)]
-SLOPE = [(left, top + 0.1 * left, right, bottom + 0.1 * left) for left, top, right, bottom in grid(2, 12, 3, 12)]
+SLOPE = [(left, top + 0.15 * left, right, bottom + 0.15 * left) for left, top, right, bottom in grid(2, 12, 3, 12)]
 EDGES = [(0, 165), *((155 + 105 * k, 265 + 105 * k) for k in range(4))]
 HEADING = [(110 * k, top, 110 * k + 100, bottom) for top, bottom in EDGES for k in range(8)]
 
@@ -198,7 +198,9 @@ def test_boxes_stand_in_the_order_of_the_text(down: bool) -> None:
 
 
 def test_marks_that_are_delayed_are_written_last() -> None:
-    times = [stroke.time[0] for stroke in write_line("ごごご", 1, LineConfig(delayed=1)).drawing.strokes if stroke.time]
+    strokes = write_line("ごごご", 1, LineConfig(delayed=1, running=0)).drawing.strokes
+    assert np.mean(strokes[6].x) < np.mean(strokes[5].x), "back to the first mark, after two strokes of each こ"
+    times = [stroke.time[0] for stroke in strokes if stroke.time]
     assert times == sorted(times)
 
 
