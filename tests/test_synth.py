@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -26,7 +24,6 @@ from fastetl.etl.detection import find_files
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import picture_statistics
-from fastetl.kernels.coverage import cover
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
 from fastetl.synth.allographs import SHARE, WAYS, forms_of
@@ -325,32 +322,6 @@ def test_missing_strokes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -
         strokes.load_strokes("亜", 0.123)
     monkeypatch.undo()
     strokes._folder.cache_clear()
-
-
-def cover_plainly(segments: NDArray[np.float32], shift: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """The reference implementation of the kernel `cover` in float32."""
-    for segment in segments:
-        a, b, (r0, r1, ink) = segment[0:2] + shift, segment[2:4] + shift, segment[4:]
-        py, px = np.indices(out.shape, np.float32)
-        px, py, (ux, uy), r0 = px - a[0], py - a[1], b - a, r0 if (a != b).any() else max(r0, r1)
-        t = ((px * ux + py * uy) / max(ux * ux + uy * uy, np.float32(1e-6))).clip(0, 1)
-        edge = r0 + t * (r1 - r0) + np.float32(0.5) - np.hypot(px - t * ux, py - t * uy)
-        np.maximum(out, edge.clip(0, 1) * ink, out=out)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**32 - 1))
-def test_kernel_and_twin_agree(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    # Ends beyond the frame and points without length are drawn too.
-    low, high = np.repeat([(-30, 0.3, 0.3), (158, 6, 1)], (4, 2, 1), 1)
-    segments = rng.uniform(low, high, (9, 7)).astype(np.float32)
-    segments[0, 2:4] = segments[0, :2]
-    kernel, twin = np.zeros((2, 127, 128), np.float32)
-    shift = np.array([seed % 90, -3.3], np.float32)
-    cover(segments, shift, np.float32(1e-6), kernel)
-    cover_plainly(segments, shift, twin)
-    np.testing.assert_allclose(kernel, twin, atol=1e-3)
 
 
 def test_a_capsule_has_its_width_and_length() -> None:

@@ -43,10 +43,7 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Stroke:
-    """One line of the pen: each column has a value for each point.
-
-    Raises FastetlError for columns that differ in length, and for values that are no numbers or out of range.
-    """
+    """One line of the pen: each column has a number for each point. Raises FastetlError for other columns."""
 
     x: Numbers
     """To the right, in the canvas' units."""

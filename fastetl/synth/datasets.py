@@ -14,7 +14,7 @@ from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.layouts import bytes_of
 from fastetl.files.atomic import new_output
-from fastetl.synth.processes import results_of
+from fastetl.synth.processes import results_of, worker_count
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
 
 
@@ -106,7 +106,7 @@ def synthesize_dataset(
     Raises:
         FastetlError: As `synthesize` does, and for `set`, which only files have.
     """
-    require_range("processes", processes, 0)
+    processes = worker_count(processes)
     progress = as_progress(progress)
     jobs = split_writers(config_of(SynthConfig, config, options), size)
     count, parts = jobs[-1].end * len(jobs[0].characters), []

@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
+from fastetl.checks import require_range
 from fastetl.errors import FastetlError
 
 Job = TypeVar("Job")
@@ -37,13 +38,19 @@ def _prepare() -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
+def worker_count(processes: int) -> int:
+    """How many processes: for 0 one on each processor. Raises FastetlError for a number below 0."""
+    require_range("processes", processes, 0)
+    return processes or os.cpu_count() or 1
+
+
 def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
     """Yield the result of each job, in order. The first one is done in this process, a few others ahead of time.
 
-    processes: how many at most, 0 for one on each processor. Raises what a job raises, and FastetlError if a process is
-    killed. Waits for jobs that have begun.
+    processes: how many at most. Raises what a job raises, and FastetlError if a process is killed. Waits for jobs that
+    have begun.
     """
-    processes = min(processes or os.cpu_count() or 1, len(jobs) - 1)
+    processes = min(processes, len(jobs) - 1)
     if processes < 2:
         yield from map(work, jobs)
         return

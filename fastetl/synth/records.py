@@ -10,17 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import (
-    Options,
-    Range,
-    Share,
-    as_progress,
-    config_of,
-    require_choice,
-    require_range,
-    require_unset,
-    unsuitable,
-)
+from fastetl.checks import Options, Range, Share, as_progress, config_of, require_choice, require_unset, unsuitable
 from fastetl.data.charset import HIRAGANA, Characters, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.classes import classes, classes_by_file
@@ -28,7 +18,7 @@ from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.synth.practice import kana
-from fastetl.synth.processes import results_of
+from fastetl.synth.processes import results_of, worker_count
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.sets import set_files, stamp
 from fastetl.synth.strokes import has_strokes
@@ -169,7 +159,7 @@ def synthesize(
         FastetlError: If `out` exists, KanjiVG's strokes are not installed, the charset is unknown, or a character in it
             has no strokes or no code in JIS X 0208.
     """
-    require_range("processes", processes, 0)
+    processes = worker_count(processes)
     progress = as_progress(progress)
     config = config_of(SynthConfig, config, options)
     files = _files_of_sets(config, progress) if config.set else _files(config, processes, progress)
