@@ -169,7 +169,7 @@ def _draw_parameters(
     table_of = np.empty(count, np.int64)
     same = {name: float(getattr(config, name)) for name in ("zoom", "aspect", "shear", "shift", "elastic")}
     # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
-    pens = {"pens": float(config.thickness), "thicker": float(FULL), "thinner": FULL / 2}
+    pens = {"pen_share": float(config.thickness), "thicker": float(FULL), "thinner": FULL / 2}
     limits = Limits(rotation=math.radians(config.rotation), **same, **pens)
     fill_parameters(draws, limits, side, CONTRAST_STEPS, affines, displacements, pen_changes, table_of)
     return affines, displacements, pen_changes, table_of

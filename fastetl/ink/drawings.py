@@ -87,9 +87,9 @@ class Drawing:
     """Strokes on a canvas. Raises FastetlError for numbers out of range."""
 
     width: float
-    """Of the canvas, in any unit."""
+    """Width of the canvas, in any unit."""
     height: float
-    """In the same unit."""
+    """Height of the canvas, in the same unit."""
     strokes: tuple[Stroke, ...]
     pen: float = PEN
     """Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""

@@ -42,7 +42,7 @@ _SAMPLED_PIXELS = 400  # along the longest side, on which contrast is measured
 _BAR_RATIO = 4  # a dark picture so many times as long as wide is a cropped stroke: ー
 
 _LIGHT, _DARK = np.arange(256)[:, None], np.arange(256)
-_MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM_LIGHT) // (_LIGHT + _DIM_LIGHT)).astype(np.uint8).ravel()
+_SHARE_MISSING = (np.maximum(_LIGHT - _DARK, 0) * (255 + _DIM_LIGHT) // (_LIGHT + _DIM_LIGHT)).astype(np.uint8).ravel()
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ def _grain(small: Grey) -> int:
     return 0 if grain > _MAX_GRAIN and quantile(small, 90) >= _WHITE_LEVEL else grain
 
 
-def _missing(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
+def _missing_share(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     """The share of the paper's light that is missing in a picture, of 255; `grain` brighter than it is."""
     brighter = np.minimum(picture, 255 - grain) + np.uint8(grain)
-    return np.asarray(_MISSING.take(paper * np.uint16(256) + brighter))
+    return np.asarray(_SHARE_MISSING.take(paper * np.uint16(256) + brighter))
 
 
 def _sides(picture: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -116,7 +116,7 @@ def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
     """How much dark and light ink, (2, windows), is narrower than each of `_WINDOWS`; and the least level of ink."""
     grains = [(blocks, _grain(blocks)) for blocks in (dark, light)]
     sizes = [odd_share(dark, per_cent) for per_cent in _WINDOWS]
-    shares = np.array([[_missing(_closed_beyond(b, size), b, grain) for size in sizes] for b, grain in grains])
+    shares = np.array([[_missing_share(_closed_beyond(b, size), b, grain) for size in sizes] for b, grain in grains])
     least = max(map(peak_of, shares[:, -1])) // 3
     return np.where(shares >= max(least, 1), shares, np.uint8(0)).sum((2, 3), dtype=int), least
 
@@ -234,7 +234,7 @@ def _closed_beyond(dark: Grey, size: int) -> Grey:
 
 def _paper_of_level(dark: Grey, level: Grey, outside: Mask) -> _Paper:
     grain = _grain(dark)
-    missing = np.where(outside, np.uint8(0), _missing(level, dark, grain))
+    missing = np.where(outside, np.uint8(0), _missing_share(level, dark, grain))
     return _Paper(level, missing, outside, _MIN_CONTRAST + 4 * grain)
 
 
@@ -286,7 +286,7 @@ def _ink_on(paper: _Paper, grey: Grey) -> tuple[Grey, Mask]:
     if paper.is_clean and not across and not down:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, paper.at_least(3)
-    plane = _missing(expand(paper.level, grey.shape), grey)
+    plane = _missing_share(expand(paper.level, grey.shape), grey)
     if paper.outside.any():
         plane[expand(paper.outside, grey.shape)] = 0
     for lines, oriented, blocks in ((across, plane, paper.level), (down, plane.T, paper.level.T)):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastetl.kernels.jit import jit
 from fastetl.kernels.vector import ENABLED, I8, I64, POINTER, Code, Kernel, Value, compile_kernel, has_feature
 
-_LANES = 64  # one register of pixels. A picture of 64 × 64 takes 0.13 µs, in the loop below 2.9 (AMD EPYC, Zen 5)
+_LANES = 64  # one register of pixels: augmentation to 64 × 64 takes a fifth less time than with the loop below
 
 
 def change_contrast(tables: NDArray[np.uint8], table_of: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
@@ -22,7 +22,7 @@ def change_contrast(tables: NDArray[np.uint8], table_of: NDArray[np.int64], imag
 
 @jit
 def change_contrast_by_loop(tables: NDArray[np.uint8], table_of: NDArray[np.int64], images: NDArray[np.uint8]) -> None:
-    """The same on any processor."""
+    """Do the work of `change_contrast` on any processor."""
     for b in range(table_of.size):
         flat = images[b].reshape(images.shape[1] * images.shape[2])
         table = tables[table_of[b]]

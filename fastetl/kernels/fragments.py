@@ -16,9 +16,9 @@ Picture = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Edges = namedtuple("Edges", "crop share sides depths")
-"""What stands at edges. crop: the share of pictures that `crop_maps` will crop; they get no fragments. share: of the
-others, those that may have some; sides: of these, those with one at the left, right, top and bottom. depths: float64
-(K, 2), rows of cumulative share and depth in 1/128 of the side, in between linear."""
+"""Shares of pictures: those that `crop_maps` will crop, of the others those that may get fragments, of these those that
+get one at the left, right, top and bottom. depths: float64 (K, 2), rows of cumulative share and depth in 1/128 of the
+side, in between linear."""
 
 FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
 _OF_PICTURE = 4

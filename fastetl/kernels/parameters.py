@@ -18,9 +18,9 @@ ELASTIC_DRAWS = 48
 indexed by [node row, x or y, node column]."""
 
 
-Limits = namedtuple("Limits", "rotation zoom aspect shear shift elastic pens thicker thinner")
-"""The most of each change: rotation in radians, shift and elastic in sides of the picture, pens the share of pictures
-whose pen changes, the most thickening and thinning in 1/256."""
+Limits = namedtuple("Limits", "rotation zoom aspect shear shift elastic pen_share thicker thinner")
+"""The most of each change: rotation in radians, shift and elastic in sides of the picture, thickening and thinning in
+1/256. pen_share: the share of pictures whose pen changes."""
 
 
 @jit
@@ -60,7 +60,7 @@ def fill_parameters(
         for k in range(draws.shape[1] - AFFINE_DRAWS):
             displacements[b, k // 8, k // 4 % 2, k % 4] = draws[b, AFFINE_DRAWS + k] * amplitude
         pen_changes[b] = 0
-        if (draws[b, _PEN_CHANGES] + 1) / 2 < limits.pens:
+        if (draws[b, _PEN_CHANGES] + 1) / 2 < limits.pen_share:
             most = limits.thicker if draws[b, _PEN] > 0 else limits.thinner
             pen_changes[b] = np.int16(round(most * draws[b, _PEN]))
         table_of[b] = np.int64((draws[b, _CONTRAST] + 1) / 2 * contrast_steps)

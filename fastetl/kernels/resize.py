@@ -127,7 +127,7 @@ def _column_sums(code: Code, plan: RowPlan, rows: list[list[Value]], lanes: list
 
 
 def _operands(code: Code, rows: list[list[Value]], lanes: list[int], chunks: list[Chunk]) -> Operands:
-    """Of each chunk and row, the pixels and their weights, the larger numbers first."""
+    """The pixels of each chunk and row with their weights; the larger numbers come first."""
     operands = []
     for pixels, weights in chunks:
         order, by = np.take(lanes, pixels).tolist(), code.lanes(I8, weights.tolist())

@@ -149,7 +149,7 @@ class Resizing:
         return RowPlan(self, rows, weighted, y, weights.astype(np.int16))
 
     def _in_bytes(self, plan: RowPlan, form: str) -> RowPlan:
-        """The same with sums in bytes, if they fit and one product of four bytes makes an output pixel."""
+        """A plan with its sums in bytes, if they fit and one product of four bytes makes an output pixel."""
         weights = plan.weights.astype(np.int64)
         largest = TOP[self.bits] * int(self.columns.sum(1).max())
         makes_pixels = not plan.weighted and weights.shape[1] == 2 and len(self.groups) % 2 == 0

@@ -148,7 +148,7 @@ class Code:
         return self.shuffle(x, y, lower), self.shuffle(x, y, upper)
 
     def cast(self, value: Value, kind: Value) -> Value:
-        """The same 512 bits seen as lanes of another width."""
+        """A vector's 512 bits as lanes of another width."""
         return self.builder.bitcast(value, ir.VectorType(kind, 512 // kind.width))
 
     def shift(self, value: Value, bits: int) -> Value:

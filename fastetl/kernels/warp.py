@@ -80,7 +80,7 @@ def locate_straight(affine: Floats, at: Floats, places: Floats) -> None:
 def locate_warped(
     affine: Floats, displacements: Floats, lagrange: Floats, at: Floats, columns: Floats, places: Floats
 ) -> None:
-    """The same with elastic displacements, (4, 2, 4). columns: scratch, (2, 4, S): columns of nodes, in each row."""
+    """Set places as `locate_straight` does, moved by displacements, (4, 2, 4). columns: scratch, (2, 4, S)."""
     side = at.size
     last = _F(side + 1)
     for axis in range(2):

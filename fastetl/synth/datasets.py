@@ -15,7 +15,7 @@ from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.layouts import bytes_of
 from fastetl.files.atomic import new_output
 from fastetl.synth.processes import results_of, worker_count
-from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, files_of, layout_of
+from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, file_numbers, layout_of
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,26 @@ class WriterRange:
     scans: float
 
     def dataset(self) -> Dataset:
-        """Their samples, in memory."""
+        """The writers' samples, in memory."""
         from fastetl.kernels.resize import OVERREAD, resize_records  # compiles: only after checks of arguments
 
-        each, layout = len(self.characters), layout_of(self.characters)
-        writers = range(self.first, self.end)
-        records = np.concatenate([draw_data_set(self.seed, w, self.characters, self.scans) for w in writers])
+        layout = layout_of(self.characters)
+        writers = np.arange(self.first, self.end)
+        data_sets = [draw_data_set(self.seed, w, self.characters, self.scans) for w in writers.tolist()]
+        records = np.concatenate(data_sets)
         count = len(records)
         raw = np.pad(bytes_of(records).ravel(), (0, OVERREAD))
         pictures = np.empty((count, self.size, self.size), np.uint8)
-        starts = layout.image_starts(count)
-        resize_records(raw, starts, layout.height, layout.width, pictures)
+        resize_records(raw, layout.image_starts(count), layout.height, layout.width, pictures)
         columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}
-        columns["record"] = np.tile(np.arange(each, dtype=np.int32), len(writers))
-        per_file, numbers = layout.data_sets_per_file, np.array(writers)
-        groups = per_file * (files_of(numbers, layout) - 1) + numbers % per_file  # as in files
+        columns["record"] = np.tile(np.arange(len(self.characters), dtype=np.int32), len(writers))
+        # As in files.
+        groups = layout.data_sets_per_file * (file_numbers(writers, layout) - 1) + writers % layout.data_sets_per_file
         return Dataset(
             name="synth",
             images=pictures,
             labels=np.tile(np.array([self.charset.class_of[c] for c in self.characters], np.uint16), len(writers)),
-            groups=np.repeat(groups + layout.group_base, each).astype(np.int32),
+            groups=np.repeat(groups + layout.group_base, len(self.characters)).astype(np.int32),
             charset=self.charset,
             preprocessing=Preprocessing(size=self.size),
             digests=digest_rows(layout.packed(records)),

@@ -46,7 +46,7 @@ class Glyph:
     body_corner: Floats  # (C, 2): upper right corner of the character without its marks
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
-        """The same shape scaled by `factor`; the point `centre` of the box stays where it is."""
+        """The glyph scaled by `factor`; the point `centre` of the box stays where it is."""
         fixed = np.array(centre, np.float32)
         places = {name: getattr(self, name) for name in ("points", "anchor", "body_corner")}
         scaled = {name: (values - fixed) * np.float32(factor) + fixed for name, values in places.items()}

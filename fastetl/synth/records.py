@@ -91,7 +91,7 @@ def layout_of(characters: tuple[str, ...]) -> Layout:
     return ETL9G if len(characters) == ETL9G.data_set_records else ETL8G
 
 
-def files_of(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64]:
+def file_numbers(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64]:
     """int64 (N,): number of the file with each writer's data set, from 1, without ETL8G's file of model patterns."""
     numbers = 1 + writers // layout.data_sets_per_file
     return numbers + ((numbers >= ETL8G.files) & (layout is ETL8G))
@@ -182,7 +182,7 @@ def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Itera
     layout = layout_of(characters)
     writers = range(config.files * layout.data_sets_per_file)
     work = partial(draw_data_set, config.seed, characters=characters, scans=config.scans)
-    data_sets = zip(files_of(np.array(writers), layout).tolist(), results_of(work, writers, processes), strict=True)
+    data_sets = zip(file_numbers(np.array(writers), layout).tolist(), results_of(work, writers, processes), strict=True)
     for done, (number, records) in enumerate(data_sets, 1):
         yield f"{layout.name}_{number:02d}", records
         progress(done, len(writers))

@@ -53,7 +53,7 @@ def _outline(path: str) -> NDArray[np.float64]:
 
 
 def resample(points: NDArray[np.floating], spacing: float) -> Polyline:
-    """The same line with points about `spacing` apart, at least three."""
+    """A line through points, with points about `spacing` apart instead, at least three."""
     step = np.hypot(*np.diff(points, axis=0).T)
     points = points[np.concatenate([[True], step > 0])]
     along = np.concatenate([[0.0], np.cumsum(step[step > 0])])

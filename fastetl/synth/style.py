@@ -81,7 +81,7 @@ def draw_style(rng: np.random.Generator, scan: bool = False) -> WriterStyle:
 
 
 def _on_a_sheet(style: WriterStyle, rng: np.random.Generator) -> WriterStyle:
-    """The same habits on a sheet with small cells, whose scans show parts of the neighbouring cells.
+    """A canvas style on a sheet with small cells, whose scans show parts of the neighbouring cells.
 
     The values are fitted until pictures measure as real scans do: docs/scans.md has both, and a test compares them.
     """
