@@ -98,8 +98,7 @@ def check_units(name: str, package: Path, reference: Mapping[str, NDArray[Any]],
 
 def main() -> int:
     """Print parity, latency and placement for each choice of compute units; 1 if any answers wrongly."""
-    here = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
-    here = here if here.is_dir() else here.parent
+    here = (Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent).resolve()
     if platform.system() != "Darwin" or not (here / "labels.json").is_file():
         sys.stderr.write(f"Core ML answers on a Mac, and needs a package; found {platform.system()}, {here}\n")
         return 2

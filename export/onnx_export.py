@@ -188,15 +188,15 @@ class _Writer:
         self.node("Conv", inputs, op.name, strides=strides, pads=[top, left, bottom, right])
 
     def write_matmul(self, op: Op) -> None:
-        x, y = self.input(op, "x"), op.inputs["y"]
-        if not bool(np.asarray(op.inputs["transpose_y"])):
-            self.node("MatMul", [x, self.input(op, "y")], op.name)
-            return
-        if isinstance(y, Ref):
-            self.node("Transpose", [y.name], f"{op.name}_y", perm=[0, 1, 3, 2])
+        y = op.inputs["y"]
+        second = f"{op.name}_y"
+        if not np.asarray(op.inputs["transpose_y"]):
+            second = self.input(op, "y")
+        elif isinstance(y, Ref):
+            self.node("Transpose", [y.name], second, perm=[0, 1, 3, 2])
         else:
-            self.constant(f"{op.name}_y", np.swapaxes(np.asarray(y), -1, -2))
-        self.node("MatMul", [x, f"{op.name}_y"], op.name)
+            self.constant(second, np.swapaxes(np.asarray(y), -1, -2))
+        self.node("MatMul", [self.input(op, "x"), second], op.name)
 
     def write_reshape(self, op: Op) -> None:
         _, *sides = np.asarray(op.inputs["shape"]).tolist()

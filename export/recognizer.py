@@ -127,13 +127,14 @@ class Recognizer:
         lowness = (above - below) / (2 * SIDE)
         odds = np.exp(LOWNESS_WEIGHT * (lowness + LOWNESS_MARGIN)).astype(np.float32)
         factors = np.stack([odds, np.ones_like(odds)], 1)
-        class_of, weighted = self.charset.class_of, shares.copy()
+        weighted = shares.copy()
         for small, large in LARGE_FORM.items():
-            if {small, large} <= class_of.keys():
-                pair = shares[:, [class_of[small], class_of[large]]]
+            if {small, large} <= self.charset.class_of.keys():
+                classes = [self.charset.class_of[small], self.charset.class_of[large]]
+                pair = shares[:, classes]
                 raised = pair * factors
                 total = np.maximum(raised.sum(1, keepdims=True), np.float32(1e-30))
-                weighted[:, [class_of[small], class_of[large]]] = raised * (pair.sum(1, keepdims=True) / total)
+                weighted[:, classes] = raised * (pair.sum(1, keepdims=True) / total)
         return weighted
 
     def _logits(self, pictures: Pictures) -> NDArray[np.float32]:
@@ -233,8 +234,7 @@ def line_candidates(recognizer: Recognizer, line: Line) -> tuple[Candidates, NDA
     # The bigrams already say how often a script occurs, so the network's prior is taken off.
     logits = recognizer._logits(np.stack(line.pictures())) - recognizer._prior_logits
     competing = recognizer._columns[:-1]
-    found = find_candidates(line, logits, recognizer.model_charset, competing, recognizer._weights_sha256)
-    return found, logits
+    return find_candidates(line, logits, recognizer.model_charset, competing, recognizer._weights_sha256), logits
 
 
 def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:

@@ -28,7 +28,8 @@ class SampleFolder:
             lock = try_lock(folder / _LOCK)
         if lock is None:
             raise FastetlError("another pad keeps samples here", file=folder, do="end it, or name another folder")
-        self.folder, self._lock, self._turn = folder, lock, threading.Lock()
+        self.folder, self._lock = folder, lock
+        self._turn = threading.Lock()  # one thread at a time reads or writes
 
     def close(self) -> None:
         """Let another pad use the folder."""
