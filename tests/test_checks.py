@@ -42,7 +42,7 @@ WRONG: list[WrongCall] = [
     (TrainConfig, {"epochs": 2.5}, "epochs is out of range; expected a whole number, 1 to 100,000; found 2.5"),
     (TrainConfig, {"epochs": np.zeros((3, 3))}, "expected a whole number, 1 to 100,000; found array"),
     (Samples, {"images": [np.eye(9)] * 99, "labels": [1], "indices": [0]}, r"found \[array.{180,200}Check `images`"),
-    (Samples, {"images": OWN.images, "labels": [2**31], "indices": [0]}, "unsuitable labels; expected whole numbers b"),
+    (Samples, {"images": OWN.images, "labels": [2**31], "indices": [0]}, "unsuitable labels; expected whole numbers f"),
     (partial(Samples, OWN.images, OWN.labels, np.arange(1)), {"charset": "kana"}, "a Charset, or None; found .ka"),
     (TrainConfig, {"frame": 500}, "frame is out of range; expected 8 to 128; found 500"),
     (TrainConfig, {"readings": 2}, "unknown readings; expected one of 1, 3; found 2"),

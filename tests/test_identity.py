@@ -119,7 +119,7 @@ def test_what_a_dataset_is_created_with(tmp_path: Path) -> None:
     data = own()
     assert (data.charset.characters, data.sources) == (("あ", "い", "う"), ("mine",))
     pictures = [np.full((10, 20), 7, np.uint8), np.full((5, 5), 9, np.uint8)]
-    twice = Dataset.create([Image.fromarray(pictures[0])] * 2, ["a", "a"], [-1, 4], source="mine")
+    twice = Dataset.create([Image.fromarray(pictures[0])] * 2, ["a", "a"], [-1, 4], source="my\u3000own")
     assert twice.groups.tolist() == [4, 4]
     mixed = Dataset.create(pictures, ["a", "b"], size=16)
     assert (mixed.images.shape, mixed.groups.max()) == ((2, 16, 16), -1)

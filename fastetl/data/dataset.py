@@ -58,7 +58,7 @@ class Samples:
         if len(shape) != 3 or images.dtype != np.uint8 or shape[1] != shape[2]:
             raise unsuitable("images", "uint8 (N, S, S)", images)
         if labels.shape != shape[:1] or not are_within(labels, 0, 2**31):
-            raise unsuitable("labels", f"whole numbers below 2³¹, one for each of {len(images)} images", labels)
+            raise unsuitable("labels", f"whole numbers from 0 to 2³¹ − 1, one for each of {len(images)} images", labels)
         if indices.ndim != 1 or not indices.size or not are_within(indices, 0, len(images)):
             raise unsuitable("indices", f"whole numbers (M,) of {len(images)} images, from 0, M at least 1", indices)
         require_range("weight", self.weight, ABOVE_0, integer=False)
@@ -191,7 +191,7 @@ class Dataset:
             FastetlError: If arrays do not fit, paper is white, a charset lacks characters, or `source` is reserved.
         """
         require_instance("source", source, str, "a name")
-        if RESERVED_SOURCE.fullmatch(source) or not source.isprintable():
+        if RESERVED_SOURCE.fullmatch(source) or "\n" in source:
             expected = "a name of your own in one line, not one of ETL files, synthetic writers or unnamed sources"
             raise unsuitable("source", expected, repr(source), "choose another")
         pictures = _checked_pictures(images)
@@ -371,7 +371,7 @@ def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dic
     require_instance("records", records, Mapping | None, "names and values")
     fields = {name: _column(f"records: {name}", values, count) for name, values in (records or {}).items()}
     for name, values in fields.items():
-        is_name = isinstance(name, str) and name.isprintable() and name not in _RESERVED
+        is_name = isinstance(name, str) and "\n" not in name and name not in _RESERVED
         if not is_name or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
             expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, a name in one line, not {', '.join(_RESERVED)}"
             raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from fastetl.checks import require_range, unsuitable
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import StrPath
-from fastetl.files.atomic import OutputKind, new_output
+from fastetl.files.atomic import Inputs, OutputKind, new_output
 
 SHEET_KIND = OutputKind("a contact sheet by fastetl", b"tEXtSoftware\0fastetl sheet", suffix=".png")
 NOT_FOR_PUBLICATION = "Pictures of the ETL Character Database: its terms forbid publishing them."
@@ -56,9 +55,7 @@ def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.I
     return sheet
 
 
-def write_png(
-    picture: Image.Image, out: StrPath, kind: OutputKind, overwrite: bool, inputs: Sequence[Path | None]
-) -> None:
+def write_png(picture: Image.Image, out: StrPath, kind: OutputKind, overwrite: bool, inputs: Inputs) -> None:
     """Write a PNG whose text "Software" is the mark of `kind`: b"tEXtSoftware", 0, and what wrote it."""
     assert isinstance(kind.marks, bytes)
     text = PngInfo()

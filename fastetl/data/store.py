@@ -108,8 +108,7 @@ def _open_directory(folder: Path, address: str) -> Dataset:
     is_sharded = "shards" in described
     expected, version = SHARDS_FORMAT if is_sharded else FORMAT, described.get("format")
     if version != expected:
-        what = "dataset of another format"
-        raise FastetlError(what, file=folder, expected=expected, found=version, do=REBUILD)
+        raise FastetlError("dataset of another format", file=folder, expected=expected, found=version, do=REBUILD)
     labels = np.array(mapped_array(folder / "labels.npy", "u2", 1))
     records = _records(folder / "records.npz", described.get("count"))
     pictures = mapped_array(folder / "images.npy", "u1", 3) if not is_sharded else sharded_images(address, described)

@@ -130,7 +130,7 @@ def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
 
 
 def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The columns of the records."""
+    """Where each record comes from, and the fields of its header that a dataset keeps: arrays (N,) by their names."""
     counts = [len(part.index) for part in parts]
     columns = {
         "file_name": np.repeat([part.file.path.name for part in parts], counts),

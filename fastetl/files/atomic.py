@@ -25,6 +25,7 @@ from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, StrPa
 from fastetl.files.addresses import as_address, fsspec_for, is_url
 from fastetl.files.untrusted import is_clutter, read_ends
 
+Inputs = Sequence[Path | None]  # what an output is made of; None for what is in memory
 _LOCK = "lock"
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
 _REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
@@ -68,11 +69,11 @@ def require_local(path: Path) -> None:
         raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)
 
 
-def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Sequence[Path | None] = ()) -> None:
+def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs = ()) -> None:
     """Raise FastetlError if `path` may not be written. To be called before long work.
 
     It may be written if nothing is there; with `overwrite`, also if an output of this kind is there which neither is
-    nor contains one of `inputs` (None: in memory). An old output that an interrupted command moved aside is an error.
+    nor contains one of `inputs`. An old output that an interrupted command moved aside is an error.
     """
     require_local(path)
     if not path.name.lower().endswith(kind.suffix):
@@ -181,9 +182,7 @@ def _sibling(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_output(
-    out: StrPath, kind: OutputKind, overwrite: bool = False, inputs: Sequence[Path | None] = ()
-) -> Iterator[Path]:
+def new_output(out: StrPath, kind: OutputKind, overwrite: bool = False, inputs: Inputs = ()) -> Iterator[Path]:
     """Write an output: the block gets an empty temporary folder or, for a kind of file, the name of a temporary file.
 
     It is renamed to `out` at the end of the block, or removed if the block raises. Raises FastetlError as
