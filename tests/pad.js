@@ -1,13 +1,106 @@
-(strokes) => {
-  const sheet = document.getElementById("sheet");
-  const box = sheet.getBoundingClientRect();
-  const send = (name, x, y) => sheet.dispatchEvent(new PointerEvent(name, {
-    pointerId: 1, pointerType: "pen", pressure: 0.5, button: 0, bubbles: true, cancelable: true,
-    clientX: box.left + x * box.width, clientY: box.top + y * box.height,
-  }));
-  for (const stroke of strokes) {
-    send("pointerdown", stroke[0], stroke[1]);
-    for (let k = 2; k < stroke.length; k += 2) send("pointermove", stroke[k], stroke[k + 1]);
-    send("pointerup", ...stroke.slice(-2));
-  }
-}
+// What the tests of the pad's page run in the browser.
+(() => {
+  /** Draws strokes [x, y, x, y, …] in 0–1 of a canvas by pointer events. */
+  const draw = ([id, strokes]) => {
+    const sheet = document.getElementById(id);
+    const box = sheet.getBoundingClientRect();
+    const send = (name, x, y) => sheet.dispatchEvent(new PointerEvent(name, {
+      pointerId: 1, pointerType: "pen", pressure: 0.5, button: 0, bubbles: true, cancelable: true,
+      clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+    }));
+    for (const stroke of strokes) {
+      send("pointerdown", stroke[0], stroke[1]);
+      for (let k = 2; k < stroke.length; k += 2) send("pointermove", stroke[k], stroke[k + 1]);
+      send("pointerup", ...stroke.slice(-2));
+    }
+  };
+
+  /** How far each drawing is from its golden runs; −1 if it has another size. */
+  const rasterized = async (all) => {
+    const { rasterize } = await import("/ink.js");
+    return all.map((drawing) => {
+      const drawn = rasterize(drawing);
+      let at = 0, apart = 0;
+      for (let k = 0; k < drawing.runs.length; k += 2) {
+        for (let n = 0; n < drawing.runs[k]; n++) {
+          apart = Math.max(apart, Math.abs(drawn[at++] - drawing.runs[k + 1]));
+        }
+      }
+      return at === drawn.length ? apart : -1;
+    });
+  };
+
+  /** What the page shows as the network's input. */
+  const framedPixels = async ([text, spec]) => {
+    const { framed } = await import("/seeing.js");
+    return framed(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), 128, spec).pixels.join();
+  };
+
+  /** Cards asked and answered: what was asked, with its box and when it is due. */
+  const askedCards = async () => {
+    const { Cards } = await import("/cards.js");
+    const cards = new Cards([..."あいうえお"], { う: [4, 900, 9, 8], え: [7, 0, 1, 1], お: "x" });
+    const all = [..."あいうえお"];
+    const asked = [];
+    for (const misses of [0, 2, 1, 0, 0, 0]) {
+      const one = cards.next(all, 100);
+      const { box, due } = cards.answered(one, misses, 100);
+      asked.push([one, box, due]);
+    }
+    const later = cards.next(all, 103);
+    return [asked, later, new Cards(all, JSON.parse(JSON.stringify(cards.values()))).get("あ"), cards.get("う")];
+  };
+
+  /** What is read of a kana's strokes, drawn by pointer events. */
+  const readKana = async (kana) => {
+    const strokes = kana.strokes.map((stroke) => stroke.map((v) => v / 1000));
+    draw(["sheet", strokes]);
+    while (!fastetlPad.idle()) await new Promise((resolve) => setTimeout(resolve, 1));
+    const read = document.getElementById("hero").textContent;
+    document.getElementById("clear").click();
+    return read;
+  };
+
+  /** Text and boxes of drawings, as the page reads lines. */
+  const readLines = async (drawings) => {
+    const { readDrawing, Tables } = await import("/lines.js");
+    const { ServerEngine } = await import("/engine.js");
+    const json = async (name) => (await fetch(name)).json();
+    const bytes = async (name) => (await fetch(name)).arrayBuffer();
+    const tables = new Tables(await json("lines.json"), await bytes("bigrams.bin"), await bytes("shapes.bin"));
+    const labels = await json("labels.json");
+    const read = [];
+    for (const drawing of drawings) {
+      const lines = await readDrawing(drawing, new ServerEngine(128), labels, tables);
+      const characters = lines.flatMap((line) => line.characters);
+      const text = lines.map((line) => line.text).join("\n");
+      read.push([text, characters.map((one) => [...one.box, one.confidence])]);
+    }
+    return read;
+  };
+
+  /** Width of the overlay and the sum of its pixels. */
+  const painted = () => {
+    const { width, height } = document.getElementById("overlay");
+    const { data } = document.getElementById("overlay").getContext("2d").getImageData(0, 0, width, height);
+    return [width, data.reduce((sum, value) => sum + value, 0)];
+  };
+
+  /** How many samples are left when one was deleted, and which lines are removals. */
+  const keptInBrowser = async () => {
+    const { BrowserSamples } = await import("./corrections.js");
+    const samples = new BrowserSamples("pad");
+    for (const label of ["ぬ", "め"]) await samples.keep({ label });
+    const [, { id }] = (await samples.shown("")).samples;
+    await samples.remove("", id);
+    return [(await samples.shown("")).count, ...samples.lines().map((line) => JSON.parse(line).removed ?? false)];
+  };
+
+  /** The answers of the engine in the browser. */
+  const probabilities = async (text) => {
+    const { BrowserEngine, askAll } = await import("./engine.js");
+    return (await askAll(new BrowserEngine(128), Uint8Array.from(atob(text), (c) => c.charCodeAt(0)))).join();
+  };
+
+  return { draw, rasterized, framedPixels, askedCards, readKana, readLines, painted, keptInBrowser, probabilities };
+})()

@@ -28,8 +28,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "h
 ANSWERS = [*KANA.characters, "no character"]
 """Labels of the bundled network."""
 
-DRAW = Path(__file__).with_name("pad.js").read_text(encoding="utf-8")
-"""Draws strokes [x, y, x, y, …] in 0–1 of the canvas by pointer events."""
+SCRIPT = Path(__file__).with_name("pad.js").read_text(encoding="utf-8").strip()
 
 
 def require_browser() -> None:
@@ -67,9 +66,14 @@ def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     assert problems == []
 
 
-def draw(page: Page, strokes: list[list[float]]) -> None:
+def call(page: Page, function: str, argument: object = None) -> Any:
+    """What a function of pad.js gives."""
+    return page.evaluate(f"{SCRIPT}.{function}", argument)
+
+
+def draw(page: Page, strokes: list[list[float]], canvas: str = "sheet") -> None:
     """Draw, and wait for the answer."""
-    page.evaluate(DRAW, strokes)
+    call(page, "draw", [canvas, strokes])
     until(page, "fastetlPad.idle()")
 
 

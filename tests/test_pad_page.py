@@ -24,7 +24,7 @@ from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests import golden_lines
 from tests.kana import kana_drawings, wrong_of
-from tests.pad import DRAW, PHONE, draw, opened, plain_host, reads, serving, until
+from tests.pad import PHONE, SCRIPT, call, draw, opened, plain_host, reads, serving, until
 from tests.test_ink import GOLDEN
 
 if TYPE_CHECKING:
@@ -74,20 +74,7 @@ def says(page: Page, place: str, text: str) -> None:
 
 
 def test_one_rasterizer(page: Page) -> None:
-    code = """async (all) => {
-      const { rasterize } = await import("/ink.js");
-      return all.map((drawing) => {
-        const drawn = rasterize(drawing);
-        let at = 0, apart = 0;
-        for (let k = 0; k < drawing.runs.length; k += 2) {
-          for (let n = 0; n < drawing.runs[k]; n++) {
-            apart = Math.max(apart, Math.abs(drawn[at++] - drawing.runs[k + 1]));
-          }
-        }
-        return at === drawn.length ? apart : -1;
-      });
-    }"""
-    apart = page.evaluate(code, GOLDEN)
+    apart = call(page, "rasterized", GOLDEN)
     assert [(d["name"], a) for d, a in zip(GOLDEN, apart, strict=True) if not 0 <= a <= 1] == []
 
 
@@ -99,32 +86,15 @@ def test_what_is_shown_is_what_the_network_sees(page: Page) -> None:
         np.zeros((128, 128), np.uint8),
         np.random.default_rng(0).integers(0, 256, (128, 128)).astype(np.uint8),
     ]
-    code = """async ([text, spec]) => {
-      const { framed } = await import("/seeing.js");
-      return framed(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), 128, spec).pixels.join();
-    }"""
     for spec in specs:
         for one in pictures:
-            pixels = page.evaluate(code, [base64.b64encode(one.tobytes()).decode(), spec.as_dict()])
+            pixels = call(page, "framedPixels", [base64.b64encode(one.tobytes()).decode(), spec.as_dict()])
             expected = framed(resize(one[None], spec.size), spec)[0][0, ..., 0]
             assert np.abs(np.array(pixels.split(","), float) - expected.ravel()).max() < 2e-4
 
 
 def test_leitners_boxes(page: Page) -> None:
-    code = """async () => {
-      const { Cards } = await import("/cards.js");
-      const cards = new Cards([..."あいうえお"], { う: [4, 900, 9, 8], え: [7, 0, 1, 1], お: "x" });
-      const all = [..."あいうえお"];
-      const asked = [];
-      for (const misses of [0, 2, 1, 0, 0, 0]) {
-        const one = cards.next(all, 100);
-        const { box, due } = cards.answered(one, misses, 100);
-        asked.push([one, box, due]);
-      }
-      const later = cards.next(all, 103);
-      return [asked, later, new Cards(all, JSON.parse(JSON.stringify(cards.values()))).get("あ"), cards.get("う")];
-    }"""
-    asked, later, again, known = page.evaluate(code)
+    asked, later, again, known = call(page, "askedCards")
     # New ones in order; what was missed comes back after three others; a box moves up by one a right answer.
     assert asked[:4] == [["あ", 1, 101], ["い", 0, 100], ["え", 0, 100], ["お", 1, 101]]
     assert asked[4:] == [["い", 1, 101], ["え", 1, 101]]
@@ -135,20 +105,12 @@ def test_leitners_boxes(page: Page) -> None:
 
 def test_every_kana_is_read(browser: Browser, japanese: str) -> None:
     """Drawn by pointer events from KanjiVG's strokes, read by the bundled network: at least 160 of 162 right."""
-    code = """async (kana) => {
-      const strokes = kana.strokes.map((stroke) => stroke.map((v) => v / 1000));
-      (DRAW)(strokes);
-      while (!fastetlPad.idle()) await new Promise((resolve) => setTimeout(resolve, 1));
-      const read = document.getElementById("hero").textContent;
-      document.getElementById("clear").click();
-      return read;
-    }"""
     read: dict[str, str] = {}
     with opened(browser, japanese) as page:
         for script in ("hiragana", "katakana"):
             page.click(f"[data-compete={script}]")
             asked = [kana for kana in practice_data()["kana"] if kana["script"] == script]
-            read |= {kana["character"]: page.evaluate(code.replace("DRAW", DRAW), kana) for kana in asked}
+            read |= {kana["character"]: call(page, "readKana", kana) for kana in asked}
     assert len(read) == 162
     assert len(wrong_of(read)) <= 2, wrong_of(read)
 
@@ -323,25 +285,9 @@ def test_kanji_are_recognized_and_found(browser: Browser, japanese: str) -> None
 
 
 def test_lines_are_read_as_python_reads_them(browser: Browser, japanese: str) -> None:
-    code = """async (drawings) => {
-      const { readDrawing, Tables } = await import("/lines.js");
-      const { ServerEngine } = await import("/engine.js");
-      const json = async (name) => (await fetch(name)).json();
-      const bytes = async (name) => (await fetch(name)).arrayBuffer();
-      const tables = new Tables(await json("lines.json"), await bytes("bigrams.bin"), await bytes("shapes.bin"));
-      const labels = await json("labels.json");
-      const read = [];
-      for (const drawing of drawings) {
-        const lines = await readDrawing(drawing, new ServerEngine(128), labels, tables);
-        const characters = lines.flatMap((line) => line.characters);
-        const text = lines.map((line) => line.text).join("\\n");
-        read.push([text, characters.map((one) => [...one.box, one.confidence])]);
-      }
-      return read;
-    }"""
     golden = json.loads(golden_lines.FILE.read_text(encoding="utf-8"))
     with opened(browser, japanese) as page:
-        read = page.evaluate(code, [line["drawing"] for line in golden])
+        read = call(page, "readLines", [line["drawing"] for line in golden])
     for line, (text, characters) in zip(golden, read, strict=True):
         assert text == line["bigrams"]["text"], line["name"]
         values = np.array(characters)
@@ -358,12 +304,11 @@ def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
             for stroke in load_strokes(character, 0.03)
         ]
 
-    canvas = DRAW.replace('"sheet"', '"strip"')
     width = "document.getElementById('strip').width / document.getElementById('strip').height"
     with opened(browser, japanese) as page:
         page.click("[data-go=write]")
         text = page.locator("#written")
-        page.evaluate(canvas, written("日本", page.evaluate(width)))
+        draw(page, written("日本", page.evaluate(width)), "strip")
         until(page, "document.getElementById('written').textContent === '日本' && fastetlPad.idle()")
         page.click("#written button >> nth=1")
         others = page.locator("#instead button").all_inner_texts()
@@ -376,12 +321,11 @@ def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
         page.evaluate("['strip-redo', 'take'].forEach((id) => document.getElementById(id).click())")
         until(page, f"document.getElementById('written').textContent === '日{others[1]}' && fastetlPad.idle()")
         assert page.locator("#strip-clear").is_disabled()
-        page.evaluate(canvas, written("語", page.evaluate(width)))
+        draw(page, written("語", page.evaluate(width)), "strip")
         until(page, f"document.getElementById('written').textContent === '日{others[1]}語' && fastetlPad.idle()")
         # A canvas that is nearly full gets more room.
         before = page.evaluate(width)
-        page.evaluate(canvas, [[0.97, 0.2, 0.97, 0.8]])
-        until(page, "fastetlPad.idle()")
+        draw(page, [[0.97, 0.2, 0.97, 0.8]], "strip")
         assert page.evaluate(width) > before + 0.9
         page.click("#forget-text")
         assert text.text_content() == ""
@@ -393,7 +337,7 @@ def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
             for one in practice_data()["kana"]
             if one["word"] and f"{one['romaji']} ({one['meaning']})" in asked and one["script"] == script
         }
-        page.evaluate(canvas, written(word, page.evaluate(width)))
+        draw(page, written(word, page.evaluate(width)), "strip")
         until(page, "!document.getElementById('word-check').disabled && fastetlPad.idle()")
         page.click("#word-check")
         said = page.locator("#word-said").text_content() or ""
@@ -457,25 +401,20 @@ def test_a_phone_with_touch(browser: Browser, address: str) -> None:
 
 
 def test_reduced_motion_and_sizes(browser: Browser, address: str) -> None:
-    painted = """() => {
-      const { width, height } = document.getElementById("overlay");
-      const { data } = document.getElementById("overlay").getContext("2d").getImageData(0, 0, width, height);
-      return [width, data.reduce((sum, value) => sum + value, 0)];
-    }"""
     whole = 0
     for motion in ("reduce", "no-preference"):
         with opened(browser, address, reduced_motion=motion, device_scale_factor=2) as page:
             page.click("[data-go=practice]")
             page.click("#unknown")
-            width, first = page.evaluate(painted)
+            width, first = call(page, "painted")
             assert width == 2 * page.evaluate("document.getElementById('sheet-frame').clientWidth")
             if motion == "reduce":
                 whole = first
                 page.wait_for_timeout(200)
-                assert page.evaluate(painted)[1] == whole > 0
+                assert call(page, "painted")[1] == whole > 0
             else:
                 assert first < whole
-                until(page, f"({painted})()[1] === {whole}")
+                until(page, f"{SCRIPT}.painted()[1] === {whole}")
 
 
 @pytest.mark.skipif(AXE is None, reason="FASTETL_AXE does not name axe.min.js of the npm package axe-core")
@@ -517,15 +456,7 @@ def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> Non
 
 
 def test_what_is_deleted_in_the_browser_leaves_its_line(page: Page) -> None:
-    code = """async () => {
-      const { BrowserSamples } = await import("./corrections.js");
-      const samples = new BrowserSamples("pad");
-      for (const label of ["ぬ", "め"]) await samples.keep({ label });
-      const [, { id }] = (await samples.shown("")).samples;
-      await samples.remove("", id);
-      return [(await samples.shown("")).count, ...samples.lines().map((line) => JSON.parse(line).removed ?? false)];
-    }"""
-    assert page.evaluate(code) == [1, True, False]
+    assert call(page, "keptInBrowser") == [1, True, False]
 
 
 @pytest.mark.skipif(ORT_WEB is None, reason="FASTETL_ORT_WEB does not name the folder of onnxruntime-web's npm package")
@@ -535,10 +466,6 @@ def test_the_static_folder_works_offline_with_the_same_answers(
     out = tmp_path / "static"
     assert main(["pad", str(package.path), "--static", str(out), "--runtime", str(ORT_WEB)]) == 0
     pictures = np.stack([rasterize(drawing) for drawing in [*kana_drawings().values()][::40]])
-    code = """async (text) => {
-      const { BrowserEngine, askAll } = await import("./engine.js");
-      return (await askAll(new BrowserEngine(128), Uint8Array.from(atob(text), (c) => c.charCodeAt(0)))).join();
-    }"""
     saved = tmp_path / "kana.jsonl"
     with ExitStack() as host, opened(browser, host.enter_context(plain_host(out))) as page:
         page.wait_for_selector("body[data-offline]")
@@ -546,7 +473,7 @@ def test_the_static_folder_works_offline_with_the_same_answers(
         page.context.set_offline(True)
         page.reload()
         page.wait_for_selector("body[data-ready]")
-        answer = page.evaluate(code, base64.b64encode(pictures.tobytes()).decode())
+        answer = call(page, "probabilities", base64.b64encode(pictures.tobytes()).decode())
         probabilities = np.array(answer.split(","), float).reshape(len(pictures), -1)
         assert np.abs(probabilities - package.probabilities(pictures)).max() < 1e-3
         draw(page, LINE)
