@@ -46,13 +46,18 @@ def addresses(data: Data) -> list[tuple[str, float]]:
 def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, new: Mapping[str, Any], fault: Path) -> None:
     """Train as a worker. new: arguments for a run that begins, or that the caller resumes. fault: file for an error."""
     import ray.train
+    from ray.train.collective import broadcast_from_rank_zero
+    from ray.util import get_node_ip_address
 
     if fault.exists():
         return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
     context = ray.train.get_context()
     processes = context.get_world_size()
     if processes > 1:
-        _join(processes, context.get_world_rank())
+        with socket.socket() as free:
+            free.bind(("", 0))
+            address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
+        join(str(broadcast_from_rank_zero(address)), processes, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
     arguments = {} if is_begun and not resume else new  # after a loss the run has its config and start
     try:
@@ -65,17 +70,6 @@ def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, new: Mapping
             write_file(str(fault.parent), fault.name, pickle.dumps(error))
         raise
     ray.train.report({})
-
-
-def _join(processes: int, process: int) -> None:
-    """Connect this worker with the others; the first one chooses the port."""
-    from ray.train.collective import broadcast_from_rank_zero
-    from ray.util import get_node_ip_address
-
-    with socket.socket() as free:
-        free.bind(("", 0))
-        address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
-    join(str(broadcast_from_rank_zero(address)), processes, process)
 
 
 def train_on_ray(
@@ -105,7 +99,6 @@ def train_on_ray(
         FastetlError: As `model.train` does, and if the cluster cannot be reached or is too small.
     """
     require_range("workers", workers, 1)
-    require_range("gpus", gpus, 0)
     path = as_path("out", out)
     require_local(path)
     path = path.absolute()

@@ -165,10 +165,9 @@ def _tuner(config: SweepConfig, sources: list[tuple[str, float]], out: Path, cpu
     from ray.tune.schedulers import ASHAScheduler
 
     scheduler = ASHAScheduler("epoch", max_t=_LAST_EPOCH, grace_period=config.grace, reduction_factor=config.reduction)
-    trials = [(number, *drawn) for number, drawn in enumerate(config.drawn())]
     return tune.Tuner(
         tune.with_resources(partial(_train_trial, sources, out / "trials"), {"cpu": cpus, "gpu": gpus}),
-        param_space={"trial": tune.grid_search(trials)},
+        param_space={"trial": tune.grid_search([(number, *drawn) for number, drawn in enumerate(config.drawn())])},
         tune_config=tune.TuneConfig(metric=_METRIC, mode="max", scheduler=scheduler),
         run_config=tune.RunConfig(storage_path=str(out / "ray"), name="sweep", verbose=0),
     )

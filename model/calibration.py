@@ -1,4 +1,4 @@
-"""Confidence that matches accuracy: the temperature that divides the logits, and how well the two agree."""
+"""Losses with smoothed labels, and confidence that matches accuracy: the temperature that divides the logits."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.data.preprocessing import Array, ArrayModule
+
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Logits (N, classes) → logarithms of the probabilities, float64 (N, classes)."""
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+
+def smoothed_losses(log: Array, labels: Array, smoothing: float, xp: ArrayModule) -> Array:
+    """The cross-entropy of N answers, float (N,), with label smoothing; in numpy or jax.numpy, which is `xp`.
+
+    log: logarithms of the probabilities, (N, classes). labels: int (N,). smoothing: the share of each target that is
+    spread evenly over all classes. An outlier's label is beyond the classes: its whole target is spread evenly.
+    """
+    is_character = labels < log.shape[1]
+    of_label = xp.take_along_axis(log, xp.where(is_character, labels, 0)[:, None], 1)[:, 0]
+    spread = xp.where(is_character, smoothing, 1)
+    return -((1 - spread) * of_label + spread * log.mean(1))
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> float:
@@ -22,12 +36,10 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]
     """
     from scipy.optimize import minimize_scalar  # takes a quarter of a second
 
-    rows = np.arange(len(labels))
     unsure = 1 / (len(labels) + 1)
 
     def loss(inverse: float) -> float:
-        log = log_softmax(logits * inverse)
-        return float(-((1 - unsure) * log[rows, labels] + unsure * log.mean(1)).mean())
+        return float(smoothed_losses(log_softmax(logits * inverse), labels, unsure, np).mean())
 
     return 1 / float(minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x)
 

@@ -19,7 +19,7 @@ from fastetl.data.batches import Batch as HostBatch
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID
-from model.calibration import fit_temperature, log_softmax
+from model.calibration import fit_temperature, log_softmax, smoothed_losses
 from model.checkpoints import restore, save
 from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
@@ -28,7 +28,7 @@ from model.outliers import outlier_samples
 from model.progress import AddEvent, Epoch, OnStep, Progress, events
 from model.run import Run
 from model.start import InitialNetwork, initial_weights
-from model.step import first_state, learning_rate, make_forward, make_train, predict, smoothed_losses
+from model.step import first_state, learning_rate, make_forward, make_train, predict
 
 EVENT_STEPS = 20  # steps between two losses in the TensorBoard events
 UNTIMED_STEPS = 10  # before the speed is measured, as the first ones compile; those that find batches ready are added
@@ -56,22 +56,18 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     return training, validation
 
 
-def _blocks(sources: Sequence[Samples]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
-    """The samples in order: pictures uint8 (N, S, S) and their classes (N,)."""
-    return itertools.chain.from_iterable(source.blocks(BLOCK_SAMPLES) for source in sources)
-
-
 def _calibrated(run: Run, validation: Sequence[Samples]) -> Run:
     """The run with temperature and threshold of its best weights, fitted to samples at equal distances."""
     max_samples = max(1, min(MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS // len(run.charset)))
     distance = -(-sum(map(len, validation)) // max_samples)
     logits_of_blocks, labels_of_blocks = [], []
     passed = 0
-    for pictures, labels in _blocks(validation):
-        chosen = slice(-passed % distance, None, distance)  # as if all blocks were one
-        logits_of_blocks.append(run.predict(pictures[chosen]))
-        labels_of_blocks.append(labels[chosen])
-        passed += len(labels)
+    for source in validation:
+        for pictures, labels in source.blocks(BLOCK_SAMPLES):
+            chosen = slice(-passed % distance, None, distance)  # as if all blocks were one
+            logits_of_blocks.append(run.predict(pictures[chosen]))
+            labels_of_blocks.append(labels[chosen])
+            passed += len(labels)
     logits = np.concatenate(logits_of_blocks)
     temperature = fit_temperature(logits, np.concatenate(labels_of_blocks))
     confidence = np.exp(log_softmax(logits / temperature).max(1))
@@ -107,14 +103,12 @@ class Training:
         network = nnx.eval_shape(run.untrained)
         self.train_steps = make_train(network, config)
         self.forward = make_forward(network)
+        self.first_state = partial(first_state, run.untrained, config, self.steps)
 
     @property
     def epochs(self) -> int:
         """Number of epochs, of which the last one may be cut short."""
         return -(-self.steps // len(self.batches))
-
-    def _first_state(self) -> Tree:
-        return first_state(self.run.untrained, self.run.config, self.steps)
 
     def begin(self, start: InitialNetwork | None) -> None:
         """Write the new run. The trained weights go first: what has a run.json can be resumed."""
@@ -123,7 +117,7 @@ class Training:
         if start is not None:
             pictures, _ = next(self.batches.epoch(0))
             weights = initial_weights(start, self.run.untrained(), self.run.charset, pictures)
-            save(self.checkpoints, "last", {**self._first_state(), "weights": weights, "ema": weights})
+            save(self.checkpoints, "last", {**self.first_state(), "weights": weights, "ema": weights})
         self.run.save()
 
     def fit(self, start_time: float) -> None:
@@ -148,8 +142,8 @@ class Training:
     def _last_state(self) -> Tree:
         """The state of the last checkpoint, or the first one."""
         if (self.checkpoints / "last.safetensors").exists():
-            return restore(self.checkpoints, "last", jax.eval_shape(self._first_state))
-        return self._first_state()
+            return restore(self.checkpoints, "last", jax.eval_shape(self.first_state))
+        return self.first_state()
 
     def _steps_until(self, end_time: float, state: Tree) -> int:
         """How many steps and validations fit into the time that is left. state: is trained further, and then lost."""
@@ -205,11 +199,12 @@ class Training:
     def _validate(self, weights: Tree) -> tuple[float, float]:
         """By these weights the mean loss of all validation samples, and the share of right answers."""
         loss = right = 0.0
-        for pictures, labels in _blocks(self.validation):
-            logits = predict(partial(self.forward, weights), pictures)
-            losses = smoothed_losses(log_softmax(logits), labels, self.run.config.label_smoothing, np)
-            loss += float(losses.sum())
-            right += float((logits.argmax(1) == labels).sum())
+        for source in self.validation:
+            for pictures, labels in source.blocks(BLOCK_SAMPLES):
+                logits = predict(partial(self.forward, weights), pictures)
+                losses = smoothed_losses(log_softmax(logits), labels, self.run.config.label_smoothing, np)
+                loss += float(losses.sum())
+                right += float((logits.argmax(1) == labels).sum())
         count = sum(map(len, self.validation))
         return loss / count, right / count
 

@@ -22,13 +22,12 @@ from numpy.typing import NDArray
 from optax.contrib import MuonDimensionNumbers, muon
 
 from fastetl.data.dataset import Pictures
-from fastetl.data.preprocessing import Array, ArrayModule
+from model.calibration import smoothed_losses
 from model.config import TrainConfig
 from model.devices import Tree, shard, sharding
 from model.network import Network
 
 Batch = tuple[jax.Array, jax.Array]  # pictures uint8 (B, size, size), labels int32 (B,): outliers' beyond the classes
-Forward = Callable[[Tree, jax.Array], jax.Array]
 PREDICT_BATCH = 256  # pictures in one batch of `predict`
 
 
@@ -100,18 +99,6 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
     return dict(jax.jit(state)())  # one program: drawing each array by itself would compile as many programs
 
 
-def smoothed_losses(log: Array, labels: Array, smoothing: float, xp: ArrayModule) -> Array:
-    """The cross-entropy of N answers, float (N,), with label smoothing; in numpy or jax.numpy, which is `xp`.
-
-    log: logarithms of the probabilities, (N, classes). labels: int (N,). smoothing: the share of each target that is
-    spread evenly over all classes. An outlier's label is beyond the classes: its whole target is spread evenly.
-    """
-    is_character = labels < log.shape[1]
-    of_label = xp.take_along_axis(log, xp.where(is_character, labels, 0)[:, None], 1)[:, 0]
-    spread = xp.where(is_character, smoothing, 1)
-    return -((1 - spread) * of_label + spread * log.mean(1))
-
-
 def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]:
     """The compiled function (state, batches) → the state after one step on each batch, and the losses of these steps.
 
@@ -167,7 +154,7 @@ def _step(
     return new_state, loss
 
 
-def make_forward(network: Network) -> Forward:
+def make_forward(network: Network) -> Callable[[Tree, jax.Array], jax.Array]:
     """The compiled function (weights, pictures uint8 (B, size, size)) → float32 logits (B, classes), as in use."""
     # Replicated on all devices, so that each process can read all logits.
     return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=sharding())

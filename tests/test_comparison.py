@@ -10,7 +10,6 @@ import pytest
 from fastetl.errors import FastetlError
 from fastetl_cli.main import main
 from model.comparison import compare_runs
-from model.errors import ModelError
 from model.evaluation import evaluate
 from model.report import write_report
 from model.run import Run, open_run
@@ -59,7 +58,7 @@ def test_the_command_prints_a_table_or_json(two: list[Run], capsys: pytest.Captu
 def test_what_cannot_be_compared_is_named(two: list[Run]) -> None:
     with pytest.raises(ValueError, match="expected two runs or more; found 1"):
         compare_runs(two[0].path)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="no complete epoch"):
+    with pytest.raises(FastetlError, match="no complete epoch"):
         compare_runs([two[0], dataclasses.replace(two[1], history=())])
     (two[0].path / "report" / "evaluation.json").write_text('{"sets": [{"name": "", "part": "", "accuracy": 0.5}]}')
     with pytest.raises(FastetlError, match=r"evaluation.json: cannot read the report.*Evaluate again"):

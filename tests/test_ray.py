@@ -279,13 +279,12 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     assert not (tmp_path / "none").exists()
 
 
-def test_a_sweep_of_nothing_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_of_nothing_starts_nothing(etl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastetl_ray.nodes.connect", lambda: pytest.fail("Ray was started"))
     with pytest.raises(FastetlError, match="nothing: no dataset here"):
         sweep_on_ray(tmp_path / "nothing", tmp_path / "out", read_sweep(SWEEP))
-    tiny().write(tmp_path / "data")
     with pytest.raises(FastetlError, match="cpus is out of range; expected over 0; found -1"):
-        sweep_on_ray(tmp_path / "data", tmp_path / "out", read_sweep(SWEEP), cpus=-1)
+        sweep_on_ray(etl.with_name("here"), tmp_path / "out", read_sweep(SWEEP), cpus=-1)
 
 
 def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
