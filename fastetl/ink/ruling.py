@@ -126,6 +126,7 @@ def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> NDArray[np.float64]:
 
 
 def _line(blocks: _Blocks, row: int, rise: int) -> PrintedLine:
+    """The line that crosses the middle column in a row and has this rise, measured where it has ink."""
     height, width = blocks.thin.shape
     rows = row + _offsets(rise, width)
     columns = np.flatnonzero(blocks.along(blocks.thin, rows))  # in which the line has ink

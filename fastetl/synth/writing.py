@@ -1,6 +1,7 @@
 """How a style writes a data set: from the points of glyphs to segments of ink in pixels, for all characters at once.
 
-Each step takes the points, float32 (P, 2) in units of the character's box, and returns them changed.
+Each step takes the points, float32 (P, 2) in units of the character's box, and returns them changed. Numbers in the
+formulas were chosen, as those of `tables/population.tsv`, which says how.
 """
 
 from collections.abc import Sequence
