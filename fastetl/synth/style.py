@@ -115,9 +115,8 @@ def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
     marker = _trait(rng, "sometimes", 0.12, 0.065, 0.11)  # a thick pen, as a share of the box
     brush = _trait(rng, "sometimes", 0.1, 0.3, 1.0)
     # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
-    box = WIDTH * size
-    pen = min(pen, 0.065 * box, 0.06 * box / sloppiness)
-    pen = max(pen, marker * box, 8.5 * size * (brush > 0))
+    pen = min(pen, 0.065 * WIDTH * size, 0.06 * WIDTH * size / sloppiness)
+    pen = max(pen, marker * WIDTH * size, 8.5 * size * (brush > 0))
     style = WriterStyle(sloppiness=sloppiness, size=size, pen=pen, brush_swell=0.6 * brush)
     for name, rows in groupby(_POPULATION, key=itemgetter(0)):
         values = [_trait(rng, kind, *map(float, numbers)) for _, kind, *numbers in rows]
