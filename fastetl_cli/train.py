@@ -36,7 +36,7 @@ class Train(WritingCommand):
     """Train the network on a dataset; writers used for validation and test are never trained on.
 
     fastetl train kana run --minutes 10
-    fastetl train own run --from pretrained --learning-rate 4e-4
+    fastetl train own run --from pretrained
     tensorboard --logdir run/tensorboard
     """
 
@@ -50,8 +50,8 @@ class Train(WritingCommand):
     config: TrainConfig = TrainConfig()
     start: Annotated[str, Arg(("--from",), "SOURCE")] = ""
     """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
-    preprocessing. Characters that it does not know are learnt anew. With a tenth of the learning rates, it forgets
-    little of what it knows."""
+    preprocessing. Characters that it does not know are learnt anew. If it knows all, the default learning rates are a
+    tenth, so that little is forgotten."""
     resume: bool = False
     """Continue an interrupted run with its own options; it ends with the weights that it would have had."""
     coordinator: Annotated[str, SEVERAL_MACHINES] = ""

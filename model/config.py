@@ -14,9 +14,10 @@ from fastetl.data.preprocessing import Framing, Preprocessing
 from fastetl.errors import ArgumentError
 
 PREPROCESSING_OPTIONS = ("framing", "frame", "scale", "surroundings", "readings")
+RATES = 4e-3, 0.1  # peak learning rates of Adam and of Muon in training from random weights
 NetworkName = Literal["default", "japanese", "quick", "small"]
 _Part = Annotated[float, Range(0, BELOW_1)]
-_Positive = Annotated[float, Range(ABOVE_0, 100)]
+_Rate = Annotated[float | None, Range(ABOVE_0, 100)]
 _Seed = Annotated[int, Range(0, 2**32 - 1)]
 
 
@@ -40,10 +41,12 @@ class TrainConfig(Options):
     rates, batches of 512 or more eight times. Accuracy is a little lower all the same (docs/decisions/0024)."""
     optimizer: Literal["muon", "adamw"] = "muon"
     """muon: Muon for the kernels of all convolutions but the first, Adam for the rest (Jordan, 2024). adamw: AdamW."""
-    learning_rate: _Positive = 4e-3
-    """Peak learning rate of the weights that Adam updates. It falls linearly to 0 after the warm-up."""
-    muon_learning_rate: _Positive = 0.1
-    """Peak learning rate of the weights that Muon updates."""
+    learning_rate: _Rate = None
+    """Peak learning rate of the weights that Adam updates. It falls linearly to 0 after the warm-up. Default: 0.004;
+    from weights that know all characters, 0.0004."""
+    muon_learning_rate: _Rate = None
+    """Peak learning rate of the weights that Muon updates. Default: 0.1; from weights that know all
+    characters, 0.01."""
     warmup: _Part = 0.2
     """Share of all steps in which the learning rate rises."""
     weight_decay: Annotated[float, Range(0, 100)] = 0.01
@@ -98,6 +101,16 @@ class TrainConfig(Options):
                 what = f"{first} and {second} leave nothing to train on"
                 raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do="lower one of them")
 
+    @property
+    def rates(self) -> tuple[float, float]:
+        """The peak learning rates of Adam and of Muon; where none is given, those for random weights."""
+        return self.learning_rate or RATES[0], self.muon_learning_rate or RATES[1]
+
+    def with_rates(self, adam: float, muon: float) -> TrainConfig:
+        """This configuration, with these peak learning rates where none is given and one has an effect."""
+        muon_rate = self.muon_learning_rate or (muon if self.optimizer == "muon" else None)
+        return dataclasses.replace(self, learning_rate=self.learning_rate or adam, muon_learning_rate=muon_rate)
+
     def preprocessing(self, spec: Preprocessing) -> Preprocessing:
         """A dataset's preprocessing, with what this configuration changes of it."""
         options: dict[str, Any] = {name: getattr(self, name) for name in PREPROCESSING_OPTIONS}
@@ -106,7 +119,8 @@ class TrainConfig(Options):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         """From what `dataclasses.asdict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
-        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+        options = {**values, "augmentation": Augmentation(**values["augmentation"])}
+        return cls(**{name: value for name, value in options.items() if name not in without_effect(values)})
 
 
 def without_effect(options: Mapping[str, Any]) -> dict[str, str]:

@@ -221,7 +221,7 @@ class Training:
 
     def _complete(self, state: Tree, epoch: Epoch, add_event: AddEvent) -> None:
         """Record an epoch that is complete: in the events, in run.json and in the checkpoints."""
-        rate = learning_rate(self.run.config.learning_rate, self.run.config.warmup, self.steps)
+        rate = learning_rate(self.run.config.rates[0], self.run.config.warmup, self.steps)
         add_event("epoch/learning_rate", float(rate(epoch.step - 1)), epoch.step)
         for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
             add_event(f"epoch/{name}", getattr(epoch, name), epoch.step)

@@ -67,11 +67,11 @@ def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTra
         shape = MuonDimensionNumbers((0, 1, 2), (3,))
         return jax.tree.map(lambda value: shape if value.ndim == 4 and value.shape[2] > 1 else None, params)
 
-    rate = learning_rate(config.learning_rate, config.warmup, steps)
+    rate, muon_rate = (learning_rate(peak, config.warmup, steps) for peak in config.rates)
     if config.optimizer == "adamw":
         return optax.adamw(rate, weight_decay=config.weight_decay, mask=is_kernel)
     return muon(
-        learning_rate(config.muon_learning_rate, config.warmup, steps),
+        muon_rate,
         weight_decay=config.weight_decay,
         weight_decay_mask=is_kernel,
         muon_weight_dimension_numbers=matrix_axes,

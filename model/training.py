@@ -12,7 +12,7 @@ from fastetl.data.identity import SplitRecord
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.atomic import check_output, new_output, output_errors
-from model.config import TrainConfig
+from model.config import RATES, TrainConfig
 from model.devices import barrier, is_first
 from model.errors import ModelError
 from model.folders import RUN_KIND, claim_folder, unfinished_folder
@@ -47,7 +47,7 @@ def train(
         config: How to train; `TrainConfig()` if None.
         start: Trained weights to begin with: a run, what `export.open_start` gives, or the path of a run or package
             ("pretrained": a bundled one). Its network and preprocessing are used; characters that it does not know are
-            learnt anew.
+            learnt anew. If it knows all, the default learning rates are a tenth, so that little is forgotten.
         resume: Continue an interrupted run at its last checkpoint. It ends with the weights that it would have had. It
             uses its own configuration; one that is given must be the same.
         overwrite: Replace an earlier run, finished or interrupted.
@@ -72,7 +72,7 @@ def train(
         if resume:
             run = resumed_run(open_run(folder), mixture, config)
         else:
-            run = _new_run(folder, mixture, config or TrainConfig(), initial, command)
+            run = new_run(folder, mixture, config or TrainConfig(), initial, command)
         training = Training(run, mixture, progress)
         barrier("all processes have seen what is there")
         if not resume:
@@ -88,7 +88,8 @@ def train(
     return open_run(path)
 
 
-def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNetwork | None, command: str) -> Run:
+def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNetwork | None, command: str) -> Run:
+    """A run that has not begun. Raises FastetlError if data, configuration and start do not fit together."""
     if not mixture:
         raise ArgumentError("nothing to train on", expected="at least one dataset", do="give one")
     datasets = [dataset for dataset, _ in mixture]
@@ -104,6 +105,8 @@ def _new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNe
         raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
     if start is not None:
         start.check(first, config)
+    knows_all = start is not None and first.charset.class_of.keys() <= start.charset.class_of.keys()
+    config = config.with_rates(*(rate / 10 if knows_all else rate for rate in RATES))
     record = SplitRecord() if start is None else start.split_record or SplitRecord()
     for dataset in datasets:
         record = record.with_data(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
@@ -126,6 +129,7 @@ def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     as_begun = run.config
     if run.minutes:  # which chose the steps
         as_begun = dataclasses.replace(run.config, steps=0, minutes=run.minutes)
+    config = config and config.with_rates(*run.config.rates)
     if config is not None and config not in (as_begun, run.config):
         begun_with = vars(as_begun).items()
         expected = ", ".join(f"{name} {value}" for name, value in begun_with if value != getattr(config, name))

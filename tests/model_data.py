@@ -12,13 +12,14 @@ import numpy as np
 
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
-from model.config import TrainConfig
+from model.config import RATES, TrainConfig
 from model.devices import join
 from model.progress import Progress
 from model.training import train
 
 CHARSET = Charset("few", HIRAGANA.characters[:8])
 CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, ema_decay=0.9, test=0.1)
+CONFIG = CONFIG.with_rates(*RATES)
 
 
 def tiny(writers: int = 8, each: int = 2, seed: int = 0) -> Dataset:

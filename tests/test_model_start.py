@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,12 +13,13 @@ from export.from_run import graph_from_network, open_start, start_of_graph
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
+from model.config import RATES, TrainConfig
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.run import open_run
 from model.start import initial_weights
 from model.step import load_weights, make_forward, weights_of
-from model.training import train
+from model.training import new_run, resumed_run, train
 from tests.export_data import TINY, random_network
 from tests.model_data import CONFIG, finished_run, tiny
 
@@ -74,6 +76,27 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     assert open_run(run.path).start == run.start
     assert run.diagnosis[-1].endswith("was more accurate, begin with it again at a tenth of the learning rates.")
     assert run.history[0].loss < 0.8 * source.history[0].loss  # which began with random weights
+
+
+@pytest.mark.parametrize(
+    ("known", "options", "rates"),
+    [
+        (8, {}, (4e-4, 0.01)),
+        (8, {"learning_rate": 2e-3}, (2e-3, 0.01)),
+        (8, {"optimizer": "adamw"}, (4e-4, None)),
+        (7, {}, RATES),
+    ],
+)
+def test_rates_are_a_tenth_if_no_character_is_new(known: int, options: dict[str, Any], rates: Any) -> None:
+    charset = Charset("known", HIRAGANA.characters[:known])
+    start = dataclasses.replace(open_start(finished_run()[0]), charset=charset)
+    data, config = [(tiny(), 1.0)], TrainConfig(**options)
+    run = new_run(Path("run"), data, config, start, "")
+    assert (run.config.learning_rate, run.config.muon_learning_rate) == rates
+    assert resumed_run(run, data, config) is run
+    stored = dataclasses.asdict(run.config)
+    stored["muon_learning_rate"] = stored["muon_learning_rate"] or 0.1  # as was stored with adamw, too
+    assert TrainConfig.from_dict(stored) == run.config
 
 
 def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:

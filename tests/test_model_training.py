@@ -423,9 +423,9 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_run(
 
 @pytest.mark.parametrize("steps", [1, 2, 100])
 def test_learning_rate_climbs_and_falls(steps: int) -> None:
-    rates = np.array([learning_rate(CONFIG.learning_rate, CONFIG.warmup, steps)(k) for k in range(steps)])
+    rates = np.array([learning_rate(CONFIG.rates[0], CONFIG.warmup, steps)(k) for k in range(steps)])
     assert np.isfinite(rates).all()
-    assert rates.max() == pytest.approx(CONFIG.learning_rate)
+    assert rates.max() == pytest.approx(CONFIG.rates[0])
     if steps == 100:
         assert rates.argmax() == 20
-        assert rates[-1] < 0.02 * CONFIG.learning_rate
+        assert rates[-1] < 0.02 * CONFIG.rates[0]
