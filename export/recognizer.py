@@ -173,7 +173,7 @@ class Recognizer:
         require_range("top", top, 1)
         require_instance("by_shape", by_shape, bool, "true or false")
         if isinstance(pictures, str | bytes) or hasattr(pictures, "read") or not isinstance(pictures, Iterable):
-            raise unsuitable("pictures", "several", "one", "give it to `read`")
+            raise unsuitable("pictures", "several", repr(pictures)[:40], "give a single one to `read`")
         sources = list(pictures)
         inputs = [_network_input(source) for source in sources]
         shown = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)

@@ -131,8 +131,8 @@ class SamplesConfig(Options):
     """Which samples to take, and at what size."""
 
     charset: Characters = "kana"
-    """The characters to take, those of the network to train or measure: a charset's name (see docs/formats.md), or a
-    text file of characters."""
+    """The network's charset, by name (see docs/formats.md) or as a text file of characters: labels outside of it are
+    left out."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels."""
 

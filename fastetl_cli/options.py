@@ -155,6 +155,12 @@ def _docstrings(kind: type) -> dict[str, str]:
     return texts
 
 
+def _path(text: str) -> Path:
+    if not text:  # as of a variable that is not set, where Path takes the current folder
+        raise argparse.ArgumentTypeError("expected a path; found an empty text")
+    return Path(text)
+
+
 def _settings(field: _Field) -> dict[str, Any]:
     """The other arguments of argparse's `add_argument`."""
     hint, default = field.hint, field.default
@@ -171,7 +177,7 @@ def _settings(field: _Field) -> dict[str, Any]:
     if default is not MISSING:
         settings["default"] = list(default) if isinstance(default, tuple) else default
     metavar = field.arg.metavar or (None if choices else _METAVARS[kind])
-    return {**settings, "type": kind, "choices": choices, "metavar": metavar}
+    return {**settings, "type": _path if kind is Path else kind, "choices": choices, "metavar": metavar}
 
 
 def parse(name: str, arguments: Sequence[str]) -> Any:

@@ -39,7 +39,9 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 
 @dataclass(frozen=True)
 class Recognize(Command):
-    """Recognize the character in each picture, light on dark or dark on light ("?": not sure); with --lines, its text.
+    """Recognize the character in each picture, light on dark or dark on light; with --lines, its text.
+
+    A ? marks an answer below the package's threshold.
 
     fastetl recognize photo.jpg scans --charset hiragana --top 3
     fastetl recognize --lines note.jpg --boxes boxes.png
@@ -79,6 +81,8 @@ class Recognize(Command):
     def execute(self) -> int:
         """Print the answers to each picture. One that cannot be read is reported, and the command exits with 1."""
         recognizer = open_recognizer(self.package, charset=self.charset)
+        if recognizer.threshold < 1.2 / len(recognizer.model_charset):  # as sure of what it knows as chance is
+            note(f"{self.package}: this network hardly does more than guess: train it further")
         paths = find_pictures(self.images)
         if self.boxes is not None:  # what could fail after the reading, first
             if len(paths) > 1:

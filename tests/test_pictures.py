@@ -111,11 +111,11 @@ def test_the_rotation_of_the_camera_is_applied(tmp_path: Path) -> None:
 
 NAN = np.full((9, 9), np.nan, np.float32)
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no picture": (lambda path: path.write_bytes(b"no picture"), "no such picture"),
-    "empty": (lambda path: path.write_bytes(b""), "no such picture"),
+    "no picture": (lambda path: path.write_bytes(b"no picture"), "found no picture"),
+    "empty": (lambda path: path.write_bytes(b""), "found no picture"),
     "a strip": (lambda path: Image.new("L", (1, 6000), 255).save(path), "100 times the other; found 1 × 6,000"),
     "huge": (lambda path: Image.new("1", (MAX_PICTURE_SIDE + 1, MAX_PICTURE_SIDE)).save(path), "up to 12,000 pixels"),
-    "PostScript": (lambda path: Image.new("L", (9, 9)).save(path, format="EPS"), "no such picture"),
+    "PostScript": (lambda path: Image.new("L", (9, 9)).save(path, format="EPS"), "found no picture"),
     "not a number": (lambda path: Image.fromarray(NAN).save(path, format="TIFF"), "a pixel that is not a number"),
     "a FIFO": (os.mkfifo, "a FIFO"),
     "a folder": (Path.mkdir, "a folder"),

@@ -79,6 +79,7 @@ class Stroke:
     def from_dict(cls, values: Any) -> Self:
         """A stroke from a JSON object; unknown keys are ignored. Raises FastetlError for other values."""
         require_instance("strokes", values, Mapping, "each an object with lists x and y")
+        _require_keys("stroke", values, "x", "y")
         return cls(**{name: values.get(name) for name in _COLUMNS})
 
 
@@ -120,10 +121,16 @@ class Drawing:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """A drawing from a JSON object; unknown keys are ignored. Raises FastetlError for other values."""
         require_instance("drawing", values, Mapping, "an object")
-        strokes: Any = values.get("strokes")
-        require_instance("strokes", strokes, list, "a list")
-        parsed = tuple(map(Stroke.from_dict, strokes))
-        return cls(values.get("width", 0), values.get("height", 0), parsed, values.get("pen", PEN))
+        _require_keys("drawing", values, "width", "height", "strokes")
+        require_instance("strokes", values["strokes"], list, "a list")
+        parsed = tuple(map(Stroke.from_dict, values["strokes"]))
+        return cls(values["width"], values["height"], parsed, values.get("pen", PEN))
+
+
+def _require_keys(name: str, values: Mapping[str, Any], *keys: str) -> None:
+    for key in keys:
+        if key not in values:
+            raise unsuitable(name, f"the key {key}", ", ".join(map(str, values)) or "none")
 
 
 def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastetl.checks import as_path, require_instance, unsuitable
-from fastetl.errors import ArgumentError, FastetlError, StrPath
+from fastetl.errors import ArgumentError, FastetlError, StrPath, reason_of
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
 from fastetl.ink.paper import MAX_PLANE, Ink, separate_ink
@@ -140,10 +140,11 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
         except FastetlError:
             raise
         except Exception as error:  # Pillow's readers raise anything: struct.error, SyntaxError, KeyError …
-            short = {UnidentifiedImageError: "no such picture", Image.DecompressionBombError: "too many pixels"}
-            reason = short.get(type(error)) or f"{type(error).__name__} {error}".strip()
+            short = {UnidentifiedImageError: "no picture", Image.DecompressionBombError: "too many pixels"}
+            found = short.get(type(error)) or reason_of(error)
+            expected = ", ".join((*FORMATS, "HEIC"))
             raise FastetlError(
-                "cannot read the picture", file=path, expected=", ".join(FORMATS), found=reason, do="check it"
+                "cannot read the picture", file=path, expected=expected, found=found, do="check it"
             ) from error
 
 

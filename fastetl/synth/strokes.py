@@ -100,11 +100,10 @@ def has_strokes(character: str) -> bool:
 
 
 def _drawing(character: str) -> str:
-    file = _file(character)
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FastetlError(f"no strokes of {character!r}", file=file, found=error, do="choose another") from error
+    if not has_strokes(character):
+        what, expected = f"no strokes of {character!r}", "a character of KanjiVG"
+        raise FastetlError(what, expected=expected, do="leave it out")
+    return _file(character).read_text(encoding="utf-8")
 
 
 @cache
