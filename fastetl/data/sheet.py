@@ -37,6 +37,7 @@ def _label(character: str) -> str:
 
 
 def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.Image:
+    """A row of `columns` random samples for each of `rows` random classes, with the class's name before it."""
     rng = np.random.default_rng(seed)
     classes = np.sort(rng.permutation(np.unique(data.labels))[:rows]).tolist()
     indices = [np.flatnonzero(data.labels == k) for k in classes]

@@ -50,7 +50,8 @@ def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     darkest = int(levels.max())
     ink = ink_mask(levels)
     pieces = label_components(ink)
-    touches = boxes_of(pieces) * (1, 1, -1, -1) + (0, 0, *levels.shape[::-1]) < _EDGE_PIXELS
+    distances = boxes_of(pieces) * (1, 1, -1, -1) + (0, 0, *levels.shape[::-1])  # from left, top, right and bottom
+    touches = distances < _EDGE_PIXELS
     fragment = np.isin(pieces, 1 + np.flatnonzero(touches.any(1)))
     if (fragment == ink).all():  # all of the ink touches the edge: it is the character
         touches[:], fragment[:] = False, False
