@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,16 @@ def python(code: str, *arguments: object, **environment: str) -> subprocess.Comp
     """Run Python in a process of its own."""
     command, variables = [sys.executable, "-c", code, *map(str, arguments)], {**os.environ, **environment}
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+
+def peak_memory(run: Callable[[], object]) -> int:
+    """The most bytes that are held at once meanwhile."""
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def write_shards(data: Dataset, out: Path, rows: int = 4096) -> None:

@@ -1,7 +1,6 @@
 """Batches: every sample once, the same after an interruption, no thread left behind."""
 
 import threading
-import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -18,7 +17,7 @@ from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.data.shards import Shard, ShardedImages
 from fastetl.data.store import open_dataset
-from tests.conftest import some_pictures, write_shards
+from tests.conftest import peak_memory, some_pictures, write_shards
 
 SIDE = 6
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
@@ -150,10 +149,7 @@ def test_the_order_of_an_epoch_takes_little_memory() -> None:
     count = 1 << 18
     images = np.broadcast_to(np.uint8(0), (count, 1, 1))
     batches = Batches(Samples(images, np.zeros(count, np.uint16), np.arange(count)))
-    tracemalloc.start()
-    next(batches.picks(0, 0))
-    assert tracemalloc.get_traced_memory()[1] < 50 * count
-    tracemalloc.stop()
+    assert peak_memory(lambda: next(batches.picks(0, 0))) < 50 * count
 
 
 def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import time
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
+from tests.conftest import peak_memory
 from tests.golden_lines import FILE as GOLDEN
 from tests.golden_lines import answers
 
@@ -268,11 +268,8 @@ def test_a_page_needs_little_more_memory_than_a_line() -> None:
     def peak(rows: int) -> int:
         ink = np.zeros((30 * rows, 120), np.uint8)
         ink.reshape(rows, 30, 4, 30)[:, 8:20, :, 8:14] = 255
-        tracemalloc.start()
-        assert len([line.down for line in lines_of_picture(ink, False)]) == rows
-        most = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return most
+        assert sum(1 for _ in lines_of_picture(ink, False)) == rows
+        return peak_memory(lambda: [line.down for line in lines_of_picture(ink, False)])
 
     assert peak(16) < 1.5 * peak(2)
 

@@ -8,7 +8,7 @@ NAME is a package. The test writers have a seed that no training uses. `limits` 
 import argparse
 import csv
 import sys
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -26,6 +26,7 @@ from fastetl.synth import draw_data_set
 from fastetl.synth.style import HEIGHT, WIDTH
 
 SEED = 90_001  # seed of the test writers; trainings take others
+SCAN_SIZE = "size and place of scans"  # the condition
 WRITERS = {"synthetic writers on a canvas": 0.0, "synthetic writers on scanned sheets": 1.0}
 Floats = NDArray[np.float32]
 
@@ -123,27 +124,45 @@ def _taken(reader: Recognizer, part: PictureSet, partner: Mapping[str, str], can
 
 def limits(reader: Recognizer, prior: Floats, sets: Sequence[PictureSet], files: int = 4) -> list[list[str]]:
     """Rows of what is measured, on what, in percent. prior: float32 (characters,), which the logits contain."""
-    kana, hiragana = reader.restricted(KANA), reader.restricted(HIRAGANA)
     signs = (c for c in JAPANESE.characters if script_of(c) != "kanji" and c in reader.charset.class_of)
     canvas, sheets = synthetic_sets(Charset("signs", tuple(signs)), files)
-    at_size, with_fragments = "size and place of scans", "as on scans"
-    small = {large: little for little, large in LARGE_FORM.items()}
     written = [part for part in sets if script(part) is HIRAGANA]
-    rows = [["large kana taken for small, kana compete", sheets.name, f"{_taken(kana, sheets, small):.1f}"]]
+    rows = [*_sizes_mistaken(reader.restricted(KANA), canvas, sheets, written)]
+    lost = [_lost_to_fragments(reader.restricted(HIRAGANA), part) for part in written]
+    what = "lost to fragments at scans' size, hiragana compete"
+    rows.append([what, f"mean of {len(lost)} sets", f"{np.mean(lost):.1f}"])
+    return rows + (_by_script(reader, prior, canvas) if prior.any() else [])
+
+
+def _sizes_mistaken(
+    kana: Recognizer, canvas: PictureSet, sheets: PictureSet, written: Sequence[PictureSet]
+) -> Iterator[list[str]]:
+    """How often large kana are taken for small ones, or the reverse: on scans and, told by their place, on canvases."""
+    small = {large: little for little, large in LARGE_FORM.items()}
+    what = "large kana taken for small, kana compete"
+    yield [what, sheets.name, f"{_taken(kana, sheets, small):.1f}"]
     for part in written:
-        resized = replace(part, images=CONDITIONS[at_size](part.images, SEED))
-        rows.append([rows[0][0], f"{part.name}, {at_size}", f"{_taken(kana, resized, small):.1f}"])
+        resized = replace(part, images=CONDITIONS[SCAN_SIZE](part.images, SEED))
+        yield [what, f"{part.name}, {SCAN_SIZE}", f"{_taken(kana, resized, small):.1f}"]
     for what, partner in (("small kana taken for large", LARGE_FORM), ("large kana taken for small", small)):
         before, now = (_taken(kana, canvas, partner, placed) for placed in (False, True))
-        rows.append([f"{what}, kana compete", canvas.name, f"{now:.1f} ({now - before:+.1f})"])
-    both = [measure(hiragana, replace(part, conditions=(at_size, with_fragments))) for part in written]
-    lost = np.mean([without - among for without, among in both])
-    rows.append(["lost to fragments at scans' size, hiragana compete", f"mean of {len(both)} sets", f"{lost:.1f}"])
-    if prior.any():
-        for name in sorted(set(map(script_of, canvas.characters))):
-            part = canvas.only({c for c in canvas.characters if script_of(c) == name})
-            now, before = (share(_answers(reader, part, False, k), part.characters, True) for k in (0, prior))
-            rows.append([f"{name} right, all compete", canvas.name, f"{now:.1f} ({now - before:+.1f})"])
+        yield [f"{what}, kana compete", canvas.name, f"{now:.1f} ({now - before:+.1f})"]
+
+
+def _lost_to_fragments(hiragana: Recognizer, part: PictureSet) -> float:
+    """By how much fragments lower the accuracy of characters as small as on scans."""
+    without, among = measure(hiragana, replace(part, conditions=(SCAN_SIZE, "as on scans")))
+    return without - among
+
+
+def _by_script(reader: Recognizer, prior: Floats, canvas: PictureSet) -> list[list[str]]:
+    """The accuracy of each script, and what it gained by the prior."""
+    rows = []
+    for name in sorted({script_of(c) for c in canvas.characters}):
+        part = canvas.only({c for c in canvas.characters if script_of(c) == name})
+        answers, plain_answers = _answers(reader, part), _answers(reader, part, without=prior)
+        now, before = (share(given, part.characters, True) for given in (answers, plain_answers))
+        rows.append([f"{name} right, all compete", canvas.name, f"{now:.1f} ({now - before:+.1f})"])
     return rows
 
 

@@ -1,19 +1,17 @@
 """Make fastetl/lines/tables/bigrams.bin: how often one character follows another in Japanese text.
 
     pip install sudachipy sudachidict-small wordfreq
-    python -m benches.studies.bigrams [--out fastetl/lines/tables/bigrams.bin]
+    python -m benches.studies.bigrams
 
 Words and their frequencies come from wordfreq's list large_ja (Robyn Speer; data CC BY-SA 4.0). It does not say which
 word follows which; this comes from SudachiDict small (Works Applications; Apache 2.0). Its costs of connecting two
 parts of speech are scaled until each word is as frequent as in the list. Neither is a dependency of fastetl.
 """
 
-import argparse
 import gzip
 import importlib.resources
 import struct
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -236,11 +234,8 @@ def _is_listed(joint: Floats, share: Floats, likely: Floats, count: int) -> NDAr
 
 def main() -> None:
     """Write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=FILE)
-    out: Path = parser.parse_args().out
-    out.write_bytes(packed(*with_ascii(*joint(frequencies())), BIGRAMS))
-    print(f"{out}: {out.stat().st_size:,} bytes")  # noqa: T201
+    FILE.write_bytes(packed(*with_ascii(*joint(frequencies())), BIGRAMS))
+    print(f"{FILE}: {FILE.stat().st_size:,} bytes")  # noqa: T201
 
 
 if __name__ == "__main__":
