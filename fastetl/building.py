@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import Options, Range, as_path, as_progress, config_of, require_unset
 from fastetl.data.charset import Characters, Charset, in_a_line
-from fastetl.data.dataset import About, Dataset
+from fastetl.data.dataset import About, Dataset, require_own_name
 from fastetl.data.labelled_files import Labelled, labelled_in
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
@@ -38,6 +38,9 @@ class BuildConfig(Options):
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False
     """Also take model patterns. They are printed-style samples of ETL8G, ETL8B2 and ETL9B that no writer wrote."""
+    source: str = ""
+    """A name for the groups of pictures: in all datasets of this name, one group is one writer. Without it, the groups
+    of a file are known in this file alone."""
     strict: bool = False
     """Read every header, and turn warnings into errors: records out of order, lost, added or unknown, data sets that
     are not complete, blank pictures, characters without a sample."""
@@ -153,14 +156,15 @@ def _read_labelled(
 ) -> tuple[Dataset, Findings]:
     """Labelled pictures as a dataset, and what is to be said of them."""
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")
+    require_own_name(config.source)
     from fastetl.data.importing import import_pictures  # only now: records do not need Pillow
 
-    data, findings = import_pictures(sources, config.charset, config.size, progress)
+    data, findings = import_pictures(sources, config.charset, config.size, config.source, progress)
     if config.strict:
         _require_all(data.charset, findings.noticed, data.labels)
-    sets, texts = list(data.sources), list(map(str, findings.noticed))
-    files: list[dict[str, str | int]] = [{"file": source.path.name} for source in sources]
-    about: About = {"sets": sets, "files": files, "noticed": texts, "command": command}
+    names, texts = [source.path.name for source in sources], list(map(str, findings.noticed))
+    files: list[dict[str, str | int]] = [{"file": name} for name in names]
+    about: About = {"sets": names, "files": files, "noticed": texts, "command": command}
     return replace(data, about=about), findings
 
 
@@ -169,6 +173,7 @@ def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T]
 
     by_order: whether the first plan relies on the order of the first data set; with `strict` it never does.
     """
+    require_unset(config, ("source",), "is for pictures: ETL files tell whose groups theirs are")
     files = [f for f in find_files(sources) if config.model_pattern or not f.is_model_pattern]
     if not files:
         what, do = "only the model-pattern file is here", "give `model_pattern` to take it"

@@ -66,8 +66,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure how well a run, or a package's model, reads one or several sets.
 
-    Samples that the run was trained on are left out: by source and group, or by digest where the group is unknown, in
-    whatever size and format they are given. If nothing else is left of a set, its validation writers are evaluated.
+    Samples that the run was trained on are left out, in whatever size and format they are given: by source and group,
+    and, where the group is unknown or a user numbered it, by digest. If nothing else is left of a set, its validation
+    writers are evaluated.
 
     Args:
         run: A run, what `export.open_recognizer` gives, or the path of a run or package ("pretrained": a bundled one).

@@ -16,7 +16,7 @@ from PIL import Image
 
 from fastetl.building import BuildConfig, build
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import NEW, UNKNOWN, SplitRecord, digest_of, digest_rows
+from fastetl.data.identity import NEW, TEST, TRAIN, UNKNOWN, VALID, SplitRecord, digest_of, digest_rows
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.inspection import inspect
@@ -150,10 +150,28 @@ def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) ->
     mine, other = (open_dataset(tmp_path / f"{name}.npz") for name in "ab")
     trained = SplitRecord().with_data(mine, by="group", valid=0.25, test=0.25, seed=0)
     build(tmp_path / "a.npz", tmp_path / "built", SMALL)
-    for data in (other, open_dataset(tmp_path / "built")):
-        assert (trained.parts_of(data) == UNKNOWN).all()
+    assert (trained.parts_of(other) == UNKNOWN).all()
     (tmp_path / "a.npz").rename(tmp_path / "c.npz")
-    assert trained.split(open_dataset(tmp_path / "c.npz", size=16)) == mine.split(valid=0.25, test=0.25)
+    for data in (open_dataset(tmp_path / "built"), open_dataset(tmp_path / "c.npz", size=16)):
+        assert trained.split(data) == mine.split(valid=0.25, test=0.25)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_own_pictures_are_in_one_part_whatever_their_groups_are_called(order: tuple[int, ...]) -> None:
+    """A mixture was validated on pictures that it trained on: digests of samples with groups were not recorded."""
+    written, half = own(60), np.arange(60) < 30
+    loose = dataclasses.replace(written, groups=np.full(60, -1, np.int32))
+    renamed = dataclasses.replace(written, groups=written.groups[::-1] + 7, sources=("renamed",))
+    mixture = [(loose, written[half], renamed)[k] for k in order]
+    record = SplitRecord()
+    for data in mixture:
+        record = record.with_data(data, by="sample", valid=0.25, test=0.25, seed=0)
+    parts = record.parts_of(loose)
+    assert set(parts.tolist()) == {TRAIN, VALID, TEST}
+    for data in (written, renamed):
+        assert (record.parts_of(data) == parts).all()
+    if order[0]:  # a dataset of known groups, which stay together
+        assert (parts.reshape(-1, 3) == parts[::3, None]).all()
 
 
 def test_groups_mean_something_within_a_source_only() -> None:

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 import fastetl
 from fastetl.data.dataset import Dataset
+from fastetl.data.identity import UNNAMED
 from fastetl.data.importing import import_pictures
 from fastetl.data.labelled_files import labelled_in
 from fastetl.errors import FastetlError
@@ -36,7 +37,7 @@ def draw(path: Path, seed: int) -> None:
 
 
 def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
-    return import_pictures(labelled_in(path), charset, size, lambda done, total: None)[0]
+    return import_pictures(labelled_in(path), charset, size, "", lambda done, total: None)[0]
 
 
 @pytest.fixture
@@ -162,11 +163,15 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     assert data.charset.characters == CHARACTERS
     ann, seven = sorted(set(data.groups.tolist()), key=lambda g: g == 7)
     assert (seven, (data.groups == ann).sum()) == (7, len(NAMES))
-    assert data.sources == ("symbols.csv",)
+    assert data.sources[0].startswith(UNNAMED)
     (tmp_path / "other").mkdir()
-    shutil.copy(table, tmp_path / "other")
-    with pytest.raises(FastetlError, match="two sources of one name"):
-        fastetl.build([table, tmp_path / "other"], tmp_path / "out")
+    for number, own in enumerate((tmp_path / "other" / "symbols.csv", tmp_path / "other.csv"), 100):
+        draw(own.parent / f"{own.stem}.png", number)
+        own.write_text(f"file,character,group\n{own.stem}.png,한,7\n", encoding="utf-8")
+    paths = [table, tmp_path / "other", tmp_path / "other.csv"]
+    assert fastetl.build(paths, tmp_path / "apart").groups == 2 + 1 + 1
+    assert fastetl.build(paths, tmp_path / "named", source="mine").groups == 2
+    assert fastetl.open_dataset(tmp_path / "named").sources == ("mine",)
     table.write_text("\n".join(["file;note;group;character", "my.symbols/한/0.png;a\u2028b;Nan;한"]), encoding="utf-8")
     assert imported(table).groups.tolist() == [ann]
 

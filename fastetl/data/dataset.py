@@ -190,10 +190,7 @@ class Dataset:
         Raises:
             FastetlError: If arrays do not fit, paper is white, a charset lacks characters, or `source` is reserved.
         """
-        require_instance("source", source, str, "a name")
-        if RESERVED_SOURCE.fullmatch(source) or "\n" in source:
-            expected = "a name of your own in one line, not one of ETL files, synthetic writers or unnamed sources"
-            raise unsuitable("source", expected, repr(source), "choose another")
+        require_own_name(source)
         pictures = _checked_pictures(images)
         count = len(pictures)
         texts = _checked_texts(characters, count)
@@ -287,7 +284,7 @@ class Dataset:
         """Divide the samples into train, valid and test; all samples of a group go to one part.
 
         Args:
-            by: "group" rejects samples whose group is unknown; "sample" takes them, too, and divides them one by one.
+            by: "group" rejects samples whose group is unknown. "sample" divides those one by one; groups stay whole.
             valid: Fraction of the groups for validation; at least one group if it is over 0.
             test: Fraction of the groups for the test, as `valid`.
             seed: Decides which group goes where.
@@ -343,6 +340,14 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
         expected, found = "ink high, on paper of 0", f"{bright:,} of {len(pictures):,} pictures mostly bright"
         raise ArgumentError("white paper", expected=expected, found=found, do="give 255 - images")
     return pictures
+
+
+def require_own_name(source: str) -> None:
+    """Raise FastetlError for what is no name of a user's source."""
+    require_instance("source", source, str, "a name")
+    if RESERVED_SOURCE.fullmatch(source) or "\n" in source:
+        expected = "a name of your own in one line, not one of ETL files, synthetic writers or unnamed sources"
+        raise unsuitable("source", expected, repr(source), "choose another")
 
 
 def _column(name: str, values: ArrayLike, count: int) -> NDArray[Any]:

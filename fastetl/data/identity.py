@@ -1,13 +1,14 @@
 """Which samples a run was trained on, recognized in a dataset of any picture size and format.
 
-A sample with a known group is identified by source and group, any other by its digest. The digest is of its source
-data: the packed picture, the file, the strokes. A group number has a meaning within its source only. Sources: a genuine
-set (sets of the same writing are one), synthetic writers of one seed, a folder of samples, a name that a user gave.
+A group number has a meaning within its source only. Files tell the source of a genuine set (sets of the same writing
+are one), of synthetic writers of one seed, and of a folder of samples. There, source and group identify the writer of a
+sample. Any other sample, such as a user's picture, is identified by its digest, too, whatever its group is called. The
+digest is of the source data: the packed picture, the file, the strokes.
 
 An example: a run is trained on ETL8G's writers 0–9, of whom 0–6 are drawn for training, 7 for validation, 8 and 9 for
 the test. `as_dict` of its SplitRecord says {"train": {"groups": {"ETL8": [0, 6]}, …}, …}. In a dataset of ETL8B2, which
 is the same writing, samples of writer 3 are TRAIN, those of writer 9 TEST and those of writer 10 NEW. All of ETL9G is
-NEW. Pictures from an `.npz`, whose source has no name, are UNKNOWN.
+NEW. New pictures from an `.npz` with groups, whose source has no name, are UNKNOWN.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -152,7 +153,7 @@ class SplitRecord:
     groups: tuple[Mapping[str, NDArray[np.int32]], ...] = ({}, {}, {})
     """The groups of each source, sorted."""
     digests: tuple[NDArray[np.uint64], ...] = (np.zeros(0, np.uint64),) * 3
-    """The digests of samples of unknown group, sorted."""
+    """The digests of samples whose group is unknown, or whose source no file tells, sorted."""
 
     def __eq__(self, other: object) -> bool:
         return self.as_dict() == other.as_dict() if isinstance(other, SplitRecord) else NotImplemented
@@ -161,10 +162,17 @@ class SplitRecord:
         """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN if nothing tells."""
         parts = np.full(len(data), NEW, np.int8)
         parts[self._may_have_seen(data)] = UNKNOWN
-        for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over a sample's other parts
-            parts[np.isin(data.digests, self.digests[part])] = part
+        for part, groups in enumerate(self.groups):
             for index, source in enumerate(data.sources):
-                parts[(data.source == index) & np.isin(data.groups, self.groups[part].get(source, ()))] = part
+                parts[(data.source == index) & np.isin(data.groups, groups.get(source, ()))] = part
+        parts_of_digests = self._parts_of_digests(data)  # the same in all datasets, and so before the group's part
+        return np.where(parts_of_digests != NEW, parts_of_digests, parts)
+
+    def _parts_of_digests(self, data: Dataset) -> NDArray[np.int8]:
+        """int8 (N,): the part that a sample's digest is in, or NEW."""
+        parts = np.full(len(data), NEW, np.int8)
+        for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over the other parts
+            parts[np.isin(data.digests, self.digests[part])] = part
         return parts
 
     def _may_have_seen(self, data: Dataset) -> NDArray[np.bool_]:
@@ -230,19 +238,32 @@ class SplitRecord:
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
-        new_digests = np.setdiff1d(data.digests[data.groups < 0], np.concatenate(self.digests))
+        parts_of_digests = self._parts_of_digests(data)
+        new_digests = np.unique(data.digests[(data.groups < 0) & (parts_of_digests == NEW)])
         sources, new_groups = self._new_groups(data)
         is_first = not any(map(len, self.groups + self.digests))
         draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=not is_first)
         part_of_group = draw(len(new_groups), "group")
         part_of_digest = draw(len(new_digests), "sample")
         groups = [dict(known) for known in self.groups]
+        for part in (TEST, VALID, TRAIN):  # a group with known samples joins them, those of TRAIN first
+            for index, source in enumerate(data.sources):
+                joining = data.groups[(parts_of_digests == part) & (data.source == index)]
+                part_of_group[(sources == source) & np.isin(new_groups, joining)] = part
         for part in (TRAIN, VALID, TEST):
             for source in np.unique(sources[part_of_group == part]).tolist():
                 drawn = new_groups[(part_of_group == part) & (sources == source)]
                 groups[part][source] = np.union1d(groups[part].get(source, drawn), drawn)
         drawn_digests = [new_digests[part_of_digest == part] for part in (TRAIN, VALID, TEST)]
-        return SplitRecord(tuple(groups), tuple(map(np.union1d, self.digests, drawn_digests)))
+        record = SplitRecord(tuple(groups), tuple(map(np.union1d, self.digests, drawn_digests)))
+        return record._with_own_digests(data)
+
+    def _with_own_digests(self, data: Dataset) -> SplitRecord:
+        """This record with the digests of the samples in its parts whose source no file tells."""
+        is_own = np.array([not source.startswith(_SOURCES_OF_FILES) for source in data.sources])[data.source]
+        parts = np.where(is_own, self.parts_of(data), NEW)
+        own_digests = [data.digests[parts == part] for part in (TRAIN, VALID, TEST)]
+        return replace(self, digests=tuple(map(np.union1d, self.digests, own_digests)))
 
     def _new_groups(self, data: Dataset) -> tuple[NDArray[np.str_], NDArray[np.int32]]:
         """The source and the number, (N,), of each known group of a dataset that is in no part yet, sorted by both."""

@@ -26,17 +26,14 @@ IndexedPicture = tuple[int, NDArray[np.uint8], int]  # index in its source, pict
 
 
 def import_pictures(
-    sources: Sequence[Labelled], charset: Characters | None, size: int, progress: ShowProgress
+    sources: Sequence[Labelled], charset: Characters | None, size: int, name: str, progress: ShowProgress
 ) -> tuple[Dataset, Findings]:
     """The Dataset of what `labelled_in` gives, and what is to be told of it.
 
-    Each element is a source, and their files have different names. charset: as `load_charset` takes; if None, the
-    characters that occur, in code point order. Raises FastetlError if no picture is left.
+    charset: as `load_charset` takes; if None, the characters that occur, in code point order. name: of the source that
+    all groups have a meaning in; if "", each file's groups mean something within this file alone. Raises FastetlError
+    if no picture is left.
     """
-    names = [source.source for source in sources]
-    if len(set(names)) < len(names):
-        do = "give them other names: groups of one name are one group"
-        raise FastetlError("two sources of one name", file=sources[0].path, found=" and ".join(names), do=do)
     counts = Counter(character for source in sources for character in source.characters)
     if charset is None:
         first = sources[0].path
@@ -47,7 +44,7 @@ def import_pictures(
     if not total:
         what, do = "no picture of a character of the charset", "choose another `charset`"
         raise FastetlError(what, file=sources[0].path, expected=charset.name, found=in_a_line(left_out, 10), do=do)
-    parts, unread = _read_sources(sources, charset, size, lambda done: progress(done, total))
+    parts, unread = _read_sources(sources, charset, size, name, lambda done: progress(done, total))
     if not parts:
         raise unread[0]
     data, copies = _group_copies(concatenate(parts))
@@ -57,7 +54,7 @@ def import_pictures(
 
 
 def _read_sources(
-    sources: Sequence[Labelled], charset: Charset, size: int, show: Callable[[int], None]
+    sources: Sequence[Labelled], charset: Charset, size: int, name: str, show: Callable[[int], None]
 ) -> tuple[list[Dataset], list[FastetlError]]:
     """The datasets of those with samples, and an error for each file that is no picture. show: takes the count done."""
     parts: list[Dataset] = []
@@ -75,7 +72,7 @@ def _read_sources(
                 done += 1
                 show(done)
         if samples:
-            parts.append(_dataset(source, samples, charset, size))
+            parts.append(_dataset(source, samples, charset, size, name))
     return parts, unread
 
 
@@ -107,14 +104,15 @@ def _read(source: Labelled, charset: Charset, size: int) -> Generator[IndexedPic
         yield from pool.map(read, indices)
 
 
-def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Charset, size: int) -> Dataset:
-    """The Dataset of samples of one source. Copies keep their groups."""
+def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Charset, size: int, name: str) -> Dataset:
+    """The Dataset of samples of one source. Copies keep their groups. name: of the source, if a user gave it."""
     index, images, digests = (list(column) for column in zip(*samples, strict=True))
     characters = [source.characters[k] for k in index]
     files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in index]
     file_names = ["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]
     records = {"file_name": np.array(file_names), "record": np.array(index, np.int32)}
-    known: dict[str, Any] = {"source": source.source, "charset": charset, "digests": np.array(digests, np.uint64)}
+    own_name = name or source.source
+    known: dict[str, Any] = {"source": own_name, "charset": charset, "digests": np.array(digests, np.uint64)}
     try:
         data = Dataset.create(images, characters, size=size, records=records, **known)
     except ArgumentError as error:  # on white paper

@@ -48,8 +48,11 @@ class Labelled:
 
     @property
     def source(self) -> str:
-        """The name of the file or folder. Raises FastetlError for one that ETL files or synthetic writers have."""
-        name = self.path.resolve().name
+        """The name of the file or folder; "" if it tells groups, since those of another file of that name are others.
+
+        Raises FastetlError for a name that ETL files or synthetic writers have.
+        """
+        name = "" if (self.groups >= 0).any() else self.path.resolve().name
         if RESERVED_SOURCE.fullmatch(name):
             raise FastetlError("a name that only ETL files or synthetic writers have", file=self.path, do="rename it")
         return name
