@@ -26,6 +26,7 @@ LINES = {
     "two columns": ("ゆきだるま\nつきよ", LineConfig(down=True, running=0)),
     "underlined": ("さくらのはな", LineConfig(running=0, slope=0)),
     "wide": ("北海道", LineConfig(running=0)),
+    "page": ("きょうは\nいいてん\nきなので\nうみまで\nあるいた\nよるはほ\nしをみた", LineConfig(running=0)),
 }
 
 
@@ -42,8 +43,9 @@ def _drawing(text: str, seed: int, config: LineConfig, name: str) -> Drawing:
         strokes.append({"x": [9, round(lines[0].width)], "y": [round(lines[0].height)] * 2})
     values = lines[0].as_dict()
     if len(lines) > 1:
-        pen = lines[0].pen * max(lines[0].width, lines[0].height) / side / 2
-        values |= {"width": 2 * side, "height": 2 * side, "pen": pen}
+        canvas = max(2, len(lines) / 2) * side
+        pen = lines[0].pen * max(lines[0].width, lines[0].height) / canvas
+        values |= {"width": canvas, "height": canvas, "pen": pen}
     return Drawing.from_dict({**values, "strokes": strokes})
 
 

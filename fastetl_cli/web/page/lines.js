@@ -6,7 +6,8 @@ import { rasterize, SIDE } from "./ink.js";
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
   MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
 const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5;
-const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33, SQUARE = 0.6;
+const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33;
+const THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
 const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01;
 const USUAL_UNEVEN = 0.12, USUAL_WANDER = 0.06, PRIOR_COUNT = 4, UNEVEN_GAP = 0.06;
 
@@ -76,8 +77,8 @@ function skew(boxes, size) {
   return best;
 }
 
-/** The lines of strokes in the order of time. `together`: join bands between which the pen went back and forth. */
-function lineMembers(boxes, together = true) {
+/** The lines of strokes in the order of time. */
+function lineMembers(boxes) {
   if (!boxes.length) return [];
   const size = typical(boxes), tilt = skew(boxes, size);
   const top = boxes.map((box) => box[1] - tilt * middleX(box));
@@ -89,7 +90,7 @@ function lineMembers(boxes, together = true) {
     bands.at(-1).push(k);
     reach = Math.max(reach, bottom[k] - shrunk[k]);
   }
-  if (together) bands = inTurn(bands);
+  bands = inTurn(bands);
   join(bands, top, bottom, most(boxes.map((box) => box[2])) - least(boxes.map((box) => box[0])), size);
   return bands.map((band) => band.sort((a, b) => middleX(boxes[a]) - middleX(boxes[b])));
 }
@@ -125,32 +126,47 @@ function join(bands, top, bottom, width, size) {
 
 export function isDown(boxes) {
   if (boxes.length < 2) return false;
-  const sideways = turned(boxes), both = [boxes, sideways], lines = both.map((one) => lineMembers(one, false));
-  const thickness = both.map((one, k) => {
-    const bands = lines[k].map((line) => around(line.map((at) => one[at])));
-    return mean(bands.map((box) => box[3] - box[1]));
-  });
-  const changes = lines.map(changesOf);
-  const isGrid = least(lines.map((of) => of.length)) > 1 && least(thickness) > SQUARE * most(thickness);
-  if (isGrid && changes[0] !== changes[1]) return changes[1] < changes[0];
-  const [across, down] = both.map((one) => lineMembers(one));
-  if (across.length === 1 || down.length === 1) {
+  const size = typical(boxes), sideways = turned(boxes);
+  const [rows, columns] = [boxes, sideways].map((one) => lineMembers(one).length);
+  const isRow = rows === 1 && (columns === 1 || thickness(boxes, size) < THIN * size);
+  if (isRow || (columns === 1 && thickness(sideways, size) < THIN * size)) {
     const [left, top, right, bottom] = around(boxes);
-    return down.length === 1 && bottom - top > 1.3 * (right - left);
+    return columns === 1 && bottom - top > 1.3 * (right - left);
   }
-  return apart(sideways, down) > 1.1 * apart(boxes, across);
+  const large = boxes.filter((box) => extent(box) > 0.4 * size);
+  const ofPen = range(boxes.length - 1).map((k) => stepTo(boxes[k], boxes[k + 1]));
+  const far = ofPen.filter((step) => Math.hypot(...step) > NEXT_OF_PEN * size);
+  return excessOfSteep(stepsToNearest(large, size)) + PEN_WEIGHT * excessOfSteep(far) > 0;
 }
 
-/** How often the next stroke is in another line. */
-function changesOf(lines) {
-  const lineOf = [];
-  lines.forEach((line, k) => line.forEach((at) => (lineOf[at] = k)));
-  return lineOf.filter((line, at) => at && line !== lineOf[at - 1]).length;
+/** Height of all boxes together, measured across the slope of their lines. */
+function thickness(boxes, size) {
+  const tilt = skew(boxes, size);
+  const [top, bottom] = [1, 3].map((edge) => boxes.map((box) => box[edge] - tilt * middleX(box)));
+  return most(bottom) - least(top);
 }
 
-function apart(boxes, lines) {
-  const ends = lines.map((line) => around(line.map((k) => boxes[k])));
-  return mean(range(lines.length - 1).map((k) => ends[k + 1][1] - ends[k][3]));
+function stepTo(box, other) {
+  return [middleX(other) - middleX(box), middleY(other) - middleY(box)];
+}
+
+/** From each box to the nearest by the gap between edges; those whose middles are nearer are of the same character. */
+function stepsToNearest(boxes, nearer) {
+  return boxes.flatMap((box) => {
+    let nearest = null, shortest = Infinity;
+    for (const other of boxes) {
+      const step = stepTo(box, other);
+      const [x, y] = [0, 1].map((k) => Math.max(0, box[k] - other[k + 2], other[k] - box[k + 2]));
+      const gap = Math.hypot(...step) < nearer ? Infinity : Math.hypot(x, y);
+      if (gap < shortest) [nearest, shortest] = [step, gap];
+    }
+    return nearest ? [nearest] : [];
+  });
+}
+
+/** The share of steps that go more down or up than sideways, less a half; 0 if there are none. */
+function excessOfSteep(steps) {
+  return steps.length ? mean(steps.map(([x, y]) => Number(Math.abs(y) > Math.abs(x)))) - 0.5 : 0;
 }
 
 function fittedLine(x, y) {

@@ -119,8 +119,10 @@ enum LineLayout {
     private static let vowelLength = 8.0
     /// The ink of a frame is farther than this from the middle of its box, in widths or heights of the box.
     private static let hollow = 0.33
-    /// Writing may be a grid if its rows and columns differ less in thickness than by this ratio.
-    private static let square = 0.6
+    /// What is thinner is one line, in sizes of the writing.
+    private static let thin = 2.6
+    /// A longer step of the pen, in sizes, is to another character, and counts more than a nearest neighbour.
+    private static let (nextOfPen, penWeight) = (0.85, 1.5)
 
     /// Which strokes are much longer than characters and mark them: underlines, sidelines of columns, frames. `boxes`: of
     /// the strokes.
@@ -179,8 +181,8 @@ enum LineLayout {
     }
 
     /// The lines from the top: for each its boxes' places. `boxes` in the order of time: one line is written after the
-    /// other, and bands are one between which the pen went back and forth, if `together`.
-    static func lineMembers(_ boxes: [InkBox], together: Bool = true) -> [[Int]] {
+    /// other, and bands are one between which the pen went back and forth.
+    static func lineMembers(_ boxes: [InkBox]) -> [[Int]] {
         let size = typical(boxes)
         let slope = skew(boxes, size: size)
         let (top, bottom) = (boxes.map { $0.top - slope * $0.x }, boxes.map { $0.bottom - slope * $0.x })
@@ -193,7 +195,7 @@ enum LineLayout {
             bands[bands.count - 1].append(k)
             reach = max(reach, bottom[k] - shrunk[k])
         }
-        if together { bands = inTurn(bands) }
+        bands = inTurn(bands)
         join(&bands, top, bottom, width: InkBox(boxes).width, size: size)
         return bands
     }
@@ -232,37 +234,56 @@ enum LineLayout {
         }
     }
 
-    /// Whether the writing runs down: in one column, or in columns with wider gaps than the rows would have. In a grid,
-    /// the direction is the one in which the pen changed the line less often.
+    /// Whether the writing runs down: whether most characters have their nearest neighbour, and the pen's next step,
+    /// above or below them. A single line is a column if it is higher than wide.
     static func isDown(_ boxes: [InkBox]) -> Bool {
         guard boxes.count > 1 else { return false }
-        let turned = boxes.map(\.turned)
-        let (lines, columns) = (lineMembers(boxes, together: false), lineMembers(turned, together: false))
-        let thickness = [(boxes, lines), (turned, columns)].map { boxes, lines in
-            mean(lines.map { InkBox($0.map { boxes[$0] }).height })
-        }.sorted()
-        let (between, along) = (changes(lines), changes(columns))
-        if min(lines.count, columns.count) > 1, thickness[0] > square * thickness[1], between != along {
-            return along < between
-        }
-        let (across, down) = (lineMembers(boxes), lineMembers(turned))
-        if across.count == 1 || down.count == 1 {
+        let (size, turned) = (typical(boxes), boxes.map(\.turned))
+        let (rows, columns) = (lineMembers(boxes).count, lineMembers(turned).count)
+        let isRow = rows == 1 && (columns == 1 || thickness(boxes, size: size) < thin * size)
+        if isRow || (columns == 1 && thickness(turned, size: size) < thin * size) {
             let all = InkBox(boxes)
-            return down.count == 1 && all.height > 1.3 * all.width
+            return columns == 1 && all.height > 1.3 * all.width
         }
-        return apart(turned, down) > 1.1 * apart(boxes, across)
+        let ofPen = zip(boxes, boxes.dropFirst()).map { step(from: $0, to: $1) }.filter {
+            ($0.x * $0.x + $0.y * $0.y).squareRoot() > nextOfPen * size
+        }
+        let large = boxes.filter { $0.extent > 0.4 * size }
+        return excessOfSteep(stepsToNearest(large, nearer: size)) + penWeight * excessOfSteep(ofPen) > 0
     }
 
-    /// How often the next stroke is in another line.
-    private static func changes(_ lines: [[Int]]) -> Int {
-        let ordered = lines.enumerated().flatMap { line, boxes in boxes.map { ($0, line) } }.sorted { $0.0 < $1.0 }
-        return zip(ordered, ordered.dropFirst()).filter { $0.1 != $1.1 }.count
+    /// Height of all boxes together, measured across the slope of their lines.
+    private static func thickness(_ boxes: [InkBox], size: Double) -> Double {
+        let slope = skew(boxes, size: size)
+        let (top, bottom) = (boxes.map { $0.top - slope * $0.x }, boxes.map { $0.bottom - slope * $0.x })
+        return (bottom.max() ?? 0) - (top.min() ?? 0)
     }
 
-    /// Mean gap between lines.
-    private static func apart(_ boxes: [InkBox], _ lines: [[Int]]) -> Double {
-        let ends = lines.map { InkBox($0.map { boxes[$0] }) }
-        return mean(zip(ends, ends.dropFirst()).map { $1.top - $0.bottom })
+    private static func step(from box: InkBox, to other: InkBox) -> (x: Double, y: Double) {
+        (other.x - box.x, other.y - box.y)
+    }
+
+    /// From each box to the nearest by the gap between edges; those whose middles are nearer are of the same character.
+    private static func stepsToNearest(_ boxes: [InkBox], nearer: Double) -> [(x: Double, y: Double)] {
+        boxes.compactMap { box in
+            var nearest: (x: Double, y: Double)?
+            var shortest = Double.infinity
+            for other in boxes {
+                let way = step(from: box, to: other)
+                let x = max(0, box.left - other.right, other.left - box.right)
+                let y = max(0, box.top - other.bottom, other.top - box.bottom)
+                let gap = (x * x + y * y).squareRoot()
+                if (way.x * way.x + way.y * way.y).squareRoot() >= nearer, gap < shortest {
+                    (nearest, shortest) = (way, gap)
+                }
+            }
+            return nearest
+        }
+    }
+
+    /// The share of steps that go more down or up than sideways, less a half; 0 if there are none.
+    private static func excessOfSteep(_ steps: [(x: Double, y: Double)]) -> Double {
+        steps.isEmpty ? 0 : mean(steps.map { abs($0.y) > abs($0.x) ? 1 : 0 }) - 0.5
     }
 
     /// Height of a line's writing: the 0.7 quantile of the heights of its stretches of about four characters.
