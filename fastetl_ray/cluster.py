@@ -111,9 +111,8 @@ def train_on_ray(
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)
-    storage = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
-    with storage:  # for the files of Ray Train
-        fault = Path(storage.name, "fault")
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True) as name:
+        fault = Path(name, "fault")  # beside the files of Ray Train
         new = {"config": config, "start": initial, "command": command}
         work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, new=new, fault=fault)
         _fit(work, fault, workers, gpus)

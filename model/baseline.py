@@ -69,7 +69,7 @@ def baselines(
 
 def _accuracy(model: Any, pixels: NDArray[np.float32], labels: NDArray[np.integer[Any]], split: Split) -> float:
     """The share of right answers to the test part of a classifier of scikit-learn that is fitted to the other part."""
-    with warnings.catch_warnings():  # of few samples a character, once for each tree
+    with warnings.catch_warnings():  # each tree would warn of few samples a character
         warnings.filterwarnings("ignore", "The number of unique classes")
         model.fit(pixels[split.train], labels[split.train])
     return float((model.predict(pixels[split.test]) == labels[split.test]).mean())

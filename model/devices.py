@@ -76,7 +76,7 @@ def sharding(*axes: str) -> NamedSharding:
 
 
 def replicate(tree: Any) -> Any:
-    """The same tree, with its arrays on every device in full."""
+    """A copy of a tree of arrays, each of which is on every device in full."""
     return jax.tree.map(lambda x: _put(np.asarray(x), sharding()), tree)
 
 

@@ -124,12 +124,12 @@ class _Answers(NamedTuple):
     """What a network answered to N pictures of a dataset. Each array is (N,)."""
 
     indices: NDArray[np.int64]
-    """Of the pictures in the dataset."""
+    """Indices of the pictures in the dataset."""
     labels: NDArray[np.int64]
     classes: NDArray[np.int64]
     """The likeliest class of each picture."""
     confidence: NDArray[np.float64]
-    """Its probability."""
+    """The probability of that class, 0–1."""
     in_top5: NDArray[np.bool_]
     """Whether the label is among the five likeliest."""
 
@@ -150,6 +150,7 @@ def _answers(run: Reader, columns: list[int], dataset: Dataset, indices: NDArray
 
 
 def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResult:
+    """The results on one set. Raises ModelError if it is empty, or the run was trained on all of it."""
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     part, indices, unknown = _part(run, dataset)
@@ -173,8 +174,8 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
         accuracy=float(right.mean()),
         interval=_interval(right, writers),
         top5=float(answers.in_top5.mean()),
-        shape_accuracy=_merged_accuracy(counts, dataset.charset, sizes=False),
-        shape_and_size_accuracy=_merged_accuracy(counts, dataset.charset, sizes=True),
+        shape_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=False),
+        shape_and_size_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=True),
         characters=_by_character(counts, dataset.charset),
         writers=None if writers is None else _by_writer(right, writers),
         confusions=confusions[:30],
@@ -218,7 +219,7 @@ def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[C
     return tuple(Confusion(a, b, count, _difference(a, b)) for a, b, count in named)
 
 
-def _merged_accuracy(counts: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:
+def _accuracy_by_shape(counts: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:
     """Accuracy with characters of one shape, and with `sizes` of any size, counted as one; None if there are none."""
     first = charset.shape_classes(sizes)
     if len(np.unique(first)) == len(first):

@@ -41,8 +41,7 @@ def claim_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
         raise OutputExistsError("no place to train in", file=folder, expected=expected, found=reason, do="move it away")
     with _locked(folder, path) if is_first() else nullcontext():
         if is_begun and not (resume or overwrite):
-            do = "continue it with `resume`, or give `overwrite`"
-            raise OutputExistsError("an interrupted run is here", file=folder, do=do)
+            raise OutputExistsError("an interrupted run is here", file=folder, do="give `resume` or `overwrite`")
         yield folder
 
 

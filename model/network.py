@@ -95,6 +95,7 @@ class NetworkConfig:
     layers: tuple[LayerSpec, ...]
 
     def as_dict(self) -> dict[str, Any]:
+        """The contents of run.json's key `network`."""
         layers = [{"layer": type(spec).__name__, **dataclasses.asdict(spec)} for spec in self.layers]
         return {"name": self.name, "layers": layers}
 

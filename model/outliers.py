@@ -28,10 +28,10 @@ _CUT_SHARE = 0.4  # share of the pictures in which one character is cut off
 _KEPT_SHARES = (0.35, 0.65)  # least and greatest share of it that stays
 _VERTICAL_SHARE = 0.3  # share of the pictures in which one character stands above the other
 _GAPS = (-0.08, 0.2)  # distances of the two characters along their line, in parts of the larger character's size
-_OFFSETS = (-0.08, 0.08)  # the same across their line
+_OFFSETS = (-0.08, 0.08)  # how far the second character is moved across that line, in the same parts
 _SIZES = (0.5, 0.85)  # of the larger character in parts of the picture; what lies outside of the picture is lost
 _NEAR_SAMPLES = 40  # samples at most this far apart are mostly by one writer, and so alike in pen and size
-_ATTEMPTS = 6  # for each picture that is wanted
+_ATTEMPTS = 6  # pairs of samples that are tried for each picture that is wanted
 _Pixels = NDArray[np.uint8]  # a picture (S, S), or the part of one, with high ink
 _Window = tuple[_Pixels, NDArray[np.int64], NDArray[Any]]  # pictures (N, S, S), each sample's row in them, labels
 

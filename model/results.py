@@ -105,6 +105,7 @@ class SetResult:
     """uint8 (mistakes, size, size): the pictures of the mistakes. Not in the JSON."""
 
     def as_dict(self) -> dict[str, Any]:
+        """The fields that can be written as JSON, by name."""
         values = asdict(self)
         del values["confusion_counts"], values["pictures"]
         return values
@@ -134,5 +135,6 @@ class Evaluation:
         return f"Evaluation({self.run!r}: {results})"
 
     def as_dict(self) -> dict[str, Any]:
+        """The fields that can be written as JSON, by name; `sets` is a list of what each `SetResult.as_dict` gives."""
         figures = {name: getattr(self, name) for name in ("run", "threshold", "scribbles_rejected")}
         return {**figures, "sets": [result.as_dict() for result in self.sets]}

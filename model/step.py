@@ -122,7 +122,7 @@ def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequenc
 def _step(
     network: Network, config: TrainConfig, key: jax.Array, state: Tree, pictures: jax.Array, labels: jax.Array
 ) -> tuple[Tree, jax.Array]:
-    """The state after one step on a batch, and the batch's loss. key: of the dropout."""
+    """The state after one step on a batch, and the batch's loss. key: with the step's number it seeds the dropout."""
 
     def loss_of(params: Tree, stats: Tree, key: jax.Array) -> Any:
         trained = load_weights(network, {"params": params, "stats": stats})
