@@ -102,5 +102,12 @@
     return (await askAll(new BrowserEngine(128), Uint8Array.from(atob(text), (c) => c.charCodeAt(0)))).join();
   };
 
-  return { draw, rasterized, framedPixels, askedCards, readKana, readLines, painted, keptInBrowser, probabilities };
+  /** The buttons and lists that a finger hardly meets. */
+  const smallButtons = () => [...document.querySelectorAll("button, select")].filter((one) => {
+    const box = one.getBoundingClientRect();
+    return box.width && (box.height < 40 || box.width < 40);
+  }).map((one) => one.outerHTML);
+
+  return { draw, rasterized, framedPixels, askedCards, readKana, readLines, painted, keptInBrowser, probabilities,
+    smallButtons };
 })()
