@@ -115,7 +115,7 @@ def _exchanged(kernel: NDArray[Any], outer: int, flattened: int) -> NDArray[Any]
 
 
 def _balanced(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, ...]:
-    """The same network, in which the second convolution's weights are about as large for each of its input channels.
+    """The network with a second convolution whose weights are about as large for each of its input channels.
 
     Its weights are multiplied by powers of two, by which the first convolution's outputs are divided: this is exact.
     In 8 bits the weights of an output channel share a step, in which the weights of an input channel with large values

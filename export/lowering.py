@@ -162,7 +162,7 @@ def _sampled(ops: Builder, pictures: Ref, centres: Ref, scales: Ref, spec: Prepr
 
 
 class _Input(NamedTuple):
-    """What the layers get."""
+    """The input of the layers."""
 
     frames: dict[str, Ref]
     """(1, channels, side, side), by the prefix of each reading."""

@@ -44,7 +44,7 @@ def is_bundled(out: Path) -> bool:
 
 
 def package_files(out: Path) -> tuple[str, ...]:
-    """Those of `FILES` that the package directory `out` should have."""
+    """The names in `FILES` that the package directory `out` should have."""
     return tuple(file for file in FILES if file != MAC_CHECK or not is_bundled(out))
 
 
@@ -57,7 +57,7 @@ def package_path(path: StrPath = PRETRAINED) -> Path:
 
 
 def is_onnx(path: Path) -> bool:
-    """Whether a path is the name of an ONNX model alone, no directory's."""
+    """Whether a path names an ONNX model alone, rather than a directory."""
     return path.suffix.lower() == ".onnx"
 
 

@@ -121,7 +121,7 @@ class Builder:
         return self.binary("matmul", name, x, y, transpose_x=False, transpose_y=transpose_y)
 
     def concat(self, name: str, parts: tuple[Ref, ...]) -> Ref:
-        """Along the axis of channels or features."""
+        """Join tensors along the axis of channels or features."""
         return self.add("concat", name, self.types[parts[0]], values=parts, axis=1, interleave=False)
 
     def flatten(self, name: str, x: Ref, features: int) -> Ref:

@@ -44,7 +44,7 @@ class Content(NamedTuple):
 
 
 def content_of_package(path: StrPath, config: ExportConfig) -> Content:
-    """What a package of another one's network is written from, with its licence; a prior replaces its own.
+    """What a package with the network of another package is written from. A prior replaces the other's.
 
     Raises FastetlError if the other package ("pretrained": a bundled one) is missing or damaged.
     """

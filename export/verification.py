@@ -314,7 +314,7 @@ def _parity_check(name: str, logits: NDArray[Any], reference: Reference, bound: 
 def _answer_check(
     name: str, labels: tuple[str, ...], probabilities: NDArray[Any], reference: Reference, doubt: float
 ) -> Check:
-    """Whether the labels are right, where the network is sure by more than twice `doubt`, and for blank pictures."""
+    """Whether pictures get the right label: blank ones, and those whose two top logits differ by over 2 · `doubt`."""
     blank = is_blank(reference.images, reference.graph.preprocessing)
     second, first = np.sort(reference.logits, 1)[:, -2:].T
     sure = (blank | (first - second > 2 * doubt)).tolist()

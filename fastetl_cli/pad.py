@@ -108,8 +108,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises FastetlError if there can be none, for example because the port is in use."""
     require_range("port", port, 0, 65535)
     what, do = "cannot listen there", "check `host` and `port`"
-    # A name that is none of a host is a UnicodeError.
     with expecting("an address of this machine", f"{host}, port {port}", what, do, (OSError, UnicodeError)):
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]  # UnicodeError: no host
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=128, dualstack_ipv6=both)

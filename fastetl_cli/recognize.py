@@ -103,7 +103,7 @@ class Recognize(Command):
         return 1 if any("error" in entry for entry in results) else 0
 
     def _results(self, recognizer: Recognizer, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
-        """What is read in each picture, or the error; that of a single picture is raised."""
+        """What is read in each picture, or its error. The error of a single picture is raised."""
         with bar("recognize") as progress:
             for number, path in enumerate(paths):
                 progress(number, len(paths))

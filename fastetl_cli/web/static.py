@@ -64,7 +64,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
 
 
 def _lines(recognizer: Recognizer) -> dict[str, Any]:
-    """What the page reads lines with, beside the tables of `fastetl.lines`: where the package's labels are in these."""
+    """What the page needs to read lines beside the tables of `fastetl.lines`: which of their classes each label has."""
     labels = recognizer.labels[:-1]
     groups, sizes = shape_and_size_classes(recognizer.charset)
     weights, bigram_weight = load_weights()
