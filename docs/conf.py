@@ -1,5 +1,6 @@
 """Sphinx: README, guides, reference and evidence as a site with search, and the Python API from the docstrings."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,8 @@ def parse_sections(app: Any, what: str, name: str, obj: object, options: Any, li
     """Google's Args, Returns, Raises. As an extension, Napoleon takes what a field says before a colon for its type."""
     from sphinx.ext.napoleon import Config, GoogleDocstring
 
+    if what == "class":  # the site lists fields with their docstrings
+        lines[:] = inspect.cleandoc(str(vars(obj)["__doc__"])).splitlines()
     if what not in ("attribute", "property"):
         lines[:] = GoogleDocstring(lines, Config(), app, what, name, obj, options).lines()
 

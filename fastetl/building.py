@@ -58,6 +58,8 @@ class BuildResult(Findings):
     """How many characters have a sample."""
     groups: int
     """How many groups are known."""
+    ungrouped: int
+    """How many samples are of unknown group."""
     missing: tuple[str, ...]
     """The characters of the charset without a sample."""
     seconds: float
@@ -230,6 +232,7 @@ def result_of(out: str, data: Dataset, start_time: float, findings: Findings) ->
         images=len(data),
         classes=len(data.charset) - len(missing),
         groups=data.group_count,
+        ungrouped=int((data.groups < 0).sum()),
         missing=missing,
         seconds=time.perf_counter() - start_time,
         **vars(findings),

@@ -1,7 +1,9 @@
 """Checks of options. A value that is out of range, of a wrong type or unknown is an error of one line."""
 
 import dataclasses
+import inspect
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -128,8 +130,33 @@ def hints_of(kind: type) -> dict[str, Hint]:
     return hints
 
 
+def field_docstrings(kind: type) -> dict[str, str]:
+    """The docstrings of a dataclass's fields, inherited and nested ones too, from its source, which takes some time."""
+    texts: dict[str, str] = {}
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(field.default):
+            texts |= field_docstrings(type(field.default))
+    for base in kind.__mro__[:-1]:
+        found = re.findall(r'^    (\w+): .*\n    """((?s:.*?))"""', inspect.getsource(base), re.M)
+        texts |= {name: " ".join(text.split()) for name, text in found}
+    return texts
+
+
+class _Docstring(str):
+    """The docstring of a class of options; those of its fields are added where it is read, as by `help`."""
+
+    def __get__(self, _: object, kind: Any) -> str:
+        if "__match_args__" not in vars(kind):  # while the class is made, `dataclass` asks whether it has a docstring
+            return self
+        texts = field_docstrings(kind)
+        return "\n".join([self, "", *(f"{field.name}: {texts[field.name]}" for field in dataclasses.fields(kind))])
+
+
 class Options:
     """The base of frozen dataclasses of options, which are checked when one is made."""
+
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = _Docstring(cls.__doc__ or "")
 
     def __new__(cls, *_: Any, **options: Any) -> Self:
         """Raise FastetlError for a name that is no field."""

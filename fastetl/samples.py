@@ -201,8 +201,9 @@ def samples_to_dataset(
     entries = [entry for entry, label in zip(read, labels, strict=True) if label in charset.class_of]
     left_out = Counter(label or "no character" for label in labels if label not in charset.class_of)
     if not entries:
-        expected = f"labels of charset {charset.name}"
-        found = faults[0] if faults else in_a_line(sorted(left_out), 40) or "none"
+        if faults and not read:
+            raise faults[0].replace(do="give the folder of samples, *.jsonl, or mend it")
+        expected, found = f"labels of charset {charset.name}", in_a_line(sorted(left_out), 40) or "none"
         raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")
     data = _dataset_of(entries, charset, config.size)
     about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}

@@ -14,7 +14,7 @@ class Baseline(Command):
     """
 
     dataset: DatasetPath
-    """A dataset, or an .npz file of labelled pictures."""
+    """A dataset, a Parquet file of one, or an .npz."""
     seed: int = 0
     """Seeds the split and the forest."""
 

@@ -61,7 +61,7 @@ class Build(WritingCommand):
             result = write(sources, out, self.config, progress=progress, **options)
         for line in _notices(result) if not self.json else ():
             note(line)
-        groups = counted(result.groups, "group") if result.groups else "unknown groups"
+        groups = counted(result.groups, "group") + (f" (unknown for {result.ungrouped:,})" if result.ungrouped else "")
         pictures = f"{counted(result.images, 'picture')} of {counted(result.classes, 'character')}"
         speed = f"{result.seconds:.2f} s ({result.images / result.seconds:,.0f} pictures/s)"
         return self.answer(result, f"{result.out}: {pictures} from {groups}, {speed}")

@@ -11,7 +11,7 @@ from fastetl.files.atomic import check_output
 from fastetl_cli.base import MAX_LISTED, Paths, RunPath, WritingCommand, counted, table
 from model.evaluation import evaluate, opened_reader
 from model.report import REPORT_KIND, write_report
-from model.results import SetResult
+from model.results import Evaluation, SetResult
 from model.run import Run
 
 
@@ -56,6 +56,16 @@ def _details(result: SetResult) -> Iterator[str]:
         yield f"left out: {counted(sum(result.left_out.values()), 'sample')} of {characters}"
 
 
+def _own_folder(report: Path, evaluation: Evaluation, number: int = 1) -> Path:
+    """`report`; where a report of other sets has the name, with a number behind it."""
+    folder = report if number == 1 else report.with_name(f"{report.name}-{number}")
+    if not folder.exists():
+        return folder
+    stored = (folder / "evaluation.json").read_text("utf-8")
+    is_own = all(result.digest in stored for result in evaluation.sets)
+    return folder if is_own else _own_folder(report, evaluation, number + 1)
+
+
 @dataclass(frozen=True)
 class Evaluate(WritingCommand):
     """Measure accuracy by character and by writer, confusions and calibration; write a report that opens from disk.
@@ -72,7 +82,8 @@ class Evaluate(WritingCommand):
     sets: Paths
     """Datasets, their addresses, or .npz files of labelled pictures."""
     report: Path | None = None
-    """Folder for the report; without it, a package or --charset gets none. Default: RUN/reports/SETS."""
+    """Folder for the report; without it, a package or --charset gets none. The report of another set of a name
+    that has one gets a number behind it. Default: RUN/reports/SETS."""
     charset: str | None = None
     """Answer with these characters only: a name such as hiragana, or a text file. Default: all that it knows."""
 
@@ -82,16 +93,18 @@ class Evaluate(WritingCommand):
         report = self.report
         if isinstance(run, Run) and report is None and self.charset is None:
             report = self.run_path / "reports" / "+".join(dict.fromkeys(names))
+        overwrite = self.overwrite or report is not self.report  # evaluating again renews the run's own report
         if report is None:
             require_unset(self, ("overwrite",), "is for a report", "give `report`")
         else:
-            check_output(report, REPORT_KIND, self.overwrite, [self.run_path, *self.sets])
+            check_output(report, REPORT_KIND, overwrite, [self.run_path, *self.sets])
         evaluation = evaluate(run, self.sets, self.charset)
         only = "" if self.charset is None else f", {evaluation.charset.name} only"
         named = [replace(s, name=name + only) for s, name in zip(evaluation.sets, names, strict=True)]
         evaluation = replace(evaluation, sets=tuple(named))
         if report is not None:
-            write_report(run, evaluation, report, overwrite=self.overwrite)
+            report = _own_folder(report, evaluation) if overwrite > self.overwrite else report
+            write_report(run, evaluation, report, overwrite=overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]
         lines += [f"{result.name}: {line}" for result in evaluation.sets for line in _details(result)]
         where = f". Report: {report / 'index.html'}" if report is not None else ""

@@ -5,7 +5,6 @@ field that is itself a dataclass adds the options of its own fields; all names i
 """
 
 import argparse
-import ast
 import dataclasses
 import importlib
 import inspect
@@ -14,11 +13,10 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn, get_args, get_origin
 
-from fastetl.checks import Hint, hints_of, suggestion
+from fastetl.checks import Hint, field_docstrings, hints_of, suggestion
 from fastetl.errors import FastetlError
 
 _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
@@ -114,7 +112,7 @@ def explained_parser_of(name: str) -> Parser:
         is_example = paragraph.startswith("fastetl ")
         paragraphs.append(textwrap.indent(paragraph, "  ") if is_example else textwrap.fill(paragraph, 79))
     parser.description = "\n\n".join(paragraphs)
-    flags, texts = _flags(parser), _docstrings(kind)
+    flags, texts = _flags(parser), field_docstrings(kind)
     for action in parser.arguments:
         text = re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[1]), texts[action.dest])
         if not (isinstance(action.default, bool) or action.default in (None, "", [])):
@@ -125,7 +123,7 @@ def explained_parser_of(name: str) -> Parser:
 
 def _fields(kind: type, config: Any = None) -> Iterator[_Field]:
     """The fields of a command's class, and of the configurations within it. config: one of these, with the defaults."""
-    title = "Options" if config is None else (inspect.getdoc(kind) or "").partition(".")[0]
+    title = "Options" if config is None else vars(kind)["__doc__"].partition(".")[0]
     within: list[Any] = []
     for field in dataclasses.fields(kind):
         default = field.default if config is None else getattr(config, field.name)
@@ -139,20 +137,6 @@ def _fields(kind: type, config: Any = None) -> Iterator[_Field]:
         yield _Field(field.name, hint, default, dataclasses.replace(arg, names=names, section=section))
     for inner in within:
         yield from _fields(type(inner), inner)
-
-
-def _docstrings(kind: type) -> dict[str, str]:
-    """The docstring of each field, also of those that are inherited, and of those of configurations."""
-    texts: dict[str, str] = {}
-    for config in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(config.default):
-            texts |= _docstrings(type(config.default))
-    for base in kind.__mro__[:-1]:
-        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body  # type: ignore[attr-defined]
-        for field, text in pairwise(body):
-            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-                texts[ast.unparse(field.target)] = " ".join(ast.literal_eval(text.value).split())
-    return texts
 
 
 def _path(text: str) -> Path:

@@ -17,7 +17,7 @@ class Sheet(WritingCommand):
     """
 
     dataset: DatasetPath
-    """A dataset, or an .npz file of labelled pictures."""
+    """A dataset, a Parquet file of one, or an .npz."""
     png: Annotated[Path, Arg((), "PNG")]
     """The picture to write."""
     rows: int = 24

@@ -42,9 +42,9 @@ class Train(WritingCommand):
     """
 
     dataset: DatasetPath
-    """A dataset, or an .npz file of labelled pictures."""
+    """A dataset, a Parquet file of one, or an .npz."""
     run_path: RunPath
-    """The run directory to write: weights, options, and curves for TensorBoard."""
+    """The run directory to write: weights, options, and curves for TensorBoard. Until it is whole: RUN.unfinished."""
     also: tuple[str, ...] = ()
     """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT. A dataset's share of each epoch's
     pictures, whatever its size, is its weight out of the sum of all weights; a weight that is not given is 1."""

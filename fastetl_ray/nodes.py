@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from fastetl._lazy import import_extra
-from fastetl.checks import ABOVE_0, as_progress, require_range
+from fastetl.checks import ABOVE_0, as_progress, require_instance, require_range
 from fastetl.errors import FastetlError, ShowProgress, reason_of
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ def connect(address: str = "") -> Any:
     A process that is connected stays so. Raises FastetlError if ray is not installed, or the cluster cannot be reached,
     or is another one than that of a connected process.
     """
+    require_instance("address", address, str, "an address")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # no reports to Ray's makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a worker without GPUs still sees them
     ray = import_extra("ray")

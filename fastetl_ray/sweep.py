@@ -5,10 +5,10 @@ validation groups (ASHA: Li et al., 2018).
 """
 
 import dataclasses
+import io
 import json
 import math
 import shutil
-import sys
 import tomllib
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -22,7 +22,7 @@ import numpy as np
 from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_instance
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Data
-from fastetl.errors import FastetlError, StrPath, expecting
+from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import addresses
@@ -59,9 +59,11 @@ class SweepConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.search:
+            raise ArgumentError("nothing varies", expected="an option in [search]", do="name one, with its values")
         for name, values in self.search.items():
             if name in self.train:
-                raise ModelError(f"{name} is in [train] and in [search]", do="leave out one")
+                raise ArgumentError(f"{name} is in [train] and in [search]", do="leave out one")
             for value in values if isinstance(values, list) and values else _bounds(name, values):
                 self.configured({name: value})
         self.drawn()  # values that do not go together, such as shares for validation and test
@@ -121,14 +123,14 @@ def _draw(rng: np.random.Generator, name: str, values: Any) -> Any:
 
 
 def _bounds(name: str, values: Any) -> tuple[float, float]:
-    """The bounds that an option is drawn between. Raises ModelError unless they are an interval."""
+    """The bounds that an option is drawn between. Raises ArgumentError unless they are an interval."""
     if isinstance(values, dict) and {"low", "high"} <= set(values) <= {"low", "high", "log"}:
         low, high, log = values["low"], values["high"], values.get("log", False)
         are_numbers = isinstance(low, int | float) and isinstance(high, int | float)
         if are_numbers and low < high and isinstance(log, bool) and (low > 0 or not log):
             return low, high
     expected = "a list of values, or {low, high, log} with low below high, and above 0 with log"
-    raise ModelError(f"search: {name} has nothing to choose from", expected=expected, found=values, do="mend it")
+    raise ArgumentError(f"search: {name} has nothing to choose from", expected=expected, found=values, do="mend it")
 
 
 def read_sweep(path: StrPath) -> SweepConfig:
@@ -138,7 +140,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
         tables = tomllib.loads(read_bytes(path, TEXT_BYTES).decode("utf-8"))
     train, search, settings = (tables.get(name, {}) for name in ("train", "search", "sweep"))
     are_tables = all(isinstance(table, dict) for table in tables.values())
-    if not (are_tables and search and set(tables) <= {"train", "search", "sweep"}):
+    if not (are_tables and set(tables) <= {"train", "search", "sweep"}):
         expected = "tables train, search, sweep"
         raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
     try:
@@ -203,7 +205,7 @@ def sweep_on_ray(
     connect_for(1, cpus, gpus)
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         trials = []
-        with redirect_stdout(sys.stderr):  # Ray's messages
+        with redirect_stdout(io.StringIO()):  # Ray names folders that are gone at the end
             results = _tuner(config, sources, folder.absolute(), cpus, gpus).fit()
         for result in results:
             number, options, _ = result.config["trial"]

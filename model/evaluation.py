@@ -166,6 +166,7 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
     mistakes = _mistakes(answers, dataset.charset.characters)
     return SetResult(
         name=dataset.name,
+        digest=dataset.digest,
         part=part,
         excluded=len(dataset) - len(indices),
         unknown=unknown,

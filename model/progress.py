@@ -56,7 +56,8 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
         return ("The validation loss has stopped falling: more epochs alone will help little.",)
     if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
         return ("The validation loss was still falling at the end: more epochs may help.",)
-    return (f"Training went well: the validation loss is {last.valid_loss:.2f}; guessing gives {chance:.2f}.",)
+    verdict = "Training went well" if last.valid_loss < chance / 2 else "Little is learnt yet"
+    return (f"{verdict}: the validation loss is {last.valid_loss:.2f}; guessing gives {chance:.2f}.",)
 
 
 @dataclass(frozen=True)

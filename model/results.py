@@ -62,6 +62,8 @@ class SetResult:
     """The results on one set."""
 
     name: str
+    digest: str
+    """Identifies the set as it was evaluated: `Dataset.digest`."""
     part: Part
     """Which samples were evaluated: `all`, those that the run has not seen (`test`), or, if none is left, `valid`."""
     excluded: int
@@ -131,8 +133,10 @@ class Evaluation:
         return sum(s.accuracy * s.samples for s in self.sets) / sum(s.samples for s in self.sets)
 
     def __repr__(self) -> str:
-        results = ", ".join(f"{s.name} {s.accuracy:.2%} of {s.samples:,}" for s in self.sets)
-        return f"Evaluation({self.run!r}: {results})"
+        left_out = [s.excluded + sum(s.left_out.values()) for s in self.sets]
+        counts = zip(self.sets, left_out, strict=True)
+        results = [f"{s.name} {s.accuracy:.2%} of {s.samples:,} ({count:,} left out)" for s, count in counts]
+        return f"Evaluation({self.run!r}: {', '.join(results)})"
 
     def as_dict(self) -> dict[str, Any]:
         """The fields that can be written as JSON, by name; `sets` is a list of what each `SetResult.as_dict` gives."""

@@ -50,7 +50,7 @@ def train(
             learnt anew. If it knows all, the default learning rates are a tenth, so that little is forgotten.
         resume: Continue an interrupted run at its last checkpoint. It ends with the weights that it would have had. It
             uses its own configuration; one that is given must be the same.
-        overwrite: Replace an earlier run, finished or interrupted.
+        overwrite: Replace an earlier run, finished or interrupted; with `resume`, a finished one of this name.
         progress: Called after each step and each epoch. By default each epoch prints a line; None prints nothing.
         command: Stored as the one that made the run.
         **options: Fields of the config by keyword, as in `train(data, "run", epochs=5)`.

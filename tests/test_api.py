@@ -12,6 +12,7 @@ from PIL import Image
 import export
 import fastetl
 import model
+from fastetl.checks import Options
 from fastetl.synth import SynthConfig, synthesize
 from tests.conftest import python
 
@@ -25,6 +26,9 @@ def test_every_public_name_is_there(package: str) -> None:
     assert dir(module) == sorted(module.__all__)
     public = {name for name in module.__all__ if name != "__version__"}
     assert all(getattr(module, name).__doc__ for name in module.__all__)
+    classes: list[Any] = [value for name in public if isinstance(value := getattr(module, name), type)]
+    options = [kind for kind in classes if issubclass(kind, Options)]
+    assert all(re.findall("^([a-z_]+): ", k.__doc__ or "", re.M) == [f.name for f in fields(k)] for k in options)
     page = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
     assert set(re.findall(rf"^.. auto\w+:: {package}\.(\w+)$", page, re.M)) == public
     with pytest.raises(AttributeError, match="nothing"):

@@ -243,11 +243,14 @@ def test_the_whole_way_small(quick: Quick, tmp_path: Path, capsys: pytest.Captur
     (package / "labels.json").write_text(text.replace("あ", "ア"), encoding="utf-8")
     assert main(["verify", str(package)]) == 1
     assert "labels" in capsys.readouterr().err
-    assert main(["evaluate", str(folder / "run"), str(folder / "dataset"), "--json"]) == 2
-    assert "give --overwrite" in capsys.readouterr().err
-    (folder / "dataset").rename(folder / "again")  # another name has a report of its own
-    assert main(["evaluate", str(folder / "run"), str(folder / "again"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["sets"][0]["part"] == "test"
+    evaluate = ["evaluate", str(folder / "run")]
+    assert main([*evaluate, str(tmp_path / "dataset")]) == 2
+    assert "no dataset here" in capsys.readouterr().err
+    np.savez(tmp_path / "dataset.npz", images=np.load(folder / "dataset" / "images.npy")[:1], labels=["あ"])
+    for path in (folder / "dataset", tmp_path / "dataset.npz", tmp_path / "dataset.npz"):
+        assert main([*evaluate, str(path)]) == 0
+    reports = {file.parent.name: file.read_text(encoding="utf-8") for file in folder.glob("run/reports/*/*.json")}
+    assert [len(json.loads(reports[name])["sets"][0]["characters"]) for name in ("dataset", "dataset-2")] == [71, 1]
 
 
 EXAMPLES = [

@@ -134,7 +134,7 @@ def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
     assert np.array_equal(some.images, data.images[np.array([0, 2])])
     assert len(load_labelled(some[:0], "kana", Preprocessing(size=20))) == 0
     np.savez(path, images=images, labels=np.array(["亜", "亜", "亜"]))
-    with pytest.raises(FastetlError, match="no character of the network; expected hiragana"):
+    with pytest.raises(FastetlError, match="no character of the network; expected あいう.* … .71.; found 亜. Build"):
         load_labelled(path, HIRAGANA, Preprocessing())
 
 
@@ -159,7 +159,8 @@ def test_a_dataset_is_a_sequence_of_pictures_and_classes(data: Dataset) -> None:
 
 def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
     assert repr(data) == "Dataset('out', pictures: 142 of 16 × 16, charset: hiragana (71), groups: 2)"
-    assert repr(data[:0]).endswith("charset: hiragana (71), groups: 0)")
+    some_unknown = replace(data, groups=np.where(data.labels == 3, -1, data.groups))
+    assert repr(some_unknown).endswith("charset: hiragana (71), groups: 2 (unknown for 2))")
     assert repr(data.split(valid=0, test=0.5)) == "Split(train 71, valid 0, test 71 samples)"
     assert repr(data[:1].samples()) == "Samples(1 of 1, 16 × 16, weight 1)"
     with pytest.raises(FastetlError, match="unsuitable data; expected a picture; found none"):

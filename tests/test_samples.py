@@ -138,6 +138,7 @@ def test_what_cannot_become_a_dataset(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for source, message in (
         (tmp_path / "empty", "no samples here"),
+        (write(tmp_path / "a.csv", "file,character"), "a.csv: line 1: cannot read; .* Give the folder of samples"),
         (file, f"labels of charset {KANA.name}; found 山"),
         (write(tmp_path / "b.jsonl", ""), "no sample to take; .* found none"),
         (tmp_path / "none.jsonl", "there is no such file"),

@@ -105,11 +105,12 @@ def augment(
     Raises:
         FastetlError: If an array has another shape or dtype, or an index is out of range.
     """
-    source = _read_only(images)
+    try:
+        source = _read_only(images)
+    except ValueError as error:  # a Dataset, or pictures of several shapes
+        raise unsuitable("images", "uint8 (N, S, S)", error, "of a dataset, give `dataset.images`") from error
     if source.ndim != 3 or not 1 <= source.shape[1] == source.shape[2] <= MAX_SIDE or source.dtype != np.uint8:
         raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
-    if isinstance(indices, Augmentation):
-        raise unsuitable("indices", "int64 (B,)", "an Augmentation", "give it by its name, `config`")
     indices = np.arange(len(source)) if indices is None else indices
     out = np.empty((np.size(indices), *source.shape[1:]), np.uint8) if out is None else out
     samples = indices if samples is None else samples

@@ -45,7 +45,7 @@ class Batches:
 
     Args:
         parts: A dataset, its path, or samples of one (`Dataset.samples`), or a list of several, each alone or as
-            (dataset, weight). All have the same characters and pictures of one size.
+            (dataset, weight); such a weight multiplies that of samples. All have the same characters and size.
         batch_size: Pictures in a batch, at most as many as there are in all parts.
         seed: Decides the order and the augmentation; below 2**64.
         augmentation: How pictures are changed; None leaves them as they are.

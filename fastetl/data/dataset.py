@@ -60,7 +60,7 @@ class Samples:
         if labels.shape != shape[:1] or not are_within(labels, 0, 2**31):
             raise unsuitable("labels", f"whole numbers from 0 to 2³¹ − 1, one for each of {len(images)} images", labels)
         if indices.ndim != 1 or not indices.size or not are_within(indices, 0, len(images)):
-            raise unsuitable("indices", f"whole numbers (M,) of {len(images)} images, from 0, M at least 1", indices)
+            raise unsuitable("indices", f"one or more whole numbers (M,) from 0 to {len(images) - 1}", indices)
         require_range("weight", self.weight, ABOVE_0, integer=False)
         require_instance("charset", self.charset, Charset | None, "a Charset, or None")
         object.__setattr__(self, "labels", labels)
@@ -181,7 +181,8 @@ class Dataset:
             images: uint8 (N, H, W), or N pictures uint8 (H, W), ink high: invert dark ink on white paper first.
             characters: N texts.
             groups: N whole numbers from 0 (who wrote it), −1 where unknown. Copies of a picture get the first's group.
-            source: The name under which these groups are known; "" if they mean something in this dataset alone.
+            source: The name under which these groups are known, none like ETL8, synth:1 or unnamed:1; "" if they mean
+                something in this dataset alone. If it begins with ETL, the pictures count as those of ETL sets.
             size: Side in pixels, 8 to 512 (to be augmented, up to 126). If None: the pictures' own, if all are square,
                 equal and at most 126 wide; otherwise 64.
             charset: As for `load_charset`. If None: the characters that occur, sorted.
@@ -255,7 +256,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         side = self.images.shape[-1]
-        groups = self.group_count if self.group_count or not len(self) else "unknown"
+        ungrouped = int((self.groups < 0).sum())
+        groups = f"{self.group_count:,}" + (f" (unknown for {ungrouped:,})" if ungrouped else "")
         pictures, charset = f"{len(self):,} of {side} × {side}", f"{self.charset.name} ({len(self.charset):,})"
         return f"Dataset({self.name!r}, pictures: {pictures}, charset: {charset}, groups: {groups})"
 
@@ -285,7 +287,7 @@ class Dataset:
 
         Args:
             by: "group" rejects samples whose group is unknown. "sample" divides those one by one; groups stay whole.
-            valid: Fraction of the groups for validation; at least one group if it is over 0.
+            valid: Fraction of the groups for validation, rounded; at least one group if it is over 0.
             test: Fraction of the groups for the test, as `valid`.
             seed: Decides which group goes where.
         Raises:
@@ -334,11 +336,11 @@ def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -
     pictures = list(map(np.asarray, images))
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
         kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
-        raise unsuitable("images", "one or more arrays uint8 (H, W), ink high", kinds or "none")
+        raise unsuitable("images", "one or more arrays uint8 (H, W), ink high", kinds or "none", "use `read_picture`")
     bright = sum(float(picture.mean()) > _BRIGHT for picture in pictures)
     if bright > _NEARLY_ALL * len(pictures):
         expected, found = "ink high, on paper of 0", f"{bright:,} of {len(pictures):,} pictures mostly bright"
-        raise ArgumentError("white paper", expected=expected, found=found, do="give 255 - images")
+        raise ArgumentError("white paper", expected=expected, found=found, do="give 255 - np.asarray(picture)")
     return pictures
 
 

@@ -115,7 +115,7 @@ class Preprocessing(Options):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
-        """The preprocessing that `as_dict` described. Raises FastetlError for an unknown key."""
+        """The preprocessing that `as_dict` described. Raises FastetlError, or AttributeError for no dict."""
         options = {key: value for key, value in values.items() if (key, value) not in _FIXED.items()}
         return config_of(cls, None, {**_ABSENT, **options})
 

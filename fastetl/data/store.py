@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
 from fastetl.checks import as_path, require_instance
-from fastetl.data.charset import Characters, Charset, load_charset
+from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
 from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures, are_within
 from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
@@ -162,7 +162,7 @@ def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: P
     Args:
         data: A dataset, or the path of one.
         charset: The network's, as for `load_charset`.
-        preprocessing: The network's.
+        preprocessing: The network's; the pictures get its `size`.
     Raises:
         FastetlError: As `open_dataset` does, and if all samples would be left out.
     """
@@ -173,7 +173,7 @@ def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: P
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
         if len(data) and not (classes >= 0).any():
-            expected, found = (f"{c.name} ({len(c)})" for c in (charset, data.charset))
+            expected, found = (in_a_line(c.characters, 20) for c in (charset, data.charset))
             what, do = "no character of the network", "build it with the same `charset`"
             raise FastetlError(what, file=data.path, expected=expected, found=found, do=do)
         if left_out:

@@ -260,8 +260,8 @@ def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> li
         for path in (path for path in paths if (path / "dataset.json").is_file()):
             what, do = "a dataset already", "train on it, or give the files that it was built from"
             raise FastetlError(what, file=path, expected="ETL files or labelled pictures", do=do)
-        where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01"
-        do = "unpack ETL8G.zip, or make some with `fastetl synth`; docs/own-pictures.md says how to sort pictures"
+        where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01, or a subfolder for each character"
+        do = "unpack ETL8G.zip, or sort pictures as docs/own-pictures.md says"
         raise FastetlError("no ETL files here", file=where, expected=expected, do=do)
     ordered = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))
     by_inode: dict[tuple[int, int], EtlFile] = {}
