@@ -213,7 +213,7 @@ class Recognizer:
         if isinstance(picture, Drawing):
             lines = lines_of_drawing(picture, down)
         else:
-            ink = find_ink(picture, accepted=_ACCEPTED)
+            ink = find_ink(picture, is_page=True, accepted=_ACCEPTED)
             lines = lines_of_picture(ink.plane, down, ink.scale)
         texts = (read_candidates(line, line_candidates(self, line)[0], self.labels, plain=plain) for line in lines)
         return Text(tuple(texts))

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from fastetl.ink.paper import separate_ink
+from fastetl.synth.lines import LineConfig, write_line
 from tests.kana import cropped
 
 Light = NDArray[np.float64]
@@ -179,6 +181,16 @@ def test_thin_pens_of_large_pictures_are_seen() -> None:
     page = np.full((1600, 1600), 255, np.uint8)
     page[400:1200, 800] = 0
     assert separate_ink(page).picture(64)[20:44, 32].min() > 50
+
+
+def test_small_writing_in_a_shadow_stays_sharp() -> None:
+    """Smoothed in proportion to the picture, a page of it was grey bands."""
+    character = write_line("面", 1, LineConfig(running=0, slope=0)).picture()
+    small = np.asarray(Image.fromarray(character).resize((64, 64)))
+    ink = np.tile(np.pad(small, 8), (20, 16))
+    light = np.linspace(1, 0.6, ink.shape[1]) * np.linspace(1, 0.8, len(ink))[:, None]
+    plane = separate_ink(((255 - ink) * light).astype(np.uint8), is_page=True).plane
+    assert np.corrcoef(plane.ravel(), ink.ravel())[0, 1] > 0.7
 
 
 def test_blank_paper_has_no_ink() -> None:

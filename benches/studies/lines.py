@@ -7,10 +7,11 @@ The fonts are written by hand. Neither is kept in the repository, and nothing is
 """
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from benches.studies.pages import markdown, table
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE, LARGE_FORM
 from fastetl.ink.drawings import Drawing
+from fastetl.lines.layout import turned, unturned
 from fastetl.synth.lines import LineConfig, write_line
 
 Pixels = NDArray[np.uint8]
@@ -130,6 +132,45 @@ def written(texts: Sequence[str], config: LineConfig, seed: int, strokes: bool) 
         yield Sample(line.drawing if strokes else line.picture(), text, line.boxes, config.down)
 
 
+def pages(lines: Sequence[Sample], seed: int, light: bool = True) -> Iterable[Sample]:
+    """Pages of six lines or columns of one size, tilted by up to 6°. light: else in a shadow, with grain."""
+    rng = np.random.default_rng([seed, 5])
+    for first in range(0, len(lines) - 5, 6):
+        page = _page(lines[first : first + 6], rng.uniform(-6, 6))
+        if not light:
+            ink = np.asarray(page.ink)
+            shadow = np.linspace(1, 0.5, ink.shape[1]) * np.linspace(1, 0.8, len(ink))[:, None]
+            paper = (255 - ink) * shadow + rng.normal(0, 8, ink.shape)
+            page = replace(page, ink=255 - paper.clip(0, 255).astype(np.uint8))
+        yield page
+
+
+def _page(lines: Sequence[Sample], degrees: float) -> Sample:
+    """Lines of 60 pixels' height, 100 pixels apart; columns are turned to lines, and the page is turned back."""
+    pitch, bands, boxes = 100, [], []
+    for k, line in enumerate(lines):
+        ink, across = np.asarray(line.ink), np.array(line.boxes)
+        if line.down:
+            ink, across = np.rot90(ink), turned(across) + np.tile([0, ink.shape[1]], 2)
+        factor = 240 / len(ink)
+        bands.append(np.asarray(Image.fromarray(ink).resize((round(factor * ink.shape[1]), 240))))
+        boxes.append(across * factor + [0, k * pitch, 0, k * pitch])
+    page = np.zeros((pitch * (len(lines) - 1) + 240, max(band.shape[1] for band in bands)), np.uint8)
+    for k, band in enumerate(bands):
+        region = page[k * pitch : k * pitch + 240, : band.shape[1]]
+        np.maximum(region, band, out=region)
+    together = np.concatenate(boxes)
+    if lines[0].down:
+        together, page = unturned(together) + np.tile([len(page), 0], 2), np.rot90(page, -1)
+    tilted = Image.fromarray(page).rotate(degrees, Image.Resampling.BILINEAR, expand=True)
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    middle = np.array(page.shape[::-1]) / 2
+    corners = np.stack([together[:, [a, b]] for a in (0, 2) for b in (1, 3)], 1) - middle
+    corners = corners @ np.array([[cos, -sin], [sin, cos]]) + np.array(tilted.size) / 2
+    tilted_boxes = [tuple(box) for box in np.concatenate([corners.min(1), corners.max(1)], 1).tolist()]
+    return Sample(np.asarray(tilted), "".join(line.text for line in lines), tilted_boxes, lines[0].down)
+
+
 @dataclass
 class Tally:
     """What was counted over some lines. boxes: how many were found. seconds: the time that reading took."""
@@ -185,6 +226,13 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
         yield Condition("words and sentences, fonts", "japanese", typeset(fonts, few, False, seed))
         yield Condition("… downwards", "japanese", typeset(fonts, few, True, seed))
         yield Condition("… downwards, direction detected", "japanese", typeset(fonts, few, True, seed), directed=False)
+        rows, columns = (list(typeset(fonts, few, down, seed)) for down in (False, True))
+        for name, page in (
+            ("pages of six lines, fonts, tilted, direction detected", pages(rows, seed)),
+            ("… in a shadow, with grain", pages(rows, seed, light=False)),
+            ("… downwards", pages(columns, seed)),
+        ):
+            yield Condition(name, "japanese", page, directed=False)
         numbers = rng.permutation(NUMBERS_AND_LETTERS).tolist()[: len(few)]
         yield Condition("dates, numbers and Latin letters, fonts", "japanese", typeset(fonts, numbers, False, seed))
     across, downwards = LineConfig(), LineConfig(down=True)

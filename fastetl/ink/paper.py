@@ -32,6 +32,7 @@ _SHADOW_WIDTH = 20  # per cent of the longest side: a shadow at the picture's ed
 _USUAL_GRAIN = 1  # a picture with more is smoothed
 _MAX_GRAIN = 64  # on white paper, what looks like more is strokes
 _MAX_PASSES = 3  # of smoothing
+_WINDOW_OF_PAGES = 3  # pixels to smooth over where the writing may be small
 _WINDOWS = (4, 8, 14, 26)  # per cent of the longest side, in which dark ink is compared with light ink
 _DIM_LIGHT = 32  # added to the paper's level before contrast is divided by it: grain matters more in little light
 _MIN_CONTRAST = 12  # between ink and paper, of 255
@@ -305,8 +306,11 @@ def _fault(mask: Mask, character: Box) -> str:
     return "the character is small: crop the picture" if is_tiny else ""
 
 
-def separate_ink(grey: Grey) -> Ink:
-    """Find the ink of a character on any paper, in any light. grey: uint8 (H, W), brightness."""
+def separate_ink(grey: Grey, *, is_page: bool = False) -> Ink:
+    """Find the ink on any paper, in any light. grey: uint8 (H, W), brightness.
+
+    is_page: whether there may be lines of writing, which is too small for smoothing in proportion to the picture.
+    """
     longest = max(grey.shape)
     scale = max(1.0, longest / MAX_PLANE)
     if longest > MAX_PLANE:
@@ -319,7 +323,8 @@ def separate_ink(grey: Grey) -> Ink:
     for _ in range(_MAX_PASSES):
         if _grain(dark) <= _USUAL_GRAIN:
             break
-        grey = smooth(grey, longest // 200 | 1)
+        window = longest // 200 | 1
+        grey = smooth(grey, min(window, _WINDOW_OF_PAGES) if is_page else window)
         dark = pool(grey, np.minimum)
     light = 255 - pool(grey, np.maximum)
     if _is_light(dark, light):

@@ -148,20 +148,23 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
             ) from error
 
 
-def find_ink(source: Source, *, accepted: str = "a file, its bytes, a PIL image or an array") -> Ink:
+def find_ink(
+    source: Source, *, is_page: bool = False, accepted: str = "a file, its bytes, a PIL image or an array"
+) -> Ink:
     """Find the ink of a picture of any kind, the character in it, and reasons why it may be recognized wrongly.
 
     Formats are `FORMATS`, and HEIC if `pillow-heif` is installed, with 8 or 16 bits or floating point (0–1, 0–255 or
     0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Only
     the first of several frames is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
     FastetlError if a file cannot be read, is not such a picture or exceeds `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for
-    arrays of another shape or dtype and other objects. accepted: what the caller takes, for that error.
+    arrays of another shape or dtype and other objects. is_page: as of `separate_ink`. accepted: what the caller takes,
+    for that error.
     """
     if not hasattr(source, "read"):
         do = "give several one by one" if isinstance(source, list | tuple) else None
         require_instance("picture", source, str | PathLike | bytes | Image.Image | np.ndarray, accepted, do)
     grey, times = brightness_of(source)
-    ink = separate_ink(grey)
+    ink = separate_ink(grey, is_page=is_page)
     return replace(ink, scale=ink.scale * times)
 
 
