@@ -59,11 +59,9 @@ def _details(result: SetResult) -> Iterator[str]:
 def _own_folder(report: Path, evaluation: Evaluation, number: int = 1) -> Path:
     """`report`; where a report of other sets has the name, with a number behind it."""
     folder = report if number == 1 else report.with_name(f"{report.name}-{number}")
-    if not folder.exists():
-        return folder
-    stored = (folder / "evaluation.json").read_text("utf-8")
-    is_own = all(result.digest in stored for result in evaluation.sets)
-    return folder if is_own else _own_folder(report, evaluation, number + 1)
+    stored = (folder / "evaluation.json").read_text("utf-8") if folder.exists() else None
+    is_free = stored is None or all(result.digest in stored for result in evaluation.sets)
+    return folder if is_free else _own_folder(report, evaluation, number + 1)
 
 
 @dataclass(frozen=True)

@@ -133,9 +133,8 @@ class Evaluation:
         return sum(s.accuracy * s.samples for s in self.sets) / sum(s.samples for s in self.sets)
 
     def __repr__(self) -> str:
-        left_out = [s.excluded + sum(s.left_out.values()) for s in self.sets]
-        counts = zip(self.sets, left_out, strict=True)
-        results = [f"{s.name} {s.accuracy:.2%} of {s.samples:,} ({count:,} left out)" for s, count in counts]
+        counts = [(s, s.excluded + sum(s.left_out.values())) for s in self.sets]
+        results = [f"{s.name} {s.accuracy:.2%} of {s.samples:,} ({left_out:,} left out)" for s, left_out in counts]
         return f"Evaluation({self.run!r}: {', '.join(results)})"
 
     def as_dict(self) -> dict[str, Any]:

@@ -44,7 +44,6 @@ WRONG: list[WrongCall] = [
     (Samples, {"images": [np.eye(9)] * 99, "labels": [1], "indices": [0]}, r"found \[array.{180,200}Check `images`"),
     (Samples, {"images": OWN.images, "labels": [2**31], "indices": [0]}, "unsuitable labels; expected whole numbers f"),
     (partial(Samples, OWN.images, OWN.labels, np.arange(1)), {"charset": "kana"}, "a Charset, or None; found .ka"),
-    (TrainConfig, {"frame": 500}, "frame is out of range; expected 8 to 128; found 500"),
     (TrainConfig, {"readings": 2}, "unknown readings; expected one of 1, 3; found 2"),
     (TrainConfig, {"learning_rate": float("nan")}, "learning_rate is out of range; expected over 0 to 100; found nan"),
     (TrainConfig, {"seed": 2**32}, r"seed is out of range; expected 0 to 2\*\*32 - 1"),

@@ -123,7 +123,8 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     assert (unseen.part, unseen.samples) == ("all", 128)
     assert evaluate(run.path, [tiny(), dataclasses.replace(tiny(), images=tiny(seed=2).images)]).sets[0] == own
     assert evaluate("kana", tiny()) == evaluate(open_recognizer("kana"), tiny())
-    (two,) = evaluate(run, tiny(), Charset("two", run.charset.characters[6:])).sets
+    (two,) = (evaluation := evaluate(run, tiny(), Charset("two", run.charset.characters[6:]))).sets
+    assert repr(evaluation).endswith("% of 4 (124 left out))")
     right = run.predict(tiny().images)[:, 6:].argmax(1) == tiny().labels - 6.0
     among = np.isin(tiny().groups, test) & (tiny().labels >= 6)
     assert (two.samples, two.accuracy, sum(two.left_out.values())) == (4, right[among].mean(), 96)
