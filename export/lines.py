@@ -9,18 +9,20 @@ from fastetl.lines.candidates import Candidates
 from fastetl.lines.path import Choice, best_path, fitted_geometry
 from fastetl.lines.segmentation import Geometry, Line
 
-FIRST_STRETCHES = 1.0, 0.7  # of `Geometry`, from which a line is fitted; the likelier outcome is taken
-FOREIGN_BONUS = 0.5  # for each character without bigrams: random characters are then read as well as with `plain`
-MIN_SURE = 0.5  # a character with less confidence is marked as uncertain
-SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
+_FIRST_STRETCHES = 1.0, 0.7  # of `Geometry`, from which a line is fitted; the likelier outcome is taken
+_FOREIGN_BONUS = 0.5  # for each character without bigrams: random characters are then read as well as with `plain`
+_MIN_SURE = 0.5  # a character with less confidence is marked as uncertain
+_MAX_ALTERNATIVES = 5  # of a character
+_MAX_LOG_ODDS = 50.0  # of what overlaps a character against it: keeps the exponential finite
+_SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
 
 
 def read_candidates(line: Line, candidates: Candidates, labels: tuple[str, ...], *, plain: bool) -> TextLine:
     """The text of a line. labels: of the characters that compete. plain: ignore the bigrams."""
-    outcomes = [_fitted_path(line, candidates, stretch, plain=plain) for stretch in FIRST_STRETCHES]
-    path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)
+    outcomes = [_fitted_path(line, candidates, stretch, plain=plain) for stretch in _FIRST_STRETCHES]
+    path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)  # all choices have their path's score
     foreign = path if plain else best_path(line, candidates, geometry, plain=True)
-    is_foreign = foreign[0].score + FOREIGN_BONUS * len(foreign) > path[0].score
+    is_foreign = foreign[0].score + _FOREIGN_BONUS * len(foreign) > path[0].score
     return _text(line, candidates, labels, foreign if is_foreign else path, geometry.size)
 
 
@@ -38,17 +40,17 @@ def _text(line: Line, candidates: Candidates, labels: tuple[str, ...], path: lis
     """What a path says. size: of the writing."""
     boxes = line.spans.boxes[[choice.span for choice in path]]
     characters = []
-    for choice, box in zip(path, line.original(boxes), strict=True):
+    for choice, box in zip(path, line.to_original(boxes), strict=True):
         odds = np.exp(np.minimum(choice.scores - choice.score, 0))
-        shares = odds / (odds.sum() + np.exp(min(choice.rival - choice.score, 50)))
+        shares = odds / (odds.sum() + np.exp(min(choice.rival - choice.score, _MAX_LOG_ODDS)))
         label_of = [labels[k] for k in candidates.labels[choice.span]]
-        order = np.argsort(-shares, kind="stable")[:5]
-        answers = tuple(Answer(label_of[k], float(shares[k])) for k in order)
-        left, top, right, bottom = map(float, np.round(box, 2))
+        likeliest = np.argsort(-shares, kind="stable")[:_MAX_ALTERNATIVES]
+        answers = tuple(Answer(label_of[k], float(shares[k])) for k in likeliest)
+        left, top, right, bottom = np.round(box, 2).tolist()
         label, confidence = label_of[choice.candidate], float(shares[choice.candidate])
-        characters.append(Character(label, (left, top, right, bottom), confidence, confidence < MIN_SURE, answers))
+        characters.append(Character(label, (left, top, right, bottom), confidence, confidence < _MIN_SURE, answers))
     gaps = boxes[1:, 0] - boxes[:-1, 2]
     usual = float(np.median(gaps)) if len(gaps) else 0.0
-    apart = gaps > SPACE_GAP * size + max(usual, 0)
+    apart = gaps > _SPACE_GAP * size + max(usual, 0)
     text = "".join((" " if k and apart[k - 1] else "") + c.label for k, c in enumerate(characters))
     return TextLine(text, tuple(characters), line.down)

@@ -31,6 +31,8 @@ from fastetl.lines.candidates import Candidates, find_candidates
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 
 _BATCH = 256
+_NO_INK_ON_CANVAS = "no ink is on the canvas: draw on it"
+_NO_WRITING = "there is no writing, only specks or long lines: look at the picture"
 _ACCEPTED = "a Drawing, a file, its bytes, a PIL image or an array"
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
 """On a canvas, the log odds of a small kana against its large form rise by LOWNESS_WEIGHT · (lowness + LOWNESS_MARGIN).
@@ -212,11 +214,13 @@ class Recognizer:
         require_instance("plain", plain, bool, "true or false")
         if isinstance(picture, Drawing):
             lines = lines_of_drawing(picture, down)
+            fault = _NO_WRITING if any(len(stroke) for stroke in picture.strokes) else _NO_INK_ON_CANVAS
         else:
             ink = find_ink(picture, is_page=True, accepted=_ACCEPTED)
             lines = lines_of_picture(ink.plane, down, ink.scale)
-        texts = (read_candidates(line, line_candidates(self, line)[0], self.labels, plain=plain) for line in lines)
-        return Text(tuple(texts))
+            fault = _NO_WRITING if ink.box else ink.fault
+        texts = [read_candidates(line, line_candidates(self, line)[0], self.labels, plain=plain) for line in lines]
+        return Text(tuple(texts), "" if texts else fault)
 
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read strokes in their order of drawing, as `read_line` does. Boxes are in the canvas' units."""
@@ -236,7 +240,7 @@ def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[i
     """The picture for the network, uint8 (128, 128), of a drawing the whole canvas; the answer's `box` and `fault`."""
     if isinstance(source, Drawing):
         drawn = rasterize(source)
-        return drawn, None, "" if drawn.any() else "no ink is on the canvas: draw on it"
+        return drawn, None, "" if drawn.any() else _NO_INK_ON_CANVAS
     ink = find_ink(source, accepted=_ACCEPTED)
     if ink.box is None:
         return ink.picture(SIDE), None, ink.fault

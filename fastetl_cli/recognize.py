@@ -72,7 +72,7 @@ class Recognize(Command):
     def __post_init__(self) -> None:
         require_range("top", self.top, 1)
         if self.lines:
-            require_unset(self, ("top", "by_shape"), "is for single characters; `json` has the alternatives")
+            require_unset(self, ("top", "by_shape"), "is for single characters; `json` has five alternatives of each")
         else:
             require_unset(self, ("direction", "plain", "boxes"), "is for lines", "give `lines`")
         if self.boxes is None:
@@ -135,9 +135,11 @@ class Recognize(Command):
                 if not say(line if is_alone else f"{path}\t{line}") and self.boxes is None:
                     raise SystemExit(128 + signal.SIGPIPE)  # what is still to be read, nobody would see
             uncertain = [c.label for c in text.characters if c.uncertain]
-            if uncertain or not text.characters:
+            if uncertain:
                 doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain"
-                note(f"{path}: {f'{doubts}: {in_a_line(uncertain, MAX_LISTED)}' if uncertain else 'no writing'}")
+                note(f"{path}: {doubts}: {in_a_line(uncertain, MAX_LISTED)}")
+            if text.fault:
+                note(f"{path}: {text.fault}")
         if self.boxes is not None:
             _write_boxes(path, text, self.boxes, self.overwrite)
         return text

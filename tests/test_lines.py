@@ -23,7 +23,7 @@ from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.lines.bigrams import FILE, load_bigrams
-from fastetl.lines.candidates import NETWORK
+from fastetl.lines.candidates import FITTED_NETWORK_SHA256
 from fastetl.lines.layout import atoms_of, is_down, line_members, turned, underlines, unturned
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
@@ -264,7 +264,7 @@ def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_pat
     picture = 255 - write_line(text, [43, seed], LineConfig(running=0, touching=0.7, slope=0)).picture()
     (tmp_path / "alone.onnx").write_bytes((package_path("japanese") / ONNX).read_bytes())
     alone = open_recognizer(tmp_path / "alone.onnx", charset="hiragana")
-    assert read_reference(package_path("japanese") / REFERENCE).graph.about["weights_sha256"] == NETWORK
+    assert read_reference(package_path("japanese") / REFERENCE).graph.about["weights_sha256"] == FITTED_NETWORK_SHA256
     assert alone.read_line(picture).text == text
     assert open_recognizer("kana").read_line(picture).characters
 
@@ -318,9 +318,12 @@ def test_only_what_competes_is_answered(recognizer: Recognizer) -> None:
 
 def test_without_ink_there_is_no_text(recognizer: Recognizer) -> None:
     blank = np.full((60, 300), 255, np.uint8)
-    assert recognizer.read_line(blank) == recognizer.read_line(Drawing(100, 50, ())) == Text(())
-    dot = Drawing(100, 50, (Stroke((50.0,), (20.0,)),))
-    assert len(recognizer.read_line(dot).characters) <= 1
+    for empty in (blank, Drawing(100, 50, ())):
+        assert recognizer.read_line(empty) == Text((), fault=recognizer.read(empty).fault)
+    blank[30:32, 30:32] = 0
+    assert "only specks" in recognizer.read_line(blank).fault
+    dot = recognizer.read_line(Drawing(100, 50, (Stroke((50.0,), (20.0,)),)))
+    assert (len(dot.characters), dot.fault) == (1, "")
 
 
 def _cat() -> NDArray[np.uint8]:
@@ -383,7 +386,9 @@ def test_the_command_prints_lines(pictures: tuple[Path, Path], capsys: pytest.Ca
     assert main(["recognize", "--lines", str(two)]) == 0
     assert capsys.readouterr().out == "おはよう\nきのう\n"
     assert main(["recognize", "--lines", str(two), str(blank)]) == 0
-    assert capsys.readouterr().out == f"{two}\tおはよう\n{two}\tきのう\n{blank}\t\n"
+    printed = capsys.readouterr()
+    assert printed.out == f"{two}\tおはよう\n{two}\tきのう\n{blank}\t\n"
+    assert printed.err == f"{blank}: no ink stands out from the paper: look at the picture\n"
 
 
 def test_the_commands_json_is_that_of_python(
@@ -392,7 +397,8 @@ def test_the_commands_json_is_that_of_python(
     assert main(["recognize", "--lines", *map(str, pictures), "none.png", "--json"]) == 1
     two, blank, none = json.loads(capsys.readouterr().out)
     assert two == {"image": str(pictures[0]), **json.loads(json.dumps(recognizer.read_line(pictures[0]).as_dict()))}
-    assert (two["text"], blank["text"]) == ("おはよう\nきのう", "")
+    assert (two["text"], two["fault"], blank["text"]) == ("おはよう\nきのう", "", "")
+    assert blank["fault"].startswith("no ink")
     assert "error" in none
     character = two["lines"][0]["characters"][0]
     assert (character["label"], len(character["box"]), character["uncertain"]) == ("お", 4, False)

@@ -43,7 +43,7 @@ def line_parts(seed: int, count: int) -> Iterator[tuple[NDArray[np.uint8], str, 
         written = write_line(text, [seed, number], config)
         if len(found := list(lines_of_picture(written.picture(), is_down))) != 1:
             continue
-        boxes, true = found[0].original(found[0].spans.boxes), np.array(written.boxes)
+        boxes, true = found[0].to_original(found[0].spans.boxes), np.array(written.boxes)
         areas = np.prod(true[:, 2:] - true[:, :2], 1)
         for box, picture in zip(boxes, found[0].pictures(), strict=False):  # which are followed by turned ones
             sides = np.minimum(box[2:], true[:, 2:]) - np.maximum(box[:2], true[:, :2])

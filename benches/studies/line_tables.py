@@ -158,7 +158,7 @@ def _spans_of(states: list[int], found: Candidates) -> list[int]:
 
 def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, found: Candidates) -> list[int] | None:
     """The states of the characters that were written; None if they are not a path through the line's lattice."""
-    labels, boxes = np.array(recognizer.labels)[found.labels], line.original(line.spans.boxes)
+    labels, boxes = np.array(recognizer.labels)[found.labels], line.to_original(line.spans.boxes)
     states = []
     for character, box in zip(written.text, written.boxes, strict=True):
         overlaps = [overlap(tuple(other), box) for other in boxes]
@@ -168,7 +168,7 @@ def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, fou
             return None
         states.append(span * labels.shape[1] + int(places[0]))
     atoms = [atom for first, last in line.spans.ends[_spans_of(states, found)] for atom in range(first, last + 1)]
-    return states if atoms == list(range(len(line.spans.atoms))) else None
+    return states if atoms == list(range(len(line.spans.atom_boxes))) else None
 
 
 def read_lines(recognizer: Recognizer, count: int, *, drawn: bool = False) -> Iterator[tuple[Lattice, Ints, Any]]:

@@ -23,9 +23,9 @@ from fastetl.data.charset import JAPANESE, SCRIPTS, script_of
 from fastetl.lines.layout import Floats, Ints
 
 FILE = Path(__file__).parent / "tables" / "bigrams.bin"
-FOLLOWS_FILE = FILE.with_name("follows.json")
+_FOLLOWS_FILE = FILE.with_name("follows.json")
 STEPS = 16  # steps into which one unit of a logarithm is divided
-MIN_BIGRAM = -9.0  # log probability: no word is impossible
+_MIN_BIGRAM = -9.0  # log probability: no word is impossible
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def load_follows() -> Floats:
 
     The shares in the file are estimated by eye; they only decide where the bigrams say nothing.
     """
-    shares = json.loads(FOLLOWS_FILE.read_text(encoding="utf-8"))
+    shares = json.loads(_FOLLOWS_FILE.read_text(encoding="utf-8"))
     return np.log(np.array([shares[script] for script in SCRIPTS]) / np.bincount(scripts()))
 
 
@@ -85,4 +85,4 @@ def log_follows(first: Ints, second: Ints, *, plain: bool) -> Floats:
     """
     if plain:
         return np.asarray(load_follows()[scripts()[first], scripts()[second]])
-    return np.maximum(load_bigrams().log_probability(first, second), MIN_BIGRAM)
+    return np.maximum(load_bigrams().log_probability(first, second), _MIN_BIGRAM)

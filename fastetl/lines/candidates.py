@@ -20,18 +20,18 @@ from fastetl.lines.layout import Floats, Ints
 from fastetl.lines.segmentation import Line, Spans
 from fastetl.lines.shapes import LYING
 
-MAX_CANDIDATES = 16  # characters of a span
+_MAX_CANDIDATES = 16  # characters of a span
 # How much a character's share of its size, and its own probability, count beside the shape's in choosing candidates:
 # they only order characters that are written alike.
-SIZE_RANK, OWN_RANK = 1e-3, 1e-6
-MIN_SHAPE = 1e-6  # of a shape's probability
-MIN_LOG_SHARE = -3.0
-MIN_SEEN = 0.01  # least probability of what the network sees in a part of a span
-NONZERO = 1e-9  # keeps a quotient finite
+_SIZE_RANK, _OWN_RANK = 1e-3, 1e-6
+_MIN_SHAPE = 1e-6  # of a shape's probability
+_MIN_LOG_SHARE = -3.0
+_MIN_SEEN = 0.01  # least probability of what the network sees in a part of a span
+_NONZERO = 1e-9  # keeps a quotient finite
 PUNCTUATION = "、。・,."  # marks that the network cannot tell from dirt
-MIN_PUNCTUATION = 0.05  # probability of each of these marks. Chosen on synthetic lines
-NETWORK = "39cb05ef018e550f6e215e7481dfd7df38ca6dea8f15f911864f3a7941d4eda4"
-"""`weights_sha256` of the network for which the table was fitted: of another one, the logits say something else."""
+_MIN_PUNCTUATION = 0.05  # probability of each of these marks. Chosen on synthetic lines
+FITTED_NETWORK_SHA256 = "39cb05ef018e550f6e215e7481dfd7df38ca6dea8f15f911864f3a7941d4eda4"
+"""Of the network for which `whole.bin` was fitted: the logits of another one say something else."""
 WHOLE_FILE = Path(__file__).parent / "tables" / "whole.bin"
 GROUP_OF_SCRIPT = np.array([0, 2, 1, 2, 2, 2])
 """Of each of `fastetl.data.charset.SCRIPTS`: 0 for hiragana, 1 for kanji, 2 for all others."""
@@ -52,8 +52,8 @@ class Candidates:
     beyond_part: Floats
     """How much longer the span is than a part of it that the network takes for the same character, in sizes of the
     writing, times the probability that the part is: the network often takes two characters for one of them."""
-    whole: Floats | float
-    """How much likelier it is for being one whole character: see `_wholeness`. 0 if that is unknown."""
+    whole_bonus: Floats
+    """By how much the score rises because the span looks like one whole character, by `whole.bin`; 0 if unknown."""
 
 
 def find_candidates(
@@ -69,22 +69,22 @@ def find_candidates(
     of_shape, of_size = (_pooled(probabilities, groups)[:, competing] for groups in _alike(charset))
     # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
     marks = np.isin(competing, [charset.class_of.get(mark, -1) for mark in PUNCTUATION])
-    for each in (of_shape, of_size):
-        each[:, marks] = np.maximum(each[:, marks], np.maximum(probabilities[:, -1:], MIN_PUNCTUATION))
-    rank = of_shape + SIZE_RANK * of_size + OWN_RANK * probabilities[:, competing]
-    count = min(MAX_CANDIDATES, len(competing))
+    for pooled in (of_shape, of_size):
+        pooled[:, marks] = np.maximum(pooled[:, marks], np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION))
+    rank = of_shape + _SIZE_RANK * of_size + _OWN_RANK * probabilities[:, competing]
+    count = min(_MAX_CANDIDATES, len(competing))
     best = np.argpartition(-rank, count - 1, axis=1)[:, :count]
     order = np.argsort(-np.take_along_axis(rank, best, 1), 1, kind="stable")
     labels = np.take_along_axis(best, order, 1)
     of_shape, of_size = (np.take_along_axis(each, labels, 1) for each in (of_shape, of_size))
     rows = competing[labels].tolist()
     classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in rows])
-    log_shape = np.log(np.maximum(of_shape, MIN_SHAPE))
-    log_share = np.log(np.maximum(of_size, NONZERO) / np.maximum(of_shape, NONZERO)).clip(MIN_LOG_SHARE, 0)
+    log_shape = np.log(np.maximum(of_shape, _MIN_SHAPE))
+    log_share = np.log(np.maximum(of_size, _NONZERO) / np.maximum(of_shape, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
     beyond_part = _beyond_part(labels, log_shape, line.spans, line.geometry.size)
-    tells_whole = weights_sha256 == NETWORK and not line.in_time  # strokes are not cut
-    whole = _wholeness(logits[: len(labels)], classes) if tells_whole else 0.0
-    return Candidates(labels, classes, log_shape, log_share, beyond_part, whole)
+    is_known = weights_sha256 == FITTED_NETWORK_SHA256 and not line.in_time  # strokes are not cut
+    whole_bonus = _whole_bonus(logits[: len(labels)], classes) if is_known else np.zeros(labels.shape)
+    return Candidates(labels, classes, log_shape, log_share, beyond_part, whole_bonus)
 
 
 def _probabilities(line: Line, logits: NDArray[np.float32], charset: Charset) -> Floats:
@@ -101,7 +101,7 @@ def _probabilities(line: Line, logits: NDArray[np.float32], charset: Charset) ->
         lying = [charset.class_of[c] for c in LYING if c in charset.class_of]
         probabilities[:, lying] = 0
         probabilities[np.array(line.turned_spans, int)[:, None], lying] = shown[count:][:, lying]
-        probabilities /= np.maximum(probabilities.sum(1, keepdims=True), NONZERO)
+        probabilities /= np.maximum(probabilities.sum(1, keepdims=True), _NONZERO)
     return probabilities
 
 
@@ -132,7 +132,7 @@ def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> 
     span_of = {(first, last): span for span, (first, last) in enumerate(spans.ends.tolist())}
     lengths = (spans.boxes[:, 2] - spans.boxes[:, 0]) / size
     seen = np.exp(log_shape)
-    seen[seen <= MIN_SEEN] = 0
+    seen[seen <= _MIN_SEEN] = 0
     beyond = np.zeros(labels.shape)
     for (first, last), span in span_of.items():
         parts = [span_of[part] for part in combinations_with_replacement(range(first, last + 1), 2)]
@@ -142,8 +142,8 @@ def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> 
     return beyond
 
 
-def _wholeness(logits: NDArray[np.float32], classes: Ints) -> Floats:
-    """float64 (S, K): what to add to the score of each character of each span.
+def _whole_bonus(logits: NDArray[np.float32], classes: Ints) -> Floats:
+    """`Candidates.whole_bonus`.
 
     logits: (S, known), the network's, up to a constant for each span; classes: (S, K), in charset `japanese`.
     """

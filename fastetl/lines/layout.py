@@ -14,33 +14,33 @@ Ints = NDArray[np.int64]
 Boxes = Floats  # (N, 4): left, top, right, bottom
 
 # All numbers were chosen by eye on synthetic lines. Sizes are those of the writing. Of 667 hiragana of which some touch
-# (benches/studies/lines.py), 11.2 % are wrong; 11.7 % would be with a `MAX_ATOMS` of 5, 11.8 and 11.4 % with a `WIDEST`
-# of 1.2 and 1.8, and 11.5 % with a `TOUCHING_OVERLAP` of 0.5, as for characters that don't touch.
-MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
-MAX_GAP = 0.7  # within a character, in sizes
-WIDEST, WIDEST_OF_STROKES = 1.45, 2.2  # in sizes of the line: what is so wide in a picture may be touching characters
-BAND_HEIGHT = 0.15  # of the bands by which the slope of lines is found, in sizes
-OVERLAP_OF_BANDS = 0.2  # of its height, by which a box may reach into the next line
-MIN_BAND = 0.5  # height of a band that is a line of its own, in sizes of the writing
-THIN_AND_NEXT = 1.8  # a thinner one is part of the next if both together are lower, in sizes
-ONE_LINE = 1.5  # two overlapping bands are one line if together they are lower than so many heights of the higher one
-HALVES_GAP, HALVES_WIDTH = 0.25, 3  # of the halves of one line, at most, in heights of the lower one and of both
-LINE_GAP = 0.75  # bands that are farther apart are never joined, in sizes
-UNDERLINE_LENGTH = 3.5  # in usual lengths of boxes: an underline is longer
-UNDERLINE_THICKNESS = 0.12  # in its own lengths: an underline is thinner
-UNDERLINED = 2  # boxes beside an underline, with its own, at least
-VOWEL_LENGTH = 8  # in usual lengths of boxes, of a ー at most
-HOLLOW = 0.33  # the ink of a frame is farther than this from the middle of its box, in widths or heights of the box
-COLUMN_HEIGHT = 1.3  # a single column is higher than this, in widths
-THIN, THIN_OF_STROKES = 2, 2.6  # what is thinner is one line, in sizes of the writing
+# (benches/studies/lines.py), 11.2 % are wrong; 11.7 % would be with a `_MAX_ATOMS` of 5, 11.8 and 11.4 % with a
+# `_WIDEST` of 1.2 and 1.8, and 11.5 % with segmentation's `_TOUCHING_OVERLAP` at 0.5, as for what doesn't touch.
+_MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
+_MAX_GAP = 0.7  # within a character, in sizes
+_WIDEST, _WIDEST_OF_STROKES = 1.45, 2.2  # in sizes of the line: what is so wide in a picture may be touching characters
+_BAND_HEIGHT = 0.15  # of the bands by which the slope of lines is found, in sizes
+_OVERLAP_OF_BANDS = 0.2  # of its height, by which a box may reach into the next line
+_MIN_BAND = 0.5  # height of a band that is a line of its own, in sizes of the writing
+_THIN_AND_NEXT = 1.8  # a thinner one is part of the next if both together are lower, in sizes
+_ONE_LINE = 1.5  # two overlapping bands are one line if together they are lower than so many heights of the higher one
+_HALVES_GAP, _HALVES_WIDTH = 0.25, 3  # of the halves of one line, at most, in heights of the lower one and of both
+_LINE_GAP = 0.75  # bands that are farther apart are never joined, in sizes
+_UNDERLINE_LENGTH = 3.5  # in usual lengths of boxes: an underline is longer
+_UNDERLINE_THICKNESS = 0.12  # in its own lengths: an underline is thinner
+_UNDERLINED = 2  # boxes beside an underline, with its own, at least
+_VOWEL_LENGTH = 8  # in usual lengths of boxes, of a ー at most
+_HOLLOW = 0.33  # the ink of a frame is farther than this from the middle of its box, in widths or heights of the box
+_COLUMN_HEIGHT = 1.3  # a single column is higher than this, in widths
+_THIN, _THIN_OF_STROKES = 2, 2.6  # what is thinner is one line, in sizes of the writing
 # The direction of 3 in 480 pages of fonts is wrong, of 17 in 280 pictures and 13 in 280 drawings of synthetic writers:
 # of 1 to 16 lines, 1.2 to 1.8 sizes apart, some on a grid, some of two characters a line, tilted by up to 9°.
-NEXT_CHARACTER, NEXT_OF_STROKES = 0.7, 1.0  # distance of the middles from which boxes are of two characters, in sizes
-NEXT_OF_PEN, PEN_WEIGHT = 0.85, 1.5  # a longer step of the pen is to another character, and counts so much
-USUAL_SHARE = 0.7  # quantile of lengths and of heights that is the usual one: marks and small kana are shorter
-LARGE = 0.4  # extent of boxes that tell the slope of a line, in sizes
-STRETCH_OF_LINE = 3  # length of a part of a line that has a height of its own, in sizes
-MAX_SLOPE = 0.35  # of a line
+_NEXT_CHARACTER, _NEXT_OF_STROKES = 0.7, 1.0  # distance of the middles from which boxes are of two characters, in sizes
+_NEXT_OF_PEN, _PEN_WEIGHT = 0.85, 1.5  # a longer step of the pen is to another character, and counts so much
+_USUAL_SHARE = 0.7  # quantile of lengths and of heights that is the usual one: marks and small kana are shorter
+_LARGE = 0.4  # extent of boxes that tell the slope of a line, in sizes
+_STRETCH_OF_LINE = 3  # length of a part of a line that has a height of its own, in sizes
+_MAX_SLOPE = 0.35  # of a line
 _SLOPES = np.arange(-20, 21) / 100  # that lines of a picture may have
 
 
@@ -76,35 +76,36 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> NDArray[np.b
     """
     extents = _extents(boxes)
     thickness = (boxes[:, 2:] - boxes[:, :2]).min(1)
-    is_flat = thickness < UNDERLINE_THICKNESS * extents
+    is_flat = thickness < _UNDERLINE_THICKNESS * extents
     # What is shorter than two pens are dots, which say nothing of the size.
-    usual = _usual(extents, np.where(is_flat, 2 * thickness, 0))
-    is_underline = extents > UNDERLINE_LENGTH * usual
+    usual = _quantile_above(extents, np.where(is_flat, 2 * thickness, 0))
+    is_underline = extents > _UNDERLINE_LENGTH * usual
     centres = middles(boxes)
     for k in np.flatnonzero(is_underline).tolist():
-        low, high = boxes[k, :2], boxes[k, 2:]
-        beside = usual[k] * (high - low < extents[k])  # to both sides, but not at the ends
-        is_near = ((centres >= low - beside) & (centres <= high + beside)).all(1)
-        has_writing = is_near.sum() > UNDERLINED
+        upper_left, lower_right = boxes[k, :2], boxes[k, 2:]
+        sides = lower_right - upper_left
+        beside = usual[k] * (sides < extents[k])  # to both sides, but not at the ends
+        is_near = ((centres >= upper_left - beside) & (centres <= lower_right + beside)).all(1)
+        has_writing = is_near.sum() > _UNDERLINED
         if is_flat[k]:
             # A long ー has no writing over or under it.
-            is_underline[k] = has_writing or extents[k] > VOWEL_LENGTH * usual[k]
+            is_underline[k] = has_writing or extents[k] > _VOWEL_LENGTH * usual[k]
         else:
-            from_centre = np.abs(np.asarray(points(k)).T - centres[k]) / (high - low)
-            is_underline[k] = has_writing and from_centre.max(1).min() > HOLLOW
+            from_centre = np.abs(np.asarray(points(k)).T - centres[k]) / sides
+            is_underline[k] = has_writing and from_centre.max(1).min() > _HOLLOW
     return is_underline
 
 
-def _usual(extents: Floats, least: Floats) -> Floats:
-    """For each box, the usual one of the extents above its own `least`; infinite if there are three or fewer."""
+def _quantile_above(extents: Floats, least: Floats) -> Floats:
+    """For each box, the quantile `_USUAL_SHARE` of the extents above its own `least`; infinite for three or fewer."""
     ordered = np.sort(extents)
     first = np.searchsorted(ordered, least, "right")
     count = len(ordered) - first
-    place = first + (USUAL_SHARE * (count - 1)).astype(int)
+    place = first + (_USUAL_SHARE * (count - 1)).astype(int)
     return np.where(count > 3, np.append(ordered, np.inf)[place], np.inf)
 
 
-def _typical(boxes: Boxes) -> float:
+def _weighted_median_extent(boxes: Boxes) -> float:
     """Weighted median of the boxes' extents; each extent is its own weight."""
     extents = np.sort(_extents(boxes))
     return float(extents[np.searchsorted(np.cumsum(extents), extents.sum() / 2)])
@@ -118,7 +119,7 @@ def _skew(boxes: Boxes, size: float) -> float:
     extents = _extents(boxes)
     clearness = []
     for slope in _SLOPES:
-        bands = np.floor((y - slope * x) / (BAND_HEIGHT * size)).astype(np.int64)
+        bands = np.floor((y - slope * x) / (_BAND_HEIGHT * size)).astype(np.int64)
         filled = np.convolve(np.bincount(bands - bands.min(), extents), (1, 2, 1))
         clearness.append(float((filled**2).sum()) * (1 - abs(slope)))
     return float(_SLOPES[np.argmax(clearness)])
@@ -131,12 +132,12 @@ def line_members(boxes: Boxes, *, in_time: bool = False) -> list[Ints]:
     """
     if not len(boxes):
         return []
-    size = _typical(boxes)
+    size = _weighted_median_extent(boxes)
     x = middles(boxes)[:, 0]
     shift = _skew(boxes, size) * x
     top, bottom = boxes[:, 1] - shift, boxes[:, 3] - shift
     # A stroke that reaches into the next line must not join the two.
-    shrunk = OVERLAP_OF_BANDS * (bottom - top)
+    shrunk = _OVERLAP_OF_BANDS * (bottom - top)
     bands: list[list[int]] = []
     reach = -np.inf
     for k in np.argsort(top + shrunk):
@@ -163,19 +164,18 @@ def _joined_by_time(bands: list[list[int]]) -> list[list[int]]:
 def _joined_by_place(bands: list[list[int]], top: Floats, bottom: Floats, width: float, size: float) -> list[list[int]]:
     """Join bands that cannot be lines of their own (dots, a stroke of 二) to the nearer neighbour."""
     while len(bands) > 1:
-        low = [float(top[band].min()) for band in bands]
-        high = [float(bottom[band].max()) for band in bands]
-        heights = np.subtract(high, low)
-        gaps = np.subtract(low[1:], high[:-1])
-        least = np.minimum(heights[1:], heights[:-1])
-        together = np.subtract(high[1:], low[:-1])
+        tops = np.array([top[band].min() for band in bands])
+        bottoms = np.array([bottom[band].max() for band in bands])
+        heights = bottoms - tops
+        smaller, larger = np.minimum(heights[1:], heights[:-1]), np.maximum(heights[1:], heights[:-1])
+        gaps, joint = tops[1:] - bottoms[:-1], bottoms[1:] - tops[:-1]  # between two neighbours, and the height of both
+        are_thin = (smaller < _MIN_BAND * size) & (joint < _THIN_AND_NEXT * max(size, float(heights.max())))
         # The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
-        halves = (len(bands) == 2) & (gaps < HALVES_GAP * least) & (width < HALVES_WIDTH * together)
-        thin = (least < MIN_BAND * size) & (together < THIN_AND_NEXT * max(size, float(np.max(heights))))
-        overlapping = (gaps < 0) & (together < ONE_LINE * np.maximum(size, np.maximum(heights[1:], heights[:-1])))
-        gaps[~(thin | halves | overlapping)] = np.inf
+        are_halves = (len(bands) == 2) & (gaps < _HALVES_GAP * smaller) & (width < _HALVES_WIDTH * joint)
+        are_overlapping = (gaps < 0) & (joint < _ONE_LINE * np.maximum(size, larger))
+        gaps[~(are_thin | are_halves | are_overlapping)] = np.inf
         k = int(gaps.argmin())
-        if gaps[k] > LINE_GAP * size:
+        if gaps[k] > _LINE_GAP * size:
             break
         bands[k : k + 2] = [bands[k] + bands[k + 1]]
     return bands
@@ -189,18 +189,18 @@ def is_down(boxes: Boxes, *, in_time: bool = False) -> bool:
     """
     if len(boxes) < 2:
         return False
-    size = _typical(boxes)
+    size = _weighted_median_extent(boxes)
     rows, columns = (line_members(each, in_time=in_time) for each in (boxes, turned(boxes)))
-    thin = (THIN_OF_STROKES if in_time else THIN) * size
+    thin = (_THIN_OF_STROKES if in_time else _THIN) * size
     is_row = len(rows) == 1 and (len(columns) == 1 or _thickness(boxes, size) < thin)
     if is_row or (len(columns) == 1 and _thickness(turned(boxes), size) < thin):
         width, height = boxes[:, 2:].max(0) - boxes[:, :2].min(0)
-        return len(columns) == 1 and bool(height > COLUMN_HEIGHT * width)
-    next_character = (NEXT_OF_STROKES if in_time else NEXT_CHARACTER) * size
-    excess = _excess_of_steep(_steps_to_nearest(boxes[_extents(boxes) > LARGE * size], next_character))
+        return len(columns) == 1 and bool(height > _COLUMN_HEIGHT * width)
+    next_character = (_NEXT_OF_STROKES if in_time else _NEXT_CHARACTER) * size
+    excess = _excess_of_steep(_steps_to_nearest(boxes[_extents(boxes) > _LARGE * size], next_character))
     if in_time:
         of_pen = np.diff(middles(boxes), axis=0)
-        excess += PEN_WEIGHT * _excess_of_steep(of_pen[np.hypot(*of_pen.T) > NEXT_OF_PEN * size])
+        excess += _PEN_WEIGHT * _excess_of_steep(of_pen[np.hypot(*of_pen.T) > _NEXT_OF_PEN * size])
     return excess > 0
 
 
@@ -235,7 +235,7 @@ def _excess_of_steep(steps: Floats) -> float:
 
 def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
     """Fit a straight line to the middles of a line's larger boxes: its y at x = 0, and its slope."""
-    is_large = _extents(boxes) > LARGE * size
+    is_large = _extents(boxes) > _LARGE * size
     x, y = middles(boxes[is_large] if is_large.any() else boxes).T
     if len(x) < 4 or np.ptp(x) < 3 * size:
         return float(y.mean()), 0.0
@@ -243,21 +243,21 @@ def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
 
 
 def line_through(x: Floats, y: Floats) -> tuple[float, float]:
-    """Fit a straight line by least squares: its y at x = 0, and its slope, limited to `MAX_SLOPE` up and down."""
+    """Fit a straight line by least squares: its y at x = 0, and its slope, limited to `_MAX_SLOPE` up and down."""
     slope = float(((x - x.mean()) * (y - y.mean())).sum() / max(((x - x.mean()) ** 2).sum(), 1e-6))
-    slope = min(max(slope, -MAX_SLOPE), MAX_SLOPE)
+    slope = min(max(slope, -_MAX_SLOPE), _MAX_SLOPE)
     return float(y.mean() - slope * x.mean()), slope
 
 
 def line_size(boxes: Boxes) -> float:
     """Height of a line's writing: the usual one of the heights of its stretches of about four characters."""
-    size = _typical(boxes)
+    size = _weighted_median_extent(boxes)
     _, slope = slope_of(boxes, size)
     x = middles(boxes)[:, 0]
     top, bottom = boxes[:, 1] - slope * x, boxes[:, 3] - slope * x
-    stretch = np.floor((x - x.min()) / max(STRETCH_OF_LINE * size, 1e-6)).astype(np.int64)
+    stretch = np.floor((x - x.min()) / max(_STRETCH_OF_LINE * size, 1e-6)).astype(np.int64)
     heights = [float(bottom[stretch == k].max() - top[stretch == k].min()) for k in np.unique(stretch)]
-    height = float(np.quantile(heights, USUAL_SHARE))
+    height = float(np.quantile(heights, _USUAL_SHARE))
     # A single ー or 一 is wide but not high.
     return max(height, 0.9 * size if len(boxes) < 4 else 0.5 * size, 1e-6)
 
@@ -300,12 +300,12 @@ def spans_of(atoms: Boxes, size: float, *, in_time: bool) -> Ints:
     Each atom alone is one. atoms: (A, 4), their boxes. size: of the line. in_time: whether atoms are strokes.
     """
     spans = []
-    widest = (WIDEST_OF_STROKES if in_time else WIDEST) * size
+    widest = (_WIDEST_OF_STROKES if in_time else _WIDEST) * size
     for first in range(len(atoms)):
         left, _, right, _ = atoms[first]
         spans.append((first, first))
-        for last in range(first + 1, min(len(atoms), first + MAX_ATOMS)):
-            if atoms[last, 0] - right > MAX_GAP * size:
+        for last in range(first + 1, min(len(atoms), first + _MAX_ATOMS)):
+            if atoms[last, 0] - right > _MAX_GAP * size:
                 break
             left, right = min(left, atoms[last, 0]), max(right, atoms[last, 2])
             if right - left > widest:

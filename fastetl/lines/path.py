@@ -16,7 +16,7 @@ from fastetl.lines.bigrams import log_follows
 from fastetl.lines.candidates import Candidates
 from fastetl.lines.layout import Boxes, Floats, Ints, line_through, middles
 from fastetl.lines.segmentation import Geometry, Line, Spans
-from fastetl.lines.shapes import MIN_LENGTH, Measures, load_shapes, log_likelihood, stroke_counts
+from fastetl.lines.shapes import MIN_LENGTH, Measures, load_shapes, load_stroke_counts, log_likelihood
 
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 NEIGHBOURS = 16  # how many of the best states before each boundary are followed further
@@ -43,16 +43,16 @@ def state_features(line: Line, candidates: Candidates, geometry: Geometry) -> Fl
         offset=(y - geometry.middle - geometry.slope * x) / geometry.size,
         gap=spans.inner_gaps / geometry.stretch / geometry.size,
     )
+    fits = log_likelihood(measured, candidates.classes, down=line.down, uneven=geometry.uneven, wander=geometry.wander)
     first, last = spans.ends.T
     gaps = np.clip(spans.gaps / geometry.size, *_GAPS)
-    strokes = spans.strokes[:, None]
-    usual_strokes = np.where(strokes, stroke_counts()[candidates.classes], 0)
+    strokes = spans.stroke_counts[:, None]
+    usual_strokes = np.where(strokes, load_stroke_counts()[candidates.classes], 0)
     values = {
         "character": 1.0,
         "shape": candidates.log_shape,
         "share": candidates.log_share,
-        # How well the span's length, height, position and inner gap fit this character.
-        "geometry": log_likelihood(measured, candidates.classes, line.down, geometry.uneven, geometry.wander),
+        "geometry": fits,  # of the span's length, height, position and inner gap to this character's
         "excess": np.maximum(length_in_sizes - 1, 0)[:, None],  # length beyond one size of the writing
         "gaps": (gaps[first] + gaps[last + 1])[:, None],  # to both neighbours, in sizes of the writing
         "cuts": (spans.cuts[first].astype(float) + spans.cuts[last + 1])[:, None],  # ends that cut a piece of ink
@@ -82,9 +82,9 @@ class Choice:
 
 
 def best_path(line: Line, candidates: Candidates, geometry: Geometry, *, plain: bool) -> list[Choice]:
-    """The characters of the best path from the first atom to the last. plain: see `log_follows`."""
+    """The characters of the best path (Viterbi's) from the first atom to the last. plain: see `log_follows`."""
     weights, bigram_weight = load_weights()
-    scores = state_features(line, candidates, geometry) @ list(weights.values()) + candidates.whole
+    scores = state_features(line, candidates, geometry) @ list(weights.values()) + candidates.whole_bonus
     score, class_of = scores.ravel(), candidates.classes.ravel()
     beginning, ending = (states_by_atom(atom_of, scores.shape) for atom_of in line.spans.ends.T)
     forward = score.copy()  # the best score of a path up to each state, with its own
@@ -142,25 +142,23 @@ def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool)
     boxes: (M, 4); classes: (M,); guess: what is kept where the characters tell too little.
     """
     means, deviations = (measures.of(classes) for measures in load_shapes(down))
-    log_sizes = _log_sizes(boxes, means)
+    # Size and stretch: the fewer the characters, the nearer to 1 is the stretch.
+    usual = np.stack([means.log_length, means.log_height], 1)
+    own = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
+    log_sizes = np.where(usual > _THIN, own - usual, np.nan)  # along and across the line, as each character tells
     along, across = (_median(sizes, np.log(guess.size)) for sizes in log_sizes.T)
     log_stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
     size = float(np.exp((along + across - log_stretch) / 2))
+    # Middle and slope: each character's usual offset tells where the middle of the line is.
     x, y = middles(boxes).T
-    centre = y - means.offset * size  # where the middle of the line is, as each character's position tells
-    slope = line_through(x, centre)[1] if len(boxes) >= 4 else guess.slope
-    middle = float(np.mean(centre - slope * x))
+    centres = y - means.offset * size
+    slope = line_through(x, centres)[1] if len(boxes) >= 4 else guess.slope
+    middle = float(np.mean(centres - slope * x))
+    # Unevenness: what the characters' own deviations do not explain.
     size_deviations = np.hypot(deviations.log_length, deviations.log_height) / 2
     uneven = _spread(log_sizes.mean(1) - (along + across) / 2, size_deviations, _USUAL_UNEVEN)
-    wander = _spread((centre - middle - slope * x) / size, deviations.offset, _USUAL_WANDER)
+    wander = _spread((centres - middle - slope * x) / size, deviations.offset, _USUAL_WANDER)
     return Geometry(middle, slope, size, float(np.exp(log_stretch)), uneven, wander)
-
-
-def _log_sizes(boxes: Boxes, means: Measures) -> Floats:
-    """float64 (M, 2): log size of the writing along and across the line, as each character tells; NaN if it is thin."""
-    usual = np.stack([means.log_length, means.log_height], 1)
-    own = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
-    return np.where(usual > _THIN, own - usual, np.nan)
 
 
 def _median(values: Floats, default: float) -> float:

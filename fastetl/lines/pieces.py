@@ -59,24 +59,23 @@ def parted(numbers: Components, boxes: Boxes, size: float, *, down: bool) -> Pie
     numbers, boxes: as `pieces_of` returns them, turned so that the line runs across. size: of the line, in pixels.
     down: whether the line itself runs down.
     """
-    numbers = numbers.copy()
-    patch_count = len(boxes)
     min_length = (_MIN_LENGTH_DOWN if down else _MIN_LENGTH) * size
+    patch_numbers = np.zeros_like(numbers)
+    patch_count = 0
     patches: list[Ints] = []
     joints: list[tuple[int, int]] = []
     for number, (left, top, right, bottom) in enumerate(boxes.astype(int), 1):
-        if bottom - top < _MIN_HEIGHT * size or right - left < min_length:
-            patches.append(np.array([number]))
-            continue
-        window = numbers[top:bottom, left:right]
-        mask = window == number
-        patch_of, parts, touching = _split(mask, size)
+        window = np.s_[top:bottom, left:right]
+        mask = numbers[window] == number
+        may_be_two = bottom - top >= _MIN_HEIGHT * size and right - left >= min_length
+        patch_of, parts, touching = _split(mask, size) if may_be_two else (np.array([1]), [np.array([1])], [])
+        # The patches and parts of this piece are counted after those of all pieces before.
+        patch_numbers[window][mask] = patch_count + patch_of
         joints += [(len(patches) + a, len(patches) + b) for a, b in touching]
         patches += [patch_count + part for part in parts]
-        window[mask] = patch_count + patch_of  # numbered after all pieces before; in `numbers`, too
         patch_count += int(patch_of.max())
-    box_of = boxes_of(numbers).astype(np.float64)
-    return Pieces(unions(box_of, [patch - 1 for patch in patches]), numbers, patches, patch_count, joints)
+    box_of = boxes_of(patch_numbers).astype(np.float64)
+    return Pieces(unions(box_of, [patch - 1 for patch in patches]), patch_numbers, patches, patch_count, joints)
 
 
 def _split(mask: Mask, size: float) -> tuple[Ints, list[Ints], list[tuple[int, int]]]:
@@ -90,15 +89,15 @@ def _split(mask: Mask, size: float) -> tuple[Ints, list[Ints], list[tuple[int, i
     labels = labels[mask]
     patch_of = labels + (int(labels.max()) + 1) * seams  # others on each side of a seam
     pixels = np.stack([np.nonzero(mask)[1], seams, patch_of])
-    parts: list[Ints] = []
+    patches: list[Ints] = []
     joints: list[tuple[int, int]] = []
     for stroke in strokes:
-        first = len(parts)
-        parts += _cut(pixels[:, np.isin(labels, stroke)], SEAM_REACH * size)
-        joints += pairwise(range(first, len(parts)))
-    sets = [set(part.tolist()) for part in parts]
+        first = len(patches)
+        patches += _cut(pixels[:, np.isin(labels, stroke)], SEAM_REACH * size)
+        joints += pairwise(range(first, len(patches)))
+    sets = [set(of_part.tolist()) for of_part in patches]
     joints += [(a, b) for a, b in combinations(range(len(sets)), 2) if sets[a] & sets[b]]
-    return patch_of, parts, joints
+    return patch_of, patches, joints
 
 
 def _cut(pixels: Ints, reach: float) -> Iterator[Ints]:

@@ -25,10 +25,10 @@ from fastetl.lines.seams import ruled_ink
 
 Pixels = NDArray[np.uint8]
 
-LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that the network is shown
-WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
-TOUCHING_OVERLAP, TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
-MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
+_LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that the network is shown
+_WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
+_TOUCHING_OVERLAP, _TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
+_MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
 
@@ -54,25 +54,25 @@ class Geometry:
 class Spans:
     """The S spans over the A atoms of a line: neighbouring atoms that may be a character. Each atom alone is one."""
 
-    atoms: Boxes
-    """The atoms' boxes, (A, 4)."""
+    atom_boxes: Boxes
+    """float64 (A, 4)."""
     ends: Ints
     """int64 (S, 2): first and last atom of each."""
     cuts: NDArray[np.bool_]
     """bool (A + 1,): whether a piece of ink was cut before each atom and at the end."""
-    strokes: Ints
-    """int64 (S,): strokes of each span; 0 in pictures."""
+    stroke_counts: Ints
+    """int64 (S,): how many strokes each span has; 0 in pictures."""
 
     @cached_property
     def boxes(self) -> Boxes:
         """float64 (S, 4): the box of each span."""
-        return layout.unions(self.atoms, [range(first, last + 1) for first, last in self.ends])
+        return layout.unions(self.atom_boxes, [range(first, last + 1) for first, last in self.ends])
 
     @cached_property
     def gaps(self) -> Floats:
         """float64 (A + 1,): the gap before each atom and after the last one; infinite at both ends of the line."""
-        reached = np.maximum.accumulate(np.append(-np.inf, self.atoms[:, 2]))
-        return np.append(self.atoms[:, 0], np.inf) - reached
+        reached = np.maximum.accumulate(np.append(-np.inf, self.atom_boxes[:, 2]))
+        return np.append(self.atom_boxes[:, 0], np.inf) - reached
 
     @cached_property
     def inner_gaps(self) -> Floats:
@@ -82,7 +82,7 @@ class Spans:
 
 @dataclass(frozen=True, kw_only=True)
 class Line(ABC):
-    """A line to be read, `LINE_HEIGHT` high, in coordinates in which it runs across."""
+    """A line to be read, `_LINE_HEIGHT` high, in coordinates in which it runs across."""
 
     boxes: Boxes
     """Of its pieces, or of its strokes in the order of writing."""
@@ -94,11 +94,11 @@ class Line(ABC):
     """Whether the boxes are those of strokes."""
 
     @abstractmethod
-    def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
+    def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:
         """uint8 (128, 128): the pieces or strokes `members`, upright; the point x, y is in the middle."""
 
     @abstractmethod
-    def original(self, boxes: Boxes) -> Boxes:
+    def to_original(self, boxes: Boxes) -> Boxes:
         """Boxes (N, 4) in the coordinates of the picture or canvas."""
 
     @cached_property
@@ -106,7 +106,7 @@ class Line(ABC):
         """The pieces or strokes of each atom, from left to right."""
         left_to_right = np.argsort(self.boxes[:, 0] + self.boxes[:, 2], kind="stable")
         order = np.arange(len(self.boxes)) if self.in_time else left_to_right
-        touching = (TOUCHING_OVERLAP, TOUCHING_EDGE * LINE_HEIGHT) if self.joints else ()
+        touching = (_TOUCHING_OVERLAP, _TOUCHING_EDGE * _LINE_HEIGHT) if self.joints else ()
         return layout.atoms_of(self.boxes, order, *touching)
 
     @cached_property
@@ -118,14 +118,14 @@ class Line(ABC):
         for piece, other in self.joints:
             first, last = sorted((atom_of[piece], atom_of[other]))
             cuts[first + 1 : last + 1] = True
-        ends = layout.spans_of(boxes, LINE_HEIGHT, in_time=self.in_time)
-        strokes = [sum(map(len, self.atoms[first : last + 1])) if self.in_time else 0 for first, last in ends]
-        return Spans(atoms=boxes, ends=ends, cuts=cuts, strokes=np.array(strokes))
+        ends = layout.spans_of(boxes, _LINE_HEIGHT, in_time=self.in_time)
+        counts = [sum(map(len, self.atoms[first : last + 1])) if self.in_time else 0 for first, last in ends]
+        return Spans(atom_boxes=boxes, ends=ends, cuts=cuts, stroke_counts=np.array(counts))
 
     @cached_property
     def geometry(self) -> Geometry:
         """A first guess, from the boxes alone."""
-        return Geometry(*layout.slope_of(self.boxes, LINE_HEIGHT), size=WRITING_SIZE * LINE_HEIGHT)
+        return Geometry(*layout.slope_of(self.boxes, _LINE_HEIGHT), size=_WRITING_SIZE * _LINE_HEIGHT)
 
     @cached_property
     def turned_spans(self) -> list[int]:
@@ -138,7 +138,7 @@ class Line(ABC):
         for (first, last), box in zip(self.spans.ends, self.spans.boxes, strict=True):
             x = (box[0] + box[2]) / 2
             members = list(itertools.chain(*self.atoms[first : last + 1]))
-            upright.append(self.picture_of(members, x, self.geometry.middle + self.geometry.slope * x))
+            upright.append(self.network_picture(members, x, self.geometry.middle + self.geometry.slope * x))
         return upright + [np.rot90(upright[k]) for k in self.turned_spans]
 
 
@@ -160,16 +160,16 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
     down = layout.is_down(boxes[written]) if down is None else down
     oriented = layout.turned(boxes) if down else boxes
     for members in layout.line_members(oriented[written]):
-        shown = written[members]
-        left, top, right, bottom = layout.unions(boxes, [shown])[0].astype(int)
+        of_line = written[members]
+        left, top, right, bottom = layout.unions(boxes, [of_line])[0].astype(int)
         window = np.s_[top:bottom, left:right]
-        is_shown = np.isin(numbers[window], [0, *shown + 1])  # 0 is the number of no piece
-        zoom = LINE_HEIGHT / layout.line_size(oriented[shown])
+        is_shown = np.isin(numbers[window], [0, *of_line + 1])  # 0 is the number of no piece
+        zoom = _LINE_HEIGHT / layout.line_size(oriented[of_line])
         height, width = (max(1, round(zoom * length)) for length in is_shown.shape)
         alone = Image.fromarray(np.where(is_shown, ink[window], 0))
         upright = np.asarray(alone.resize((width, height), Image.Resampling.BILINEAR))
         across = np.rot90(upright) if down else upright
-        pieces = parted(*pieces_of(across), LINE_HEIGHT, down=down)
+        pieces = parted(*pieces_of(across), _LINE_HEIGHT, down=down)
         if len(pieces.boxes):
             yield PictureLine(
                 boxes=pieces.boxes,
@@ -195,7 +195,7 @@ class PictureLine(Line):
     corner: tuple[float, float]
     """Left and top of this part."""
 
-    def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
+    def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:
         is_shown = np.zeros(self.pieces.patch_count + 1, np.uint8)
         for piece in members:
             is_shown[self.pieces.patches[piece]] = 1
@@ -206,7 +206,7 @@ class PictureLine(Line):
         shown = self.ink[window] * is_shown[self.pieces.numbers[window]]
         return np.rot90(shown, -1) if self.down else shown
 
-    def original(self, boxes: Boxes) -> Boxes:
+    def to_original(self, boxes: Boxes) -> Boxes:
         if self.down:
             width = self.ink.shape[0] - 2 * SIDE  # before it was turned
             boxes = layout.unturned(boxes - [0, width, 0, width])
@@ -226,7 +226,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     down = layout.is_down(boxes, in_time=True) if down is None else down
     oriented = layout.turned(boxes) if down else boxes
     for members in map(np.sort, layout.line_members(oriented, in_time=True)):  # in the order of writing
-        zoom = LINE_HEIGHT / layout.line_size(oriented[members])
+        zoom = _LINE_HEIGHT / layout.line_size(oriented[members])
         of_line = [segments[k] for k in members]
         yield StrokeLine(boxes=oriented[members] * zoom, down=down, segments=of_line, pen=pen, zoom=zoom)
 
@@ -243,15 +243,15 @@ class StrokeLine(Line):
     """The line's coordinates over these units."""
     in_time: ClassVar[bool] = True
 
-    def picture_of(self, members: Sequence[int], x: float, y: float) -> Pixels:
+    def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:
         x, y = (-y / self.zoom, x / self.zoom) if self.down else (x / self.zoom, y / self.zoom)
         shown = self.boxes[list(members)]
         length = float(shown[:, 2].max() - shown[:, 0].min())
-        side = max(SIDE, MIN_WINDOW * length) / self.zoom
+        side = max(SIDE, _MIN_WINDOW * length) / self.zoom
         left, top = x - side / 2, y - side / 2
         thinner = min(1.0, side / 2 / self.pen)
         drawn = np.concatenate([self.segments[k] for k in members]) - (left, top, left, top, 0, 0)
         return painted(drawn * (SIDE / side * np.array([1, 1, 1, 1, thinner, thinner])), (SIDE, SIDE))
 
-    def original(self, boxes: Boxes) -> Boxes:
+    def to_original(self, boxes: Boxes) -> Boxes:
         return (layout.unturned(boxes) if self.down else boxes) / self.zoom

@@ -20,7 +20,7 @@ FILE = Path(__file__).parent / "tables" / "shapes.bin"
 LYING = frozenset("ー〜…-=()「」『』")  # characters that lie on their side in lines that run down
 CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM, 0.14)
 """How far a character moves to the upper right in lines that run down, in sizes of the writing."""
-UNEVEN_GAP = 0.06  # deviation of real writers' inner gaps beyond the synthetic writers', in sizes of the writing
+_UNEVEN_GAP = 0.06  # deviation of real writers' inner gaps beyond the synthetic writers', in sizes of the writing
 MIN_LENGTH = 0.02  # lengths below this, in sizes of the writing, count as this
 # Where a row of the file has the four `Measures` of a character, in lines that run across and in those that run down.
 _ACROSS, _DOWN = [0, 1, 3, 4], [1, 0, 2, 5]
@@ -50,7 +50,7 @@ def _table() -> NDArray[np.int8]:
 
 
 @cache
-def stroke_counts() -> Ints:
+def load_stroke_counts() -> Ints:
     """int64 (N + 1,): strokes of each character if none are joined. The last entry is for any other character."""
     return np.append(_table()[:, 12], 4).astype(np.int64)
 
@@ -73,7 +73,7 @@ def load_shapes(down: bool) -> tuple[Measures, Measures]:
     return Measures(*means), Measures(*deviations)
 
 
-def log_likelihood(measured: Measures, classes: Ints, down: bool, uneven: float, wander: float) -> Floats:
+def log_likelihood(measured: Measures, classes: Ints, *, down: bool, uneven: float, wander: float) -> Floats:
     """float64 (S, K): log likelihood of each span's measures (S,) for each of its characters, up to a constant.
 
     classes: (S, K). uneven, wander: see `fastetl.lines.segmentation.Geometry`.
@@ -87,7 +87,7 @@ def log_likelihood(measured: Measures, classes: Ints, down: bool, uneven: float,
         ((length + height) / 2, np.hypot(own / 2, uneven)),
         (length - height, own),
         (offset, np.hypot(placed, wander)),
-        (gap, np.hypot(apart, UNEVEN_GAP)),
+        (gap, np.hypot(apart, _UNEVEN_GAP)),
     )
     # Student's t with four degrees of freedom: real writers vary more than the synthetic ones that were measured.
     return np.asarray(-sum(2.5 * np.log1p((residual / d) ** 2 / 4) + np.log(d / 0.2) for residual, d in residuals))

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.ink.blocks import extreme
 from fastetl.ink.components import Components, Mask, label_components
 from fastetl.ink.pens import mean_width
 from fastetl.lines.layout import Floats, Ints
@@ -18,17 +19,11 @@ _THORN = 0.8  # length of a line that thinning leaves beside a stroke
 _WAY = 2.5  # length of the end of a line that tells its direction
 
 
-def _padded(plane: NDArray[Any]) -> NDArray[Any]:
-    """A plane with zeros around; `np.pad` takes ten times as long."""
-    padded = np.zeros((plane.shape[0] + 2, plane.shape[1] + 2), plane.dtype)
-    padded[1:-1, 1:-1] = plane
-    return padded
-
-
 def _around(mask: Mask) -> NDArray[np.uint8]:
     """uint8 (8, H, W): 1 where a neighbour of a pixel is ink, of the eight clockwise from the one above."""
     height, width = mask.shape
-    padded = _padded(mask.view(np.uint8))
+    padded = np.zeros((height + 2, width + 2), np.uint8)  # `np.pad` takes ten times as long
+    padded[1:-1, 1:-1] = mask
     places = (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0)
     return np.stack([padded[y : y + height, x : x + width] for y, x in places])
 
@@ -106,40 +101,34 @@ def _joined(lines: Ints, ends: list[_End]) -> list[list[int]]:
 def _grown(patches: Components, mask: Mask) -> Components:
     """The patches grown until they cover the mask: what is beside a line is ink of its stroke."""
     while (bare := mask & (patches == 0)).any():
-        patches = np.where(bare, _highest_near(patches), patches)
+        patches = np.where(bare, extreme(patches, 3, np.maximum, 0), patches)
     return patches
-
-
-def _highest_near(labels: NDArray[Any]) -> NDArray[Any]:
-    """The highest label among those of each pixel and of its eight neighbours."""
-    padded = _padded(labels)
-    rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
-    return np.asarray(np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:]))
 
 
 def _crossings(mask: Mask, thinned: Mask, pen: float) -> Components:
     """The number of each pixel's crossing, from 1, 0 elsewhere: the ink near to where three lines meet."""
     near = thinned & (_branches(_around(thinned)) >= 3)
     for _ in range(max(1, round(_CROSSING * pen))):
-        near = _highest_near(near)
+        near = extreme(near, 3, np.maximum, 0)
     return label_components(near & mask)
 
 
 def _ends(lines: Components, crossings: Components, pen: float) -> Iterator[_End]:
     """The ends of lines at crossings."""
-    crossing_beside = _highest_near(crossings)
+    crossing_beside = extreme(crossings, 3, np.maximum, 0)
     ends = label_components((lines > 0) & (crossing_beside > 0))
     places = np.argwhere(lines)
     end_of, line_of = ends[lines > 0], lines[lines > 0]
     for number in range(1, int(ends.max()) + 1):
         pixels = places[end_of == number]
-        begin = pixels.mean(0)
-        line, crossing = (int(labels[tuple(pixels[0])]) for labels in (lines, crossing_beside))
-        along = places[line_of == line]
-        far = along[np.hypot(*(along - begin).T) <= _WAY * pen].mean(0)
-        if np.hypot(*(far - begin)) < 1:
-            far, begin = begin, np.argwhere(crossings == crossing).mean(0)
-        yield _End(line, crossing, (far - begin) / max(float(np.hypot(*(far - begin))), 1e-6))
+        one = tuple(pixels[0])
+        line, crossing = int(lines[one]), int(crossing_beside[one])
+        begin, along = pixels.mean(0), places[line_of == line]
+        near = along[np.hypot(*(along - begin).T) <= _WAY * pen]
+        way = near.mean(0) - begin
+        if np.hypot(*way) < 1:  # the line is hardly longer than its end
+            way = begin - np.argwhere(crossings == crossing).mean(0)
+        yield _End(line, crossing, way / max(float(np.hypot(*way)), 1e-6))
 
 
 def _straight(ends: list[_End]) -> Iterator[tuple[_End, _End]]:

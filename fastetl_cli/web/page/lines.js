@@ -53,7 +53,7 @@ function underlines(boxes, strokes) {
   });
 }
 
-function typical(boxes) {
+function weightedMedianExtent(boxes) {
   const extents = boxes.map(extent).sort((a, b) => a - b);
   const half = sum(extents) / 2;
   let reached = 0;
@@ -80,7 +80,7 @@ function skew(boxes, size) {
 /** The lines of strokes in the order of time. */
 function lineMembers(boxes) {
   if (!boxes.length) return [];
-  const size = typical(boxes), tilt = skew(boxes, size);
+  const size = weightedMedianExtent(boxes), tilt = skew(boxes, size);
   const top = boxes.map((box) => box[1] - tilt * middleX(box));
   const bottom = boxes.map((box) => box[3] - tilt * middleX(box));
   const shrunk = top.map((value, k) => 0.2 * (bottom[k] - value));
@@ -126,7 +126,7 @@ function join(bands, top, bottom, width, size) {
 
 export function isDown(boxes) {
   if (boxes.length < 2) return false;
-  const size = typical(boxes), sideways = turned(boxes);
+  const size = weightedMedianExtent(boxes), sideways = turned(boxes);
   const [rows, columns] = [boxes, sideways].map((one) => lineMembers(one).length);
   const isRow = rows === 1 && (columns === 1 || thickness(boxes, size) < THIN * size);
   if (isRow || (columns === 1 && thickness(sideways, size) < THIN * size)) {
@@ -186,7 +186,7 @@ function slopeOf(boxes, size) {
 }
 
 function lineSize(boxes) {
-  const size = typical(boxes), [, slope] = slopeOf(boxes, size);
+  const size = weightedMedianExtent(boxes), [, slope] = slopeOf(boxes, size);
   const x = boxes.map(middleX), begin = least(x), stretches = new Map();
   boxes.forEach((box, k) => {
     const place = Math.floor((x[k] - begin) / Math.max(3 * size, 1e-6));

@@ -152,7 +152,7 @@ enum LineLayout {
     }
 
     /// Weighted median of the boxes' extents; each extent is its own weight.
-    private static func typical(_ boxes: [InkBox]) -> Double {
+    private static func weightedMedianExtent(_ boxes: [InkBox]) -> Double {
         let extents = boxes.map(\.extent).sorted()
         let half = extents.reduce(0, +) / 2
         var sum = 0.0
@@ -183,7 +183,7 @@ enum LineLayout {
     /// The lines from the top: for each its boxes' places. `boxes` in the order of time: one line is written after the
     /// other, and bands are one between which the pen went back and forth.
     static func lineMembers(_ boxes: [InkBox]) -> [[Int]] {
-        let size = typical(boxes)
+        let size = weightedMedianExtent(boxes)
         let slope = skew(boxes, size: size)
         let (top, bottom) = (boxes.map { $0.top - slope * $0.x }, boxes.map { $0.bottom - slope * $0.x })
         // A stroke that reaches into the next line must not join the two.
@@ -238,7 +238,7 @@ enum LineLayout {
     /// above or below them. A single line is a column if it is higher than wide.
     static func isDown(_ boxes: [InkBox]) -> Bool {
         guard boxes.count > 1 else { return false }
-        let (size, turned) = (typical(boxes), boxes.map(\.turned))
+        let (size, turned) = (weightedMedianExtent(boxes), boxes.map(\.turned))
         let (rows, columns) = (lineMembers(boxes).count, lineMembers(turned).count)
         let isRow = rows == 1 && (columns == 1 || thickness(boxes, size: size) < thin * size)
         if isRow || (columns == 1 && thickness(turned, size: size) < thin * size) {
@@ -288,7 +288,7 @@ enum LineLayout {
 
     /// Height of a line's writing: the 0.7 quantile of the heights of its stretches of about four characters.
     static func size(of boxes: [InkBox]) -> Double {
-        let size = typical(boxes)
+        let size = weightedMedianExtent(boxes)
         let (slope, first) = (LineGeometry(boxes, size: size).slope, boxes.map(\.x).min() ?? 0)
         let stretches = Dictionary(grouping: boxes) { Int((($0.x - first) / max(3 * size, 1e-6)).rounded(.down)) }
         let heights = stretches.values.map { stretch in
