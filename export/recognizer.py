@@ -17,6 +17,7 @@ from export.metadata import split_record_of
 from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.results import Answer, Recognition, Text
 from export.runtimes import onnx_session
+from fastetl._html import html_table
 from fastetl.checks import require_instance, require_range, unsuitable
 from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset
 from fastetl.data.dataset import Pictures
@@ -71,6 +72,10 @@ class Recognizer:
         """Pickle its path and charset: whoever unpickles it, in any folder, opens the model again."""
         charset = None if self.charset == self.model_charset else self.charset
         return partial(open_recognizer, self.path.absolute(), charset=charset), ()
+
+    def _repr_html_(self) -> str:
+        rows = {"charset": f"{self.charset.name} ({len(self.charset):,})", "trusted from": f"{self.threshold:.0%}"}
+        return html_table(f"Recognizer {self.path}", rows)
 
     def restricted(self, charset: Characters) -> Self:
         """A recognizer with the same model in which only some characters, and "no character", compete.

@@ -24,6 +24,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from fastetl import __version__
+from fastetl._html import html_table
 from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
@@ -112,6 +113,13 @@ class Run:
         return sum(x.size for x in jax.tree.leaves(nnx.state(nnx.eval_shape(self.untrained), nnx.Param)))
 
     def __repr__(self) -> str:
+        facts = ", ".join(f"{name} {fact}" for name, fact in self._facts().items())
+        return f"Run({str(self.path)!r}: {facts})"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Run {self.path}", self._facts())
+
+    def _facts(self) -> dict[str, str]:
         facts = {
             "network": self.network_config.name,
             "charset": f"{self.charset.name} ({len(self.charset):,})",
@@ -122,7 +130,7 @@ class Run:
         if self.history:
             best = self.best_epoch
             facts["validation accuracy"] = f"{best.valid_accuracy:.2%} (epoch {best.epoch})"
-        return f"Run({str(self.path)!r}: {', '.join(f'{name} {fact}' for name, fact in facts.items())})"
+        return facts
 
     def untrained(self) -> Network:
         """The network with the initial weights of the configuration's seed."""

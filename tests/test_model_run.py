@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pickle
 import shutil
@@ -28,8 +29,11 @@ def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     (path / "run.json").write_text(json.dumps(sealed(values)))
 
 
-def test_a_run_shows_its_facts() -> None:
-    assert "network small, charset few (8), trained on tiny0" in repr(open_run(finished_run()[0]))
+def test_a_run_shows_its_facts_and_a_notebook_a_table_of_them() -> None:
+    run = open_run(finished_run()[0])
+    assert "network small, charset few (8), trained on tiny0" in repr(run)
+    assert "<tr><th>network</th><td>small</td></tr>" in run._repr_html_()
+    assert "<script>" not in dataclasses.replace(run, path=Path("<script>"))._repr_html_()
 
 
 def test_what_is_written_is_what_is_read_and_a_changed_digit_is_found(copied: Path) -> None:

@@ -238,6 +238,7 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
 def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert "<tr><th>charset</th><td>kana (162)</td></tr>" in export.open_recognizer("kana")._repr_html_()
     assert repr(export.open_recognizer()) == "Recognizer(bundled japanese: japanese, 6,625 characters)"
     pictures, _ = _written(1, ("あ", "め"))
     for recognizer in {export.open_recognizer(), export.open_recognizer(charset="hiragana")}:

@@ -230,7 +230,7 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
         for name, page in (
             ("pages of six lines, fonts, tilted, direction detected", pages(rows, seed)),
             ("… in a shadow, with grain", pages(rows, seed, light=False)),
-            ("… downwards", pages(columns, seed)),
+            ("… in columns", pages(columns, seed)),
         ):
             yield Condition(name, "japanese", page, directed=False)
         numbers = rng.permutation(NUMBERS_AND_LETTERS).tolist()[: len(few)]
