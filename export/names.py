@@ -89,6 +89,4 @@ def _found_instead(path: StrPath, folder: Path) -> tuple[str | None, str]:
         return "a run", "export it first"
     if folder.name == COREML:
         return "a part of one", f"give the folder above, {folder.parent}"
-    if folder.exists():
-        return "a folder without them" if folder.is_dir() else "another file", "check the path"
-    return None, suggestion(fspath(path), _NAMES) or "check the path"
+    return None, ("" if folder.exists() else suggestion(fspath(path), _NAMES)) or "check the path"

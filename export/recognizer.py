@@ -205,8 +205,7 @@ class Recognizer:
     def read_line(self, picture: Source | Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read a word, a line or a page of handwriting in a picture, or of strokes in their order of drawing.
 
-        Characters that the charset `japanese` lacks are read, too, as rare ones of medium size. Only the bundled
-        network `japanese` tells in pictures whether ink is one whole character.
+        With other packages than the bundled `japanese`, pictures of lines are read less well.
 
         Args:
             picture: A file, its path or bytes, a PIL image, uint8 (H, W) or (H, W, 1, 3 or 4 channels), or a Drawing.

@@ -25,7 +25,7 @@ class Recognition:
     box: tuple[int, int, int, int] | None
     """Left, top, right, bottom: the ink is in `picture[top:bottom, left:right]`. None without ink, and of drawings."""
     fault: str
-    """Why the answers may be wrong, and what to do; "" if there is no reason."""
+    """A problem seen in the picture, and what to do; "" does not mean that there is none."""
     uncertain: bool
     """Whether the likeliest answer is below the recognizer's `threshold`: so are 0.5 % of the validation characters."""
 

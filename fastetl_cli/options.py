@@ -139,12 +139,6 @@ def _fields(kind: type, config: Any = None) -> Iterator[_Field]:
         yield from _fields(type(inner), inner)
 
 
-def _path(text: str) -> Path:
-    if not text:  # as of a variable that is not set, where Path takes the current folder
-        raise argparse.ArgumentTypeError("expected a path; found an empty text")
-    return Path(text)
-
-
 def _settings(field: _Field) -> dict[str, Any]:
     """The other arguments of argparse's `add_argument`."""
     hint, default = field.hint, field.default
@@ -161,7 +155,7 @@ def _settings(field: _Field) -> dict[str, Any]:
     if default is not MISSING:
         settings["default"] = list(default) if isinstance(default, tuple) else default
     metavar = field.arg.metavar or (None if choices else _METAVARS[kind])
-    return {**settings, "type": _path if kind is Path else kind, "choices": choices, "metavar": metavar}
+    return {**settings, "type": kind, "choices": choices, "metavar": metavar}
 
 
 def parse(name: str, arguments: Sequence[str]) -> Any:
@@ -169,6 +163,8 @@ def parse(name: str, arguments: Sequence[str]) -> Any:
     parser = parser_of(name)
     lists = [option for argument in parser.arguments if argument.nargs == "+" for option in argument.option_strings]
     parser.given_lists = [option for option in lists if option in arguments]
+    if not all(arguments):  # a variable that is not set: as a path it would be the current folder
+        parser.error("expected a path or a value; found an empty text")
     values, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         first = unknown[0].partition("=")[0]

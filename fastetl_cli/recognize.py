@@ -39,9 +39,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 
 @dataclass(frozen=True)
 class Recognize(Command):
-    """Recognize the character in each picture, light on dark or dark on light; with --lines, its text.
-
-    A ? marks an answer below the package's threshold.
+    """Recognize the character in each picture (?: below the package's threshold) or, with --lines, its text.
 
     fastetl recognize photo.jpg scans --charset hiragana --top 3
     fastetl recognize --lines note.jpg --boxes boxes.png

@@ -14,7 +14,6 @@ from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, random_text, write_lines
-from fastetl.synth.strokes import has_strokes
 from fastetl_cli.base import Out, WritingCommand, bar, choose_cluster, command_line, counted
 from fastetl_cli.build import Engine
 
@@ -82,12 +81,7 @@ class Synth(WritingCommand):
             texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(count)]
         else:
             text = nfc(read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig", "replace"))
-            lines = text.split("\n")
-            unknown = [(k, c) for k, line in enumerate(lines, 1) for c in line if not (c.isspace() or has_strokes(c))]
-            for number, character in unknown[:1]:
-                what = f"line {number}: no strokes of {character!r}"
-                raise FastetlError(what, file=self.text, expected="characters of KanjiVG", do="leave it out")
-            rows = [line.strip() for line in lines if line.strip()]
+            rows = [row.strip() for row in text.split("\n") if row.strip()]
             if not rows:
                 raise FastetlError("no text", file=self.text, expected="lines to write")
             texts = [rows[k % len(rows)] for k in range(count)]

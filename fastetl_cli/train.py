@@ -3,7 +3,6 @@
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import fastetl_ray
@@ -49,7 +48,7 @@ class Train(WritingCommand):
     """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT. A dataset's share of each epoch's
     pictures, whatever its size, is its weight out of the sum of all weights; a weight that is not given is 1."""
     config: TrainConfig = TrainConfig()
-    start: Annotated[Path | None, Arg(("--from",), "SOURCE")] = None
+    start: Annotated[str, Arg(("--from",), "SOURCE")] = ""
     """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
     preprocessing. Characters that it does not know are learnt anew. If it knows all, the default learning rates are a
     tenth, so that little is forgotten."""

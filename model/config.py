@@ -43,10 +43,9 @@ class TrainConfig(Options):
     """muon: Muon for the kernels of all convolutions but the first, Adam for the rest (Jordan, 2024). adamw: AdamW."""
     learning_rate: _Rate = None
     """Peak learning rate of the weights that Adam updates. It falls linearly to 0 after the warm-up. Default: 0.004;
-    from weights that know all characters, 0.0004."""
+    0.0004 from weights that know all characters."""
     muon_learning_rate: _Rate = None
-    """Peak learning rate of the weights that Muon updates. Default: 0.1; from weights that know all
-    characters, 0.01."""
+    """Peak learning rate of the weights that Muon updates. Default: 0.1, or 0.01 likewise."""
     warmup: _Part = 0.2
     """Share of all steps in which the learning rate rises."""
     weight_decay: Annotated[float, Range(0, 100)] = 0.01
@@ -72,7 +71,7 @@ class TrainConfig(Options):
     frame: Annotated[int | None, Range(8, 128)] = None
     """Side in pixels, 8 to 128, of what the network sees after framing. Default: the dataset's."""
     scale: Annotated[float | None, Range(0.01, 1)] = None
-    """Root of the ink's summed variances after framing, as a share of the frame's side. Default: the dataset's."""
+    """The ink's size in the frame: root of its summed variances, as a share of the side. Default: the dataset's."""
     surroundings: bool | None = None
     """Whether the network also sees what surrounds the frame. Default: the dataset's."""
     readings: Literal[1, 3] | None = None
@@ -101,12 +100,7 @@ class TrainConfig(Options):
                 what = f"{first} and {second} leave nothing to train on"
                 raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do="lower one of them")
 
-    @property
-    def rates(self) -> tuple[float, float]:
-        """The peak learning rates of Adam and of Muon; where none is given, those for random weights."""
-        return self.learning_rate or RATES[0], self.muon_learning_rate or RATES[1]
-
-    def with_rates(self, adam: float, muon: float) -> TrainConfig:
+    def with_rates(self, adam: float | None, muon: float | None) -> TrainConfig:
         """This configuration, with these peak learning rates where none is given and one has an effect."""
         muon_rate = self.muon_learning_rate or (muon if self.optimizer == "muon" else None)
         return dataclasses.replace(self, learning_rate=self.learning_rate or adam, muon_learning_rate=muon_rate)

@@ -21,6 +21,7 @@ from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID
 from model.calibration import fit_temperature, log_softmax, smoothed_losses
 from model.checkpoints import restore, save
+from model.config import RATES
 from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
 from model.folders import clear_folder
@@ -221,7 +222,7 @@ class Training:
 
     def _complete(self, state: Tree, epoch: Epoch, add_event: AddEvent) -> None:
         """Record an epoch that is complete: in the events, in run.json and in the checkpoints."""
-        rate = learning_rate(self.run.config.rates[0], self.run.config.warmup, self.steps)
+        rate = learning_rate(self.run.config.learning_rate or RATES[0], self.run.config.warmup, self.steps)
         add_event("epoch/learning_rate", float(rate(epoch.step - 1)), epoch.step)
         for name in ("loss", "accuracy", "valid_loss", "valid_accuracy", "images_per_second", "data_wait"):
             add_event(f"epoch/{name}", getattr(epoch, name), epoch.step)

@@ -34,7 +34,7 @@ from fastetl.errors import DAMAGE, FastetlError, StrPath, reason_of
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from model.checkpoints import restore
-from model.config import RATES, TrainConfig
+from model.config import TrainConfig
 from model.devices import is_first, replicate
 from model.errors import MissingRunError, ModelError
 from model.folders import RUN_JSON, unfinished_folder
@@ -102,10 +102,7 @@ class Run:
     @property
     def diagnosis(self) -> tuple[str, ...]:
         """Sentences on how the training went."""
-        sentences = diagnose(self.history, len(self.charset))
-        if self.start and self.config.rates >= RATES:
-            sentences += (f"If {self.start} was more accurate, begin with it again at a tenth of the learning rates.",)
-        return sentences
+        return diagnose(self.history, len(self.charset))
 
     @cached_property
     def parameters(self) -> int:

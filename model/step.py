@@ -23,7 +23,7 @@ from optax.contrib import MuonDimensionNumbers, muon
 
 from fastetl.data.dataset import Pictures
 from model.calibration import smoothed_losses
-from model.config import TrainConfig
+from model.config import RATES, TrainConfig
 from model.devices import Tree, shard, sharding
 from model.network import Network
 
@@ -67,11 +67,11 @@ def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTra
         shape = MuonDimensionNumbers((0, 1, 2), (3,))
         return jax.tree.map(lambda value: shape if value.ndim == 4 and value.shape[2] > 1 else None, params)
 
-    rate, muon_rate = (learning_rate(peak, config.warmup, steps) for peak in config.rates)
+    rate = learning_rate(config.learning_rate or RATES[0], config.warmup, steps)
     if config.optimizer == "adamw":
         return optax.adamw(rate, weight_decay=config.weight_decay, mask=is_kernel)
     return muon(
-        muon_rate,
+        learning_rate(config.muon_learning_rate or RATES[1], config.warmup, steps),
         weight_decay=config.weight_decay,
         weight_decay_mask=is_kernel,
         muon_weight_dimension_numbers=matrix_axes,

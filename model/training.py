@@ -129,7 +129,7 @@ def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     as_begun = run.config
     if run.minutes:  # which chose the steps
         as_begun = dataclasses.replace(run.config, steps=0, minutes=run.minutes)
-    config = config and config.with_rates(*run.config.rates)
+    config = config and config.with_rates(run.config.learning_rate, run.config.muon_learning_rate)
     if config is not None and config not in (as_begun, run.config):
         begun_with = vars(as_begun).items()
         expected = ", ".join(f"{name} {value}" for name, value in begun_with if value != getattr(config, name))

@@ -152,7 +152,7 @@ WRONG += [
     (Drawing.from_dict, {"values": []}, "unsuitable drawing; expected an object"),
     (stored_drawing, {"strokes": None}, "unsuitable strokes; expected a list; found None"),
     (stored_drawing, {"strokes": [[1, 2]]}, r"strokes; expected each an object with lists x and y; found \[1, 2\]"),
-    (stored_drawing, {"strokes": [{"x": [1]}]}, "unsuitable stroke; expected the key y; found x"),
+    (stored_drawing, {"strokes": [{"x": [1]}]}, "unsuitable y; expected numbers; found None"),
     (stored_drawing, {"strokes": [{"x": [1], "y": [1, 2]}]}, "unsuitable y; expected 1 values, as x has; found 2"),
     (stored_drawing, {"strokes": [{"x": [1], "y": [5000]}]}, "y is out of range; expected -4,800 to 4,800; found 5000"),
     (stored_drawing, {"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure is out of .* 0 to 1"),

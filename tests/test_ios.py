@@ -112,6 +112,7 @@ def papers() -> list[dict[str, Any]]:
     greys |= {f"a pen of {pen}": 255 - rasterize(replace(kana[3], pen=pen), 200) for pen in (0.12, 0.2)}
     crops = [("目", 0.01, 400), ("画", 0.01, 400), ("首", 0.05, 200), ("固", 0.04, 64)]
     greys |= {f"{c} cropped": 255 - cropped(c, 40, pen, side) for c, pen, side in crops}
+    greys["a page"] = 255 - np.kron(np.ones((5, 5)), np.pad(np.full((12, 12), 255), 5)).astype(np.uint8)
     rows = []
     for name, grey in greys.items():
         pictures = {"pixels": grey, "picture": 255 - read_picture(grey, 128), "whitened": 255 - find_ink(grey).plane}

@@ -31,7 +31,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
 from model import loop, outliers, training
 from model.checkpoints import save
-from model.config import TrainConfig
+from model.config import RATES, TrainConfig
 from model.devices import join, replicate, shard
 from model.errors import ModelError
 from model.folders import unfinished_folder
@@ -423,9 +423,9 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_run(
 
 @pytest.mark.parametrize("steps", [1, 2, 100])
 def test_learning_rate_climbs_and_falls(steps: int) -> None:
-    rates = np.array([learning_rate(CONFIG.rates[0], CONFIG.warmup, steps)(k) for k in range(steps)])
+    rates = np.array([learning_rate(RATES[0], CONFIG.warmup, steps)(k) for k in range(steps)])
     assert np.isfinite(rates).all()
-    assert rates.max() == pytest.approx(CONFIG.rates[0])
+    assert rates.max() == pytest.approx(RATES[0])
     if steps == 100:
         assert rates.argmax() == 20
-        assert rates[-1] < 0.02 * CONFIG.rates[0]
+        assert rates[-1] < 0.02 * RATES[0]

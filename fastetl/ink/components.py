@@ -96,7 +96,7 @@ def is_several_characters(mask: Mask) -> bool:
     """Whether ink cropped to its box is two characters or more.
 
     It is if the box is at least one and a half times as long as high, and has a gap between two parts that are each
-    about half as long as it is high; or the same downwards.
+    about half as long as it is high; or the same downwards. So is a page: most of its ink is in many short components.
     """
     for line in (mask, mask.T):
         height, width = line.shape
@@ -104,4 +104,7 @@ def is_several_characters(mask: Mask) -> bool:
         gaps = np.flatnonzero(~line.any(0)) if 2 * width >= 3 * height else np.zeros(0, np.intp)
         if ((gaps >= part) & (gaps < width - part)).sum() * 16 >= max(height, 1):
             return True
-    return False
+    components = label_components(mask)
+    boxes, sizes = boxes_of(components), np.bincount(components.ravel())[1:]
+    is_short = 4 * (boxes[:, 2:] - boxes[:, :2]).max(1) <= max(mask.shape)
+    return bool(is_short.sum() >= 12 and 10 * sizes[is_short].sum() >= 7 * sizes.sum())

@@ -79,7 +79,6 @@ class Stroke:
     def from_dict(cls, values: Any) -> Self:
         """A stroke from a JSON object; unknown keys are ignored. Raises FastetlError for other values."""
         require_instance("strokes", values, Mapping, "each an object with lists x and y")
-        _require_keys("stroke", values, "x", "y")
         return cls(**{name: values.get(name) for name in _COLUMNS})
 
 
@@ -121,16 +120,10 @@ class Drawing:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """A drawing from a JSON object; unknown keys are ignored. Raises FastetlError for other values."""
         require_instance("drawing", values, Mapping, "an object")
-        _require_keys("drawing", values, "width", "height", "strokes")
-        require_instance("strokes", values["strokes"], list, "a list")
-        parsed = tuple(map(Stroke.from_dict, values["strokes"]))
-        return cls(values["width"], values["height"], parsed, values.get("pen", PEN))
-
-
-def _require_keys(name: str, values: Mapping[str, Any], *keys: str) -> None:
-    for key in keys:
-        if key not in values:
-            raise unsuitable(name, f"the key {key}", ", ".join(map(str, values)) or "none")
+        value_of: Any = values.get
+        require_instance("strokes", value_of("strokes"), list, "a list")
+        strokes = tuple(map(Stroke.from_dict, value_of("strokes")))
+        return cls(value_of("width"), value_of("height"), strokes, value_of("pen", PEN))
 
 
 def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.float64]:

@@ -105,17 +105,22 @@ struct Component: Equatable {
 
 extension Grid {
     /// Whether the ink of a mask within a box is two characters or more: longer than high, with a gap between broad
-    /// parts.
+    /// parts; or a page, with most of its ink in many short components.
     func isSeveralCharacters(in box: Component) -> Bool {
         let (height, width) = (box.bottom - box.top, box.right - box.left)
         let isInk = { (row: Int, column: Int) in self.values[(box.top + row) * self.width + box.left + column] == 1 }
         let columns = (0..<width).map { column in (0..<height).contains { isInk($0, column) } }
         let rows = (0..<height).map { row in (0..<width).contains { isInk(row, $0) } }
-        return [(columns, height), (rows, width)].contains { line, across in
+        let isLine = [(columns, height), (rows, width)].contains { line, across in
             guard 2 * line.count >= 3 * across else { return false }
             let part = across * 9 / 20
             let gaps = line.indices.count { !line[$0] && $0 >= part && $0 < line.count - part }
             return gaps * 16 >= max(across, 1)
         }
+        let ink = (0..<height).flatMap { row in (0..<width).map { isInk(row, $0) ? 1 : 0 } }
+        let parts = Component.all(of: Grid(height, width, ink))
+        let short = parts.filter { 4 * $0.longest <= max(height, width) }
+        let isMostInk = 10 * short.map(\.size).reduce(0, +) >= 7 * parts.map(\.size).reduce(0, +)
+        return isLine || (short.count >= 12 && isMostInk)
     }
 }
