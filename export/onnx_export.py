@@ -37,10 +37,7 @@ NODES: dict[str, tuple[str, dict[str, str]]] = {
     "transpose": ("Transpose", {"perm": "perm"}),
 }
 """ONNX's operation for each of MIL's, and its attributes by MIL's names."""
-METHODS = {"conv": {"Conv", "Gather"}, "matmul": {"MatMul"}, "reshape": {"Reshape"}}
-METHODS["constexpr_affine_dequantize"] = {"Mul"}
-"""For each other operation of MIL, which a method of `_Writer` writes, ONNX's operations that it takes."""
-OPERATIONS = {"ArgMax", *(kind for kind, _ in NODES.values())}.union(*METHODS.values())
+OPERATIONS = {"ArgMax", "Conv", "Gather", "MatMul", "Reshape", *(kind for kind, _ in NODES.values())}
 """Every operation that an export may hold. None of them loops, branches or turns a small input into a large output."""
 _FIXED: dict[str, dict[str, int]] = {"cast": {"to": TensorProto.FLOAT}, "linear": {"transB": 1}}
 _TENSORS = ("x", "y", "alpha", "beta", "weight", "bias")
@@ -152,8 +149,8 @@ class _Writer:
             values: Any = op.inputs.get("values", ())
             tensors = [self.input(op, key) for key in _TENSORS if key in op.inputs] + [ref.name for ref in values]
             self.node(kind, tensors, op.name, **attributes, **_FIXED.get(op.type, {}))
-        elif op.type in METHODS:
-            getattr(self, f"write_{op.type}")(op)
+        elif (write := getattr(self, f"write_{op.type}", None)) is not None:
+            write(op)
         else:
             raise ExportError(f"no ONNX operation is known for {op.type!r} ({op.name})")
 

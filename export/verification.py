@@ -239,10 +239,11 @@ def _graph_checks(stored: Graph, expected: Graph) -> Iterator[Check]:
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Whether labels, code and the head of the card are what the installed fastetl writes for this graph."""
     graph = reference.graph
-    yield _same(names.LABELS, _text(out / names.LABELS) == labels_text(graph), "labels of the graph")
-    is_same = {names.CARD: _text(out / names.CARD).startswith(f"{card_head(graph, reference.config)}\n\n")}
+    yield _same(names.LABELS, _content(out / names.LABELS) == labels_text(graph).encode(), "labels of the graph")
+    head = f"{card_head(graph, reference.config)}\n\n".encode()
+    is_same = {names.CARD: _content(out / names.CARD).startswith(head)}
     if names.MAC_CHECK in names.package_files(out):
-        is_same[names.MAC_CHECK] = _text(out / names.MAC_CHECK) == _text(Path(check_on_mac.__file__))
+        is_same[names.MAC_CHECK] = _content(out / names.MAC_CHECK) == _content(Path(check_on_mac.__file__))
     written_by = graph.about.get("version", "unknown")
     installed_version = exporting_versions()["version"]
     for name, same in is_same.items():
@@ -251,10 +252,6 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
         else:
             unread = ". Do not run it unread" if name == names.MAC_CHECK else ""
             yield _unchecked(name, f"fastetl {written_by}, here {installed_version}{unread}")
-
-
-def _text(file: Path) -> str:
-    return read_bytes(file, MODEL_BYTES).decode("utf-8")
 
 
 def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> Check:

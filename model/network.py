@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, get_args
@@ -221,9 +221,7 @@ def max_pool(x: jax.Array, n: int) -> jax.Array:
     return reduce(jnp.maximum, [rows[:, :, :, k] for k in range(n)])
 
 
-def _blocks(
-    specs: tuple[LayerSpec, ...], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs
-) -> list[_Block | None]:
+def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs) -> list[_Block | None]:
     """The module of each layer, None for one without weights; tracks the shape from layer to layer."""
     side = preprocessing.side
     features = preprocessing.channels

@@ -406,8 +406,6 @@ def concatenate(parts: Sequence[Dataset]) -> Dataset:
     sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
     indices = [np.array([sources.index(name) for name in part.sources], np.uint16) for part in parts]
     parts = [replace(part, source=index[part.source]) for part, index in zip(parts, indices, strict=True)]
-    columns: dict[str, Any] = {
-        name: np.concatenate([np.asarray(getattr(part, name)) for part in parts]) for name in _PER_SAMPLE
-    }
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name)[:] for part in parts]) for name in _PER_SAMPLE}
     records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
     return replace(parts[0], **columns, sources=sources, records=records)

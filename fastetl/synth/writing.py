@@ -406,8 +406,7 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> PenInk:
     radius, ink = _trace(points, glyph, style, rng)
     begin = np.flatnonzero(glyph.stroke[1:] == glyph.stroke[:-1])
     strokes = _segments(points[begin], points[begin + 1], radius[begin], radius[begin + 1], ink[begin])
-    drawn = glyph.count - BESIDE if any(style.fragments) else glyph.count
-    neighbours, shifts = _fragments(points, radius, glyph, style, rng, drawn)
+    neighbours, shifts = _fragments(points, radius, glyph, style, rng)
     links, linked = _links(points, radius, glyph, style, rng)
     specks, specked = _specks(glyph, style, rng)
     character = np.concatenate([glyph.point_character[begin], linked, specked])
@@ -417,19 +416,18 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> PenInk:
         starts=np.searchsorted(character[order], np.arange(glyph.count + 1)).astype(np.int64),
         neighbours=neighbours,
         shifts=shifts,
-        levels=(style.level * np.exp(_normal(rng, SPREAD["level"], drawn))).astype(np.float32),
+        levels=(style.level * np.exp(_normal(rng, SPREAD["level"], len(shifts)))).astype(np.float32),
         grain=np.exp(_normal(rng, style.grain, 4096)),
         blur=style.blur,
     )
 
 
-def _fragments(
-    points: Array, radii: Array, glyph: Glyph, style: WriterStyle, rng: Rng, drawn: int
-) -> tuple[Ints, Array]:
+def _fragments(points: Array, radii: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Ints, Array]:
     """The characters that show at the left, right, upper and lower edge, int64 (C, 4), and their shifts (C, 4, 2).
 
     Each stays where it is along the edge, and reaches into the frame as far as on real scans.
     """
+    drawn = glyph.count - BESIDE if any(style.fragments) else glyph.count  # C, without the kanji beside
     has_fragment = rng.random((drawn, 4)) < style.fragments
     is_kanji = rng.random((drawn, 4)) < 0.9
     least = np.where(is_kanji, min(drawn, glyph.count - 1), 0)
