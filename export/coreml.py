@@ -127,12 +127,9 @@ def _entry(name: str, description: str, path: str, content: bytes) -> tuple[str,
 class MlPackage:
     """What a saved Core ML package holds."""
 
-    spec: Any
-    """The specification: the protobuf message `Model` of coremltools."""
-    ops: tuple[Op, ...]
-    """The program without its constants and without `classify`."""
-    labels: tuple[str, ...]
-    """The classes of `classify`, in order."""
+    spec: Any  # the specification: the protobuf message `Model` of coremltools
+    ops: tuple[Op, ...]  # the program without its constants and without `classify`
+    labels: tuple[str, ...]  # the classes of `classify`, in order
 
 
 def read_package(path: Path) -> MlPackage:

@@ -40,8 +40,7 @@ class GraphConv:
     weight: _Array
     bias: _Array
     stride: int = 1
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Zeros put at top, bottom, left and right."""
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)  # zeros put at top, bottom, left and right
 
 
 @dataclass(frozen=True)

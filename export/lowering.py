@@ -78,12 +78,9 @@ def _contrast(ops: Builder, x: Ref, top: Ref, floor: float) -> Ref:
 class _Moments(NamedTuple):
     """Moments of the ink: tensors that hold both axes, y in channel 0 and x in channel 1."""
 
-    centre: Ref
-    """(1, 2, 1, 1), from -1 to 1."""
-    variance: Ref
-    """(1, 1, 1, 1), the mean of the two axes' variances, within `VARIANCE_BOUNDS`."""
-    squares: Ref
-    """(1, 2, 1, size), (position - centre)² of each row and each column."""
+    centre: Ref  # (1, 2, 1, 1), from -1 to 1
+    variance: Ref  # (1, 1, 1, 1), the mean of the two axes' variances, within `VARIANCE_BOUNDS`
+    squares: Ref  # (1, 2, 1, size), (position - centre)² of each row and each column
 
 
 def _for_both_axes(array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -164,10 +161,8 @@ def _sampled(ops: Builder, pictures: Ref, centres: Ref, scales: Ref, spec: Prepr
 class _Input(NamedTuple):
     """The input of the layers."""
 
-    frames: dict[str, Ref]
-    """(1, channels, side, side), by the prefix of each reading."""
-    place: tuple[Ref, ...]
-    """(1, PLACE_SIZE), where the frame lay, for the layer `Place`; () if there is no frame or no such layer."""
+    frames: dict[str, Ref]  # (1, channels, side, side), by the prefix of each reading
+    place: tuple[Ref, ...]  # (1, PLACE_SIZE), where the frame lay; () if there is no frame or no layer `Place`
 
 
 def _framed(ops: Builder, x: Ref, spec: Preprocessing, with_place: bool) -> _Input:

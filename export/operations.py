@@ -30,8 +30,7 @@ class Op:
 
     type: str
     name: str
-    dtype: str
-    """Type of the output: fp16, fp32 or bool."""
+    dtype: str  # type of the output: fp16, fp32 or bool
     inputs: Mapping[str, Value]
 
 
@@ -73,8 +72,7 @@ def _operand(value: Any) -> Any:
 class Builder:
     """Collects the operations of a program. Its methods add one, and return a reference to its output."""
 
-    real: str
-    """Type of the network's arithmetic: fp16 or fp32."""
+    real: str  # type of the network's arithmetic: fp16 or fp32
     storage: Storage
     collected: list[Op] = field(default_factory=list)
     types: dict[Ref, str] = field(default_factory=lambda: {IMAGE: "fp32"})

@@ -37,10 +37,8 @@ class Content(NamedTuple):
 
     graph: Graph
     config: ExportConfig
-    logits: Logits
-    """The trained network, which is asked about the test pictures."""
-    card: str
-    """The text of the model card."""
+    logits: Logits  # the trained network, which is asked about the test pictures
+    card: str  # the text of the model card
 
 
 def content_of_package(path: StrPath, config: ExportConfig) -> Content:

@@ -34,14 +34,10 @@ class Reference:
 
     graph: Graph
     config: ExportConfig
-    images: NDArray[np.uint8]
-    """uint8 (N, side, side): the test pictures."""
-    kinds: tuple[str, ...]
-    """The kind of each picture: strokes, faint, inverted, random, blank or adversarial."""
-    logits: NDArray[np.float32]
-    """float32 (N, classes): the trained network's logits, divided by its temperature."""
-    answers: NDArray[np.float32]
-    """float32 (N, classes + 1): the probabilities that the stored program should answer, in its own precision."""
+    images: NDArray[np.uint8]  # uint8 (N, side, side): the test pictures
+    kinds: tuple[str, ...]  # the kind of each picture: strokes, faint, inverted, random, blank or adversarial
+    logits: NDArray[np.float32]  # float32 (N, classes): the trained network's logits, divided by its temperature
+    answers: NDArray[np.float32]  # float32 (N, classes + 1): the stored program's probabilities, in its own precision
 
 
 def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_]:

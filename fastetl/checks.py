@@ -105,13 +105,10 @@ def require_choice(name: str, value: object, choices: Sequence[object]) -> None:
 class Hint(NamedTuple):
     """The annotation of an option, taken apart."""
 
-    kind: Any
-    """The type of a value, or of each element of a tuple."""
-    others: tuple[type, ...]
-    """Further types of a union, such as that of None."""
+    kind: Any  # the type of a value, or of each element of a tuple
+    others: tuple[type, ...]  # further types of a union, such as that of None
     is_tuple: bool
-    extras: tuple[Any, ...]
-    """What `Annotated` adds, such as a `Range`."""
+    extras: tuple[Any, ...]  # what `Annotated` adds, such as a `Range`
 
     def extra(self, kind: type[T]) -> T | None:
         """The extra of a class, if there is one."""

@@ -123,15 +123,11 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
 class _Answers(NamedTuple):
     """What a network answered to N pictures of a dataset. Each array is (N,)."""
 
-    indices: NDArray[np.int64]
-    """Indices of the pictures in the dataset."""
+    indices: NDArray[np.int64]  # indices of the pictures in the dataset
     labels: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    """The likeliest class of each picture."""
-    confidence: NDArray[np.float64]
-    """The probability of that class, 0–1."""
-    in_top5: NDArray[np.bool_]
-    """Whether the label is among the five likeliest."""
+    classes: NDArray[np.int64]  # the likeliest class of each picture
+    confidence: NDArray[np.float64]  # the probability of that class, 0–1
+    in_top5: NDArray[np.bool_]  # whether the label is among the five likeliest
 
 
 def _answers(run: Reader, columns: list[int], dataset: Dataset, indices: NDArray[np.int64]) -> _Answers:

@@ -37,14 +37,10 @@ class Labelled:
     """The labelled pictures of one source: of a file, or of a folder."""
 
     path: Path
-    images: NDArray[np.uint8] | list[Path]
-    """uint8 (N, H, W), ink high, or N files."""
-    characters: list[str]
-    """N texts."""
-    groups: NDArray[np.int32]
-    """int32 (N,), −1 where unknown."""
-    passed_over: Sequence[Notice] = ()
-    """One of each subfolder that is of no character."""
+    images: NDArray[np.uint8] | list[Path]  # uint8 (N, H, W), ink high, or N files
+    characters: list[str]  # N texts
+    groups: NDArray[np.int32]  # int32 (N,), −1 where unknown
+    passed_over: Sequence[Notice] = ()  # one of each subfolder that is of no character
 
     @property
     def source(self) -> str:

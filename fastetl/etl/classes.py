@@ -22,13 +22,10 @@ class EtlClass:
     """One class of a set."""
 
     code: int
-    letters: str
-    """Two (ETL1, 6, 7) or four (ETL3 to 5), or none."""
-    character: str | None
-    """None for a sign that is no character."""
+    letters: str  # two (ETL1, 6, 7) or four (ETL3 to 5), or none
+    character: str | None  # None for a sign that is no character
     ebcdic: int = 0
-    code_is_known: bool = True
-    """If not, the letters alone tell the class."""
+    code_is_known: bool = True  # if not, the letters alone tell the class
 
     @property
     def jis(self) -> int:

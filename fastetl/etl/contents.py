@@ -31,12 +31,9 @@ class Contents:
     """What the headers of one file say of its records."""
 
     file: EtlFile
-    codes: NDArray[np.uint16]
-    """uint16 (count,), JIS X 0208; 0 for a record without a character."""
-    groups: NDArray[np.int32]
-    """int32 (count,); −1 for a record that is no sample."""
-    model_patterns: NDArray[np.bool_]
-    """bool (count,), whether the record is a model pattern, which no writer wrote."""
+    codes: NDArray[np.uint16]  # uint16 (count,), JIS X 0208; 0 for a record without a character
+    groups: NDArray[np.int32]  # int32 (count,); −1 for a record that is no sample
+    model_patterns: NDArray[np.bool_]  # bool (count,), whether the record is a model pattern, which no writer wrote
     noticed: tuple[Notice, ...]
 
     def usable(self, model_pattern: bool) -> NDArray[np.bool_]:

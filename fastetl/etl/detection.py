@@ -35,19 +35,18 @@ _MIN_SHARE = 0.75  # least share of such records that must fit, since the others
 
 @dataclass(frozen=True)
 class EtlFile:
-    """One ETL file."""
+    """One ETL file.
+
+    Within a source group numbers have a meaning: "ETL8" (for ETL8G and ETL8B2), or "synth:" and the seed. If groups
+    need a number that the name does not tell, or another file here has, the digest is added: a source of its own.
+    """
 
     path: Path
     layout: Layout
-    record_count: int
-    """How many whole records there are."""
-    tail_bytes: int
-    """How many bytes follow them, 0 in a sound file."""
-    file_number: int | None
-    """Which file of the set its name says it is."""
+    record_count: int  # how many whole records there are
+    tail_bytes: int  # how many bytes follow them, 0 in a sound file
+    file_number: int | None  # which file of the set its name says it is
     source: str
-    """Within it group numbers have a meaning: "ETL8" (for ETL8G and ETL8B2), or "synth:" and the seed. If groups need a
-    number that the name does not tell, or another file here has, the digest is added: a source of the file's own."""
 
     @property
     def is_model_pattern(self) -> bool:

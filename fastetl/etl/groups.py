@@ -36,16 +36,11 @@ _GENUINE_ADVANTAGE = 2
 class Alignment:
     """How the N records of a file follow its order."""
 
-    order: NDArray[np.uint16]
-    """uint16 (L,), the codes of one data set."""
-    groups: NDArray[np.int32]
-    """int32 (N,), the data set of each record, from 0; it falls at displaced records alone."""
-    rank: NDArray[np.int64]
-    """int64 (N,), the rank of each record's code; −1 for a code that is not in the order."""
-    aside: NDArray[np.int64]
-    """int64, the numbers of the displaced records."""
-    expected: NDArray[np.int64]
-    """int64 (N,), the rank that each record should have."""
+    order: NDArray[np.uint16]  # uint16 (L,), the codes of one data set
+    groups: NDArray[np.int32]  # int32 (N,), the data set of each record, from 0; it falls at displaced records alone
+    rank: NDArray[np.int64]  # int64 (N,), the rank of each record's code; −1 for a code that is not in the order
+    aside: NDArray[np.int64]  # int64, the numbers of the displaced records
+    expected: NDArray[np.int64]  # int64 (N,), the rank that each record should have
 
     def filled_slots(self) -> NDArray[np.bool_]:
         """bool (data sets × L,): whether a record has the data set and the rank of each slot."""

@@ -59,33 +59,22 @@ class Layout:
     """One set: its record, its picture and how its files are divided among groups."""
 
     name: str
-    kind: Literal["M", "K", "C", "B", "G"]
-    """AIST's letter for the type of record."""
+    kind: Literal["M", "K", "C", "B", "G"]  # AIST's letter for the type of record
     record_bytes: int
     fields: tuple[Field, ...]
     image_offset: int
     height: int
     width: int
-    bits: Literal[1, 4, 6]
-    """Of a level of the picture. Levels are packed in rows, the first pixel in the highest bits, ink high."""
-    code_table: Literal["own", "jis"]
-    """What the codes of characters are: JIS X 0208, or the set's own."""
-    grouped_by: Literal["sheet", "person", "style", "occurrence", "data set"]
-    """What tells groups apart. "occurrence": the n-th record of each class is of the n-th data set."""
-    family: int
-    """Sets of one family are the same writing and share groups."""
-    data_set_records: int
-    """Number of records in which one writer (in ETL2 one style) has every character."""
-    files: int
-    """How many AIST distributes."""
-    file_name: str
-    """A pattern of their names, whose numbers tell which file it is."""
-    data_sets_per_file: int
-    """0 unless files are sequences of data sets; for "occurrence" the records of a class."""
-    model_file: int
-    """Number of the file of (ETL8G) or with (ETL8B2, ETL9B) model patterns, which no writer wrote, or 0."""
-    has_empty_record: bool
-    """Whether record 0 of a file is empty."""
+    bits: Literal[1, 4, 6]  # of a level; levels are packed in rows, the first pixel in the highest bits, ink high
+    code_table: Literal["own", "jis"]  # what the codes of characters are: JIS X 0208, or the set's own
+    grouped_by: Literal["sheet", "person", "style", "occurrence", "data set"]  # how `contents` tells groups apart
+    family: int  # sets of one family are the same writing and share groups
+    data_set_records: int  # number of records in which one writer (in ETL2 one style) has every character
+    files: int  # how many AIST distributes
+    file_name: str  # a pattern of their names, whose numbers tell which file it is
+    data_sets_per_file: int  # 0 unless files are sequences of data sets; for "occurrence" the records of a class
+    model_file: int  # number of the file of (ETL8G) or with (ETL8B2, ETL9B) model patterns, which no writer wrote, or 0
+    has_empty_record: bool  # whether record 0 of a file is empty
 
     @property
     def image_bytes(self) -> int:
@@ -222,8 +211,7 @@ class GenuineFile(NamedTuple):
     name: str
     records: int
     byte_sum: int
-    digest: str | None
-    """SHA-1 as of git's blobs, or SHA-256, or None."""
+    digest: str | None  # SHA-1 as of git's blobs, or SHA-256, or None
 
 
 LAYOUTS = tuple(_layouts())

@@ -40,12 +40,9 @@ class Selection:
     """The wanted records of one file, in file order."""
 
     file: EtlFile
-    index: NDArray[np.int64]
-    """int64 (N,), the numbers of the records."""
-    codes: NDArray[np.uint16]
-    """uint16 (N,), the JIS X 0208 code that is expected in each."""
-    groups: NDArray[np.int32]
-    """int32 (N,), as in a dataset."""
+    index: NDArray[np.int64]  # int64 (N,), the numbers of the records
+    codes: NDArray[np.uint16]  # uint16 (N,), the JIS X 0208 code that is expected in each
+    groups: NDArray[np.int32]  # int32 (N,), as in a dataset
 
     def cut(self, part: slice) -> Self:
         """The part `part` of these records."""

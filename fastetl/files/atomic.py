@@ -36,12 +36,11 @@ class OutputKind:
     """A kind of output, in words, and how to recognize what fastetl wrote."""
 
     name: str
-    marks: tuple[str, ...] | bytes
-    """Of a directory, the files that it must have; of a file, bytes near its ends that only fastetl writes."""
-    entries: tuple[str, ...] = ()
-    """Patterns of all names in such a directory; any other file in it is the user's."""
-    suffix: str = ""
-    """With which the name of such a file ends."""
+    marks: (
+        tuple[str, ...] | bytes
+    )  # files that a folder must have, or bytes near a file's ends that only fastetl writes
+    entries: tuple[str, ...] = ()  # patterns of all names in such a directory; any other file in it is the user's
+    suffix: str = ""  # with which the name of such a file ends
 
     def why_foreign(self, path: Path) -> str | None:
         """The reason why `path` is no earlier output of this kind; None if it is one."""
