@@ -11,8 +11,9 @@ from pathlib import Path
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], words: int = 1) -> str:
     """A Markdown table. words: number of text columns, from the left; the others hold figures and are right-aligned."""
     align = ["---" if k < words else "---:" for k in range(len(head))]
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (head, align, *rows)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    first, *others = ("| " + " | ".join(row) + " |" for row in cells)
+    return "\n".join([first, f"|{'|'.join(align)}|", *others])
 
 
 def conditions(*packages: str) -> str:
