@@ -17,13 +17,14 @@ from fastetl.data.preprocessing import Preprocessing, framed, resize
 from fastetl.kernels.triangle import triangle
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
+from tests.test_model_network import ODD
 
 STRIDED = m.NetworkConfig("strided", (m.Conv(6, 5, 2), m.Norm(), m.Relu(), m.Conv(4, 2), m.Norm(), m.Flatten()))
 LOW_RANK = m.NetworkConfig("low rank", (*TINY.layers[:-1], m.Dense(4)))
 """Two dense layers without an activation between: the second is the one that the charset's size adds."""
 
 
-@pytest.mark.parametrize("config", [TINY, STRIDED, LOW_RANK], ids=lambda c: c.name)
+@pytest.mark.parametrize("config", [TINY, STRIDED, LOW_RANK, ODD], ids=lambda c: c.name)
 def test_graph_is_flax(config: m.NetworkConfig) -> None:
     network = random_network(config)
     images, _ = pictures(32, 3)
