@@ -28,7 +28,8 @@ from fastetl.errors import ArgumentError, FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink
 from fastetl.samples import samples_to_dataset
-from fastetl.synth import SynthConfig, synthesize
+from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
+from fastetl.synth.lines import LineConfig, write_line
 from model.config import TrainConfig
 from tests.conftest import WrongCall, named, some_pictures
 from tests.test_batches import samples
@@ -51,6 +52,9 @@ WRONG: list[WrongCall] = [
     (Preprocessing, {"surroundings": "yes"}, "unsuitable surroundings; expected true or false"),
     (SynthConfig, {"set": "ETL8G"}, "unsuitable set; expected a tuple such as .'ETL8G',.; found 'ETL8G'"),
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
+    (synthesize_dataset, {"out": "out", "config": SynthConfig(set=("ETL1",))}, "`set` is for files, and a dataset"),
+    (LineConfig, {"spacing": -0.1}, "spacing is out of range; expected 0 to 2; found -0.1"),
+    (write_line, {"text": " ", "seed": 1}, "unsuitable text; expected characters to write; found ' '"),
     (load_charset, {"name": {"あ", "い"}}, "unsuitable charset; expected one of hiragana, .*; found .*"),
     (load_charset, {"name": "HIRGANA"}, "no charset 'HIRGANA'; expected one of hiragana.* Did you mean hiragana[?]"),
     (load_charset, {"name": "all", "present": 3}, "unsuitable present; expected characters; found 3"),
@@ -122,7 +126,6 @@ WRONG += [
     (model.train, {"data": 2.0, "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
     (model.train, {"data": (OWN, 2.0), "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
     *((model.train, {"data": [(OWN, w)], "out": "out"}, "weight is out .*over 0; f") for w in (0, "x", math.nan)),
-    (TrainConfig, {"steps": 5, "epochs": 1}, "`epochs` has no effect with .*`steps`"),
     (TrainConfig, {"steps": 5, "minutes": 1.0}, "`minutes` has no effect with .*`steps`"),
     (TrainConfig, {"optimizer": "adamw", "muon_learning_rate": 1}, "`muon_learning_rate` has no .*`optimizer`"),
     (TrainConfig, {"framing": "none", "frame": 8}, "`frame` has no effect with .*`framing`"),
@@ -153,7 +156,6 @@ WRONG += [
     (stored_drawing, {"strokes": None}, "unsuitable strokes; expected a list; found None"),
     (stored_drawing, {"strokes": [[1, 2]]}, r"strokes; expected each an object with lists x and y; found \[1, 2\]"),
     (stored_drawing, {"strokes": [{"x": [1]}]}, "unsuitable y; expected numbers; found None"),
-    (stored_drawing, {"strokes": [{"x": [1], "y": [1, 2]}]}, "unsuitable y; expected 1 values, as x has; found 2"),
     (stored_drawing, {"strokes": [{"x": [1], "y": [5000]}]}, "y is out of range; expected -4,800 to 4,800; found 5000"),
     (stored_drawing, {"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure is out of .* 0 to 1"),
     (stored_drawing, {"strokes": [{"x": [0] * 80_001, "y": [0] * 80_001}]}, "at most 4,000 strokes and 80,000"),
@@ -232,7 +234,7 @@ for out, found in NO_PATHS.items():
 
 
 SHOWING: list[tuple[Any, ...]] = [(build, "etl", "out"), (fastetl.inspect, "etl"), (synthesize, "out")]
-SHOWING += [(fastetl.synthesize_dataset, "out"), (model.train, OWN, "out"), (model.baselines, OWN)]
+SHOWING += [(synthesize_dataset, "out"), (model.train, OWN, "out"), (model.baselines, OWN)]
 SHOWING += [(export.export, "kana", "out"), (export.verify, "kana")]
 WRONG += [
     (partial(call[0], *call[1:]), {"progress": 3}, "unsuitable progress; expected a function") for call in SHOWING

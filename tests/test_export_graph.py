@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export.config import Storage
 from export.errors import ExportError
 from export.from_run import flax_logits
 from export.lowering import READING_PREFIXES, lower
-from export.onnx_export import evaluate_ops, graph_logits, onnx_answers, onnx_model
+from export.onnx_export import evaluate_ops, graph_logits
 from export.operations import Op, Ref, expand, in_8_bits
 from export.reference import is_blank, pictures, resized
 from fastetl.data.charset import Charset
@@ -113,16 +112,6 @@ def test_operations_that_do_not_fit_are_named() -> None:
     ):
         with pytest.raises(ExportError, match=words):
             evaluate_ops((op,), images, ("r",))
-
-
-@pytest.mark.parametrize("storage", ["plain", "int8"])
-def test_the_model_computes_its_operations(storage: Storage) -> None:
-    graph = graph_of(random_network())
-    images, _ = pictures(128, 2)
-    ops = lower(graph, "float16", storage)
-    answers = onnx_answers(onnx_model(graph, ops).SerializeToString(), images)
-    assert np.abs(answers["logits"] - evaluate_ops(ops, images)["logits"]).max() < 1e-4
-    assert answers["label"].tolist() == answers["probabilities"].argmax(1).tolist()
 
 
 @pytest.mark.parametrize("real", ["fp16", "fp32"])

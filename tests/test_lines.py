@@ -227,12 +227,6 @@ def test_spacing_makes_a_line_longer() -> None:
     assert wide > 1.1 * close
 
 
-@pytest.mark.parametrize(("text", "spacing", "match"), [(" ", 0.1, "characters to write"), ("あ", -0.1, "spacing")])
-def test_what_cannot_be_written_is_named(text: str, spacing: float, match: str) -> None:
-    with pytest.raises(FastetlError, match=match):
-        write_line(text, 1, LineConfig(spacing=spacing))
-
-
 def test_golden_lines(recognizer: Recognizer) -> None:
     """The file that the other languages' readers are compared with."""
     wrong = set()
@@ -415,15 +409,7 @@ def test_boxes_are_drawn_over_the_lines(depth: int, tmp_path: Path) -> None:
         assert (np.asarray(shown.convert("L")) < 60).any(), "not a white page with boxes"
 
 
-@pytest.mark.parametrize(("options", "expected"), [("--plain", "--lines"), ("--lines --top 2", "single characters")])
-def test_options_of_lines_and_of_characters_do_not_mix(
-    options: str, expected: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["recognize", "a.png", *options.split()]) == 2
-    assert expected in capsys.readouterr().err
-
-
-def test_the_command_writes_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_lines(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("あめ\nはれ\n", encoding="utf-8")
     out = tmp_path / "lines"
@@ -433,5 +419,3 @@ def test_the_command_writes_lines(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert Drawing.from_dict(written[0]["drawing"]).strokes
     assert (out / written[2]["file"]).is_file()
     assert main(["synth", str(tmp_path / "more"), "--lines", "2"]) == 0
-    assert main(["synth", str(tmp_path / "none"), "--text", str(text)]) == 2
-    assert "--lines" in capsys.readouterr().err

@@ -76,8 +76,6 @@ def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
             assert main([*words, out, *engine, "--address=127.0.0.1:1"]) == 2
             (line,) = capfd.readouterr().err.splitlines()
             assert expected in line
-    assert main(["build", str(etl), str(tmp_path), "--engine=ray", "--address=127.0.0.1:1", "--shard-rows=0"]) == 2
-    assert "expected 1 or more; found 0. Check --shard-rows" in capfd.readouterr().err
 
 
 def test_jax_opens_no_device_where_a_training_on_ray_is_begun(etl: Path, tmp_path: Path) -> None:

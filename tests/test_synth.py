@@ -291,8 +291,6 @@ def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_pat
         assert {"file_name", "code"} <= missing
         assert {"sheet", "age"} <= set(records)
         assert dataclasses.replace(built, records=records | {"record": written.records["record"]}) == written
-    with pytest.raises(FastetlError, match="`set` is for files"):
-        synthesize_dataset(tmp_path / "no", SynthConfig(set=("ETL1",)))
 
 
 @pytest.mark.parametrize(("seed", "message"), [(0, "no such luck"), (1, "a process was killed")])
