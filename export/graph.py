@@ -90,17 +90,13 @@ _KINDS: dict[str, type[GraphLayer]] = {kind.__name__.removeprefix("Graph"): kind
 class Graph:
     """A network with its preprocessing, ready to be written for any runtime."""
 
-    side: int
-    """Side in pixels of the picture it takes: in a package `SIDE`; `preprocessing.size` for what is resized already."""
+    side: int  # of the picture it takes, in pixels: in a package `SIDE`; `preprocessing.size` for resized ones
     preprocessing: Preprocessing
     layers: tuple[GraphLayer, ...]
     charset: Charset
-    temperature: float = 1.0
-    """The last layer's weights are already divided by it."""
-    threshold: float = 0.0
-    """Probability under which an app should reject the answer. It is advice, not part of the program."""
-    about: Mapping[str, str] = field(default_factory=dict)
-    """Metadata on its origin: hash of the weights, training data, versions."""
+    temperature: float = 1.0  # the last layer's weights are already divided by it
+    threshold: float = 0.0  # probability under which an app should reject the answer: advice, not part of the program
+    about: Mapping[str, str] = field(default_factory=dict)  # of its origin: the weights' hash, training data, versions
 
     def __post_init__(self) -> None:
         last = self.layers[-1] if self.layers else None

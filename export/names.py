@@ -16,8 +16,7 @@ _NAMES = (PRETRAINED, *BUNDLED)
 COREML = "Kana.mlpackage"
 """The Core ML package, whatever characters it knows: apps that were built with it name it so."""
 MODEL = "com.apple.CoreML/model.mlmodel"
-WEIGHTS = "com.apple.CoreML/weights"
-"""Where Core ML keeps program and weights, below `COREML`/Data."""
+WEIGHTS = "com.apple.CoreML/weights"  # where Core ML keeps program and weights, below `COREML`/Data
 ONNX = "kana.onnx"
 LABELS = "labels.json"
 REFERENCE = "reference.npz"

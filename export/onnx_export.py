@@ -17,8 +17,7 @@ from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, term
 from export.operations import Op, Ref, Value, expand
 from export.runtimes import onnx_session
 
-OPSET = 17
-"""onnxruntime reads it from version 1.12 (2022) on."""
+OPSET = 17  # onnxruntime reads it from version 1.12 (2022) on
 IR_VERSION = 8
 
 NODES: dict[str, tuple[str, dict[str, str]]] = {

@@ -20,8 +20,7 @@ class Ref:
 
 Value = Ref | NDArray[Any] | str | tuple[Ref, ...]
 Term = Ref | float | NDArray[Any]
-IMAGE = Ref("image")
-"""The program's input."""
+IMAGE = Ref("image")  # the program's input
 
 
 @dataclass(frozen=True, eq=False)

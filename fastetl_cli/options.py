@@ -26,18 +26,15 @@ _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 class Arg:
     """How a field is given, where its name and type do not say it."""
 
-    names: tuple[str, ...] | None = None
-    """Names of the option, instead of the field's own; empty for a positional argument."""
+    names: tuple[str, ...] | None = None  # of the option, instead of the field's own; () for a positional argument
     metavar: str = ""
-    section: str = ""
-    """Title under which `--help` shows the option, if it is not that of the option's dataclass."""
+    section: str = ""  # title under which `--help` shows the option, if it is not that of the option's dataclass
 
 
 COMMON = Arg(section="Common options")
 SEVERAL_MACHINES = Arg(section="Several machines")
 FOR_RAY = ("is for a Ray cluster", "give `engine` ray")
-_LAST = {SEVERAL_MACHINES.section: 1, COMMON.section: 2}
-"""The sections at the end of `--help`, in this order."""
+_LAST = {SEVERAL_MACHINES.section: 1, COMMON.section: 2}  # the sections at the end of `--help`, in this order
 
 
 class _Field(NamedTuple):
@@ -53,8 +50,7 @@ class Parser(argparse.ArgumentParser):
     """argparse's parser of a command, with errors of one line."""
 
     arguments: Sequence[argparse.Action] = ()
-    given_lists: Sequence[str] = ()
-    """The options given that take every word behind them."""
+    given_lists: Sequence[str] = ()  # the options given that take every word behind them
 
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace("the following arguments are required", "missing")

@@ -242,14 +242,10 @@ class Dispatches:
     training: Training
     state: Tree
     stream: Iterator[HostBatch]
-    note: Callable[[int, NDArray[np.float32]], object]
-    """Gets the number of steps that are done and the losses of the last ones, when the next dispatch is under way."""
-    done: int
-    """Steps that were dispatched since training began."""
-    seconds: float = 0.0
-    """Duration of all calls of `advance`."""
-    wait_seconds: float = 0.0
-    """How long the devices had nothing to do but to wait for pictures."""
+    note: Callable[[int, NDArray[np.float32]], object]  # gets the steps done and the last losses, a dispatch later
+    done: int  # steps that were dispatched since training began
+    seconds: float = 0.0  # duration of all calls of `advance`
+    wait_seconds: float = 0.0  # how long the devices had nothing to do but to wait for pictures
     _losses: Any = None  # of the dispatch (jax.Array) that the devices may still compute
     _begin: float = 0.0  # when the host began with the next batches
 

@@ -43,8 +43,7 @@ class _Ink(NamedTuple):
     top: int
     right: int
     bottom: int
-    crossings: float
-    """Edges of the ink in a row and in a column, on average and over two; 0 for a character that was cut."""
+    crossings: float  # edges of the ink in a row and in a column, on average and over two; 0 for a cut character
 
     @property
     def size(self) -> int:

@@ -47,8 +47,7 @@ STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
 Array: TypeAlias = Any  # float32 of numpy or of JAX, which have no type in common
 ArrayModule: TypeAlias = Any  # numpy or jax.numpy
-_FIXED = {"filter": "triangle", "polarity": "border"}
-"""What files say of steps 1 and 2, of which there is one way."""
+_FIXED = {"filter": "triangle", "polarity": "border"}  # what files say of steps 1 and 2, of which there is one way
 _ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
 """Values of keys that a file does not have, as those of 0.1.0 and the bundled `japanese`: they are not written."""
 

@@ -37,17 +37,13 @@ def format_code(code: int | np.integer[Any]) -> str:
     return f"0x{code:02X} {jis_to_char(int(code)) or ''}".strip()
 
 
-def format_records(records: Sequence[int] | NDArray[np.integer]) -> str:
-    """How many records, and the numbers of the first few."""
-    numbers = ", ".join(str(int(k)) for k in records[:_MAX_LISTED]) + (", …" if len(records) > _MAX_LISTED else "")
-    return f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
-
-
 def _notice_of_records(
     file: EtlFile, what: str, records: NDArray[np.integer], expected: str, found: str, treatment: str
 ) -> Notice:
     """A notice of these records of a file, which lists the first few."""
-    return Notice(f"{what}: {format_records(records)}", str(file.path), int(records[0]), expected, found, treatment)
+    numbers = ", ".join(map(str, records[:_MAX_LISTED].tolist())) + (", …" if len(records) > _MAX_LISTED else "")
+    listed = f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
+    return Notice(f"{what}: {listed}", str(file.path), int(records[0]), expected, found, treatment)
 
 
 def notices_of_name(file: EtlFile) -> Iterator[Notice]:

@@ -11,8 +11,7 @@ from fastetl.errors import FastetlError, MissingFileError, expecting
 from fastetl.files.atomic import replace_file, try_lock
 from fastetl.samples import KeptDrawing, read_samples, removal_line
 
-MAX_LISTED = 500
-"""Most samples of one file in a list: the newest ones."""
+MAX_LISTED = 500  # most samples of one file in a list: the newest ones
 _LOCK = ".pad.lock"
 
 

@@ -46,10 +46,8 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "cache-control": "no-store",
 }
-PICTURES = 64
-"""Most pictures in one request."""
-SECONDS = 10.0
-"""Time limit for receiving the body of a request."""
+PICTURES = 64  # most pictures in one request
+SECONDS = 10.0  # time limit for receiving the body of a request
 _OCTETS = "application/octet-stream"
 _PUBLIC = {"/", *(f"/{path.name}" for path in PAGE.iterdir())}
 

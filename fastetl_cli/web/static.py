@@ -26,8 +26,7 @@ from fastetl.lines.path import load_weights
 from fastetl.lines.shapes import CORNER, LYING
 from fastetl.synth.practice import practice_data
 
-PAGE = Path(__file__).parent / "page"
-"""The folder of the page's own files."""
+PAGE = Path(__file__).parent / "page"  # the folder of the page's own files
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
