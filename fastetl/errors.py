@@ -1,7 +1,5 @@
 """The base class of everything that can be wrong with a user's files or options."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -92,7 +90,7 @@ class FastetlError(Exception):
         vars(other).update(changes)
         return other
 
-    def notice(self, done: str, what: str = "") -> Notice:
+    def notice(self, done: str, what: str = "") -> "Notice":
         """What a user is told of this error about a file where a build goes on."""
         return Notice(what or self.what, str(self.file), self.record, self.expected, self.found, done)
 

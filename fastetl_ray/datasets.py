@@ -4,8 +4,6 @@ The result is a dataset of shards, or a Ray Data dataset. The work is cut into p
 description alone, so a piece whose worker was lost is repeated by any other.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -81,7 +79,7 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Reco
 
 def read_etl(
     sources: Sources, config: BuildConfig | None = None, *, rows: int = 256, **options: Any
-) -> ray.data.Dataset:
+) -> "ray.data.Dataset":
     """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
     Columns are those of `fastetl.data.parquet`. This process reads the headers, the workers read the pictures. Ray Data

@@ -1,11 +1,9 @@
 """How to train: every choice has its one home here, and its help is its docstring."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastetl.checks import ABOVE_0, BELOW_1, Options, Range, require_unset
 from fastetl.data.augmentation import Augmentation
@@ -100,7 +98,7 @@ class TrainConfig(Options):
                 what = f"{first} and {second} leave nothing to train on"
                 raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do="lower one of them")
 
-    def with_rates(self, adam: float | None, muon: float | None) -> TrainConfig:
+    def with_rates(self, adam: float | None, muon: float | None) -> Self:
         """This configuration, with these peak learning rates where none is given and one has an effect."""
         muon_rate = self.muon_learning_rate or (muon if self.optimizer == "muon" else None)
         return dataclasses.replace(self, learning_rate=self.learning_rate or adam, muon_learning_rate=muon_rate)
@@ -111,7 +109,7 @@ class TrainConfig(Options):
         return dataclasses.replace(spec, **{name: value for name, value in options.items() if value is not None})
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From what `dataclasses.asdict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
         options = {**values, "augmentation": Augmentation(**values["augmentation"])}
         return cls(**{name: value for name, value in options.items() if name not in without_effect(values)})

@@ -4,13 +4,11 @@
 `Network` adds the weights, the preprocessing before these layers and the last dense layer after them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 import jax
 import jax.numpy as jnp
@@ -100,7 +98,7 @@ class NetworkConfig:
         return {"name": self.name, "layers": layers}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From what `as_dict` gave. Raises KeyError or TypeError for a layer that this version does not know."""
         layers = [dict(layer) for layer in values["layers"]]
         return cls(values["name"], tuple(_SPECS[layer.pop("layer")](**layer) for layer in layers))

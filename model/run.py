@@ -5,8 +5,6 @@ checkpoints/   best.safetensors, by validation accuracy, and last.safetensors
 tensorboard/   events
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os
@@ -16,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -172,7 +170,7 @@ class Run:
         }
 
     @classmethod
-    def from_dict(cls, path: Path, values: Mapping[str, Any]) -> Run:
+    def from_dict(cls, path: Path, values: Mapping[str, Any]) -> Self:
         """The run at `path` that `as_dict` described. Raises what the classes of its parts raise for other values."""
         return cls(
             path=path,

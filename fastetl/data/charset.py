@@ -4,8 +4,6 @@ A class is an index into such a tuple. Dataset, run, package and app all have th
 Unicode's normal form C.
 """
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from collections import Counter
@@ -13,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +117,7 @@ class Charset(Sequence[str]):
         return {"name": self.name, "characters": list(self.characters)}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Charset:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The charset that `as_dict` described. Raises KeyError, TypeError or FastetlError for other values."""
         return cls(values["name"], values["characters"])
 
@@ -133,7 +131,7 @@ class Charset(Sequence[str]):
         first: dict[str, int] = {}
         return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
 
-    def columns_of(self, charset: Charset, file: Path) -> list[int]:
+    def columns_of(self, charset: "Charset", file: Path) -> list[int]:
         """The class here of each character of `charset`. Raises an ArgumentError about `file` if one is missing."""
         unknown = [c for c in charset.characters if c not in self.class_of]
         if unknown:

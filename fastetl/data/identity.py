@@ -11,14 +11,12 @@ is the same writing, samples of writer 3 are TRAIN, those of writer 9 TEST and t
 NEW. New pictures from an `.npz` with groups, whose source has no name, are UNKNOWN.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import xxhash
@@ -51,7 +49,7 @@ class Split:
     test: NDArray[np.int64]
 
     @classmethod
-    def of(cls, parts: NDArray[np.int8]) -> Split:
+    def of(cls, parts: NDArray[np.int8]) -> Self:
         """The split of samples whose parts are TRAIN, VALID, TEST or others, which are left out."""
         return cls(*(np.flatnonzero(parts == part) for part in (TRAIN, VALID, TEST)))
 
@@ -158,7 +156,7 @@ class SplitRecord:
     def __eq__(self, other: object) -> bool:
         return self.as_dict() == other.as_dict() if isinstance(other, SplitRecord) else NotImplemented
 
-    def parts_of(self, data: Dataset) -> NDArray[np.int8]:
+    def parts_of(self, data: "Dataset") -> NDArray[np.int8]:
         """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN if nothing tells."""
         parts = np.full(len(data), NEW, np.int8)
         parts[self._may_have_seen(data)] = UNKNOWN
@@ -168,14 +166,14 @@ class SplitRecord:
         parts_of_digests = self._parts_of_digests(data)  # the same in all datasets, and so before the group's part
         return np.where(parts_of_digests != NEW, parts_of_digests, parts)
 
-    def _parts_of_digests(self, data: Dataset) -> NDArray[np.int8]:
+    def _parts_of_digests(self, data: "Dataset") -> NDArray[np.int8]:
         """int8 (N,): the part that a sample's digest is in, or NEW."""
         parts = np.full(len(data), NEW, np.int8)
         for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over the other parts
             parts[np.isin(data.digests, self.digests[part])] = part
         return parts
 
-    def _may_have_seen(self, data: Dataset) -> NDArray[np.bool_]:
+    def _may_have_seen(self, data: "Dataset") -> NDArray[np.bool_]:
         """bool (N,): samples of which neither source nor group tells whether they were trained on.
 
         An unnamed source may be any of those that the run knows. One that a user named may be unnamed in the run.
@@ -191,7 +189,7 @@ class SplitRecord:
                 is_unknown |= data.source == index
         return is_unknown
 
-    def counts(self, data: Dataset) -> tuple[int, int, int]:
+    def counts(self, data: "Dataset") -> tuple[int, int, int]:
         """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
         ungrouped = np.unique(data.digests[data.groups < 0])
         counts = [int(np.isin(ungrouped, digests).sum()) for digests in self.digests]
@@ -200,7 +198,7 @@ class SplitRecord:
                 counts[part] += int(np.isin(numbers, groups.get(source, ())).sum())
         return counts[TRAIN], counts[VALID], counts[TEST]
 
-    def split(self, data: Dataset) -> Split | None:
+    def split(self, data: "Dataset") -> Split | None:
         """The samples of a dataset that are in each part; None if all parts are empty."""
         parts = self.parts_of(data)
         return Split.of(parts) if (parts <= TEST).any() else None
@@ -214,7 +212,7 @@ class SplitRecord:
         return described
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SplitRecord:
+    def from_dict(cls, values: Mapping[str, Any]) -> "SplitRecord":
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
         groups: list[dict[str, NDArray[np.int32]]] = []
         digests, left = [], _MAX_GROUPS
@@ -227,7 +225,7 @@ class SplitRecord:
             digests.append(np.sort(stored.astype(np.uint64)))
         return cls(tuple(groups), tuple(digests))
 
-    def with_data(self, data: Dataset, *, by: SplitUnit, valid: float, test: float, seed: int) -> SplitRecord:
+    def with_data(self, data: "Dataset", *, by: SplitUnit, valid: float, test: float, seed: int) -> "SplitRecord":
         """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
 
         The arguments and errors are those of `Dataset.split`. Copies of a sample of unknown group go to one part.
@@ -258,14 +256,14 @@ class SplitRecord:
         record = SplitRecord(tuple(groups), tuple(map(np.union1d, self.digests, drawn_digests)))
         return record._with_own_digests(data)
 
-    def _with_own_digests(self, data: Dataset) -> SplitRecord:
+    def _with_own_digests(self, data: "Dataset") -> "SplitRecord":
         """This record with the digests of the samples in its parts whose source no file tells."""
         is_own = np.array([not source.startswith(_SOURCES_OF_FILES) for source in data.sources])[data.source]
         parts = np.where(is_own, self.parts_of(data), NEW)
         own_digests = [data.digests[parts == part] for part in (TRAIN, VALID, TEST)]
         return replace(self, digests=tuple(map(np.union1d, self.digests, own_digests)))
 
-    def _new_groups(self, data: Dataset) -> tuple[NDArray[np.str_], NDArray[np.int32]]:
+    def _new_groups(self, data: "Dataset") -> tuple[NDArray[np.str_], NDArray[np.int32]]:
         """The source and the number, (N,), of each known group of a dataset that is in no part yet, sorted by both."""
         sources: list[str] = []
         numbers = [np.zeros(0, np.int32)]

@@ -4,8 +4,6 @@ Columns: `image`, the picture; `label`, uint16, its class; `character`, text; `g
 uint64; then the header fields. The metadata of a file have charset and preprocessing.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,20 +25,20 @@ PARQUET_KIND = OutputKind("a Parquet file by fastetl", b"written by fastetl")
 METADATA_KEY = b"fastetl dataset"  # under which charset, preprocessing and sources are in a file
 
 
-def pictures_of(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
+def pictures_of(column: "pa.ChunkedArray", side: int) -> NDArray[np.uint8]:
     """The pictures uint8 (N, side, side) in the column `image` of a table without PNG files."""
     array = column.combine_chunks()
     pixels = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * side**2 :]
     return pixels[: len(array) * side**2].reshape(-1, side, side)
 
 
-def column_values(column: pa.ChunkedArray) -> NDArray[Any]:
+def column_values(column: "pa.ChunkedArray") -> NDArray[Any]:
     """The array that `table` made a column of."""
     values: NDArray[Any] = column.to_numpy()
     return values.astype(str) if values.dtype == object else values
 
 
-def table(data: Dataset, *, png: bool = False) -> pa.Table:
+def table(data: "Dataset", *, png: bool = False) -> "pa.Table":
     """The Arrow table of a dataset, each picture as its size × size bytes or as a PNG file.
 
     With PNG files, the metadata tell `datasets` that `image` has pictures, and the names of the classes. Raises
@@ -77,7 +75,7 @@ def table(data: Dataset, *, png: bool = False) -> pa.Table:
     return pa.table(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def write_parquet(data: Dataset, out: StrPath, *, overwrite: bool = False) -> Path:
+def write_parquet(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the Parquet file of a dataset, as `Dataset.to_parquet` says."""
     pq = import_extra("pyarrow.parquet")
     rows = table(data, png=True)

@@ -16,11 +16,9 @@ layers of the exported graph, which are tested against it.
 What framing takes away, place and size, is kept as three numbers: a network may see them beside the picture.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +111,7 @@ class Preprocessing(Options):
         return {key: value for key, value in values.items() if (key, value) not in _ABSENT.items()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """The preprocessing that `as_dict` described. Raises FastetlError, or AttributeError for no dict."""
         options = {key: value for key, value in values.items() if (key, value) not in _FIXED.items()}
         return config_of(cls, None, {**_ABSENT, **options})

@@ -7,8 +7,6 @@ Opening reads the classes, groups and digests, 16 bytes a row. Pictures are read
 against its hash; the shards used last stay in memory. Header fields are read when one is first asked for.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import threading
@@ -174,7 +172,7 @@ def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
     return ShardedImages(address, shards, side)
 
 
-def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
+def encode_shard(number: int, rows: "Dataset") -> tuple[Shard, bytes]:
     """The description and the bytes of a shard. With one version of pyarrow, the same rows give the same bytes."""
     pq = import_extra("pyarrow.parquet")
     columns = table(rows).drop_columns(["group", "source", "digest"])  # these are in records.npz
@@ -184,7 +182,7 @@ def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
     return Shard(f"shard-{number:05d}.parquet", len(rows), len(data), hashlib.sha256(data).hexdigest()), data
 
 
-def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Sequence[str]) -> None:
+def write_index(folder: str, data: "Dataset", shards: Sequence[Shard], columns: Sequence[str]) -> None:
     """Write the `INDEX_FILES` of written shards. columns: names of header fields. Pictures of `data` are not used."""
     described = {"shards": [asdict(shard) for shard in shards], "columns": list(columns)}
     with TemporaryDirectory() as temporary:

@@ -1,7 +1,5 @@
 """Contact sheets: pictures of a dataset side by side."""
 
-from __future__ import annotations
-
 import unicodedata
 from pathlib import Path
 

@@ -4,8 +4,6 @@ A directory is written whole and opened lazily; one of shards (`fastetl.data.sha
 Parquet file of `Dataset.to_parquet` and an `.npz` of pictures and characters are opened into memory.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from collections import Counter
@@ -198,7 +196,7 @@ def _read_parquet(path: Path) -> Dataset:
         return _dataset(path, described, images, columns.pop("label"), columns)
 
 
-def _decoded(column: pa.ChunkedArray, side: int) -> NDArray[np.uint8]:
+def _decoded(column: "pa.ChunkedArray", side: int) -> NDArray[np.uint8]:
     """The pictures uint8 (N, side, side) of a column of PNG files."""
     from PIL import Image
 

@@ -1,7 +1,5 @@
 """Writing the directory of a dataset, whole or not at all; docs/formats.md says what is in it."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -27,13 +25,13 @@ REBUILD = "build it again"  # what to do about a dataset that is damaged
 _BLOCK_PICTURES = 1 << 12  # pictures written together
 
 
-def description_of(data: Dataset) -> dict[str, Any]:
+def description_of(data: "Dataset") -> dict[str, Any]:
     """What a description says of a dataset wherever it is stored, for JSON."""
     charset, preprocessing = data.charset.as_dict(), data.preprocessing.as_dict()
     return {"charset": charset, "preprocessing": preprocessing, "sources": list(data.sources)}
 
 
-def write_description(folder: Path, data: Dataset, shards: Mapping[str, Any] | None = None) -> None:
+def write_description(folder: Path, data: "Dataset", shards: Mapping[str, Any] | None = None) -> None:
     """Write all files of a dataset's directory but its pictures. shards: what is to be said of a dataset of shards."""
     np.save(folder / "labels.npy", data.labels)
     identity: dict[str, NDArray[Any]] = {"group": data.groups, "source": data.source, "digest": data.digests}
@@ -62,7 +60,7 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
         yield file
 
 
-def write(data: Dataset, out: StrPath, *, overwrite: bool = False) -> Path:
+def write(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the directory of a dataset, as `Dataset.write` says."""
     with new_output(out, DATASET_KIND, overwrite, [data.path]) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:

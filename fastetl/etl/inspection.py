@@ -1,7 +1,5 @@
 """What files are, whether they are whole, and what is odd in them."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

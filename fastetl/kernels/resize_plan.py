@@ -8,8 +8,6 @@ weights an output row takes its lines.
     centre of row 1 …      2: sum | 0·d + 1·e + 2·f + …
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -29,7 +27,7 @@ Chunk = tuple[NDArray[np.int64], NDArray[np.int64]]
 class RowPlan:
     """How rows are combined: in lines, which hold two sums for each output column."""
 
-    geometry: Resizing
+    geometry: "Resizing"
     rows: NDArray[np.int64]  # (lines, R): the rows of each line, filled up with −1
     weighted: bool  # whether a line holds the sum of its rows, and that of row k times k; otherwise its two rows
     first: NDArray[np.int64]  # (S,): the first line that each output row takes

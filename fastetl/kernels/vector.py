@@ -4,8 +4,6 @@ Vectors are 512 bits wide; LLVM splits them where the processor's are narrower. 
 products here and the table look-up in `contrast`; each has a form that every processor runs.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence

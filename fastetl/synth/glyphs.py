@@ -1,7 +1,5 @@
 """Characters as flat arrays, whose points know stroke, loop and neighbours, so that a style changes all at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -45,7 +43,7 @@ class Glyph:
     variation: Floats  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
     body_corner: Floats  # (C, 2): upper right corner of the character without its marks
 
-    def scaled(self, factor: float, centre: tuple[float, float]) -> Glyph:
+    def scaled(self, factor: float, centre: tuple[float, float]) -> "Glyph":
         """The glyph scaled by `factor`; the point `centre` of the box stays where it is."""
         fixed = np.array(centre, np.float32)
         places = {name: getattr(self, name) for name in ("points", "anchor", "body_corner")}
