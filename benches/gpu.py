@@ -148,7 +148,6 @@ class Bench:
     def writers(self) -> None:
         """Write the quickstart's dataset, then those of all parts in turn until the time is over."""
         write(self.folder / "quickstart", Part("quickstart", 4 if self.is_rehearsal else 100, "hiragana", 0))
-        begun = time.monotonic()
         characters = 0
         for number in count():
             for part in self.parts:
@@ -156,8 +155,7 @@ class Bench:
                 characters += write(out, part._replace(seed=part.seed + number), "--scans", "0.4")
             if time.monotonic() > self.end:
                 break
-        rate = round(characters / (time.monotonic() - begun))
-        self.add("writers", characters=characters, characters_per_second=rate)
+        self.add("writers", characters=characters)
 
     def devices(self) -> None:
         """Describe the machine, time its matrix products, and compare its logits with a CPU's."""

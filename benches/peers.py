@@ -127,7 +127,6 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", type=Path, help="npz files of labelled handwriting")
     parser.add_argument("--peer", type=Path, required=True, help="DaKanji's char_classifier.onnx")
     parser.add_argument("--labels", type=Path, required=True, help="its labels.txt")
-    parser.add_argument("--page", type=Path, default=Path("docs/peers.md"))
     options = parser.parse_args()
     peers = [*map(bundled, BUNDLED), dakanji(options.peer, options.labels)]
     rows = []
@@ -144,7 +143,7 @@ def main() -> None:
     names = [peer.name for peer in peers]
     blocks: list[str] = [ABOUT, table(["set", "compete", "samples", *names], rows, 2), table(["", *names], networks)]
     page = markdown("Beside DaKanji v2", "python -m benches.peers", blocks, conditions("onnxruntime"))
-    options.page.write_text(page, encoding="utf-8")
+    Path("docs/peers.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What an installation brings: the base alone, the extras, the wheel and the sdist."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from fastetl._lazy import EXTRAS
 from fastetl.synth import synthesize
 from fastetl_cli.main import COMMANDS, NEEDS
 from tests.conftest import python
+from tests.test_architecture import imports
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -151,11 +151,7 @@ def test_wheel_and_sdist_are_ready_for_an_index(tmp_path: Path) -> None:
 def test_what_the_base_imports_is_declared() -> None:
     declared = {re.split(r"[<>=\[]", text)[0] for text in PROJECT["dependencies"]}
     names = {"PIL": "pillow", "lazy_loader": "lazy-loader"}
-    third: set[str] = set()
-    for path in (ROOT / "fastetl").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            modules += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            third |= {m.partition(".")[0] for m in modules}
-    third -= set(sys.stdlib_module_names) | {"fastetl"} | EXTRA_MODULES
+    names_of_modules = (names for name, names in imports().items() if name.partition(".")[0] == "fastetl")
+    third = {name.partition(".")[0] for name in set().union(*names_of_modules)}
+    third -= {*sys.stdlib_module_names, "fastetl", "pillow_heif", *EXTRA_MODULES}  # pillow_heif: if the user has it
     assert {names.get(name, name) for name in third} <= declared

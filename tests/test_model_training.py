@@ -80,14 +80,6 @@ def test_a_run_tells_its_whole_story() -> None:
     assert not unfinished_folder(path).exists()
 
 
-def test_writers_of_the_three_parts_are_different_people() -> None:
-    run = open_run(finished_run()[0])
-    (data,) = run.data
-    assert data.train + data.valid + data.test == 8
-    groups = [groups["tiny0"] for groups in run.split_record.groups]
-    assert sorted(np.concatenate(groups).tolist()) == list(range(8))
-
-
 def test_steps_cut_an_epoch_short(tmp_path: Path) -> None:
     run = train(tiny(), tmp_path / "run", BY_STEPS, steps=5, threads=2)
     assert [(e.epoch, e.step) for e in run.history] == [(1, 3), (2, 5)]

@@ -1,6 +1,6 @@
 """docs/lines.md: how well lines are read, and how fast.
 
-    python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf... [--seeds 3] [--lines 40] [--out docs/lines.md]
+    python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf... [--seeds 3] [--lines 40]
 
 FOLDER holds touch_crowdsourced.npz and stroke_templates.npz, `images` (uint8, N × 128 × 128, ink high) and `labels`.
 The fonts are written by hand. Neither is kept in the repository, and nothing is fitted to them.
@@ -8,7 +8,6 @@ The fonts are written by hand. Neither is kept in the repository, and nothing is
 
 import argparse
 import math
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -250,13 +249,12 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
 
 
 def main() -> None:
-    """Measure all conditions, then print or write the page."""
+    """Measure all conditions, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=Path)
     parser.add_argument("--fonts", type=Path, nargs="*", default=[])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--lines", type=int, default=40)
-    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     sets = [options.sets / f"{n}.npz" for n in ("touch_crowdsourced", "stroke_templates")] if options.sets else []
     whole = open_recognizer("japanese")
@@ -272,15 +270,11 @@ def main() -> None:
         total = Tally(*(sum(getattr(t, f.name) for t in each) for f in fields(Tally)))
         rows.append([name, *total.row(), f"{min(rates):.1f}–{max(rates):.1f}"])
     head = ("lines", "characters", "wrong", "boxes", "ms for ten", "by seed, %")
-    study = "python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf…"
-    command = f"{study} --lines {options.lines} --out docs/lines.md"
+    command = f"python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf… --lines {options.lines}"
     measured = circumstances("onnxruntime", "numpy")
     words = WORDS.read_text(encoding="utf-8").replace("{table}", table(head, rows))
     text = markdown("Words and lines", command, [words], measured)
-    if options.out:
-        options.out.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    Path("docs/lines.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
