@@ -73,47 +73,44 @@ def placement(compiled: str, units: Any) -> str:
     return ", ".join(f"{name} {number}" for name, number in count.most_common())
 
 
-def check_units(name: str, package: Path, reference: Mapping[str, NDArray[Any]], labels: list[str]) -> bool:
-    """Print what Core ML answers with a choice of compute units, such as "CPU_ONLY"; whether that is as expected."""
-    import coremltools as ct
-    from PIL import Image
-
-    units = getattr(ct.ComputeUnit, name)
-    model = ct.models.MLModel(str(package), compute_units=units)
-
-    def predict(picture: Any) -> Mapping[str, Any]:
-        return dict(model.predict({"image": picture}))
-
-    result = compare(predict, reference, labels)
-    speed = milliseconds(predict, Image.fromarray(reference["images"][0]))
-    try:
-        placed = placement(model.get_compiled_model_path(), units)
-    except Exception as error:  # older systems have no compute plan
-        placed = f"placement not told by this system ({error})"
-    verdict = f"{'as expected' if result['passed'] else 'DIFFERENT'}; parity {result['parity']:.4f} of 1"
-    sys.stdout.write(f"{name}: {verdict} over {len(reference['images'])} pictures; {speed:.2f} ms; {placed}\n")
-    sys.stdout.writelines(f"  {fault}\n" for fault in result["faults"])
-    return bool(result["passed"])
-
-
 def main() -> int:
     """Print parity, latency and placement for each choice of compute units; 1 if any answers wrongly."""
-    here = (Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent).resolve()
+    here = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
+    here = here if here.is_dir() else here.parent
     if platform.system() != "Darwin" or not (here / "labels.json").is_file():
         sys.stderr.write(f"Core ML answers on a Mac, and needs a package; found {platform.system()}, {here}\n")
         return 2
     import coremltools as ct
+    from PIL import Image
 
     labels = json.loads((here / "labels.json").read_text(encoding="utf-8"))["labels"]
     with np.load(here / "reference.npz") as stored:
         reference = {name: stored[name] for name in ("images", "answers")}
-    choices = ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
-    passed = [check_units(name, here / "Kana.mlpackage", reference, labels) for name in choices]
-    if not all(passed):
-        report = "Please report this at the project's issues: all lines above, verification.json of this directory, and"
-        machine = f"{platform.platform()}, {platform.machine()}, Python {platform.python_version()}"
-        sys.stdout.write(f"{report}: {machine}, coremltools {ct.__version__}\n")
-    return 0 if all(passed) else 1
+    passed = True
+    for name in ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL"):
+        units = getattr(ct.ComputeUnit, name)
+        model = ct.models.MLModel(str(here / "Kana.mlpackage"), compute_units=units)
+
+        def predict(picture: Any, model: Any = model) -> Mapping[str, Any]:
+            return dict(model.predict({"image": picture}))
+
+        result = compare(predict, reference, labels)
+        passed = passed and result["passed"]
+        speed = milliseconds(predict, Image.fromarray(reference["images"][0]))
+        try:
+            placed = placement(model.get_compiled_model_path(), units)
+        except Exception as error:  # older systems have no compute plan
+            placed = f"placement not told by this system ({error})"
+        verdict = f"{'as expected' if result['passed'] else 'DIFFERENT'}; parity {result['parity']:.4f} of 1"
+        lines = [f"{name}: {verdict} over {len(reference['images'])} pictures; {speed:.2f} ms; {placed}"]
+        sys.stdout.write("\n".join([*lines, *(f"  {fault}" for fault in result["faults"]), ""]))
+    if not passed:
+        sys.stdout.write(
+            "Please report this at the project's issues: all lines above, verification.json of this directory, and: "
+            f"{platform.platform()}, {platform.machine()}, Python {platform.python_version()},"
+            f" coremltools {ct.__version__}\n"
+        )
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -73,7 +73,6 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     run = train(tiny(seed=3), tmp_path / "run", config, start=source.path)
     assert run.network_config == source.network_config
     assert run.start == str(open_start(source.path))
-    assert open_run(run.path).start == run.start
     assert run.history[0].loss < 0.8 * source.history[0].loss  # which began with random weights
 
 

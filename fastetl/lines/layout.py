@@ -223,7 +223,7 @@ def _steps_to_nearest(boxes: Boxes, least: float) -> Floats:
         distance = np.where(np.hypot(*to_others.T) < least, np.inf, np.hypot(*gaps.T))
         nearest = int(distance.argmin())
         if distance[nearest] < np.inf:
-            steps.append(to_others[nearest])
+            steps.append(centres[nearest] - centre)  # a row of `to_others` would keep all of it
     return np.reshape(steps, (-1, 2))
 
 
