@@ -5,9 +5,8 @@ import json
 import shutil
 import tempfile
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -123,8 +122,7 @@ def _entry(name: str, description: str, path: str, content: bytes) -> tuple[str,
     return key, {"author": "com.apple.CoreML", "description": description, "name": name, "path": path}
 
 
-@dataclass(frozen=True)
-class MlPackage:
+class MlPackage(NamedTuple):
     """What a saved Core ML package holds."""
 
     spec: Any  # the specification: the protobuf message `Model` of coremltools

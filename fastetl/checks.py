@@ -5,7 +5,6 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 from os import PathLike, fspath
@@ -23,8 +22,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 _KINDS |= {PathLike: "a path", Sequence: "a list"}
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """The least and the greatest value of an option, in its annotation: `size: Annotated[int, Range(8, 126)]`."""
 
     low: float

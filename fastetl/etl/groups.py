@@ -12,7 +12,6 @@ a character's position in the order.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -32,8 +31,7 @@ _TRIED_DATA_SETS = 8  # data sets that are tried as the pattern of the others (w
 _GENUINE_ADVANTAGE = 2
 
 
-@dataclass(frozen=True)
-class Alignment:
+class Alignment(NamedTuple):
     """How the N records of a file follow its order."""
 
     order: NDArray[np.uint16]  # uint16 (L,), the codes of one data set

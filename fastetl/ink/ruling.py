@@ -1,7 +1,6 @@
 """Ruled, squared and printed lines, thin, straight and longer than strokes: how to find, judge and erase them."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ _GUIDE_DASHES = 6  # if lines across and lines down have so many pieces each, th
 _MIN_INK = 6  # beside printed lines, in blocks
 
 
-@dataclass(frozen=True)
-class PrintedLine:
+class PrintedLine(NamedTuple):
     """A nearly horizontal line over blocks (H, W)."""
 
     row: int  # its row in the middle column
@@ -35,8 +33,7 @@ class PrintedLine:
     bends: int  # how often the ink leaves the line and goes on beside it, as a hand's stroke does
 
 
-@dataclass(frozen=True)
-class _Blocks:
+class _Blocks(NamedTuple):
     """What lines are looked for on, each (H, W)."""
 
     missing: Grey
@@ -190,8 +187,7 @@ def printed_lines(
     return across, down, level if across or down else peak
 
 
-@dataclass(frozen=True)
-class _Page:
+class _Page(NamedTuple):
     """What tells printed lines from strokes."""
 
     width: float  # mean width of the strokes beside the lines, in blocks

@@ -5,7 +5,6 @@ formulas were chosen, as those of `tables/population.tsv`, which says how.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,8 +34,7 @@ FILLS = 0.9  # a writer of at least this size fills the canvas
 _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner marks keep clear of the strokes
 
 
-@dataclass(frozen=True)
-class PenInk:
+class PenInk(NamedTuple):
     """The ink of C pictures and of characters that show at their edges."""
 
     segments: Array  # (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1
