@@ -22,6 +22,7 @@ from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
+from fastetl.ink.rules import without_rules
 from fastetl.lines.bigrams import FILE, load_bigrams
 from fastetl.lines.candidates import FITTED_NETWORK_SHA256
 from fastetl.lines.layout import atoms_of, is_down, line_members, turned, underlines, unturned
@@ -290,6 +291,19 @@ def page(texts: list[str], down: bool = False) -> NDArray[np.uint8]:
     widths = [[(0, size[k] - p.shape[k]) if k == short else (0, 0) for k in (0, 1)] for p in pictures]
     padded = [np.pad(picture, width) for picture, width in zip(pictures, widths, strict=True)]
     return 255 - np.concatenate(padded[::-1] if down else padded, int(down))
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_the_rules_of_squared_paper_are_no_writing(recognizer: Recognizer, down: bool) -> None:
+    for texts in (["きのうのあめ"], ["おはよう", "きのう"]):
+        picture = page(texts, down)
+        assert (without_rules(picture) == picture).all()
+        for way, grey in ((picture, 60), (picture.T, 170)):
+            way[9::34] = np.minimum(way[9::34], grey)
+        assert recognizer.read_line(picture).text == "\n".join(texts)
+    equals = np.full((60, 80), 255, np.uint8)
+    equals[20:25] = equals[40:45] = 0
+    assert (without_rules(equals) == equals).all()
 
 
 @pytest.mark.parametrize("down", [False, True])

@@ -20,6 +20,7 @@ from fastetl.ink import MAX_DRAWN_SIDE
 from fastetl.ink.blocks import Grey, closing, expand, extreme, odd_share, opening, peak_of, pool, quantile, smooth
 from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components
 from fastetl.ink.pens import stroke_width, with_usual_pen
+from fastetl.ink.rules import without_rules
 from fastetl.ink.ruling import erase, printed_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that no level falls
@@ -309,7 +310,8 @@ def _fault(mask: Mask, character: Box) -> str:
 def separate_ink(grey: Grey, *, is_page: bool = False) -> Ink:
     """Find the ink on any paper, in any light. grey: uint8 (H, W), brightness.
 
-    is_page: whether there may be lines of writing, which is too small for smoothing in proportion to the picture.
+    is_page: whether there may be lines of writing, which is too small for smoothing in proportion to the picture, and
+    for judging on blocks the rules that run through it.
     """
     longest = max(grey.shape)
     scale = max(1.0, longest / MAX_PLANE)
@@ -319,6 +321,8 @@ def separate_ink(grey: Grey, *, is_page: bool = False) -> Ink:
     height, width = grey.shape
     if _is_bar(grey):
         return Ink(255 - grey, (0, 0, width, height), scale)
+    if is_page:
+        grey = without_rules(grey)
     dark = pool(grey, np.minimum)
     for _ in range(_MAX_PASSES):
         if _grain(dark) <= _USUAL_GRAIN:
