@@ -165,8 +165,7 @@ def _read_labelled(
     if config.strict:
         _require_all(data.charset, findings.noticed, data.labels)
     names, texts = [source.path.name for source in sources], list(map(str, findings.noticed))
-    files: list[dict[str, str | int]] = [{"file": name} for name in names]
-    about: About = {"sets": names, "files": files, "noticed": texts, "command": command}
+    about: About = {"sets": names, "files": [{"file": name} for name in names], "noticed": texts, "command": command}
     return replace(data, about=about), findings
 
 

@@ -185,3 +185,9 @@ def test_groups_mean_something_within_a_source_only() -> None:
     assert (by_digest.parts_of(data) == by_digest.parts_of(loose)).all()
     assert by_digest.counts(loose) == (6, 3, 3)
     assert (by_digest.parts_of(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()
+    data.digests[::3] = 7  # a picture without ink in each group: it took them all to the part of the first one
+    renamed = dataclasses.replace(data, digests=data.digests + np.arange(12, dtype=np.uint64) % 3, sources=("renamed",))
+    record = SplitRecord()
+    for each in (data, renamed):
+        record = record.with_data(each, by="group", valid=0.25, test=0.25, seed=0)
+        assert np.bincount(record.parts_of(each)).tolist() == [6, 3, 3]

@@ -126,6 +126,12 @@ def group_copies(
     return groups[first], np.where(groups[first] >= 0, source[first], source), first
 
 
+def _are_of_one_group(data: "Dataset") -> NDArray[np.bool_]:
+    """bool (N,): whether a digest tells a sample: pictures without ink have one, in whatever groups they are."""
+    groups, source, _ = group_copies(data.groups, data.source, data.digests)
+    return ~np.isin(data.digests, data.digests[(groups != data.groups) | (source != data.source)])
+
+
 def _ranges(values: NDArray[np.int32]) -> list[int]:
     """Sorted numbers, one or more, as the first and last of each run of consecutive ones: [first, last, first, …]."""
     runs = np.split(values, np.flatnonzero(np.diff(values) != 1) + 1)
@@ -239,14 +245,15 @@ class SplitRecord:
         parts_of_digests = self._parts_of_digests(data)
         new_digests = np.unique(data.digests[(data.groups < 0) & (parts_of_digests == NEW)])
         sources, new_groups = self._new_groups(data)
-        is_first = not any(map(len, self.groups + self.digests))
-        draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=not is_first)
+        is_next = any(map(len, self.groups + self.digests))
+        draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=is_next)
         part_of_group = draw(len(new_groups), "group")
         part_of_digest = draw(len(new_digests), "sample")
         groups = [dict(known) for known in self.groups]
+        is_of_one_group = _are_of_one_group(data)
         for part in (TEST, VALID, TRAIN):  # a group with known samples joins them, those of TRAIN first
             for index, source in enumerate(data.sources):
-                joining = data.groups[(parts_of_digests == part) & (data.source == index)]
+                joining = data.groups[is_of_one_group & (parts_of_digests == part) & (data.source == index)]
                 part_of_group[(sources == source) & np.isin(new_groups, joining)] = part
         for part in (TRAIN, VALID, TEST):
             for source in np.unique(sources[part_of_group == part]).tolist():
@@ -254,14 +261,10 @@ class SplitRecord:
                 groups[part][source] = np.union1d(groups[part].get(source, drawn), drawn)
         drawn_digests = [new_digests[part_of_digest == part] for part in (TRAIN, VALID, TEST)]
         record = SplitRecord(tuple(groups), tuple(map(np.union1d, self.digests, drawn_digests)))
-        return record._with_own_digests(data)
-
-    def _with_own_digests(self, data: "Dataset") -> "SplitRecord":
-        """This record with the digests of the samples in its parts whose source no file tells."""
         is_own = np.array([not source.startswith(_SOURCES_OF_FILES) for source in data.sources])[data.source]
-        parts = np.where(is_own, self.parts_of(data), NEW)
+        parts = np.where(is_own & is_of_one_group, record.parts_of(data), NEW)
         own_digests = [data.digests[parts == part] for part in (TRAIN, VALID, TEST)]
-        return replace(self, digests=tuple(map(np.union1d, self.digests, own_digests)))
+        return replace(record, digests=tuple(map(np.union1d, record.digests, own_digests)))
 
     def _new_groups(self, data: "Dataset") -> tuple[NDArray[np.str_], NDArray[np.int32]]:
         """The source and the number, (N,), of each known group of a dataset that is in no part yet, sorted by both."""

@@ -111,10 +111,9 @@ def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Chars
     files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in index]
     file_names = ["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]
     records = {"file_name": np.array(file_names), "record": np.array(index, np.int32)}
-    own_name = name or source.source
-    known: dict[str, Any] = {"source": own_name, "charset": charset, "digests": np.array(digests, np.uint64)}
+    known: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
     try:
-        data = Dataset.create(images, characters, size=size, records=records, **known)
+        data = Dataset.create(images, characters, source=name or source.source, size=size, **known)
     except ArgumentError as error:  # on white paper
         raise error.replace(file=str(source.path)) from None
     return replace(data, groups=source.groups[index])

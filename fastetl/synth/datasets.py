@@ -36,8 +36,7 @@ class WriterRange:
 
         layout = layout_of(self.characters)
         writers = np.arange(self.first, self.end)
-        data_sets = [draw_data_set(self.seed, w, self.characters, self.scans) for w in writers.tolist()]
-        records = np.concatenate(data_sets)
+        records = np.concatenate([draw_data_set(self.seed, w, self.characters, self.scans) for w in writers.tolist()])
         count = len(records)
         raw = np.pad(bytes_of(records).ravel(), (0, OVERREAD))
         pictures = np.empty((count, self.size, self.size), np.uint8)
