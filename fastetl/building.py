@@ -174,8 +174,8 @@ def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T]
 
     by_order: whether the first plan relies on the order of the first data set; with `strict` it never does.
     """
-    require_unset(config, ("source",), "is for pictures: ETL files tell whose groups theirs are")
     files = [f for f in find_files(sources) if config.model_pattern or not f.is_model_pattern]
+    require_unset(config, ("source",), "is for pictures: ETL files tell whose groups theirs are")
     if not files:
         what, do = "only the model-pattern file is here", "give `model_pattern` to take it"
         raise FastetlError(what, expected="files that writers wrote", do=do)

@@ -159,9 +159,9 @@ def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) ->
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
 def test_own_pictures_are_in_one_part_whatever_their_groups_are_called(order: tuple[int, ...]) -> None:
     """A mixture was validated on pictures that it trained on: digests of samples with groups were not recorded."""
-    written, half = own(60), np.arange(60) < 30
+    written, half = dataclasses.replace(own(60), sources=("samples of mine",)), np.arange(60) < 30
     loose = dataclasses.replace(written, groups=np.full(60, -1, np.int32))
-    renamed = dataclasses.replace(written, groups=written.groups[::-1] + 7, sources=("renamed",))
+    renamed = dataclasses.replace(written, groups=written.groups[::-1] + 7, sources=("samples, renamed",))
     mixture = [(loose, written[half], renamed)[k] for k in order]
     record = SplitRecord()
     for data in mixture:

@@ -35,7 +35,7 @@ UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
 RESERVED_SOURCE = re.compile(r"ETL\d+(:.*)?|synth:.*|unnamed:.*")
 """Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""
-_SOURCES_OF_FILES = ("ETL", "synth:", "samples")  # begin the names of sources that files tell, which no user gave
+_SOURCE_OF_FILES = re.compile(r"ETL\d+(:.*)?|synth:.*|samples")  # names that files tell
 _PARTS = ("train", "valid", "test")
 _MAX_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
@@ -188,7 +188,7 @@ class SplitRecord:
         has_unnamed = any(source.startswith(UNNAMED) for source in trained_on)
         is_unknown = np.zeros(len(data), bool)
         for index, source in enumerate(data.sources):
-            may_be_unnamed = has_unnamed and not source.startswith(_SOURCES_OF_FILES)
+            may_be_unnamed = has_unnamed and not _SOURCE_OF_FILES.fullmatch(source)
             if source in trained_on:
                 is_unknown |= (data.source == index) & (data.groups < 0)
             elif trained_on and (source.startswith(UNNAMED) or may_be_unnamed):
@@ -261,7 +261,7 @@ class SplitRecord:
                 groups[part][source] = np.union1d(groups[part].get(source, drawn), drawn)
         drawn_digests = [new_digests[part_of_digest == part] for part in (TRAIN, VALID, TEST)]
         record = SplitRecord(tuple(groups), tuple(map(np.union1d, self.digests, drawn_digests)))
-        is_own = np.array([not source.startswith(_SOURCES_OF_FILES) for source in data.sources])[data.source]
+        is_own = np.array([not _SOURCE_OF_FILES.fullmatch(source) for source in data.sources])[data.source]
         parts = np.where(is_own & is_of_one_group, record.parts_of(data), NEW)
         own_digests = [data.digests[parts == part] for part in (TRAIN, VALID, TEST)]
         return replace(record, digests=tuple(map(np.union1d, record.digests, own_digests)))
