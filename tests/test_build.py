@@ -18,19 +18,6 @@ from fastetl.testing.records import make_records
 from tests.conftest import Write
 
 
-def test_a_dataset_of_two_files(etl_file: Write, tmp_path: Path) -> None:
-    first = make_records(2, seed=1)
-    etl_file("ETL8G_02", make_records(3, seed=2))
-    source = etl_file("ETL8G_01", first).parent
-    result = build([source], tmp_path / "out", BuildConfig(size=16))
-    assert (result.images, result.classes, result.groups, result.missing) == (5 * 71, 71, 5, ())
-    data = open_dataset(tmp_path / "out")
-    assert data.charset == HIRAGANA
-    assert data.images.shape == (355, 16, 16)
-    assert sorted(set(data.groups.tolist())) == [0, 1, 5, 6, 7]
-    assert data.about["files"][0]["bytes"] == first.nbytes
-
-
 def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path: Path) -> None:
     folder = etl_file("ETL8G_01").parent
     model = etl_file("ETL8G_33", make_records(1, seed=1))

@@ -102,6 +102,8 @@ WRONG: list[WrongCall] = [
     (ExportConfig, {"prior": {"hiragana": 2}}, r'expected a tuple of texts such as \("hiragana=12",\); found {'),
     (ExportConfig, {"prior": ("hirgana=2",)}, "unknown prior; expected SCRIPT=FACTOR, of hiragana, .* found hirgana=2"),
     (ExportConfig, {"prior": ("hiragana=" + "9" * 400,)}, "expected SCRIPT=FACTOR, .* below 1,000,000,000"),
+    (ExportConfig, {"prior": ("small=2", "small=3")}, "unknown prior"),
+    *((ExportConfig, {"prior": (f"hiragana{end}",)}, "unknown prior") for end in ("", "=0", "=x", "=1000000000")),
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from fastetl.building import BuildConfig, build
+from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import NEW, TEST, TRAIN, UNKNOWN, VALID, SplitRecord, digest_of, digest_rows
 from fastetl.data.store import open_dataset
@@ -35,10 +36,13 @@ def test_rows_of_any_stride_have_the_digests_of_their_bytes() -> None:
 
 def test_a_sample_has_the_same_identity_in_every_build(etl_file: Write, tmp_path: Path) -> None:
     first, second = etl_file(), etl_file("ETL8G_02", make_records(2, seed=1))
-    build([first, second], tmp_path / "all", SMALL)
+    result = build([first, second], tmp_path / "all", SMALL)
+    assert (result.images, result.classes, result.groups, result.missing) == (4 * 71, 71, 4, ())
     build([second], tmp_path / "second", BuildConfig(size=16))
     whole, part = open_dataset(tmp_path / "all"), open_dataset(tmp_path / "second")
     assert whole.sources == part.sources == ("ETL8",)
+    assert whole.charset == part.charset == HIRAGANA
+    assert [file["bytes"] for file in whole.about["files"]] == [path.stat().st_size for path in (first, second)]
     here = np.isin(whole.groups, part.groups)
     assert (whole.digests[here] == part.digests).all()
     assert (whole.groups[here] == part.groups).all()

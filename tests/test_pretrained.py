@@ -311,6 +311,3 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     change = [*changed.graph.weights.values()][-1] - [*stored.graph.weights.values()][-1]
     hiragana = np.array([script_of(c) == "hiragana" for c in stored.graph.charset.characters])
     np.testing.assert_allclose(change, -np.log(2) * hiragana, atol=1e-5)
-    for wrong in (("hiragana",), ("hiragana=0",), ("hiragana=x",), (f"hiragana={10**9}",), ("small=2", "small=3")):
-        with pytest.raises(ValueError, match="unknown prior"):
-            export.ExportConfig(prior=wrong)
