@@ -27,6 +27,7 @@ from fastetl.files.untrusted import is_clutter, read_ends
 
 Inputs = Sequence[Path | None]  # what an output is made of; None for what is in memory
 _LOCK = "lock"
+_MARK_BYTES = 1 << 23  # at a file's ends; the end of a Parquet file names each character four times
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
 _REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
@@ -36,9 +37,7 @@ class OutputKind:
     """A kind of output, in words, and how to recognize what fastetl wrote."""
 
     name: str
-    marks: (
-        tuple[str, ...] | bytes
-    )  # files that a folder must have, or bytes near a file's ends that only fastetl writes
+    marks: tuple[str, ...] | bytes  # files that such a folder has, or bytes near the ends of such a file alone
     entries: tuple[str, ...] = ()  # patterns of all names in such a directory; any other file in it is the user's
     suffix: str = ""  # with which the name of such a file ends
 
@@ -49,7 +48,7 @@ class OutputKind:
         if isinstance(self.marks, bytes):
             if not path.is_file():
                 return "a folder" if path.is_dir() else "no regular file"
-            return None if self.marks in read_ends(path) else "a file without fastetl's mark"
+            return None if self.marks in read_ends(path, _MARK_BYTES) else "a file without fastetl's mark"
         if not path.is_dir():
             return "a file"
         names = sorted(entry.name for entry in path.iterdir() if not is_clutter(entry.name))

@@ -100,12 +100,12 @@ def read_bytes(path: StrPath, most: int) -> bytes:
     return data
 
 
-def read_ends(path: StrPath) -> bytes:
-    """The first and the last `_END_BYTES` bytes of a regular file, of a short one all for each."""
+def read_ends(path: StrPath, count: int = _END_BYTES) -> bytes:
+    """The first and the last `count` bytes of a regular file, of a short one all for each."""
     with open_regular(path) as file:
-        begin = file.read(_END_BYTES)
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
-        return begin + file.read(_END_BYTES)
+        begin = file.read(count)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - count))
+        return begin + file.read(count)
 
 
 def read_json(path: StrPath) -> dict[str, Any]:
