@@ -41,19 +41,12 @@ GROUP_OF_SCRIPT = np.array([0, 2, 1, 2, 2, 2])
 class Candidates:
     """The K likeliest characters of each of S spans, likeliest first. All arrays are (S, K)."""
 
-    labels: Ints
-    """Their indices among the characters that compete."""
-    classes: Ints
-    """Their classes in charset `japanese`, −1 for any other character."""
-    log_shape: Floats
-    """Log of the network's probability of all characters that are written like this one (り and リ)."""
-    log_share: Floats
-    """Log of this character's share of it, together with those that differ only in size (つ and っ)."""
-    beyond_part: Floats
-    """How much longer the span is than a part of it that the network takes for the same character, in sizes of the
-    writing, times the probability that the part is: the network often takes two characters for one of them."""
-    whole_bonus: Floats
-    """By how much the score rises because the span looks like one whole character, by `whole.bin`; 0 if unknown."""
+    labels: Ints  # their indices among the characters that compete
+    classes: Ints  # their classes in charset `japanese`, −1 for any other character
+    log_shape: Floats  # log of the network's probability of all characters that are written like this one (り and リ)
+    log_share: Floats  # log of this character's share of it, with those that differ only in size (つ and っ)
+    beyond_part: Floats  # how much longer the span is than a part that may be the same character: see `_beyond_part`
+    whole_bonus: Floats  # by how much the score rises as the span looks like one whole character, by `whole.bin`
 
 
 def find_candidates(
@@ -128,7 +121,10 @@ def _pooled(likely: Floats, groups: list[Ints]) -> Floats:
 
 
 def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> Floats:
-    """`Candidates.beyond_part`."""
+    """How much longer each span is than a part of it that the network takes for the same character, in sizes.
+
+    It is weighed by the probability that the part is: the network often takes two characters for one of them.
+    """
     span_of = {(first, last): span for span, (first, last) in enumerate(spans.ends.tolist())}
     lengths = (spans.boxes[:, 2] - spans.boxes[:, 0]) / size
     seen = np.exp(log_shape)

@@ -68,12 +68,9 @@ class Choice:
     """A character on the best path: a span and one of its candidates."""
 
     span: int
-    candidate: int
-    """Which of the span's candidates it is."""
-    scores: Floats
-    """(K,): for each candidate of the span, the score of the best path through it."""
-    rival: float
-    """The score of the best path through a span that overlaps this one."""
+    candidate: int  # which of the span's candidates it is
+    scores: Floats  # (K,): for each candidate of the span, the score of the best path through it
+    rival: float  # the score of the best path through a span that overlaps this one
 
     @property
     def score(self) -> float:

@@ -43,14 +43,10 @@ class Pieces:
     """The N pieces of a line's ink: each has patches, and that at a crossing belongs to all pieces that meet there."""
 
     boxes: Boxes
-    numbers: Components
-    """int32 (H, W): the number of each pixel's patch, from 1."""
-    patches: list[Ints]
-    """The numbers of each piece's patches."""
-    patch_count: int
-    """The highest of these numbers."""
-    joints: list[tuple[int, int]]
-    """Pairs of pieces (from 0) that touch."""
+    numbers: Components  # int32 (H, W): the number of each pixel's patch, from 1
+    patches: list[Ints]  # the numbers of each piece's patches
+    patch_count: int  # the highest of these numbers
+    joints: list[tuple[int, int]]  # pairs of pieces (from 0) that touch
 
 
 def parted(numbers: Components, boxes: Boxes, size: float, *, down: bool) -> Pieces:

@@ -36,32 +36,22 @@ MAX_PIECES = 10_000  # of ink in a picture; more are an error
 class Geometry:
     """Where a line lies and how large it is written, in coordinates in which it runs across."""
 
-    middle: float
-    """y of the line's middle at x = 0."""
-    slope: float
-    """dy/dx of the line."""
-    size: float
-    """Of the writing, across the line."""
-    stretch: float = 1.0
-    """Size along the line over `size`."""
-    uneven: float = 0.2
-    """Standard deviation of the logarithms of the characters' sizes."""
-    wander: float = 0.1
-    """Standard deviation of their positions across the line, in sizes."""
+    middle: float  # y of the line's middle at x = 0
+    slope: float  # dy/dx of the line
+    size: float  # of the writing, across the line
+    stretch: float = 1.0  # size along the line over `size`
+    uneven: float = 0.2  # standard deviation of the logarithms of the characters' sizes
+    wander: float = 0.1  # standard deviation of their positions across the line, in sizes
 
 
 @dataclass(frozen=True)
 class Spans:
     """The S spans over the A atoms of a line: neighbouring atoms that may be a character. Each atom alone is one."""
 
-    atom_boxes: Boxes
-    """float64 (A, 4)."""
-    ends: Ints
-    """int64 (S, 2): first and last atom of each."""
-    cuts: NDArray[np.bool_]
-    """bool (A + 1,): whether a piece of ink was cut before each atom and at the end."""
-    stroke_counts: Ints
-    """int64 (S,): how many strokes each span has; 0 in pictures."""
+    atom_boxes: Boxes  # float64 (A, 4)
+    ends: Ints  # int64 (S, 2): first and last atom of each
+    cuts: NDArray[np.bool_]  # bool (A + 1,): whether a piece of ink was cut before each atom and at the end
+    stroke_counts: Ints  # int64 (S,): how many strokes each span has; 0 in pictures
 
     @cached_property
     def boxes(self) -> Boxes:
@@ -84,14 +74,10 @@ class Spans:
 class Line(ABC):
     """A line to be read, `_LINE_HEIGHT` high, in coordinates in which it runs across."""
 
-    boxes: Boxes
-    """Of its pieces, or of its strokes in the order of writing."""
-    joints: Sequence[tuple[int, int]] = ()
-    """Pairs of pieces that were one piece."""
-    down: bool
-    """Whether it really runs down."""
-    in_time: ClassVar[bool] = False
-    """Whether the boxes are those of strokes."""
+    boxes: Boxes  # of its pieces, or of its strokes in the order of writing
+    joints: Sequence[tuple[int, int]] = ()  # pairs of pieces that were one piece
+    down: bool  # whether it really runs down
+    in_time: ClassVar[bool] = False  # whether the boxes are those of strokes
 
     @abstractmethod
     def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:
@@ -186,14 +172,10 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
 class PictureLine(Line):
     """A line of a picture."""
 
-    ink: Pixels
-    """uint8 (H, W): the line, with `SIDE` pixels of paper around."""
-    pieces: Pieces
-    """Its pieces, with their patches in `ink`."""
-    zoom: float
-    """By how much `ink` is larger than the part of the picture that it shows."""
-    corner: tuple[float, float]
-    """Left and top of this part."""
+    ink: Pixels  # uint8 (H, W): the line, with `SIDE` pixels of paper around
+    pieces: Pieces  # its pieces, with their patches in `ink`
+    zoom: float  # by how much `ink` is larger than the part of the picture that it shows
+    corner: tuple[float, float]  # left and top of this part
 
     def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:
         is_shown = np.zeros(self.pieces.patch_count + 1, np.uint8)
@@ -235,12 +217,9 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
 class StrokeLine(Line):
     """A line of strokes in the order of writing."""
 
-    segments: Sequence[Floats]
-    """Of each stroke, as `segments_of` returns them, in the canvas' units."""
-    pen: float
-    """Its width in these units."""
-    zoom: float
-    """The line's coordinates over these units."""
+    segments: Sequence[Floats]  # of each stroke, as `segments_of` returns them, in the canvas' units
+    pen: float  # its width in these units
+    zoom: float  # the line's coordinates over these units
     in_time: ClassVar[bool] = True
 
     def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:

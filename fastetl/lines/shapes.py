@@ -30,14 +30,10 @@ _OTHER_MEANS, _OTHER_DEVIATIONS = (-0.25, -0.2, 0.0, 0.0), (0.3, 0.3, 0.15, 0.1)
 class Measures(NamedTuple):
     """Four measures of some characters, float64 arrays of one shape, in sizes of the writing."""
 
-    log_length: Floats
-    """Logarithm of the length along the line."""
-    log_height: Floats
-    """Logarithm of the length across the line."""
-    offset: Floats
-    """How far the middle of the character is below the middle of the line; in lines that run down, left of it."""
-    gap: Floats
-    """The largest gap along the line inside the character."""
+    log_length: Floats  # logarithm of the length along the line
+    log_height: Floats  # logarithm of the length across the line
+    offset: Floats  # how far the character's middle is below the line's; in lines that run down, left of it
+    gap: Floats  # the largest gap along the line inside the character
 
     def of(self, classes: Ints) -> "Measures":
         """The measures of the characters with these indices."""
