@@ -1,12 +1,10 @@
 """The dataset: pictures with their classes, groups and digests. `store` opens it, `writing` writes it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, get_args, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -165,7 +163,7 @@ class Dataset:
     @classmethod
     def create(
         cls,
-        images: NDArray[np.uint8] | Sequence[ArrayLike | Image],
+        images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]",
         characters: Sequence[str] | NDArray[np.str_],
         groups: Sequence[int] | NDArray[np.integer[Any]] | None = None,
         *,
@@ -174,7 +172,7 @@ class Dataset:
         charset: Characters | None = None,
         digests: NDArray[np.uint64] | None = None,
         records: Mapping[str, ArrayLike] | None = None,
-    ) -> Dataset:
+    ) -> Self:
         """A dataset of your own pictures, to train on, to mix, to evaluate and to write.
 
         Args:
@@ -239,8 +237,8 @@ class Dataset:
     @overload
     def __getitem__(self, index: int | np.integer[Any]) -> tuple[NDArray[np.uint8], int]: ...
     @overload
-    def __getitem__(self, index: slice | NDArray[Any] | Sequence[int]) -> Dataset: ...
-    def __getitem__(self, index: Any) -> tuple[NDArray[np.uint8], int] | Dataset:
+    def __getitem__(self, index: slice | NDArray[Any] | Sequence[int]) -> "Dataset": ...
+    def __getitem__(self, index: Any) -> "tuple[NDArray[np.uint8], int] | Dataset":
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             # A copy: mapped pictures are read-only, which torch.from_numpy does not take.
             return np.array(self.images[index]), int(self.labels[index])
@@ -331,7 +329,7 @@ def _equal(a: Any, b: Any) -> bool:
     return len(a) == len(b) and all(np.array_equal(a[part], b[part], equal_nan=is_float) for part in parts)
 
 
-def _checked_pictures(images: NDArray[np.uint8] | Sequence[ArrayLike | Image]) -> list[NDArray[np.uint8]]:
+def _checked_pictures(images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]") -> list[NDArray[np.uint8]]:
     require_instance("images", images, Iterable, "arrays uint8 (H, W), ink high")
     pictures = list(map(np.asarray, images))
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):

@@ -10,9 +10,8 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +31,7 @@ _IDX_BYTES = 1 << 33  # most of an array
 _TABLES, _NPZ = (".csv", ".tsv"), ".npz"
 
 
-@dataclass(frozen=True)
-class Labelled:
+class Labelled(NamedTuple):
     """The labelled pictures of one source: of a file, or of a folder."""
 
     path: Path

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,6 @@ from fastetl.data.writing import FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
 from fastetl.errors import FastetlError, MissingFileError, StrPath, expecting
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 IDENTITY_COLUMNS: Mapping[str, Any] = {"group": np.dtype("i4"), "source": np.dtype("u2"), "digest": np.dtype("u8")}
 """Columns of records.npz that are fields of a Dataset."""
@@ -196,8 +193,8 @@ def _read_parquet(path: Path) -> Dataset:
         return _dataset(path, described, images, columns.pop("label"), columns)
 
 
-def _decoded(column: "pa.ChunkedArray", side: int) -> NDArray[np.uint8]:
-    """The pictures uint8 (N, side, side) of a column of PNG files."""
+def _decoded(column: Any, side: int) -> NDArray[np.uint8]:
+    """The pictures uint8 (N, side, side) of a column of PNG files, an Arrow array."""
     from PIL import Image
 
     pictures = np.empty((len(column), side, side), np.uint8)

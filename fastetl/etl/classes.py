@@ -5,9 +5,8 @@ first. Several classes may be one character. The table of each set in `tables/` 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,7 @@ from fastetl.etl.layouts import TABLES, Layout
 from fastetl.files.tables import table_rows
 
 
-@dataclass(frozen=True)
-class EtlClass:
+class EtlClass(NamedTuple):
     """One class of a set."""
 
     code: int

@@ -7,9 +7,8 @@ share their groups.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,7 @@ from fastetl.etl.reading import read_headers
 PERSON_FIELDS = ("sex", "age", "industry", "occupation", "collected")  # what a person's sheets have in common
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """What the headers of one file say of its records."""
 
     file: EtlFile

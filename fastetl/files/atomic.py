@@ -15,10 +15,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from fastetl.checks import as_path
 from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, StrPath, reason_of
@@ -32,8 +31,7 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors 
 _REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
-@dataclass(frozen=True)
-class OutputKind:
+class OutputKind(NamedTuple):
     """A kind of output, in words, and how to recognize what fastetl wrote."""
 
     name: str

@@ -147,10 +147,7 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
 
 
 def find_ink(
-    source: Source,
-    *,
-    is_page: bool = False,
-    accepted: str = "a file, its bytes, a PIL image or an array",
+    source: Source, *, is_page: bool = False, accepted: str = "a file, its bytes, a PIL image or an array"
 ) -> Ink:
     """Find the ink of a picture of any kind, the character in it, and reasons why it may be recognized wrongly.
 

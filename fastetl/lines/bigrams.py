@@ -13,9 +13,9 @@ Applications, Apache 2.0). The file `bigrams.bin` is little-endian. It holds, fo
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ STEPS = 16  # steps into which one unit of a logarithm is divided
 _MIN_BIGRAM = -9.0  # log probability: no word is impossible
 
 
-@dataclass(frozen=True)
-class Bigrams:
+class Bigrams(NamedTuple):
     """The table. Characters are classes of charset `japanese`; −1 is any other, and what precedes a line."""
 
     shares: Floats

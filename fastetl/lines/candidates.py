@@ -6,10 +6,10 @@ rises with each character's logit in the bundled network `japanese` (their sum i
 rises. benches/studies/line_tables.py fitted it.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,7 @@ GROUP_OF_SCRIPT = np.array([0, 2, 1, 2, 2, 2])
 """Of each of `fastetl.data.charset.SCRIPTS`: 0 for hiragana, 1 for kanji, 2 for all others."""
 
 
-@dataclass(frozen=True)
-class Candidates:
+class Candidates(NamedTuple):
     """The K likeliest characters of each of S spans, likeliest first. All arrays are (S, K)."""
 
     labels: Ints  # their indices among the characters that compete

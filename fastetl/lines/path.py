@@ -6,9 +6,9 @@ weighted log probability of the second character after the first.
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,8 +63,7 @@ def state_features(line: Line, candidates: Candidates, geometry: Geometry) -> Fl
     return np.stack([np.broadcast_to(values[name], candidates.classes.shape) for name in load_weights()[0]], -1)
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """A character on the best path: a span and one of its candidates."""
 
     span: int

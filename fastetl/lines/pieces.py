@@ -5,8 +5,8 @@ Strokes that join two characters end to end are cut at seams. All numbers were c
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,7 @@ def pieces_of(ink: NDArray[np.uint8]) -> tuple[Components, Boxes]:
     return numbers, boxes_of(numbers).astype(np.float64)
 
 
-@dataclass(frozen=True)
-class Pieces:
+class Pieces(NamedTuple):
     """The N pieces of a line's ink: each has patches, and that at a crossing belongs to all pieces that meet there."""
 
     boxes: Boxes

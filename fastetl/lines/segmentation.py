@@ -162,7 +162,7 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
                 joints=pieces.joints,
                 down=down,
                 ink=np.pad(across, SIDE),
-                pieces=dataclasses.replace(pieces, numbers=np.pad(pieces.numbers, SIDE)),
+                pieces=pieces._replace(numbers=np.pad(pieces.numbers, SIDE)),
                 zoom=zoom / scale,
                 corner=(left * scale, top * scale),
             )

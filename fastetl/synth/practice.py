@@ -5,9 +5,8 @@ square in which they lie, y downwards; kana, a list of `Kana`, each with its str
 in whole units of the box.
 """
 
-from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from fastetl.synth.strokes import TABLES, load_strokes
 BOX = 1000
 
 
-@dataclass(frozen=True)
-class Kana:
+class Kana(NamedTuple):
     """One character of the tables.
 
     script: hiragana or katakana. sound: Hepburn, as one would type it: "nu", "small tsu". word: one with the character,
@@ -51,6 +49,6 @@ def practice_data() -> dict[str, Any]:
     entries = []
     for entry in kana():
         strokes = [np.rint((s + 0.5) * BOX).astype(int).ravel().tolist() for s in load_strokes(entry.character, 0.03)]
-        entries.append({**asdict(entry), "strokes": strokes})
+        entries.append({**entry._asdict(), "strokes": strokes})
     source = "KanjiVG, © Ulrich Apel and contributors, https://kanjivg.tagaini.net"
     return {"source": source, "license": "CC BY-SA 3.0", "box": BOX, "kana": entries}
