@@ -1,5 +1,6 @@
 """Every wrong value of an option is an error of one line, wherever it is given."""
 
+import json
 import math
 import pickle
 from collections.abc import Callable, Mapping
@@ -27,12 +28,13 @@ from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink
-from fastetl.samples import samples_to_dataset
+from fastetl.samples import KeptDrawing, samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import LineConfig, write_line
 from model.config import TrainConfig
 from tests.conftest import WrongCall, named, some_pictures
 from tests.test_batches import samples
+from tests.test_samples import sample
 
 INK = [np.eye(9, dtype=np.uint8)]
 RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "interval", "top5"), 1)
@@ -117,6 +119,11 @@ def stored_drawing(**changes: Any) -> Drawing:
     return Drawing.from_dict({"width": 300, "height": 300, "strokes": [], **changes})
 
 
+def stored_sample(**changes: Any) -> KeptDrawing:
+    """A sample as it is stored, but for what is changed."""
+    return KeptDrawing.from_values({**json.loads(sample().as_line()), **changes})
+
+
 LARGE = Samples(np.zeros((2, 127, 127), np.uint8), np.zeros(2, int), np.arange(2))
 OTHER = Dataset.create(some_pictures().images[:9], ["い"] * 9)
 NOISE = np.random.default_rng(0).integers(0, 256, (2, 12, 12), np.uint8)
@@ -161,6 +168,13 @@ WRONG += [
     (stored_drawing, {"strokes": [{"x": [1], "y": [1], "pressure": [1.1]}]}, "pressure is out of .* 0 to 1"),
     (stored_drawing, {"strokes": [{"x": [0] * 80_001, "y": [0] * 80_001}]}, "at most 4,000 strokes and 80,000"),
     (stored_drawing, {"strokes": [{"x": [], "y": []}] * 4001}, "found 4,001 and 0"),
+    (stored_sample, {"id": "../x"}, "unsuitable id; expected 1 to 64 of"),
+    (stored_sample, {"id": None}, "unsuitable id; expected a text; found null"),
+    *((stored_sample, {"label": text}, "unsuitable label; expected one character") for text in ("ぬ め", "\n")),
+    (stored_sample, {"answer": "x" * 33}, "unsuitable answer; expected at most 32"),
+    (stored_sample, {"time": "２０２６-11-24T20:01:02Z"}, "unsuitable time; expected a time such as"),
+    (stored_sample, {"device": "nose"}, "unsuitable device; expected mouse, touch, pen, unknown"),
+    (stored_sample, {"app": "a\x1b[2J"}, "unsuitable app; expected at most 64"),
     (Drawing, {"width": 0, "height": 9, "strokes": ()}, "width is out of range; expected 0.001 to 1,000,000; found 0"),
     (Drawing, {"width": 9, "height": 9, "strokes": (), "pen": "x"}, "pen is .* a number, 1e-05 to 0.5; found 'x'"),
     (Drawing, {"width": 9, "height": 9, "strokes": [[(1, 2)]]}, "unsuitable strokes; expected each a Stroke"),

@@ -3,7 +3,6 @@
 import errno
 import os
 import tempfile
-from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -20,8 +19,7 @@ from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
 from fastetl.files.atomic import replace_file, try_lock, write_file
 from fastetl.testing.records import make_records
-from model.training import train
-from tests.conftest import Write, some_pictures
+from tests.conftest import Write
 
 DAMAGE = ("lost", "doubled", "swapped", "unknown", "another")
 
@@ -123,15 +121,6 @@ def test_damage_to_some_records_moves_no_other(seed: int, sets: int, damage: lis
             codes[a], true[a] = 0xFFFF if kind == "unknown" else codes[b], -1
     sound = true >= 0
     assert (align(codes, order).groups[sound] == true[sound]).all()
-
-
-def test_an_address_is_not_the_name_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    data = some_pictures()
-    for write in (data.write, partial(train, data)):
-        with pytest.raises(FastetlError, match="^s3://bucket/x: the output is at an address; expected a path on this"):
-            write("s3://bucket/x")
-    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,28 +47,6 @@ def test_a_sample_comes_back_from_its_line() -> None:
     assert KeptDrawing.from_values(older) == sample()
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("format", 2, "expected an object of format 1; found 2"),
-        ("id", "../x", "unsuitable id; expected 1 to 64 of"),
-        ("id", None, "unsuitable id; expected a text; found null"),
-        ("label", "ぬ め", "unsuitable label; expected one character"),
-        ("label", "\n", "unsuitable label; expected one character"),
-        ("answer", "x" * 33, "unsuitable answer; expected at most 32"),
-        ("time", "２０２６-11-24T20:01:02Z", "unsuitable time; expected a time such as"),
-        ("device", "nose", "unsuitable device; expected mouse, touch, pen, unknown"),
-        ("app", "a\x1b[2J", "unsuitable app; expected at most 64"),
-        ("width", -1, "width is out of range; expected 0.001"),
-    ],
-)
-def test_what_is_wrong_with_a_line_is_named(key: str, value: object, message: str) -> None:
-    values = {**json.loads(sample().as_line()), key: value}
-    with pytest.raises(FastetlError) as caught:
-        KeptDrawing.from_values(values)
-    assert message in str(caught.value)
-
-
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_damaged_line_is_a_fault_and_nothing_else(data: st.DataObject) -> None:
