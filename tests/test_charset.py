@@ -112,10 +112,3 @@ def test_files_of_characters_and_unknown_names(tmp_path: Path) -> None:
     assert class_of_code(charset).max() == 3
     assert Charset.from_dict(json.loads(json.dumps(charset.as_dict()))) == charset
     assert repr(charset) == "Charset('mine', 4 characters: क्ष 한 spiral-left が)"
-
-
-@pytest.mark.parametrize("entry", ["", " ", "a b", "\u200d", "\n", "\ud800", "x" * 33])
-def test_what_is_no_entry(entry: str) -> None:
-    with pytest.raises(FastetlError, match="charset 'mine': entry 2 is not a character"):
-        Charset("mine", ("あ", entry))
-    assert not is_kanji(entry)

@@ -39,6 +39,7 @@ from tests.test_samples import sample
 INK = [np.eye(9, dtype=np.uint8)]
 RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "interval", "top5"), 1)
 OWN = Dataset.create(INK, ["あ"])
+NO_CHARACTERS = ("", " ", "a b", "\u200d", "\n", "\ud800", "x" * 33)
 WRONG: list[WrongCall] = [
     (TrainConfig, {"optimizer": "sgd"}, "unknown optimizer; expected one of muon, adamw; found 'sgd'. Check "),
     (Augmentation, {"rotate": 5}, "no option .rotate.; expected one of rotation, .* Did you mean rotation[?]"),
@@ -62,6 +63,7 @@ WRONG: list[WrongCall] = [
     (load_charset, {"name": "all", "present": 3}, "unsuitable present; expected characters; found 3"),
     (load_charset, {"name": "kanji"}, "charset 'kanji' has none of the data's characters; found no data"),
     (Charset, {"name": "x", "characters": [1, 2]}, "unsuitable charset; expected a name and its characters"),
+    *((Charset, {"name": "x", "characters": ("あ", entry)}, "entry 2 is not a character") for entry in NO_CHARACTERS),
     (build, {"sources": None, "out": "out"}, "unsuitable sources; expected a path, or several; found None"),
     (build, {"sources": "etl", "out": "out", "config": 5}, "unsuitable config; expected a BuildConfig; found 5"),
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "no option 'sizes'; expected one of charset, .*mean size[?]"),

@@ -331,6 +331,8 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(FastetlError, match="overwrite replaces only what fastetl wrote; expected a run"):
         train(tiny(), path, CONFIG, overwrite=True)
     assert [p.name for p in path.iterdir()] == ["precious"]
+    with pytest.raises(FastetlError, match="the output is at an address"):
+        train(tiny(), "s3://bucket/x", CONFIG)
     path.rename(unfinished_folder(path))
     (unfinished_folder(path) / "precious").rename(unfinished_folder(path) / "report.docx")
     with pytest.raises(FileExistsError, match="no place to train in; .*'report.docx' in it"):
