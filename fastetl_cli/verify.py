@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Annotated
 
 from export.verification import Check, verify
-from fastetl_cli.base import Command, Out, Verbose, bar, counted, note, say, show_json
+from fastetl_cli.base import Command, Verbose, bar, counted, note, say, show_json
+from fastetl_cli.options import Arg
 
 
 def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbose: bool) -> int:
@@ -50,7 +52,7 @@ class Verify(Command):
     fastetl verify package
     """
 
-    out: Out
+    package: Annotated[Path, Arg((), "PACKAGE")]
     """A package directory, or the name of a bundled one ("pretrained", "kana")."""
     against: Path | None = None
     """The run that it was exported from: the whole layer graph and the network's answers are compared, too."""
@@ -59,5 +61,5 @@ class Verify(Command):
 
     def execute(self) -> int:
         with bar("verify") as progress:
-            checks = verify(self.out, self.against, progress=progress)
-        return show_checks(self.out, checks, as_json=self.json, verbose=self.verbose)
+            checks = verify(self.package, self.against, progress=progress)
+        return show_checks(self.package, checks, as_json=self.json, verbose=self.verbose)

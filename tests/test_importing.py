@@ -249,6 +249,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "IDX of labels": (lambda at: write_idx(at / "a.nolabels", arrays()[1]), r"not labelled p.* arr_0 uint8 \(20,\)"),
     "long CSV": (lambda at: (at / "a.csv").write_text("file,character\n" + "x" * 10**6), "cannot read; .* limit"),
     "other columns": (lambda at: (at / "a.csv").write_text("path,label\nb.png,a\n"), "and character; found 'path"),
+    "CSV of commas": (
+        lambda at: (at / "a.csv").write_text("file,character\na.png,あ\nb,c.png,あ\n"),
+        "a.csv, record 1: a line is longer than the header; expected file, character. Put a text",
+    ),
     "CSV without rows": (lambda at: (at / "a.csv").write_text("file,character\n"), "cannot read; .* found no rows"),
     "other arrays": (lambda at: save(at / "a.npz", images=None, pictures=arrays(3)[0]), "labels <U1 .*, pictures u"),
     "no names": (lambda at: np.savez(at / "a.npz", *arrays(3)), r"not labelled .* found arr_0 uint8 \(3, 28"),

@@ -21,6 +21,7 @@ from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
+from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
 from fastetl.etl.statistics import picture_statistics
@@ -51,6 +52,11 @@ def written_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def file(written_files: Path) -> NDArray[Any]:
     return np.fromfile(written_files / "ETL8G_01", ETL8G.record_dtype).reshape(5, -1)
+
+
+def test_a_file_of_a_genuine_name_is_not_taken_for_a_damaged_one(written_files: Path) -> None:
+    (report,) = inspect(written_files)
+    assert (report.records, report.genuine, report.differs) == (4780, None, None)
 
 
 def test_readings_mislead_as_the_genuine_ones_do() -> None:

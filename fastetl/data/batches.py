@@ -68,9 +68,11 @@ class Batches:
         require_instance("augmentation", augmentation, Augmentation | None, "an Augmentation, or None")
         self.parts = tuple(_samples_of(part, weight) for part, weight in weighted("parts", parts))
         require_same_characters([part.charset for part in self.parts if part.charset is not None])
+        if not self.parts:
+            raise unsuitable("parts", "one dataset or more", "none")
         sides = [part.side for part in self.parts]
-        if len(set(sides)) != 1:
-            raise unsuitable("parts", "datasets of one size", sides or "none", "build them with one `size`")
+        if len(set(sides)) > 1:
+            raise unsuitable("parts", "datasets of one size", sides, "build them with one `size`")
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation

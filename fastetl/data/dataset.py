@@ -55,6 +55,8 @@ class Samples:
         shape: tuple[int, ...] = getattr(images, "shape", ())
         if len(shape) != 3 or images.dtype != np.uint8 or shape[1] != shape[2]:
             raise unsuitable("images", "uint8 (N, S, S)", images)
+        if not len(images):
+            raise unsuitable("images", "one picture or more", "none")
         if labels.shape != shape[:1] or not are_within(labels, 0, 2**31):
             raise unsuitable("labels", f"whole numbers from 0 to 2³¹ − 1, one for each of {len(images)} images", labels)
         if indices.ndim != 1 or not indices.size or not are_within(indices, 0, len(images)):

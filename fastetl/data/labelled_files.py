@@ -229,6 +229,9 @@ def _from_csv(path: Path) -> Labelled:
     for k, row in enumerate(rows):
         if row["file"] is None or row["character"] is None:
             raise FastetlError("a line is short", file=path, record=k, expected=", ".join(row), do="complete it")
+        if None in row:  # DictReader's key for the cells beyond the header
+            expected, do = ", ".join(filter(None, row)), "put a text with commas in quotes"
+            raise FastetlError("a line is longer than the header", file=path, record=k, expected=expected, do=do)
     files = [path.parent / row["file"].strip() for row in rows]
     characters = _characters((row["character"].strip() for row in rows), path)
     return Labelled(path, files, characters, _groups((row.get("group") or "" for row in rows), path))

@@ -59,9 +59,14 @@ class EtlFile:
         return int(self.layout.has_empty_record)
 
     @property
+    def is_stamped(self) -> bool:
+        """Whether synthetic writers wrote it."""
+        return self.source.encode().startswith(STAMP)
+
+    @property
     def is_numbered(self) -> bool:
         """Whether its number tells its groups. Genuine files have a last number; files of synthetic writers do not."""
-        most = math.inf if self.source.encode().startswith(STAMP) else self.layout.files
+        most = math.inf if self.is_stamped else self.layout.files
         return self.file_number is not None and 1 <= self.file_number <= most
 
 

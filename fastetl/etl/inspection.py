@@ -130,7 +130,8 @@ def _report(content: Contents, fingerprint: str, of_pictures: Sequence[Notice]) 
     if genuine is not None and genuine.upper() != file.path.name.upper():
         what, treatment = f"renamed: the fingerprint is that of {genuine}", "groups are numbered by the name it has now"
         noticed.append(Notice(what, str(file.path), None, genuine, file.path.name, treatment))
-    differs = genuine is None and namesake is not None and namesake.records == file.record_count and not file.tail_bytes
+    is_whole = namesake is not None and namesake.records == file.record_count and not file.tail_bytes
+    differs = genuine is None and is_whole and not file.is_stamped
     groups = content.groups[(content.groups >= 0) & ~content.model_patterns]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
     codes = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
