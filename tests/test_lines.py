@@ -24,10 +24,10 @@ from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.rules import without_rules
 from fastetl.lines.bigrams import FILE, load_bigrams
-from fastetl.lines.candidates import FITTED_NETWORK_SHA256
-from fastetl.lines.layout import atoms_of, is_down, line_members, turned, underlines, unturned
+from fastetl.lines.candidates import FITTED_NETWORK_SHA256, _beyond_part
+from fastetl.lines.layout import atoms_of, is_down, line_members, spans_of, turned, underlines, unturned
 from fastetl.lines.pieces import parted, pieces_of
-from fastetl.lines.segmentation import lines_of_drawing, lines_of_picture
+from fastetl.lines.segmentation import Spans, lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
@@ -101,6 +101,17 @@ def test_what_lies_over_another_is_not_parted() -> None:
     assert atoms_of(boxes, np.array([3, 0, 2, 1])) == [[0, 1], [3, 2]], "a stroke that came late"
     stroke_at_the_end = np.array([[0, 0, 60, 9], [51, 0, 60, 9]])
     assert [len(atoms_of(stroke_at_the_end, np.arange(2), 0.8, edge)) for edge in (4, 9)] == [1, 2]
+
+
+def test_a_part_of_a_span_need_not_be_one() -> None:
+    """Seen from the stroke below another's roof, the next is far: a page of twenty lines ended in a KeyError."""
+    atoms = np.array([[0, 0, 40, 10], [2, 20, 5, 40], [43, 0, 53, 40]], float)
+    ends = spans_of(atoms, 40, in_time=False)
+    assert [0, 2] in ends.tolist()
+    assert [1, 2] not in ends.tolist()
+    spans = Spans(atoms, ends, np.zeros(4, bool), np.zeros(len(ends), np.int64))
+    beyond = _beyond_part(np.zeros((len(ends), 1), np.int64), np.zeros((len(ends), 1)), spans, 40)
+    assert beyond[ends.tolist().index([0, 2])] == pytest.approx(50 / 40)
 
 
 def test_pieces_are_what_hangs_together() -> None:

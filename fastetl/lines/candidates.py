@@ -130,7 +130,7 @@ def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> 
     seen[seen <= _MIN_SEEN] = 0
     beyond = np.zeros(labels.shape)
     for (first, last), span in span_of.items():
-        parts = [span_of[part] for part in combinations_with_replacement(range(first, last + 1), 2)]
+        parts = [span_of[p] for p in combinations_with_replacement(range(first, last + 1), 2) if p in span_of]
         longer = lengths[span] - lengths[parts]
         is_same = labels[span][:, None, None] == labels[parts]
         beyond[span] = (is_same * seen[parts] * longer[:, None]).max((1, 2))

@@ -301,7 +301,7 @@ function beyondParts({ spans, boxes, place }, competing) {
     const out = new Map(competing[r].map(({ label }) => [label, 0]));
     for (let first = i; first <= j; first++) for (let last = first; last < j + (first > i); last++) {
       const part = spanOf.get(`${first} ${last}`);
-      for (const [label, p] of likely[part]) {
+      for (const [label, p] of likely[part] ?? []) {
         if (out.has(label)) out.set(label, Math.max(out.get(label), p * (length(r) - length(part))));
       }
     }
