@@ -79,7 +79,7 @@ class Recognize(Command):
     def execute(self) -> int:
         """Print the answers to each picture. One that cannot be read is reported, and the command exits with 1."""
         recognizer = open_recognizer(self.package, charset=self.charset)
-        if recognizer.threshold < 1.2 / len(recognizer.model_charset):  # as sure of what it knows as chance is
+        if recognizer.threshold < 1.2 / max(3, len(recognizer.model_charset)):  # of two, a good one may be as unsure
             note(f"{self.package}: this network hardly does more than guess: train it further")
         paths = find_pictures(self.images)
         if self.boxes is not None:  # what could fail after the reading, first

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from export.errors import ExportError
 from export.from_run import open_start
 from export.lowering import lower
 from export.names import BUNDLED, COREML, FILES, ONNX, REFERENCE, VERIFICATION, package_path
-from export.onnx_export import evaluate_ops, onnx_model
+from export.onnx_export import evaluate_ops, onnx_model, write_onnx
 from export.package import export
 from export.recognizer import open_recognizer
 from export.reference import Reference, read_reference
 from export.verification import verify
+from fastetl.data.charset import Charset
 from fastetl.errors import FastetlError
+from fastetl_cli.main import main
 from model.evaluation import evaluate
 from model.run import open_run
 from tests.conftest import python
@@ -112,6 +115,16 @@ def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="expected a regular file; found a folder. Give a file"):
         open_recognizer(tmp_path / "empty")
     assert failures(verify(tmp_path / "empty")) == ["contents", "nothing beside", "reference"]
+
+
+def test_a_network_of_two_characters_may_be_unsure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = read_reference(sound_package() / REFERENCE).graph
+    last: Any = graph.layers[-1]
+    layers = (*graph.layers[:-1], replace(last, weight=last.weight[:2], bias=last.bias[:2]))
+    two = replace(graph, layers=layers, charset=Charset("two", ("ぱ", "は")), threshold=0.52)
+    write_onnx(two, ExportConfig(), tmp_path / "two.onnx")
+    assert main(["recognize", "docs/pictures/character.png", "--package", str(tmp_path / "two.onnx")]) == 0
+    assert "guess" not in capsys.readouterr().err
 
 
 def test_run_is_exported_and_verified(tmp_path: Path) -> None:

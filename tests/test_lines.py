@@ -200,11 +200,17 @@ def test_what_lies_on_its_side_downwards() -> None:
     assert down.offset[1] < 0 < across.offset[1], "below the middle, or to the right of it"
 
 
-def test_a_line_is_the_same_for_the_same_seed() -> None:
+def test_a_line_has_the_seed_the_length_and_the_spacing_that_are_asked_for() -> None:
     assert write_line("とても いい", [3, 1]) == write_line("とても いい", [3, 1]) != write_line("とても いい", [3, 2])
+    assert [len(random_text(np.random.default_rng(1), length)) for length in (1, 7)] == [1, 7]
+    wide, close = (write_line("とても", 1, LineConfig(spacing=spacing)).drawing.width for spacing in (0.4, 0))
+    assert wide > 1.1 * close
 
 
-def test_the_ink_of_a_line_lies_in_its_boxes() -> None:
+def test_the_ink_of_a_line_lies_in_its_boxes_in_the_order_of_the_text() -> None:
+    for start in (0, 1):
+        boxes = write_line("ラーメン", 1, LineConfig(down=start == 1)).boxes
+        assert list(boxes) == sorted(boxes, key=lambda box: box[start])
     line = write_line("とても いい", [3, 1])
     assert len(line.boxes) == 5
     picture = line.picture()
@@ -216,26 +222,11 @@ def test_the_ink_of_a_line_lies_in_its_boxes() -> None:
     assert not picture[~inside].any()
 
 
-@pytest.mark.parametrize("down", [False, True])
-def test_boxes_stand_in_the_order_of_the_text(down: bool) -> None:
-    boxes = write_line("ラーメン", 1, LineConfig(down=down)).boxes
-    assert list(boxes) == sorted(boxes, key=lambda box: box[1 if down else 0])
-
-
 def test_marks_that_are_delayed_are_written_last() -> None:
     strokes = write_line("ごごご", 1, LineConfig(delayed=1, running=0)).drawing.strokes
     assert np.mean(strokes[6].x) < np.mean(strokes[5].x), "back to the first mark, after two strokes of each こ"
     times = [stroke.time[0] for stroke in strokes if stroke.time]
     assert times == sorted(times)
-
-
-def test_random_text_has_the_length_that_is_asked_for() -> None:
-    assert [len(random_text(np.random.default_rng(1), length)) for length in (1, 7)] == [1, 7]
-
-
-def test_spacing_makes_a_line_longer() -> None:
-    wide, close = (write_line("とても", 1, LineConfig(spacing=spacing)).drawing.width for spacing in (0.4, 0))
-    assert wide > 1.1 * close
 
 
 def test_golden_lines(recognizer: Recognizer) -> None:
