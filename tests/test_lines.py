@@ -103,6 +103,17 @@ def test_what_lies_over_another_is_not_parted() -> None:
     assert [len(atoms_of(stroke_at_the_end, np.arange(2), 0.8, edge)) for edge in (4, 9)] == [1, 2]
 
 
+def test_the_pen_of_one_character_is_too_thick_for_lines(recognizer: Recognizer) -> None:
+    strokes: list[Stroke] = []
+    for k, text in enumerate(["今日は天気がいい", "公園を散歩した", "明日も来ます"]):
+        line = write_line(text, 3, LineConfig(running=0, slope=0)).drawing
+        strokes += [dataclasses.replace(s, y=tuple(v + k * 1.1 * line.height for v in s.y)) for s in line.strokes]
+    width = max(max(s.x) for s in strokes) + 20
+    thin, default = (Drawing(width=width, height=width, strokes=tuple(strokes), pen=pen) for pen in (0.01, 0.05))
+    assert len(recognizer.read_ink(default)) == 3
+    assert recognizer.read_ink(default).text == recognizer.read_ink(thin).text
+
+
 def test_a_part_of_a_span_need_not_be_one() -> None:
     """Seen from the stroke below another's roof, the next is far: a page of twenty lines ended in a KeyError."""
     atoms = np.array([[0, 0, 40, 10], [2, 20, 5, 40], [43, 0, 53, 40]], float)

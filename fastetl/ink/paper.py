@@ -288,6 +288,7 @@ def _ink_on(paper: _Paper, grey: Grey, is_page: bool) -> tuple[Grey, Mask]:
     across, down, peak = printed_lines(paper.missing, ~paper.outside, paper.peak, paper.least, paper.is_clean)
     if is_page:  # a row of characters has many pieces
         across, down = ([line for line in lines if line.dashes <= _PIECES_OF_RULE] for lines in (across, down))
+        peak = peak if across or down else paper.peak
     if paper.is_clean and not across and not down:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, paper.at_least(3)

@@ -105,7 +105,7 @@ def _quantile_above(extents: Floats, least: Floats) -> Floats:
     return np.where(count > 3, np.append(ordered, np.inf)[place], np.inf)
 
 
-def _weighted_median_extent(boxes: Boxes) -> float:
+def weighted_median_extent(boxes: Boxes) -> float:
     """Weighted median of the boxes' extents; each extent is its own weight."""
     extents = np.sort(_extents(boxes))
     return float(extents[np.searchsorted(np.cumsum(extents), extents.sum() / 2)])
@@ -132,7 +132,7 @@ def line_members(boxes: Boxes, *, in_time: bool = False) -> list[Ints]:
     """
     if not len(boxes):
         return []
-    size = _weighted_median_extent(boxes)
+    size = weighted_median_extent(boxes)
     x = middles(boxes)[:, 0]
     shift = _skew(boxes, size) * x
     top, bottom = boxes[:, 1] - shift, boxes[:, 3] - shift
@@ -189,7 +189,7 @@ def is_down(boxes: Boxes, *, in_time: bool = False) -> bool:
     """
     if len(boxes) < 2:
         return False
-    size = _weighted_median_extent(boxes)
+    size = weighted_median_extent(boxes)
     rows, columns = (line_members(each, in_time=in_time) for each in (boxes, turned(boxes)))
     thin = (_THIN_OF_STROKES if in_time else _THIN) * size
     is_row = len(rows) == 1 and (len(columns) == 1 or _thickness(boxes, size) < thin)
@@ -251,7 +251,7 @@ def line_through(x: Floats, y: Floats) -> tuple[float, float]:
 
 def line_size(boxes: Boxes) -> float:
     """Height of a line's writing: the usual one of the heights of its stretches of about four characters."""
-    size = _weighted_median_extent(boxes)
+    size = weighted_median_extent(boxes)
     _, slope = slope_of(boxes, size)
     x = middles(boxes)[:, 0]
     top, bottom = boxes[:, 1] - slope * x, boxes[:, 3] - slope * x

@@ -16,6 +16,7 @@ _UNDERLINE_RATIO = 3.5  # a line is longer than this, in its heights with the wr
 _UNDERLINE_MAX_COST = 0.0015  # of a path on average
 _UNDERLINE_ALONE = 0.8  # least share of a line without strokes that cross it
 _UNDERLINE_PENS = 0.8  # least mean thickness of a line, in widths of the piece's strokes
+_RULE_OF_LINE = 10  # in heights: what is longer is a rule with a whole line on it, however thin
 _UNDERLINE_INK = 0.7  # most ink of a line, as a share of that with its writing
 
 
@@ -56,7 +57,8 @@ def ruled_ink(numbers: Components, boxes: Boxes) -> Mask:
             lines = rules_across(across, 1, _UNDERLINE_RATIO, _UNDERLINE_MAX_COST)
             rule = np.any(lines, 0) if lines else np.zeros(across.shape, bool)
             columns = rule.any(0)
-            is_thick = rule.sum() > _UNDERLINE_PENS * pen_width(across > 0) * columns.sum()
+            is_long = max(width, height) > _RULE_OF_LINE * min(width, height)
+            is_thick = is_long or rule.sum() > _UNDERLINE_PENS * pen_width(across > 0) * columns.sum()
             if is_thick and columns.mean() > _UNDERLINE_ALONE and rule.sum() < _UNDERLINE_INK * (piece > 0).sum():
                 ruled[top:bottom, left:right] |= rule if width > height else rule.T
     return ruled

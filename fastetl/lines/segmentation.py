@@ -29,6 +29,7 @@ _LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that 
 _WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
 _TOUCHING_OVERLAP, _TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
 _MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
+_THICKEST_PEN, _STROKES_OF_ONE = 0.15, 30  # of lines, in usual extents of strokes; strokes of one character
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
 
@@ -198,9 +199,13 @@ class PictureLine(Line):
 def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     """The lines of a drawing, in reading order. down: whether they run down; None: find out."""
     strokes = [s for s in drawing.strokes if len(s)]
-    pen = drawing.pen * max(drawing.width, drawing.height)
-    extents = [(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes]
-    boxes = np.reshape(extents, (-1, 4)) + pen / 2 * np.array([-1, -1, 1, 1])
+    extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
+    side = max(drawing.width, drawing.height)
+    pen = drawing.pen * side
+    if len(strokes) > _STROKES_OF_ONE:  # the default pen is that of one character on the canvas
+        pen = min(pen, _THICKEST_PEN * layout.weighted_median_extent(extents))
+        drawing = dataclasses.replace(drawing, pen=max(pen / side, 1e-5))
+    boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])
     written = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
     alone = [dataclasses.replace(drawing, strokes=(stroke,)) for stroke in strokes]

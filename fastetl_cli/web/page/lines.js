@@ -7,7 +7,7 @@ const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS 
   MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
 const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5;
 const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33;
-const THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
+const THICKEST_PEN = 0.15, STROKES_OF_ONE = 30, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
 const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01;
 const USUAL_UNEVEN = 0.12, USUAL_WANDER = 0.06, PRIOR_COUNT = 4, UNEVEN_GAP = 0.06;
 
@@ -536,9 +536,13 @@ function bestOf(line, competing, tables) {
 
 /** [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. */
 export async function readDrawing(drawing, engine, labels, tables, go = () => true) {
-  const pen = drawing.pen * Math.max(drawing.width, drawing.height);
+  const drawn = drawing.strokes.filter((stroke) => stroke.x.length);
+  const bare = drawn.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
+  // The default pen is that of one character on the canvas.
+  const thickest = drawn.length > STROKES_OF_ONE ? THICKEST_PEN * weightedMedianExtent(bare) : Infinity;
+  const pen = Math.min(drawing.pen * Math.max(drawing.width, drawing.height), thickest);
   const boxOf = ({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2];
-  const drawn = drawing.strokes.filter((stroke) => stroke.x.length), underlined = underlines(drawn.map(boxOf), drawn);
+  const underlined = underlines(drawn.map(boxOf), drawn);
   const strokes = drawn.filter((_, k) => !underlined[k]), boxes = strokes.map(boxOf);
   if (!strokes.length) return [];
   const down = isDown(boxes), oriented = down ? turned(boxes) : boxes;

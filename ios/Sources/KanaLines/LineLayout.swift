@@ -152,7 +152,7 @@ enum LineLayout {
     }
 
     /// Weighted median of the boxes' extents; each extent is its own weight.
-    private static func weightedMedianExtent(_ boxes: [InkBox]) -> Double {
+    static func weightedMedianExtent(_ boxes: [InkBox]) -> Double {
         let extents = boxes.map(\.extent).sorted()
         let half = extents.reduce(0, +) / 2
         var sum = 0.0

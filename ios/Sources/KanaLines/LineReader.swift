@@ -59,9 +59,11 @@ public actor LineReader {
     ///
     /// Throws `LineError`, `CancellationError`, and what the network throws.
     public func read(_ drawing: Drawing, script: Script = .japanese) async throws -> [LineText] {
-        let reach = drawing.pen * max(drawing.width, drawing.height) / 2
         let drawn = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
         let strokes = drawn.map { drawing.strokes[$0] }
+        // The default pen is that of one character on the canvas.
+        let usual = strokes.count > 30 ? LineLayout.weightedMedianExtent(strokes.map { InkBox($0, reach: 0) }) : .infinity
+        let reach = min(drawing.pen * max(drawing.width, drawing.height), 0.15 * usual) / 2
         let underlined = LineLayout.underlines(strokes.map { InkBox($0, reach: reach) }, strokes)
         let places = zip(drawn, underlined).filter { !$1 }.map { $0.0 }
         guard !places.isEmpty else { return [] }
