@@ -11,7 +11,6 @@ from fastetl.lines.strokes import pen_width
 SEAM_REACH = 0.15  # least distance of two seams, and least reach of a stroke to both sides of one, in sizes of the line
 _MAX_COST = 1.2  # of a seam: the ink of one stroke and somewhat more
 _SAME_COST = 0.15  # by which a seam may be dearer than another that crosses as much
-
 _UNDERLINE_RATIO = 3.5  # a line is longer than this, in its heights with the writing that hangs to it
 _UNDERLINE_MAX_COST = 0.0015  # of a path on average
 _UNDERLINE_ALONE = 0.8  # least share of a line without strokes that cross it

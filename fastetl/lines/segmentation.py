@@ -203,8 +203,8 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     side = max(drawing.width, drawing.height)
     pen = drawing.pen * side
     if len(strokes) > _STROKES_OF_ONE:  # the default pen is that of one character on the canvas
-        pen = min(pen, _THICKEST_PEN * layout.weighted_median_extent(extents))
-        drawing = dataclasses.replace(drawing, pen=max(pen / side, 1e-5))
+        pen = min(pen, max(_THICKEST_PEN * layout.weighted_median_extent(extents), 1e-5 * side))
+        drawing = dataclasses.replace(drawing, pen=pen / side)
     boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])
     written = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
