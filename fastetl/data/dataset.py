@@ -77,7 +77,7 @@ class Samples:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def windows(self, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    def windows(self, rng: "np.random.Generator") -> Iterator[NDArray[np.int64]]:
         """`indices` in random order, as one array, or as the several that `ShardedImages.windows` gives."""
         if isinstance(self.images, np.ndarray):
             yield self.indices[rng.permutation(len(self.indices))]

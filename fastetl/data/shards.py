@@ -93,7 +93,7 @@ class ShardedImages:
             pictures[part] = self._pictures(number)[index[part] - self.starts[number]]
         return pictures
 
-    def windows(self, indices: NDArray[np.int64], rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    def windows(self, indices: NDArray[np.int64], rng: "np.random.Generator") -> Iterator[NDArray[np.int64]]:
         """All `indices` in random order. A part mixes the pictures of as many shards as half of the cache holds."""
         indices = np.sort(indices)
         bounds = np.searchsorted(indices, self.starts)

@@ -62,7 +62,8 @@ public actor LineReader {
         let drawn = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
         let strokes = drawn.map { drawing.strokes[$0] }
         // The default pen is that of one character on the canvas.
-        let usual = strokes.count > 30 ? LineLayout.weightedMedianExtent(strokes.map { InkBox($0, reach: 0) }) : .infinity
+        let bare = strokes.map { InkBox($0, reach: 0) }
+        let usual = strokes.count > 30 ? LineLayout.weightedMedianExtent(bare) : .infinity
         let reach = min(drawing.pen * max(drawing.width, drawing.height), 0.15 * usual) / 2
         let underlined = LineLayout.underlines(strokes.map { InkBox($0, reach: reach) }, strokes)
         let places = zip(drawn, underlined).filter { !$1 }.map { $0.0 }
