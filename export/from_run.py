@@ -74,28 +74,29 @@ def graph_from_network(
         name = f"{type(spec).__name__.lower()}_{k}"
         match spec:
             case trained.Conv() if isinstance(parts[k + 1].spec, trained.Norm):
-                layers.append(_conv(name, layer, parts[k + 1].weights))
+                options = {"stride": spec.stride, "pads": (spec.pad,) * 4}
+                layers.append(exported.GraphLayer("Conv", name, _folded(layer, parts[k + 1].weights), options))
                 channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
-            case trained.Norm() if layers and isinstance(layers[-1], exported.GraphConv):
+            case trained.Norm() if layers and layers[-1].kind == "Conv":
                 pass  # folded into it
             case trained.MaxPool():
-                layers.append(exported.GraphMaxPool(name, spec.size))
+                layers.append(exported.GraphLayer("MaxPool", name, options={"size": spec.size}))
                 width //= spec.size
             case trained.Flatten():
                 flattened = channels * width**2
-                layers.append(exported.GraphFlatten(name, flattened))
+                layers.append(exported.GraphLayer("Flatten", name, options={"features": flattened}))
             case trained.Dense():
                 divisor = temperature if k == len(parts) - 1 else 1.0
                 kernel = layer.weights["kernel"].astype(np.float64) / divisor
                 bias = layer.weights["bias"].astype(np.float64) / divisor
-                weight = _exchanged(kernel, flattened // channels, flattened).T.astype(np.float32)
-                layers.append(exported.GraphDense(name, np.ascontiguousarray(weight), bias.astype(np.float32)))
+                weight = np.ascontiguousarray(_exchanged(kernel, flattened // channels, flattened).T, np.float32)
+                layers.append(exported.GraphLayer("Dense", name, {"weight": weight, "bias": bias.astype(np.float32)}))
                 flattened = 0
             case trained.Relu():
-                layers.append(exported.GraphRelu(name))
+                layers.append(exported.GraphLayer("Relu", name))
             case trained.Place():
                 if network.preprocessing.place_size:
-                    layers.append(exported.GraphPlace(name))
+                    layers.append(exported.GraphLayer("Place", name))
             case _:
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
     return exported.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)
@@ -121,27 +122,25 @@ def _balanced(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, .
     In 8 bits the weights of an output channel share a step, in which the weights of an input channel with large values
     would be lost (Nagel et al., Data-free quantization through weight equalization, 2019).
     """
-    convolutions = [(k, layer) for k, layer in enumerate(layers) if isinstance(layer, exported.GraphConv)]
-    (i, first), (j, second) = convolutions[:2]
-    largest = np.maximum(np.abs(second.weight).max((0, 2, 3)), np.float32(1e-6))
+    i, j = [k for k, layer in enumerate(layers) if layer.kind == "Conv"][:2]
+    first, second = layers[i].weights, layers[j].weights
+    largest = np.maximum(np.abs(second["weight"]).max((0, 2, 3)), np.float32(1e-6))
     factor = np.exp2(np.rint(np.log2(largest.mean() / largest))).astype(np.float32)
-    weight, bias = first.weight / factor[:, None, None, None], first.bias / factor
+    divided = {"weight": first["weight"] / factor[:, None, None, None], "bias": first["bias"] / factor}
+    multiplied = {**second, "weight": second["weight"] * factor[None, :, None, None]}
     balanced = list(layers)
-    balanced[i] = dataclasses.replace(first, weight=weight, bias=bias)
-    balanced[j] = dataclasses.replace(second, weight=second.weight * factor[None, :, None, None])
+    balanced[i], balanced[j] = (dataclasses.replace(layers[k], weights=w) for k, w in ((i, divided), (j, multiplied)))
     return tuple(balanced)
 
 
-def _conv(name: str, layer: trained.Layer, norm: Mapping[str, _Array]) -> exported.GraphConv:
-    """A convolution with the batch norm that follows it folded in."""
-    spec = layer.spec
-    assert isinstance(spec, trained.Conv)
+def _folded(layer: trained.Layer, norm: Mapping[str, _Array]) -> dict[str, _Array]:
+    """The weights of a convolution with the batch norm that follows it folded in."""
     wide = {part: array.astype(np.float64) for part, array in norm.items()}
     gain = wide["scale"] / np.sqrt(wide["var"] + trained.NORM_EPSILON)
     kernel = layer.weights["kernel"].astype(np.float64) * gain
     bias = wide["bias"] - wide["mean"] * gain
     weight = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1).astype(np.float32))
-    return exported.GraphConv(name, weight, bias.astype(np.float32), spec.stride, (spec.pad,) * 4)
+    return {"weight": weight, "bias": bias.astype(np.float32)}
 
 
 def open_start(path: StrPath) -> InitialNetwork:
@@ -161,30 +160,31 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
     channels, flattened = graph.preprocessing.channels, 0
     layers: list[trained.Layer] = []
     for layer in graph.layers:
-        match layer:
-            case exported.GraphConv():
-                channels, _, kernel, _ = layer.weight.shape
-                conv = trained.Conv(channels, kernel, layer.stride)
-                weight = np.ascontiguousarray(layer.weight.transpose(2, 3, 1, 0))
-                layers.append(trained.Layer(conv, {"kernel": weight}))
+        match layer.kind:
+            case "Conv":
+                weight, bias = layer.weights["weight"], layer.weights["bias"]
+                channels, _, kernel, _ = weight.shape
+                conv = trained.Conv(channels, kernel, layer.options["stride"])
+                layers.append(trained.Layer(conv, {"kernel": np.ascontiguousarray(weight.transpose(2, 3, 1, 0))}))
                 # The norm that was folded into it is added again such that it changes nothing.
-                scale = np.full_like(layer.bias, np.sqrt(1 + trained.NORM_EPSILON))
-                statistics = {"mean": np.zeros_like(layer.bias), "var": np.ones_like(layer.bias)}
-                layers.append(trained.Layer(trained.Norm(), {"scale": scale, "bias": layer.bias, **statistics}))
-            case exported.GraphRelu():
+                scale = np.full_like(bias, np.sqrt(1 + trained.NORM_EPSILON))
+                statistics = {"mean": np.zeros_like(bias), "var": np.ones_like(bias)}
+                layers.append(trained.Layer(trained.Norm(), {"scale": scale, "bias": bias, **statistics}))
+            case "Relu":
                 layers.append(trained.Layer(trained.Relu()))
-            case exported.GraphMaxPool():
-                layers.append(trained.Layer(trained.MaxPool(layer.size)))
-            case exported.GraphFlatten():
+            case "MaxPool":
+                layers.append(trained.Layer(trained.MaxPool(layer.options["size"])))
+            case "Flatten":
                 layers.append(trained.Layer(trained.Flatten()))
-                flattened = layer.features
-            case exported.GraphPlace():
+                flattened = layer.options["features"]
+            case "Place":
                 layers.append(trained.Layer(trained.Place()))
-            case exported.GraphDense():
-                weight = np.ascontiguousarray(_exchanged(layer.weight.T, channels, flattened))
-                layers.append(trained.Layer(trained.Dense(len(layer.bias)), {"kernel": weight, "bias": layer.bias}))
+            case "Dense":
+                weight, bias = layer.weights["weight"], layer.weights["bias"]
+                weight = np.ascontiguousarray(_exchanged(weight.T, channels, flattened))
+                layers.append(trained.Layer(trained.Dense(len(bias)), {"kernel": weight, "bias": bias}))
                 flattened = 0
             case _:
-                assert_never(layer)
+                assert_never(layer.kind)
     split_record = split_record_of(graph.about)
     return InitialNetwork(name, graph.charset, graph.preprocessing, tuple(layers), split_record=split_record)

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,58 +32,25 @@ Logits = Callable[[NDArray[np.uint8]], _Array]
 """The trained network: pictures uint8 (N, size, size) → logits float32 (N, classes), divided by its temperature."""
 
 
-@dataclass(frozen=True, eq=False)
-class GraphConv:
-    """Cross-correlation. weight float32 (out, in / groups, height, width), bias float32 (out,)."""
-
-    name: str
-    weight: _Array
-    bias: _Array
-    stride: int = 1
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)  # zeros put at top, bottom, left and right
-
-
-@dataclass(frozen=True)
-class GraphRelu:
-    """The larger of x and 0."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class GraphMaxPool:
-    """The largest value of each `size` × `size` tile; rows and columns left over are dropped."""
-
-    name: str
-    size: int
-
-
-@dataclass(frozen=True)
-class GraphFlatten:
-    """(N, C, H, W) → (N, features), channels slowest."""
-
-    name: str
-    features: int
-
-
-@dataclass(frozen=True)
-class GraphPlace:
-    """(N, features) → (N, features + PLACE_SIZE): appends where the frame lay in the picture, and how large it was."""
-
-    name: str
+LayerKind = Literal["Conv", "Relu", "MaxPool", "Flatten", "Place", "Dense"]
 
 
 @dataclass(frozen=True, eq=False)
-class GraphDense:
-    """A matrix product. weight float32 (out, in), bias float32 (out,)."""
+class GraphLayer:
+    """One layer. Its kind says what it does, and which weights (float32) and options it has.
 
+    Conv: cross-correlation. weight (out, in, height, width), bias (out,); stride; pads at top, bottom, left, right
+    Relu: the larger of x and 0
+    MaxPool: the largest value of each `size` × `size` tile; rows and columns left over are dropped
+    Flatten: (N, C, H, W) → (N, features), channels slowest
+    Place: (N, n) → (N, n + PLACE_SIZE): appends where the frame lay in the picture, and how large it was
+    Dense: a matrix product. weight (out, in), bias (out,)
+    """
+
+    kind: LayerKind
     name: str
-    weight: _Array
-    bias: _Array
-
-
-GraphLayer = GraphConv | GraphRelu | GraphMaxPool | GraphFlatten | GraphPlace | GraphDense
-_KINDS: dict[str, type[GraphLayer]] = {kind.__name__.removeprefix("Graph"): kind for kind in get_args(GraphLayer)}
+    weights: Mapping[str, _Array] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +67,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         last = self.layers[-1] if self.layers else None
-        outputs = len(last.weight) if isinstance(last, GraphDense) else 0
+        outputs = len(last.weights["weight"]) if last is not None and last.kind == "Dense" else 0
         in_range = 0 < self.temperature < math.inf and 0 <= self.threshold <= 1  # NaN is neither
         if outputs != len(self.charset) or not in_range:
             expected = f"{len(self.charset)} outputs of its last Dense layer, temperature over 0, threshold 0 to 1"
@@ -115,8 +82,7 @@ class Graph:
     @property
     def weights(self) -> dict[str, _Array]:
         """Every trained array, named `<layer>_weight` or `<layer>_bias`."""
-        trained = [layer for layer in self.layers if isinstance(layer, GraphConv | GraphDense)]
-        return {f"{layer.name}_{part}": getattr(layer, part) for layer in trained for part in ("weight", "bias")}
+        return {f"{layer.name}_{part}": array for layer in self.layers for part, array in layer.weights.items()}
 
     def weights_sha256(self) -> str:
         """SHA-256 of the weights' names, shapes and values, in hexadecimal digits."""
@@ -133,19 +99,16 @@ class Graph:
 
     def with_prior(self, prior: Sequence[str], logits: _Array) -> Self:
         """The network with `logits`, float32 (classes,), added to its own, since it is used where `prior` holds."""
-        last = self.layers[-1]
-        if not prior or not isinstance(last, GraphDense):
+        if not prior:
             return self
-        layers = (*self.layers[:-1], dataclasses.replace(last, bias=last.bias + logits))
-        return dataclasses.replace(self, layers=layers, about={**self.about, "prior": " ".join(prior)})
+        *layers, last = self.layers
+        last = dataclasses.replace(last, weights={**last.weights, "bias": last.weights["bias"] + logits})
+        return dataclasses.replace(self, layers=(*layers, last), about={**self.about, "prior": " ".join(prior)})
 
 
 def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
     """A graph as named arrays for an `.npz`: `graph` (JSON text), and one array for each weight."""
-    layers = []
-    for layer in graph.layers:
-        options = {name: value for name, value in vars(layer).items() if not isinstance(value, np.ndarray)}
-        layers.append({"kind": type(layer).__name__.removeprefix("Graph"), **options})
+    layers = [{"kind": layer.kind, "name": layer.name, **layer.options} for layer in graph.layers]
     parts = {"preprocessing": graph.preprocessing.as_dict(), "charset": graph.charset.as_dict(), "layers": layers}
     description = {**vars(graph), **parts, "about": dict(graph.about)}
     return {"graph": np.array(json.dumps(description, ensure_ascii=False, sort_keys=True)), **graph.weights}
@@ -156,15 +119,15 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
     description = json.loads(str(arrays["graph"]))
     layers = []
     for values in description["layers"]:
-        kind = _KINDS[values.pop("kind")]
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        if kind in (GraphConv, GraphDense):
-            weight, bias = (arrays[f"{fields['name']}_{part}"] for part in ("weight", "bias"))
-            if bias.shape != weight.shape[:1]:
-                raise ValueError(f"{fields['name']}: a bias of {bias.shape} for a weight of {weight.shape}")
-            fields |= {"weight": weight, "bias": bias}
-        make: Any = kind
-        layers.append(make(**fields))
+        kind, name = values.pop("kind"), values.pop("name")
+        if kind not in get_args(LayerKind):
+            raise ValueError(f"a layer of kind {kind}")
+        parts = ("weight", "bias") if kind in ("Conv", "Dense") else ()
+        weights = {part: arrays[f"{name}_{part}"] for part in parts}
+        if weights and weights["bias"].shape != weights["weight"].shape[:1]:
+            raise ValueError(f"{name}: a bias of {weights['bias'].shape} for a weight of {weights['weight'].shape}")
+        options = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        layers.append(GraphLayer(kind, name, weights, options))
     charset = Charset.from_dict(description["charset"])
     spec = Preprocessing.from_dict(description["preprocessing"])
     graph = Graph(**{**description, "layers": tuple(layers), "charset": charset, "preprocessing": spec})

@@ -209,7 +209,7 @@ def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
     blank = _blank(ops, brightest, contrasted)
     seen = _Input({"": contrasted}, ())
     if spec.framing != "none":
-        seen = _framed(ops, contrasted, spec, any(isinstance(layer, layer_graph.GraphPlace) for layer in graph.layers))
+        seen = _framed(ops, contrasted, spec, any(layer.kind == "Place" for layer in graph.layers))
     frames: dict[str, Ref] = {}
     for prefix, frame in seen.frames.items():
         with ops.named(prefix):
@@ -218,24 +218,24 @@ def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
 
 
 def _layer(ops: Builder, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref, ...]) -> Ref:
-    name = layer.name
-    match layer:
-        case layer_graph.GraphConv():
-            weight = ops.weight(f"{name}_weight", layer.weight)
-            return ops.conv(name, x, weight, layer.bias, layer.stride, layer.pads)
-        case layer_graph.GraphRelu():
+    name, weights, options = layer.name, layer.weights, layer.options
+    match layer.kind:
+        case "Conv":
+            weight = ops.weight(f"{name}_weight", weights["weight"])
+            return ops.conv(name, x, weight, weights["bias"], options["stride"], options["pads"])
+        case "Relu":
             return ops.unary("relu", name, x)
-        case layer_graph.GraphMaxPool():
-            options = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
-            size = (layer.size, layer.size)
-            return ops.add("max_pool", name, ops.real, x=x, kernel_sizes=size, strides=size, **options)
-        case layer_graph.GraphFlatten():
-            return ops.flatten(name, x, layer.features)
-        case layer_graph.GraphPlace():
+        case "MaxPool":
+            valid = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
+            size = (options["size"],) * 2
+            return ops.add("max_pool", name, ops.real, x=x, kernel_sizes=size, strides=size, **valid)
+        case "Flatten":
+            return ops.flatten(name, x, options["features"])
+        case "Place":
             return ops.concat(name, (x, *place))
-        case layer_graph.GraphDense():
-            weight = ops.weight(f"{name}_weight", layer.weight)
-            return ops.add("linear", name, ops.real, x=x, weight=weight, bias=ops.constant(layer.bias, x))
+        case "Dense":
+            weight = ops.weight(f"{name}_weight", weights["weight"])
+            return ops.add("linear", name, ops.real, x=x, weight=weight, bias=ops.constant(weights["bias"], x))
 
 
 def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:

@@ -104,7 +104,7 @@ def test_8_bits_are_expanded_when_a_model_is_loaded_and_the_first_layer_has_none
     for storage in ("plain", "int8"):  # three readings share their weights
         sizes = [math.prod(t.dims) for t in onnx_model(graph, lower(graph, storage=storage)).graph.initializer]
         assert sizes.count(max(array.size for array in graph.weights.values())) == 1
-    first = next(layer.name for layer in graph.layers if hasattr(layer, "weight"))
+    first = next(layer.name for layer in graph.layers if layer.weights)
     rounded = {op.name for op in lower(graph, storage="int8") if op.type.startswith("constexpr")}
     assert rounded
     assert f"{first}_weight" not in rounded
@@ -119,8 +119,8 @@ def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
 
 def test_a_network_of_two_characters_may_be_unsure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     graph = read_reference(sound_package() / REFERENCE).graph
-    last: Any = graph.layers[-1]
-    layers = (*graph.layers[:-1], replace(last, weight=last.weight[:2], bias=last.bias[:2]))
+    *others, last = graph.layers
+    layers = (*others, replace(last, weights={part: array[:2] for part, array in last.weights.items()}))
     two = replace(graph, layers=layers, charset=Charset("two", ("ぱ", "は")), threshold=0.52)
     write_onnx(two, ExportConfig(), tmp_path / "two.onnx")
     assert main(["recognize", "docs/pictures/character.png", "--package", str(tmp_path / "two.onnx")]) == 0

@@ -21,7 +21,6 @@ from benches.studies.accuracy import limits, read_npz
 from benches.studies.pages import insert, table
 from export.card import repeated_card
 from export.config import ExportConfig
-from export.graph import GraphConv, GraphDense
 from export.names import BUNDLED, COREML, ONNX, REFERENCE
 from export.onnx_export import graph_logits
 from export.package import Content, content_of_package, write_package
@@ -67,10 +66,8 @@ def blend(first: Path, second: Path, share: float, out: Path) -> None:
     start, tuned = (content_of_package(path, ExportConfig()) for path in (first, second))
     layers = []
     for a, b in zip(start.graph.layers, tuned.graph.layers, strict=True):
-        if isinstance(a, GraphConv | GraphDense) and isinstance(b, GraphConv | GraphDense):
-            weight, bias = (x + np.float32(share) * (y - x) for x, y in ((a.weight, b.weight), (a.bias, b.bias)))
-            a = replace(a, weight=weight, bias=bias)
-        layers.append(a)
+        mean = {part: x + np.float32(share) * (b.weights[part] - x) for part, x in a.weights.items()}
+        layers.append(replace(a, weights=mean))
     about = {**tuned.graph.about, "prior": start.graph.about["prior"]}
     graph = replace(start.graph, layers=tuple(layers), about=about)
     graph = replace(graph, about={**about, "weights_sha256": graph.weights_sha256()})
