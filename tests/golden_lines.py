@@ -27,6 +27,7 @@ LINES = {
     "underlined": ("さくらのはな", LineConfig(running=0, slope=0)),
     "wide": ("北海道", LineConfig(running=0)),
     "page": ("きょうは\nいいてん\nきなので\nうみまで\nあるいた\nよるはほ\nしをみた", LineConfig(running=0)),
+    "dots": ("一", LineConfig()),  # a finger that taps: no stroke has a length
 }
 
 
@@ -41,6 +42,8 @@ def _drawing(text: str, seed: int, config: LineConfig, name: str) -> Drawing:
         strokes += [{"x": [round(wide * v + x) for v in s.x], "y": [round(v + y) for v in s.y]} for s in line.strokes]
     if name == "underlined":
         strokes.append({"x": [9, round(lines[0].width)], "y": [round(lines[0].height)] * 2})
+    if name == "dots":
+        strokes = [{"x": [10 * k], "y": [50]} for k in range(31)]
     values = lines[0].as_dict()
     if len(lines) > 1:
         canvas = max(2, len(lines) / 2) * side

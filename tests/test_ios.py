@@ -31,14 +31,8 @@ SOURCES = ("Package.swift", "export/pretrained/KanaNetwork.swift", "fastetl/line
 SWIFT_FOLDERS = ("/opt/swift/usr/bin", "/usr/share/swift/usr/bin", "~/.local/share/swiftly/bin")
 STUBS = ("CoreGraphics", "CoreVideo", "CoreML", "UIKit", "SwiftUI", "AVFoundation", "PencilKit")
 SCRIPTS = (("hiragana", "ぁ", "ゖ"), ("katakana", "ァ", "ヺ"), ("kana", "ぁ", "ヺ"))
-
-
-def _swift() -> str | None:
-    path = os.pathsep.join([os.environ.get("PATH", ""), *(str(Path(folder).expanduser()) for folder in SWIFT_FOLDERS)])
-    return shutil.which(os.environ.get("SWIFT", "swift"), path=path)
-
-
-SWIFT = _swift()
+PATH = os.pathsep.join([os.environ.get("PATH", ""), *(str(Path(folder).expanduser()) for folder in SWIFT_FOLDERS)])
+SWIFT = shutil.which(os.environ.get("SWIFT", "swift"), path=PATH)
 pytestmark = pytest.mark.skipif(SWIFT is None, reason="Swift 6 is not installed: the app was not checked")
 
 

@@ -201,10 +201,10 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     strokes = [s for s in drawing.strokes if len(s)]
     extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
     side = max(drawing.width, drawing.height)
-    pen = drawing.pen * side
     if len(strokes) > _STROKES_OF_ONE:  # the default pen is that of one character on the canvas
-        pen = min(pen, max(_THICKEST_PEN * layout.weighted_median_extent(extents), 1e-5 * side))
-        drawing = dataclasses.replace(drawing, pen=pen / side)
+        thickest = max(_THICKEST_PEN * layout.weighted_median_extent(extents) / side, 1e-5)
+        drawing = dataclasses.replace(drawing, pen=min(drawing.pen, thickest))
+    pen = drawing.pen * side
     boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])
     written = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]

@@ -539,8 +539,9 @@ export async function readDrawing(drawing, engine, labels, tables, go = () => tr
   const drawn = drawing.strokes.filter((stroke) => stroke.x.length);
   const bare = drawn.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
   // The default pen is that of one character on the canvas.
-  const thickest = drawn.length > STROKES_OF_ONE ? THICKEST_PEN * weightedMedianExtent(bare) : Infinity;
-  const pen = Math.min(drawing.pen * Math.max(drawing.width, drawing.height), thickest);
+  const side = Math.max(drawing.width, drawing.height), isLong = drawn.length > STROKES_OF_ONE;
+  const thickest = isLong ? Math.max((THICKEST_PEN * weightedMedianExtent(bare)) / side, 1e-5) : 1;
+  const pen = Math.min(drawing.pen, thickest) * side;
   const boxOf = ({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2];
   const underlined = underlines(drawn.map(boxOf), drawn);
   const strokes = drawn.filter((_, k) => !underlined[k]), boxes = strokes.map(boxOf);

@@ -62,9 +62,9 @@ public actor LineReader {
         let drawn = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
         let strokes = drawn.map { drawing.strokes[$0] }
         // The default pen is that of one character on the canvas.
-        let bare = strokes.map { InkBox($0, reach: 0) }
-        let usual = strokes.count > 30 ? LineLayout.weightedMedianExtent(bare) : .infinity
-        let reach = min(drawing.pen * max(drawing.width, drawing.height), 0.15 * usual) / 2
+        let (bare, side) = (strokes.map { InkBox($0, reach: 0) }, max(drawing.width, drawing.height))
+        let thickest = strokes.count > 30 ? max(0.15 * LineLayout.weightedMedianExtent(bare) / side, 1e-5) : 1
+        let reach = min(drawing.pen, thickest) * side / 2
         let underlined = LineLayout.underlines(strokes.map { InkBox($0, reach: reach) }, strokes)
         let places = zip(drawn, underlined).filter { !$1 }.map { $0.0 }
         guard !places.isEmpty else { return [] }
@@ -170,14 +170,14 @@ public actor LineReader {
 
         func picture(_ span: Int) throws -> Picture {
             let (box, along) = (path.boxes[span], path.boxes[span].x)
-            let side = max(Double(Rasterizer.side), LineReader.minWindow * box.width) / zoom
+            let side = max(Double(Rasterizer.side), LineReader.minWindow * box.width)
             let across = geometry.middle + geometry.slope * along
-            let (x, y) = path.isDown ? (-across / zoom, along / zoom) : (along / zoom, across / zoom)
+            let (x, y) = path.isDown ? (-across, along) : (along, across)
             let shown = members(span).map { k in
-                strokes[k].mapped({ $0 - x + side / 2 }, { $0 - y + side / 2 })
+                strokes[k].mapped({ $0 * zoom - x + side / 2 }, { $0 * zoom - y + side / 2 })
             }
             return Rasterizer.picture(
-                of: try Drawing(width: side, height: side, strokes: shown, pen: min(pen / side, 0.5)))
+                of: try Drawing(width: side, height: side, strokes: shown, pen: min(max(pen * zoom / side, 1e-5), 0.5)))
         }
 
         func onCanvas(_ box: InkBox) -> InkBox { (path.isDown ? box.unturned : box).scaled(1 / zoom) }
