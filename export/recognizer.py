@@ -223,7 +223,7 @@ class Recognizer:
             ink = find_ink(picture, is_page=True, accepted=_ACCEPTED)
             lines = lines_of_picture(ink.plane, down, ink.scale)
             fault = _NO_WRITING if ink.box else ink.fault
-        texts = [read_candidates(line, line_candidates(self, line)[0], self.labels, plain=plain) for line in lines]
+        texts = [read_candidates(line, self.line_candidates(line)[0], self.labels, plain=plain) for line in lines]
         return Text(tuple(texts), "" if texts else fault)
 
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
@@ -231,13 +231,12 @@ class Recognizer:
         require_instance("drawing", drawing, Drawing, "a Drawing")
         return self.read_line(drawing, down=down, plain=plain)
 
-
-def line_candidates(recognizer: Recognizer, line: Line) -> tuple[Candidates, NDArray[np.float32]]:
-    """The characters that each span of a line may be, and the logits that tell it, of each of its pictures."""
-    # The bigrams already say how often a script occurs, so the network's prior is taken off.
-    logits = recognizer._logits(np.stack(line.pictures())) - recognizer._prior_logits
-    competing = recognizer._columns[:-1]
-    return find_candidates(line, logits, recognizer.model_charset, competing, recognizer._weights_sha256), logits
+    def line_candidates(self, line: Line) -> tuple[Candidates, NDArray[np.float32]]:
+        """The characters that each span of a line may be, and the logits that tell it, of each of its pictures."""
+        # The bigrams already say how often a script occurs, so the network's prior is taken off.
+        logits = self._logits(np.stack(line.pictures())) - self._prior_logits
+        competing = self._columns[:-1]
+        return find_candidates(line, logits, self.model_charset, competing, self._weights_sha256), logits
 
 
 def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import lazy_loader
 
-from fastetl.errors import FastetlError, NotInstalledError, StrPath
+from fastetl.errors import FastetlError, NotInstalledError
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "batches": ("numba",),
@@ -51,15 +51,6 @@ def import_extra(name: str) -> Any:
         if (fault := error_naming_extra(error)) is not None:
             raise fault from error
         raise
-
-
-def opened_by_export(function: str, path: StrPath) -> Any:
-    """What this function of `export` gives for the package at `path`, None if there is none.
-
-    By name, for `model`: it takes the paths of packages, too, and cannot import `export`, which is built upon it.
-    """
-    is_package = importlib.import_module("export.names").is_package
-    return getattr(importlib.import_module("export"), function)(path) if is_package(path) else None
 
 
 def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:

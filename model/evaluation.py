@@ -9,7 +9,6 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._lazy import opened_by_export
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
@@ -21,7 +20,7 @@ from model.calibration import log_softmax, reliability
 from model.errors import ModelError
 from model.outliers import scribbles
 from model.results import CharacterResult, Confusion, Difference, Evaluation, Mistake, Part, SetResult, WriterResult
-from model.run import RUN_OR_PACKAGE, opened_run
+from model.run import RUN_OR_PACKAGE, opened_package, opened_run
 
 RESAMPLES = 2000  # bootstrap samples behind each interval
 SCRIBBLES = 256  # random scribbles, all of which should be rejected
@@ -54,7 +53,7 @@ class Reader(Protocol):
 def opened_reader(run: Reader | StrPath) -> Reader:
     """A reader, or the run or package at a path, opened. Raises FastetlError for anything else."""
     if isinstance(run, str | os.PathLike):
-        return opened_by_export("open_recognizer", as_path("run", run)) or opened_run("run", run, RUN_OR_PACKAGE)
+        return opened_package("open_recognizer", as_path("run", run)) or opened_run("run", run, RUN_OR_PACKAGE)
     require_instance("run", run, Reader, RUN_OR_PACKAGE)
     return run
 

@@ -6,6 +6,7 @@ tensorboard/   events
 """
 
 import dataclasses
+import importlib
 import json
 import os
 import platform
@@ -224,6 +225,15 @@ def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path
         return _opened(as_path(name, run), expected)
     require_instance(name, run, Run, expected)
     return run
+
+
+def opened_package(function: str, path: StrPath) -> Any:
+    """What this function of `export` gives for the package at `path`, None if there is none.
+
+    By name: `model` takes the paths of packages, too, and cannot import `export`, which is built upon it.
+    """
+    is_package = importlib.import_module("export.names").is_package
+    return getattr(importlib.import_module("export"), function)(path) if is_package(path) else None
 
 
 def _opened(path: Path, expected: str) -> Run:

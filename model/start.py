@@ -13,7 +13,6 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl._lazy import opened_by_export
 from fastetl.checks import as_path, require_instance, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
@@ -24,7 +23,7 @@ from model.checkpoints import digest
 from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig, Place
-from model.run import RUN_OR_PACKAGE, Run, opened_run
+from model.run import RUN_OR_PACKAGE, Run, opened_package, opened_run
 from model.step import load_weights, weights_of
 
 _FIXED = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # what the trained weights decide
@@ -91,7 +90,7 @@ class InitialNetwork:
 def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
     """What a training begins with, as a network; JAX opens no device for it. Raises FastetlError for anything else."""
     if isinstance(start, str | os.PathLike):
-        start = opened_by_export("open_start", as_path("start", start)) or opened_run("start", start, RUN_OR_PACKAGE)
+        start = opened_package("open_start", as_path("start", start)) or opened_run("start", start, RUN_OR_PACKAGE)
     require_instance("start", start, InitialNetwork | Run, RUN_OR_PACKAGE)
     if isinstance(start, InitialNetwork):
         return start

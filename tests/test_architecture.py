@@ -43,8 +43,8 @@ def imports() -> dict[str, set[str]]:
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
     sources = {name: path.read_text(encoding="utf-8") for name, path in zip(names, paths, strict=True)}
     graph = {name: imported(source) for name, source in sources.items()}
-    assert graph["fastetl._lazy"] >= UPWARDS
-    graph["fastetl._lazy"] -= UPWARDS
+    assert graph["model.run"] >= UPWARDS
+    graph["model.run"] -= UPWARDS
     empty = {name for name, source in sources.items() if not source.strip()}
     return {name: names - empty - {name} for name, names in graph.items()}
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from benches.studies.bigrams import packed
 from export.names import ONNX, REFERENCE, package_path
-from export.recognizer import Recognizer, line_candidates, open_recognizer
+from export.recognizer import Recognizer, open_recognizer
 from export.reference import read_reference
 from export.results import Text
 from fastetl.data.charset import JAPANESE
@@ -278,7 +278,7 @@ def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_pat
 
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
     (line,) = lines_of_drawing(write_line("東京", SEED, LineConfig(running=0)).drawing, False)
-    candidates, _ = line_candidates(recognizer, line)
+    candidates, _ = recognizer.line_candidates(line)
     likely = np.exp(candidates.log_shape)
     labels = np.array(recognizer.labels)[candidates.labels]
     assert likely[labels == "。"].min() >= 0.05 - 1e-9

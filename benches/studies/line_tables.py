@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
-from export.recognizer import Recognizer, line_candidates, open_recognizer
+from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE
 from fastetl.lines import candidates, path, shapes
 from fastetl.lines.bigrams import load_follows, log_follows, scripts
@@ -189,7 +189,7 @@ def read_lines(recognizer: Recognizer, count: int, *, drawn: bool = False) -> It
         else:
             lines = list(lines_of_drawing(written.drawing, down))
         if len(lines) == 1:
-            found, logits = line_candidates(reader, lines[0])
+            found, logits = reader.line_candidates(lines[0])
             truth = written_states(reader, written, lines[0], found)
             if truth is not None:
                 yield lattice_of(lines[0], found, truth, plain=plain), found.classes, logits[: len(found.classes)]
