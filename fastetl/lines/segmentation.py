@@ -29,7 +29,7 @@ _LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that 
 _WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
 _TOUCHING_OVERLAP, _TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
 _MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
-_THICKEST_PEN, _STROKES_OF_ONE = 0.15, 30  # of lines, in usual extents of strokes; strokes of one character
+_THICKEST_PEN = 0.15  # in usual extents of strokes: the default pen is that of one character on the whole canvas
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
 
@@ -201,9 +201,8 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     strokes = [s for s in drawing.strokes if len(s)]
     extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
     side = max(drawing.width, drawing.height)
-    if len(strokes) > _STROKES_OF_ONE:  # the default pen is that of one character on the canvas
-        thickest = max(_THICKEST_PEN * layout.weighted_median_extent(extents) / side, 1e-5)
-        drawing = dataclasses.replace(drawing, pen=min(drawing.pen, thickest))
+    thickest = _THICKEST_PEN * layout.weighted_median_extent(extents) / side if strokes else 1
+    drawing = dataclasses.replace(drawing, pen=min(drawing.pen, max(thickest, 1e-5)))
     pen = drawing.pen * side
     boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])
     written = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))

@@ -2,12 +2,13 @@
 
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
+import { authorized, fetchJson } from "./server.js";
 
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
   MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
 const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5;
 const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33;
-const THICKEST_PEN = 0.15, STROKES_OF_ONE = 30, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
+const THICKEST_PEN = 0.15, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
 const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01;
 const USUAL_UNEVEN = 0.12, USUAL_WANDER = 0.06, PRIOR_COUNT = 4, UNEVEN_GAP = 0.06;
 
@@ -416,6 +417,12 @@ function fittedPlace(boxes, characters, place, down, tables) {
   return { middle, slope, size, stretch: Math.exp(stretch), uneven, wander };
 }
 
+/** The tables, from beside this file. */
+export async function loadTables() {
+  const bytes = async (name) => (await authorized(name)).arrayBuffer();
+  return new Tables(...(await Promise.all([fetchJson("lines.json"), bytes("bigrams.bin"), bytes("shapes.bin")])));
+}
+
 // Reading
 
 /** A line of strokes in the order of time, in coordinates in which it runs across. */
@@ -538,10 +545,10 @@ function bestOf(line, competing, tables) {
 export async function readDrawing(drawing, engine, labels, tables, go = () => true) {
   const drawn = drawing.strokes.filter((stroke) => stroke.x.length);
   const bare = drawn.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
-  // The default pen is that of one character on the canvas.
-  const side = Math.max(drawing.width, drawing.height), isLong = drawn.length > STROKES_OF_ONE;
-  const thickest = isLong ? Math.max((THICKEST_PEN * weightedMedianExtent(bare)) / side, 1e-5) : 1;
-  const pen = Math.min(drawing.pen, thickest) * side;
+  // The default pen is that of one character on the whole canvas.
+  const side = Math.max(drawing.width, drawing.height);
+  const thickest = bare.length ? (THICKEST_PEN * weightedMedianExtent(bare)) / side : 1;
+  const pen = Math.min(drawing.pen, Math.max(thickest, 1e-5)) * side;
   const boxOf = ({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2];
   const underlined = underlines(drawn.map(boxOf), drawn);
   const strokes = drawn.filter((_, k) => !underlined[k]), boxes = strokes.map(boxOf);

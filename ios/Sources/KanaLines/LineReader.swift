@@ -61,9 +61,9 @@ public actor LineReader {
     public func read(_ drawing: Drawing, script: Script = .japanese) async throws -> [LineText] {
         let drawn = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
         let strokes = drawn.map { drawing.strokes[$0] }
-        // The default pen is that of one character on the canvas.
+        // The default pen is that of one character on the whole canvas.
         let (bare, side) = (strokes.map { InkBox($0, reach: 0) }, max(drawing.width, drawing.height))
-        let thickest = strokes.count > 30 ? max(0.15 * LineLayout.weightedMedianExtent(bare) / side, 1e-5) : 1
+        let thickest = max(0.15 * LineLayout.weightedMedianExtent(bare) / side, 1e-5)
         let reach = min(drawing.pen, thickest) * side / 2
         let underlined = LineLayout.underlines(strokes.map { InkBox($0, reach: reach) }, strokes)
         let places = zip(drawn, underlined).filter { !$1 }.map { $0.0 }
