@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fastetl.building import BuildConfig, build
+from fastetl.data import store
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
@@ -53,7 +54,7 @@ def column(out: Path, **columns: Any) -> None:
 def edit(out: Path, **values: Any) -> None:
     path = out / "dataset.json"
     described = json.loads(path.read_text(encoding="utf-8")) | values
-    described.pop("digest")
+    described.pop("digest", None)
     path.write_text(json.dumps(described))
 
 
@@ -172,6 +173,22 @@ def test_a_pickled_dataset_is_what_it_was(data: Dataset, etl_file: Write, tmp_pa
     stored, before = pickle.dumps(data), data[:]
     build([etl_file(records=make_records(2, seed=5))], tmp_path / "out", BuildConfig(size=16), overwrite=True)
     assert pickle.loads(stored) == before != open_dataset(tmp_path / "out")
+
+
+def test_a_dataset_replaced_while_it_is_opened_is_read_again(
+    data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had the labels of the old one and as many pictures of the new one."""
+    read_columns, other = store._records, etl_file("ETL8G_02", make_records(2, seed=5))
+
+    def records(path: Path, count: Any) -> Any:
+        monkeypatch.undo()
+        columns = read_columns(path, count)
+        build(other, path.parent, BuildConfig(size=16), overwrite=True)
+        return columns
+
+    monkeypatch.setattr(store, "_records", records)
+    assert open_dataset(tmp_path / "out") == open_dataset(tmp_path / "out") != data
 
 
 def test_members_that_are_not_needed_are_not_unpacked(tmp_path: Path) -> None:

@@ -123,20 +123,14 @@ def test_damage_is_one_line(shards: Path) -> None:
             whole == open_dataset(shards)  # noqa: B015
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"shards": [{"file": "../x"}]}, "cannot read"),
-        ({"shards": 3}, "cannot read"),
-        ({"columns": 1}, "cannot read"),
-        ({"format": 3}, "dataset of another format; expected 8; found 3"),
-    ],
-)
-def test_a_damaged_description_is_one_line(shards: Path, changes: dict[str, object], message: str) -> None:
-    edit(shards, **changes)
-    with pytest.raises(FastetlError, match=message) as caught:
+def test_a_damaged_description_is_one_line(shards: Path) -> None:
+    for changes in ({"columns": 1}, {"shards": 3}, {"shards": [{"file": "../x"}]}):
+        edit(shards, **changes)
+        with pytest.raises(FastetlError, match=r"^[^\n]*: cannot read[^\n]*$"):
+            open_dataset(shards)
+    edit(shards, format=3)
+    with pytest.raises(FastetlError, match="dataset of another format; expected 8; found 3"):
         open_dataset(shards)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Parquet file of `Dataset.to_parquet` and an `.npz` of pictures and characters ar
 
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -98,6 +99,21 @@ def _open_address(address: str) -> Dataset:
 
 
 def _open_directory(folder: Path, address: str) -> Dataset:
+    """The dataset in `folder`. If a command replaces it meanwhile, all of it is read again: files of two do not fit."""
+    place = folder.stat()
+    data: Dataset | FastetlError
+    try:
+        data = _read_directory(folder, address)
+    except FastetlError as error:
+        data = error
+    if not os.path.samestat(place, folder.stat()):
+        return _open_directory(folder, address)
+    if isinstance(data, FastetlError):
+        raise data
+    return data
+
+
+def _read_directory(folder: Path, address: str) -> Dataset:
     """The dataset whose description is in `folder`. address: where its shards are, if its pictures are in shards."""
     described = read_json(folder / MANIFEST)
     is_sharded = "shards" in described

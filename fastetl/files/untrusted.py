@@ -42,16 +42,19 @@ def list_folder(folder: Path) -> list[Path]:
         return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below a folder that is not hidden, sorted in the same way on every disk.
+def files_below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Every file below a folder that is not hidden, sorted in the same way on every disk. Links are followed.
 
     Hidden folders are left out: an interrupted command leaves one with half of its files, others hold thumbnails.
+    above: folders that are not entered again, since a link may lead back to one.
     """
+    place = folder.resolve()
+    above |= {place, *place.parents}
     for path in list_folder(folder):
         if not path.is_dir():
             yield path
-        elif not path.is_symlink():  # a link may lead back here
-            yield from files_below(path)
+        elif path.resolve() not in above:
+            yield from files_below(path, above)
 
 
 def require_regular(path: StrPath) -> int:
