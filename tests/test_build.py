@@ -10,6 +10,7 @@ from PIL import Image
 
 from fastetl.building import BuildConfig, build
 from fastetl.data.charset import HIRAGANA, Charset
+from fastetl.data.dataset import Dataset
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -95,3 +96,7 @@ def test_sheet_is_a_picture_of_the_samples(etl_file: Write, tmp_path: Path) -> N
     assert pixels[18:, 116:].min() == 0  # ink at full contrast
     assert (pixels[:18, :] < 128).any()
     assert all((pixels[18 + 17 * k : 35 + 17 * k, :116] < 128).any() for k in range(5))
+    symbols = Dataset.create([np.eye(64, k=-63, dtype=np.uint8)] * 2, ["a-symbol-with-a-name", "क्ष्म्य"])
+    write_sheet(symbols, tmp_path / "symbols.png", columns=2)
+    with Image.open(tmp_path / "symbols.png") as sheet:
+        assert np.asarray(sheet)[:60, 116:].min() == 216  # no name runs over the pictures

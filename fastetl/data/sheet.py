@@ -27,10 +27,13 @@ def as_paper(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _label(character: str) -> str:
-    """The name or code of a character in ASCII, for which Pillow always has a font."""
+    """The name or codes of a character in ASCII, for which Pillow always has a font."""
+    if len(character) > 1 and character.isascii():
+        return character[:18]
     name = unicodedata.name(character, "") if len(character) == 1 else ""
     short = name.replace("LETTER ", "").lower()
-    code = " ".join(f"U+{ord(c):04X}" for c in character)
+    codes = [f"U+{ord(c):04X}" for c in character[:6]]
+    code = "\n".join(" ".join(codes[k : k + 2]) for k in range(0, len(codes), 2))
     return code if not short or "ideograph" in short else f"{short[:18]}\n{code}"
 
 

@@ -175,7 +175,8 @@ def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
     layout = set_by_name(path.name)
     if layout is None:
         what, expected = "not a file of a known set", f"records of {LAYOUTS[0].name} to {LAYOUTS[-1].name}"
-        found, do = f"{size:,} bytes beginning {read(0, 8).hex(' ')}", "give the unpacked files, such as ETL8G_01"
+        found = f"{size:,} bytes beginning {read(0, 8).hex(' ')}"
+        do = "give the unpacked files, such as ETL8G_01, or pictures as docs/own-pictures.md says"
         return FastetlError(what, file=path, expected=expected, found=found, do=do)
     first, length = int(layout.has_empty_record), layout.record_bytes
     heads = _headers(layout, read, range(first, min(size // length, _PROBED_RECORDS)))
@@ -264,9 +265,8 @@ def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> li
         for path in (path for path in paths if (path / "dataset.json").is_file()):
             what, do = "a dataset already", "train on it, or give the files that it was built from"
             raise FastetlError(what, file=path, expected="ETL files or labelled pictures", do=do)
-        where, expected = ", ".join(map(str, paths)), "files such as ETL8G_01, or a subfolder for each character"
-        do = "unpack ETL8G.zip, or sort pictures as docs/own-pictures.md says"
-        raise FastetlError("no ETL files here", file=where, expected=expected, do=do)
+        where, do = ", ".join(map(str, paths)), "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures"
+        raise FastetlError("no ETL files here", file=where, expected="files such as ETL8G_01", do=do)
     ordered = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))
     by_inode: dict[tuple[int, int], EtlFile] = {}
     for file in ordered:  # of the names of one file, that with a number counts

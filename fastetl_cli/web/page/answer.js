@@ -58,6 +58,7 @@ export class Answer {
     element("hero").textContent = list ? (list[0].none ? "–" : list[0].label) : "";
     const isFaint = Boolean(list) && ["none", "unsure"].includes(confidence(list, threshold));
     element("hero").classList.toggle("faint", isFaint);
+    element("hero").classList.toggle("name", Boolean(list) && [...list[0].label].length > 4);
     element("said").textContent = list ? sentence(list, threshold) : "";
     element("hint").textContent = list ? hint(list, known) : "";
     this.rows.forEach((row, k) => {
