@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 from export.errors import package_errors
 from fastetl._lazy import import_extra
-from fastetl.errors import no_warnings
 
 
 @contextmanager
@@ -24,7 +24,9 @@ def quiet() -> Iterator[None]:
     logger.setLevel(logging.CRITICAL)
     pipeline.tqdm = lambda steps, **_: steps
     try:
-        with no_warnings:  # of what is deprecated, and of a temporary folder that it leaves to the garbage collector
+        with warnings.catch_warnings():
+            # Of what is deprecated, and of a temporary folder that it leaves to the garbage collector.
+            warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(level)

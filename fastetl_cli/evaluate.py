@@ -31,7 +31,7 @@ def _row(result: SetResult) -> tuple[str, ...]:
     """The row of the table for a set."""
     name = result.name if result.part == "all" else f"{result.name} ({result.part})"
     low, high = result.interval
-    worst = f"{result.writers.worst:.2%}" if result.writers else "–"
+    worst = f"{result.writers.worst:.2%} ({result.writers.accuracies[0][0]})" if result.writers else "–"
     return name, f"{result.samples:,}", f"{result.accuracy:.2%}", f"{low:.1%}–{high:.1%}", f"{result.top5:.2%}", worst
 
 

@@ -153,7 +153,8 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
     right = answers.classes == answers.labels
     groups = dataset.groups[indices].astype(np.int64)
     identities = dataset.source[indices].astype(np.int64) << 32 | groups
-    writers = None if (groups < 0).any() else np.unique(identities, return_inverse=True)[1]
+    _, first, numbers = np.unique(identities, return_index=True, return_inverse=True)
+    writers = None if (groups < 0).any() else numbers
     # Of thousands of classes, a confusion matrix would be mostly 0.
     pairs = np.stack([answers.labels, answers.classes], 1)
     counts = np.column_stack(np.unique(pairs, axis=0, return_counts=True))
@@ -173,7 +174,7 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
         shape_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=False),
         shape_and_size_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=True),
         characters=_by_character(counts, dataset.charset),
-        writers=None if writers is None else _by_writer(right, writers),
+        writers=None if writers is None else _by_writer(right, writers, _writer_names(dataset, indices[first])),
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
         size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
@@ -246,7 +247,17 @@ def _by_character(counts: NDArray[np.int64], charset: Charset) -> tuple[Characte
     return tuple(CharacterResult(c, int(n), hit / n) for c, n, hit in rows if n)
 
 
-def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64]) -> WriterResult:
-    accuracy = np.bincount(writers, right) / np.bincount(writers)
+def _writer_names(dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.str_]:
+    """The writers of these samples by their names, or else by the numbers of their groups."""
+    numbers = dataset.groups[indices].astype(str)
+    names = dataset.records["writer"][indices] if "writer" in dataset.records else numbers
+    return np.where(names == "", numbers, names)
+
+
+def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64], names: NDArray[np.str_]) -> WriterResult:
+    counts = np.bincount(writers)
+    accuracy = np.bincount(writers, right) / counts
+    order = np.argsort(accuracy, kind="stable")
+    rows = zip(names[order].tolist(), counts[order].tolist(), accuracy[order].tolist(), strict=True)
     deciles = np.quantile(accuracy, np.arange(1, 10) / 10)
-    return WriterResult(len(accuracy), float(accuracy.min()), tuple(deciles.tolist()))
+    return WriterResult(len(accuracy), float(accuracy.min()), tuple(deciles.tolist()), tuple(rows))

@@ -163,11 +163,13 @@ function byCharacter(characters) {
   return titled("By character", wanted, tag("div", { class: "wide" }, tag("table", { lang: "ja" }, head, body)), more);
 }
 
-function byWriter({ worst, deciles }) {
+function byWriter({ worst, deciles, accuracies }) {
   const points = [worst, ...deciles].map((value, k) => [10 * k, 100 * value]);
   const low = Math.min(90, 10 * Math.floor(Math.min(...points.map((point) => point[1])) / 10));
   const axes = ["percentile of the writers", "accuracy, %"];
-  return titled("By writer", chart([["", points]], ...axes, { ranges: [0, 100, low, 100] }));
+  const worstTen = accuracies.slice(0, 10).map(([name, samples, accuracy]) => [name, count(samples), share(accuracy)]);
+  return titled("By writer", chart([["", points]], ...axes, { ranges: [0, 100, low, 100] }),
+    table(["writer", "samples", "accuracy"], worstTen));
 }
 
 function confidence({ confidence, accuracy }) {

@@ -43,6 +43,8 @@ class WriterResult:
     """The lowest accuracy of a writer."""
     deciles: tuple[float, ...]
     """Nine accuracies, below which 10 %, 20 % … 90 % of the writers are."""
+    accuracies: tuple[tuple[str, int, float], ...]
+    """Of each writer the name, or else the number of the group; the samples; the accuracy. The lowest comes first."""
 
 
 @dataclass(frozen=True)

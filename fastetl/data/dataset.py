@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastetl.checks import ABOVE_0, require_choice, require_instance, require_range, unsuitable
-from fastetl.data import parquet, writing
+from fastetl.data import identity, parquet, writing
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset, nfc
-from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Split, SplitRecord, SplitUnit, digest_of, group_copies
+from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Split, SplitRecord, SplitUnit, digest_of
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing, resize
 from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.untrusted import sealed
@@ -167,7 +167,7 @@ class Dataset:
         cls,
         images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]",
         characters: Sequence[str] | NDArray[np.str_],
-        groups: Sequence[int] | NDArray[np.integer[Any]] | None = None,
+        groups: Sequence[int | str] | NDArray[Any] | None = None,
         *,
         source: str = "",
         size: int | None = None,
@@ -180,7 +180,8 @@ class Dataset:
         Args:
             images: uint8 (N, H, W), or N pictures uint8 (H, W), ink high: invert dark ink on white paper first.
             characters: N texts.
-            groups: N whole numbers from 0 (who wrote it), −1 where unknown. Copies of a picture get the first's group.
+            groups: N names or whole numbers from 0 (who wrote it), "" or −1 where unknown. Names are kept as the header
+                field `writer`. Copies of a picture get the first's group.
             source: The name under which these groups are known, none like ETL8, synth:1 or unnamed:1; "" if they mean
                 something in this dataset alone. If it begins with ETL, the pictures count as those of ETL sets.
             size: Side in pixels, 8 to 512 (to be augmented, up to 126). If None: the pictures' own, if all are square,
@@ -195,25 +196,24 @@ class Dataset:
         pictures = _checked_pictures(images)
         count = len(pictures)
         texts = _checked_texts(characters, count)
-        group_numbers = _column("groups", np.full(count, -1) if groups is None else groups, count)
-        if not are_within(group_numbers, -1, 2**31):
-            raise unsuitable("groups", "whole numbers from 0 to 2³¹ − 1, or −1", group_numbers)
+        names = _column("groups", np.full(count, -1) if groups is None else groups, count)
         if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
             digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
         digests = _column("digests", digests, count)
         if digests.dtype != np.uint64:
             raise unsuitable("digests", "uint64", digests)
-        fields = _checked_records(records, count)
+        named = {"writer": names.astype("U60")} if names.dtype.kind in "UO" else {}  # pandas' texts are objects
+        fields = named | _checked_records(records, count)
         charset = _charset_of(texts, charset, source)
         preprocessing = Preprocessing(size=_side_of(pictures) if size is None else size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
         one_source = np.zeros(count, np.uint16)
-        group_numbers, *_ = group_copies(group_numbers.astype(np.int32), one_source, digests, blank)
+        numbers, *_ = identity.group_copies(identity.group_numbers(names.tolist()), one_source, digests, blank)
         return cls(
             name=source or "own",
             images=np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),
             labels=np.array([charset.class_of[text] for text in texts], np.uint16),
-            groups=group_numbers,
+            groups=numbers,
             charset=charset,
             preprocessing=preprocessing,
             digests=digests,

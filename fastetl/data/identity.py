@@ -13,9 +13,10 @@ NEW. New pictures from an `.npz` with groups, whose source has no name, are UNKN
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -23,7 +24,8 @@ import xxhash
 from numpy.typing import NDArray
 
 from fastetl.checks import BELOW_1, require_range, unsuitable
-from fastetl.errors import FastetlError
+from fastetl.data.charset import nfc
+from fastetl.errors import ArgumentError, FastetlError
 
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
@@ -91,6 +93,24 @@ def draw_parts(
 def digest_of(data: bytes) -> int:
     """XXH64 of `data`."""
     return xxhash.xxh64_intdigest(data)
+
+
+def group_numbers(names: Iterable[Any], file: Path | None = None) -> NDArray[np.int32]:
+    """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for "" and −1.
+
+    Raises ArgumentError about `file` for a number below −1, and for what is neither a whole number nor a text.
+    """
+    names = list(names)
+    numbers: dict[Any, int] = {}
+    for name in dict.fromkeys(names):
+        text = str(name).strip() or "-1"
+        if type(name) not in (int, str) or (text != "-1" and re.fullmatch(r"-\d+", text)):
+            expected, do = "a name, a whole number from 0, or −1 where unknown", "name or number the groups so"
+            record = None if file is None else names.index(name)
+            raise ArgumentError("no group", file=file, record=record, expected=expected, found=text[:40], do=do)
+        is_number = re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31
+        numbers[name] = int(text) if is_number else digest_of(nfc(text).encode()) & 0x7FFFFFFF
+    return np.array([numbers[name] for name in names], np.int32)
 
 
 def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:

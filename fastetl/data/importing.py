@@ -1,6 +1,7 @@
 """Labelled pictures from elsewhere → Dataset."""
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from fastetl.errors import ArgumentError, FastetlError, Findings, Notice, ShowPr
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture
 
-_FILE_WIDTH = 60  # a dataset keeps so many characters of a file's name
+_FILE_WIDTH = 60  # a dataset keeps so many characters of the name of a file, or of a writer
 IndexedPicture = tuple[int, NDArray[np.uint8], int]  # index in its source, picture uint8 (H, W), digest
 
 
@@ -61,7 +62,7 @@ def _read_sources(
     done = 0
     for source in sources:
         samples: list[IndexedPicture] = []
-        # Closed also if `show` raises: its threads end.
+        # Closed also if `show` raises: its threads end, and the filters of warnings are as before.
         with closing(_read(source, charset, size)) as pictures:
             for picture in pictures:
                 if isinstance(picture, FastetlError):
@@ -97,7 +98,9 @@ def _read(source: Labelled, charset: Charset, size: int) -> Generator[IndexedPic
                 raise
             return error
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
+        warnings.simplefilter("ignore")
         yield from pool.map(read, indices)
 
 
@@ -107,7 +110,8 @@ def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Chars
     characters = [source.characters[k] for k in index]
     files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in index]
     file_names = ["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]
-    records = {"file_name": np.array(file_names), "record": np.array(index, np.int32)}
+    writers = np.array([source.writers[k][:_FILE_WIDTH] for k in index])
+    records = {"file_name": np.array(file_names), "record": np.array(index, np.int32), "writer": writers}
     known: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
     try:
         data = Dataset.create(images, characters, source=name or source.source, size=size, **known)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import MAX_CODE_POINTS, is_character, nfc, read_entries
-from fastetl.data.identity import RESERVED_SOURCE, digest_of
+from fastetl.data.identity import RESERVED_SOURCE, group_numbers
 from fastetl.errors import FastetlError, Notice, expecting
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
@@ -38,6 +38,7 @@ class Labelled(NamedTuple):
     images: NDArray[np.uint8] | list[Path]  # uint8 (N, H, W), ink high, or N files
     characters: list[str]  # N texts
     groups: NDArray[np.int32]  # int32 (N,), −1 where unknown
+    writers: Sequence[str]  # N names or numbers of these groups, "" where unknown
     passed_over: Sequence[Notice] = ()  # one of each subfolder that is of no character
 
     @property
@@ -132,25 +133,6 @@ def _characters(texts: Iterable[str], file: Path) -> list[str]:
     return [cache.get(t) or cache.setdefault(t, _character(t, file, k)) for k, t in enumerate(texts)]
 
 
-def _groups(values: Iterable[Any], file: Path) -> NDArray[np.int32]:
-    """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for none.
-
-    Raises FastetlError for a whole number below −1, and for any number with decimals that is no text.
-    """
-    groups = []
-    for k, value in enumerate(values):
-        text = str(value).strip()
-        is_float = isinstance(value, float | np.floating)
-        if re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31:
-            groups.append(int(text))
-        elif is_float or re.fullmatch(r"-\d+", text):
-            expected, do = "a name, a whole number from 0, or −1 where unknown", "name or number the groups so"
-            raise FastetlError("no group", file=file, record=k, expected=expected, found=text[:40], do=do)
-        else:
-            groups.append(digest_of(nfc(text).encode()) & 0x7FFFFFFF if text else -1)
-    return np.array(groups, np.int32)
-
-
 def _names_of_numbers(path: Path) -> dict[int, str]:
     """The characters of labels that are numbers, from `labels.txt` or a class map beside the file `path` of labels."""
     label_file = path.parent / _LABELS
@@ -196,7 +178,7 @@ def _from_folders(folder: Path) -> Labelled:
         pictures = [p for p in entries_in_it if p.is_file() and p.suffix.lower() not in _TEXT_SUFFIXES]
         files += pictures
         characters += [character] * len(pictures)
-    return Labelled(folder, files, characters, np.full(len(files), -1, np.int32), passed_over)
+    return Labelled(folder, files, characters, np.full(len(files), -1, np.int32), [""] * len(files), passed_over)
 
 
 def _header(path: Path) -> str:
@@ -227,14 +209,13 @@ def _rows_of(path: Path) -> list[dict[str, Any]]:
 def _from_csv(path: Path) -> Labelled:
     rows = _rows_of(path)
     for k, row in enumerate(rows):
-        if row["file"] is None or row["character"] is None:
-            raise FastetlError("a line is short", file=path, record=k, expected=", ".join(row), do="complete it")
-        if None in row:  # DictReader's key for the cells beyond the header
-            expected, do = ", ".join(filter(None, row)), "put a text with commas in quotes"
-            raise FastetlError("a line is longer than the header", file=path, record=k, expected=expected, do=do)
+        if None in row or row["file"] is None or row["character"] is None:  # None: the cells beyond the header
+            what, do = "a line of other cells than the header", "put a text with commas in quotes, or add cells"
+            raise FastetlError(what, file=path, record=k, expected=", ".join(filter(None, row)), do=do)
     files = [path.parent / row["file"].strip() for row in rows]
     characters = _characters((row["character"].strip() for row in rows), path)
-    return Labelled(path, files, characters, _groups((row.get("group") or "" for row in rows), path))
+    writers = [(row.get("group") or row.get("writer") or "").strip() for row in rows]
+    return Labelled(path, files, characters, group_numbers(writers, path), writers)
 
 
 def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
@@ -270,12 +251,12 @@ def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
 
 def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
     images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
-    groups = arrays.get("groups", np.full(images.shape[:1], -1))
+    groups = arrays.get("groups", np.full(images.shape[:1], ""))
     fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
     if not fits or not labels.shape == groups.shape == images.shape[:1]:
         raise _not_labelled(path, arrays)
     characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
-    return Labelled(path, images, characters, _groups(groups, path))
+    return Labelled(path, images, characters, group_numbers(groups.tolist(), path), list(map(str, groups)))
 
 
 def from_npz(path: Path) -> Labelled:

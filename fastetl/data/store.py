@@ -77,7 +77,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
         return _open_directory(path, address)
     if path.is_file() and path.suffix.lower() == ".npz":
         npz = from_npz(path)
-        data = Dataset.create(np.asarray(npz.images), npz.characters, npz.groups, source="", size=size)
+        data = Dataset.create(np.asarray(npz.images), npz.characters, npz.writers, size=size)
         return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path)
     if path.is_file() and (path.suffix == ".parquet" or read_ends(path).startswith(b"PAR1")):
         return _read_parquet(path)
