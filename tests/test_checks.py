@@ -189,7 +189,6 @@ WRONG += [
     (find_ink, {"source": np.zeros((0, 9), np.uint8)}, r"unsuitable picture; expected uint8 \(H, W\)"),
     (find_ink, {"source": 5}, "unsuitable picture; expected a file, its bytes.*found 5"),
     (find_ink, {"source": ""}, "unsuitable picture; expected a path; found an empty text"),
-    (find_ink, {"source": None}, "unsuitable picture; expected a file, its bytes.*found None"),
     (find_ink, {"source": INK}, r"unsuitable picture; .* found \[array.*, .*Give several one by one"),
     (Batches, {"parts": samples(10), "batch_size": 11}, "batch_size is out of range; expected 1 to 10; found 11"),
     (Batches, {"parts": LARGE, "augmentation": "x"}, "an Augmentation, or None; found 'x'"),

@@ -312,7 +312,6 @@ def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() ->
         ('[search]\n"augmentation.rain" = [1]', "no option 'rain'; expected one of rotation"),
         ("[train]\naugmentation = 3\n[search]\nepochs = [3]", "unsuitable augmentation; expected Augmentation"),
         ("[train]\nsteps = 5\n[search]\nepochs = [3]", "`epochs` has no effect with `steps` 5. Leave it out"),
-        ("[train]\nepochs = 3\n[search]\nsteps = [5]", "`epochs` has no effect with `steps` 5. Leave it out"),
         ("[train]\nepochs = 3\n[search]\nepochs = [3]", r"epochs is in \[train\] and in \[search\]"),
     ],
 )

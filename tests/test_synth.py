@@ -20,7 +20,6 @@ from fastetl.data.charset import HIRAGANA, KANA
 from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.etl.detection import find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G
@@ -54,9 +53,12 @@ def file(written_files: Path) -> NDArray[Any]:
     return np.fromfile(written_files / "ETL8G_01", ETL8G.record_dtype).reshape(5, -1)
 
 
-def test_a_file_of_a_genuine_name_is_not_taken_for_a_damaged_one(written_files: Path) -> None:
+def test_a_whole_file_is_recognized_and_not_taken_for_a_damaged_genuine_one(written_files: Path) -> None:
     (report,) = inspect(written_files)
-    assert (report.records, report.genuine, report.differs) == (4780, None, None)
+    assert (report.set, report.records, report.models) == ("ETL8G", 4780, 0)
+    assert (report.genuine, report.differs) == (None, None)
+    assert (written_files / "ETL8G_01").stat().st_size == 39_191_220
+    assert "KanjiVG" in (written_files / "ATTRIBUTION.txt").read_text(encoding="utf-8")
 
 
 def test_readings_mislead_as_the_genuine_ones_do() -> None:
@@ -233,14 +235,6 @@ def test_a_brush_is_wide_where_it_is_set_down() -> None:
     inked = np.flatnonzero(across[1])
     assert across[1][inked[0] : inked[0] + 12].max() > across[1][inked[len(inked) // 2]] + 2
     assert np.ptp(across[0][inked[12:-12]]) <= 2
-
-
-def test_synthesize_writes_whole_files_that_are_recognized(written_files: Path) -> None:
-    assert sorted(p.name for p in written_files.iterdir()) == ["ATTRIBUTION.txt", "ETL8G_01"]
-    assert (written_files / "ETL8G_01").stat().st_size == 39_191_220
-    assert "KanjiVG" in (written_files / "ATTRIBUTION.txt").read_text(encoding="utf-8")
-    recognized = [(f.layout.name, f.record_count, f.is_model_pattern) for f in find_files([written_files])]
-    assert recognized == [("ETL8G", 4780, False)]
 
 
 def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

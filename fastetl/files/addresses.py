@@ -15,6 +15,8 @@ from typing import Any
 from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath, reason_of
 from fastetl.files.untrusted import read_bytes
 
+_copies = cache(TemporaryDirectory)  # of files at addresses, until the process ends
+
 
 def is_url(path: StrPath) -> bool:
     """Whether a path is an address for fsspec, also one that `Path` has changed."""
@@ -66,11 +68,6 @@ def read_file(folder: str, name: str, most: int) -> bytes:
     if len(data) > most:
         raise FastetlError("the file is too large", file=address, expected=f"at most {most:,} bytes", do="give another")
     return data
-
-
-@cache
-def _copies() -> TemporaryDirectory[str]:
-    return TemporaryDirectory()
 
 
 def local_copy(address: str) -> Path:
