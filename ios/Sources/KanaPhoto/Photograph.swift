@@ -36,17 +36,21 @@ public struct Photograph: Equatable, Sendable {
     /// `grey`: brightness where transparent parts are white. What is drawn becomes dark ink on white, whatever its
     /// brightness; an opaque part that fills its box and has contrast is a sheet, and what is around it becomes paper.
     init(_ width: Int, _ height: Int, grey: [UInt8], alpha: [UInt8]) {
-        let visible = alpha.indices.filter { alpha[$0] >= 128 }
-        let (rows, columns) = (visible.map { $0 / width }, visible.map { $0 % width })
-        guard visible.count < alpha.count, let top = rows.min(), let bottom = rows.max(), let left = columns.min(),
-            let right = columns.max()
-        else {
+        // A list of all visible pixels would be as large as a hundred megabytes for each ten million of them.
+        var (count, top, bottom, left, right) = (0, height, -1, width, -1)
+        for row in 0..<height {
+            for column in 0..<width where alpha[row * width + column] >= 128 {
+                count += 1
+                (top, bottom, left, right) = (min(top, row), row, min(left, column), max(right, column))
+            }
+        }
+        guard 0 < count, count < alpha.count else {
             func range(_ values: [UInt8]) -> UInt8 { (values.max() ?? 0) - (values.min() ?? 0) }
-            let isFaint = visible.isEmpty && range(grey) < min(32, range(alpha))
+            let isFaint = count == 0 && range(grey) < min(32, range(alpha))
             self.init(width, height, isFaint ? alpha.map { 255 - $0 } : grey)
             return
         }
-        let seen = visible.map { Int(grey[$0]) }
+        let seen = alpha.indices.filter { alpha[$0] >= 128 }.map { Int(grey[$0]) }
         let area = (bottom - top + 1) * (right - left + 1)
         if 10 * seen.count < 7 * area || Grid.quantile(seen, 95) - Grid.quantile(seen, 5) < 64 {
             self.init(width, height, alpha.map { 255 - $0 })
@@ -88,7 +92,7 @@ public struct Photograph: Equatable, Sendable {
 }
 
 /// A picture that is not read.
-public enum PhotographError: Error, Equatable, CustomStringConvertible {
+public enum PhotographError: KanaError, Equatable {
     /// In pixels.
     case size(width: Int, height: Int)
     case bytes(expected: Int, found: Int)
