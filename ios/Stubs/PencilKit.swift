@@ -6,9 +6,11 @@
 public struct PKStrokePoint { public var location: CGPoint { .zero } }
 public struct PKStrokePath {
     public enum Stride { case distance(CGFloat) }
-    public func interpolatedPoints(by stride: Stride) -> [PKStrokePoint] { [] }
+    public func interpolatedPoints(in range: ClosedRange<CGFloat>? = nil, by stride: Stride) -> [PKStrokePoint] { [] }
 }
 public struct PKStroke {
+    public var mask: UIBezierPath? { nil }
+    public var maskedPathRanges: [ClosedRange<CGFloat>] { [] }
     public var path: PKStrokePath { fatalError("a stub") }
     public var transform: CGAffineTransform { fatalError("a stub") }
 }

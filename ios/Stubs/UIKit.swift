@@ -67,7 +67,9 @@ public struct UIAccessibilityTraits: OptionSet, Sendable {
     public static let allowsDirectInteraction = UIAccessibilityTraits(rawValue: 1)
 }
 
-@MainActor open class UIView: UIResponder {
+@MainActor open class UIBezierPath: NSObject {}
+
+open class UIView: UIResponder {
     public enum ContentMode: Int, Sendable { case scaleToFill, redraw }
     public init(frame: CGRect) {}
     public required init?(coder: NSCoder) { nil }

@@ -130,7 +130,7 @@ public actor KanaModel: CharacterReading {
 }
 
 /// Why the model gives no answer.
-public enum KanaModelError: Error, Equatable, CustomStringConvertible {
+public enum KanaModelError: KanaError, Equatable {
     /// The app was built without a model.
     case missing
     /// A function of Core Video answered with this code.
@@ -140,9 +140,9 @@ public enum KanaModelError: Error, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .missing: return "no model in this app"
-        case .status(let function, let code): return "\(function): status \(code)"
-        case .unexpected(let expected): return "expected \(expected)"
+        case .missing: return "model: expected one in this app, found none: add its package to the target"
+        case .status(let function, let code): return "model: \(function): expected status 0, found \(code)"
+        case .unexpected(let expected): return "model: expected \(expected): export the package again"
         }
     }
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Strokes on a canvas: what `fastetl.Drawing` holds, under the same names in JSON and with the same limits.
 public struct Drawing: Equatable, Sendable {
     /// Width of the pen at medium pressure, as a fraction of the longer side of the canvas.
@@ -88,10 +90,17 @@ extension Drawing: Codable {
 }
 
 /// A drawing with a value that is not allowed: which value, what was expected, what was found.
-public struct DrawingError: Error, Equatable, CustomStringConvertible {
+public struct DrawingError: KanaError, Equatable {
     public let name: String
     public let expected: String
     public let found: String
 
     public var description: String { "drawing: \(name): expected \(expected), found \(found)" }
+}
+
+/// An error of this package. Its `description`, and so its `localizedDescription`, is one line for developers.
+public protocol KanaError: LocalizedError, CustomStringConvertible {}
+
+extension KanaError {
+    public var errorDescription: String? { description }
 }

@@ -38,7 +38,14 @@ public struct Picture: Equatable, Sendable {
 }
 
 /// Memory that cannot hold a picture; sizes are in bytes.
-public enum PictureError: Error, Equatable {
+public enum PictureError: KanaError, Equatable {
     case shortRows(expected: Int, found: Int)
     case smallMemory(expected: Int, found: Int)
+
+    public var description: String {
+        switch self {
+        case .shortRows(let expected, let found): return "picture: expected rows of \(expected) bytes, found \(found)"
+        case .smallMemory(let expected, let found): return "picture: expected \(expected) bytes, found \(found)"
+        }
+    }
 }

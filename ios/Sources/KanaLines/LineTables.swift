@@ -1,4 +1,5 @@
 import Foundation
+import KanaInk
 import KanaLineTables
 import KanaReading
 
@@ -146,9 +147,17 @@ struct LineTables: Sendable {
 }
 
 /// Why lines are not read.
-public enum LineError: Error, Equatable {
+public enum LineError: KanaError, Equatable {
     /// The network is not the bundled one, whose characters the tables are about.
     case otherLabels(expected: Int, found: Int)
     /// The tables are of other features or scripts than the code's.
     case otherTables(missing: String)
+
+    public var description: String {
+        switch self {
+        case .otherLabels(let expected, let found):
+            return "lines: expected the bundled network of \(expected) characters, found \(found): use KanaNetwork"
+        case .otherTables(let missing): return "lines: expected \(missing) in the tables: update the package"
+        }
+    }
 }

@@ -89,7 +89,7 @@ public struct ModelFacts: Equatable, Sendable {
 }
 
 /// A package whose metadata are missing or wrong.
-public struct ModelFactsError: Error, Equatable, CustomStringConvertible {
+public struct ModelFactsError: KanaError, Equatable {
     public let description: String
 
     init(_ what: String, expected: String, found: String) {

@@ -1,3 +1,5 @@
+import KanaInk
+
 /// A label and its probability, 0–1.
 public struct Answer: Equatable, Sendable, Identifiable, Codable {
     public let label: String
@@ -43,7 +45,7 @@ public enum Verdict: Equatable, Sendable {
     /// their probabilities. If "no character" is the likeliest, the verdict is `nothing`.
     ///
     /// Throws `VerdictError` if labels or probabilities are not what the package promises.
-    public init(probabilities: [String: Double], facts: ModelFacts, script: Script = .kana) throws {
+    public init(probabilities: [String: Double], facts: ModelFacts, script: Script = .japanese) throws {
         guard probabilities.count == facts.labels.count, facts.labels.allSatisfy({ probabilities[$0] != nil }) else {
             throw VerdictError.otherLabels(
                 missing: facts.labels.filter { probabilities[$0] == nil },
@@ -88,10 +90,19 @@ public enum Verdict: Equatable, Sendable {
 }
 
 /// An answer that is not what the package promises.
-public enum VerdictError: Error, Equatable {
+public enum VerdictError: KanaError, Equatable {
     case otherLabels(missing: [String], unknown: [String])
     /// A number that is not between 0 and 1, or not finite.
     case noProbability
+
+    public var description: String {
+        switch self {
+        case .otherLabels(let missing, let unknown):
+            return "verdict: expected a probability of each label of the package, found \(missing.count) missing and "
+                + "\(unknown.count) others: give the facts of the model that answered"
+        case .noProbability: return "verdict: expected probabilities of 0 to 1, found others"
+        }
+    }
 }
 
 /// A probability in words. The package's probabilities are calibrated: about nine in ten answers with 0.9 are right.

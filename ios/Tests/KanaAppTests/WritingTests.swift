@@ -77,6 +77,6 @@ private struct Stripes: CharacterReading {
         let ink = app.open().writing.ink
         ink.resize(width: 300, height: 100)
         await write(ink, at: 0.2)
-        #expect(ink.verdict == nil && ink.failure?.contains("otherLabels") == true)
+        #expect(ink.verdict == nil && ink.failure?.contains("the bundled network") == true)
     }
 }

@@ -131,6 +131,21 @@ private struct Network: CharacterReading {
         #expect(only == .unsure([]))
     }
 
+    @Test func ofANetworkOfAnyScriptAllCharactersCompete() throws {
+        let facts = try ModelFacts(labels: ["漢", "ц", "へ", "none"], noCharacter: "none", threshold: 0.5)
+        for label in ["漢", "ц"] {
+            let given = ["漢": 0.0, "ц": 0, "へ": 0.1, "none": 0.1].merging([label: 0.8]) { $1 }
+            #expect(try Verdict(probabilities: given, facts: facts).character == label)
+        }
+    }
+
+    @Test func errorsAreShownInTheirOwnWords() {
+        let shown = VerdictError.otherLabels(missing: ["つ"], unknown: []).localizedDescription
+        #expect(shown.hasPrefix("verdict: expected a probability of each label"))
+        let error = #expect(throws: (any Error).self) { try ModelFacts(metadata: [:]) }
+        #expect(error?.localizedDescription.hasPrefix("model: metadata: expected the key") == true)
+    }
+
     @Test func oneShapeIsOneCandidate() throws {
         let facts = try facts()
         let given = spread(["へ": 0.4, "ヘ": 0.45, "あ": 0.15], over: facts)
