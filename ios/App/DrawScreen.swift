@@ -19,7 +19,7 @@ struct DrawScreen: View {
                 Text("The model cannot be loaded: \(failure)").foregroundStyle(.red)
             }
             Text(verbatim: status).font(.title2).accessibilityAddTraits(.updatesFrequently)
-            if !window.text.isEmpty { TextBar(text: window.text) { window.text.removeLast() } }
+            if !window.text.isEmpty { TextBar(text: window.text) { window.text = String(window.text.dropLast()) } }
         } board: {
             CanvasRow(ink: ink, settings: app.settings.value, status: status)
         } rest: {

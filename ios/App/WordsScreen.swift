@@ -55,7 +55,7 @@ struct WordsScreen: View {
         return writing.ink.verdict == nil && writing.characters.isEmpty ? String(localized: "Reading…") : nil
     }
 
-    private func delete() { window.text.removeLast() }
+    private func delete() { window.text = String(window.text.dropLast()) }
 }
 
 /// What was recognized so far: to hear, to copy, and where `delete` is given to take back.

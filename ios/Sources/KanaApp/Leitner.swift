@@ -15,6 +15,18 @@ public struct Card: Equatable, Sendable, Codable {
     public var isKnown: Bool { box > 1 }
 }
 
+extension Card {
+    /// A box that there is not becomes the nearest one, so that the rest of a file that somebody edited is kept.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        box = min(max(try values.decode(Int.self, forKey: .box), 1), Deck.days.count)
+        due = try values.decode(Int.self, forKey: .due)
+        right = try values.decode(Int.self, forKey: .right)
+        missed = try values.decode(Int.self, forKey: .missed)
+        first = try values.decodeIfPresent(Int.self, forKey: .first)
+    }
+}
+
 /// Spaced repetition by Leitner's boxes (Leitner, So lernt man lernen, 1972), as on the pad. A character that is right at
 /// once moves to the next box; one that is right at the second attempt stays; one that is missed returns to the first.
 public struct Deck: Equatable, Sendable, Codable {

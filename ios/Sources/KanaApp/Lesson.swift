@@ -16,6 +16,7 @@ public final class Lesson {
         session = PracticeSession(table: app.table)
         ink = LiveReader(reader: app.reader, clock: app.clock, isLive: false)
         session.ask(character, app.settings.value, now: app.clock.now())
+        if let task = session.task { ink.script = task.kana.script }
         if let drawing, session.task != nil { ink.restore(drawing) }
         ink.changed = { [weak self] in self?.changed() }
     }

@@ -138,8 +138,8 @@ public final class LiveReader {
 
     private func read() async -> Verdict? {
         let asked = revision
-        guard let drawing else { return nil }
         do {
+            let drawing = try now.drawing(width: canvas.width, height: canvas.height, pen: pen)
             let lines = try await lineReader?.read(drawing, script: script) ?? []
             let verdict = try await lineReader == nil ? reader.verdict(on: drawing, script: script) : Verdict(lines)
             guard asked == revision else { return nil }

@@ -32,6 +32,7 @@ import Testing
         let again = launch().open()
         #expect(again.tab == .practice && again.text == "ぬ" && again.ink.drawing == first.ink.drawing)
         #expect(again.lesson.session.task?.character == "あ" && again.lesson.ink.drawing == first.lesson.ink.drawing)
+        #expect(again.lesson.ink.script == first.lesson.ink.script && again.lesson.ink.script == .hiragana)
         await again.ink.reading?.value
         #expect(again.ink.verdict?.character == "あ")
     }
@@ -80,6 +81,13 @@ import Testing
         #expect(app.deck.value.cards["あ"]?.box == 3 && app.troubles.pending.isEmpty)
         app.deck.value.record("あ", misses: 0, today: 1)
         #expect(try String(contentsOf: file("deck.json"), encoding: .utf8).contains(#""format":1"#))
+    }
+
+    @Test(arguments: [-7, 0, 9]) func aBoxThatThereIsNotIsNoCrash(box: Int) throws {
+        try write(#"{"cards":{"あ":{"box":\#(box),"due":9,"right":2,"missed":0}}}"#, "deck.json")
+        let app = launch()
+        #expect(app.troubles.pending.isEmpty && app.deck.value.cards["あ"]?.box == (box == 9 ? 5 : 1))
+        app.deck.value.record("あ", misses: 1, today: 1)
     }
 
     @Test func whatCannotBeReadOrWrittenIsToldAndNotOverwritten() throws {
