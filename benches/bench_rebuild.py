@@ -93,10 +93,10 @@ def test_process(benchmark: Any, etl: Path, tmp_path: Path, charset: str, number
     environment["PYTHONPYCACHEPREFIX"] = str(tmp_path / "bytecode")
     times, peak = [], 0
     for _ in range(8 if benchmark.enabled else 1):
-        begun = os.times()
+        start_time = os.times()
         arguments = [sys.executable, "-c", COMMAND, "build", *files, out, *options]
         process = subprocess.run(arguments, env=environment, capture_output=True, check=True, text=True)
-        past = [after - before for before, after in zip(begun, os.times(), strict=True)]
+        past = [after - before for before, after in zip(start_time, os.times(), strict=True)]
         times.append((past[4], past[2] + past[3]))
         peak = max(peak, int(process.stderr.split("VmHWM:")[1].split()[0]) // 1024)
     wall, processor = np.median(times[1:] or times, 0).tolist()  # the first one writes the bytecode

@@ -107,11 +107,11 @@ REHEARSAL = replace(FINAL, network="small", batch_size=64, precision="float32", 
 class Bench:
     """The measurements; `rows` are the contents of results.json."""
 
-    def __init__(self, options: argparse.Namespace, folder: Path, begun: float) -> None:
+    def __init__(self, options: argparse.Namespace, folder: Path, start_time: float) -> None:
         self.out = options.out
         self.is_rehearsal = options.rehearsal
         self.folder = folder
-        self.begun = begun
+        self.start_time = start_time
         self.seconds = options.minutes * 60
         self.end = 0.0
         self.rows = dict[str, list[dict[str, Any]]]()
@@ -123,11 +123,11 @@ class Bench:
         with replace_file(self.out / "results.json") as file:
             file.write_text(json.dumps(self.rows, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
         shown = json.dumps(row, ensure_ascii=False, default=str)[:400]
-        print(f"[{time.monotonic() - self.begun:6.1f}] {name}: {shown}", flush=True)  # noqa: T201
+        print(f"[{time.monotonic() - self.start_time:6.1f}] {name}: {shown}", flush=True)  # noqa: T201
 
     def run(self, name: str, share: float, measure: Callable[[], None]) -> None:
         """Run a section, which ends after this share of the minutes; an error in it does not stop the others."""
-        self.end = self.begun + share * self.seconds
+        self.end = self.start_time + share * self.seconds
         try:
             measure()
         except TimeoutError:
@@ -169,9 +169,9 @@ class Bench:
             factors = jax.random.normal(jax.random.key(0), (2, side, side), precision)
             product = jax.jit(jnp.matmul)
             product(*factors).block_until_ready()
-            begun = time.perf_counter()
+            start_time = time.perf_counter()
             jax.block_until_ready([product(*factors) for _ in range(10)])
-            teraflops = 10 * 2 * side**3 / (time.perf_counter() - begun) / 1e12
+            teraflops = 10 * 2 * side**3 / (time.perf_counter() - start_time) / 1e12
             self.add("peak", precision=precision, side=side, teraflops=teraflops)
         self.against_cpu(self.final, self.parts[0].charset)
         self.against_cpu(USUAL, "hiragana")
@@ -253,10 +253,10 @@ class Bench:
         size, varied = self.final.batch_size, self.final.augmentation
         batches = Batches(data, batch_size=size, augmentation=varied, threads=threads, prefetch=threads + 1)
         done = 0
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         for _ in batches:
             done += size
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - start_time
             if seconds > (0.3 if self.is_rehearsal else 2.0):
                 break
         return round(done / seconds)
@@ -280,7 +280,7 @@ class Bench:
                 self.add("epochs", **vars(progress.new_epoch))
                 copy(unfinished_folder(path))
 
-        left = self.begun + self.seconds - TAIL - time.monotonic()
+        left = self.start_time + self.seconds - TAIL - time.monotonic()
         config = replace(self.final, minutes=max(left / 60, 0.05))
         run = train(mixture, path, config, progress=keep, command="python -m benches.gpu")
         copy(path)
@@ -294,7 +294,7 @@ class Bench:
 
 def main() -> None:
     """Run all sections."""
-    begun = time.monotonic()
+    start_time = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--minutes", type=float, default=9.3)
@@ -306,7 +306,7 @@ def main() -> None:
         jax.config.update("jax_platforms", "cpu")
     with tempfile.TemporaryDirectory(prefix="gpu-") as folder:
         jax.config.update("jax_compilation_cache_dir", f"{folder}/compiled")  # each training compiles the same
-        bench = Bench(options, Path(folder), begun)
+        bench = Bench(options, Path(folder), start_time)
         sections = (
             ("writers", WRITING_END, bench.writers),
             ("devices", SHORT_END, bench.devices),

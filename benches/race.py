@@ -39,9 +39,9 @@ class Contender:
 def _seconds(contender: Contender) -> float:
     if contender.before is not None:
         contender.before()
-    begun = time.process_time()
+    start_time = time.process_time()
     contender.run()
-    return (time.process_time() - begun) / contender.images
+    return (time.process_time() - start_time) / contender.images
 
 
 def row_of(work: str, contenders: Sequence[Contender], seconds: dict[str, list[float]]) -> list[str]:

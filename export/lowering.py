@@ -93,16 +93,16 @@ def _channels(ops: Builder, name: str, x: Ref, picked: list[list[float]]) -> Ref
     return ops.conv(name, x, ops.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
 
 
-def _moments(ops: Builder, both: Ref, crossing: Term, window: Term, size: int) -> _Moments:
+def _moments(ops: Builder, along_both: Ref, crossing: Term, window: Term, size: int) -> _Moments:
     """Centre and variance of the ink under a window, along both axes.
 
     seen(t) = window(t) · Σ crossing(u) · ink(t, u), where t and u are positions along an axis and along the other one
     share(t) = seen(t) / Σ seen,  centre = Σ t · share(t),  variance = Σ (t - centre)² · share(t)
 
-    Sums are matrix products, which take one operation each. both: (1, 2, size, size): the picture transposed, and the
-    picture. window, (1, 2, 1, size); crossing: the same with its channels exchanged.
+    Sums are matrix products, which take one operation each. along_both: (1, 2, size, size), the picture transposed and
+    the picture. window: (1, 2, 1, size). crossing: the same with its channels exchanged.
     """
-    windowed = ops.binary("mul", "seen", ops.matmul("profile", crossing, both), window)
+    windowed = ops.binary("mul", "seen", ops.matmul("profile", crossing, along_both), window)
     position = positions(size)
     ink = ops.matmul("seen_ink", windowed, _for_both_axes(np.ones((size, 1))))
     divisor = ops.binary("maximum", "ink_or_little", ink, 1e-4 * size**2)
@@ -113,22 +113,22 @@ def _moments(ops: Builder, both: Ref, crossing: Term, window: Term, size: int) -
     variances = ops.matmul("variances", share, squares, transpose_y=True)
     variance = ops.reduce("reduce_mean", "variance", variances, (1,))
     least, most = (ops.constant(bound / 2, variance) for bound in VARIANCE_BOUNDS)
-    kept = ops.add("clip", "kept_variance", "fp32", x=variance, alpha=least, beta=most)
-    return _Moments(centre, kept, squares)
+    bounded = ops.add("clip", "kept_variance", "fp32", x=variance, alpha=least, beta=most)
+    return _Moments(centre, bounded, squares)
 
 
-def _adaptive_moments(ops: Builder, both: Ref, spec: Preprocessing) -> _Moments:
+def _adaptive_moments(ops: Builder, along_both: Ref, spec: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
     # The first window is in the middle of the picture: a constant.
     first = _for_both_axes(np.exp(positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     with ops.named(suffix="_1"):
-        moments = _moments(ops, both, first, first, spec.size)
+        moments = _moments(ops, along_both, first, first, spec.size)
     for turn in range(2, WINDOW_MOVES + 1):
         with ops.named(suffix=f"_{turn}"):
             sharpness = ops.binary("real_div", "sharpness", -1 / (4 * spec.window), moments.variance)
             window = ops.unary("exp", "window", ops.binary("mul", "exponent", moments.squares, sharpness))
             crossing = _channels(ops, "crossing", window, [[0, 1], [1, 0]])
-            moments = _moments(ops, both, crossing, window, spec.size)
+            moments = _moments(ops, along_both, crossing, window, spec.size)
     return moments
 
 
@@ -167,8 +167,8 @@ class _Input(NamedTuple):
 
 def _framed(ops: Builder, x: Ref, spec: Preprocessing, with_place: bool) -> _Input:
     """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
-    both = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
-    moments = _adaptive_moments(ops, both, spec)
+    along_both = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
+    moments = _adaptive_moments(ops, along_both, spec)
     summed = 4 * spec.window / (2 * spec.window - 1)  # of both axes; what the window took away comes back
     deviation = ops.unary("sqrt", "deviation", moments.variance)
     to_frame = ops.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
@@ -207,14 +207,14 @@ def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
     brightest = ops.reduce("reduce_max", "top", ink, (2, 3))
     contrasted = _contrast(ops, ink, brightest, spec.floor)
     blank = _blank(ops, brightest, contrasted)
-    seen = _Input({"": contrasted}, ())
+    network_input = _Input({"": contrasted}, ())
     if spec.framing != "none":
-        seen = _framed(ops, contrasted, spec, any(layer.kind == "Place" for layer in graph.layers))
+        network_input = _framed(ops, contrasted, spec, any(layer.kind == "Place" for layer in graph.layers))
     frames: dict[str, Ref] = {}
-    for prefix, frame in seen.frames.items():
+    for prefix, frame in network_input.frames.items():
         with ops.named(prefix):
             frames[prefix] = ops.cast(frame, ops.real, "frame_number")
-    return _Input(frames, seen.place), blank
+    return _Input(frames, network_input.place), blank
 
 
 def _layer(ops: Builder, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref, ...]) -> Ref:
@@ -245,12 +245,12 @@ def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: S
     first layer on; before it, all is float32. storage: of the weights.
     """
     ops = Builder("fp16" if precision == "float16" else "fp32", storage)
-    seen, blank = _preprocess(ops, graph)
+    network_input, blank = _preprocess(ops, graph)
     logits_of_readings = []
-    for prefix, x in seen.frames.items():
+    for prefix, x in network_input.frames.items():
         with ops.named(prefix):
             for layer in graph.layers:
-                x = _layer(ops, x, layer, seen.place)
+                x = _layer(ops, x, layer, network_input.place)
             logits_of_readings.append(ops.cast(x, "fp32", "character_logits"))
     character_logits, *others = logits_of_readings
     for count, other in enumerate(others, 2):

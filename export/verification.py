@@ -350,8 +350,8 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
     if others:
         yield _unchecked("the same bytes", "; ".join(others))
         return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         write_onnx(reference.graph, reference.config, folder / names.ONNX)
         if native_parts():
             write_coreml(reference.graph, reference.config, folder / names.COREML)

@@ -18,7 +18,7 @@ DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Recurs
 RENEW = "copy it again from a good copy, or make it again"
 ErrorClasses = type[Exception] | tuple[type[Exception], ...]
 
-_SIGNS = {
+_WORDS = {
     "memory": "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted|low on memory",
     "file handles (ulimit -n)": "too many open files",
     "threads or processes (ulimit -u)": "can't start new thread",
@@ -32,7 +32,7 @@ def _lacking(error: BaseException) -> tuple[str, str] | None:
     text = getattr(error, "strerror", None) or str(error)  # without the name of a file
     if isinstance(error, DAMAGE) and "(os error" not in text:  # it may quote what a file says, unless Rust reports it
         return None
-    named = (resource for resource, words in _SIGNS.items() if re.search(words, text, re.IGNORECASE))
+    named = (resource for resource, words in _WORDS.items() if re.search(words, text, re.IGNORECASE))
     resource = "memory" if isinstance(error, MemoryError) else next(named, None)
     return None if resource is None else (resource, str(error).partition("\n")[0])
 

@@ -110,5 +110,5 @@ def listen(host: str, port: int) -> socket.socket:
     what, do = "cannot listen there", "check `host` and `port`"
     with expecting("an address of this machine", f"{host}, port {port}", what, do, (OSError, UnicodeError)):
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]  # UnicodeError: no host
-        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-        return socket.create_server(address[:2], family=family, backlog=128, dualstack_ipv6=both)
+        is_dual_stack = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server(address[:2], family=family, backlog=128, dualstack_ipv6=is_dual_stack)

@@ -43,23 +43,25 @@ def addresses(data: Data) -> list[tuple[str, float]]:
     return pairs
 
 
-def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, new: Mapping[str, Any], fault: Path) -> None:
-    """Train as a worker. new: arguments for a run that begins, or that the caller resumes. fault: file for an error."""
+def _work(
+    *, data: Data, path: Path, resume: bool, overwrite: bool, run_arguments: Mapping[str, Any], fault_file: Path
+) -> None:
+    """Train as a worker. run_arguments: of a run that begins, or that the caller resumes."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
     from ray.util import get_node_ip_address
 
-    if fault.exists():
+    if fault_file.exists():
         return  # a worker raised an error that another try would raise again, and Ray has restarted all workers
     context = ray.train.get_context()
     processes = context.get_world_size()
     if processes > 1:
-        with socket.socket() as free:
-            free.bind(("", 0))
-            address = f"{get_node_ip_address()}:{free.getsockname()[1]}"  # type: ignore[no-untyped-call]
+        with socket.socket() as probe:
+            probe.bind(("", 0))
+            address = f"{get_node_ip_address()}:{probe.getsockname()[1]}"  # type: ignore[no-untyped-call]
         join(str(broadcast_from_rank_zero(address)), processes, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
-    arguments = {} if is_begun and not resume else new  # after a loss the run has its config and start
+    arguments = {} if is_begun and not resume else run_arguments  # after a loss the run has its config and start
     try:
         if is_begun or overwrite or not path.exists():  # otherwise it was complete when a worker was lost
             train(data, path, resume=is_begun, overwrite=overwrite, progress=None, **arguments)
@@ -67,7 +69,7 @@ def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, new: Mapping
         # The lost one still holds the run's lock for a moment, and the others lose their connection to it.
         may_succeed = processes > 1 and isinstance(error, JaxRuntimeError) and scarcity(error) is None
         if not (may_succeed or isinstance(error, BlockingIOError)):
-            write_file(str(fault.parent), fault.name, pickle.dumps(error))
+            write_file(str(fault_file.parent), fault_file.name, pickle.dumps(error))
         raise
     ray.train.report({})
 
@@ -111,24 +113,26 @@ def train_on_ray(
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True) as name:
-        fault = Path(name, "fault")  # beside the files of Ray Train
-        new = {"config": config, "start": initial, "command": command}
-        work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, new=new, fault=fault)
-        _fit(work, fault, workers, gpus)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True
+    ) as temporary:
+        fault_file = Path(temporary, "fault")  # beside the files of Ray Train
+        run_arguments = {"config": config, "start": initial, "command": command}
+        work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, run_arguments=run_arguments)
+        _fit(partial(work, fault_file=fault_file), fault_file, workers, gpus)
     return open_run(path)
 
 
-def _fit(work: Callable[[], None], fault: Path, workers: int, gpus: int) -> None:
+def _fit(work: Callable[[], None], fault_file: Path, workers: int, gpus: int) -> None:
     """Run the workers to their end. Raises the error of a worker as it was raised there."""
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     scaling = ScalingConfig(num_workers=workers, use_gpu=gpus > 0, resources_per_worker={"CPU": 1, "GPU": gpus})
-    run = RunConfig(name="training", storage_path=str(fault.parent), failure_config=FailureConfig(RETRIES))
+    run = RunConfig(name="training", storage_path=str(fault_file.parent), failure_config=FailureConfig(RETRIES))
     try:
         DataParallelTrainer(work, scaling_config=scaling, run_config=run).fit()
     except Exception as error:  # Ray wraps a worker's error in its own
         raise fault_of(error) from None
-    if fault.exists():
-        raise pickle.loads(fault.read_bytes())  # our own worker's
+    if fault_file.exists():
+        raise pickle.loads(fault_file.read_bytes())  # our own worker's

@@ -108,11 +108,11 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
     """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
     if run.split_record is None:
         return "all", np.arange(len(dataset)), len(dataset)
-    where = run.split_record.parts_of(dataset)
-    unseen = np.flatnonzero(where >= TEST)
+    part_of = run.split_record.parts_of(dataset)
+    unseen = np.flatnonzero(part_of >= TEST)
     if len(unseen):
-        return "all" if (where > TEST).all() else "test", unseen, int((where == UNKNOWN).sum())
-    valid = np.flatnonzero(where == VALID)
+        return "all" if (part_of > TEST).all() else "test", unseen, int((part_of == UNKNOWN).sum())
+    valid = np.flatnonzero(part_of == VALID)
     if not len(valid):
         what = f"{dataset.name}: the run was trained on all of it"
         raise ModelError(what, expected="writers it has not seen", do="use another set")

@@ -239,9 +239,11 @@ def opened_package(function: str, path: StrPath) -> Any:
 def _opened(path: Path, expected: str) -> Run:
     file = path / RUN_JSON
     if not file.exists():
-        begun = unfinished_folder(path)
-        if (begun / RUN_JSON).is_file():
-            raise MissingRunError("training was interrupted", file=path, found=begun, do="continue it with `resume`")
+        unfinished = unfinished_folder(path)
+        if (unfinished / RUN_JSON).is_file():
+            raise MissingRunError(
+                "training was interrupted", file=path, found=unfinished, do="continue it with `resume`"
+            )
         raise MissingRunError("no run here", file=path, expected=expected, do="train one, or check the path")
     try:
         values = read_json(file)

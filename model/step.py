@@ -48,12 +48,12 @@ def load_weights(network: Network, weights: Tree) -> Network:
 
 def learning_rate(peak: float, warmup: float, steps: int | jax.Array) -> optax.Schedule:
     """The learning rate at each of `steps` steps: linearly up to `peak` in a share `warmup` of them, then to 0."""
-    warm = jnp.minimum(jnp.round(warmup * jnp.asarray(steps)), jnp.asarray(steps) - 1)
+    warmup_steps = jnp.minimum(jnp.round(warmup * jnp.asarray(steps)), jnp.asarray(steps) - 1)
 
     def rate(count: jax.Array | int) -> jax.Array:
-        climbed = count / jnp.maximum(warm, 1)
-        left = (steps - count) / (steps - warm)
-        return peak * jnp.where(count < warm, 1 / 25 + (1 - 1 / 25) * climbed, jnp.maximum(left, 0))
+        warmup_share = count / jnp.maximum(warmup_steps, 1)
+        falling = jnp.maximum((steps - count) / (steps - warmup_steps), 0)
+        return peak * jnp.where(count < warmup_steps, 1 / 25 + (1 - 1 / 25) * warmup_share, falling)
 
     return rate
 

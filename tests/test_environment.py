@@ -63,10 +63,10 @@ def test_nothing_is_looked_up_and_no_identifier_kept(tmp_path: Path) -> None:
         return trace.exists() and "AF_INET" in trace.read_text(errors="replace"), files
 
     try:
-        begun = time.monotonic()
-        while not traces("default")[0] and time.monotonic() - begun < 150:
+        start_time = time.monotonic()
+        while not traces("default")[0] and time.monotonic() - start_time < 150:
             time.sleep(0.5)
-        time.sleep((time.monotonic() - begun) / 2)
+        time.sleep((time.monotonic() - start_time) / 2)
         assert traces("default")[0]
         assert any("deviceid" in name for name in traces("default")[1])
         assert [program.poll() for program in programs.values()] == [None] * 3

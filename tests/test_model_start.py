@@ -51,10 +51,10 @@ def test_a_folded_network_begins_as_it_was(config: NetworkConfig, framing: str) 
     if config is not TINY:
         assert start.architecture is config
     network = Network(start.architecture, spec, len(WANTED), rngs=nnx.Rngs(1))
-    begun = load_weights(network, initial_weights(start, network, WANTED, np.asarray(PICTURES[:16])))
-    shared(logits(begun), logits(source), WANTED, KNOWN)
+    started = load_weights(network, initial_weights(start, network, WANTED, np.asarray(PICTURES[:16])))
+    shared(logits(started), logits(source), WANTED, KNOWN)
     new = WANTED.class_of["★"]
-    np.testing.assert_array_equal(begun.blocks[-1].kernel[..., new], network.blocks[-1].kernel[..., new])  # type: ignore[union-attr]
+    np.testing.assert_array_equal(started.blocks[-1].kernel[..., new], network.blocks[-1].kernel[..., new])  # type: ignore[union-attr]
 
 
 def test_norms_have_the_statistics_of_what_is_trained_on() -> None:
@@ -62,8 +62,8 @@ def test_norms_have_the_statistics_of_what_is_trained_on() -> None:
     source = random_network(spec=Preprocessing(readings=1))
     start = start_of_graph(graph_from_network(source, KNOWN, side=32, temperature=1), "folded")
     network = Network(start.architecture, source.preprocessing, len(KNOWN), rngs=nnx.Rngs(1))
-    begun = load_weights(network, initial_weights(start, network, KNOWN, np.asarray(PICTURES)))
-    trained = np.asarray(begun(PICTURES, nnx.Rngs(0)()))
+    started = load_weights(network, initial_weights(start, network, KNOWN, np.asarray(PICTURES)))
+    trained = np.asarray(started(PICTURES, nnx.Rngs(0)()))
     assert abs(trained - logits(source)).max() < 1e-3 * abs(trained).max()
 
 

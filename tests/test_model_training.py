@@ -352,9 +352,9 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
 def test_one_training_at_a_time(tmp_path: Path) -> None:
     """A run that another process trains is left alone; one that never began is begun anew."""
     path = tmp_path / "run"
-    begun = unfinished_folder(path)
-    begun.mkdir()
-    lock = try_lock(begun / "lock")
+    unfinished = unfinished_folder(path)
+    unfinished.mkdir()
+    lock = try_lock(unfinished / "lock")
     assert lock is not None
     with pytest.raises(ModelError, match="another process is training this run"):
         train(tiny(), path, CONFIG)

@@ -177,12 +177,12 @@ def test_no_task_goes_on_when_its_results_are_not_wanted(cluster: Any) -> None:
         time.sleep(seconds)
         return number
 
-    begun = time.monotonic()
+    start_time = time.monotonic()
     results = results_of_tasks(work, [0, 900, 900], None)
     next(results)
     results.close()
     assert list(results_of_tasks(work, [0, 0], None)) == [0, 1]  # which have the processors of the others
-    assert time.monotonic() - begun < 600
+    assert time.monotonic() - start_time < 600
 
 
 def test_files_of_one_name_at_two_addresses_are_two() -> None:

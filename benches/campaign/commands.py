@@ -58,7 +58,7 @@ def _child(arguments: Sequence[str], folder: Path, kill_at: int, operations: Any
 
 def run_command(arguments: Sequence[str], folder: Path, after: float = LIMIT, kill_at: int = -1) -> Ended:
     """Run `fastetl` in a fork of this process; kill it after `after` seconds, or at file operation `kill_at`."""
-    begun, fork = time.perf_counter(), multiprocessing.get_context("fork")
+    start_time, fork = time.perf_counter(), multiprocessing.get_context("fork")
     operations = fork.Value("q", 0, lock=False)
     process = fork.Process(target=_child, args=(arguments, folder, kill_at, operations))
     with warnings.catch_warnings():
@@ -68,7 +68,7 @@ def run_command(arguments: Sequence[str], folder: Path, after: float = LIMIT, ki
     process.kill()
     process.join()
     text = folder.with_name(f"{folder.name}.log").read_text(errors="replace")
-    return Ended(process.exitcode, text, operations.value, time.perf_counter() - begun)
+    return Ended(process.exitcode, text, operations.value, time.perf_counter() - start_time)
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ class Tally:
 
     def __iter__(self) -> Iterator[tuple[int, Rng]]:
         """Yield the number of each attempt and a random generator seeded with it, until the row ends."""
-        begun = time.monotonic()
+        start_time = time.monotonic()
         for number in itertools.count():
-            self.seconds = time.monotonic() - begun
+            self.seconds = time.monotonic() - start_time
             if self.counts.total() >= self.target or self.seconds > 60 * self.minutes:
                 return
             yield number, np.random.default_rng([self.seed, number])

@@ -136,14 +136,14 @@ def _tell_by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
     if read(ETL8G.data_set_records * step + 2, 2) == code:
         return ETL8G
     most = min(ETL9G.data_set_records + 1, count)
-    again = next((k for k in range(1, most) if read(k * step + 2, 2) == code), None)
-    if again == ETL9G.data_set_records:
+    next_same = next((k for k in range(1, most) if read(k * step + 2, 2) == code), None)
+    if next_same == ETL9G.data_set_records:
         return ETL9G
     layout = set_by_name(name)
     if layout in (ETL8G, ETL9G):
         return layout
     # A single data set of 956 codes cannot be one of 3,036.
-    return ETL8G if most <= ETL8G.data_set_records or again is not None else None
+    return ETL8G if most <= ETL8G.data_set_records or next_same is not None else None
 
 
 def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:

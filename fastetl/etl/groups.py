@@ -37,7 +37,7 @@ class Alignment(NamedTuple):
     order: NDArray[np.uint16]  # uint16 (L,), the codes of one data set
     groups: NDArray[np.int32]  # int32 (N,), the data set of each record, from 0; it falls at displaced records alone
     rank: NDArray[np.int64]  # int64 (N,), the rank of each record's code; −1 for a code that is not in the order
-    aside: NDArray[np.int64]  # int64, the numbers of the displaced records
+    displaced: NDArray[np.int64]  # int64, the numbers of the displaced records
     expected: NDArray[np.int64]  # int64 (N,), the rank that each record should have
 
     def filled_slots(self) -> NDArray[np.bool_]:
@@ -51,7 +51,7 @@ class Alignment(NamedTuple):
         """How many records are displaced or doubled, and how many slots are empty."""
         is_filled = self.filled_slots()
         doubled = np.count_nonzero(self.rank >= 0) - np.count_nonzero(is_filled)
-        return int(len(self.aside) + np.count_nonzero(~is_filled) + doubled)
+        return int(len(self.displaced) + np.count_nonzero(~is_filled) + doubled)
 
 
 def align(codes: NDArray[np.uint16], genuine: NDArray[np.uint16] | None = None) -> Alignment:
@@ -214,13 +214,13 @@ def _runs_to_keep(runs: list[_Run], length: int) -> list[tuple[_Run, int]]:
     # What is left of the file after the last kept run is set aside.
     count = runs[-1].end
     chain = min(filter(None, chains), key=lambda chain: chain.cost + count - chain.run.end, default=None)
-    kept = []
+    links: list[_Chain] = []
     while chain is not None:
-        kept.append(chain)
+        links.append(chain)
         chain = chain.previous
-    kept.reverse()
-    data_sets = accumulate(chain.sets_begun for chain in kept)  # the first kept run begins in data set 0
-    return [(chain.run, data_set) for chain, data_set in zip(kept, data_sets, strict=True)]
+    links.reverse()
+    data_sets = accumulate(link.sets_begun for link in links)  # the first kept run begins in data set 0
+    return [(link.run, data_set) for link, data_set in zip(links, data_sets, strict=True)]
 
 
 def _best_chain(run: _Run, before: list[_Chain | None], length: int) -> _Chain:

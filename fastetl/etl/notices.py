@@ -105,8 +105,8 @@ def _unknown_codes(file: EtlFile, codes: Codes, is_known: NDArray[np.bool_], exp
 
 def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: NDArray[np.int64]) -> Iterator[Notice]:
     """Records of a code that a group has more often than limit[code], int64 (65536,). groups: −1 for no sample."""
-    again = count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes]
-    doubled = np.flatnonzero(again & (groups >= 0))
+    is_doubled = count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes]
+    doubled = np.flatnonzero(is_doubled & (groups >= 0))
     if len(doubled):
         example = f"{format_code(int(codes[doubled[0]]))} again in group {groups[doubled[0]]}"
         title, expected = f"doubled (group, {what})", f"each {what} once in a group"
@@ -115,9 +115,9 @@ def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: NDA
 
 def _misplaced_records(file: EtlFile, codes: Codes, aligned: Alignment) -> Iterator[Notice]:
     """Records that do not follow the order of their file."""
-    if len(aligned.aside):
-        displaced = aligned.aside + file.first_sample
-        expected = format_code(aligned.order[aligned.expected[aligned.aside[0]]])
+    if len(aligned.displaced):
+        displaced = aligned.displaced + file.first_sample
+        expected = format_code(aligned.order[aligned.expected[aligned.displaced[0]]])
         found = format_code(codes[displaced[0]])
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
         yield _notice_of_records(file, "records out of order", displaced, expected, found, treatment)
@@ -128,7 +128,7 @@ def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterat
     length = len(aligned.order)
     slots = aligned.groups.astype(np.int64) * length + aligned.expected
     is_filled = aligned.filled_slots()
-    is_filled[slots[aligned.aside]] = True
+    is_filled[slots[aligned.displaced]] = True
     lost = np.flatnonzero(~is_filled)
     if len(lost):
         at = int(np.count_nonzero(slots < lost[0])) + file.first_sample
@@ -210,11 +210,11 @@ def notices_of_classes(
 def _split_classes(file: EtlFile, codes: Codes, samples: NDArray[np.int64]) -> Iterator[Notice]:
     """Classes in several pieces, in a set where a record's position in its class tells its group."""
     begins = samples[np.diff(codes[samples].astype(np.int64), prepend=-1) != 0]
-    again = begins[count_within(codes[begins]) > 0]
-    if len(again):
-        what, example = "records out of order", f"{format_code(int(codes[again[0]]))} again"
+    returning = begins[count_within(codes[begins]) > 0]
+    if len(returning):
+        what, example = "records out of order", f"{format_code(int(codes[returning[0]]))} again"
         treatment = "taken by their codes, in the group of their position in the class"
-        yield _notice_of_records(file, what, again, "each class in one piece", example, treatment)
+        yield _notice_of_records(file, what, returning, "each class in one piece", example, treatment)
 
 
 def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[Notice]:

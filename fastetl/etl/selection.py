@@ -46,8 +46,8 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     if layout.kind != "G":
         return None
     head = read_headers(files[0], end=layout.data_set_records + 1)["code"].astype(np.uint16)
-    again = np.flatnonzero(head[1:] == head[0])
-    order = head[: int(again[0]) + 1] if len(again) else head[: layout.data_set_records]
+    repeats = np.flatnonzero(head[1:] == head[0])
+    order = head[: int(repeats[0]) + 1] if len(repeats) else head[: layout.data_set_records]
     are_whole = all(file.record_count % len(order) == 0 for file in files)
     if len(order) < _MIN_CODES or len(set(order.tolist())) < len(order) or not are_whole:
         return None
@@ -82,34 +82,34 @@ def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
     return {character: samples[code] for code in others if (character := jis_to_char(code))}
 
 
-KnownCodes = NDArray[np.uint16] | list[Contents]
+SelectionBasis = NDArray[np.uint16] | list[Contents]
 """What the records of a set are selected by: the order of its files, or every header."""
 
 
-def _codes_in(known: KnownCodes) -> set[int]:
+def _codes_in(basis: SelectionBasis) -> set[int]:
     """The codes of a set's records."""
-    arrays = [known] if isinstance(known, np.ndarray) else [content.codes for content in known]
+    arrays = [basis] if isinstance(basis, np.ndarray) else [content.codes for content in basis]
     # `np.unique` would import a large part of numpy, which a build has no other use for.
     return set(np.flatnonzero(np.bincount(np.concatenate(arrays))).tolist())
 
 
-def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[KnownCodes]]:
-    """The charset, how many codes stand for no character, and what is known of each set.
+def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[SelectionBasis]]:
+    """The charset, how many codes stand for no character, and by what the records of each set are selected.
 
     The charset may be what the data hold: then more characters may be wanted after headers have been read.
     """
     orders = [learn_order(members) if by_order else None for members in sets]
-    known: list[KnownCodes] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
+    bases: list[SelectionBasis] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
     while True:
-        codes = [_codes_in(entry) for entry in known]
+        codes = [_codes_in(entry) for entry in bases]
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
         wanted = set(codes_of(charset).tolist())
-        lacking = [k for k, entry in enumerate(known) if isinstance(entry, np.ndarray) and not wanted <= codes[k]]
+        lacking = [k for k, entry in enumerate(bases) if isinstance(entry, np.ndarray) and not wanted <= codes[k]]
         if not lacking:
-            return charset, characters.count(None), known
+            return charset, characters.count(None), bases
         for k in lacking:  # a wanted character may be somewhere in a set whose order lacks it
-            known[k] = contents_of(sets[k])
+            bases[k] = contents_of(sets[k])
 
 
 def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
@@ -120,10 +120,10 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     is wanted.
     """
     sets = by_layout([file for file in files if file.record_count])
-    charset, unknown_codes, known = _learn(sets, name, by_order)
+    charset, unknown_codes, bases = _learn(sets, name, by_order)
     parts: list[Selection] = []
     samples = Counter[int]()
-    for members, codes in zip(sets, known, strict=True):
+    for members, codes in zip(sets, bases, strict=True):
         if isinstance(codes, np.ndarray):
             parts += _select_by_order(members, codes, charset)
             samples.update(dict.fromkeys(codes.tolist(), sum(file.record_count for file in members) // len(codes)))
@@ -131,11 +131,11 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
             parts += [_select_by_header(content, charset, model_pattern) for content in codes]
             for content in codes:
                 samples.update(content.codes[content.usable(model_pattern)].tolist())
-    contents = [content for codes in known if isinstance(codes, list) for content in codes]
+    contents = [content for codes in bases if isinstance(codes, list) for content in codes]
     if not any(len(part.index) for part in parts):
         where = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
-        held = [name for name, whole in NAMED.items() if samples.keys() >= set(codes_of(whole).tolist())]
-        what, do = "no record has a character of the charset", f"choose `charset` {' or '.join([*held, 'all'])}"
+        whole = [name for name, charset in NAMED.items() if samples.keys() >= set(codes_of(charset).tolist())]
+        what, do = "no record has a character of the charset", f"choose `charset` {' or '.join([*whole, 'all'])}"
         raise FastetlError(what, file=where, expected=charset.name, do=do)
     noticed = [notice for file in files for notice in notices_of_name(file)]
     noticed += [notice for content in contents for notice in content.noticed]

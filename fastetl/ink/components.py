@@ -74,10 +74,10 @@ def character_box(mask: Mask) -> Box | None:
         if not are_near.any():
             left, top, right, bottom = boxes[sizes.argmax()].tolist()
             return left, top, right, bottom
-        kept, merged = divmod(int(are_near.argmax()), len(boxes))
-        boxes[kept, :2] = np.minimum(boxes[kept, :2], boxes[merged, :2])
-        boxes[kept, 2:] = np.maximum(boxes[kept, 2:], boxes[merged, 2:])
-        sizes[kept] += sizes[merged]
+        remaining, merged = divmod(int(are_near.argmax()), len(boxes))
+        boxes[remaining, :2] = np.minimum(boxes[remaining, :2], boxes[merged, :2])
+        boxes[remaining, 2:] = np.maximum(boxes[remaining, 2:], boxes[merged, 2:])
+        sizes[remaining] += sizes[merged]
         boxes, sizes = np.delete(boxes, merged, 0), np.delete(sizes, merged)
     return None
 

@@ -53,10 +53,10 @@ def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.u
         return grey
     rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
     area = int(rows[-1] - rows[0] + 1) * int(columns[-1] - columns[0] + 1)
-    seen = grey[visible]
-    if 10 * len(seen) < 7 * area or quantile(seen, 95) - quantile(seen, 5) < _MIN_SHEET_CONTRAST:
+    opaque = grey[visible]
+    if 10 * len(opaque) < 7 * area or quantile(opaque, 95) - quantile(opaque, 5) < _MIN_SHEET_CONTRAST:
         return 255 - alpha
-    darker = (255 - alpha.astype(np.int32)) * (255 - quantile(seen, 50)) // 255  # than white, where it is transparent
+    darker = (255 - alpha.astype(np.int32)) * (255 - quantile(opaque, 50)) // 255  # than white, where it is transparent
     return grey - darker.clip(0, grey).astype(np.uint8)
 
 

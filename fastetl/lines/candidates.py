@@ -126,14 +126,14 @@ def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> 
     """
     span_of = {(first, last): span for span, (first, last) in enumerate(spans.ends.tolist())}
     lengths = (spans.boxes[:, 2] - spans.boxes[:, 0]) / size
-    seen = np.exp(log_shape)
-    seen[seen <= _MIN_SEEN] = 0
+    part_probability = np.exp(log_shape)
+    part_probability[part_probability <= _MIN_SEEN] = 0
     beyond = np.zeros(labels.shape)
     for (first, last), span in span_of.items():
         parts = [span_of[p] for p in combinations_with_replacement(range(first, last + 1), 2) if p in span_of]
         longer = lengths[span] - lengths[parts]
         is_same = labels[span][:, None, None] == labels[parts]
-        beyond[span] = (is_same * seen[parts] * longer[:, None]).max((1, 2))
+        beyond[span] = (is_same * part_probability[parts] * longer[:, None]).max((1, 2))
     return beyond
 
 

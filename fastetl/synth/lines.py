@@ -64,12 +64,12 @@ class WrittenLine:
 
 def _in_boxes(strokes: list[PenStroke], character: str, size: float, em: float, down: bool) -> Iterator[PenStroke]:
     """A character's strokes from its box's middle, in boxes of `em` pixels. size: factor of the character's."""
-    far = CORNER.get(character, 0.0)
+    corner_shift = CORNER.get(character, 0.0)
     for stroke in strokes:
         points = (stroke.points - np.array([WIDTH - 1, HEIGHT - 1]) / 2) * size / em
         if down:
-            is_lying = character in LYING
-            points = np.stack([-points[:, 1], points[:, 0]], 1) if is_lying else points + np.array([far, -far])
+            turned = np.stack([-points[:, 1], points[:, 0]], 1)
+            points = turned if character in LYING else points + corner_shift * np.array([1, -1])
         yield stroke._replace(points=points, radii=stroke.radii / em)
 
 
@@ -175,10 +175,10 @@ def _on_canvas(text: str, strokes: list[PenStroke], boxes: Array, style: WriterS
 
 def _timed(stroke: PenStroke, corner: Array, pen: float, begin: float) -> Stroke:
     """Every second point of a stroke and its last one; the pressure is the line's thickness in pens less a half."""
-    kept = np.unique([*range(0, len(stroke.points), 2), len(stroke.points) - 1])
-    x, y = np.round(stroke.points[kept], 3).T.tolist()
+    sampled = np.unique([*range(0, len(stroke.points), 2), len(stroke.points) - 1])
+    x, y = np.round(stroke.points[sampled], 3).T.tolist()
     left, top = corner.tolist()
-    pressure = np.round(np.clip(stroke.radii[kept] / pen - 0.5, 0, 1), 3)
-    time = begin + _STEP * np.arange(len(kept))
+    pressure = np.round(np.clip(stroke.radii[sampled] / pen - 0.5, 0, 1), 3)
+    time = begin + _STEP * np.arange(len(sampled))
     placed = tuple(round(value - left, 2) for value in x), tuple(round(value - top, 2) for value in y)
     return Stroke(*placed, tuple(pressure.tolist()), tuple(time.tolist()))

@@ -15,21 +15,21 @@ from fastetl.synth.writing import PenInk, choose_glyphs, ink_of
 
 GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number, so that none share their grain
 _LEAST = np.float32(1e-6)  # see `cover`
-_BLANK, _NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
+_SIGN_OF_BLANK, _SIGN_OF_NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
 
 
 def draw(ink: PenInk) -> NDArray[np.uint8]:
     """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high."""
     out = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
     grain = np.resize(ink.grain, len(ink.grain) + HEIGHT * WIDTH)
-    tap, still = np.float32(ink.blur), np.zeros(2, np.float32)
+    outer_tap, no_shift = np.float32(ink.blur), np.zeros(2, np.float32)
     for c, picture in enumerate(out):
         canvas = np.zeros((HEIGHT, WIDTH), np.float32)
-        for n, shift in ((c, still), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
+        for n, shift in ((c, no_shift), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
             if n >= 0:
                 cover(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, _LEAST, canvas)
         for _ in range(2):  # columns, then rows; outside of the picture is paper
-            beside, canvas = tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
+            beside, canvas = outer_tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
             canvas[1:] += beside[:-1]
             canvas[:-1] += beside[1:]
             canvas = canvas.T
@@ -70,8 +70,8 @@ def _sign(entry: EtlClass, layout: Layout) -> str:
     if entry.character is not None:
         return entry.character
     if layout.kind == "K":
-        return _NONE
-    return _BLANK if layout.family in (1, 3) else UNKNOWN_SIGN
+        return _SIGN_OF_NONE
+    return _SIGN_OF_BLANK if layout.family in (1, 3) else UNKNOWN_SIGN
 
 
 def _levels(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.uint8]:

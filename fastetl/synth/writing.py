@@ -68,8 +68,8 @@ def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Gl
     return compose(glyphs)
 
 
-def _normal(rng: Rng, spread: float, *shape: int) -> Array:
-    return rng.standard_normal(shape, np.float32) * np.float32(spread)
+def _normal(rng: Rng, deviation: float, *shape: int) -> Array:
+    return rng.standard_normal(shape, np.float32) * np.float32(deviation)
 
 
 def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
@@ -82,11 +82,11 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     starts = np.searchsorted(stroke, np.arange(len(glyph.length) + 1))
     change = _leg_changes(glyph, np.angle(legs), starts, style, rng)
     factors = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
-    moved = _moved_targets(targets, legs * factors, stroke, starts)
+    shifted = _moved_targets(targets, legs * factors, stroke, starts)
     leg, share = _places_on_legs(glyph)
     # With `factors[leg]` as a variable numpy would round these products otherwise, and pictures would change.
     along = share * legs[leg]
-    straight = targets[leg] + moved[leg] + along * factors[leg]
+    straight = targets[leg] + shifted[leg] + along * factors[leg]
     bulge = (points - targets[leg] - along) * factors[leg]
     return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
 
@@ -103,8 +103,8 @@ def _moved_targets(targets: NDArray[Any], drawn_legs: NDArray[Any], stroke: Ints
     """By how much each target moves; the middle of each stroke's targets stays where it is. All complex, (T,)."""
     first = starts[:-1]
     drawn = np.concatenate([[0], np.cumsum(drawn_legs)[:-1]])
-    moved = drawn - drawn[first][stroke] - (targets - targets[first][stroke])
-    return np.asarray(moved - (np.add.reduceat(moved, first) / np.diff(starts))[stroke])
+    deviations = drawn - drawn[first][stroke] - (targets - targets[first][stroke])
+    return np.asarray(deviations - (np.add.reduceat(deviations, first) / np.diff(starts))[stroke])
 
 
 def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle, rng: Rng) -> NDArray[np.float64]:
@@ -117,8 +117,8 @@ def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle,
     last = starts[1:] - 2
     change[last] += np.array(style.last_leg) * (last > starts[:-1])[:, None]
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
-    spread = np.exp(_normal(rng, SPREAD["leg"], len(heading), 1)) * np.float32(style.leg_spread)
-    change += _normal(rng, 1, len(heading), 2) * spread * np.array([SPREAD["leg length"], SPREAD["leg turn"]])
+    leg_factor = np.exp(_normal(rng, SPREAD["leg"], len(heading), 1)) * np.float32(style.leg_spread)
+    change += _normal(rng, 1, len(heading), 2) * leg_factor * np.array([SPREAD["leg length"], SPREAD["leg turn"]])
     room = glyph.variation[glyph.character] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
     weight = glyph.freedom * room[glyph.stroke[glyph.is_target]]
     return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
@@ -166,15 +166,15 @@ def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) 
     """The points after each component of a kanji moves and grows on its own."""
     begins = glyph.begins_component
     count = int(begins.sum())
-    spread = np.float32(style.component_spread * style.sloppiness)
-    grown = np.exp(_normal(rng, SPREAD["component size"], count, 2) * spread)
-    shift = _normal(rng, SPREAD["component place"], count, 2) * spread
+    component_spread = np.float32(style.component_spread * style.sloppiness)
+    grown = np.exp(_normal(rng, SPREAD["component size"], count, 2) * component_spread)
+    shift = _normal(rng, SPREAD["component place"], count, 2) * component_spread
     component = (np.cumsum(begins) - 1)[glyph.stroke]
     middles = np.add.reduceat(points, glyph.first[begins]) / np.bincount(component)[:, None]
     # A character of one component moves and grows in `_place_characters`.
     has_several = np.bincount(glyph.character[begins], minlength=glyph.count) > 1
-    moved = (points - middles[component]) * (grown - 1)[component] + shift[component]
-    return np.asarray(points + moved * has_several[glyph.point_character, None], np.float32)
+    displacement = (points - middles[component]) * (grown - 1)[component] + shift[component]
+    return np.asarray(points + displacement * has_several[glyph.point_character, None], np.float32)
 
 
 def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
@@ -233,12 +233,12 @@ def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> A
     pen = np.float32(style.pen / (WIDTH * style.size))
     grown = np.where(is_ring, np.maximum(grown, HOLE * pen / RING), grown)
     apart = np.maximum(apart, HOLE * pen / (GAP * np.exp(np.float32(style.mark_size))))
-    spread = (apart - 1) * (glyph.middles - glyph.mark_middles[glyph.character])[glyph.stroke]
+    gap_shift = (apart - 1) * (glyph.middles - glyph.mark_middles[glyph.character])[glyph.stroke]
     shift = np.array(style.mark_offset, np.float32) + _normal(rng, SPREAD["mark place"] * sloppiness, glyph.count, 2)
     shift = shift + np.float32(style.mark_corner) * (glyph.body_corner + _OUTSIDE - glyph.mark_middles)
     middle = glyph.mark_middles[character]
-    moved = (points + spread - middle) * grown - (points - middle) + shift[character]
-    return np.asarray(points + glyph.is_mark[glyph.stroke][:, None] * moved, np.float32)
+    displacement = (points + gap_shift - middle) * grown - (points - middle) + shift[character]
+    return np.asarray(points + glyph.is_mark[glyph.stroke][:, None] * displacement, np.float32)
 
 
 def _bend_plane(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
@@ -278,9 +278,9 @@ def _fit(points: Array, glyph: Glyph, style: WriterStyle) -> Array:
     shrink = np.minimum(1, (frame - 2 * edge) / np.maximum(high - low, 1)).min(1, keepdims=True)
     middle = (low + high) / 2
     half = (high - low) / 2 * shrink
-    moved = np.clip(middle, edge + half, frame - edge - half)
+    new_middle = np.clip(middle, edge + half, frame - edge - half)
     character = glyph.point_character
-    return np.asarray((points - middle[character]) * shrink[character] + moved[character], np.float32)
+    return np.asarray((points - middle[character]) * shrink[character] + new_middle[character], np.float32)
 
 
 def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Array]:
