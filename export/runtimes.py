@@ -35,15 +35,8 @@ def quiet() -> Iterator[None]:
 
 def coremltools() -> Any:
     """The module coremltools. Importing it takes seconds: call this only where it is needed."""
-    modules: dict[str, Any] = sys.modules
-    # coremltools would import sklearn, which nothing here needs: 1.9 seconds instead of 0.8.
-    is_hidden = modules.setdefault("sklearn", None) is None
-    try:
-        with quiet():  # it logs a line for each of Apple's libraries that is missing on other systems
-            return import_extra("coremltools")
-    finally:
-        if is_hidden:
-            modules.pop("sklearn", None)  # another thread may have hidden it, too
+    with quiet():  # it logs a line for each of Apple's libraries that is missing on other systems
+        return import_extra("coremltools")
 
 
 NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"

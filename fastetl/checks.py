@@ -19,7 +19,7 @@ ABOVE_0 = math.nextafter(0, 1)
 BELOW_1 = math.nextafter(1, 0)
 _BOUNDS = {ABOVE_0: "over 0", BELOW_1: "below 1", 2**32 - 1: "2**32 - 1", 2**64 - 1: "2**64 - 1"}
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-_KINDS |= {PathLike: "a path", Sequence: "a list"}
+_KINDS |= {PathLike: "a path", Sequence: "a list", Mapping: "a table of names and values"}
 
 
 class Range(NamedTuple):
@@ -207,5 +207,5 @@ def _require_kind(name: str, value: object, hint: Hint) -> None:
         require_range(name, value, bounds.low, bounds.high, integer=hint.kind is int)
     else:
         kinds = [kind for kind in (hint.kind, *hint.others) if kind is not NoneType]
-        expected = " or ".join(_KINDS.get(kind, kind.__name__) for kind in kinds)
+        expected = " or ".join(_KINDS.get(get_origin(kind) or kind, f"{kind.__name__}(…)") for kind in kinds)
         require_instance(name, value, get_origin(hint.kind) or hint.kind, expected)

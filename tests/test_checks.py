@@ -26,11 +26,12 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
+from fastetl.etl.jis import codes_of
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink
 from fastetl.samples import KeptDrawing, samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
-from fastetl.synth.lines import LineConfig, write_line
+from fastetl.synth.lines import write_line
 from model.config import TrainConfig
 from tests.conftest import WrongCall, named, some_pictures
 from tests.test_batches import samples
@@ -49,22 +50,24 @@ WRONG: list[WrongCall] = [
     (Samples, {"images": OWN.images, "labels": [2**31], "indices": [0]}, "unsuitable labels; expected whole numbers f"),
     (OWN[:0].samples, {}, "unsuitable images; expected one picture or more; found none"),
     (partial(Samples, OWN.images, OWN.labels, np.arange(1)), {"charset": "kana"}, "a Charset, or None; found .ka"),
-    (TrainConfig, {"readings": 2}, "unknown readings; expected one of 1, 3; found 2"),
+    (partial(replace, OWN.samples()), {"labels": np.ones(1, int)}, "unsuitable labels; expected .* from 0 to 0, one"),
     (TrainConfig, {"learning_rate": float("nan")}, "learning_rate is out of range; expected over 0 to 100; found nan"),
     (TrainConfig, {"seed": 2**32}, r"seed is out of range; expected 0 to 2\*\*32 - 1"),
-    (TrainConfig, {"augmentation": {"rotation": 3}}, "unsuitable augmentation; expected Augmentation"),
+    (TrainConfig, {"augmentation": {"rotation": 3}}, "unsuitable augmentation; expected Augmentation[(]…[)]; found"),
     (Preprocessing, {"surroundings": "yes"}, "unsuitable surroundings; expected true or false"),
     (SynthConfig, {"set": "ETL8G"}, "unsuitable set; expected a tuple such as .'ETL8G',.; found 'ETL8G'"),
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
     (synthesize_dataset, {"out": "out", "config": SynthConfig(set=("ETL1",))}, "`set` is for files, and a dataset"),
-    (LineConfig, {"spacing": -0.1}, "spacing is out of range; expected 0 to 2; found -0.1"),
     (write_line, {"text": " ", "seed": 1}, "unsuitable text; expected characters to write; found ' '"),
     (load_charset, {"name": {"あ", "い"}}, "unsuitable charset; expected one of hiragana, .*; found .*"),
     (load_charset, {"name": "HIRGANA"}, "no charset 'HIRGANA'; expected one of hiragana.* Did you mean hiragana[?]"),
     (load_charset, {"name": "all", "present": 3}, "unsuitable present; expected characters; found 3"),
     (load_charset, {"name": "kanji"}, "charset 'kanji' has none of the data's characters; found no data"),
-    (Charset, {"name": "x", "characters": [1, 2]}, "unsuitable charset; expected a name and its characters"),
-    *((Charset, {"name": "x", "characters": ("あ", entry)}, "entry 2 is not a character") for entry in NO_CHARACTERS),
+    (Charset, {"name": "x", "characters": [1, 2]}, "unsuitable charset; expected a name and a sequence of texts"),
+    (Charset, {"name": "x", "characters": {"あ", "い"}}, "unsuitable charset; expected a name and a seq.* found"),
+    (Charset, {"name": "x", "characters": "あ" * 70_000}, "'x' has an .* length; expected 1 to 65,536 .* found 70,000"),
+    (codes_of, {"charset": Charset("x", ("Ａ", "A"))}, "has several forms of one character; .*; found ＡA"),
+    *((Charset, {"name": "x", "characters": ("あ", c)}, "entry 2 is not a.*[^)][.] Corr") for c in NO_CHARACTERS),
     (build, {"sources": None, "out": "out"}, "unsuitable sources; expected a path, or several; found None"),
     (build, {"sources": "etl", "out": "out", "config": 5}, "unsuitable config; expected a BuildConfig; found 5"),
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "no option 'sizes'; expected one of charset, .*mean size[?]"),
@@ -98,6 +101,7 @@ WRONG: list[WrongCall] = [
     (fastetl_ray.connect, {"address": 3}, "unsuitable address; expected an address; found 3"),
     (fastetl_ray.SweepConfig, {"train": {}, "search": {"epochs": 5}}, "search: epochs has nothing to choose from"),
     (fastetl_ray.SweepConfig, {"train": {}, "search": {}}, "nothing varies; expected an option in .search."),
+    (fastetl_ray.SweepConfig, {"train": [], "search": {}}, "unsuitable train; expected a table of names and values"),
     (fastetl_ray.sweep_on_ray, {"data": "data", "out": "out", "config": None}, "expected a SweepConfig, such as"),
     (export.export, {"run": "kana", "out": "a", "config": 5}, "unsuitable config; expected an ExportConfig; found 5"),
     (ExportConfig, {"storage": "int8"}, "`storage` int8 needs `target` iOS16 or newer; found iOS15. Check `target`"),
@@ -132,11 +136,11 @@ OTHER = Dataset.create(some_pictures().images[:9], ["い"] * 9)
 NOISE = np.random.default_rng(0).integers(0, 256, (2, 12, 12), np.uint8)
 AUGMENT = partial(augment, images=NOISE, indices=np.array([0, 1]), out=NOISE.copy())
 AUGMENT_ALL = partial(AUGMENT, config=Augmentation(fragments=1.0))
-TRAIN = partial(model.train, OWN, out="out")
+TRAIN = partial(model.train, data=OWN, out="out")
 WRONG += [
     (model.train, {"data": 2.0, "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
     (model.train, {"data": (OWN, 2.0), "out": "out"}, r"found 2.0. Give a list, as in \[\(dataset, 2.0\)\]"),
-    *((model.train, {"data": [(OWN, w)], "out": "out"}, "weight is out .*over 0; f") for w in (0, "x", math.nan)),
+    *((TRAIN, {"data": [(OWN, w)]}, "weight .* 0 to 1,000,000,000; f") for w in (0, "x", math.nan, 1e10)),
     (TrainConfig, {"steps": 5, "minutes": 1.0}, "`minutes` has no effect with .*`steps`"),
     (TrainConfig, {"optimizer": "adamw", "muon_learning_rate": 1}, "`muon_learning_rate` has no .*`optimizer`"),
     (TrainConfig, {"framing": "none", "frame": 8}, "`frame` has no effect with .*`framing`"),
@@ -154,6 +158,7 @@ WRONG += [
     (CREATE, {"records": {"group": np.zeros(1)}}, "unsuitable records: group"),
     (CREATE, {"records": {"note": ["x" * 65]}}, "unsuitable records: note"),
     (CREATE, {"records": {"at": np.zeros((1, 1))}}, "unsuitable records: at"),
+    (CREATE, {"records": {"at": np.zeros(1, np.longdouble)}}, "unsuitable records: at; expected numbers"),
     (CREATE, {"digests": np.arange(1)}, "unsuitable digests; expected uint64; found int64"),
     (CREATE, {"source": None}, "unsuitable source; expected a name; found None"),
     *((CREATE, {"source": name}, "a name of your own") for name in ("ETL8", "ETL8:a", "synth:3", "unnamed:0", "a\n")),
@@ -203,7 +208,7 @@ WRONG += [
     (partial(replace, LARGE), {"labels": np.zeros(2)}, "whole numbers"),
     *((partial(replace, LARGE), {"indices": np.array(k, int)}, "one or more .* from 0 to 1") for k in ([], [-1], [2])),
     (partial(replace, LARGE), {"indices": np.zeros(2)}, "found float64"),
-    *((partial(replace, LARGE), {"weight": weight}, "weight is out of range") for weight in (0.0, np.nan, "a")),
+    *((partial(replace, LARGE), {"weight": weight}, "weight is out of range") for weight in (0.0, np.nan, 1e10)),
     (Batches(samples(20), batch_size=4).epoch, {"epoch": -1}, "epoch is out of range; expected 0 to"),
     (Batches(samples(20), batch_size=4).epoch, {"epoch": 0, "start": 6}, "start is out.*; expected 0 to 5; found 6"),
     (AUGMENT, {"images": np.zeros((2, 4, 5), np.uint8)}, r"uint8 \(N, S, S\), S at most 126; found uint8 \(2, 4, 5\)"),
@@ -222,6 +227,7 @@ WRONG += [
     (AUGMENT_ALL, {"pool": np.arange(3)}, "0 to 1"),
     (AUGMENT_ALL, {"pool": np.arange(0)}, "at least 1"),
     (AUGMENT_ALL, {"pool": np.ones(2)}, "float"),
+    (AUGMENT_ALL, {"pool": 3}, "unsuitable pool; expected .*; found 3"),
     (READER.restricted, {"charset": 5}, "charset.* found 5"),
     (READER.read, {"picture": INK[0], "top": 0}, "top is out of range"),
     (READER.read, {"picture": INK[0], "by_shape": "x"}, "by_shape.* found 'x'"),

@@ -130,7 +130,7 @@ def augment(
         others = source if neighbours is None else _read_only(neighbours)
         pool = np.arange(len(others)) if pool is None else pool
         _require_array("neighbours", others, np.uint8, len(others), *out.shape[1:])
-        _require_numbers("pool", pool, len(pool), min(len(others), 2**31), least=min(1, len(indices)))
+        _require_numbers("pool", pool, np.size(pool), min(len(others), 2**31), least=min(1, len(indices)))
         edges = Edges(config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS)
         add_fragments(others, pool, edge_draws, edges, out)
     if config.thickness:

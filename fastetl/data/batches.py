@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fastetl.checks import ABOVE_0, require_instance, require_range, unsuitable
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset, Samples
+from fastetl.data.dataset import MAX_WEIGHT, Dataset, Samples
 from fastetl.data.identity import count_within
 from fastetl.data.preprocessing import MAX_SIDE
 from fastetl.data.store import open_dataset
@@ -213,7 +213,7 @@ def weighted(name: str, data: Any) -> list[tuple[Any, float]]:
         expected = "datasets or paths, or pairs of one and its weight"
         advice = "give a list, as in [(dataset, 2.0)]"
         require_instance(name, dataset, Dataset | Samples | str | PathLike, expected, advice)
-        require_range("weight", weight, ABOVE_0, integer=False)
+        require_range("weight", weight, ABOVE_0, MAX_WEIGHT, integer=False)
         pairs.append((dataset, float(weight)))
     return pairs
 

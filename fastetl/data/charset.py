@@ -21,6 +21,7 @@ from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
 MAX_CODE_POINTS = 32  # most code points of one character
+_MAX_CHARACTERS = 1 << 16  # labels of datasets are uint16
 LARGE_FORM = dict(
     zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
 )
@@ -79,12 +80,13 @@ class Charset(Sequence[str]):
     characters: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        characters = tuple(self.characters) if isinstance(self.characters, Iterable) else (self.characters,)
+        characters = tuple(self.characters) if isinstance(self.characters, Sequence) else (self.characters,)
         if not all(isinstance(text, str) for text in (self.name, *characters)):
-            raise unsuitable("charset", "a name and its characters, as texts", (self.name, *characters[:3]))
+            raise unsuitable("charset", "a name and a sequence of texts", (self.name, *characters[:3]))
         object.__setattr__(self, "characters", characters)
-        if not self.characters:
-            raise ArgumentError(f"charset {self.name!r} is empty", expected="characters", do="list some")
+        if not 0 < len(characters) <= _MAX_CHARACTERS:
+            what, expected = f"charset {self.name!r} has an unsuitable length", f"1 to {_MAX_CHARACTERS:,} characters"
+            raise ArgumentError(what, expected=expected, found=f"{len(characters):,}", do="list those that you need")
         text = "".join(self.characters)
         if tuple(text) == self.characters and len(set(text)) == len(text) and is_visible(text) and nfc(text) == text:
             return  # thousands of single characters, checked together at each start
@@ -95,7 +97,7 @@ class Charset(Sequence[str]):
         for k, character in enumerate(self.characters):
             if not is_character(character):
                 expected = f"1 to {MAX_CODE_POINTS} code points without white space and control codes"
-                found = f"{character[:40]!r} ({' '.join(f'U+{ord(c):04X}' for c in character[:8])})"
+                found = f"{character[:40]!r} {' '.join(f'U+{ord(c):04X}' for c in character[:8])}".strip()
                 what = f"charset {self.name!r}: entry {k + 1} is not a character"
                 raise ArgumentError(what, expected=expected, found=found, do="correct it")
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastetl.data.shards import ShardedImages
 
 MAX_VALUE_BYTES = 256  # most bytes of one value of a header field
+MAX_WEIGHT = 10**9  # of a dataset, beside others: sums of weights stay finite
 _DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
 _RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
 _PER_SAMPLE = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
@@ -57,12 +58,14 @@ class Samples:
             raise unsuitable("images", "uint8 (N, S, S)", images)
         if not len(images):
             raise unsuitable("images", "one picture or more", "none")
-        if labels.shape != shape[:1] or not are_within(labels, 0, 2**31):
-            raise unsuitable("labels", f"whole numbers from 0 to 2³¹ − 1, one for each of {len(images)} images", labels)
+        require_instance("charset", self.charset, Charset | None, "a Charset, or None")
+        classes = 2**31 if self.charset is None else len(self.charset)
+        if labels.shape != shape[:1] or not are_within(labels, 0, classes):
+            expected = f"whole numbers from 0 to {classes - 1:,}, one for each of {len(images)} images"
+            raise unsuitable("labels", expected, labels)
         if indices.ndim != 1 or not indices.size or not are_within(indices, 0, len(images)):
             raise unsuitable("indices", f"one or more whole numbers (M,) from 0 to {len(images) - 1}", indices)
-        require_range("weight", self.weight, ABOVE_0, integer=False)
-        require_instance("charset", self.charset, Charset | None, "a Charset, or None")
+        require_range("weight", self.weight, ABOVE_0, MAX_WEIGHT, integer=False)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "indices", np.ascontiguousarray(indices, np.int64))
 
@@ -379,7 +382,8 @@ def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dic
     fields = {name: _column(f"records: {name}", values, count) for name, values in (records or {}).items()}
     for name, values in fields.items():
         is_name = isinstance(name, str) and "\n" not in name and name not in _RESERVED
-        if not is_name or values.dtype.kind not in "biufU" or values.itemsize > MAX_VALUE_BYTES:
+        is_stored = values.dtype.kind in "biufU" and values.dtype.char != "g"  # Arrow has no long double
+        if not (is_name and is_stored) or values.itemsize > MAX_VALUE_BYTES:
             expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, a name in one line, not {', '.join(_RESERVED)}"
             raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")
     return fields

@@ -5,7 +5,8 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Charset
+from fastetl.data.charset import Charset, in_a_line
+from fastetl.errors import ArgumentError
 
 # JIS X 0208 → as people type: ASCII for full-width forms, ¥, the hyphen for the minus sign, Å for the ångström sign.
 _TYPED = {0xFEE0 + code: code for code in range(0x21, 0x7F)} | {0xFFE5: 0xA5, 0x2212: ord("-"), 0x212B: 0xC5}
@@ -50,8 +51,17 @@ def char_to_jis(character: str) -> int | None:
 
 
 def codes_of(charset: Charset) -> NDArray[np.uint16]:
-    """uint16 (classes,): the JIS X 0208 code of each class, 0 for a character that is not in JIS X 0208."""
-    return np.array([char_to_jis(c) or 0 for c in charset.characters], np.uint16)
+    """uint16 (classes,): the JIS X 0208 code of each class, 0 for a character that is not in JIS X 0208.
+
+    Raises FastetlError if two characters have one code, as A and its full-width form have.
+    """
+    codes = np.array([char_to_jis(c) or 0 for c in charset.characters], np.uint16)
+    values, counts = np.unique(codes[codes > 0], return_counts=True)
+    if len(values) < counts.sum():
+        forms = [charset[k] for k in np.flatnonzero(np.isin(codes, values[counts > 1])).tolist()]
+        what, expected = f"charset {charset.name!r} has several forms of one character", "one for each JIS code"
+        raise ArgumentError(what, expected=expected, found=in_a_line(forms, 10), do="leave the others out")
+    return codes
 
 
 @lru_cache(8)
