@@ -10,7 +10,6 @@ import itertools
 import os
 import signal
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -80,26 +79,16 @@ def _dispatch(arguments: list[str]) -> int:
 
 @contextlib.contextmanager
 def ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, and neither is lost."""
-    hook = sys.unraisablehook
-
-    def repeat_if_lost(lost: "sys.UnraisableHookArgs") -> None:
-        # Python cannot raise in a callback of the garbage collector, such as XLA's: there the signal is sent again.
-        if issubclass(lost.exc_type, KeyboardInterrupt):
-            threading.Timer(0.1, signal.raise_signal, [signal_of(lost.exc_value)]).start()
-        else:
-            hook(lost)
+    """SIGTERM ends the block as Ctrl-C does."""
 
     def terminate(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
 
     handler = signal.signal(signal.SIGTERM, terminate)
-    sys.unraisablehook = repeat_if_lost
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, handler)
-        sys.unraisablehook = hook
 
 
 def signal_of(interrupt: BaseException | None) -> signal.Signals:

@@ -122,26 +122,6 @@ def test_sets_of_one_name_are_told_apart() -> None:
     assert len(distinct_names([Path("a/x.npz"), Path("a/x"), Path("b/x")])) == 3  # two stay of one name
 
 
-LOST = """
-import signal, time
-from fastetl_cli.main import ended_by_sigterm, signal_of
-class Late:
-    def __del__(self):
-        signal.raise_signal(signal.SIGTERM)
-with ended_by_sigterm():
-    try:
-        Late()
-        time.sleep(5)
-    except KeyboardInterrupt as stopped:
-        print(signal_of(stopped).name)
-"""
-
-
-def test_a_signal_that_was_lost_comes_again() -> None:
-    """Python cannot raise in a finalizer."""
-    assert subprocess.check_output([sys.executable, "-c", LOST], text=True, stderr=subprocess.PIPE) == "SIGTERM\n"
-
-
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
