@@ -78,7 +78,7 @@ class SetResult:
     accuracy: float
     """Share of the samples that were read rightly, 0–1; へ read as ヘ is wrong."""
     interval: tuple[float, float]
-    """95 % bootstrap interval of the accuracy: writers are resampled where they are known, otherwise samples."""
+    """95 % interval of the accuracy: Wilson's, or wider where resampled writers, if known, vary more."""
     top5: float
     """Share of the samples whose character is among the five likeliest."""
     shape_accuracy: float | None
