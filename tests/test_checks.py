@@ -75,7 +75,7 @@ WRONG: list[WrongCall] = [
     (partial(model.train, [], "out"), {}, "nothing to train on; expected at least one dataset. Give one"),
     (augment, {"images": np.array(INK), "neighbours": 3}, "expected no `neighbours` and no `pool` without `frag"),
     (augment, {"images": OWN}, "unsuitable images; expected uint8 .*Of a dataset, give `dataset.images`"),
-    (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": None}, "unsuitable preprocessing; expected"),
+    (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": 64}, "unsuitable preprocessing; expected"),
     (write_sheet, {"data": 5, "out": "none.png"}, "unsuitable path; expected a path; found 5"),
     (OWN.samples().blocks, {"rows": 0}, "rows is out of range; expected 1 or more; found 0"),
     (OWN.samples, {"indices": ()}, "unsuitable indices; expected one or more whole numbers"),

@@ -208,7 +208,10 @@ class Dataset:
         named = {"writer": names.astype("U60")} if names.dtype.kind in "UO" else {}  # pandas' texts are objects
         fields = named | _checked_records(records, count)
         charset = _charset_of(texts, charset, source)
-        preprocessing = Preprocessing(size=_side_of(pictures) if size is None else size)
+        if size is None:
+            (height, width), *others = {picture.shape for picture in pictures}
+            size = height if MIN_SIDE <= height == width <= MAX_SIDE and not others else _DEFAULT_SIDE
+        preprocessing = Preprocessing(size=size)
         blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
         one_source = np.zeros(count, np.uint16)
         numbers, *_ = identity.group_copies(identity.group_numbers(names.tolist()), one_source, digests, blank)
@@ -397,12 +400,6 @@ def _charset_of(texts: Sequence[str], charset: Characters | None, source: str) -
     if lacking:
         raise unsuitable("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
     return charset
-
-
-def _side_of(pictures: Sequence[NDArray[np.uint8]]) -> int:
-    height, width = pictures[0].shape
-    is_uniform = MIN_SIDE <= height == width <= MAX_SIDE and len({p.shape for p in pictures}) == 1
-    return height if is_uniform else _DEFAULT_SIDE
 
 
 def concatenate(parts: Sequence[Dataset]) -> Dataset:

@@ -13,7 +13,7 @@ NEW. New pictures from an `.npz` with groups, whose source has no name, are UNKN
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -95,12 +95,11 @@ def digest_of(data: bytes) -> int:
     return xxhash.xxh64_intdigest(data)
 
 
-def group_numbers(names: Iterable[Any], file: Path | None = None) -> NDArray[np.int32]:
+def group_numbers(names: Sequence[Any], file: Path | None = None) -> NDArray[np.int32]:
     """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for "" and −1.
 
     Raises ArgumentError about `file` for a number below −1, and for what is neither a whole number nor a text.
     """
-    names = list(names)
     numbers: dict[Any, int] = {}
     for name in dict.fromkeys(names):
         text = str(name).strip() or "-1"

@@ -165,34 +165,35 @@ def _dataset(
     )
 
 
-def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: Preprocessing) -> Dataset:
-    """Open a dataset to evaluate a network on it, in the classes and the picture size of the network.
+def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: Preprocessing | None = None) -> Dataset:
+    """Open a dataset in the classes of another charset, such as a network's, and in the network's picture size.
 
-    Samples of characters that the network lacks are left out; `about["left_out"]` counts them by character.
+    Samples of characters that the charset lacks are left out; `about["left_out"]` counts them by character.
 
     Args:
         data: A dataset, or the path of one.
-        charset: The network's, as for `load_charset`.
-        preprocessing: The network's; the pictures get its `size`.
+        charset: As for `load_charset`.
+        preprocessing: The network's; the pictures get its `size`. If None: the dataset's.
     Raises:
         FastetlError: As `open_dataset` does, and if all samples would be left out.
     """
     charset = load_charset(charset)
-    require_instance("preprocessing", preprocessing, Preprocessing, "a Preprocessing")
-    data = data if isinstance(data, Dataset) else _open(data, preprocessing.size)
+    require_instance("preprocessing", preprocessing, Preprocessing | None, "a Preprocessing, or None")
+    size = None if preprocessing is None else preprocessing.size
+    data = data if isinstance(data, Dataset) else _open(data, size)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
         if len(data) and not (classes >= 0).any():
             expected, found = (in_a_line(c.characters, 20) for c in (charset, data.charset))
-            what, do = "no character of the network", "build it with the same `charset`"
+            what, do = "no sample of these characters", "build it with the same `charset`, or choose another"
             raise FastetlError(what, file=data.path, expected=expected, found=found, do=do)
         if left_out:
             data = data[classes >= 0]
             classes = classes[classes >= 0]
         about: About = {**data.about, "left_out": dict(left_out)}
         data = replace(data, labels=classes.astype(np.uint16), charset=charset, about=about)
-    return replace(open_dataset(data, size=preprocessing.size), preprocessing=preprocessing)
+    return replace(open_dataset(data, size=size), preprocessing=preprocessing or data.preprocessing)
 
 
 def _read_parquet(path: Path) -> Dataset:
