@@ -26,9 +26,9 @@ Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
 MAX_LISTED = 20  # characters in a line of notes
 
-# Control characters other than tab and newline, invisible and direction marks, surrogates.
+# Control characters other than tab and newline, invisible and direction marks, surrogates; not the joiners of labels.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
@@ -96,7 +96,8 @@ def show_json(value: object) -> None:
 
 def width_of(text: str) -> int:
     """The columns that a text takes on a terminal."""
-    return sum((unicodedata.east_asian_width(c) in "WF") + (not unicodedata.combining(c)) for c in text)
+    visible = [c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
+    return len(visible) + sum(unicodedata.east_asian_width(c) in "WF" for c in visible)
 
 
 def _aligned(column: Sequence[str]) -> Iterator[str]:

@@ -67,11 +67,11 @@ def test_what_is_not_given_keeps_its_default() -> None:
 
 
 def test_tables_and_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert table(["name", "count"], [["かな", 12], ["a", "1,000"], ["b"]]) == "name  count\nかな     12\na     1,000\nb"
+    assert table(["name", "count"], [["かな", 12], ["कु", "1,000"], ["b"]]) == "name  count\nかな     12\nकु     1,000\nb"
     with pytest.raises(ValueError, match="JSON"):
         show_json({"mean": float("nan")})
-    say("a\x1bb")
-    assert capsys.readouterr().out == "a\\u001bb\n"
+    say("a\x1bb\u200dc")  # a joiner belongs to labels
+    assert capsys.readouterr().out == "a\\u001bb\u200dc\n"
     assert [counted(n, "file") for n in (1, 2, 1000)] == ["1 file", "2 files", "1,000 files"]
 
 
