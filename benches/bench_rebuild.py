@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benches import tutorial
+from benches.etl_records import noise, write_set
 from benches.race import Contender, race
 from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
@@ -23,7 +24,6 @@ from fastetl.etl.detection import EtlFile, find_files
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.etl.reading import block_records, new_buffer, read_records
 from fastetl.etl.selection import select
-from fastetl.testing.records import noise, write_set
 
 
 def copying(parts: list[tuple[EtlFile, NDArray[np.int64]]], size: int, out: Path) -> Callable[[], None]:

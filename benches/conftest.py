@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benches.etl_records import make_records
 from fastetl.etl.layouts import ETL8G
 from fastetl.kernels.vector import TWIN, forms
-from fastetl.testing.records import make_records
 
 
 def _write_full_size(folder: Path) -> None:

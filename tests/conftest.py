@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from benches.etl_records import Records, make_records
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
 from fastetl.data.shards import encode_shard, write_index
-from fastetl.testing.records import Records, make_records
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benches.etl_records import make_records
 from fastetl.building import BuildConfig, build
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
@@ -15,7 +16,6 @@ from fastetl.data.sheet import write_sheet
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.jis import codes_of
-from fastetl.testing.records import make_records
 from tests.conftest import Write
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benches.etl_records import make_records
 from fastetl.building import BuildConfig, build
 from fastetl.data import store
 from fastetl.data.charset import HIRAGANA
@@ -20,7 +21,6 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
-from fastetl.testing.records import make_records
 from tests.conftest import Write, peak_memory
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benches.etl_records import write_set
 from fastetl.building import BuildConfig, build
 from fastetl.data.charset import KATAKANA46
 from fastetl.data.store import open_dataset
@@ -21,7 +22,6 @@ from fastetl.kernels.resize import resize_twin
 from fastetl.kernels.vector import ENABLED
 from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.sets import PLANS, set_files
-from fastetl.testing.records import write_set
 
 NAMES = [layout.name for layout in LAYOUTS]
 OLD = ["ETL1", "ETL3", "ETL4", "ETL5", "ETL6", "ETL7"]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benches.etl_records import make_records
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import detect, find_files
 from fastetl.etl.groups import align, number_groups
@@ -18,7 +19,6 @@ from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
 from fastetl.files.atomic import replace_file, try_lock, write_file
-from fastetl.testing.records import make_records
 from tests.conftest import Write
 
 DAMAGE = ("lost", "doubled", "swapped", "unknown", "another")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from benches.etl_records import make_records
 from fastetl.building import BuildConfig, build
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
@@ -22,7 +23,6 @@ from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.inspection import inspect
 from fastetl.synth import SynthConfig, synthesize
-from fastetl.testing.records import make_records
 from tests.conftest import Write
 
 SMALL = BuildConfig(size=8)

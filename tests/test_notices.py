@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benches.etl_records import make_records
 from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -14,7 +15,6 @@ from fastetl.etl.detection import detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.statistics import statistics
-from fastetl.testing.records import make_records
 from fastetl_cli.main import main
 from tests.conftest import Write
 

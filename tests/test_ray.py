@@ -18,12 +18,12 @@ import fsspec
 import numpy as np
 import pytest
 
+from benches.etl_records import write_set
 from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
-from fastetl.testing.records import write_set
 from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, connect, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks

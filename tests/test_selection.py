@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from benches.etl_records import Records, make_records
 from fastetl.building import BuildConfig, build
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.store import open_dataset
@@ -20,7 +21,6 @@ from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import block_records, new_buffer, read_headers, read_records
 from fastetl.etl.selection import select
 from fastetl.kernels.vector import ENABLED
-from fastetl.testing.records import Records, make_records
 from tests.conftest import Write
 
 _KANA = codes_of(HIRAGANA)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from benches.etl_records import make_records
 from fastetl.kernels.vector import ENABLED
-from fastetl.testing.records import make_records
 from tests.conftest import Write, python
 
 SLOW = ["PIL", "jax", "flax", "coremltools", "onnxruntime", "sklearn", "scipy", "matplotlib"]

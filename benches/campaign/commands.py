@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benches.campaign.tally import Outcome, Tally
+from benches.etl_records import first_records
 from fastetl.building import BuildConfig, build
 from fastetl.data.store import open_dataset
-from fastetl.testing.records import first_records
 
 LIMIT = 1800.0  # seconds after which a command counts as hanging
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree", "shutil.move")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benches.campaign.damage import Damaged, damaged
 from benches.campaign.tally import Rng, Tally
+from benches.etl_records import first_records
 from fastetl.building import BuildConfig, BuildResult, build
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
@@ -19,7 +20,6 @@ from fastetl.etl.jis import codes_of, jis_to_char
 from fastetl.etl.layouts import BY_NAME, GROUPS_OF_FAMILY, LAYOUTS, Layout, genuine_files
 from fastetl.kernels.packed import unpack
 from fastetl.kernels.resize import resize_twin
-from fastetl.testing.records import first_records
 
 SIZE = 16  # side of the built pictures: small ones are compared quickly, and every bit of a record still counts
 _SOUND = 3  # sound files of each set

@@ -1,4 +1,4 @@
-"""Records and files of every set with noise for pictures, of any size and always the same.
+"""Records and files of every set with noise for pictures, of any size and always the same: no ETL data is needed.
 
 `fastetl.synth.sets` gives the headers of whole sets and the order of their records, with all that is unusual in
 genuine files.

@@ -1,1 +1,0 @@
-"""Files like the genuine ones, for tests and benchmarks: no ETL data enters the repository."""
