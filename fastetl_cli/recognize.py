@@ -91,13 +91,12 @@ class Recognize(Command):
         if self.json:
             show_json(results)
         elif not self.lines:
-            ranks = range(1, min(self.top, len(recognizer.labels)) + 1)
             answered = [entry for entry in results if "error" not in entry]
             rows = []
             for entry in answered:
                 first, *others = (Answer(**answer) for answer in entry["answers"])
                 rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *others])
-            say(table(["picture", *map(str, ranks)], rows))
+            say(table(["picture", *map(str, range(1, 1 + min(self.top, len(recognizer.labels))))], rows))
         return 1 if any("error" in entry for entry in results) else 0
 
     def _results(self, recognizer: Recognizer, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:

@@ -309,6 +309,13 @@ def test_the_rules_of_squared_paper_are_no_writing(recognizer: Recognizer, down:
         for way, grey in ((picture, 60), (picture.T, 170)):
             way[9::34] = np.minimum(way[9::34], grey)
         assert recognizer.read_line(picture).text == "\n".join(texts)
+        away = np.pad(page(texts, down), 30, constant_values=255)
+        rule = np.zeros(away.shape, bool)
+        cells = rule[15:-15, 15:-15]
+        cells[:, 12::80] = cells[::68, np.arange(len(cells.T)) % 80 > 12] = cells[:, ::80] = True  # manuscript paper
+        cells[34::68, ::3] = cells[[0, -1]] = True  # a dotted line in each cell, and a frame
+        away[rule] = np.minimum(away[rule], 130)
+        assert recognizer.read_line(away).text == "\n".join(texts)
     equals = np.full((60, 80), 255, np.uint8)
     equals[20:25] = equals[40:45] = 0
     assert (without_rules(equals) == equals).all()

@@ -218,8 +218,7 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
     texts = rng.permutation(TEXTS).tolist()[:count]
     if sets:
         yield Condition("hiragana by canvas writers", "hiragana", pasted(sets, count, seed))
-        touching = pasted(sets, count, seed, 1 / 3)
-        yield Condition("… a third of the gaps touching or overlapping", "hiragana", touching)
+        yield Condition("… a third of the gaps touching or overlapping", "hiragana", pasted(sets, count, seed, 1 / 3))
     if fonts:
         few = texts[: max(1, count // len(fonts))]
         yield Condition("words and sentences, fonts", "japanese", typeset(fonts, few, False, seed))
@@ -271,9 +270,8 @@ def main() -> None:
         rows.append([name, *total.row(), f"{min(rates):.1f}–{max(rates):.1f}"])
     head = ("lines", "characters", "wrong", "boxes", "ms for ten", "by seed, %")
     command = f"python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf… --lines {options.lines}"
-    measured = circumstances("onnxruntime", "numpy")
     words = WORDS.read_text(encoding="utf-8").replace("{table}", table(head, rows))
-    text = markdown("Words and lines", command, [words], measured)
+    text = markdown("Words and lines", command, [words], circumstances("onnxruntime", "numpy"))
     Path("docs/lines.md").write_text(text, encoding="utf-8")
 
 

@@ -11,11 +11,11 @@ MAX_BLOCKS = 160  # blocks along a picture's longest side, at most
 SPECK_BLOCKS = 4  # that may be darker than the darkest ink
 
 
-def block_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns of blocks of a picture (H, W)."""
+def block_shape(shape: tuple[int, ...], most: int = MAX_BLOCKS) -> tuple[int, int]:
+    """Rows and columns of blocks of a picture (H, W), at most so many along its longest side."""
     height, width = shape
     longest = max(height, width)
-    most = min(MAX_BLOCKS, longest)
+    most = min(most, longest)
     return max(1, height * most // longest), max(1, width * most // longest)
 
 
@@ -23,11 +23,11 @@ def _edges(length: int, count: int) -> NDArray[np.intp]:
     return np.arange(count) * length // count
 
 
-def pool(picture: Grey, op: np.ufunc) -> Grey:
-    """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block."""
-    if block_shape(picture.shape) == picture.shape:
+def pool(picture: Grey, op: np.ufunc, most: int = MAX_BLOCKS) -> Grey:
+    """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block. most: see `block_shape`."""
+    if block_shape(picture.shape, most) == picture.shape:
         return picture
-    for length, count in zip(picture.shape, block_shape(picture.shape), strict=True):
+    for length, count in zip(picture.shape, block_shape(picture.shape, most), strict=True):
         edges = [*_edges(length, count).tolist(), length]
         picture = np.stack([op.reduce(picture[a:b], axis=0) for a, b in pairwise(edges)]).T
     return np.ascontiguousarray(picture)

@@ -1,5 +1,7 @@
 """Connected components of ink, and which of them are one character."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +53,17 @@ def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
     low = [np.minimum.reduceat(values, begin) for values in (x, y)]
     high = [np.maximum.reduceat(values, begin) + 1 for values in (x, y)]
     return np.stack([*low, *high], 1)
+
+
+def extents_of(boxes: NDArray[Any]) -> NDArray[Any]:
+    """(N,): the longer side of each box."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(1, initial=0))
+
+
+def weighted_median_extent(boxes: NDArray[Any]) -> float:
+    """Weighted median of the boxes' extents; each extent is its own weight."""
+    extents = np.sort(extents_of(boxes))
+    return float(extents[np.searchsorted(np.cumsum(extents), extents.sum() / 2)])
 
 
 def outline(mask: Mask) -> int:
@@ -106,5 +119,5 @@ def is_several_characters(mask: Mask) -> bool:
             return True
     components = label_components(mask)
     boxes, sizes = boxes_of(components), np.bincount(components.ravel())[1:]
-    is_short = 4 * (boxes[:, 2:] - boxes[:, :2]).max(1) <= max(mask.shape)
+    is_short = 4 * extents_of(boxes) <= max(mask.shape)
     return bool(is_short.sum() >= 12 and 10 * sizes[is_short].sum() >= 7 * sizes.sum())

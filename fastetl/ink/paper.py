@@ -34,7 +34,6 @@ _USUAL_GRAIN = 1  # a picture with more is smoothed
 _MAX_GRAIN = 64  # on white paper, what looks like more is strokes
 _MAX_PASSES = 3  # of smoothing
 _WINDOW_OF_PAGES = 3  # pixels to smooth over where the writing may be small
-_PIECES_OF_RULE = 4  # most pieces of a broken rule, on a page
 _WINDOWS = (4, 8, 14, 26)  # per cent of the longest side, in which dark ink is compared with light ink
 _DIM_LIGHT = 32  # added to the paper's level before contrast is divided by it: grain matters more in little light
 _MIN_CONTRAST = 12  # between ink and paper, of 255
@@ -285,10 +284,8 @@ def _ink_on(paper: _Paper, grey: Grey, is_page: bool) -> tuple[Grey, Mask]:
     """The plane uint8 (H, W), and a mask of the blocks in which it has ink."""
     if not paper.peak:
         return np.zeros_like(grey), np.zeros_like(paper.outside)
-    across, down, peak = printed_lines(paper.missing, ~paper.outside, paper.peak, paper.least, paper.is_clean)
-    if is_page:  # a row of characters has many pieces
-        across, down = ([line for line in lines if line.dashes <= _PIECES_OF_RULE] for lines in (across, down))
-        peak = peak if across or down else paper.peak
+    printed = printed_lines(paper.missing, ~paper.outside, paper.peak, paper.least, paper.is_clean)
+    across, down, peak = ([], [], paper.peak) if is_page else printed  # a page has lost its rules already
     if paper.is_clean and not across and not down:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, paper.at_least(3)

@@ -14,7 +14,6 @@ from fastetl.ink.pens import mean_width
 _MIN_COVERED = 0.35  # share of the paper's width on which a line has ink
 _MIN_INKED = 0.45  # share of its own length on which it has ink: dashed lines have gaps
 _MIN_LENGTH = 0.6  # as a share of the paper's width
-_STEEPEST_SLOPE = 10  # in per cent of the width
 _MAX_THICKNESS = 3  # in per cent of the longest side
 _MAX_LINES = 60
 _GUIDE_DASHES = 6  # if lines across and lines down have so many pieces each, they are a practice square's guides
@@ -29,6 +28,7 @@ class PrintedLine(NamedTuple):
     thickness: float  # in blocks
     level: int  # share of the paper's light that is missing on it, of 255
     spans_paper: bool  # whether it goes from one edge of the paper to the other
+    length: int  # in blocks
     dashes: int  # how many pieces it has; more than one if it is dashed or broken
     bends: int  # how often the ink leaves the line and goes on beside it, as a hand's stroke does
 
@@ -74,19 +74,18 @@ def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
     return sums
 
 
-def ruled_lines(missing: Grey, paper: Mask, least: int) -> list[PrintedLine]:
+def ruled_lines(missing: Grey, paper: Mask, least: int, thickest: int, steepest: int = 10) -> list[PrintedLine]:
     """The nearly horizontal lines, the one with the most ink first.
 
     missing: share of the paper's light that is missing in each block, of 255. paper: which blocks are on the sheet.
-    least: `missing` of a block that counts as ink.
+    least: `missing` of a block that counts as ink. thickest: blocks of a line's thickness, at most.
     """
     ink = missing >= least
-    thickest = max(2, max(ink.shape) * _MAX_THICKNESS // 100)
     blocks = _Blocks(missing, ink, _thin(ink, thickest), paper, thickest)
     height, width = ink.shape
     if not blocks.thin.any(0).sum() * 2 >= width:
         return []
-    steepest = max(width * _STEEPEST_SLOPE // 100, 2)
+    steepest = max(width * steepest // 100, 2)
     rises = np.array(sorted(range(-steepest, steepest + 1), key=abs))  # of equal lines the least slanting one counts
     offsets = _offsets(rises, width)
     score = _scores(blocks, offsets)
@@ -141,6 +140,7 @@ def _line(blocks: _Blocks, row: int, rise: int) -> PrintedLine:
         thickness=float(blocks.thin[nearby][:, columns].sum() / len(columns)),
         level=int(level[columns].sum(dtype=int)) // len(columns),
         spans_paper=bool(first - on_paper[0] <= 2 and on_paper[-1] - last <= 2),
+        length=int(last - first) + 1,
         dashes=dashes,
         bends=_pieces(ink[middle]) - dashes,
     )
@@ -172,18 +172,20 @@ def printed_lines(
 
     peak: `missing` where the ink is darkest. least: less is grain. is_clean: whether all paper is white.
     """
-    found = ruled_lines(missing, paper, peak // 3), ruled_lines(missing.T, paper.T, peak // 3)
-    if not any(found):
+    least_of_line, thickest = peak // 3, max(2, max(missing.shape) * _MAX_THICKNESS // 100)
+    across = ruled_lines(missing, paper, least_of_line, thickest)
+    down = ruled_lines(missing.T, paper.T, least_of_line, thickest)
+    if not across and not down:
         return [], [], peak
-    beside_lines = np.where(without_lines(paper, *found), missing, np.uint8(0))
+    beside_lines = np.where(without_lines(paper, across, down), missing, np.uint8(0))
     level = peak_of(beside_lines, 6 * SPECK_BLOCKS)
     ink = beside_lines >= max((level + 1) // 2, 1)
-    if level < least or ink.sum() < _MIN_INK or _are_strokes(ink, *found, level):
+    if level < least or ink.sum() < _MIN_INK or _are_strokes(ink, across, down, level):
         return [], [], peak
-    is_squared = min(map(len, found)) > 1
-    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in found)
+    is_squared = min(len(across), len(down)) > 1
+    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
     page = _Page(mean_width(ink), level, is_clean, is_squared, has_guides)
-    across, down = (page.printed(lines, beside) for lines, beside in zip(found, (ink, ink.T), strict=True))
+    across, down = page.printed(across, ink), page.printed(down, ink.T)
     return across, down, level if across or down else peak
 
 

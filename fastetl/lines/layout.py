@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastetl.ink.components import extents_of, weighted_median_extent
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Boxes = Floats  # (N, 4): left, top, right, bottom
@@ -65,16 +67,12 @@ def middles(boxes: Boxes) -> Floats:
     return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
-def _extents(boxes: Boxes) -> Floats:
-    return np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-
-
 def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> NDArray[np.bool_]:
     """bool (N,): which boxes are much longer than characters and mark them: underlines, sidelines of columns, frames.
 
     points: gives x and y, (2, P), of the ink in the box of an index.
     """
-    extents = _extents(boxes)
+    extents = extents_of(boxes)
     thickness = (boxes[:, 2:] - boxes[:, :2]).min(1)
     is_flat = thickness < _UNDERLINE_THICKNESS * extents
     # What is shorter than two pens are dots, which say nothing of the size.
@@ -105,18 +103,12 @@ def _quantile_above(extents: Floats, least: Floats) -> Floats:
     return np.where(count > 3, np.append(ordered, np.inf)[place], np.inf)
 
 
-def weighted_median_extent(boxes: Boxes) -> float:
-    """Weighted median of the boxes' extents; each extent is its own weight."""
-    extents = np.sort(_extents(boxes))
-    return float(extents[np.searchsorted(np.cumsum(extents), extents.sum() / 2)])
-
-
 def _skew(boxes: Boxes, size: float) -> float:
     """The slope of the lines: along it, the boxes fall into the clearest bands."""
     if len(boxes) < 4:
         return 0.0
     x, y = middles(boxes).T
-    extents = _extents(boxes)
+    extents = extents_of(boxes)
     clearness = []
     for slope in _SLOPES:
         bands = np.floor((y - slope * x) / (_BAND_HEIGHT * size)).astype(np.int64)
@@ -197,7 +189,7 @@ def is_down(boxes: Boxes, *, in_time: bool = False) -> bool:
         width, height = boxes[:, 2:].max(0) - boxes[:, :2].min(0)
         return len(columns) == 1 and bool(height > _COLUMN_HEIGHT * width)
     next_character = (_NEXT_OF_STROKES if in_time else _NEXT_CHARACTER) * size
-    excess = _excess_of_steep(_steps_to_nearest(boxes[_extents(boxes) > _LARGE * size], next_character))
+    excess = _excess_of_steep(_steps_to_nearest(boxes[extents_of(boxes) > _LARGE * size], next_character))
     if in_time:
         of_pen = np.diff(middles(boxes), axis=0)
         excess += _PEN_WEIGHT * _excess_of_steep(of_pen[np.hypot(*of_pen.T) > _NEXT_OF_PEN * size])
@@ -235,7 +227,7 @@ def _excess_of_steep(steps: Floats) -> float:
 
 def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
     """Fit a straight line to the middles of a line's larger boxes: its y at x = 0, and its slope."""
-    is_large = _extents(boxes) > _LARGE * size
+    is_large = extents_of(boxes) > _LARGE * size
     x, y = middles(boxes[is_large] if is_large.any() else boxes).T
     if len(x) < 4 or np.ptp(x) < 3 * size:
         return float(y.mean()), 0.0

@@ -3,19 +3,21 @@
 import numpy as np
 
 from fastetl.ink.components import Components, Mask
-from fastetl.ink.rules import cheapest_paths, rules_across
-from fastetl.lines.layout import Boxes, Ints
+from fastetl.lines.layout import Boxes, Floats, Ints
 from fastetl.lines.strokes import pen_width
 
 # Chosen like the numbers of `pieces`; costs are in widths of a stroke.
 SEAM_REACH = 0.15  # least distance of two seams, and least reach of a stroke to both sides of one, in sizes of the line
 _MAX_COST = 1.2  # of a seam: the ink of one stroke and somewhat more
 _SAME_COST = 0.15  # by which a seam may be dearer than another that crosses as much
+_SIDESTEP_COST = 0.01  # of a path's step to the side
+_PAPER_COST = 0.1  # of each pixel of a path that is on paper
+_CROSSED = 1.8  # in usual thicknesses: where a rule is thicker, strokes cross it
+_AT_EDGE = 0.8  # least share of the edge's pixels that a rule has
 _UNDERLINE_RATIO = 3.5  # a line is longer than this, in its heights with the writing that hangs to it
 _UNDERLINE_MAX_COST = 0.0015  # of a path on average
 _UNDERLINE_ALONE = 0.8  # least share of a line without strokes that cross it
 _UNDERLINE_PENS = 0.8  # least mean thickness of a line, in widths of the piece's strokes
-_RULE_OF_LINE = 10  # in heights: what is longer is a rule with a whole line on it, however thin
 _UNDERLINE_INK = 0.7  # most ink of a line, as a share of that with its writing
 
 
@@ -51,13 +53,51 @@ def ruled_ink(numbers: Components, boxes: Boxes) -> Mask:
     for number, (left, top, right, bottom) in enumerate(boxes.astype(int), 1):
         width, height = right - left, bottom - top
         if max(width, height) > _UNDERLINE_RATIO * min(width, height):
-            piece = np.where(numbers[top:bottom, left:right] == number, np.uint8(255), np.uint8(0))
+            piece = numbers[top:bottom, left:right] == number
             across = piece if width > height else piece.T
-            lines = rules_across(across, 1, _UNDERLINE_RATIO, _UNDERLINE_MAX_COST)
-            rule = np.any(lines, 0) if lines else np.zeros(across.shape, bool)
+            rule = _rules_across(across)
             columns = rule.any(0)
-            is_long = max(width, height) > _RULE_OF_LINE * min(width, height)
-            is_thick = is_long or rule.sum() > _UNDERLINE_PENS * pen_width(across > 0) * columns.sum()
-            if is_thick and columns.mean() > _UNDERLINE_ALONE and rule.sum() < _UNDERLINE_INK * (piece > 0).sum():
+            is_thick = rule.sum() > _UNDERLINE_PENS * pen_width(across) * columns.sum()
+            if is_thick and columns.mean() > _UNDERLINE_ALONE and rule.sum() < _UNDERLINE_INK * piece.sum():
                 ruled[top:bottom, left:right] |= rule if width > height else rule.T
     return ruled
+
+
+def _rules_across(mask: Mask) -> Mask:
+    """The ink of straight lines from the left edge to the right one, without the strokes that cross them."""
+    width = mask.shape[1]
+    rules = np.zeros_like(mask)
+    at_edge = mask[:, : width // 50 + 1].mean(1) > _AT_EDGE
+    begins = np.flatnonzero(at_edge & ~np.append(False, at_edge[:-1]))
+    if len(begins):
+        cost, paths = cheapest_paths(np.where(mask.T, 0, _PAPER_COST))
+        runs = mask * np.cumsum(mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1], 0)  # counted from 1 in each column
+        for path in paths.T[begins[cost[begins] < _UNDERLINE_MAX_COST * width]]:
+            on_path = mask & (runs == runs[path, np.arange(width)])
+            thickness = on_path.sum(0)
+            rules |= on_path & (thickness <= _CROSSED * np.median(thickness))
+    return rules
+
+
+def cheapest_paths(ink: Floats) -> tuple[Floats, Ints]:
+    """The cheapest path from each column of the first row to the last: its cost (W,), and its columns (H, W).
+
+    ink: float64 (H, W), in widths of a stroke.
+    """
+    width = ink.shape[1]
+    columns = np.arange(width)
+    sideways = np.array([0, -1, 1])
+    cost = np.zeros(width)
+    beside = np.full(width + 2, np.inf)
+    options = np.empty((3, width))
+    following = []  # the column in which the path goes on, of each column of each row from the last
+    for row in ink[::-1]:
+        beside[1:-1] = cost + row
+        options[:] = beside[1:-1], beside[:-2] + _SIDESTEP_COST, beside[2:] + _SIDESTEP_COST
+        following.append(columns + sideways[options.argmin(0)])
+        cost = options.min(0)
+    paths = np.empty(ink.shape, np.int64)
+    column = columns
+    for row, next_column in enumerate(reversed(following)):
+        paths[row] = column = next_column[column]
+    return cost, paths

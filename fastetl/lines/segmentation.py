@@ -17,6 +17,7 @@ from PIL import Image
 
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
+from fastetl.ink.components import weighted_median_extent
 from fastetl.ink.drawings import Drawing, painted, segments_of
 from fastetl.lines import layout
 from fastetl.lines.layout import Boxes, Floats, Ints
@@ -201,7 +202,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     strokes = [s for s in drawing.strokes if len(s)]
     extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
     side = max(drawing.width, drawing.height)
-    thickest = _THICKEST_PEN * layout.weighted_median_extent(extents) / side if strokes else 1
+    thickest = _THICKEST_PEN * weighted_median_extent(extents) / side if strokes else 1
     drawing = dataclasses.replace(drawing, pen=min(drawing.pen, max(thickest, 1e-5)))
     pen = drawing.pen * side
     boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])
