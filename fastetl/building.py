@@ -142,7 +142,7 @@ def build(
 def _labelled_sources(paths: Sequence[Path], out: Path) -> list[Labelled]:
     """The labelled pictures at `paths`; none if these have records. Raises FastetlError if they have both."""
     by_path = [labelled_in(path) for path in paths]
-    labelled = [source for in_path in by_path for source in in_path]
+    labelled = list({source.path.resolve(): source for in_path in by_path for source in in_path}.values())  # once each
     if labelled and not all(by_path):
         what, do = "records and labelled pictures in one dataset", "build two with one `charset`, and train on both"
         raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)

@@ -52,6 +52,7 @@ class KeptDrawing:
             ("label", "one character, or none", self.label == "" or is_character(self.label)),
             ("time", "a time such as 2026-11-24T20:01:02Z", _TIME.fullmatch(self.time)),
             ("device", ", ".join(DEVICES), self.device in DEVICES),
+            ("drawing", "strokes with points", any(stroke.x for stroke in self.drawing.strokes)),
         ]
         for name, text, most in (("answer", self.answer, MAX_CODE_POINTS), ("app", self.app, 64)):
             is_text = len(text) <= most and text.replace("\u3000", " ").isprintable()
@@ -199,7 +200,7 @@ def samples_to_dataset(
     labels = [sample.label for sample, *_ in read]
     charset = load_charset(config.charset, sorted({*labels} - {""}))
     entries = [entry for entry, label in zip(read, labels, strict=True) if label in charset.class_of]
-    left_out = Counter(label or "no character" for label in labels if label not in charset.class_of)
+    left_out = Counter(label or "no label" for label in labels if label not in charset.class_of)
     if not entries:
         if faults and not read:
             raise faults[0].replace(do="give the folder of samples, *.jsonl, or mend it")

@@ -52,7 +52,7 @@ def _details(result: SetResult) -> Iterator[str]:
     if result.unknown:
         yield f"unknown for {counted(result.unknown, 'sample')}: whether the run was trained on them"
     if result.left_out:
-        characters = f"{in_a_line(sorted(result.left_out), MAX_LISTED)}, not among the run's characters"
+        characters = f"{in_a_line(sorted(result.left_out), MAX_LISTED)}, not in the charset"
         yield f"left out: {counted(sum(result.left_out.values()), 'sample')} of {characters}"
 
 

@@ -73,7 +73,7 @@ class SetResult:
     unknown: int
     """Evaluated samples that the run may have been trained on: their groups or sources are unknown."""
     left_out: Mapping[str, int]
-    """Samples left out because the run does not have their character, by character."""
+    """Samples left out because their character is not in the charset, by character."""
     samples: int
     accuracy: float
     """Share of the samples that were read rightly, 0–1; へ read as ヘ is wrong."""

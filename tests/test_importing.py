@@ -169,8 +169,9 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     for number, own in enumerate((tmp_path / "other" / "symbols.csv", tmp_path / "other.csv"), 100):
         draw(own.parent / f"{own.stem}.png", number)
         own.write_text(f"file,character,group\n{own.stem}.png,한,7\n", encoding="utf-8")
-    paths = [table, tmp_path / "other", tmp_path / "other.csv"]
-    assert fastetl.build(paths, tmp_path / "apart").groups == 2 + 1 + 1
+    paths = [table, tmp_path / "other", tmp_path / "other.csv", symbols / ".." / "other.csv"]
+    apart = fastetl.build(paths, tmp_path / "apart")
+    assert (apart.groups, apart.images) == (2 + 1 + 1, EACH * len(NAMES) + 2), "a file of two names once"
     own.write_text(f"file,character,writer\n{own.stem}.png,한,7\n", encoding="utf-8")
     assert fastetl.build(paths, tmp_path / "named", source="mine").groups == 2
     assert set(fastetl.open_dataset(tmp_path / "named").records["writer"].tolist()) == {"Nan", "7"}

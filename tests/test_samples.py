@@ -80,7 +80,7 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr()
     assert "30 samples of 3 characters; 16 were recognized when they were drawn" in shown.out
     assert "2026-11-24.jsonl: line 4: not a sample" in shown.err
-    assert "no character 1, 山 1" in shown.err
+    assert "no label 1, 山 1" in shown.err
 
     data = open_dataset(tmp_path / "out")
     assert (data.images == resize(rasterize(LINE)[None], 32)[0]).all()
@@ -117,6 +117,7 @@ def test_what_cannot_become_a_dataset(tmp_path: Path) -> None:
     for source, message in (
         (tmp_path / "empty", "no samples here"),
         (write(tmp_path / "a.csv", "file,character"), "a.csv: line 1: cannot read; .* Give the folder of samples"),
+        (write(tmp_path / "c.jsonl", sample(1, "").as_line()), "found no label. Check `charset`"),
         (file, f"labels of charset {KANA.name}; found 山"),
         (write(tmp_path / "b.jsonl", ""), "no sample to take; .* found none"),
         (tmp_path / "none.jsonl", "there is no such file"),
