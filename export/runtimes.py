@@ -4,7 +4,6 @@ import importlib.util
 import logging
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from export.errors import package_errors
 from fastetl._lazy import import_extra
+from fastetl.errors import no_warnings
 
 
 @contextmanager
@@ -24,9 +24,7 @@ def quiet() -> Iterator[None]:
     logger.setLevel(logging.CRITICAL)
     pipeline.tqdm = lambda steps, **_: steps
     try:
-        with warnings.catch_warnings():
-            # Of what is deprecated, and of a temporary folder that it leaves to the garbage collector.
-            warnings.simplefilter("ignore")
+        with no_warnings:  # of what is deprecated, and of a temporary folder that it leaves to the garbage collector
             yield
     finally:
         logger.setLevel(level)

@@ -1,11 +1,13 @@
 """The base class of everything that can be wrong with a user's files or options."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from os import PathLike
+from threading import Lock
 from typing import Any, Self
 
 StrPath = str | PathLike[str]
@@ -162,6 +164,34 @@ def reason_of(error: BaseException) -> str:
     missing = " is missing" if isinstance(error, KeyError) else ""
     text = getattr(error, "strerror", None) or str(error).partition("\n")[0]  # without the name of a file
     return (text or type(error).__name__) + missing
+
+
+class _NoWarnings:
+    """A block in which warnings are ignored, whichever thread it runs in.
+
+    `warnings.catch_warnings` restores the process's filters as they were at its beginning: where threads end such
+    blocks in another order, everything would be ignored from then on. So the last one restores them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._blocks = 0  # that run now
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._blocks == 0:
+                self._filters = warnings.catch_warnings(action="ignore")
+                self._filters.__enter__()
+            self._blocks += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if self._blocks == 0:
+                self._filters.__exit__(None, None, None)
+
+
+no_warnings = _NoWarnings()
 
 
 @contextmanager

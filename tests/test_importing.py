@@ -7,6 +7,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -78,11 +79,13 @@ def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
 
 
 def test_threads_leave_the_filters_of_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds, before = iter((0.1, 0.3)), list(warnings.filters)
+    seconds, before = iter((0.1, 0.3) * 2), list(warnings.filters)
     for character in "한글":
         draw(tmp_path / "in" / character / "0.png", 0)
     monkeypatch.setattr(Image, "preinit", lambda: time.sleep(next(seconds)))  # `open` calls it
     imported(tmp_path / "in")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(fastetl.read_picture, (tmp_path / "in").rglob("*.png")))
     assert warnings.filters == before
     monkeypatch.undo()
     with pytest.raises(ZeroDivisionError) as caught:

@@ -1,7 +1,6 @@
 """Labelled pictures from elsewhere → Dataset."""
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +61,7 @@ def _read_sources(
     done = 0
     for source in sources:
         samples: list[IndexedPicture] = []
-        # Closed also if `show` raises: its threads end, and the filters of warnings are as before.
+        # Closed also if `show` raises: its threads end.
         with closing(_read(source, charset, size)) as pictures:
             for picture in pictures:
                 if isinstance(picture, FastetlError):
@@ -98,9 +97,7 @@ def _read(source: Labelled, charset: Charset, size: int) -> Generator[IndexedPic
                 raise
             return error
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        # Pillow's readers set the process's filters of warnings and restore them, in threads in a wrong order.
-        warnings.simplefilter("ignore")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(read, indices)
 
 

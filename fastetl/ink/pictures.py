@@ -2,7 +2,6 @@
 
 import importlib
 import io
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fastetl.checks import as_path, require_instance, unsuitable
-from fastetl.errors import ArgumentError, FastetlError, StrPath, reason_of
+from fastetl.errors import ArgumentError, FastetlError, StrPath, no_warnings, reason_of
 from fastetl.files.untrusted import open_regular
 from fastetl.ink.blocks import quantile
 from fastetl.ink.paper import MAX_PLANE, Ink, separate_ink
@@ -124,8 +123,7 @@ def _opened(source: Source, name: StrPath) -> Iterator[Image.Image]:
 def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
     """The brightness of a picture, uint8 (H, W), and how many times smaller it is than the picture."""
     path = source if isinstance(source, str | PathLike) else "the picture"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with no_warnings:
         try:
             with _opened(source, path) as opened:
                 size = opened.size
