@@ -16,7 +16,6 @@ from fastetl.data.parquet import pictures_of, table
 from fastetl.data.shards import ShardedImages, encode_shard, write_index
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
-from fastetl.files.addresses import is_url
 from model.outliers import character_pairs
 from tests.conftest import some_pictures, write_shards
 from tests.export_data import sound_package
@@ -55,8 +54,6 @@ def test_an_address_has_no_path(shards: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(shards)
     assert open_dataset(".").name == "shards"
     assert open_dataset(Path(f"file://{shards}")).path is None  # `Path` makes one of two slashes
-    Path("data:").mkdir()
-    assert not is_url("data:/x")
     with pytest.raises(FileNotFoundError, match=r"nowhere/dataset\.json: (cannot read the file|there is no such file)"):
         open_dataset(f"file://{shards}/nowhere")
     monkeypatch.setattr("fsspec.open", Mock(side_effect=ImportError("Install s3fs to access S3")))

@@ -24,13 +24,10 @@ def is_url(path: StrPath) -> bool:
 
 
 def as_address(path: StrPath) -> str:
-    """The text of a path, with the slashes of an address put back: `Path` turns s3://bucket into s3:/bucket.
-
-    A path into a folder that is here, such as `data:/x` in `data:`, is no address.
-    """
+    """The text of a path, with the slashes of an address put back: `Path` turns s3://bucket into s3:/bucket."""
     text = fspath(path)
     match = re.match(r"([a-z][a-z0-9+.-]+):/(?!/)", text)
-    if match is None or Path(f"{match[1]}:").exists():
+    if match is None:
         return text
     slashes = "///" if match[1] == "file" else "//"
     return f"{match[1]}:{slashes}{text[match.end() :]}"

@@ -158,12 +158,8 @@ def _sibling(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
-        for is_last in (False, False, True):  # again, if another command cleans it up; some disks have no locks
-            holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
-            lock = try_lock(holder / _LOCK)
-            if lock is not None or is_last:
-                break
-            shutil.rmtree(holder, ignore_errors=True)
+        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
+        lock = try_lock(holder / _LOCK)  # None on disks without locks
     except OSError as error:
         if holder != path:
             shutil.rmtree(holder, ignore_errors=True)
