@@ -154,18 +154,16 @@ def output_errors(path: Path, folder: Path) -> Iterator[None]:
 @contextmanager
 def _sibling(path: Path) -> Iterator[Path]:
     """A name in a temporary folder beside `path`, to write to. The folder is removed at the end of the block."""
-    holder, lock = path, None
+    lock = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clean(path)
         holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
-        lock = try_lock(holder / _LOCK)  # None on disks without locks
     except OSError as error:
-        if holder != path:
-            shutil.rmtree(holder, ignore_errors=True)
         raise _failed(path, error) from error
     try:
         with output_errors(path, holder):
+            lock = try_lock(holder / _LOCK)  # None on disks without locks
             yield holder / ("new" if path.name == _LOCK else path.name)
     finally:
         shutil.rmtree(holder, ignore_errors=True)
