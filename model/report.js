@@ -68,7 +68,7 @@ const charts = (...children) => tag("div", { class: "charts" }, ...children);
 
 function overview({ sets, threshold, scribbles_rejected }) {
   const rows = sets.map((set) => [
-    set.name + (set.part === "all" ? "" : `, ${set.part} writers`), count(set.samples), share(set.accuracy),
+    set.name + (set.part === "all" ? "" : `, ${set.part} ${set.writers ? "writers" : "part"}`), count(set.samples), share(set.accuracy),
     set.interval.map((value) => share(value)).join(" – "), share(set.top5), share(set.rejected),
   ]);
   const head = ["set", "samples", "accuracy", "95 % interval", "top 5", "rejected"];
@@ -83,7 +83,8 @@ function cards(set) {
   const { writers } = set;
   const shown = [
     [share(set.accuracy), `accuracy, 95 % within ${set.interval.map((value) => share(value, 1)).join(" – ")}`],
-    [count(set.samples), set.part === "all" ? "samples" : `samples by ${set.part} writers`],
+    [count(set.samples), set.part === "all" ? "samples"
+      : `samples ${writers ? `by ${set.part} writers` : `of the ${set.part} part`}`],
     [share(set.top5), "among the five likeliest"],
     writers && [share(writers.worst, 1), `the worst of ${count(writers.writers)} writers`],
     set.shape_accuracy !== null && [share(set.shape_accuracy), "へ and ヘ, カ and 力 as one"],
@@ -183,8 +184,9 @@ function setSection(set) {
     [`${truth} → ${answer}`, times, kind === "other" ? "" : kind]);
   const confusions = titled("Most frequent mistakes",
     rows.length ? table(["read as", "times", "differs in"], rows) : tag("p", {}, "No mistakes."),
-    dim(`Of all mistakes, ${count(set.voicing_mistakes)} differ in voicing alone (は, ば, ぱ) and `
-      + `${count(set.size_mistakes)} in size alone (つ, っ).`));
+    set.voicing_mistakes + set.size_mistakes === 0 ? null
+      : dim(`Of all mistakes, ${count(set.voicing_mistakes)} differ in voicing alone (は, ば, ぱ) and `
+        + `${count(set.size_mistakes)} in size alone (つ, っ).`));
   return [
     cards(set), sounds(set.characters), mistakes(set), charts(confusions, byCharacter(set.characters)),
     charts(set.writers && byWriter(set.writers), confidence(set.calibration)),
@@ -193,7 +195,7 @@ function setSection(set) {
 
 function trainingSection({ diagnosis, history, best, data, facts, command, versions, tensorboard }) {
   const curves = (title, validated, trained) => chart([
-    ["validation writers", history.map((epoch) => [epoch.epoch, validated(epoch)])],
+    ["validation", history.map((epoch) => [epoch.epoch, validated(epoch)])],
     ["training, augmented", history.map((epoch) => [epoch.epoch, trained(epoch)])],
   ], "epoch", title, { mark: best });
   const rows = data.map((d) => [d.name, count(d.samples), d.weight, d.train, d.valid, d.test]);
@@ -203,7 +205,7 @@ function trainingSection({ diagnosis, history, best, data, facts, command, versi
       curves("errors, %", (e) => 100 - 100 * e.valid_accuracy, (e) => 100 - 100 * e.accuracy)),
     dim(`The dotted line is epoch ${best}, whose weights are used. More curves: `,
       tag("code", {}, `tensorboard --logdir ${tensorboard}`)),
-    table(["dataset", "samples", "weight", "training writers", "validation", "test"], rows),
+    table(["dataset", "samples", "weight", "trained on", "validation", "test"], rows),
     tag("p", {}, `${facts} `, tag("code", {}, command)),
     dim(Object.entries(versions).map((entry) => entry.join(" ")).join(" · ")),
   ].flat();
