@@ -34,7 +34,7 @@ POLICY = (
 """The content security policy of the page: nothing from other hosts, nothing inline."""
 RUNTIME = {"ort.wasm.bundle.min.mjs": b"ONNX Runtime Web", "ort-wasm-simd-threaded.wasm": b"\0asm"}
 """The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package, each with a mark."""
-_ENTRIES = ("*.html", "*.css", "*.js", "*.json", "*.svg", "*.webmanifest", "*.mjs", "*.wasm", "*.onnx", "*.bin")
+_ENTRIES = ("*.html", "*.css", "*.*js", "*.json", "*.svg", "*.webmanifest", "*.wasm", "*.onnx", "*.bin", "*.txt")
 PAD_KIND = OutputKind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), _ENTRIES)
 
 
@@ -92,6 +92,8 @@ def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite:
     contents = {name: read_bytes(folder / name, MODEL_BYTES) for name in RUNTIME}
     for name in (name for name, mark in RUNTIME.items() if mark not in contents[name][:100]):
         raise FastetlError("not a file of onnxruntime-web", file=folder / name, do="give its npm package's folder")
+    # Many hosts give .mjs a type with which no browser runs it.
+    contents["ort.wasm.bundle.min.js"] = contents.pop("ort.wasm.bundle.min.mjs")
     contents[ONNX] = read_bytes(file_of(recognizer.path, ONNX), MODEL_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
     contents |= documents(recognizer, engine="browser", samples=False)

@@ -1,6 +1,6 @@
 // The exported model in this browser. Only a static folder holds the two files that this needs.
 
-import * as ort from "./ort.wasm.bundle.min.mjs";
+import * as ort from "./ort.wasm.bundle.min.js";
 
 ort.env.wasm.numThreads = 1; // more need headers that few web hosts send
 // The bundle holds its own loader; a path as text would make it look for that in a file.

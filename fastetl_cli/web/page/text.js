@@ -111,7 +111,7 @@ const ENGLISH = {
   loading: "The network is being loaded …",
   failed: "It did not work: {0}",
   gone: "The server does not answer. Is fastetl pad still running?",
-  noEngine: "This browser cannot load the network, perhaps because memory is short ({0}). Close other tabs, or run fastetl pad --host on a computer and open its address here.",
+  noEngine: "The network cannot be loaded ({0}). If memory is short, close other tabs, or run fastetl pad --host on a computer and open its address here. If the page is yours, look whether its host has all files, and gives .js and .wasm their types.",
   offline: "Works offline from now on.",
   keys: "Keys",
   keysList: [
@@ -124,6 +124,7 @@ const ENGLISH = {
     ["?", "these keys"],
   ],
   source: "Strokes: KanjiVG, © Ulrich Apel and contributors, CC BY-SA 3.0. Nothing that you draw leaves this machine.",
+  licences: "Licences",
 };
 
 const JAPANESE = {
@@ -237,7 +238,7 @@ const JAPANESE = {
   loading: "ネットワークを読み込んでいます…",
   failed: "できませんでした: {0}",
   gone: "サーバーが応答しません。fastetl pad は動いていますか。",
-  noEngine: "このブラウザーではネットワークを読み込めません({0})。ほかのタブを閉じるか、パソコンで fastetl pad --host を動かして、そのアドレスを開いてください。",
+  noEngine: "ネットワークを読み込めません({0})。メモリー不足なら、ほかのタブを閉じるか、パソコンで fastetl pad --host を動かして、そのアドレスを開いてください。このページの管理者は、すべてのファイルがあり、.js と .wasm の種類が正しいか確かめてください。",
   offline: "これからはオフラインでも使えます。",
   keys: "キー",
   keysList: [
@@ -249,6 +250,7 @@ const JAPANESE = {
     ["W", "なぜこの答え?"],
     ["?", "このキー一覧"],
   ],
+  licences: "ライセンス",
   source: "筆順: KanjiVG, © Ulrich Apel ほか, CC BY-SA 3.0。書いたものはこの機械の外に出ません。",
 };
 
