@@ -102,6 +102,15 @@
     return (await askAll(new BrowserEngine(128), Uint8Array.from(atob(text), (c) => c.charCodeAt(0)))).join();
   };
 
+  /** What is answered when the worker had failed before the question. */
+  const afterFailure = async () => {
+    const { BrowserEngine } = await import("./engine.js");
+    const engine = new BrowserEngine(128);
+    engine.worker.onerror({});
+    await engine.ready.catch(() => {});
+    return engine.probabilities(new Uint8Array(128 ** 2)).catch((error) => [error.message, error.fatal]);
+  };
+
   /** The buttons and lists that a finger hardly meets. */
   const smallButtons = () => [...document.querySelectorAll("button, select")].filter((one) => {
     const box = one.getBoundingClientRect();
@@ -109,5 +118,5 @@
   }).map((one) => one.outerHTML);
 
   return { draw, rasterized, framedPixels, askedCards, readKana, readLines, painted, keptInBrowser, probabilities,
-    smallButtons };
+    afterFailure, smallButtons };
 })()

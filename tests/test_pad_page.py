@@ -357,9 +357,16 @@ def test_stroke_order_of_what_was_recognized(browser: Browser, address: str) -> 
 
 def test_a_server_that_is_gone_and_a_fault_of_the_page_are_told_apart(page: Page) -> None:
     toast = page.locator("#toast")
-    page.evaluate("void (globalThis.fetch = () => Promise.reject(new TypeError()))")
+    draw(page, LINE)
+    page.evaluate("void (globalThis.kept = fetch, globalThis.fetch = () => Promise.reject(new TypeError()))")
     draw(page, LINE)
     assert "does not answer" in (toast.text_content() or "")
+    assert page.locator("#said").text_content() == ""  # not the answer to the first stroke alone
+    page.click("[data-go=write]")
+    page.evaluate("void (globalThis.fetch = kept)")
+    draw(page, LINE, "strip")
+    assert page.locator("#written").text_content()  # the tables are asked for again
+    page.click("[data-go=draw]")
     page.evaluate("void (globalThis.fetch = async () => new Response('too many pictures wait', {status: 429}))")
     draw(page, LINE)
     assert toast.text_content() == "It did not work: too many pictures wait"
@@ -394,6 +401,10 @@ def test_a_phone_with_touch(browser: Browser, address: str) -> None:
             page.tap(f"[data-go={view}]")
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
             assert call(page, "smallButtons") == [], view
+        page.tap("[data-go=write]")
+        page.set_viewport_size({"width": 844, "height": 390})
+        strip, frame = (f"document.getElementById('{name}').clientWidth" for name in ("strip", "strip-frame"))
+        until(page, f"{strip} >= {frame}")
 
 
 def test_reduced_motion_and_sizes(browser: Browser, address: str) -> None:
@@ -469,6 +480,7 @@ def test_the_static_folder_works_offline_with_the_same_answers(
         page.context.set_offline(True)
         page.reload()
         page.wait_for_selector("body[data-ready]")
+        assert call(page, "afterFailure") == ["its worker does not start", True]
         answer = call(page, "probabilities", base64.b64encode(pictures.tobytes()).decode())
         probabilities = np.array(answer.split(","), float).reshape(len(pictures), -1)
         assert np.abs(probabilities - package.probabilities(pictures)).max() < 1e-3

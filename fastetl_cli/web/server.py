@@ -143,10 +143,9 @@ async def _guard(token: str, request: Request, answer: RequestResponseEndpoint) 
     origin = f"http://{headers.get('host', '')}"
     is_own_page = headers.get("sec-fetch-site", "none") in ("none", "same-origin")
     is_open = not token or request.scope["path"] in _PUBLIC
-    authorization = headers.get("authorization", "").encode()
     if headers.get("origin", origin) != origin or not is_own_page:
         response = _one_line(403, "requests from other pages are not answered")
-    elif is_open or hmac.compare_digest(authorization, f"Bearer {token}".encode()):
+    elif is_open or hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
         response = await answer(request)
     else:
         response = _one_line(401, "the token is missing or wrong: use the whole address that fastetl pad printed")

@@ -4,10 +4,10 @@ import { Answer, shownLabel } from "./answer.js";
 import { Board } from "./board.js";
 import { Cards } from "./cards.js";
 import { BrowserSamples, ServerSamples } from "./corrections.js";
-import { BrowserEngine, ServerEngine } from "./engine.js";
+import { engineOf } from "./engine.js";
 import { Gallery } from "./gallery.js";
 import { Lesson } from "./lesson.js";
-import { fetchJson } from "./server.js";
+import { fetchJson, startToken } from "./server.js";
 import { startSettings } from "./settings.js";
 import { Sight } from "./sight.js";
 import { startSpeech } from "./speech.js";
@@ -38,6 +38,17 @@ function toast(text) {
   toast.timer = setTimeout(() => (element("toast").hidden = true), 5000);
 }
 
+/** What takes long to load is told, in any view. */
+async function load(engine) {
+  const waiting = setTimeout(() => {
+    toast(t("loading"));
+    clearTimeout(toast.timer);
+  }, 500);
+  await engine.ready.catch(failed);
+  clearTimeout(waiting);
+  if (element("toast").textContent === t("loading")) element("toast").hidden = true;
+}
+
 function failed(error) {
   toast(error.gone ? t("gone") : t(error.fatal ? "noEngine" : "failed", error.message));
 }
@@ -52,10 +63,10 @@ function ask(text) {
   });
 }
 
-/** Asks the network, one picture at a time: after an answer, for the newest drawing. */
+/** Asks the network, one picture at a time: after an answer, for the newest drawing. `lost()`: it has no answer. */
 class Live {
-  constructor(board, engine, answered) {
-    Object.assign(this, { board, engine, answered });
+  constructor(board, engine, answered, lost) {
+    Object.assign(this, { board, engine, answered, lost });
     this.wanted = false;
     this.busy = false;
     this.sheet = 0; // changes with every edit, so that an answer to what is gone is dropped
@@ -79,6 +90,7 @@ class Live {
         const probabilities = await this.engine.probabilities(picture);
         if (sheet === this.sheet) this.answered(probabilities, picture, pointTime, !this.wanted);
       } catch (error) {
+        if (sheet === this.sheet) this.lost();
         failed(error);
       }
     }
@@ -96,6 +108,7 @@ function painted(time) {
 }
 
 async function start() {
+  startToken();
   const [about, labels, { kana, box }] = await Promise.all(["about.json", "labels.json", "kana.json"].map(fetchJson));
   startTables(about);
   const known = new Set(labels.labels);
@@ -103,9 +116,10 @@ async function start() {
   const scripts = Object.fromEntries(
     ["hiragana", "katakana"].map((script) => [script, new Set(ofScript(script).map((one) => one.character))]),
   );
+  const ofKana = scripts.hiragana.size + scripts.katakana.size;
   scripts.kanji = new Set(labels.labels.filter((label) => /^\p{Script=Han}$/u.test(label)));
   const strokesOf = new Map(kana.map((one) => [one.character, one.strokes]));
-  const engine = about.engine === "browser" ? new BrowserEngine(about.side) : new ServerEngine(about.side);
+  const engine = engineOf(about);
   const samples = about.engine === "browser" ? new BrowserSamples(`pad ${about.version}`) : new ServerSamples();
   const cards = new Cards(kana.map((one) => one.character), stored(PRACTISED));
   let view = "draw", compete = null, last = null;
@@ -115,7 +129,10 @@ async function start() {
   const sight = new Sight(board, engine, about.preprocessing, labels);
   const keeping = () => about.samples || (about.engine === "browser" && stored(KEEP_HERE) === true);
   const answer = new Answer((one) => keep(one.none ? "" : one.label));
-  const live = new Live(board, engine, answered);
+  const live = new Live(board, engine, answered, () => {
+    last = null; // an answer to fewer strokes is none to these
+    show(null, null);
+  });
   measured.idle = () => !live.busy && !writing.reading;
   const isRead = () => last?.picture && !live.busy;
   const read = async () => (isRead() ? last.probabilities : engine.probabilities(board.ink.picture()));
@@ -195,6 +212,7 @@ async function start() {
     element("keep-here").hidden = about.engine !== "browser";
     element("keep-here-box").checked = keeping();
     document.querySelector("[data-go=samples]").hidden = !about.samples && about.engine !== "browser";
+    for (const name of ["practice", "table"]) document.querySelector(`[data-go=${name}]`).hidden = !ofKana;
   }
 
   function go(name) {
@@ -317,6 +335,7 @@ async function start() {
     if (view === "samples") gallery.open();
   });
   document.body.dataset.ready = "true";
+  if (engine.ready) load(engine);
   if (about.engine === "browser" && "serviceWorker" in navigator) {
     const had = Boolean(navigator.serviceWorker.controller);
     await navigator.serviceWorker.register("service-worker.js");

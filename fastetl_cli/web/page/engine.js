@@ -24,12 +24,14 @@ export class BrowserEngine {
     this.side = side;
     this.waiting = new Map();
     this.number = 0;
-    this.worker = new Worker("engine-worker.js", { type: "module" });
+    this.failure = null; // of the worker itself: nobody will answer
+    this.worker = new Worker(new URL("engine-worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => this.settle(data.number, data);
     this.worker.onerror = (event) => {
-      const failed = { error: event.message || "the worker failed", fatal: true };
-      for (const number of [...this.waiting.keys()]) this.settle(number, failed);
+      this.failure = { error: event.message || "its worker does not start", fatal: true };
+      for (const number of [...this.waiting.keys()]) this.settle(number, this.failure);
     };
+    this.ready = this.probabilities(new Uint8Array(side ** 2));
   }
 
   settle(number, { probabilities, error, fatal }) {
@@ -43,10 +45,14 @@ export class BrowserEngine {
     const number = ++this.number;
     return new Promise((resolve, reject) => {
       this.waiting.set(number, [resolve, reject]);
+      if (this.failure) return this.settle(number, this.failure);
       this.worker.postMessage({ number, pictures, side: this.side });
     });
   }
 }
+
+/** The engine that about.json names. */
+export const engineOf = ({ engine, side }) => (engine === "browser" ? new BrowserEngine(side) : new ServerEngine(side));
 
 /** Probabilities of any number of pictures, asked for in batches. Stops between batches when `go()` is false. */
 export async function askAll(engine, pictures, go = () => true) {

@@ -2,22 +2,23 @@
 
 const KEY = "fastetl-pad-token";
 
-function token() {
-  // It stands behind #, which browsers send to nobody; kept for this tab, so that a reload works.
+let secret = null;
+
+/** Take the token of the page's address. It stands behind #, which browsers send to nobody. */
+export function startToken() {
+  // Kept for this tab, so that a reload works.
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (given) {
     sessionStorage.setItem(KEY, given);
     history.replaceState(null, "", location.pathname);
   }
-  return sessionStorage.getItem(KEY);
+  secret = sessionStorage.getItem(KEY);
 }
-
-const secret = token();
 
 /** fetch with the token; throws an Error with the one line that the server answered. */
 export async function authorized(path, options = {}) {
   const headers = { ...options.headers, ...(secret ? { authorization: `Bearer ${secret}` } : {}) };
-  const response = await fetch(path, { ...options, headers }).catch((error) => {
+  const response = await fetch(new URL(path, import.meta.url), { ...options, headers }).catch((error) => {
     throw Object.assign(new Error(error.message), { gone: true });
   });
   if (!response.ok) {

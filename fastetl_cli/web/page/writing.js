@@ -1,8 +1,7 @@
 // Words and lines on a wide canvas: the text grows while one writes; a character can be tapped for what else it may be.
 
 import { Board } from "./board.js";
-import { readDrawing, Tables } from "./lines.js";
-import { authorized, fetchJson } from "./server.js";
+import { loadTables, readDrawing } from "./lines.js";
 import { t } from "./text.js";
 
 const element = (id) => document.getElementById(id);
@@ -22,6 +21,7 @@ export class Writing {
     this.reading = null; // of all that is written: a promise while it is under way
     const place = { frame: "strip-frame", canvas: "strip", width: NARROW };
     this.board = new Board(null, (kind) => this.changed(kind), place);
+    new ResizeObserver(() => this.fit()).observe(element("strip-frame"));
     const handlers = {
       "strip-undo": () => this.board.undo(),
       "strip-redo": () => this.board.redo(),
@@ -38,18 +38,31 @@ export class Writing {
   }
 
   open() {
-    const files = () => Promise.all([fetchJson("lines.json"), ...["bigrams.bin", "shapes.bin"].map(bytes)]);
-    this.tables ??= files().then((contents) => new Tables(...contents));
-    this.tables.catch(this.failed);
-    if (this.board.empty) this.board.widen(this.least());
+    this.load().catch(this.failed);
+    this.fit();
     this.board.fit();
     this.render();
+  }
+
+  /** The tables of lines. Where a server was gone, the next call asks again. */
+  load() {
+    this.tables ??= loadTables().catch((error) => {
+      this.tables = null;
+      throw error;
+    });
+    return this.tables;
+  }
+
+  /** No part of the frame is without canvas, when a phone was turned either. */
+  fit() {
+    const least = this.least();
+    if (this.board.empty ? this.board.width !== least : this.board.width < least) this.board.widen(least);
   }
 
   /** Width of an empty canvas: what is seen at least. */
   least() {
     const { clientWidth, clientHeight } = element("strip-frame");
-    return Math.max(NARROW, clientWidth / Math.max(clientHeight, 1));
+    return clientHeight ? Math.max(NARROW, clientWidth / clientHeight) : this.board.width;
   }
 
   changed(kind) {
@@ -90,7 +103,7 @@ export class Writing {
       const { turn } = this;
       try {
         const isCurrent = () => turn === this.turn;
-        const lines = await readDrawing(this.board.drawing, this.engine, this.labels, await this.tables, isCurrent);
+        const lines = await readDrawing(this.board.drawing, this.engine, this.labels, await this.load(), isCurrent);
         if (lines && isCurrent()) {
           this.unread = false;
           this.lines = lines;
@@ -214,5 +227,3 @@ export class Writing {
     element("word-said").dataset.kind = right ? "right" : "missed";
   }
 }
-
-const bytes = async (name) => (await authorized(name)).arrayBuffer();
