@@ -94,7 +94,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 def plain_host(folder: Path) -> Iterator[str]:
     """The address of any web host."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 

@@ -1,9 +1,7 @@
 """The pages: their links, commands, code and figures."""
 
-import json
 import re
 import shlex
-import shutil
 import subprocess
 import tomllib
 from collections.abc import Callable
@@ -220,32 +218,3 @@ def test_a_block_for_another_library_runs(library: str, tmp_path: Path, monkeypa
         assert tuple(names["pictures"].shape)[::2] == (64, 8)
         assert len(names["classes"]) == 64
         assert library != "jax" or (np.isfinite(names["value"]) and names["value"] < np.log(len(data.charset)))
-
-
-_ORT = """
-class Tensor { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } }
-const run = async ({ image }) => {
-  if (`${image.type} ${image.dims}` !== "uint8 1,1,128,128") throw new Error("another input than the model's");
-  return { probabilities: { data: Float32Array.from(probabilities) } };
-};
-const ort = { Tensor, InferenceSession: { create: async () => ({ run }) } };
-"""
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed: the page's JavaScript was not run")
-@pytest.mark.parametrize(
-    ("character", "probability", "answer"), [("ぬ", 0.9, "ぬ"), ("ぬ", 0.1, None), (None, 0.9, None)]
-)
-def test_the_web_block_reads(character: str | None, probability: float, answer: str | None) -> None:
-    """With a stand-in for onnxruntime-web, and the labels of a bundled package."""
-    [code] = blocks("docs/apps.md", "js")
-    about = text("export/pretrained/kana/labels.json")
-    labels = json.loads(about)["labels"]
-    probabilities = [0.0] * len(labels)
-    probabilities[labels.index(character) if character else -1] = probability
-    before = f"const probabilities = {probabilities}, fetch = async () => ({{ json: () => ({about}) }});{_ORT}"
-    after = "console.log(JSON.stringify(await read(new Uint8Array(128 ** 2))));"
-    page = before + re.sub("^import .*", "", code, flags=re.MULTILINE) + after
-    command = ["node", "--input-type=module", "-"]
-    done = subprocess.run(command, input=page, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == answer

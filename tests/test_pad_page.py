@@ -6,7 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from fastetl_cli.main import main
 from tests import golden_lines
 from tests.kana import kana_drawings, wrong_of
 from tests.pad import PHONE, SCRIPT, call, draw, opened, plain_host, reads, serving, until
+from tests.test_docs import blocks
 from tests.test_ink import GOLDEN
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 AXE = os.environ.get("FASTETL_AXE")
 ORT_WEB = os.environ.get("FASTETL_ORT_WEB")
+NEEDS_RUNTIME = pytest.mark.skipif(
+    ORT_WEB is None, reason="FASTETL_ORT_WEB does not name the folder of onnxruntime-web's npm package"
+)
 LINE = [[0.2, 0.2, 0.8, 0.8]]
 OVERLAY = "document.getElementById('overlay').getContext('2d').getImageData(0, 0, 999, 999).data.some((v) => v)"
 
@@ -261,6 +265,7 @@ def test_corrections_become_a_dataset(page: Page, folder: Path, tmp_path: Path) 
     assert [KANA.characters[k] for k in data.labels] == ["ぬ", "め", "ぬ"]
     line = Drawing(1, 1, (Stroke((0.2, 0.8), (0.2, 0.8), (0.5, 0.5)),))
     assert np.abs(data.images[0].astype(int) - resize(rasterize(line)[None], 32)[0]).max() <= 2
+    assert call(page, "keptInBrowser") == [1, True, False]  # in the browser too, what is deleted leaves its line
 
 
 def test_kanji_are_recognized_and_found(browser: Browser, japanese: str) -> None:
@@ -427,11 +432,8 @@ def test_reduced_motion_and_sizes(browser: Browser, address: str) -> None:
 @pytest.mark.skipif(AXE is None, reason="FASTETL_AXE does not name axe.min.js of the npm package axe-core")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> None:
-    assert AXE is not None
-    code = Path(AXE).read_text(encoding="utf-8")
-    options: Any = {"color_scheme": scheme, "bypass_csp": False}
-    with opened(browser, address, **options) as page:
-        page.evaluate(code)
+    with opened(browser, address, color_scheme=scheme) as page:
+        page.evaluate(Path(str(AXE)).read_text(encoding="utf-8"))
         reads(page, ぬ=0.7, め=0.2, none=0.1)
         violations: list[Any] = []
 
@@ -462,11 +464,7 @@ def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> Non
     assert violations == []
 
 
-def test_what_is_deleted_in_the_browser_leaves_its_line(page: Page) -> None:
-    assert call(page, "keptInBrowser") == [1, True, False]
-
-
-@pytest.mark.skipif(ORT_WEB is None, reason="FASTETL_ORT_WEB does not name the folder of onnxruntime-web's npm package")
+@NEEDS_RUNTIME
 def test_the_static_folder_works_offline_with_the_same_answers(
     browser: Browser, package: Recognizer, tmp_path: Path
 ) -> None:
@@ -497,3 +495,29 @@ def test_the_static_folder_works_offline_with_the_same_answers(
         download.value.save_as(saved)
     [(_, sample)] = read_samples(saved)[0]
     assert sample.drawing.strokes[0].x == (0.2, 0.8)
+
+
+@NEEDS_RUNTIME
+def test_the_guides_page_reads_as_python_does(browser: Browser, package: Recognizer, tmp_path: Path) -> None:
+    assert main(["pad", str(package.path), "--static", str(tmp_path / "pad"), "--runtime", str(ORT_WEB)]) == 0
+    [code] = blocks("docs/apps.md", "html")
+    (tmp_path / "index.html").write_text(code, encoding="utf-8")
+    drawing = kana_drawings()["っ"]
+    with plain_host(tmp_path) as address, closing(browser.new_page()) as page:
+        page.goto(address)
+        until(page, "document.getElementById('paper').onpointerup !== null")
+        for stroke in load_strokes("ぬ", 0.03):
+            for k, (x, y) in enumerate((stroke * 120 + 100).tolist()):
+                page.mouse.move(x, y)
+                if k == 0:
+                    page.mouse.down()
+            page.mouse.up()
+        until(page, "document.getElementById('text').textContent === 'ぬ'")
+        opened = "(await (await import('./pad/recognizer.js')).openRecognizer())"
+        read = page.evaluate(f"async (drawing) => {opened}.read(drawing)", drawing.as_dict())
+        wrong = "{width: 9, height: 9, strokes: [[[1, 2]]]}"
+        told = page.evaluate(f"async () => {opened}.readLine({wrong}).catch(String)")
+    answer = package.read(drawing, by_shape=True)
+    assert (read["label"], read["uncertain"]) == (answer.label, answer.uncertain)
+    assert abs(read["probability"] - answer.probability) < 1e-3
+    assert told.startswith("TypeError: a stroke: expected lists x and y of as many numbers")

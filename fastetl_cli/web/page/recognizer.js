@@ -1,0 +1,88 @@
+// For pages of your own: the character or the text of a drawing, with the answers of Python's Recognizer.
+//
+//   import { openRecognizer } from "./pad/recognizer.js";
+//   const recognizer = await openRecognizer();
+//   const { text } = await recognizer.readLine({ width: 600, height: 200, strokes: [{ x: [20, 80], y: [50, 48] }] });
+//
+// A drawing has width and height of its canvas, strokes with lists x and y from its top left corner, perhaps of
+// pressure (0–1), and perhaps the pen's width as a share of the longer side. The unit is yours, such as CSS pixels.
+
+import { engineOf } from "./engine.js";
+import { MAX_POINTS, MAX_STROKES, PEN, rasterize } from "./ink.js";
+import { loadTables, readDrawing } from "./lines.js";
+import { fetchJson } from "./server.js";
+import { answers, startTables } from "./verdict.js";
+
+const REACH = 16; // longer sides of the canvas that a point may be outside of it
+
+/** The drawing with the pen that it does not name. Throws a TypeError that says what is wrong with it. */
+function checked(drawing) {
+  const wrong = (what, expected, found) => {
+    throw new TypeError(`${what}: expected ${expected}; found ${JSON.stringify(found)?.slice(0, 60)}`);
+  };
+  const isNumber = (value, low, high) => Number.isFinite(value) && value >= low && value <= high;
+  const { width, height, pen = PEN, strokes } = drawing ?? {};
+  for (const [name, side] of Object.entries({ width, height })) {
+    if (!isNumber(side, 1e-3, 1e6)) wrong(name, "0.001 to 1,000,000", side);
+  }
+  if (!isNumber(pen, 1e-5, 0.5)) wrong("pen", "0.00001 to 0.5, a share of the canvas' longer side", pen);
+  if (!Array.isArray(strokes)) wrong("strokes", "a list of strokes, each with lists x and y", strokes);
+  if (strokes.length > MAX_STROKES) wrong("strokes", `at most ${MAX_STROKES}`, strokes.length);
+  const far = REACH * Math.max(width, height);
+  const isColumn = (values, low, high) => Array.isArray(values) && values.every((one) => isNumber(one, low, high));
+  for (const stroke of strokes) {
+    const { x, y, pressure } = stroke ?? {};
+    const isWhole = isColumn(x, -far, far) && isColumn(y, -far, far) && x.length === y.length;
+    if (!isWhole) wrong("a stroke", "lists x and y of as many numbers, near the canvas", stroke);
+    if (pressure && !(isColumn(pressure, 0, 1) && pressure.length === x.length)) {
+      wrong("pressure", "a number from 0 to 1 for each point", pressure);
+    }
+  }
+  const points = strokes.reduce((sum, { x }) => sum + x.length, 0);
+  if (points > MAX_POINTS) wrong("strokes", `at most ${MAX_POINTS} points`, points);
+  return { ...drawing, pen };
+}
+
+/** An open network; `openRecognizer` makes one. `labels`: what an answer may be, "no character" last. */
+export class Recognizer {
+  constructor(engine, facts, tables) {
+    Object.assign(this, { engine, facts, tables, labels: facts.labels, threshold: facts.threshold });
+  }
+
+  /**
+   * The character of a drawing: {label, probability, uncertain, answers}, and `answers` the `top` likeliest
+   * [{label, probability, none}]. The label may be "no character", `none` is then true. What is written alike (へ and
+   * ヘ) is one answer. `charset`: the characters that compete, a text or a list; all if it is null.
+   */
+  async read(drawing, { charset = null, top = 5 } = {}) {
+    const competing = charset && new Set(charset), unknown = [...(competing ?? [])].find((one) => !this.knows(one));
+    if (unknown !== undefined) throw new TypeError(`charset: the network does not know ${unknown}`);
+    const picture = rasterize(checked(drawing));
+    const all = answers(await this.engine.probabilities(picture.slice()), this.facts, competing, picture);
+    const { label, probability } = all[0];
+    return { label, probability, uncertain: probability < this.threshold, answers: all.slice(0, top) };
+  }
+
+  /**
+   * The text of a drawing: {text, lines}, of each line {text, characters, down}, of each character {label, box,
+   * confidence, uncertain, alternatives, strokes}. `signal`, of an AbortController, ends the reading: it gives null.
+   */
+  async readLine(drawing, { signal = null } = {}) {
+    const go = () => !signal?.aborted;
+    const lines = await readDrawing(checked(drawing), this.engine, this.facts, this.tables, go);
+    return lines && { text: lines.map(({ text }) => text).join("\n"), lines };
+  }
+
+  knows(character) {
+    return this.labels.indexOf(character) >= 0 && this.labels.indexOf(character) !== this.facts.no_character;
+  }
+}
+
+/** Load the network and the tables that stand beside this file. Throws an Error if one of them cannot be loaded. */
+export async function openRecognizer() {
+  const [about, facts, tables] = await Promise.all([fetchJson("about.json"), fetchJson("labels.json"), loadTables()]);
+  startTables(about);
+  const engine = engineOf(about);
+  await engine.ready;
+  return new Recognizer(engine, facts, tables);
+}
