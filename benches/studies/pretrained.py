@@ -89,6 +89,20 @@ def _run(words: list[str]) -> None:
         raise SystemExit(code)
 
 
+def _with_column(name: str, rows: Sequence[Sequence[str]]) -> str:
+    """The table of the page, with new figures of one network. rows: what was measured, on what, the figure."""
+    lines = (
+        PAGE.read_text(encoding="utf-8").partition("<!-- limits -->\n")[2].partition("\n<!-- end -->")[0].splitlines()
+    )
+    figures: dict[tuple[str, str], dict[str, str]] = {}
+    for what, data, *values in (line.strip("| ").split(" | ") for line in lines[2:]):
+        figures[what, data] = dict(zip(BUNDLED, values, strict=True)) | {name: "–"}
+    for what, data, figure in rows:
+        figures.setdefault((what, data), dict.fromkeys(BUNDLED, "–"))[name] = figure
+    cells = ([*key, *of_networks.values()] for key, of_networks in figures.items())
+    return table(["what, in percent", "measured on", *BUNDLED], cells, words=2)
+
+
 def write_page(name: str, package: Path, sets: Sequence[Path]) -> None:
     """The figures of a package in docs/pretrained.md: int8 weights, one thread of onnxruntime."""
     reader, graph = open_recognizer(package), read_reference(package / REFERENCE).graph
@@ -96,7 +110,7 @@ def write_page(name: str, package: Path, sets: Sequence[Path]) -> None:
     rows = [["rejected, all compete", s.name.replace("_", " "), f"{100 * s.rejected:.1f}"] for s in evaluation.sets]
     prior = ExportConfig(prior=reader.prior).prior_logits(reader.charset)
     rows += limits(reader, prior, [read_npz(path) for path in sets])
-    insert(PAGE, f"limits {name}", table(["what, in percent", "measured on", name], rows, words=2))
+    insert(PAGE, "limits", _with_column(name, rows))
     coreml = sum(p.stat().st_size for p in (package / COREML).rglob("*") if p.is_file())
     versions = ", ".join(f"{k} {v}" for k, v in json.loads(graph.about["trained_with"]).items())
     insert(
