@@ -179,7 +179,9 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     assert fastetl.build(paths, tmp_path / "named", source="mine").groups == 2
     assert set(fastetl.open_dataset(tmp_path / "named").records["writer"].tolist()) == {"Nan", "7"}
     assert fastetl.open_dataset(tmp_path / "named").sources == ("mine",)
-    table.write_text("\n".join(["file;note;group;character", "my.symbols/한/0.png;a\u2028b;Nan;한"]), encoding="utf-8")
+    table.write_text(
+        "\n".join(["File;note;group;Character", "my.symbols\\한\\0.png;a\u2028b;Nan;한"]), encoding="utf-8"
+    )
     assert imported(table).groups.tolist() == [ann]
     assert Dataset.create([np.eye(9, dtype=np.uint8)], ["한"], np.array(["Nan"], object)).groups == [ann]
 
@@ -248,6 +250,11 @@ def two_kinds(folder: Path) -> None:
     save(folder / "b.npz")
 
 
+def beside_pictures(folder: Path) -> None:
+    draw(folder / "b.png", 0)
+    (folder / "a.csv").write_text("path,label\nb.png,a\n")
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folders": (lambda at: draw(at / "a.png", 0), "pictures without characters; expected one subfolder"),
     "two kinds": (two_kinds, "several kinds of labelled pictures"),
@@ -257,6 +264,8 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "long CSV": (lambda at: (at / "a.csv").write_text("file,character\n" + "x" * 10**6), "cannot read; .* limit"),
     "other columns": (lambda at: (at / "a.csv").write_text("path,label\nb.png,a\n"), "and character; found 'path"),
     "CSV of commas": (lambda at: (at / "a.csv").write_text("file,character\nb,c.png,あ\n"), "record 0: a line of"),
+    "CSV without a file": (lambda at: (at / "a.csv").write_text("file,character\n,あ\n"), "record 0: a line of other"),
+    "CSV beside pictures": (beside_pictures, "a.csv: not labelled pictures; expected .* in UTF-8 .* found 'path"),
     "CSV without rows": (lambda at: (at / "a.csv").write_text("file,character\n"), "cannot read; .* found no rows"),
     "other arrays": (lambda at: save(at / "a.npz", images=None, pictures=arrays(3)[0]), "labels <U1 .*, pictures u"),
     "no names": (lambda at: np.savez(at / "a.npz", *arrays(3)), r"not labelled .* found arr_0 uint8 \(3, 28"),
@@ -284,8 +293,10 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, kind: str) -> None:
 
 def test_what_a_dataset_is_made_of_is_told(symbols: Path, tmp_path: Path) -> None:
     Dataset.create([np.eye(9, dtype=np.uint8)], ["あ"]).write(tmp_path / "data")
-    with pytest.raises(FastetlError, match="data: a dataset already; .* Train on it, or give the files"):
-        fastetl.build(tmp_path / "data", tmp_path / "again")
+    fastetl.open_dataset(tmp_path / "data").to_parquet(tmp_path / "data.parquet")
+    for path in (tmp_path / "data", tmp_path / "data.parquet"):
+        with pytest.raises(FastetlError, match=f"^{path}: a dataset already; .* Train on it, or give the files"):
+            fastetl.build(path, tmp_path / "again")
     with pytest.raises(FastetlError, match=f"no dataset here; .*[.] Give its folder, {tmp_path}/data$"):
         fastetl.open_dataset(tmp_path / "data" / "images.npy")
     (tmp_path / "a.csv").write_text("file,character\n")

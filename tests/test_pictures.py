@@ -134,3 +134,8 @@ def test_what_is_no_picture_is_named_in_one_line(kind: str, tmp_path: Path) -> N
         paper_of(tmp_path / "a.png")
     assert "a.png" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_picture_in_memory_is_no_file_of_another_format() -> None:
+    with pytest.raises(FastetlError, match="^the picture: cannot read the picture; found conversion from LAB"):
+        find_ink(Image.new("LAB", (9, 9)))

@@ -78,7 +78,10 @@ def labelled_in(path: Path) -> list[Labelled]:
 
 def _require_unlabelled(path: Path, entries: Sequence[Path]) -> None:
     """Raise FastetlError for pictures, and for tables and arrays alone, that are not labelled: no ETL files either."""
+    tables = [entry for entry in entries if entry.suffix.lower() in _TABLES]
     if any(map(_is_picture, entries)):
+        if tables:
+            raise _not_labelled(tables[0], {})
         expected = "one subfolder for each character, or a CSV of file and character"
         do = "sort them into folders; to read pictures, use `fastetl recognize`"
         raise FastetlError("pictures without characters", file=path, expected=expected, do=do)
@@ -106,7 +109,7 @@ def _reader_of(path: Path) -> Callable[[Path], Labelled | None] | None:
 
 def _not_labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> FastetlError:
     if path.suffix.lower() in _TABLES:
-        expected, found = "a first line with the columns file and character", repr(_header(path)[:80])
+        expected, found = "a first line in UTF-8 with the columns file and character", repr(_header(path)[:80])
     else:
         expected = "arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers"
         found = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items()) or "none"
@@ -188,7 +191,7 @@ def _header(path: Path) -> str:
 
 def _delimiter(path: Path) -> str | None:
     """The delimiter of a CSV that has the columns file and character; None if it lacks them."""
-    header = _header(path).splitlines()[:1]
+    header = _header(path).lower().splitlines()[:1]
     rows = {delimiter: next(csv.reader(header, delimiter=delimiter), []) for delimiter in ",;\t"}
     return next((delimiter for delimiter, row in rows.items() if {"file", "character"} <= {*map(str.strip, row)}), None)
 
@@ -199,7 +202,7 @@ def _rows_of(path: Path) -> list[dict[str, Any]]:
     with expecting(expected, path, do=do, errors=(ValueError, csv.Error)):  # not UTF-8, or a cell without an end
         text = io.StringIO(read_bytes(path, FILE_BYTES).decode("utf-8-sig"), newline="")
         reader = csv.DictReader(text, delimiter=_delimiter(path) or ",")
-        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
         rows: list[dict[str, Any]] = list(reader)
         if not rows:
             raise ValueError("no rows")
@@ -209,10 +212,10 @@ def _rows_of(path: Path) -> list[dict[str, Any]]:
 def _from_csv(path: Path) -> Labelled:
     rows = _rows_of(path)
     for k, row in enumerate(rows):
-        if None in row or row["file"] is None or row["character"] is None:  # None: the cells beyond the header
+        if None in row or not (row["file"] or "").strip() or row["character"] is None:  # None: cells beyond the header
             what, do = "a line of other cells than the header", "put a text with commas in quotes, or add cells"
             raise FastetlError(what, file=path, record=k, expected=", ".join(filter(None, row)), do=do)
-    files = [path.parent / row["file"].strip() for row in rows]
+    files = [path.parent / row["file"].strip().replace("\\", "/") for row in rows]  # Windows writes the former
     characters = _characters((row["character"].strip() for row in rows), path)
     writers = [(row.get("group") or row.get("writer") or "").strip() for row in rows]
     return Labelled(path, files, characters, group_numbers(writers, path), writers)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import as_path, unsuitable
+from fastetl.data.parquet import PARQUET_KIND
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
@@ -252,19 +253,21 @@ def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> li
 
     In a folder, a file that is no ETL file by its name or contents is passed over (ETL8INFO, archives, notes). A file
     with an ETL file's name that cannot be read as one is an error, which `faults` takes, if given. Raises FastetlError
-    if a path does not exist, or if there is no ETL file.
+    if a path does not exist or is a dataset, or if there is no ETL file.
     """
     paths = as_paths(sources)
-    for path in (path for path in paths if not path.exists()):
-        raise MissingFileError("there is no such file or folder", file=path, do="check the path")
+    for path in paths:
+        if not path.exists():
+            raise MissingFileError("there is no such file or folder", file=path, do="check the path")
+        is_own_parquet = path.suffix.lower() == ".parquet" and not PARQUET_KIND.why_foreign(path)
+        if is_own_parquet or (path / "dataset.json").is_file():
+            what, do = "a dataset already", "train on it, or give the files that it was built from"
+            raise FastetlError(what, file=path, expected="ETL files or labelled pictures", do=do)
     errors: list[FastetlError] = [] if faults is None else faults
     files = [file for path in paths for file in _detect_in(path, errors)]
     if errors and (faults is None or not files):
         raise errors[0]
     if not files:
-        for path in (path for path in paths if (path / "dataset.json").is_file()):
-            what, do = "a dataset already", "train on it, or give the files that it was built from"
-            raise FastetlError(what, file=path, expected="ETL files or labelled pictures", do=do)
         where, do = ", ".join(map(str, paths)), "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures"
         raise FastetlError("no ETL files here", file=where, expected="files such as ETL8G_01", do=do)
     ordered = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))

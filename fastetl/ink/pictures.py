@@ -140,8 +140,8 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
         except Exception as error:  # Pillow's readers raise anything: struct.error, SyntaxError, KeyError …
             short = {UnidentifiedImageError: "no picture", Image.DecompressionBombError: "too many pixels"}
             found = short.get(type(error)) or reason_of(error)
-            what, expected = "cannot read the picture", f"{', '.join(FORMATS)}, HEIC"
-            raise FastetlError(what, file=path, expected=expected, found=found, do="check it") from error
+            expected = None if isinstance(source, Image.Image) else f"{', '.join(FORMATS)}, HEIC"
+            raise FastetlError("cannot read the picture", file=path, expected=expected, found=found) from error
 
 
 def find_ink(

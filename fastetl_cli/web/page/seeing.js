@@ -52,7 +52,7 @@ function moments(x, n) {
   return [cy, cx, vy + vx];
 }
 
-function adaptiveMoments(x, n, { start = 0.3, window = 1.3 }) {
+function adaptiveMoments(x, n, { start, window }) {
   const position = positions(n);
   let [cy, cx, summed] = [0, 0, start];
   for (let turn = 0; turn < WINDOW_MOVES; turn++) {
