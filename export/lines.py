@@ -1,6 +1,7 @@
 """Read a line: choose the text among the characters that each of its spans may be, as the network says."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from fastetl.lines.path import Choice, best_path, fitted_geometry
 from fastetl.lines.segmentation import Geometry, Line
 
 _FIRST_STRETCHES = 1.0, 0.7  # of `Geometry`, from which a line is fitted; the likelier outcome is taken
+_MIN_ALONE = 0.5  # probability of what may be alone on its line
 _FOREIGN_BONUS = 0.5  # for each character without bigrams: random characters are then read as well as with `plain`
 _MIN_SURE = 0.5  # a character with less confidence is marked as uncertain
 _MAX_ALTERNATIVES = 5  # of a character
@@ -20,10 +22,23 @@ _SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by thi
 def read_candidates(line: Line, candidates: Candidates, labels: tuple[str, ...], *, plain: bool) -> TextLine:
     """The text of a line. labels: of the characters that compete. plain: ignore the bigrams."""
     outcomes = [_fitted_path(line, candidates, stretch, plain=plain) for stretch in _FIRST_STRETCHES]
+    outcomes += _read_as_one(line, candidates, plain=plain)
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)  # all choices have their path's score
     foreign = path if plain else best_path(line, candidates, geometry, plain=True)
     is_foreign = foreign[0].score + _FOREIGN_BONUS * len(foreign) > path[0].score
     return _text(line, candidates, labels, foreign if is_foreign else path, geometry.size)
+
+
+def _read_as_one(line: Line, candidates: Candidates, *, plain: bool) -> Iterator[tuple[list[Choice], Geometry]]:
+    """The best path with the geometry that fits the character for which the network takes all ink, if it does so.
+
+    い alone is as high as its line, and so are its two strokes: by `Line.geometry`, they are two large characters.
+    """
+    for span in np.flatnonzero((line.spans.ends == (0, len(line.spans.atom_boxes) - 1)).all(1)):
+        if candidates.log_shape[span, 0] > np.log(_MIN_ALONE):
+            box, classes = line.spans.boxes[[span]], candidates.classes[span, :1]
+            geometry = fitted_geometry(box, classes, line.geometry, down=line.down)
+            yield best_path(line, candidates, geometry, plain=plain), geometry
 
 
 def _fitted_path(line: Line, candidates: Candidates, stretch: float, *, plain: bool) -> tuple[list[Choice], Geometry]:

@@ -28,6 +28,8 @@ LINES = {
     "wide": ("北海道", LineConfig(running=0)),
     "page": ("きょうは\nいいてん\nきなので\nうみまで\nあるいた\nよるはほ\nしをみた", LineConfig(running=0)),
     "dots": ("一", LineConfig()),  # a finger that taps: no stroke has a length
+    "one character": ("ハ", LineConfig(running=0)),
+    "one row": ("童話", LineConfig(running=0)),
 }
 
 

@@ -184,7 +184,9 @@ def is_down(boxes: Boxes, *, in_time: bool = False) -> bool:
     size = weighted_median_extent(boxes)
     rows, columns = (line_members(each, in_time=in_time) for each in (boxes, turned(boxes)))
     thin = (_THIN_OF_STROKES if in_time else _THIN) * size
-    is_row = len(rows) == 1 and (len(columns) == 1 or _thickness(boxes, size) < thin)
+    # The characters of one row follow each other to the right; columns do so to the left.
+    goes_right = in_time and float(np.arange(len(boxes)) @ (middles(boxes)[:, 0] - middles(boxes)[:, 0].mean())) > 0
+    is_row = len(rows) == 1 and (len(columns) == 1 or goes_right or _thickness(boxes, size) < thin)
     if is_row or (len(columns) == 1 and _thickness(turned(boxes), size) < thin):
         width, height = boxes[:, 2:].max(0) - boxes[:, :2].min(0)
         return len(columns) == 1 and bool(height > _COLUMN_HEIGHT * width)

@@ -5,7 +5,7 @@ import { rasterize, SIDE } from "./ink.js";
 import { authorized, fetchJson } from "./server.js";
 
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
-  MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7];
+  MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7], MIN_ALONE = 0.5;
 const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5;
 const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33;
 const THICKEST_PEN = 0.15, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
@@ -129,7 +129,9 @@ export function isDown(boxes) {
   if (boxes.length < 2) return false;
   const size = weightedMedianExtent(boxes), sideways = turned(boxes);
   const [rows, columns] = [boxes, sideways].map((one) => lineMembers(one).length);
-  const isRow = rows === 1 && (columns === 1 || thickness(boxes, size) < THIN * size);
+  // The characters of one row follow each other to the right; columns do so to the left.
+  const goesRight = sum(boxes.map((box, k) => (k - (boxes.length - 1) / 2) * middleX(box))) > 0;
+  const isRow = rows === 1 && (columns === 1 || goesRight || thickness(boxes, size) < THIN * size);
   if (isRow || (columns === 1 && thickness(sideways, size) < THIN * size)) {
     const [left, top, right, bottom] = around(boxes);
     return columns === 1 && bottom - top > 1.3 * (right - left);
@@ -536,6 +538,11 @@ function bestOf(line, competing, tables) {
     const characters = path.map(({ span, column }) => competing[span][column].character);
     return best(fittedPlace(path.map(({ span }) => line.boxes[span]), characters, place, line.down, tables));
   });
+  // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
+  const whole = line.spans.findIndex(([first, last]) => !first && last === line.atoms.length - 1);
+  if (whole >= 0 && competing[whole][0].shape > Math.log(MIN_ALONE)) {
+    outcomes.push(best(fittedPlace([line.boxes[whole]], [competing[whole][0].character], line.place, line.down, tables)));
+  }
   const likelier = (one, other) => (total(other) > total(one) ? other : one), chosen = outcomes.reduce(likelier);
   const other = best(chosen[1], true);
   return total(other) + FOREIGN_BONUS * other[0].length > total(chosen) ? other : chosen;

@@ -240,7 +240,10 @@ enum LineLayout {
         guard boxes.count > 1 else { return false }
         let (size, turned) = (weightedMedianExtent(boxes), boxes.map(\.turned))
         let (rows, columns) = (lineMembers(boxes).count, lineMembers(turned).count)
-        let isRow = rows == 1 && (columns == 1 || thickness(boxes, size: size) < thin * size)
+        // The characters of one row follow each other to the right; columns do so to the left.
+        let middle = Double(boxes.count - 1) / 2
+        let goesRight = boxes.enumerated().reduce(0) { $0 + (Double($1.offset) - middle) * $1.element.x } > 0
+        let isRow = rows == 1 && (columns == 1 || goesRight || thickness(boxes, size: size) < thin * size)
         if isRow || (columns == 1 && thickness(turned, size: size) < thin * size) {
             let all = InkBox(boxes)
             return columns == 1 && all.height > 1.3 * all.width

@@ -49,6 +49,9 @@ public actor LineReader {
     /// Values of `LineGeometry.stretch` from which a line is fitted; the likelier outcome is taken.
     private static let firstStretches = [1, 0.7]
 
+    /// Probability of what may be alone on its line.
+    private static let minAlone = 0.5
+
     private let reader: any CharacterReading
     private var known: Known?
 
@@ -119,6 +122,17 @@ public actor LineReader {
             if !first.isEmpty { geometry.fit(first.map { line.path.boxes[$0.span] }, forms) }
             let choices = line.path.best(candidates, geometry)
             if outcome.choices.isEmpty || choices.score > outcome.choices.score { outcome = (choices, geometry) }
+        }
+        // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
+        if let span = line.path.spans.firstIndex(of: 0...(line.groups.count - 1)),
+            candidates[span].logShape[0] > log(Self.minAlone)
+        {
+            var geometry = line.geometry
+            geometry.size = Self.writingSize * Self.lineHeight
+            let form = known.tables.form(candidates[span].characters[0], isDown: line.path.isDown)
+            geometry.fit([line.path.boxes[span]], [form])
+            let choices = line.path.best(candidates, geometry)
+            if choices.score > outcome.choices.score { outcome = (choices, geometry) }
         }
         let geometry = outcome.geometry
         // Text that is no Japanese scores higher without the bigrams.
