@@ -21,34 +21,29 @@ _SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by thi
 
 def read_candidates(line: Line, candidates: Candidates, labels: tuple[str, ...], *, plain: bool) -> TextLine:
     """The text of a line. labels: of the characters that compete. plain: ignore the bigrams."""
-    outcomes = [_fitted_path(line, candidates, stretch, plain=plain) for stretch in _FIRST_STRETCHES]
-    outcomes += _read_as_one(line, candidates, plain=plain)
+    geometries = _likely_geometries(line, candidates, plain=plain)
+    outcomes = [(best_path(line, candidates, geometry, plain=plain), geometry) for geometry in geometries]
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)  # all choices have their path's score
     foreign = path if plain else best_path(line, candidates, geometry, plain=True)
     is_foreign = foreign[0].score + _FOREIGN_BONUS * len(foreign) > path[0].score
     return _text(line, candidates, labels, foreign if is_foreign else path, geometry.size)
 
 
-def _read_as_one(line: Line, candidates: Candidates, *, plain: bool) -> Iterator[tuple[list[Choice], Geometry]]:
-    """The best path with the geometry that fits the character for which the network takes all ink, if it does so.
+def _likely_geometries(line: Line, candidates: Candidates, *, plain: bool) -> Iterator[Geometry]:
+    """Those of the characters that are read with a guess, and of a single one if the network takes all ink for it.
 
-    い alone is as high as its line, and so are its two strokes: by `Line.geometry`, they are two large characters.
+    い alone is as high as its line, and so are its two strokes: with a guess, they are two large characters.
     """
-    for span in np.flatnonzero((line.spans.ends == (0, len(line.spans.atom_boxes) - 1)).all(1)):
-        if candidates.log_shape[span, 0] > np.log(_MIN_ALONE):
-            box, classes = line.spans.boxes[[span]], candidates.classes[span, :1]
-            geometry = fitted_geometry(box, classes, line.geometry, down=line.down)
-            yield best_path(line, candidates, geometry, plain=plain), geometry
-
-
-def _fitted_path(line: Line, candidates: Candidates, stretch: float, *, plain: bool) -> tuple[list[Choice], Geometry]:
-    """The best path, and the geometry with which it was read: that of the characters that were read with a guess."""
-    guess = dataclasses.replace(line.geometry, stretch=stretch)
-    path = best_path(line, candidates, guess, plain=plain)
-    spans = [choice.span for choice in path]
-    classes = candidates.classes[spans, [choice.candidate for choice in path]]
-    geometry = fitted_geometry(line.spans.boxes[spans], classes, guess, down=line.down)
-    return best_path(line, candidates, geometry, plain=plain), geometry
+    for stretch in _FIRST_STRETCHES:
+        guess = dataclasses.replace(line.geometry, stretch=stretch)
+        path = best_path(line, candidates, guess, plain=plain)
+        spans = [choice.span for choice in path]
+        classes = candidates.classes[spans, [choice.candidate for choice in path]]
+        yield fitted_geometry(line.spans.boxes[spans], classes, guess, down=line.down)
+    for all_ink in np.flatnonzero((line.spans.ends == (0, len(line.spans.atom_boxes) - 1)).all(1)):
+        if candidates.log_shape[all_ink, 0] > np.log(_MIN_ALONE):
+            box, classes = line.spans.boxes[[all_ink]], candidates.classes[all_ink, :1]
+            yield fitted_geometry(box, classes, line.geometry, down=line.down)
 
 
 def _text(line: Line, candidates: Candidates, labels: tuple[str, ...], path: list[Choice], size: float) -> TextLine:

@@ -128,15 +128,13 @@ class Recognizer:
         above, below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)  # how many rows without ink
         lowness = (above - below) / (2 * SIDE)
         odds = np.exp(LOWNESS_WEIGHT * (lowness + LOWNESS_MARGIN)).astype(np.float32)
-        factors = np.stack([odds, np.ones_like(odds)], 1)
         weighted = shares.copy()
         for small, large in LARGE_FORM.items():
             if {small, large} <= self.charset.class_of.keys():
-                classes = [self.charset.class_of[small], self.charset.class_of[large]]
-                pair = shares[:, classes]
-                raised = pair * factors
-                total = np.maximum(raised.sum(1, keepdims=True), np.float32(1e-30))
-                weighted[:, classes] = raised * (pair.sum(1, keepdims=True) / total)
+                k, n = self.charset.class_of[small], self.charset.class_of[large]
+                raised = shares[:, k] * odds
+                scale = (shares[:, k] + shares[:, n]) / np.maximum(raised + shares[:, n], np.float32(1e-30))
+                weighted[:, k], weighted[:, n] = raised * scale, shares[:, n] * scale
         return weighted
 
     def _logits(self, pictures: Pictures) -> NDArray[np.float32]:

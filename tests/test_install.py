@@ -72,16 +72,15 @@ assert main("recognize --lines sheet.png --boxes boxes.png".split()) == 2
 import export, fastetl, numpy, fastetl.synth.practice
 from fastetl.etl import inspection, layouts
 inspection.Fingerprint(layouts.genuine_files(layouts.ETL9G)[0].records * 8199, layouts.ETL9G).update(b"a sum")
-drawing = fastetl.Drawing(1, 1, ())
+drawing = fastetl.Drawing(9, 9, [fastetl.Stroke((2, 7), (5, 5))])
 data = fastetl.open_dataset("dataset")
 fastetl.read_picture("sheet.png", 64)
-answers = export.open_recognizer(charset="hiragana").read_all(255 - data.images[:4])
-assert len(answers) == 4
-for use in (lambda: fastetl.Batches, lambda: fastetl.rasterize(drawing)):
-    try:
-        use()
-    except fastetl.FastetlError as error:
-        assert isinstance(error, ImportError) and "'.[batches]'" in str(error)
+answers = export.open_recognizer(charset="hiragana").read_all([drawing, *255 - data.images[:4]])
+assert len(answers) == 5 and export.open_recognizer().read_ink(drawing).text == "ー"
+try:
+    fastetl.Batches
+except fastetl.FastetlError as error:
+    assert isinstance(error, ImportError) and "'.[batches]'" in str(error)
 Blocker.allowed = {{"pyarrow"}}
 for name, text in (("pyarrow.py", "raise ImportError('libarrow.so')"), ("a.parquet", "")):
     with open(name, "w") as file: file.write(text)

@@ -18,6 +18,7 @@ Since coverage is a maximum, strokes may be drawn in any order, and a new segmen
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from fastetl._lazy import import_extra
 from fastetl.checks import as_python, require_instance, require_range, unsuitable
+from fastetl.errors import NotInstalledError
 from fastetl.ink import MAX_DRAWN_SIDE, SIDE
 
 PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer side of the canvas
@@ -147,11 +149,34 @@ def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.floa
     return np.concatenate(segments)
 
 
+@cache
+def _load_cover() -> Any:
+    """The kernel `cover`, or its twin where numba is not installed."""
+    try:
+        return import_extra("fastetl.kernels.coverage").cover
+    except NotInstalledError:
+        return cover_plainly
+
+
+def cover_plainly(segments: NDArray[np.floating], shift: NDArray[np.floating], least: Any, out: NDArray[Any]) -> None:
+    """Do what the kernel `kernels.coverage.cover` does, in ten times its time: its reference implementation."""
+    y, x = np.ogrid[: out.shape[0], : out.shape[1]]
+    for x0, y0, x1, y1, r0, r1, ink in (segments + np.pad(np.tile(shift, 2), (0, 3))).tolist():
+        reach = max(r0, r1) + 1
+        left, top = (max(0, int(min(ends) - reach)) for ends in ((x0, x1), (y0, y1)))
+        right, bottom = (max(0, int(max(ends) + reach) + 1) for ends in ((x0, x1), (y0, y1)))
+        dx, dy, px, py = x1 - x0, y1 - y0, x[:, left:right] - x0, y[top:bottom] - y0
+        length = dx * dx + dy * dy
+        t = np.clip((px * dx + py * dy) / max(length, least), 0, 1)
+        radius = r0 + t * (r1 - r0) if length > 0 else max(r0, r1)
+        covered = np.clip(radius + 0.5 - np.hypot(px - t * dx, py - t * dy), 0, 1) * ink
+        np.maximum(out[top:bottom, left:right], covered, out=out[top:bottom, left:right], casting="same_kind")
+
+
 def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """uint8 of a shape, 0–255, ink high: the picture of segments (see `segments_of`) in pixels."""
     covered = np.zeros(shape)
-    cover = import_extra("fastetl.kernels.coverage").cover  # drawings are read and checked without numba
-    cover(np.pad(segments, ((0, 0), (0, 1)), constant_values=1), np.full(2, -0.5), 1e-300, covered)
+    _load_cover()(np.pad(segments, ((0, 0), (0, 1)), constant_values=1), np.full(2, -0.5), 1e-300, covered)
     return np.floor(255 * covered + 0.5).astype(np.uint8)
 
 

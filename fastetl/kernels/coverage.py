@@ -9,8 +9,6 @@ from fastetl.kernels.jit import jit
 
 Reals = NDArray[np.floating]  # float64 for drawings, as app and page compute; float32 for synthetic writers
 
-_SLANTED = 20  # from so many pixels in both directions on a segment costs less than its bounding box
-
 
 @jit
 def cover(segments: Reals, shift: Reals, least: Any, out: Reals) -> None:
@@ -32,23 +30,15 @@ def cover(segments: Reals, shift: Reals, least: Any, out: Reals) -> None:
         if length == zero:
             radius = max(radius, segments[k, 5])
         inverse = one / max(length, least)
-        is_slanted = min(abs(dx), abs(dy)) > _SLANTED
         left = max(0, int(np.floor(min(x0, x0 + dx) - reach)))
         right = min(width, int(np.ceil(max(x0, x0 + dx) + reach)))
         top = max(0, int(np.floor(min(y0, y0 + dy) - reach)))
         bottom = min(height, int(np.ceil(max(y0, y0 + dy) + reach)))
         for y in range(top, bottom):
             py = real(y) - y0
-            if is_slanted:  # only columns beside the part of the segment that is near this row can be covered
-                upper, lower = (py - reach) / dy, (py + reach) / dy
-                first, last = min(max(min(upper, lower), zero), one), min(max(upper, lower, zero), one)
-                x1, x2 = x0 + first * dx, x0 + last * dx
-                left = max(0, int(np.floor(min(x1, x2) - reach)))
-                right = min(width, int(np.ceil(max(x1, x2) + reach)))
-            row = out[y]
             for x in range(left, right):
                 px = real(x) - x0
                 t = min(max((px * dx + py * dy) * inverse, zero), one)
                 ex, ey = px - t * dx, py - t * dy
                 edge = radius + t * taper + half - np.sqrt(ex * ex + ey * ey)
-                row[x] = max(row[x], min(max(edge, zero), one) * ink)
+                out[y, x] = max(out[y, x], min(max(edge, zero), one) * ink)

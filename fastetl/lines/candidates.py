@@ -58,7 +58,11 @@ def find_candidates(
     """
     logits = logits - logits.max(1, keepdims=True)
     probabilities = _probabilities(line, logits, charset)
-    of_shape, of_size = (_pooled(probabilities, groups)[:, competing] for groups in _alike(charset))
+    of_shape, of_size = probabilities.copy(), probabilities.copy()
+    for pooled, groups in zip((of_shape, of_size), _alike(charset), strict=True):
+        for members in groups:
+            pooled[:, members] = probabilities[:, members].sum(1, keepdims=True)
+    of_shape, of_size = of_shape[:, competing], of_size[:, competing]
     # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
     marks = np.isin(competing, [charset.class_of.get(mark, -1) for mark in PUNCTUATION])
     for pooled in (of_shape, of_size):
@@ -109,14 +113,6 @@ def _alike(charset: Charset) -> list[list[Ints]]:
     """For shape and for size, the groups of several characters that are alike."""
     firsts = shape_and_size_classes(charset)
     return [[np.flatnonzero(first == each) for each in np.flatnonzero(np.bincount(first) > 1)] for first in firsts]
-
-
-def _pooled(likely: Floats, groups: list[Ints]) -> Floats:
-    """float64 (S, known): of each character, the probability of its whole group."""
-    pooled = likely.copy()
-    for members in groups:
-        pooled[:, members] = likely[:, members].sum(1, keepdims=True)
-    return pooled
 
 
 def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> Floats:

@@ -94,22 +94,17 @@ def best_path(line: Line, candidates: Candidates, geometry: Geometry, *, plain: 
         forward[after] += totals.max(0)
         previous[after] = best[totals.argmax(0)]
         followed.append((best, after, steps))
-    through = (forward + _scores_to_the_end(score, followed, ending[-1])).reshape(scores.shape)
+    backward = np.full(score.shape, -np.inf)  # the best score of a path from each state on, without its own
+    backward[ending[-1]] = 0
+    for best, after, steps in reversed(followed):
+        backward[best] = (steps + score[after] + backward[after]).max(1)
+    through = (forward + backward).reshape(scores.shape)
     state = int(ending[-1][forward[ending[-1]].argmax()])
     path = []
     while state >= 0:
         path.append(_choice(state, through, line.spans))
         state = int(previous[state])
     return path[::-1]
-
-
-def _scores_to_the_end(score: Floats, followed: list[Steps], last: Ints) -> Floats:
-    """The best score of a path from each state to one of the last, without its own; −inf where none was followed."""
-    backward = np.full(score.shape, -np.inf)
-    backward[last] = 0
-    for before, after, steps in reversed(followed):
-        backward[before] = (steps + score[after] + backward[after]).max(1)
-    return backward
 
 
 def _choice(state: int, through: Floats, spans: Spans) -> Choice:
@@ -142,7 +137,8 @@ def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool)
     usual = np.stack([means.log_length, means.log_height], 1)
     own = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
     log_sizes = np.where(usual > _THIN, own - usual, np.nan)  # along and across the line, as each character tells
-    along, across = (_median(sizes, np.log(guess.size)) for sizes in log_sizes.T)
+    known = [sizes[~np.isnan(sizes)] for sizes in log_sizes.T]
+    along, across = (float(np.median(sizes)) if len(sizes) else float(np.log(guess.size)) for sizes in known)
     log_stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
     size = float(np.exp((along + across - log_stretch) / 2))
     # Middle and slope: each character's usual offset tells where the middle of the line is.
@@ -155,12 +151,6 @@ def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool)
     uneven = _spread(log_sizes.mean(1) - (along + across) / 2, size_deviations, _USUAL_UNEVEN)
     wander = _spread((centres - middle - slope * x) / size, deviations.offset, _USUAL_WANDER)
     return Geometry(middle, slope, size, float(np.exp(log_stretch)), uneven, wander)
-
-
-def _median(values: Floats, default: float) -> float:
-    """The median of all that are not NaN; `default` if there are none."""
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else default
 
 
 def _spread(residuals: Floats, deviations: Floats, usual: float) -> float:

@@ -70,18 +70,17 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
     lines = label_components(thinned & (crossings == 0))
     crossings[crossings > 0] += lines.max()  # one numbering for all patches: lines first
     ends = list(_ends(lines, crossings, pen))
-    is_thorn = _thorns(lines, ends, pen)
+    # A short line with one crossing is what thinning leaves, and no pen wrote.
+    is_thorn = np.bincount([end.line for end in ends], minlength=int(lines.max()) + 1) == 1
+    is_thorn &= np.bincount(lines.ravel()) < _THORN * pen
     lines[is_thorn[lines]] = 0
     ends = [end for end in ends if not is_thorn[end.line]]
     if not crossings.any() or not lines.any():
         return mask.astype(np.int32), [[1]]
-    return _grown(lines + crossings, mask), _joined(np.unique(lines[lines > 0]), ends)
-
-
-def _thorns(lines: Components, ends: list[_End], pen: float) -> Mask:
-    """bool (lines + 1,): whether each is a short line with one crossing, which thinning leaves and no pen wrote."""
-    end_counts = np.bincount([end.line for end in ends], minlength=int(lines.max()) + 1)
-    return np.asarray((end_counts == 1) & (np.bincount(lines.ravel()) < _THORN * pen))
+    patches = lines + crossings
+    while (bare := mask & (patches == 0)).any():  # what is beside a line is ink of its stroke
+        patches = np.where(bare, extreme(patches, 3, np.maximum, 0), patches)
+    return patches, _joined(np.unique(lines[lines > 0]), ends)
 
 
 def _joined(lines: Ints, ends: list[_End]) -> list[list[int]]:
@@ -96,13 +95,6 @@ def _joined(lines: Ints, ends: list[_End]) -> list[list[int]]:
     for end in ends:
         patches[int(stroke_of[end.line])].append(end.crossing)
     return list(patches.values())
-
-
-def _grown(patches: Components, mask: Mask) -> Components:
-    """The patches grown until they cover the mask: what is beside a line is ink of its stroke."""
-    while (bare := mask & (patches == 0)).any():
-        patches = np.where(bare, extreme(patches, 3, np.maximum, 0), patches)
-    return patches
 
 
 def _crossings(mask: Mask, thinned: Mask, pen: float) -> Components:
