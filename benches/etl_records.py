@@ -54,9 +54,9 @@ def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
     return np.concatenate([np.zeros((int(layout.has_empty_record), layout.record_bytes), np.uint8), bytes_of(records)])
 
 
-def noise(layout: Layout, writer: int) -> NDArray[np.uint8]:
-    """Packed pictures of noise, another one for each class and writer."""
-    rng = np.random.default_rng([layout.family, layout.bits, writer + 1])
+def noise(layout: Layout, writer: int, time: int) -> NDArray[np.uint8]:
+    """Packed pictures of noise, another one for each class, writer and time."""
+    rng = np.random.default_rng([layout.family, layout.bits, writer + 1, time])
     return rng.integers(0, 256, (len(classes(layout.name)), layout.image_bytes), np.uint8)
 
 

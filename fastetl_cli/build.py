@@ -72,8 +72,8 @@ def _notices(result: BuildResult) -> Iterator[str]:
     if result.missing:
         yield f"No sample of: {in_a_line(result.missing, MAX_LISTED)}"
     if result.left_out:
-        characters = ", ".join(sorted(result.left_out)[:MAX_LISTED])
-        yield f"Left out, not in the charset: {sum(result.left_out.values()):,} pictures of {characters}"
+        pictures = counted(sum(result.left_out.values()), "picture")
+        yield f"Left out, not in the charset: {pictures} of {in_a_line(sorted(result.left_out), MAX_LISTED)}"
     if result.unknown_codes:
         yield f"Left out: {counted(result.unknown_codes, 'code')} not in JIS X 0208 (see `fastetl inspect`)"
     if result.characterless:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from benches.etl_records import make_records
+from benches.etl_records import make_records, write_set
 from fastetl.building import BuildConfig, build
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
@@ -54,7 +54,7 @@ def test_copies_have_the_group_of_the_first_and_are_named(etl_file: Write, tmp_p
     copy = first.with_name("ETL8G_01 (1)")
     shutil.copy(first, copy)
     result = build([first, other, copy], tmp_path / "out", SMALL)
-    assert "pictures that other groups have too: 142" in str(result.noticed[-1])
+    assert "copies of other pictures: 142" in str(result.noticed[-1])
     data = open_dataset(tmp_path / "out")
     assert len(data) == 3 * 142
     of_digests = {*zip(data.digests.tolist(), data.source.tolist(), data.groups.tolist(), strict=True)}
@@ -63,15 +63,20 @@ def test_copies_have_the_group_of_the_first_and_are_named(etl_file: Write, tmp_p
     assert set(data.groups.tolist()) == {0, 1, 5, 6}
     split = data.split(valid=0.25, test=0.25)
     assert not np.intersect1d(data.digests[split.train], data.digests[split.test]).size
-    with pytest.raises(FastetlError, match="pictures that other groups have too"):
+    with pytest.raises(FastetlError, match="copies of other pictures"):
         build([first, other, copy], tmp_path / "strict", dataclasses.replace(SMALL, strict=True))
     noticed = [report.noticed for report in inspect([first, other, copy])]
-    assert [any("pictures that other groups have too" in n.what for n in of_file) for of_file in noticed] == [0, 0, 1]
+    assert [any("copies of other pictures" in n.what for n in of_file) for of_file in noticed] == [0, 0, 1]
+    # A copy of a file whose sheets tell the groups has the groups of the first, and doubled each without a word.
+    write_set(tmp_path / "sheets", "ETL4")
+    shutil.copytree(tmp_path / "sheets", tmp_path / "again")
+    twice = build([tmp_path / "sheets", tmp_path / "again"], tmp_path / "twice", SMALL)
+    assert "copies of other pictures: 196" in str(twice.noticed)
 
 
 def test_pictures_without_ink_are_no_copies(etl_file: Write, tmp_path: Path) -> None:
     result = build([etl_file(records=make_records(2, blank=True))], tmp_path / "out", SMALL)
-    assert not [notice for notice in result.noticed if "other groups" in notice.what]
+    assert not [notice for notice in result.noticed if "copies" in notice.what]
     assert set(open_dataset(tmp_path / "out").groups.tolist()) == {0, 1}
 
 

@@ -110,14 +110,14 @@ def test_shards_are_the_dataset_of_build(cluster: Any, etl: Path, tmp_path: Path
     there = build_on_ray([etl, copy, other, tmp_path / "ETL8G_03"], tmp_path / "there", BUILD, shard_rows=30)
     same = ("images", "classes", "groups", "missing", "noticed")
     assert [getattr(there, name) for name in same] == [getattr(local, name) for name in same]
-    assert "pictures that other groups have too: 50" in str(there.noticed[-1])
+    assert "copies of other pictures: 50" in str(there.noticed[-1])
     assert "a record does not follow the order" in str(there.noticed)
     assert open_dataset(tmp_path / "there") == (data := open_dataset(tmp_path / "here"))
     assert {"", "0", "1"} < set(map(str.strip, data.records["letters"].tolist()))
     assert len(files_of(tmp_path / "there")) == -(-len(data) // 30)
     with pytest.raises(FileExistsError, match="the output exists already"):
         build_on_ray(etl, tmp_path / "there", BUILD)
-    with pytest.raises(FastetlError, match="pictures that other groups have too"):
+    with pytest.raises(FastetlError, match="copies of other pictures"):
         build_on_ray([etl, copy], tmp_path / "strict", dataclasses.replace(BUILD, strict=True))
     assert not (tmp_path / "strict").exists()
 

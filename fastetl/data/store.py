@@ -101,16 +101,15 @@ def _open_address(address: str) -> Dataset:
 def _open_directory(folder: Path, address: str) -> Dataset:
     """The dataset in `folder`. If a command replaces it meanwhile, all of it is read again: files of two do not fit."""
     place = folder.stat()
-    data: Dataset | FastetlError
     try:
         data = _read_directory(folder, address)
-    except FastetlError as error:
-        data = error
-    if not os.path.samestat(place, folder.stat()):
-        return _open_directory(folder, address)
-    if isinstance(data, FastetlError):
-        raise data
-    return data
+    except FastetlError:
+        if os.path.samestat(place, folder.stat()):
+            raise
+    else:
+        if os.path.samestat(place, folder.stat()):
+            return data
+    return _open_directory(folder, address)
 
 
 def _read_directory(folder: Path, address: str) -> Dataset:

@@ -69,15 +69,15 @@ def group_copies_in_files(
     source: NDArray[np.uint16],
     digests: NDArray[np.uint64],
 ) -> tuple[Groups, NDArray[np.uint16], tuple[Notice, ...]]:
-    """Groups and sources as `group_copies` gives them, and notices of pictures without ink or that other groups have.
+    """Groups and sources as `group_copies` gives them, and notices of pictures without ink and of copies.
 
-    Most likely a file with the latter is there under two names. records: for each file, the numbers of its records.
+    Most likely a file with copies is there under two names. records: for each file, the numbers of its records.
     groups, source, digests: of these, file after file. Pictures without ink are no copies of each other.
     """
     blank = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
     new_groups, new_source, first = group_copies(groups, source, digests, blank)
     is_blank = np.isin(digests, np.array(blank, np.uint64)) & (groups >= 0)
-    is_copy = (new_groups != groups) | (new_source != source)
+    is_copy = (first != np.arange(len(first))) & (groups >= 0)
     file_of = np.repeat(np.arange(len(files)), list(map(len, records)))
     record_of = np.concatenate(records)
     notices = []
@@ -87,7 +87,7 @@ def group_copies_in_files(
     for k in np.flatnonzero(np.bincount(file_of[is_copy])).tolist():
         copies = np.flatnonzero(is_copy & (file_of == k))
         original = first[copies[0]]
-        what, expected = "pictures that other groups have too", "a picture of its own"
+        what, expected = "copies of other pictures", "a picture of its own"
         found = f"that of record {record_of[original]} of {files[file_of[original]].path}"
         treatment = "a build takes them into the groups of the first; give each file once"
         notices.append(_notice_of_records(files[k], what, record_of[copies], expected, found, treatment))

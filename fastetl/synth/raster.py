@@ -74,22 +74,26 @@ def _sign(entry: EtlClass, layout: Layout) -> str:
     return _SIGN_OF_BLANK if layout.family in (1, 3) else UNKNOWN_SIGN
 
 
-def _levels(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.uint8]:
+def _levels(layout: Layout, writer: int, time: int, seed: int, scans: float) -> NDArray[np.uint8]:
     """uint8 (classes, 127, 128): a writer's pictures, levels 0–15. Sets of one family are the same writing."""
     family = [] if layout.family == 8 else [layout.family]  # as in the releases that wrote ETL8G alone
     rng = np.random.default_rng([seed, *family, max(writer, 0)])
     printed = writer == MODEL_WRITER or layout.kind == "K"
     style = WriterStyle() if printed else draw_style(rng, bool(rng.random() < scans))
+    rng = rng.spawn(time)[-1] if time else rng
     signs = [_sign(entry, layout) for entry in classes(layout.name)]
     return unpack(draw(ink_of(choose_glyphs(style, rng, signs), style, rng)))
 
 
-def draw_pictures(layout: Layout, writer: int, seed: int, scans: float) -> NDArray[np.uint8]:
-    """A writer's packed pictures of a set's classes. scans: probability that a writer's sheets are scanned."""
+def draw_pictures(layout: Layout, writer: int, time: int, seed: int, scans: float) -> NDArray[np.uint8]:
+    """A writer's packed pictures of a set's classes.
+
+    time: how often the writer has written all of them before. scans: probability that a writer's sheets are scanned.
+    """
     if layout.kind != "B":
-        return to_layout(_levels(layout, writer, seed, scans), layout)
+        return to_layout(_levels(layout, writer, time, seed, scans), layout)
     # Binary sets are made from the grey ones: the same picture for the same character.
     grey = ETL8G if layout.family == ETL8G.family else ETL9G
     grey_index = {entry.code: k for k, entry in enumerate(classes(grey.name))}
     order = [grey_index[entry.code] for entry in classes(layout.name)]
-    return to_layout(_levels(grey, writer, seed, scans), layout)[order]
+    return to_layout(_levels(grey, writer, time, seed, scans), layout)[order]

@@ -1,6 +1,5 @@
 """The records of synthetic writers' data sets, and the files that hold them."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,7 +19,7 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of, worker_count
 from fastetl.synth.raster import draw, draw_pictures
-from fastetl.synth.sets import set_files, stamp
+from fastetl.synth.sets import PLANS, set_files, stamp
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import draw_style
 from fastetl.synth.writing import choose_glyphs, ink_of
@@ -153,7 +152,7 @@ def synthesize(
         config: What to write; `SynthConfig()` if None.
         processes: How many draw at once (with `set` one), 0 for one on each processor; the bytes are the same.
         overwrite: Replace earlier files of synthetic writers.
-        progress: Called with how many data sets are done, and how many there are.
+        progress: Called with how many data sets (with `set` files) are done, and how many there are.
         **options: Fields of the config by keyword, as in `synthesize(out, files=3)`.
     Raises:
         FastetlError: If `out` exists, KanjiVG's strokes are not installed, the charset is unknown, or a character in it
@@ -189,12 +188,10 @@ def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Itera
 
 
 def _files_of_sets(config: SynthConfig, progress: ShowProgress) -> Iterator[tuple[str, NDArray[Any]]]:
-    drawings = itertools.count(1)
-    total = len(config.set) * config.writers
-
-    def draw_and_count(layout: Layout, writer: int) -> NDArray[np.uint8]:
-        progress(min(next(drawings), total), total)
-        return draw_pictures(layout, writer, config.seed, config.scans)
-
-    for name in dict.fromkeys(config.set):
-        yield from set_files(name, config.writers, draw_and_count, config.seed)
+    names = list(dict.fromkeys(config.set))
+    draw_set = partial(draw_pictures, seed=config.seed, scans=config.scans)
+    total = sum(len(list(PLANS[name](config.writers))) for name in names)
+    files = (file for name in names for file in set_files(name, config.writers, draw_set, config.seed))
+    for done, file in enumerate(files, 1):
+        yield file
+        progress(done, total)

@@ -18,8 +18,8 @@ from fastetl.etl.detection import STAMP
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
 
-Draw = Callable[[Layout, int], NDArray[np.uint8]]
-"""(layout, writer) → packed pictures of the set's classes, uint8 (classes, image bytes)."""
+Draw = Callable[[Layout, int, int], NDArray[np.uint8]]
+"""(layout, writer, time) → packed pictures of the set's classes, uint8 (classes, image bytes), another time others."""
 
 MODEL_WRITER = -1  # the writer's number of model patterns
 
@@ -249,18 +249,18 @@ def fill(layout: Layout, file: FilePlan, seed: int) -> NDArray[Any]:
 def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, NDArray[Any]]]:
     """The files of a set one after the other: name and structured records."""
     layout = BY_NAME[name]
-    drawn: dict[int, NDArray[np.uint8]] = {}
+    drawn: dict[tuple[int, int], NDArray[np.uint8]] = {}
+    written = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
     for file in PLANS[name](writers):
         whole = np.zeros(len(file.entry) + layout.has_empty_record, layout.record_dtype)
-        if layout.has_empty_record:
-            stamp(whole[:1], layout, seed)
+        stamp(whole[: layout.has_empty_record], layout, seed)
         records = whole[int(layout.has_empty_record) :]
         records[:] = fill(layout, file, seed)
-        for writer in np.unique(file.writer).tolist():
-            if writer not in drawn:
-                drawn[writer] = draw(layout, writer)
-            own = np.flatnonzero(file.writer == writer)
-            records["image"][own] = drawn[writer][file.entry[own]].reshape(-1, *records["image"].shape[1:])
-        if layout.data_sets_per_file and layout.grouped_by == "data set":  # no writer comes again in another file
-            drawn = {writer: pictures for writer, pictures in drawn.items() if writer == MODEL_WRITER}
+        written = np.append(written, file.writer * len(classes(name)) + file.entry)
+        times = count_within(written)[len(written) - len(file.entry) :]  # over 0 in ETL2, ETL5 and ETL7
+        needed = sorted({*zip(file.writer.tolist(), times.tolist(), strict=True)})
+        drawn = {key: drawn[key] if key in drawn else draw(layout, *key) for key in needed}
+        for (writer, time), pictures in drawn.items():
+            own = np.flatnonzero((file.writer == writer) & (times == time))
+            records["image"][own] = pictures[file.entry[own]].reshape(-1, *records["image"].shape[1:])
         yield file.name, whole
