@@ -44,6 +44,7 @@ actor Model: CharacterReading {
         Clock(
             now: { self.now }, today: { self.today },
             sleep: { wait in
+                try Task.checkCancellation()  // as of a clock: who was cancelled before does not wait
                 await MainActor.run { self.now += wait }
                 try Task.checkCancellation()
             })
