@@ -65,7 +65,8 @@ def _scrawl(seed: int) -> Drawing:
         count = int(rng.integers(1, 12))
         x, y = rng.uniform(-0.3, 1.3, (2, count)) * [[width], [height]]
         pressure = tuple(rng.uniform(0, 1, count).tolist()) if rng.uniform() < 0.5 else None
-        strokes.append(Stroke(tuple(x.tolist()), tuple(y.tolist()), pressure))
+        times = tuple((1.8e12 + np.arange(count)).tolist())  # since 1970
+        strokes.append(Stroke(tuple(x.tolist()), tuple(y.tolist()), pressure, times))
     return Drawing(width, height, tuple(strokes), float(rng.uniform(0.002, 0.3)))
 
 

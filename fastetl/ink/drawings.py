@@ -36,7 +36,7 @@ REACH = 16  # longer sides of the canvas that a point may be outside of it, sinc
 _SIDES = (1e-3, 1_000_000)  # of the canvas, in any unit
 _PENS = (1e-5, 0.5)
 _FARTHEST = REACH * _SIDES[1]  # from 0 that a point of any canvas may lie
-_TIME = 10**9  # milliseconds at most, before or after 0
+_TIME = 10**15  # milliseconds at most, before or after 0: those since 1970 are allowed
 _COLUMNS = {"x": (-_FARTHEST, _FARTHEST), "y": (-_FARTHEST, _FARTHEST), "pressure": (0, 1), "time": (-_TIME, _TIME)}
 """The columns of a stroke, each with its least and greatest value."""
 

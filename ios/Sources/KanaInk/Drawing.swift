@@ -46,7 +46,7 @@ public struct Drawing: Equatable, Sendable {
             try Self.column("x", stroke.x, stroke.count, -reach...reach)
             try Self.column("y", stroke.y, stroke.count, -reach...reach)
             if let pressure = stroke.pressure { try Self.column("pressure", pressure, stroke.count, 0...1) }
-            if let time = stroke.time { try Self.column("time", time, stroke.count, -1e9...1e9) }
+            if let time = stroke.time { try Self.column("time", time, stroke.count, -1e15...1e15) }
         }
     }
 
