@@ -14,7 +14,7 @@ public final class LiveReader {
     public private(set) var lines: [LineText] = []
     /// Why there is no verdict, in words for a developer; nil if nothing failed.
     public private(set) var failure: String?
-    /// Is called after each change of the properties above.
+    /// Is called after each change of the properties above, but for the first point of a stroke, which is not saved.
     @ObservationIgnored public var changed: @MainActor () -> Void = {}
     /// The characters that compete.
     @ObservationIgnored public var script = Script.kana { didSet { if script != oldValue { inkChanged() } } }
@@ -81,7 +81,6 @@ public final class LiveReader {
         revision += 1
         verdict = nil
         editor = now
-        changed()
     }
 
     public func extend(_ points: [InkPoint]) {
