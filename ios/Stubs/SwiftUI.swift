@@ -240,6 +240,7 @@ public struct Path: Sendable {
     public init() {}
     public mutating func move(to point: CGPoint) {}
     public mutating func addLine(to point: CGPoint) {}
+    public mutating func addLines(_ points: [CGPoint]) {}
 }
 public struct StrokeStyle: Sendable {
     public init(lineWidth: CGFloat = 1, lineCap: CGLineCap = .butt, lineJoin: CGLineJoin = .miter) {}
@@ -254,6 +255,20 @@ public struct Canvas<Symbols: View>: Primitive {}
 extension Canvas where Symbols == EmptyView {
     public init(renderer: @escaping (inout GraphicsContext, CGSize) -> Void) {}
 }
+
+// Gestures
+
+@MainActor @preconcurrency public protocol Gesture { associatedtype Value }
+public struct DragGesture: Gesture {
+    public struct Value: Sendable {
+        public var location: CGPoint { .zero }
+        public var translation: CGSize { .zero }
+    }
+    nonisolated public init(minimumDistance: CGFloat = 10) {}
+    public func onChanged(_ action: @escaping (Value) -> Void) -> DragGesture { self }
+    public func onEnded(_ action: @escaping (Value) -> Void) -> DragGesture { self }
+}
+extension View { public func gesture(_ gesture: some Gesture) -> some View { self } }
 
 // UIKit inside of SwiftUI
 public struct UIViewRepresentableContext<Representable> {}
