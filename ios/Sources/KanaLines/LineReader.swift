@@ -62,6 +62,18 @@ public actor LineReader {
     ///
     /// Throws `LineError`, `CancellationError`, and what the network throws.
     public func read(_ drawing: Drawing, script: Script = .japanese) async throws -> [LineText] {
+        try await read(drawing) { script.holds($0) }
+    }
+
+    /// The lines of a drawing on which only some characters can be meant: digits, or the kanji of a lesson.
+    ///
+    /// Throws `VerdictError.otherCharacters`, too, if there are none, or if the network does not know one.
+    public func read(_ drawing: Drawing, among characters: Set<String>) async throws -> [LineText] {
+        try await reader.facts().require(characters)
+        return try await read(drawing) { characters.contains($0) }
+    }
+
+    private func read(_ drawing: Drawing, competes: (String) -> Bool) async throws -> [LineText] {
         let drawn = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
         let strokes = drawn.map { drawing.strokes[$0] }
         // The default pen is that of one character on the whole canvas.
@@ -79,7 +91,7 @@ public actor LineReader {
         for row in LineLayout.lineMembers(boxes).map({ $0.sorted() }) {
             let line = Line(
                 row.map { drawing.strokes[places[$0]] }, row.map { boxes[$0] }, pen: 2 * reach, isDown, known.tables)
-            lines.append(try await read(line, strokes: row.map { places[$0] }, known, script))
+            lines.append(try await read(line, strokes: row.map { places[$0] }, known, competes))
         }
         return lines.filter { !$0.characters.isEmpty }
     }
@@ -91,7 +103,9 @@ public actor LineReader {
         return new
     }
 
-    private func read(_ line: Line, strokes: [Int], _ known: Known, _ script: Script) async throws -> LineText {
+    private func read(
+        _ line: Line, strokes: [Int], _ known: Known, _ competes: (String) -> Bool
+    ) async throws -> LineText {
         var likely: [[Double]] = []
         for span in line.path.spans.indices {
             try Task.checkCancellation()
@@ -108,7 +122,7 @@ public actor LineReader {
                 likely[k] = likely[k].map { $0 / sum }
             }
         }
-        var candidates = likely.map { known.candidates($0, script, most: Self.maxCandidates) }
+        var candidates = likely.map { known.candidates($0, competes, most: Self.maxCandidates) }
         line.path.addBeyondPart(to: &candidates, size: Self.writingSize * Self.lineHeight)
         var outcome: (choices: [LinePath.Choice], geometry: LineGeometry) = ([], line.geometry)
         for stretch in Self.firstStretches {
@@ -251,7 +265,7 @@ private struct Known {
         return likely.map { $0 / sum }
     }
 
-    func candidates(_ likely: [Double], _ script: Script, most: Int) -> LinePath.Candidates {
+    func candidates(_ likely: [Double], _ competes: (String) -> Bool, most: Int) -> LinePath.Candidates {
         var (pooled, sized) = ([Double](repeating: 0, count: groups.count), [Double](repeating: 0, count: groups.count))
         for (k, (group, size)) in zip(groups, sizes).enumerated() {
             pooled[group] += likely[k]
@@ -264,7 +278,7 @@ private struct Known {
         for k in characters.indices {
             let key = of(pooled, groups, k) + 1e-3 * of(sized, sizes, k) + 1e-6 * likely[k]
             if best.count == most, key <= best[most - 1].key { continue }
-            guard script.holds(characters[k]) else { continue }
+            guard competes(characters[k]) else { continue }
             best.insert((key, k), at: best.firstIndex { $0.key < key } ?? best.count)
             if best.count > most { best.removeLast() }
         }

@@ -12,11 +12,25 @@ public protocol CharacterReading: Sendable {
 extension CharacterReading {
     /// Read a drawing. The picture is made off the caller's actor, so that a screen never waits for it.
     @concurrent public func verdict(on drawing: Drawing, script: Script) async throws -> Verdict {
+        try await verdict(on: drawing) { script.holds($0) }
+    }
+
+    /// Read a drawing on which only some characters can be meant: digits, or the kanji of a lesson.
+    ///
+    /// Throws `VerdictError.otherCharacters` if there are none, or if the model does not know one.
+    @concurrent public func verdict(on drawing: Drawing, among characters: Set<String>) async throws -> Verdict {
+        try await facts().require(characters)
+        return try await verdict(on: drawing) { characters.contains($0) }
+    }
+
+    @concurrent private func verdict(
+        on drawing: Drawing, competes: @Sendable (String) -> Bool
+    ) async throws -> Verdict {
         let facts = try await facts()
         let picture = Rasterizer.picture(of: drawing)
         var probabilities = try await probabilities(of: picture)
-        Script.place(&probabilities, lower: picture.lower)
-        return try Verdict(probabilities: probabilities, facts: facts, script: script)
+        Script.place(&probabilities, lower: picture.lower, competes)
+        return try Verdict(probabilities, facts, competes)
     }
 }
 
@@ -31,6 +45,12 @@ public struct ModelFacts: Equatable, Sendable {
 
     /// The characters that the model can read, in order.
     public var characters: [String] { labels.filter { $0 != noCharacter } }
+
+    /// Throws `VerdictError.otherCharacters` unless the model knows all of these, of which there must be one.
+    package func require(_ some: Set<String>) throws {
+        let unknown = some.subtracting(characters)
+        guard !some.isEmpty, unknown.isEmpty else { throw VerdictError.otherCharacters(unknown.sorted()) }
+    }
 
     /// Throws `ModelFactsError` for doubled labels, a missing "no character", or a threshold outside of 0–1.
     public init(labels: [String], noCharacter: String, threshold: Double) throws {

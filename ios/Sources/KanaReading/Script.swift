@@ -59,8 +59,8 @@ public enum Script: String, CaseIterable, Codable, Sendable {
     static let (lownessWeight, lownessMargin) = (20.0, 0.04)
 
     /// Give っ more of the probability of っ and つ, likewise for every small kana, the lower the ink of a canvas stands.
-    static func place(_ probabilities: inout [String: Double], lower: Double) {
-        for (small, large) in large {
+    static func place(_ probabilities: inout [String: Double], lower: Double, _ competes: (String) -> Bool) {
+        for (small, large) in large where competes(small) && competes(large) {
             guard let ofSmall = probabilities[small], let ofLarge = probabilities[large] else { continue }
             let leaning = ofSmall * exp(lownessWeight * (lower + lownessMargin))
             let scale = (ofSmall + ofLarge) / max(leaning + ofLarge, 1e-30)

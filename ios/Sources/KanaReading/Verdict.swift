@@ -46,6 +46,18 @@ public enum Verdict: Equatable, Sendable {
     ///
     /// Throws `VerdictError` if labels or probabilities are not what the package promises.
     public init(probabilities: [String: Double], facts: ModelFacts, script: Script = .japanese) throws {
+        try self.init(probabilities, facts) { script.holds($0) }
+    }
+
+    /// From probabilities, where only some characters can be meant: digits, or the kanji of a lesson.
+    ///
+    /// Throws `VerdictError.otherCharacters` if there are none, or if the model does not know one.
+    public init(probabilities: [String: Double], facts: ModelFacts, among characters: Set<String>) throws {
+        try facts.require(characters)
+        try self.init(probabilities, facts) { characters.contains($0) }
+    }
+
+    init(_ probabilities: [String: Double], _ facts: ModelFacts, _ competes: (String) -> Bool) throws {
         guard probabilities.count == facts.labels.count, facts.labels.allSatisfy({ probabilities[$0] != nil }) else {
             throw VerdictError.otherLabels(
                 missing: facts.labels.filter { probabilities[$0] == nil },
@@ -55,7 +67,7 @@ public enum Verdict: Equatable, Sendable {
         let none = probabilities[facts.noCharacter] ?? 0
         var answers: [Answer] = []
         var best: [String: (index: Int, probability: Double)] = [:]  // by shape
-        for label in facts.characters where script.holds(label) {
+        for label in facts.characters where competes(label) {
             let probability = probabilities[label] ?? 0
             guard let first = best[Script.shape(label)] else {
                 best[Script.shape(label)] = (answers.count, probability)
@@ -94,12 +106,17 @@ public enum VerdictError: KanaError, Equatable {
     case otherLabels(missing: [String], unknown: [String])
     /// A number that is not between 0 and 1, or not finite.
     case noProbability
+    /// Characters that were to compete, and that the model does not know; empty if none was to compete.
+    case otherCharacters([String])
 
     public var description: String {
         switch self {
         case .otherLabels(let missing, let unknown):
             return "verdict: expected a probability of each label of the package, found \(missing.count) missing and "
                 + "\(unknown.count) others: give the facts of the model that answered"
+        case .otherCharacters(let unknown):
+            return "verdict: expected characters that the model knows, found "
+                + (unknown.isEmpty ? "none" : unknown.prefix(5).joined(separator: ", "))
         case .noProbability: return "verdict: expected probabilities of 0 to 1, found others"
         }
     }

@@ -139,6 +139,23 @@ private struct Network: CharacterReading {
         }
     }
 
+    @Test func onlySomeCharactersMayCompete() async throws {
+        let facts = try facts()
+        let given = spread(["ア": 0.5, "つ": 0.2, "っ": 0.2, "no character": 0.1], over: facts)
+        let some = try Verdict(probabilities: given, facts: facts, among: ["つ", "あ"])
+        #expect(some.candidates.map(\.label) == ["つ", "あ"] && abs(some.candidates[0].probability - 2.0 / 3) < 1e-12)
+        // Low ink gives つ no less where っ does not compete.
+        let network = Network(known: facts, answer: facts.labels.map { given[$0] ?? 0 })
+        let low = try Drawing(width: 9, height: 9, strokes: [Stroke([InkPoint(x: 4, y: 8)])])
+        #expect(try await network.verdict(on: low, among: ["つ", "あ"]) == some)
+        #expect(try await network.verdict(on: low, among: ["つ", "っ"]).candidates.first?.label == "っ")
+        for (wrong, unknown) in [([], []), (["つ", "漢"], ["漢"])] as [(Set<String>, [String])] {
+            await #expect(throws: VerdictError.otherCharacters(unknown)) {
+                try await network.verdict(on: low, among: wrong)
+            }
+        }
+    }
+
     @Test func errorsAreShownInTheirOwnWords() {
         let shown = VerdictError.otherLabels(missing: ["つ"], unknown: []).localizedDescription
         #expect(shown.hasPrefix("verdict: expected a probability of each label"))
