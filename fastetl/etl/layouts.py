@@ -30,6 +30,10 @@ _TO_T56 = np.full(256, 16, np.uint8)  # 16 is the space
 _TO_T56[T56] = np.arange(len(T56))
 
 
+Text = Literal["ascii", "t56"]
+_TEXTS: dict[str, Text | None] = {"": None, "ascii": "ascii", "t56": "t56"}  # as records.tsv has them
+
+
 @dataclass(frozen=True)
 class Field:
     """`bits` bits from bit `at` of the record: a number, or characters of eight bits (ASCII) or six (T56)."""
@@ -37,7 +41,7 @@ class Field:
     name: str
     at: int
     bits: int
-    text: Literal["ascii", "t56"] | None = None
+    text: Text | None = None
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -196,7 +200,7 @@ def _bits(raw: NDArray[np.uint8], at: int, bits: int) -> NDArray[np.uint64]:
 def _layouts() -> Iterator[Layout]:
     fields: dict[str, list[Field]] = {}
     for kind, name, at, bits, text, _ in table_rows(TABLES / "records.tsv"):
-        fields.setdefault(kind, []).append(Field(name, int(at), int(bits), text or None))  # type: ignore[arg-type]
+        fields.setdefault(kind, []).append(Field(name, int(at), int(bits), _TEXTS[text]))
     names = [field.name for field in dataclasses.fields(Layout) if field.name != "fields"]
     for row in table_rows(TABLES / "sets.tsv"):
         values: dict[str, Any] = dict(zip(names, row, strict=True))

@@ -169,8 +169,8 @@ def _on_canvas(text: str, strokes: list[PenStroke], boxes: Array, style: WriterS
         placed.append(_timed(stroke, low, style.pen, begin))
         begin += _STEP * (len(placed[-1]) - 1) + _PAUSE
     drawing = Drawing(width, height, tuple(placed), style.pen / max(width, height))
-    moved = boxes - np.concatenate([low, low])
-    return WrittenLine(text, drawing, tuple(tuple(map(float, np.round(box, 2))) for box in moved))  # type: ignore[misc]
+    moved = np.round(boxes - np.concatenate([low, low]), 2).tolist()
+    return WrittenLine(text, drawing, tuple((left, top, right, bottom) for left, top, right, bottom in moved))
 
 
 def _timed(stroke: PenStroke, corner: Array, pen: float, begin: float) -> Stroke:
