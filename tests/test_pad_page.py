@@ -515,6 +515,8 @@ def test_the_guides_page_reads_as_python_does(browser: Browser, package: Recogni
         until(page, "document.getElementById('text').textContent === 'ぬ'")
         opened = "(await (await import('./pad/recognizer.js')).openRecognizer())"
         read = page.evaluate(f"async (drawing) => {opened}.read(drawing)", drawing.as_dict())
+        some = f"async (drawing) => (await {opened}.readLine(drawing, {{charset: 'つくし'}})).text"
+        assert page.evaluate(some, drawing.as_dict()) == package.restricted([*"つくし"]).read_line(drawing).text
         wrong = "{width: 9, height: 9, strokes: [[[1, 2]]]}"
         told = page.evaluate(f"async () => {opened}.readLine({wrong}).catch(String)")
     answer = package.read(drawing, by_shape=True)

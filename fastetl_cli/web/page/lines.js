@@ -463,7 +463,7 @@ function quarter(picture) {
 }
 
 /** For each span the characters that compete: label, class, and what the network says of them. */
-function competition(line, probabilities, labels, tables) {
+function competition(line, probabilities, labels, tables, isOut) {
   const lying = new Set(tables.lying), none = labels - 1;
   const summed = (likely, groups) => {
     const sums = new Float64Array(most(groups) + 1);
@@ -489,6 +489,7 @@ function competition(line, probabilities, labels, tables) {
     const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], MIN_PUNCTUATION) : value);
     const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
     for (let k = 0; k < none; k++) {
+      if (isOut(k)) continue;
       const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * likely[k];
       if (best.length === MAX_CANDIDATES && score <= best[MAX_CANDIDATES - 1].score) continue;
       let place = best.length;
@@ -548,8 +549,11 @@ function bestOf(line, competing, tables) {
   return total(other) + FOREIGN_BONUS * other[0].length > total(chosen) ? other : chosen;
 }
 
-/** [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. */
-export async function readDrawing(drawing, engine, labels, tables, go = () => true) {
+/**
+ * [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. `competing`: a
+ * Set of the characters that may be meant; all if it is null.
+ */
+export async function readDrawing(drawing, engine, labels, tables, go = () => true, competing = null) {
   const drawn = drawing.strokes.filter((stroke) => stroke.x.length);
   const bare = drawn.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
   // The default pen is that of one character on the whole canvas.
@@ -575,10 +579,11 @@ export async function readDrawing(drawing, engine, labels, tables, go = () => tr
   let at = 0;
   const read = lines.map((line) => {
     const end = at + line.pictures.length * count;
-    const competing = competition(line, found.subarray(at, end), count, tables);
+    const isOut = (k) => competing !== null && !competing.has(labels.labels[k]);
+    const candidates = competition(line, found.subarray(at, end), count, tables, isOut);
     at = end;
-    const [path, place] = bestOf(line, competing, tables);
-    return textOf(line, competing, path, place, labels.labels);
+    const [path, place] = bestOf(line, candidates, tables);
+    return textOf(line, candidates, path, place, labels.labels);
   });
   return read.filter(({ characters }) => characters.length);
 }

@@ -55,9 +55,7 @@ export class Recognizer {
    * ヘ) is one answer. `charset`: the characters that compete, a text or a list; all if it is null.
    */
   async read(drawing, { charset = null, top = 5 } = {}) {
-    const competing = charset && new Set(charset), unknown = [...(competing ?? [])].find((one) => !this.knows(one));
-    if (unknown !== undefined) throw new TypeError(`charset: the network does not know ${unknown}`);
-    const picture = rasterize(checked(drawing));
+    const picture = rasterize(checked(drawing)), competing = this.competing(charset);
     const all = answers(await this.engine.probabilities(picture.slice()), this.facts, competing, picture);
     const { label, probability } = all[0];
     return { label, probability, uncertain: probability < this.threshold, answers: all.slice(0, top) };
@@ -65,16 +63,24 @@ export class Recognizer {
 
   /**
    * The text of a drawing: {text, lines}, of each line {text, characters, down}, of each character {label, box,
-   * confidence, uncertain, alternatives, strokes}. `signal`, of an AbortController, ends the reading: it gives null.
+   * confidence, uncertain, alternatives, strokes}. `charset`: as of `read`. `signal`, of an AbortController, ends the
+   * reading: it gives null.
    */
-  async readLine(drawing, { signal = null } = {}) {
-    const go = () => !signal?.aborted;
-    const lines = await readDrawing(checked(drawing), this.engine, this.facts, this.tables, go);
+  async readLine(drawing, { charset = null, signal = null } = {}) {
+    const go = () => !signal?.aborted, competing = this.competing(charset);
+    const lines = await readDrawing(checked(drawing), this.engine, this.facts, this.tables, go, competing);
     return lines && { text: lines.map(({ text }) => text).join("\n"), lines };
   }
 
-  knows(character) {
-    return this.labels.indexOf(character) >= 0 && this.labels.indexOf(character) !== this.facts.no_character;
+  /** A Set of the characters of a charset, or null. Throws a TypeError for one that the network does not know. */
+  competing(charset) {
+    if (charset === null) return null;
+    const characters = new Set(charset), known = new Set(this.labels.slice(0, this.facts.no_character));
+    const unknown = [...characters].filter((one) => !known.has(one));
+    if (unknown.length || !characters.size) {
+      throw new TypeError(`charset: expected characters of the network; found ${JSON.stringify(unknown.join(""))}`);
+    }
+    return characters;
   }
 }
 
