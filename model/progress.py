@@ -36,15 +36,18 @@ class Epoch:
     """Share of that time in which the devices waited for pictures."""
 
 
-def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
-    """Sentences for a beginner: is it learning, overfitting, still improving? Never empty."""
+def diagnose(history: Sequence[Epoch], classes: int, guessing: float = 0.0) -> tuple[str, ...]:
+    """Sentences for a beginner: is it learning, overfitting, still improving? Never empty.
+
+    guessing: the loss of guesses by the frequencies of the characters; 0 if unknown.
+    """
     if not history:
         return ("No epoch is complete yet.",)
     last = history[-1]
     chance = math.log(classes)
     if min(last.loss, last.valid_loss) > 0.95 * chance:  # a short training's own loss is mostly of its warm-up
-        guessing = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
-        return (f"Not learning yet: {guessing}. Train longer or at another learning rate, and check the labels.",)
+        losses = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
+        return (f"Not learning yet: {losses}. Train longer or at another learning rate, and check the labels.",)
     best = min(history, key=lambda e: e.valid_loss)
     if last.epoch >= best.epoch + 2 and last.valid_loss > 1.03 * best.valid_loss and last.loss < best.loss:
         return (
@@ -56,8 +59,9 @@ def diagnose(history: Sequence[Epoch], classes: int) -> tuple[str, ...]:
         return ("The validation loss has stopped falling: more epochs alone will help little.",)
     if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
         return ("The validation loss was still falling at the end: more epochs may help.",)
-    verdict = "Training went well" if last.valid_loss < chance / 2 else "Little is learnt yet"
-    return (f"{verdict}: the validation loss is {last.valid_loss:.2f}; guessing gives {chance:.2f}.",)
+    guessing = guessing or chance
+    verdict = "Training went well" if last.valid_loss < guessing / 2 else "Little is learnt yet"
+    return (f"{verdict}: the validation loss is {last.valid_loss:.2f}; guessing gives {guessing:.2f}.",)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class TrainedDataset:
     test: int
     digest: str
     """Identifies the samples, so that training is resumed on the same ones only."""
+    guessing: float = 0.0
+    """Loss of guesses by the frequencies of the characters; 0 if an earlier version trained the run."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,7 +103,8 @@ class Run:
     @property
     def diagnosis(self) -> tuple[str, ...]:
         """Sentences on how the training went."""
-        return diagnose(self.history, len(self.charset))
+        guessing = sum(d.guessing * d.weight for d in self.data) / sum(d.weight for d in self.data)
+        return diagnose(self.history, len(self.charset), guessing)
 
     @cached_property
     def parameters(self) -> int:

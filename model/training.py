@@ -6,8 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fastetl.checks import as_path, as_progress, config_of
 from fastetl.data.batches import Data, require_same_characters, weighted
+from fastetl.data.dataset import Dataset
 from fastetl.data.identity import SplitRecord
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
@@ -117,11 +120,17 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
         charset=first.charset,
         preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
         start="" if start is None else str(start),
-        data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest) for d, w in mixture),
+        data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest, _guessing(d)) for d, w in mixture),
         split_record=record,
         command=command,
         versions=current_versions(),
     )
+
+
+def _guessing(data: Dataset) -> float:
+    """The entropy of the classes in nats, which is the loss of guesses by their frequencies."""
+    shares = np.unique(data.labels, return_counts=True)[1] / len(data)
+    return float(-shares @ np.log(shares))
 
 
 def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:

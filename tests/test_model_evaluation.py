@@ -18,13 +18,16 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
 from fastetl.data.sheet import NOT_FOR_PUBLICATION
 from fastetl.errors import FastetlError
+from fastetl_cli.evaluate import _details
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
+from model.config import TrainConfig
 from model.errors import ModelError
 from model.evaluation import evaluate
 from model.progress import Epoch, diagnose
 from model.report import write_report
 from model.run import open_run
+from model.training import new_run
 from tests.conftest import peak_memory
 from tests.model_data import finished_run, tiny
 
@@ -277,3 +280,16 @@ def test_calibration_error_counted_by_hand() -> None:
 def test_diagnosis_in_plain_words(losses: list[tuple[float, float]], word: str) -> None:
     history = [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, 0.0) for k, (a, b) in enumerate(losses, 1)]
     assert word in diagnose(history, 71)[0]
+
+
+def test_a_network_that_answers_with_the_most_frequent_character_has_learnt_little() -> None:
+    labels = [0] * 19 + [1]
+    data = small_set("ab", labels, labels)
+    (dataset,) = new_run(Path("run"), [(data, 1.0)], TrainConfig(test=0, by="sample"), None, "").data
+    loss = pytest.approx(-0.95 * np.log(0.95) - 0.05 * np.log(0.05))
+    assert dataset.guessing == loss
+    assert (
+        "Little is learnt yet" in diagnose([Epoch(1, 1, 0.4, 0.95, 0.2, 0.95, 1.0, 1.0, 0.0)], 2, dataset.guessing)[0]
+    )
+    lines = list(_details(evaluate(answering(data, [0] * 20), data).sets[0]))
+    assert lines[0] == "mean of the 2 characters' accuracies: 50.00%"
