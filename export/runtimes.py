@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,21 +15,24 @@ from export.errors import package_errors
 from fastetl._lazy import import_extra
 from fastetl.errors import no_warnings
 
+_TURN = RLock()  # log and bars are the process's: threads that write packages silence them one after another
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence coremltools' log, warnings and progress bars; afterwards they are as before."""
     logger = logging.getLogger("coremltools")
-    pipeline: Any = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline", SimpleNamespace(tqdm=None))
-    level, bar = logger.level, pipeline.tqdm
-    logger.setLevel(logging.CRITICAL)
-    pipeline.tqdm = lambda steps, **_: steps
-    try:
-        with no_warnings:  # of what is deprecated, and of a temporary folder that it leaves to the garbage collector
+    with _TURN, no_warnings:  # of what is deprecated, and of a temporary folder that it leaves to the garbage collector
+        passes = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline")
+        pipeline: Any = passes or SimpleNamespace(tqdm=None)
+        level, bar = logger.level, pipeline.tqdm
+        logger.setLevel(logging.CRITICAL)
+        pipeline.tqdm = lambda steps, **_: steps
+        try:
             yield
-    finally:
-        logger.setLevel(level)
-        pipeline.tqdm = bar
+        finally:
+            logger.setLevel(level)
+            pipeline.tqdm = bar
 
 
 def coremltools() -> Any:

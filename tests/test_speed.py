@@ -1,8 +1,12 @@
-"""What a fresh process loads."""
+"""What a process loads, and how it leaves what is its alone."""
 
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benches.etl_records import make_records
+from export.runtimes import quiet
 from fastetl.kernels.vector import ENABLED
 from tests.conftest import Write, python
 
@@ -19,3 +23,14 @@ def test_a_build_in_a_fresh_process_loads_only_what_it_uses(etl_file: Write, tmp
     code += f"import fastetl.etl.inspection\nprint([name for name in {SLOW!r} if name in sys.modules])"
     done = python(code)
     assert done.stdout.splitlines()[-2:] == ["[]", "[]"], done.stderr
+
+
+def test_threads_leave_the_log_of_coremltools() -> None:
+    def export(seconds: float) -> None:
+        with quiet():
+            time.sleep(seconds)
+
+    level = logging.getLogger("coremltools").level
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(export, (0.1, 0.2)))
+    assert logging.getLogger("coremltools").level == level
