@@ -17,11 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Floats, Ints, Mask
 from fastetl.data.charset import JAPANESE, one_shape
 from fastetl.lines.bigrams import FILE, STEPS, load_follows, scripts
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 BIGRAMS = 55_600
 PUNCTUATION = {"、": 0.05, "。": 0.04}  # frequencies of marks, which the list lacks. Estimated by eye
 NUMBERS, COUNTERS, COUNTED = "一二三四五六七八九十", "日人本月年", 0.05
@@ -189,7 +188,7 @@ def with_ascii(joint: Floats, beginnings: Floats) -> tuple[Floats, Floats]:
     return shares[:, None] * follows, first + beginnings * (1 - first.sum())
 
 
-def _stored(logarithms: Floats) -> NDArray[np.uint8]:
+def _stored(logarithms: Floats) -> Bytes:
     return np.clip(np.rint(-STEPS * logarithms), 0, 255).astype(np.uint8)
 
 
@@ -218,7 +217,7 @@ def packed(joint: Floats, beginnings: Floats, count: int) -> bytes:
     )
 
 
-def _is_listed(joint: Floats, share: Floats, likely: Floats, count: int) -> NDArray[np.bool_]:
+def _is_listed(joint: Floats, share: Floats, likely: Floats, count: int) -> Mask:
     """bool (N, N): the `count` bigrams that lose most if the second character's share alone tells them.
 
     share: float64 (N,), of each character; likely: float64 (N, N), of the second character after the first. Bigrams

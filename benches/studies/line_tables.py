@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from benches.studies.lines import overlap
 from export.recognizer import Recognizer, open_recognizer
+from fastetl.arrays import Floats, Ints
 from fastetl.data.charset import JAPANESE
 from fastetl.lines import candidates, path, shapes
 from fastetl.lines.bigrams import load_follows, log_follows, scripts
 from fastetl.lines.candidates import Candidates
-from fastetl.lines.layout import Floats, Ints
 from fastetl.lines.path import Steps, fitted_geometry, state_features, states_by_atom
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Mask
+
 Components = NDArray[np.int32]  # the number of each pixel's component, from 1; 0 where there is no ink
-Mask = NDArray[np.bool_]
 Runs = NDArray[np.intp]  # their numbers, or their positions, ascending
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; the last two are the first outside
 _MAX_COMPONENTS = 60  # that are looked at for the character, the largest ones

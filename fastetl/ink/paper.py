@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fastetl.arrays import Mask
 from fastetl.checks import require_range
 from fastetl.ink import MAX_DRAWN_SIDE
 from fastetl.ink.blocks import Grey, closing, expand, extreme, odd_share, opening, peak_of, pool, quantile, smooth
-from fastetl.ink.components import Box, Mask, boxes_of, character_box, is_several_characters, label_components
+from fastetl.ink.components import Box, boxes_of, character_box, is_several_characters, label_components
 from fastetl.ink.pens import stroke_width, with_usual_pen
 from fastetl.ink.rules import without_rules
 from fastetl.ink.ruling import erase, printed_lines

@@ -3,8 +3,9 @@
 import numpy as np
 from PIL import Image
 
+from fastetl.arrays import Mask
 from fastetl.ink.blocks import MAX_BLOCKS, Grey, extreme, opening, pool
-from fastetl.ink.components import Mask, boxes_of, outline
+from fastetl.ink.components import boxes_of, outline
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
 _STROKE_WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)  # that are distinguished, in blocks

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Floats, Mask
 from fastetl.ink.blocks import SPECK_BLOCKS, Grey, extreme_of_rows, peak_of, quantile
-from fastetl.ink.components import Mask
 from fastetl.ink.pens import mean_width
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py. Of 23 pictures in a cell as
@@ -107,7 +107,7 @@ def _thin(mask: Mask, most: int) -> Mask:
     return np.asarray(mask & ~extreme_of_rows(begins_run, most + 1, np.maximum))
 
 
-def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> NDArray[np.float64]:
+def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> Floats:
     """The share of the paper that each line (rises, height) covers; 0 for one too short or with too many gaps."""
     width = blocks.thin.shape[1]
     on, possible = _sums(blocks.thin, offsets), _sums(blocks.paper, offsets)
@@ -146,7 +146,7 @@ def _line(blocks: _Blocks, row: int, rise: int) -> PrintedLine:
     )
 
 
-def _pieces(is_inked: NDArray[np.bool_]) -> int:
+def _pieces(is_inked: Mask) -> int:
     """How many runs of ink there are along a line with some."""
     return 1 + int((np.diff(np.flatnonzero(is_inked)) > 1).sum())
 

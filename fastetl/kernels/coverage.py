@@ -3,11 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Reals
 from fastetl.kernels.jit import jit
-
-Reals = NDArray[np.floating]  # float64 for drawings, as app and page compute; float32 for synthetic writers
 
 
 @jit

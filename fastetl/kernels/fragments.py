@@ -7,14 +7,11 @@ end of the character in the cell to the left, at its natural height.
 from collections import namedtuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Float32s, Floats, Ints
 from fastetl.kernels.ink import INK_PER_CENT
 from fastetl.kernels.jit import jit
 
-Picture = NDArray[np.uint8]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
 Edges = namedtuple("Edges", "crop share sides depths")
 """Shares of pictures: those that `crop_maps` will crop, of the others those that may get fragments, of these those that
 get one at the left, right, top and bottom. depths: float64 (K, 2), rows of cumulative share and depth in 1/128 of the
@@ -35,7 +32,7 @@ MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
 
 
 @jit
-def ink_box(picture: Picture, box: Ints) -> bool:
+def ink_box(picture: Bytes, box: Ints) -> bool:
     """Set box to the left, top, right and bottom pixels of the ink; return False if there is none."""
     height, width = picture.shape
     darkest = picture.max()
@@ -65,7 +62,7 @@ def share_of(draw: np.float32) -> float:
 
 
 @jit
-def depth_of(share: float, depths: NDArray[np.float64]) -> float:
+def depth_of(share: float, depths: Floats) -> float:
     """Interpolate the depth at a cumulative share. (np.interp would take numba seconds to compile.)"""
     k = 1
     while depths[k, 0] < share:
@@ -75,7 +72,7 @@ def depth_of(share: float, depths: NDArray[np.float64]) -> float:
 
 
 @jit
-def paste_at(edge: int, target: Picture, source: Picture, ink: Ints, depth: int, slide: int) -> None:
+def paste_at(edge: int, target: Bytes, source: Bytes, ink: Ints, depth: int, slide: int) -> None:
     """Raise the target at an edge to the source, moved until its ink, a box, ends `depth` pixels inside."""
     side = target.shape[0]
     axis = edge // 2
@@ -95,7 +92,7 @@ def paste_at(edge: int, target: Picture, source: Picture, ink: Ints, depth: int,
 
 
 @jit
-def add_fragments(images: Picture, pool: Ints, draws: Floats, edges: Edges, out: Picture) -> None:
+def add_fragments(images: Bytes, pool: Ints, draws: Float32s, edges: Edges, out: Bytes) -> None:
     """Add fragments of other pictures at the edges of pictures in `out`, uint8 (B, S, S), ink high.
 
     images uint8 (N, S, S); pool int64 (M,), the numbers of those that may be neighbours. draws float32
@@ -126,7 +123,7 @@ def add_fragments(images: Picture, pool: Ints, draws: Floats, edges: Edges, out:
 
 
 @jit
-def crop_maps(out: Picture, draws: Floats, share: float, chosen: Ints, affines: Floats) -> int:
+def crop_maps(out: Bytes, draws: Float32s, share: float, chosen: Ints, affines: Float32s) -> int:
     """Find the affine maps, as `warp` takes them, that crop `share` of the pictures to their ink; return their number.
 
     The longer side of the ink fills the picture up to the margin; the shorter side is centred. out uint8 (B, S, S).

@@ -2,12 +2,11 @@
 
 import numpy as np
 from llvmlite import ir
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Ints
 from fastetl.kernels.vector import I8, I16, I64, Code, Value
 
-Bytes = NDArray[np.uint8]
-Starts = NDArray[np.int64]  # (N,): the byte at which each picture begins
+Starts = Ints  # (N,): the byte at which each picture begins
 TOP = {1: 1, 4: 15, 6: 63}
 """The highest level, by the bits of a stored pixel. The first pixel has the highest bits; rows have no gap between."""
 

@@ -6,9 +6,8 @@ from collections import namedtuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Float32s, Ints
 from fastetl.kernels.jit import jit
-
-Floats = NDArray[np.float32]
 
 AFFINE_DRAWS = 16  # random values for each picture without elastic warp: those named below, and spare ones
 _ROTATION, _ZOOM, _ASPECT, _SHEAR, _SHIFT_X, _SHIFT_Y, _PEN_CHANGES, _PEN, _CONTRAST = range(9)
@@ -25,14 +24,14 @@ Limits = namedtuple("Limits", "rotation zoom aspect shear shift elastic pen_shar
 
 @jit
 def fill_parameters(
-    draws: Floats,
+    draws: Float32s,
     limits: Limits,
     side: int,
     contrast_steps: int,
-    affines: Floats,
-    displacements: Floats,
+    affines: Float32s,
+    displacements: Float32s,
     pen_changes: NDArray[np.int16],
-    table_of: NDArray[np.int64],
+    table_of: Ints,
 ) -> None:
     """Fill the arguments of `warp`, `change_thickness` and `change_contrast`, whose docstrings explain them.
 

@@ -13,7 +13,8 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from fastetl.kernels.packed import TOP, Bytes, Starts, levels_of, packed_bytes, unpack_vector
+from fastetl.arrays import Bytes
+from fastetl.kernels.packed import TOP, Starts, levels_of, packed_bytes, unpack_vector
 from fastetl.kernels.resize_plan import LANES, Chunk, Resizing, RowPlan, chunks_of
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, compile_kernel, forms

@@ -12,11 +12,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Float32s, Ints
 from fastetl.kernels.jit import jit
 
-Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint32]
-Floats = NDArray[np.float32]
 _NODES = (-1.0, -1 / 3, 1 / 3, 1.0)
 _F = np.float32
 _ZERO, _HALF = _F(0), _F(0.5)
@@ -25,7 +24,7 @@ _WORD_MASK, _WORD_BITS = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @cache
-def lagrange_weights(side: int) -> Floats:
+def lagrange_weights(side: int) -> Float32s:
     """float32 (4, side): the weights of the four rows of nodes in each row of pixels, or of the columns in each column.
 
     They are Lagrange's polynomials for four nodes spread from edge to edge, at each pixel's centre.
@@ -59,7 +58,7 @@ def gather_quads(image: Bytes, padded: Bytes, pairs: NDArray[np.uint16], quads: 
 
 
 @jit
-def locate_straight(affine: Floats, at: Floats, places: Floats) -> None:
+def locate_straight(affine: Float32s, at: Float32s, places: Float32s) -> None:
     """Set places[axis, y, x] to the position in the padded picture that output pixel (y, x) shows.
 
     affine: (2, 3). at: (S,), the place of each row or column from the middle. Beyond the border of paper everything is
@@ -78,7 +77,7 @@ def locate_straight(affine: Floats, at: Floats, places: Floats) -> None:
 
 @jit
 def locate_warped(
-    affine: Floats, displacements: Floats, lagrange: Floats, at: Floats, columns: Floats, places: Floats
+    affine: Float32s, displacements: Float32s, lagrange: Float32s, at: Float32s, columns: Float32s, places: Float32s
 ) -> None:
     """Set places as `locate_straight` does, moved by displacements, (4, 2, 4). columns: scratch, (2, 4, S)."""
     side = at.size
@@ -104,7 +103,7 @@ def locate_warped(
 
 
 @jit
-def gather(px: Floats, py: Floats, stride: int, index: Words, quads: Words, neighbourhoods: Words) -> None:
+def gather(px: Float32s, py: Float32s, stride: int, index: Words, quads: Words, neighbourhoods: Words) -> None:
     """Set neighbourhoods[i] to the neighbourhood of position i. index: scratch. Both have an even length."""
     for i in range(px.size):
         index[i] = np.uint32(np.int32(py[i]) * np.int32(stride) + np.int32(px[i]))
@@ -115,7 +114,7 @@ def gather(px: Floats, py: Floats, stride: int, index: Words, quads: Words, neig
 
 
 @jit
-def interpolate(px: Floats, py: Floats, neighbourhoods: Words, out: Bytes) -> None:
+def interpolate(px: Float32s, py: Float32s, neighbourhoods: Words, out: Bytes) -> None:
     """Set out[i] to the picture's value at position i: bilinear, rounded half up."""
     for i in range(out.size):
         quad = neighbourhoods[i]
@@ -128,7 +127,7 @@ def interpolate(px: Floats, py: Floats, neighbourhoods: Words, out: Bytes) -> No
 
 @jit
 def warp(
-    images: Bytes, indices: NDArray[np.int64], affines: Floats, displacements: Floats, lagrange: Floats, out: Bytes
+    images: Bytes, indices: Ints, affines: Float32s, displacements: Float32s, lagrange: Float32s, out: Bytes
 ) -> None:
     """Set out[b] to images[indices[b]] resampled through a map. Outside of a picture is paper (0).
 

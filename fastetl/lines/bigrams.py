@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastetl.arrays import Floats, Ints
 from fastetl.data.charset import JAPANESE, SCRIPTS, script_of
-from fastetl.lines.layout import Floats, Ints
 
 FILE = Path(__file__).parent / "tables" / "bigrams.bin"
 _FOLLOWS_FILE = FILE.with_name("follows.json")

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Float32s, Floats, Ints
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SMALL_LETTERS, Charset
 from fastetl.lines.bigrams import scripts
-from fastetl.lines.layout import Floats, Ints
 from fastetl.lines.segmentation import Line, Spans
 from fastetl.lines.shapes import LYING
 
@@ -48,9 +47,7 @@ class Candidates(NamedTuple):
     whole_bonus: Floats  # by how much the score rises as the span looks like one whole character, by `whole.bin`
 
 
-def find_candidates(
-    line: Line, logits: NDArray[np.float32], charset: Charset, competing: Ints, weights_sha256: str
-) -> Candidates:
+def find_candidates(line: Line, logits: Float32s, charset: Charset, competing: Ints, weights_sha256: str) -> Candidates:
     """The characters that each span of a line may be.
 
     logits: (P, known), of the network for `line.pictures()`. charset: all characters that it knows. competing: the
@@ -83,13 +80,13 @@ def find_candidates(
     return Candidates(labels, classes, log_shape, log_share, beyond_part, whole_bonus)
 
 
-def _probabilities(line: Line, logits: NDArray[np.float32], charset: Charset) -> Floats:
+def _probabilities(line: Line, logits: Float32s, charset: Charset) -> Floats:
     """float64 (S, known): each span's probabilities of all characters of the network's charset, and of none.
 
     Half a character may look like a character that does not compete: among those that do, it must not be likely. In
     lines that run down, what lies on its side there (ー) has the probability that it has in the turned picture.
     """
-    shown: NDArray[np.float32] = np.exp(logits)
+    shown: Float32s = np.exp(logits)
     shown /= shown.sum(1, keepdims=True)
     count = len(line.spans.ends)
     probabilities = shown[:count].astype(np.float64)
@@ -133,7 +130,7 @@ def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> 
     return beyond
 
 
-def _whole_bonus(logits: NDArray[np.float32], classes: Ints) -> Floats:
+def _whole_bonus(logits: Float32s, classes: Ints) -> Floats:
     """`Candidates.whole_bonus`.
 
     logits: (S, known), the network's, up to a constant for each span; classes: (S, K), in charset `japanese`.

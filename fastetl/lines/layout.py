@@ -7,12 +7,11 @@ boxes as if they ran across, and `unturned` gives the original ones back.
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from fastetl.arrays import Floats, Ints, Mask
 from fastetl.ink.components import extents_of, weighted_median_extent
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Boxes = Floats  # (N, 4): left, top, right, bottom
 
 # All numbers were chosen by eye on synthetic lines. Sizes are those of the writing. Of 667 hiragana of which some touch
@@ -67,7 +66,7 @@ def middles(boxes: Boxes) -> Floats:
     return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
-def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> NDArray[np.bool_]:
+def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> Mask:
     """bool (N,): which boxes are much longer than characters and mark them: underlines, sidelines of columns, frames.
 
     points: gives x and y, (2, P), of the ink in the box of an index.

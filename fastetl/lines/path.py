@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastetl.arrays import Floats, Ints
 from fastetl.lines.bigrams import log_follows
 from fastetl.lines.candidates import Candidates
-from fastetl.lines.layout import Boxes, Floats, Ints, line_through, middles
+from fastetl.lines.layout import Boxes, line_through, middles
 from fastetl.lines.segmentation import Geometry, Line, Spans
 from fastetl.lines.shapes import MIN_LENGTH, Measures, load_shapes, load_stroke_counts, log_likelihood
 

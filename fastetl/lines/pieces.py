@@ -9,10 +9,10 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastetl.ink.components import Components, Mask, boxes_of, label_components
-from fastetl.lines.layout import Boxes, Ints, unions
+from fastetl.arrays import Bytes, Ints, Mask
+from fastetl.ink.components import Components, boxes_of, label_components
+from fastetl.lines.layout import Boxes, unions
 from fastetl.lines.seams import SEAM_REACH, seams_before
 from fastetl.lines.strokes import strokes_of
 
@@ -26,7 +26,7 @@ _MIN_LENGTH, _MIN_LENGTH_DOWN = 0.4, 1.2  # of such a piece, in lines that run a
 _SMALL_SIZE = 0.6  # of small characters
 
 
-def pieces_of(ink: NDArray[np.uint8]) -> tuple[Components, Boxes]:
+def pieces_of(ink: Bytes) -> tuple[Components, Boxes]:
     """The connected pieces of ink (uint8 (H, W), ink high).
 
     Returns the number of each pixel's piece, from 1, int32 (H, W), 0 on paper; and the boxes, float64 (N, 4).

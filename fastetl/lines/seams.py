@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from fastetl.ink.components import Components, Mask
-from fastetl.lines.layout import Boxes, Floats, Ints
+from fastetl.arrays import Floats, Ints, Mask
+from fastetl.ink.components import Components
+from fastetl.lines.layout import Boxes
 from fastetl.lines.strokes import pen_width
 
 # Chosen like the numbers of `pieces`; costs are in widths of a stroke.

@@ -12,19 +12,17 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from fastetl.arrays import Bytes, Floats, Ints, Mask
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
 from fastetl.ink.components import weighted_median_extent
 from fastetl.ink.drawings import Drawing, painted, segments_of
 from fastetl.lines import layout
-from fastetl.lines.layout import Boxes, Floats, Ints
+from fastetl.lines.layout import Boxes
 from fastetl.lines.pieces import Pieces, parted, pieces_of
 from fastetl.lines.seams import ruled_ink
-
-Pixels = NDArray[np.uint8]
 
 _LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that the network is shown
 _WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
@@ -52,7 +50,7 @@ class Spans:
 
     atom_boxes: Boxes  # float64 (A, 4)
     ends: Ints  # int64 (S, 2): first and last atom of each
-    cuts: NDArray[np.bool_]  # bool (A + 1,): whether a piece of ink was cut before each atom and at the end
+    cuts: Mask  # bool (A + 1,): whether a piece of ink was cut before each atom and at the end
     stroke_counts: Ints  # int64 (S,): how many strokes each span has; 0 in pictures
 
     @cached_property
@@ -82,7 +80,7 @@ class Line(ABC):
     in_time: ClassVar[bool] = False  # whether the boxes are those of strokes
 
     @abstractmethod
-    def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:
+    def network_picture(self, members: Sequence[int], x: float, y: float) -> Bytes:
         """uint8 (128, 128): the pieces or strokes `members`, upright; the point x, y is in the middle."""
 
     @abstractmethod
@@ -120,7 +118,7 @@ class Line(ABC):
         """If the line runs down, the spans of one atom: the network is shown their pictures turned, too."""
         return [k for k, (first, last) in enumerate(self.spans.ends) if first == last and self.down]
 
-    def pictures(self) -> list[Pixels]:
+    def pictures(self) -> list[Bytes]:
         """The pictures for the network: of each span, and of each of `turned_spans` turned."""
         upright = []
         for (first, last), box in zip(self.spans.ends, self.spans.boxes, strict=True):
@@ -130,7 +128,7 @@ class Line(ABC):
         return upright + [np.rot90(upright[k]) for k in self.turned_spans]
 
 
-def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iterator[Line]:
+def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> Iterator[Line]:
     """The lines of a picture, in reading order, made one at a time, since each is a large picture.
 
     ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of the picture, in whose
@@ -174,12 +172,12 @@ def lines_of_picture(ink: Pixels, down: bool | None, scale: float = 1.0) -> Iter
 class PictureLine(Line):
     """A line of a picture."""
 
-    ink: Pixels  # uint8 (H, W): the line, with `SIDE` pixels of paper around
+    ink: Bytes  # uint8 (H, W): the line, with `SIDE` pixels of paper around
     pieces: Pieces  # its pieces, with their patches in `ink`
     zoom: float  # by how much `ink` is larger than the part of the picture that it shows
     corner: tuple[float, float]  # left and top of this part
 
-    def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:
+    def network_picture(self, members: Sequence[int], x: float, y: float) -> Bytes:
         is_shown = np.zeros(self.pieces.patch_count + 1, np.uint8)
         for piece in members:
             is_shown[self.pieces.patches[piece]] = 1
@@ -227,7 +225,7 @@ class StrokeLine(Line):
     zoom: float  # the line's coordinates over these units
     in_time: ClassVar[bool] = True
 
-    def network_picture(self, members: Sequence[int], x: float, y: float) -> Pixels:
+    def network_picture(self, members: Sequence[int], x: float, y: float) -> Bytes:
         x, y = (-y / self.zoom, x / self.zoom) if self.down else (x / self.zoom, y / self.zoom)
         shown = self.boxes[list(members)]
         length = float(shown[:, 2].max() - shown[:, 0].min())

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Floats, Ints
 from fastetl.data.charset import JAPANESE, LARGE_FORM
-from fastetl.lines.layout import Floats, Ints
 
 FILE = Path(__file__).parent / "tables" / "shapes.bin"
 LYING = frozenset("ー〜…-=()「」『』")  # characters that lie on their side in lines that run down

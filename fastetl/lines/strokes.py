@@ -5,12 +5,11 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Floats, Ints, Mask
 from fastetl.ink.blocks import extreme
-from fastetl.ink.components import Components, Mask, label_components
+from fastetl.ink.components import Components, label_components
 from fastetl.ink.pens import mean_width
-from fastetl.lines.layout import Floats, Ints
 
 # Chosen like the numbers of `pieces`; lengths are in widths of a stroke.
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
@@ -19,7 +18,7 @@ _THORN = 0.8  # length of a line that thinning leaves beside a stroke
 _WAY = 2.5  # length of the end of a line that tells its direction
 
 
-def _around(mask: Mask) -> NDArray[np.uint8]:
+def _around(mask: Mask) -> Bytes:
     """uint8 (8, H, W): 1 where a neighbour of a pixel is ink, of the eight clockwise from the one above."""
     height, width = mask.shape
     padded = np.zeros((height + 2, width + 2), np.uint8)  # `np.pad` takes ten times as long
@@ -28,7 +27,7 @@ def _around(mask: Mask) -> NDArray[np.uint8]:
     return np.stack([padded[y : y + height, x : x + width] for y, x in places])
 
 
-def _branches(around: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _branches(around: Bytes) -> Bytes:
     """uint8 (H, W): how many branches of a thin line leave each pixel. around: see `_around`."""
     return np.asarray((around[1:] > around[:-1]).sum(0, np.uint8) + (around[0] > around[-1]))
 

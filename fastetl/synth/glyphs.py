@@ -5,13 +5,10 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Float32s, Ints, Mask, Reals
 from fastetl.synth.strokes import Polyline
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 # Chosen for KanjiVG.
 _LOOSE = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
 _BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
@@ -28,20 +25,20 @@ class Glyph:
     T of the points are targets: the ends and turns of strokes. A leg is the part of a stroke from one to the next.
     """
 
-    points: Floats  # (P, 2)
-    anchor: Floats  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
-    body_share: Floats  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
+    points: Float32s  # (P, 2)
+    anchor: Float32s  # (P, 2): where the point's loop crosses itself; outside of loops the point itself
+    body_share: Float32s  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
     is_target: Mask  # (P,): whether the point is a target
-    freedom: Floats  # (T,): how far the leg that begins at the target may change, 0–1
+    freedom: Float32s  # (T,): how far the leg that begins at the target may change, 0–1
     sizes: Ints  # (S,): number of the stroke's points
-    length: Floats  # (S,): length of the stroke
-    hook: Floats  # (S,): share of the stroke before its hook (はね), 1 without a hook
-    is_mark: Floats  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
+    length: Float32s  # (S,): length of the stroke
+    hook: Float32s  # (S,): share of the stroke before its hook (はね), 1 without a hook
+    is_mark: Float32s  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
     begins_component: Mask  # (S,): whether it begins a component (偏, 旁 …); the first stroke of a character does
     strokes: Ints  # (C,): number of the character's strokes
-    min_loop_scale: Floats  # (C,): least factor by which a loop may be scaled
-    variation: Floats  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
-    body_corner: Floats  # (C, 2): upper right corner of the character without its marks
+    min_loop_scale: Float32s  # (C,): least factor by which a loop may be scaled
+    variation: Float32s  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
+    body_corner: Float32s  # (C, 2): upper right corner of the character without its marks
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> "Glyph":
         """The glyph scaled by `factor`; the point `centre` of the box stays where it is."""
@@ -71,7 +68,7 @@ class Glyph:
         return np.repeat(np.arange(len(self.sizes)), self.sizes)
 
     @cached_property
-    def position(self) -> Floats:
+    def position(self) -> Float32s:
         """float32 (P,): position of the point on its stroke, 0–1."""
         number = np.arange(len(self.points)) - self.first[self.stroke]
         return np.asarray(number / (self.sizes - 1)[self.stroke], np.float32)
@@ -102,25 +99,25 @@ class Glyph:
         return np.asarray((self.is_mark > 0) & (marks[self.character] == 1))
 
     @cached_property
-    def middles(self) -> Floats:
+    def middles(self) -> Float32s:
         """float32 (S, 2): mean of the points of each stroke."""
         sums = np.add.reduceat(self.points, self.first, 0)
         return np.asarray(sums / self.sizes[:, None], np.float32)
 
     @cached_property
-    def mark_middles(self) -> Floats:
+    def mark_middles(self) -> Float32s:
         """float32 (C, 2): middle of the marks of each character, 0 without marks."""
         weights, first = self.is_mark[:, None], np.cumsum(self.strokes) - self.strokes
         sums, counts = np.add.reduceat(self.middles * weights, first), np.add.reduceat(weights, first)
         return np.asarray(sums / np.maximum(counts, 1), np.float32)
 
 
-def _cross(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+def _cross(a: Reals, b: Reals) -> Reals:
     """Cross products of vectors (..., 2)."""
     return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])
 
 
-def _loop(stroke: Polyline) -> tuple[int, int, Floats] | None:
+def _loop(stroke: Polyline) -> tuple[int, int, Float32s] | None:
     """The first loop of a stroke: its first and last point and where it closes, or None."""
     begin, step = stroke[:-1].astype(float), np.diff(stroke, axis=0).astype(float)
     # Segments i and j cross where begin[i] + u·step[i] = begin[j] + v·step[j].
@@ -165,7 +162,7 @@ def _hook(stroke: Polyline) -> float:
     return 1.0
 
 
-def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Mask, Floats, Floats, Floats]:
+def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Mask, Float32s, Float32s, Float32s]:
     """`is_target`, `freedom`, `anchor` and `body_share` of one stroke, as `Glyph` has them."""
     targets = np.array([0, *_corners(line, 0, len(line) - 1), len(line) - 1])
     freedom = np.ones(len(targets), np.float32)

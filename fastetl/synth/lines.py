@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from fastetl.arrays import Bytes, Reals
 from fastetl.checks import Options, Range, Share, unsuitable
 from fastetl.data.charset import JAPANESE
 from fastetl.files.atomic import OutputKind, new_output
@@ -20,7 +20,6 @@ from fastetl.synth.records import ATTRIBUTION
 from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
 from fastetl.synth.writing import PenStroke, choose_glyphs, extent_of, pen_strokes
 
-Array = NDArray[np.floating]
 LINES_KIND = OutputKind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
 _STEP = 8.0  # milliseconds between two points
 _PAUSE = 150  # milliseconds between two strokes
@@ -56,7 +55,7 @@ class WrittenLine:
     boxes: tuple[tuple[float, float, float, float], ...]
     """Left, top, right and bottom of each character except spaces, in the drawing's units."""
 
-    def picture(self) -> NDArray[np.uint8]:
+    def picture(self) -> Bytes:
         """uint8 (height, width): the drawing as a picture, ink high."""
         shape = round(self.drawing.height), round(self.drawing.width)
         return painted(segments_of(self.drawing, shape), shape)
@@ -98,7 +97,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     return _on_canvas(text, strokes, boxes, style)
 
 
-def _places(text: str, inks: list[Array], config: LineConfig, rng: np.random.Generator) -> Iterator[Array]:
+def _places(text: str, inks: list[Reals], config: LineConfig, rng: np.random.Generator) -> Iterator[Reals]:
     """The middle of each character's box, x and y in boxes. inks: seen from there, left and top, right and bottom."""
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
     tight = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
@@ -157,7 +156,7 @@ def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator)
     return replace(style, joined=joined, size=size, centre=(0.0, 0.0), wander=0.1, specks=0.0, pen=pen)
 
 
-def _on_canvas(text: str, strokes: list[PenStroke], boxes: Array, style: WriterStyle) -> WrittenLine:
+def _on_canvas(text: str, strokes: list[PenStroke], boxes: Reals, style: WriterStyle) -> WrittenLine:
     """Put the strokes on a canvas just large enough, one after the other."""
     margin = 0.3 * WIDTH * style.size
     low = boxes[:, :2].min(0) - margin
@@ -173,7 +172,7 @@ def _on_canvas(text: str, strokes: list[PenStroke], boxes: Array, style: WriterS
     return WrittenLine(text, drawing, tuple((left, top, right, bottom) for left, top, right, bottom in moved))
 
 
-def _timed(stroke: PenStroke, corner: Array, pen: float, begin: float) -> Stroke:
+def _timed(stroke: PenStroke, corner: Reals, pen: float, begin: float) -> Stroke:
     """Every second point of a stroke and its last one; the pressure is the line's thickness in pens less a half."""
     sampled = np.unique([*range(0, len(stroke.points), 2), len(stroke.points) - 1])
     x, y = np.round(stroke.points[sampled], 3).T.tolist()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Float32s, Floats, Ints, Reals
 from fastetl.data.charset import LARGE_FORM, is_kanji
 from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, OTHER_DEPTHS
 from fastetl.etl.classes import classes
@@ -19,9 +20,6 @@ from fastetl.synth.glyphs import TIGHT, Glyph, compose
 from fastetl.synth.strokes import TABLES, bezier_shares
 from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle
 
-Array = NDArray[np.float32]
-Floats = NDArray[np.floating]
-Ints = NDArray[np.int64]
 Rng = np.random.Generator
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
 SPREAD = {name: float(value) for name, value, _ in table_rows(TABLES / "spreads.tsv")}
@@ -37,12 +35,12 @@ _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner m
 class PenInk(NamedTuple):
     """The ink of C pictures and of characters that show at their edges."""
 
-    segments: Array  # (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1
-    starts: NDArray[np.int64]  # (C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]
-    neighbours: NDArray[np.int64]  # (C, K): the characters of which each picture shows a fragment, or −1
-    shifts: Array  # (C, K, 2): by how many pixels these are moved
-    levels: Array  # (C,): level of full coverage
-    grain: Array  # (G,): factors for the paper's grain
+    segments: Float32s  # (M, 7): x0, y0, x1, y1 in pixels, radius at both ends, ink 0–1
+    starts: Ints  # (C + 1 or more,): character c has the segments[starts[c] : starts[c + 1]]
+    neighbours: Ints  # (C, K): the characters of which each picture shows a fragment, or −1
+    shifts: Float32s  # (C, K, 2): by how many pixels these are moved
+    levels: Float32s  # (C,): level of full coverage
+    grain: Float32s  # (G,): factors for the paper's grain
     blur: float  # outer tap of the scanner's blur, 0–1/3
 
 
@@ -68,11 +66,11 @@ def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Gl
     return compose(glyphs)
 
 
-def _normal(rng: Rng, deviation: float, *shape: int) -> Array:
+def _normal(rng: Rng, deviation: float, *shape: int) -> Float32s:
     return rng.standard_normal(shape, np.float32) * np.float32(deviation)
 
 
-def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """(2, P, 2): the points with each leg lengthened and turned, and where they are if their legs are straight."""
     # A point is the complex number x + iy. So a leg times its factor is the drawn leg, and its bulge goes with it.
     points = glyph.points.view(np.complex64)[:, 0]
@@ -91,7 +89,7 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
 
 
-def _places_on_legs(glyph: Glyph) -> tuple[Ints, Array]:
+def _places_on_legs(glyph: Glyph) -> tuple[Ints, Float32s]:
     """The leg of each point, int64 (P,), as the number of its first target, and the point's position on it, 0–1."""
     leg = np.cumsum(glyph.is_target) - 1
     leg[glyph.last] -= 1  # the last point of a stroke begins no leg, but ends one
@@ -107,13 +105,13 @@ def _moved_targets(targets: NDArray[Any], drawn_legs: NDArray[Any], stroke: Ints
     return np.asarray(deviations - (np.add.reduceat(deviations, first) / np.diff(starts))[stroke])
 
 
-def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle, rng: Rng) -> NDArray[np.float64]:
+def _leg_changes(glyph: Glyph, heading: Float32s, starts: Ints, style: WriterStyle, rng: Rng) -> Floats:
     """float64 (T, 2): logarithm of the factor of each leg's length, and the angle by which it is turned.
 
     heading: (T,), angle of each leg. starts: (S + 1,), index of each stroke's first target.
     """
     waves = np.stack([np.cos(heading), np.sin(heading), np.cos(2 * heading), np.sin(2 * heading)], 1)
-    change: NDArray[np.float64] = waves @ np.array([style.lengths, style.turns]).T
+    change: Floats = waves @ np.array([style.lengths, style.turns]).T
     last = starts[1:] - 2
     change[last] += np.array(style.last_leg) * (last > starts[:-1])[:, None]
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
@@ -124,7 +122,7 @@ def _leg_changes(glyph: Glyph, heading: Array, starts: Ints, style: WriterStyle,
     return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
 
 
-def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after changes of legs, loops, corners and ends."""
     character = glyph.point_character
     is_body = 1 - glyph.is_mark[glyph.stroke]
@@ -142,7 +140,7 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
     return _leave_off(np.asarray(points, np.float32), glyph, style, rng)
 
 
-def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _leave_off(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points if some strokes lack their beginning or end."""
     count, stroke = len(glyph.length), glyph.stroke
     lost = rng.uniform(0, (0.1, 0.16), (count, 2))
@@ -162,7 +160,7 @@ def _leave_off(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Arr
     return np.asarray(points[at] * (1 - share) + points[np.minimum(at + 1, len(points) - 1)] * share, np.float32)
 
 
-def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _move_components(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after each component of a kanji moves and grows on its own."""
     begins = glyph.begins_component
     count = int(begins.sum())
@@ -177,7 +175,7 @@ def _move_components(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) 
     return np.asarray(points + displacement * has_several[glyph.point_character, None], np.float32)
 
 
-def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _move_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after each stroke bends, moves, turns and grows on its own."""
     count, stroke = len(glyph.length), glyph.stroke
     position = glyph.position[:, None]
@@ -198,7 +196,7 @@ def _move_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> 
     return np.asarray(moved + grown[stroke] * points, np.float32)
 
 
-def _end_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _end_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after the ends of strokes become longer or shorter and the pen trembles."""
     count, stroke = len(glyph.length), glyph.stroke
     position = glyph.position[:, None]
@@ -221,7 +219,7 @@ def _end_strokes(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> A
     return np.asarray(points + tremor, np.float32)
 
 
-def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _place_marks(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after each dakuten or handakuten moves and grows as a whole."""
     character, sloppiness = glyph.point_character, style.sloppiness
     is_ring = glyph.is_ring[glyph.stroke, None]
@@ -241,7 +239,7 @@ def _place_marks(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> A
     return np.asarray(points + glyph.is_mark[glyph.stroke][:, None] * displacement, np.float32)
 
 
-def _bend_plane(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _bend_plane(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after the plane of each character is warped."""
     x, y = points[:, :1], points[:, 1:]
     basis = np.concatenate([x * x, x * y, y * y, x**3, y**3], 1) - np.array([0.08, 0, 0.08, 0, 0], np.float32)
@@ -250,7 +248,7 @@ def _bend_plane(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Ar
     return np.asarray(points + np.einsum("pk,pjk->pj", basis, bow[glyph.point_character]), np.float32)
 
 
-def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _place_characters(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after each character is slanted, scaled and placed: float32 (P, 2) in pixels."""
     sloppiness, count = style.sloppiness, glyph.count
     aspect = style.aspect + _normal(rng, SPREAD["aspect"] * sloppiness, count)
@@ -267,7 +265,7 @@ def _place_characters(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng)
     return np.asarray(np.einsum("pj,pij->pi", points, matrix[character]) + centre[character], np.float32)
 
 
-def _fit(points: Array, glyph: Glyph, style: WriterStyle) -> Array:
+def _fit(points: Float32s, glyph: Glyph, style: WriterStyle) -> Float32s:
     """The points after characters that would leave the frame shrink and move into it: float32 (P, 2) in pixels."""
     first = glyph.character_starts
     low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
@@ -283,7 +281,7 @@ def _fit(points: Array, glyph: Glyph, style: WriterStyle) -> Array:
     return np.asarray((points - middle[character]) * shrink[character] + new_middle[character], np.float32)
 
 
-def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Array]:
+def _trace(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Float32s]:
     """Radius in pixels and ink (0–1) at each point: float32 (P,) each."""
     count, stroke = len(glyph.length), glyph.stroke
     along = glyph.position * glyph.length[stroke]
@@ -304,7 +302,7 @@ def _trace(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[A
     return radius.astype(np.float32), (1 - np.float32(style.dry) * np.maximum(gaps, 0) ** 2).astype(np.float32)
 
 
-def _joins(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Ints, Floats]:
+def _joins(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Ints, Reals]:
     """The K strokes after which the pen is not lifted, and its lines to the next strokes, (8, K, 2)."""
     box = np.float32(WIDTH * style.size)
     first, last = glyph.first[1:], glyph.last[:-1]  # points of each stroke's next one, and of the stroke
@@ -324,13 +322,13 @@ def _joins(points: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[I
     return joined, np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
 
 
-def _segments(begin: Floats, end: Floats, begin_radius: Floats, end_radius: Floats, ink: Floats | float = 1.0) -> Array:
+def _segments(begin: Reals, end: Reals, begin_radius: Reals, end_radius: Reals, ink: Reals | float = 1.0) -> Float32s:
     """Rows of `PenInk.segments`, float32 (n, 7). begin, end: (n, 2)."""
     columns = (*begin.T, *end.T, begin_radius, end_radius, np.broadcast_to(ink, len(begin)))
     return np.stack(columns, 1).astype(np.float32)
 
 
-def _links(points: Array, radius: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Ints]:
+def _links(points: Float32s, radius: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Ints]:
     """The lines between joined strokes: segments, and the character of each."""
     joined, line = _joins(points, glyph, style, rng)
     pieces = len(line) - 1  # of each line
@@ -339,7 +337,7 @@ def _links(points: Array, radius: Array, glyph: Glyph, style: WriterStyle, rng: 
     return segments, np.tile(glyph.character[joined], pieces)
 
 
-def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Ints]:
+def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Ints]:
     """Dots that are no part of a character, half of them near a mark's position: segments, and the picture of each."""
     pictures = np.flatnonzero(rng.random(2 * glyph.count) < style.specks / 2) // 2
     count = len(pictures)
@@ -353,7 +351,7 @@ def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Array, Ints]:
     return _segments(begin, end, radius, radius), pictures
 
 
-def _points_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
+def _points_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points where this writer puts them: float32 (P, 2) in pixels."""
     points = _form_lines(glyph, style, rng)
     for step in (_move_components, _move_strokes, _end_strokes, _place_marks, _bend_plane, _place_characters):
@@ -364,12 +362,12 @@ def _points_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> Array:
 class PenStroke(NamedTuple):
     """A stroke as the pen draws it: points (n, 2), radii (n,), and whether it is of a dakuten or handakuten."""
 
-    points: Floats
-    radii: Floats
+    points: Reals
+    radii: Reals
     is_mark: bool
 
 
-def extent_of(strokes: Sequence[PenStroke]) -> tuple[Floats, Floats]:
+def extent_of(strokes: Sequence[PenStroke]) -> tuple[Reals, Reals]:
     """Left and top, and right and bottom, of the ink of some strokes: float (2,) each."""
     low = [(stroke.points - stroke.radii[:, None]).min(0) for stroke in strokes]
     high = [(stroke.points + stroke.radii[:, None]).max(0) for stroke in strokes]
@@ -420,7 +418,7 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> PenInk:
     )
 
 
-def _fragments(points: Array, radii: Array, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Ints, Array]:
+def _fragments(points: Float32s, radii: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Ints, Float32s]:
     """The characters that show at the left, right, upper and lower edge, int64 (C, 4), and their shifts (C, 4, 2).
 
     Each stays where it is along the edge, and reaches into the frame as far as on real scans.
