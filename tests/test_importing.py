@@ -189,7 +189,7 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
 def test_an_npz_of_characters_is_built_and_opened(tmp_path: Path) -> None:
     images, numbers = arrays()
     labels = np.array(["한", "क्ष", "か\u3099"])[numbers]
-    np.savez(tmp_path / "mine.npz", images=images, labels=labels, groups=numbers)
+    np.savez(tmp_path / "mine.npz", images=images, labels=labels, writers=numbers)
     result = fastetl.build(tmp_path / "mine.npz", tmp_path / "out", size=28)
     data = fastetl.open_dataset(tmp_path / "out")
     assert (result.groups, data.groups.tolist()) == (3, numbers.tolist())

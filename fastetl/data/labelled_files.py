@@ -254,7 +254,7 @@ def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
 
 def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
     images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
-    groups = arrays.get("groups", np.full(images.shape[:1], ""))
+    groups = arrays.get("groups", arrays.get("writers", np.full(images.shape[:1], "")))
     fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
     if not fits or not labels.shape == groups.shape == images.shape[:1]:
         raise _not_labelled(path, arrays)
@@ -264,7 +264,7 @@ def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
 
 def from_npz(path: Path) -> Labelled:
     """Read an `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
-    return _from_arrays(path, _arrays(path, ("images", "labels", "groups")))
+    return _from_arrays(path, _arrays(path, ("images", "labels", "groups", "writers")))
 
 
 def _from_pair(path: Path) -> Labelled | None:
