@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastetl.checks import require_unset
 from fastetl.etl.inspection import FileReport, inspect
+from fastetl.etl.layouts import BY_NAME, genuine_files
 from fastetl.etl.notices import summarize
 from fastetl.etl.statistics import PERCENTILES, statistics
-from fastetl_cli.base import Command, Paths, bar, counted, table
+from fastetl_cli.base import MAX_LISTED, Command, Paths, bar, counted, table
 
 
 def _summary(name: str, reports: Sequence[FileReport]) -> str:
@@ -22,6 +24,10 @@ def _summary(name: str, reports: Sequence[FileReport]) -> str:
         parts.append(f"{genuine} genuine")
     if differ := sum(bool(report.differs) for report in reports):
         parts.append(f"{differ} with other contents than the genuine files")
+    numbers = {BY_NAME[name].number(Path(report.file).stem) for report in reports}
+    missing = [file.name for file in genuine_files(BY_NAME[name]) if BY_NAME[name].number(file.name) not in numbers]
+    if missing and len(reports) > 1 and None not in numbers and not any(r.source.startswith("synth:") for r in reports):
+        parts.append(f"without {', '.join(missing[:MAX_LISTED])}" + " …" * (len(missing) > MAX_LISTED))
     return f"{name}: {', '.join(parts)}"
 
 

@@ -187,6 +187,7 @@ def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.Captu
     lines = capsys.readouterr().out.splitlines()
     (line,) = (line for line in lines if "blank" in line)
     assert line.startswith("2 files: blank pictures (first: ")
+    assert ", without ETL8G_03, ETL8G_04, " in lines[0]
     assert lines[-1] == "2 files: 2 with irregularities"
     assert main(["inspect", str(folder), "--strict"]) == 1
     with pytest.raises(FastetlError, match="blank pictures: 2"):

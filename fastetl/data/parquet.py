@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PARQUET_KIND = OutputKind("a Parquet file by fastetl", b"written by fastetl")
 METADATA_KEY = b"fastetl dataset"  # under which charset, preprocessing and sources are in a file
+_ROWS = 4096  # rows of a file that are in memory together
 
 
 def pictures_of(column: "pa.ChunkedArray", side: int) -> NDArray[np.uint8]:
@@ -78,10 +79,12 @@ def table(data: "Dataset", *, png: bool = False) -> "pa.Table":
 def write_parquet(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the Parquet file of a dataset, as `Dataset.to_parquet` says."""
     pq = import_extra("pyarrow.parquet")
-    rows = table(data, png=True)
+    schema = table(data[:0], png=True).schema
     # The first is the mark of `PARQUET_KIND`.
     metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps(description_of(data))}
-    rows = rows.replace_schema_metadata({**rows.schema.metadata, **metadata})
-    with new_output(out, PARQUET_KIND, overwrite, [data.path]) as file:
-        pq.write_table(rows, file, compression="zstd", compression_level=1)
+    schema = schema.with_metadata({**schema.metadata, **metadata})
+    output = new_output(out, PARQUET_KIND, overwrite, [data.path])
+    with output as file, pq.ParquetWriter(file, schema, compression="zstd", compression_level=1) as writer:
+        for start in range(0, len(data), _ROWS):
+            writer.write_table(table(data[start : start + _ROWS], png=True))
     return Path(out)

@@ -2,6 +2,8 @@
 
 import importlib
 import io
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -178,7 +180,12 @@ def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
 
 
 def png_file(picture: NDArray[np.uint8]) -> bytes:
-    """The bytes of a PNG file of a picture, uint8 (H, W)."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
+    """The bytes of a PNG file of a picture, uint8 (H, W): without Pillow, which takes three times as long."""
+    height, width = picture.shape
+    rows = np.zeros((height, 1 + width), np.uint8)  # 0: no filter, which suits ink on paper
+    rows[:, 1:] = picture
+    runs = zlib.compressobj(1, strategy=zlib.Z_RLE)  # as small as Pillow's, since paper is runs of one value
+    header = b"IHDR" + struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    chunks = (header, b"IDAT" + runs.compress(rows.tobytes()) + runs.flush(), b"IEND")
+    framed = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
