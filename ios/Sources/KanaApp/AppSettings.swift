@@ -31,7 +31,7 @@ public struct AppSettings: Equatable, Sendable, Codable {
         script = value(.script, script)
         practised = value(.practised, practised)
         rows = value(.rows, rows)
-        newPerDay = value(.newPerDay, newPerDay)
+        newPerDay = min(max(value(.newPerDay, newPerDay), 0), 100)
         mode = value(.mode, mode)
         showsGrid = value(.showsGrid, showsGrid)
         showsPopUp = value(.showsPopUp, showsPopUp)

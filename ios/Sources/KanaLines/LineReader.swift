@@ -114,6 +114,7 @@ public actor LineReader {
         // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
         if line.path.isDown {
             for (k, span) in line.path.spans.enumerated() {
+                try Task.checkCancellation()
                 let turned =
                     span.count == 1
                     ? known.ordered(try await reader.probabilities(of: line.picture(k).turned)) : nil

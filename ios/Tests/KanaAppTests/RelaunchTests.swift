@@ -90,6 +90,14 @@ import Testing
         app.deck.value.record("あ", misses: 1, today: 1)
     }
 
+    @Test(arguments: [Int.min, 1_000]) func aNumberOfNewCharactersThatThereIsNotIsNoCrash(newPerDay: Int) throws {
+        try write(#"{"newPerDay":\#(newPerDay)}"#, "settings.json")
+        try write(#"{"cards":{"あ":{"box":1,"due":9,"right":2,"missed":0,"first":1}}}"#, "deck.json")
+        let app = launch()
+        #expect(app.settings.value.newPerDay == (newPerDay < 0 ? 0 : 100))
+        app.open().lesson.next()
+    }
+
     @Test func whatCannotBeReadOrWrittenIsToldAndNotOverwritten() throws {
         try FileManager.default.createDirectory(at: file("deck.json"), withIntermediateDirectories: true)
         let app = launch()
