@@ -111,6 +111,20 @@
     return engine.probabilities(new Uint8Array(128 ** 2)).catch((error) => [error.message, error.fatal]);
   };
 
+  /** Whether there is ink of a pen, and of the hand that holds it and touches the screen first. */
+  const handThenPen = () => {
+    const sheet = document.getElementById("sheet"), { left, top } = sheet.getBoundingClientRect();
+    const send = (name, pointerType, at) => sheet.dispatchEvent(new PointerEvent(name, {
+      pointerId: pointerType === "pen" ? 1 : 2, pointerType, pressure: 0.5, button: 0, bubbles: true, cancelable: true,
+      clientX: left + at, clientY: top + at,
+    }));
+    for (const [kind, at] of [["touch", 90], ["pen", 30]]) send("pointerdown", kind, at);
+    for (const [kind, at] of [["pen", 80], ["touch", 99]]) send("pointermove", kind, at);
+    for (const [kind, at] of [["pen", 80], ["touch", 99]]) send("pointerup", kind, at);
+    const scale = sheet.width / sheet.clientWidth, context = sheet.getContext("2d");
+    return [55, 95].map((at) => context.getImageData(at * scale, at * scale, 1, 1).data[3] > 0);
+  };
+
   /** The buttons and lists that a finger hardly meets. */
   const smallButtons = () => [...document.querySelectorAll("button, select")].filter((one) => {
     const box = one.getBoundingClientRect();
@@ -118,5 +132,5 @@
   }).map((one) => one.outerHTML);
 
   return { draw, rasterized, framedPixels, askedCards, readKana, readLines, painted, keptInBrowser, probabilities,
-    afterFailure, smallButtons };
+    afterFailure, handThenPen, smallButtons };
 })()

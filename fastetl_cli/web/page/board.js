@@ -134,6 +134,8 @@ export class Board {
   }
 
   down(event) {
+    // The hand that holds a pen touches the screen before the pen does.
+    if (event.pointerType === "pen" && this.active && this.device === "touch") this.abandon();
     if (this.active || event.button !== 0) return;
     event.preventDefault();
     this.lift();
@@ -178,9 +180,11 @@ export class Board {
   }
 
   cancel(event) {
-    if (!this.active || event.pointerId !== this.active.id) return;
+    if (this.active && event.pointerId === this.active.id) this.abandon();
+  }
+
+  abandon() {
     this.drawing.abandon(this.active.stroke);
-    this.active = null;
     this.edited(true);
   }
 

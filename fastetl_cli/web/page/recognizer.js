@@ -72,6 +72,11 @@ export class Recognizer {
     return lines && { text: lines.map(({ text }) => text).join("\n"), lines };
   }
 
+  /** Free the memory; nothing can be read any more. */
+  close() {
+    this.engine.worker?.terminate();
+  }
+
   /** A Set of the characters of a charset, or null. Throws a TypeError for one that the network does not know. */
   competing(charset) {
     if (charset === null) return null;

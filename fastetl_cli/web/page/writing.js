@@ -79,7 +79,9 @@ export class Writing {
 
   grow() {
     const right = this.board.drawing.strokes.reduce((most, { x }) => x.reduce((a, b) => Math.max(a, b), most), 0);
-    if (right > this.board.width - ROOM && this.board.width < WIDE) this.board.widen(this.board.width + 1);
+    const isAtEnd = right > this.board.width - ROOM;
+    if (isAtEnd && this.board.width < WIDE) this.board.widen(this.board.width + 1);
+    else element("take").classList.toggle("strong", isAtEnd); // there will be no more room on this canvas
     // Only when the pen rests: the canvas must not move under it.
     clearTimeout(this.moving);
     this.moving = setTimeout(() => {
@@ -139,6 +141,7 @@ export class Writing {
     element("written").replaceChildren(this.taken, ...buttons);
     element("instead").replaceChildren();
     element("take").disabled = !this.lines.length;
+    if (this.board.empty) element("take").classList.remove("strong");
     element("copy").disabled = element("forget-text").disabled = !this.taken && !this.lines.length;
     element("words").textContent = t(this.word ? "wordsEnd" : "words");
     element("word").hidden = !this.word;
@@ -199,7 +202,7 @@ export class Writing {
   async copy() {
     try {
       await this.reading;
-      await navigator.clipboard.writeText(this.taken + this.text());
+      await copyText(this.taken + this.text());
       this.toast(t("copied"));
     } catch (error) {
       this.failed(error);
@@ -226,4 +229,16 @@ export class Writing {
     element("word-said").textContent = right ? t("right", word) : t("wordMissed", read, word);
     element("word-said").dataset.kind = right ? "right" : "missed";
   }
+}
+
+async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  // A phone gets this page without HTTPS, where browsers have the older way alone.
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  if (!isCopied) throw new Error("this browser does not let pages copy");
 }
