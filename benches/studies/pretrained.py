@@ -1,6 +1,6 @@
 """Make a bundled network from nothing: synth → build → train → evaluate → export → docs/pretrained.md.
 
-    python -m benches.studies.pretrained {japanese,kana} [--sets NPZ...] [--measure] [--blend PACKAGE]
+    python -m benches.studies.pretrained {japanese,kana} [--sets NPZ...] [--measure]
 
 Seeds are fixed. What is in `data/pretrained` already is not made again, and an interrupted training is resumed. It
 trains on a GPU where JAX finds one, with many more steps in the same minutes. The sets are other people's handwriting,
@@ -12,18 +12,12 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from benches.studies.accuracy import limits, read_npz
 from benches.studies.pages import insert, table
-from export.card import repeated_card
 from export.config import ExportConfig
 from export.names import BUNDLED, COREML, ONNX, REFERENCE
-from export.onnx_export import graph_logits
-from export.package import Content, content_of_package, write_package
 from export.recognizer import open_recognizer
 from export.reference import read_reference
 from fastetl_cli.main import main as fastetl
@@ -31,7 +25,6 @@ from model.evaluation import SCRIBBLES, evaluate
 from model.folders import unfinished_folder
 
 PAGE = Path(__file__).parents[2] / "docs" / "pretrained.md"
-BLEND = 0.3
 
 
 def commands_of(network: str) -> list[str]:
@@ -55,32 +48,6 @@ def make(commands: Sequence[str], sets: Sequence[Path]) -> None:
             words.append("--resume")
         out.parent.mkdir(parents=True, exist_ok=True)
         _run(words)
-
-
-def blend(first: Path, second: Path, share: float, out: Path) -> None:
-    """Write the package whose weights are a mean of two: of a network, and of what further training made of it.
-
-    A mean keeps more of what the first knew, and of what the second learnt, than either has (Wortsman et al., Robust
-    fine-tuning of zero-shot models, 2022). share: of the second.
-    """
-    start, tuned = (content_of_package(path, ExportConfig()) for path in (first, second))
-    layers = []
-    for a, b in zip(start.graph.layers, tuned.graph.layers, strict=True):
-        mean = {part: x + np.float32(share) * (b.weights[part] - x) for part, x in a.weights.items()}
-        layers.append(replace(a, weights=mean))
-    about = {**tuned.graph.about, "prior": start.graph.about["prior"]}
-    graph = replace(start.graph, layers=tuple(layers), about=about)
-    graph = replace(graph, about={**about, "weights_sha256": graph.weights_sha256()})
-    small = replace(graph, side=graph.preprocessing.size)  # for pictures of the training's size
-    config = ExportConfig(onnx="int8", license="kanjivg", prior=tuple(about["prior"].split()))
-    note = (
-        f"{1 - share:.0%} of the weights are an earlier network's (docs/pretrained.md), {share:.0%} of one trained on:"
-    )
-    card = repeated_card(tuned.card.replace("## Data and terms\n", f"## Data and terms\n\n{note}\n", 1), graph, config)
-    content = Content(graph, config, lambda pictures: graph_logits(small, pictures)[:, :-1], card)
-    checks = write_package(content, out, overwrite=True)
-    if failed := [check.name for check in checks if not check.passed]:
-        raise SystemExit(f"checks failed: {', '.join(failed)}")
 
 
 def _run(words: list[str]) -> None:
@@ -129,12 +96,8 @@ def main() -> None:
     parser.add_argument("network", choices=BUNDLED)
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument("--measure", action="store_true", help="only measure the package that is there")
-    parser.add_argument("--blend", type=Path, help=f"take {BLEND:.0%}% of the weights of this package, trained further")
     given = parser.parse_args()
-    if given.blend:
-        package = Path("export/pretrained") / given.network
-        blend(package, given.blend, BLEND, package)
-    elif not given.measure:
+    if not given.measure:
         make(commands_of(given.network), given.sets)
     if given.sets:
         write_page(given.network, Path("export/pretrained") / given.network, given.sets)
