@@ -78,17 +78,19 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does."""
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP, of a lost terminal, end the block as Ctrl-C does; nohup's processes ignore the latter."""
 
     def terminate(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
 
-    handler = signal.signal(signal.SIGTERM, terminate)
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    handlers = {number: signal.signal(number, terminate) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def signal_of(interrupt: BaseException | None) -> signal.Signals:
@@ -109,7 +111,7 @@ def _execute(name: str, arguments: list[str]) -> int:
             write(explained_parser_of(name).format_help(), sys.stdout)
             return 0
         command: Command = parse(name, arguments)
-        with ended_by_sigterm():
+        with ended_by_signals():
             return int(command.execute())
     except KeyboardInterrupt as interrupt:
         note("fastetl: interrupted; what was on disk before is whole")

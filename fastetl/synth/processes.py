@@ -32,8 +32,9 @@ def _die_with_parent() -> None:
 
 
 def _prepare() -> None:
-    """Ignore Ctrl-C, which a terminal sends to the parent too, and end when the parent is killed."""
+    """Ignore what a terminal sends to the parent too, and end when the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
