@@ -15,14 +15,17 @@ export function startToken() {
   secret = sessionStorage.getItem(KEY);
 }
 
-/** fetch with the token; throws an Error with the one line that the server answered. */
+/** fetch with the token; throws an Error with the one line that the server answered, or the status. */
 export async function authorized(path, options = {}) {
   const headers = { ...options.headers, ...(secret ? { authorization: `Bearer ${secret}` } : {}) };
   const response = await fetch(new URL(path, import.meta.url), { ...options, headers }).catch((error) => {
     throw Object.assign(new Error(error.message), { gone: true });
   });
   if (!response.ok) {
-    const error = new Error((await response.text()).trim() || `${response.status}`);
+    // Other hosts answer with a page.
+    const isLine = response.headers.get("content-type")?.startsWith("text/plain");
+    const line = isLine ? (await response.text()).trim() : "";
+    const error = new Error(line || `${path}: ${response.status} ${response.statusText}`);
     error.status = response.status;
     throw error;
   }
