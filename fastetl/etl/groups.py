@@ -268,14 +268,11 @@ def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list
     starts = np.full(len(files), layout.group_base)
     for source in dict.fromkeys(file.source for file in files):
         members = [k for k, file in enumerate(files) if file.source == source]
-        if all(_is_numbered_as_genuine(files[k], counts[k]) for k in members):
-            starts[members] += [layout.data_sets_per_file * ((files[k].file_number or 1) - 1) for k in members]
+        numbers = [files[k].file_number or 1 for k in members]
+        # A genuine file of this number has at most so many data sets.
+        most = [max(layout.data_sets(number), layout.data_sets_per_file) for number in numbers]
+        if all(files[k].is_numbered and counts[k] <= limit for k, limit in zip(members, most, strict=True)):
+            starts[members] += [layout.data_sets_per_file * (number - 1) for number in numbers]
         else:
             starts[members] += np.cumsum([0, *(counts[k] for k in members[:-1])])
     return [(sets + start).astype(np.int32) for sets, start in zip(within, starts, strict=True)]
-
-
-def _is_numbered_as_genuine(file: EtlFile, data_sets: int) -> bool:
-    """Whether a file's number tells its groups, and it has no more data sets than a genuine file of this number."""
-    most = max(file.layout.data_sets(file.file_number or 1), file.layout.data_sets_per_file)
-    return file.is_numbered and data_sets <= most

@@ -205,27 +205,20 @@ class _Page(NamedTuple):
         the same kind: so lines have to do both there, or differ in a practice square.
         """
         differing = [line for line in lines if self.has_guides or self._differs(line)]
-        if not self.is_clean or _is_ruled(lines, len(ink)):
+        is_ruled = sum(line.spans_paper and 3 <= line.row < len(ink) - 3 for line in lines) > 1  # away from the edges
+        if not self.is_clean or is_ruled:
             return [line for line in lines if line.spans_paper or line in differing]
         straight = [line for line in differing if self.has_guides or line.bends < 2]
         if self.is_squared:
             return straight
-        return [] if _is_cropped(lines, ink) else [line for line in straight if line.spans_paper]
+        # In a picture that is cropped to its ink and lines, a stroke spans the paper, too.
+        rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
+        is_cropped = min(rows) < 3 and max(rows) >= len(ink) - 3
+        return [] if is_cropped else [line for line in straight if line.spans_paper]
 
     def _differs(self, line: PrintedLine) -> bool:
         """Whether a line is clearly thinner, fainter or darker than the strokes."""
         return 4 * line.thickness <= 3 * self.width or not 8 * self.level < 10 * line.level < 13 * self.level
-
-
-def _is_ruled(lines: list[PrintedLine], height: int) -> bool:
-    """Whether several lines away from the edges go from one edge of the paper to the other."""
-    return sum(line.spans_paper and 3 <= line.row < height - 3 for line in lines) > 1
-
-
-def _is_cropped(lines: list[PrintedLine], ink: Mask) -> bool:
-    """Whether a picture is cropped to its ink and lines: then a stroke spans it, too."""
-    rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
-    return min(rows) < 3 and max(rows) >= len(ink) - 3
 
 
 def _are_strokes(ink: Mask, across: list[PrintedLine], down: list[PrintedLine], level: int) -> bool:
