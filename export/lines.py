@@ -10,23 +10,28 @@ from fastetl.lines.candidates import Candidates
 from fastetl.lines.path import Choice, best_path, fitted_geometry
 from fastetl.lines.segmentation import Geometry, Line
 
+Labels = tuple[str, ...]
 _FIRST_STRETCHES = 1.0, 0.7  # of `Geometry`, from which a line is fitted; the likelier outcome is taken
 _MIN_ALONE = 0.5  # probability of what may be alone on its line
 _FOREIGN_BONUS = 0.5  # for each character without bigrams: random characters are then read as well as with `plain`
+_GAIN_WEIGHT = (
+    2.0  # of what a path gains by the bigrams, in comparing directions; chosen on pages of characters in cells
+)
 _MIN_SURE = 0.5  # a character with less confidence is marked as uncertain
 _MAX_ALTERNATIVES = 5  # of a character
 _MAX_LOG_ODDS = 50.0  # of what overlaps a character against it: keeps the exponential finite
 _SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
 
 
-def read_candidates(line: Line, candidates: Candidates, labels: tuple[str, ...], *, plain: bool) -> TextLine:
-    """The text of a line. labels: of the characters that compete. plain: ignore the bigrams."""
+def read_candidates(line: Line, candidates: Candidates, labels: Labels, *, plain: bool) -> tuple[TextLine, float]:
+    """The text of a line, and a score to compare directions. labels: those that compete. plain: ignore the bigrams."""
     geometries = _likely_geometries(line, candidates, plain=plain)
     outcomes = [(best_path(line, candidates, geometry, plain=plain), geometry) for geometry in geometries]
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)  # all choices have their path's score
     foreign = path if plain else best_path(line, candidates, geometry, plain=True)
-    is_foreign = foreign[0].score + _FOREIGN_BONUS * len(foreign) > path[0].score
-    return _text(line, candidates, labels, foreign if is_foreign else path, geometry.size)
+    gain = path[0].score - foreign[0].score
+    best = foreign if gain < _FOREIGN_BONUS * len(foreign) else path
+    return _text(line, candidates, labels, best, geometry.size), path[0].score + _GAIN_WEIGHT * gain
 
 
 def _likely_geometries(line: Line, candidates: Candidates, *, plain: bool) -> Iterator[Geometry]:
@@ -46,7 +51,7 @@ def _likely_geometries(line: Line, candidates: Candidates, *, plain: bool) -> It
             yield fitted_geometry(box, classes, line.geometry, down=line.down)
 
 
-def _text(line: Line, candidates: Candidates, labels: tuple[str, ...], path: list[Choice], size: float) -> TextLine:
+def _text(line: Line, candidates: Candidates, labels: Labels, path: list[Choice], size: float) -> TextLine:
     """What a path says. size: of the writing."""
     boxes = line.spans.boxes[[choice.span for choice in path]]
     characters = []
@@ -60,7 +65,6 @@ def _text(line: Line, candidates: Candidates, labels: tuple[str, ...], path: lis
         label, confidence = label_of[choice.candidate], float(shares[choice.candidate])
         characters.append(Character(label, (left, top, right, bottom), confidence, confidence < _MIN_SURE, answers))
     gaps = boxes[1:, 0] - boxes[:-1, 2]
-    usual = float(np.median(gaps)) if len(gaps) else 0.0
-    apart = gaps > _SPACE_GAP * size + max(usual, 0)
+    apart = gaps > _SPACE_GAP * size + (max(float(np.median(gaps)), 0) if len(gaps) else 0)
     text = "".join((" " if k and apart[k - 1] else "") + c.label for k, c in enumerate(characters))
     return TextLine(text, tuple(characters), line.down)

@@ -215,14 +215,18 @@ class Recognizer:
         require_instance("down", down, bool | None, "true, false or None")
         require_instance("plain", plain, bool, "true or false")
         if isinstance(picture, Drawing):
-            lines = lines_of_drawing(picture, down)
+            ways = [lines_of_drawing(picture, down)]
             fault = _NO_WRITING if any(len(stroke) for stroke in picture.strokes) else _NO_INK_ON_CANVAS
         else:
             ink = find_ink(picture, is_page=True, accepted=_ACCEPTED)
-            lines = lines_of_picture(ink.plane, down, ink.scale)
+            ways = lines_of_picture(ink.plane, down, ink.scale)
             fault = _NO_WRITING if ink.box else ink.fault
-        texts = [read_candidates(line, self.line_candidates(line)[0], self.labels, plain=plain) for line in lines]
-        return Text(tuple(texts), "" if texts else fault)
+        readings = [
+            [read_candidates(line, self.line_candidates(line)[0], self.labels, plain=plain) for line in lines]
+            for lines in ways
+        ]
+        best = max(readings, key=lambda scored: sum(score for _, score in scored))
+        return Text(tuple(text for text, _ in best), "" if best else fault)
 
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read strokes in their order of drawing, as `read_line` does. Boxes are in the canvas' units."""

@@ -136,8 +136,7 @@ def verify(
     from export.from_run import graph_from_run  # JAX: only when there is a run to compare with
     from model.run import opened_run
 
-    run = opened_run("against", against)
-    return package_checks(out, partial(graph_from_run, run), progress)
+    return package_checks(out, partial(graph_from_run, opened_run("against", against)), progress)
 
 
 def package_checks(

@@ -185,7 +185,7 @@ def read_lines(recognizer: Recognizer, count: int, *, drawn: bool = False) -> It
         config = LineConfig(down=down, touching=touching, spacing=spacing, uneven=uneven)
         written = write_line(text, [SEED + drawn, k], config)
         if drawn or k % 2:
-            lines = list(lines_of_picture(written.picture(), down))
+            lines = list(lines_of_picture(written.picture(), down)[0])
         else:
             lines = list(lines_of_drawing(written.drawing, down))
         if len(lines) == 1:

@@ -52,8 +52,7 @@ def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
     begin = np.searchsorted(number[order], np.arange(1, number.max() + 1))
     x, y = x[order], y[order]
     low = [np.minimum.reduceat(values, begin) for values in (x, y)]
-    high = [np.maximum.reduceat(values, begin) + 1 for values in (x, y)]
-    return np.stack([*low, *high], 1)
+    return np.stack([*low, *(np.maximum.reduceat(values, begin) + 1 for values in (x, y))], 1)
 
 
 def extents_of(boxes: NDArray[Any]) -> NDArray[Any]:

@@ -172,14 +172,14 @@ def _joined_by_place(bands: list[list[int]], top: Floats, bottom: Floats, width:
     return bands
 
 
-def is_down(boxes: Boxes, *, in_time: bool = False) -> bool:
-    """Whether the writing runs down: whether most characters have their nearest neighbour above or below them.
+def steepness(boxes: Boxes, *, in_time: bool = False) -> float:
+    """The share of characters whose nearest neighbour is above or below them, less a half: above 0, they run down.
 
     A single line is a column if it is higher than wide. in_time: whether the boxes are those of strokes in the order in
-    which they were written. Then the steps of the pen from one to the next count, too.
+    which they were written. Then the steps of the pen from one to the next count, too: −1.25 to 1.25.
     """
     if len(boxes) < 2:
-        return False
+        return -0.5
     size = weighted_median_extent(boxes)
     rows, columns = (line_members(each, in_time=in_time) for each in (boxes, turned(boxes)))
     thin = (_THIN_OF_STROKES if in_time else _THIN) * size
@@ -188,13 +188,13 @@ def is_down(boxes: Boxes, *, in_time: bool = False) -> bool:
     is_row = len(rows) == 1 and (len(columns) == 1 or goes_right or _thickness(boxes, size) < thin)
     if is_row or (len(columns) == 1 and _thickness(turned(boxes), size) < thin):
         width, height = boxes[:, 2:].max(0) - boxes[:, :2].min(0)
-        return len(columns) == 1 and bool(height > _COLUMN_HEIGHT * width)
+        return 0.5 if len(columns) == 1 and height > _COLUMN_HEIGHT * width else -0.5
     next_character = (_NEXT_OF_STROKES if in_time else _NEXT_CHARACTER) * size
     excess = _excess_of_steep(_steps_to_nearest(boxes[extents_of(boxes) > _LARGE * size], next_character))
     if in_time:
         of_pen = np.diff(middles(boxes), axis=0)
         excess += _PEN_WEIGHT * _excess_of_steep(of_pen[np.hypot(*of_pen.T) > _NEXT_OF_PEN * size])
-    return excess > 0
+    return excess
 
 
 def _thickness(boxes: Boxes, size: float) -> float:
@@ -281,8 +281,7 @@ def atoms_of(boxes: Boxes, order: Ints, overlap: float = 0.5, edge: float = -np.
 def _common(a: tuple[float, float], b: tuple[float, float], overlap: float, edge: float) -> float:
     """The length that two spans share, beyond what `atoms_of` allows to two atoms; 0 if they are two atoms anyway."""
     narrow, wide = sorted((a[1] - a[0], b[1] - b[0]))
-    apart = abs(a[0] + a[1] - b[0] - b[1]) / 2
-    if apart > max(wide / 2 - edge, edge):
+    if abs(a[0] + a[1] - b[0] - b[1]) / 2 > max(wide / 2 - edge, edge):
         return 0.0
     return min(a[1], b[1]) - max(a[0], b[0]) - overlap * narrow
 

@@ -104,8 +104,7 @@ def _cut(pixels: Ints, reach: float) -> Iterator[Ints]:
     begin = int(before.min())
     for seam in range(begin + 1, int(before.max()) + 1):
         is_left = (before >= begin) & (before < seam)
-        is_right = before >= seam
-        if is_left.any() and min(np.ptp(x[is_left]), np.ptp(x[is_right])) >= reach:
+        if is_left.any() and min(np.ptp(x[is_left]), np.ptp(x[before >= seam])) >= reach:
             yield np.unique(patch[is_left])
             begin = seam
     yield np.unique(patch[before >= begin])

@@ -14,7 +14,6 @@ _SAME_COST = 0.15  # by which a seam may be dearer than another that crosses as 
 _SIDESTEP_COST = 0.01  # of a path's step to the side
 _PAPER_COST = 0.1  # of each pixel of a path that is on paper
 _CROSSED = 1.8  # in usual thicknesses: where a rule is thicker, strokes cross it
-_AT_EDGE = 0.8  # least share of the edge's pixels that a rule has
 _UNDERLINE_RATIO = 3.5  # a line is longer than this, in its heights with the writing that hangs to it
 _UNDERLINE_MAX_COST = 0.0015  # of a path on average
 _UNDERLINE_ALONE = 0.8  # least share of a line without strokes that cross it
@@ -56,28 +55,22 @@ def ruled_ink(numbers: Components, boxes: Boxes) -> Mask:
         if max(width, height) > _UNDERLINE_RATIO * min(width, height):
             piece = numbers[top:bottom, left:right] == number
             across = piece if width > height else piece.T
-            rule = _rules_across(across)
+            cost, paths = cheapest_paths(np.where(across.T, 0, _PAPER_COST))
+            runs = across * np.cumsum(across & ~np.pad(across, ((1, 0), (0, 0)))[:-1], 0)  # from 1 in each column
+            on_path = across & (runs == runs[paths[:, cost.argmin()], np.arange(len(paths))])
+            thickness = on_path.sum(0)
+            rule = on_path & (thickness <= _CROSSED * np.median(thickness))
             columns = rule.any(0)
             is_thick = rule.sum() > _UNDERLINE_PENS * pen_width(across) * columns.sum()
-            if is_thick and columns.mean() > _UNDERLINE_ALONE and rule.sum() < _UNDERLINE_INK * piece.sum():
+            is_straight = cost.min() < _UNDERLINE_MAX_COST * len(paths)
+            if (
+                is_straight
+                and is_thick
+                and columns.mean() > _UNDERLINE_ALONE
+                and rule.sum() < _UNDERLINE_INK * piece.sum()
+            ):
                 ruled[top:bottom, left:right] |= rule if width > height else rule.T
     return ruled
-
-
-def _rules_across(mask: Mask) -> Mask:
-    """The ink of straight lines from the left edge to the right one, without the strokes that cross them."""
-    width = mask.shape[1]
-    rules = np.zeros_like(mask)
-    at_edge = mask[:, : width // 50 + 1].mean(1) > _AT_EDGE
-    begins = np.flatnonzero(at_edge & ~np.append(False, at_edge[:-1]))
-    if len(begins):
-        cost, paths = cheapest_paths(np.where(mask.T, 0, _PAPER_COST))
-        runs = mask * np.cumsum(mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1], 0)  # counted from 1 in each column
-        for path in paths.T[begins[cost[begins] < _UNDERLINE_MAX_COST * width]]:
-            on_path = mask & (runs == runs[path, np.arange(width)])
-            thickness = on_path.sum(0)
-            rules |= on_path & (thickness <= _CROSSED * np.median(thickness))
-    return rules
 
 
 def cheapest_paths(ink: Floats) -> tuple[Floats, Ints]:

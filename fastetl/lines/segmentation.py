@@ -28,6 +28,7 @@ _LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that 
 _WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
 _TOUCHING_OVERLAP, _TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
 _MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
+_UNSURE_STEEPNESS = 0.3  # of `layout.steepness`: pages of ordinary writing have 0.4 and more
 _THICKEST_PEN = 0.15  # in usual extents of strokes: the default pen is that of one character on the whole canvas
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
@@ -128,8 +129,8 @@ class Line(ABC):
         return upright + [np.rot90(upright[k]) for k in self.turned_spans]
 
 
-def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> Iterator[Line]:
-    """The lines of a picture, in reading order, made one at a time, since each is a large picture.
+def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[Iterator[Line]]:
+    """The lines of a picture, in reading order, in each direction in which they may run, the likelier first.
 
     ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of the picture, in whose
     pixels boxes are given, over that of `ink`. Raises FastetlError if there are more than `MAX_PIECES` pieces.
@@ -143,29 +144,34 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> Itera
         ink = np.where(ruled, 0, ink).astype(np.uint8)
         numbers, boxes = pieces_of(ink)
     written = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
-    down = layout.is_down(boxes[written]) if down is None else down
-    oriented = layout.turned(boxes) if down else boxes
-    for members in layout.line_members(oriented[written]):
-        of_line = written[members]
-        left, top, right, bottom = layout.unions(boxes, [of_line])[0].astype(int)
-        window = np.s_[top:bottom, left:right]
-        is_shown = np.isin(numbers[window], [0, *of_line + 1])  # 0 is the number of no piece
-        zoom = _LINE_HEIGHT / layout.line_size(oriented[of_line])
-        height, width = (max(1, round(zoom * length)) for length in is_shown.shape)
-        alone = Image.fromarray(np.where(is_shown, ink[window], 0))
-        upright = np.asarray(alone.resize((width, height), Image.Resampling.BILINEAR))
-        across = np.rot90(upright) if down else upright
-        pieces = parted(*pieces_of(across), _LINE_HEIGHT, down=down)
-        if len(pieces.boxes):
-            yield PictureLine(
-                boxes=pieces.boxes,
-                joints=pieces.joints,
-                down=down,
-                ink=np.pad(across, SIDE),
-                pieces=pieces._replace(numbers=np.pad(pieces.numbers, SIDE)),
-                zoom=zoom / scale,
-                corner=(left * scale, top * scale),
-            )
+
+    def lines(down: bool) -> Iterator[Line]:  # made one at a time, since each is a large picture
+        oriented = layout.turned(boxes) if down else boxes
+        for members in layout.line_members(oriented[written]):
+            of_line = written[members]
+            left, top, right, bottom = layout.unions(boxes, [of_line])[0].astype(int)
+            window = np.s_[top:bottom, left:right]
+            is_shown = np.isin(numbers[window], [0, *of_line + 1])  # 0 is the number of no piece
+            zoom = _LINE_HEIGHT / layout.line_size(oriented[of_line])
+            height, width = (max(1, round(zoom * length)) for length in is_shown.shape)
+            alone = Image.fromarray(np.where(is_shown, ink[window], 0))
+            upright = np.asarray(alone.resize((width, height), Image.Resampling.BILINEAR))
+            across = np.rot90(upright) if down else upright
+            pieces = parted(*pieces_of(across), _LINE_HEIGHT, down=down)
+            if len(pieces.boxes):
+                yield PictureLine(
+                    boxes=pieces.boxes,
+                    joints=pieces.joints,
+                    down=down,
+                    ink=np.pad(across, SIDE),
+                    pieces=pieces._replace(numbers=np.pad(pieces.numbers, SIDE)),
+                    zoom=zoom / scale,
+                    corner=(left * scale, top * scale),
+                )
+
+    steep = layout.steepness(boxes[written])
+    likely = [steep > 0, steep <= 0][: 1 + (abs(steep) < _UNSURE_STEEPNESS)] if down is None else [down]
+    return [lines(way) for way in likely]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +214,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
     alone = [dataclasses.replace(drawing, strokes=(stroke,)) for stroke in strokes]
     segments = [segments_of(one, (drawing.height, drawing.width)) for one in alone]
-    down = layout.is_down(boxes, in_time=True) if down is None else down
+    down = layout.steepness(boxes, in_time=True) > 0 if down is None else down
     oriented = layout.turned(boxes) if down else boxes
     for members in map(np.sort, layout.line_members(oriented, in_time=True)):  # in the order of writing
         zoom = _LINE_HEIGHT / layout.line_size(oriented[members])
@@ -228,8 +234,7 @@ class StrokeLine(Line):
     def network_picture(self, members: Sequence[int], x: float, y: float) -> Bytes:
         x, y = (-y / self.zoom, x / self.zoom) if self.down else (x / self.zoom, y / self.zoom)
         shown = self.boxes[list(members)]
-        length = float(shown[:, 2].max() - shown[:, 0].min())
-        side = max(SIDE, _MIN_WINDOW * length) / self.zoom
+        side = max(SIDE, _MIN_WINDOW * float(shown[:, 2].max() - shown[:, 0].min())) / self.zoom
         left, top = x - side / 2, y - side / 2
         thinner = min(1.0, side / 2 / self.pen)
         drawn = np.concatenate([self.segments[k] for k in members]) - (left, top, left, top, 0, 0)
