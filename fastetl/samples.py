@@ -132,8 +132,8 @@ class SamplesConfig(Options):
     """Which samples to take, and at what size."""
 
     charset: Characters = "kana"
-    """The network's charset, by name (see docs/formats.md) or as a text file of characters: labels outside of it are
-    left out."""
+    """The network's charset, by name (see docs/formats.md), as a text file of characters or as a dataset that has it:
+    labels outside of it are left out."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels."""
 

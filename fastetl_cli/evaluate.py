@@ -44,10 +44,9 @@ def _details(result: SetResult) -> Iterator[str]:
         yield f"with small and large kana (っ/つ) counted as one too: {result.shape_and_size_accuracy:.2%}"
     if result.size_mistakes or result.voicing_mistakes:
         yield f"mistakes in size alone: {result.size_mistakes:,}, in voicing (は/ば): {result.voicing_mistakes:,}"
-    by_character = [character.accuracy for character in result.characters]
-    mean = sum(by_character) / len(by_character)
+    mean = sum(character.accuracy for character in result.characters) / len(result.characters)
     if abs(mean - result.accuracy) > 0.01:
-        yield f"mean of the {len(by_character):,} characters' accuracies: {mean:.2%}"
+        yield f"mean of the characters' accuracies: {mean:.2%}"
     if result.confusions:
         mistakes = [f"{c.truth}→{c.answer} {c.count}" for c in result.confusions[:10]]
         yield f"most frequent mistakes (character→answer): {', '.join(mistakes)}"

@@ -174,7 +174,7 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
         shape_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=False),
         shape_and_size_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=True),
         characters=_by_character(counts, dataset.charset),
-        writers=None if writers is None else _by_writer(right, writers, _writer_names(dataset, indices[first])),
+        writers=None if writers is None else _by_writer(right, writers, dataset, indices[first]),
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
         size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
@@ -251,14 +251,13 @@ def _by_character(counts: NDArray[np.int64], charset: Charset) -> tuple[Characte
     return tuple(CharacterResult(c, int(n), hit / n) for c, n, hit in rows if n)
 
 
-def _writer_names(dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.str_]:
-    """The writers of these samples by their names, or else by the numbers of their groups."""
-    numbers = dataset.groups[indices].astype(str)
-    names = dataset.records["writer"][indices] if "writer" in dataset.records else numbers
-    return np.where(names == "", numbers, names)
-
-
-def _by_writer(right: NDArray[np.bool_], writers: NDArray[np.int64], names: NDArray[np.str_]) -> WriterResult:
+def _by_writer(
+    right: NDArray[np.bool_], writers: NDArray[np.int64], dataset: Dataset, first: NDArray[np.int64]
+) -> WriterResult:
+    """first: the index of a sample of each writer, which has the name, or else the number of the group."""
+    numbers = dataset.groups[first].astype(str)
+    names = dataset.records["writer"][first] if "writer" in dataset.records else numbers
+    names = np.where(names == "", numbers, names)
     counts = np.bincount(writers)
     accuracy = np.bincount(writers, right) / counts
     order = np.argsort(accuracy, kind="stable")

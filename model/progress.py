@@ -37,10 +37,7 @@ class Epoch:
 
 
 def diagnose(history: Sequence[Epoch], classes: int, guessing: float = 0.0) -> tuple[str, ...]:
-    """Sentences for a beginner: is it learning, overfitting, still improving? Never empty.
-
-    guessing: the loss of guesses by the frequencies of the characters; 0 if unknown.
-    """
+    """One sentence or more. guessing: the loss of guesses by the characters' frequencies; 0 if unknown."""
     if not history:
         return ("No epoch is complete yet.",)
     last = history[-1]

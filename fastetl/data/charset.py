@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_instance, suggestion, unsuitable
 from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
-from fastetl.files.untrusted import TEXT_BYTES, read_bytes
+from fastetl.files.untrusted import TEXT_BYTES, read_bytes, read_json
 
 MAX_CODE_POINTS = 32  # most code points of one character
 _MAX_CHARACTERS = 1 << 16  # labels of datasets are uint16
@@ -215,14 +215,14 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     """A charset by its name, of a UTF-8 text file (a character a line, or code points in one line), or of characters.
 
     Args:
-        name: A name, a file, several characters, or a Charset, which is returned as it is.
+        name: A name, a file, the directory of a dataset or run, several characters, or a Charset, which is returned.
         present: The characters of the data, needed for `all` (these characters) and `kanji` (the kanji among them).
     Raises:
         FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
     """
     if isinstance(name, Charset):
         return name
-    expected = f"one of {', '.join(NAMES)}, a text file of characters; in Python also a list"
+    expected = f"one of {', '.join(NAMES)}, a text file of characters, a dataset or run; in Python also a list"
     require_instance("charset", name, str | os.PathLike | Sequence, expected)  # a set has no order
     require_instance("present", present, Iterable, "characters")
     if not isinstance(name, str | os.PathLike):
@@ -238,6 +238,10 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
             raise ArgumentError(what, found=found, do="choose another `charset`, or other data")
         return Charset(name, characters)
     path = Path(name)
+    for file in (path / "dataset.json", path / "run.json"):
+        if os.path.isfile(file):  # noqa: PTH113 - as below
+            with expecting("the description of a charset", file, "cannot read the charset"):
+                return Charset.from_dict(read_json(file)["charset"])
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         entries = read_entries(path)
         try:
