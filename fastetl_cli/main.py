@@ -93,11 +93,6 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def signal_of(interrupt: BaseException | None) -> signal.Signals:
-    """The signal that a KeyboardInterrupt stands for: its argument, or SIGINT, for which Python itself raises it."""
-    return signal.Signals(interrupt.args[0]) if interrupt is not None and interrupt.args else signal.SIGINT
-
-
 def _execute(name: str, arguments: list[str]) -> int:
     # What is imported is no garbage: looking for some took 0.5 of the 1.4 processor seconds of a command with JAX.
     gc.disable()
@@ -115,7 +110,8 @@ def _execute(name: str, arguments: list[str]) -> int:
             return int(command.execute())
     except KeyboardInterrupt as interrupt:
         note("fastetl: interrupted; what was on disk before is whole")
-        return 128 + signal_of(interrupt)
+        # Its argument is the signal; for SIGINT Python itself raises it, without one.
+        return 128 + int(interrupt.args[0] if interrupt.args else signal.SIGINT)
     except Exception as error:
         if "--debug" in options:
             write(traceback.format_exc(), sys.stderr)
