@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +35,8 @@ _BATCH = 256
 _NO_INK_ON_CANVAS = "no ink is on the canvas: draw on it"
 _NO_WRITING = "there is no writing, only specks or long lines: look at the picture"
 _ACCEPTED = "a Drawing, a file, its bytes, a PIL image or an array"
+MIN_OWN = 0.01
+"""Least probability that the competing characters together have among all: with less, another one was written."""
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
 """On a canvas, the log odds of a small kana against its large form rise by LOWNESS_WEIGHT · (lowness + LOWNESS_MARGIN).
 The lowness is how far the ink's middle is below the canvas', in canvas heights. Chosen on synthetic writers."""
@@ -100,6 +102,12 @@ class Recognizer:
         return np.array([*self.model_charset.columns_of(self.charset, self.path), len(self.model_charset)])
 
     @cached_property
+    def _is_own(self) -> NDArray[np.bool_]:
+        """bool (model's labels,): whether each of the model's labels is one of `labels`, or alike in any size."""
+        shapes = _shapes(self.model_charset)
+        return np.append(np.isin(shapes, shapes[self._columns[:-1]]), True)
+
+    @cached_property
     def _prior_logits(self) -> NDArray[np.float32]:
         """float32 (model's labels,): what `prior` adds to each label's logit."""
         return np.append(ExportConfig(prior=self.prior).prior_logits(self.model_charset), np.float32(0))
@@ -113,9 +121,7 @@ class Recognizer:
             pictures: uint8 (N, 128, 128), one character each, ink high or low.
             canvas: The pictures are whole canvases, ink high, as by `rasterize`: where the ink is tells small kana.
         """
-        logits = self._logits(pictures)[:, self._columns]
-        raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
-        shares = np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
+        shares = _shares(self._logits(pictures)[:, self._columns])
         return self._weighted_by_height(shares, pictures) if canvas else shares
 
     def _weighted_by_height(self, shares: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -177,16 +183,18 @@ class Recognizer:
         sources = list(pictures)
         inputs = [_network_input(source) for source in sources]
         shown = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)
-        probabilities = self.probabilities(shown)
+        logits = self._logits(shown)
+        probabilities, own = _shares(logits[:, self._columns]), _shares(logits)[:, self._is_own].sum(1)
         drawn = np.flatnonzero([isinstance(source, Drawing) for source in sources])
         probabilities[drawn] = self._weighted_by_height(probabilities[drawn], shown[drawn])
         if by_shape:
             probabilities = self._summed_by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         recognitions = []
-        for row, best, (_, box, fault) in zip(probabilities, order, inputs, strict=True):
+        for row, best, share, (_, box, fault) in zip(probabilities, order, own, inputs, strict=True):
             answers = tuple(Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0)
-            recognitions.append(Recognition(answers, box, fault, answers[0].probability < self.threshold))
+            uncertain = answers[0].probability < self.threshold or share < MIN_OWN
+            recognitions.append(Recognition(answers, box, fault, bool(uncertain)))
         return recognitions
 
     def _summed_by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -239,6 +247,18 @@ class Recognizer:
         logits = self._logits(np.stack(line.pictures())) - self._prior_logits
         competing = self._columns[:-1]
         return find_candidates(line, logits, self.model_charset, competing, self._weights_sha256), logits
+
+
+@cache
+def _shapes(charset: Charset) -> NDArray[np.int64]:
+    """`Charset.shape_classes` in any size, which takes 7 ms for 6,625 characters: longer than to read one of a word."""
+    return charset.shape_classes(sizes=True)
+
+
+def _shares(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The probabilities of logits float32 (N, L), each row summing to 1."""
+    raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+    return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
 
 
 def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:

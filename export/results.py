@@ -27,7 +27,8 @@ class Recognition:
     fault: str
     """A problem seen in the picture, and what to do; "" does not mean that there is none."""
     uncertain: bool
-    """Whether the likeliest answer is below the recognizer's `threshold`: so are 0.5 % of the validation characters."""
+    """Whether the likeliest answer is below the recognizer's `threshold`, as 0.5 % of the validation characters are, or
+    the network takes the ink for a character that does not compete: those that do have less than 1 % together."""
 
     @property
     def label(self) -> str:
@@ -36,7 +37,8 @@ class Recognition:
 
     @property
     def probability(self) -> float:
-        """The network's probability of `label`, 0–1, calibrated: of answers with 0.9, about nine in ten are right."""
+        """The network's probability of `label`, 0–1, calibrated: of answers with 0.9, about nine in ten are right, if
+        what was written competes: among は alone, ほ is は with 1, but `uncertain`."""
         return self.answers[0].probability
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,7 +57,8 @@ class Character:
     """0–1: how likely the best text with this label is, over the sum for all labels and for texts that part the ink
     otherwise. Unlike `Recognition.probability` it counts the whole line, and is not calibrated."""
     uncertain: bool
-    """Whether the confidence is under 0.5: other texts together are likelier."""
+    """Whether the confidence is under 0.5, as other texts together are likelier, or the network takes the ink for a
+    character that does not compete."""
     alternatives: tuple[Answer, ...]
     """The five likeliest labels for the same ink, likeliest first."""
 

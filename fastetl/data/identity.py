@@ -145,12 +145,6 @@ def group_copies(
     return groups[first], np.where(groups[first] >= 0, source[first], source), first
 
 
-def _are_of_one_group(data: "Dataset") -> NDArray[np.bool_]:
-    """bool (N,): whether a digest tells a sample: pictures without ink have one, in whatever groups they are."""
-    groups, source, _ = group_copies(data.groups, data.source, data.digests)
-    return ~np.isin(data.digests, data.digests[(groups != data.groups) | (source != data.source)])
-
-
 def _ranges(values: NDArray[np.int32]) -> list[int]:
     """Sorted numbers, one or more, as the first and last of each run of consecutive ones: [first, last, first, …]."""
     runs = np.split(values, np.flatnonzero(np.diff(values) != 1) + 1)
@@ -269,7 +263,10 @@ class SplitRecord:
         part_of_group = draw(len(new_groups), "group")
         part_of_digest = draw(len(new_digests), "sample")
         groups = [dict(known) for known in self.groups]
-        is_of_one_group = _are_of_one_group(data)
+        # The digest of pictures without ink, which are in several groups, tells no sample.
+        first_groups, first_source, _ = group_copies(data.groups, data.source, data.digests)
+        ambiguous = data.digests[(first_groups != data.groups) | (first_source != data.source)]
+        is_of_one_group = ~np.isin(data.digests, ambiguous)
         for part in (TEST, VALID, TRAIN):  # a group with known samples joins them, those of TRAIN first
             for index, source in enumerate(data.sources):
                 joining = data.groups[is_of_one_group & (parts_of_digests == part) & (data.source == index)]

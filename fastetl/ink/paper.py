@@ -274,13 +274,6 @@ def _full_contrast(plane: Grey, peak: int) -> Grey:
     return np.asarray(((np.arange(256) - faint) * 255 // (full - faint)).clip(0, 255).astype(np.uint8).take(plane))
 
 
-def _is_bar(grey: Grey) -> bool:
-    """Whether the picture is nothing but one dark stroke, cropped."""
-    long = grey if grey.shape[1] >= grey.shape[0] else grey.T
-    height, width = long.shape
-    return width >= _BAR_RATIO * height and bool((long[height // 3 : height - height // 3] < 128).all())
-
-
 def _ink_on(paper: _Paper, grey: Grey, is_page: bool) -> tuple[Grey, Mask]:
     """The plane uint8 (H, W), and a mask of the blocks in which it has ink."""
     if not paper.peak:
@@ -321,7 +314,10 @@ def separate_ink(grey: Grey, *, is_page: bool = False) -> Ink:
         width, height = (max(1, n * MAX_PLANE // longest) for n in grey.shape[::-1])
         grey = np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX))
     height, width = grey.shape
-    if _is_bar(grey):
+    long = grey if width >= height else grey.T
+    third = len(long) // 3
+    # Nothing but one dark stroke, cropped.
+    if long.shape[1] >= _BAR_RATIO * len(long) and (long[third : len(long) - third] < 128).all():
         return Ink(255 - grey, (0, 0, width, height), scale)
     if is_page:
         grey = without_rules(grey)

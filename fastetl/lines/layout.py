@@ -74,8 +74,11 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> Mask:
     extents = extents_of(boxes)
     thickness = (boxes[:, 2:] - boxes[:, :2]).min(1)
     is_flat = thickness < _UNDERLINE_THICKNESS * extents
-    # What is shorter than two pens are dots, which say nothing of the size.
-    usual = _quantile_above(extents, np.where(is_flat, 2 * thickness, 0))
+    # The usual extent is that of four others or more. What is shorter than two pens are dots, which say nothing of it.
+    ordered = np.sort(extents)
+    first = np.searchsorted(ordered, np.where(is_flat, 2 * thickness, 0), "right")
+    place = first + (_USUAL_SHARE * (len(ordered) - first - 1)).astype(int)
+    usual = np.where(len(ordered) - first > 3, np.append(ordered, np.inf)[place], np.inf)
     is_underline = extents > _UNDERLINE_LENGTH * usual
     centres = middles(boxes)
     for k in np.flatnonzero(is_underline).tolist():
@@ -91,15 +94,6 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> Mask:
             from_centre = np.abs(np.asarray(points(k)).T - centres[k]) / sides
             is_underline[k] = has_writing and from_centre.max(1).min() > _HOLLOW
     return is_underline
-
-
-def _quantile_above(extents: Floats, least: Floats) -> Floats:
-    """For each box, the quantile `_USUAL_SHARE` of the extents above its own `least`; infinite for three or fewer."""
-    ordered = np.sort(extents)
-    first = np.searchsorted(ordered, least, "right")
-    count = len(ordered) - first
-    place = first + (_USUAL_SHARE * (count - 1)).astype(int)
-    return np.where(count > 3, np.append(ordered, np.inf)[place], np.inf)
 
 
 def _skew(boxes: Boxes, size: float) -> float:

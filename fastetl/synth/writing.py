@@ -81,20 +81,15 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     change = _leg_changes(glyph, np.angle(legs), starts, style, rng)
     factors = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
     shifted = _moved_targets(targets, legs * factors, stroke, starts)
-    leg, share = _places_on_legs(glyph)
+    # The leg of each point, as the number of its first target, and the point's position on it, 0–1.
+    leg, target = np.cumsum(glyph.is_target) - 1, np.flatnonzero(glyph.is_target)
+    leg[glyph.last] -= 1  # the last point of a stroke begins no leg, but ends one
+    share = ((np.arange(len(leg)) - target[leg]) / np.diff(target)[leg]).astype(np.float32)
     # With `factors[leg]` as a variable numpy would round these products otherwise, and pictures would change.
     along = share * legs[leg]
     straight = targets[leg] + shifted[leg] + along * factors[leg]
     bulge = (points - targets[leg] - along) * factors[leg]
     return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
-
-
-def _places_on_legs(glyph: Glyph) -> tuple[Ints, Float32s]:
-    """The leg of each point, int64 (P,), as the number of its first target, and the point's position on it, 0–1."""
-    leg = np.cumsum(glyph.is_target) - 1
-    leg[glyph.last] -= 1  # the last point of a stroke begins no leg, but ends one
-    target = np.flatnonzero(glyph.is_target)
-    return leg, ((np.arange(len(leg)) - target[leg]) / np.diff(target)[leg]).astype(np.float32)
 
 
 def _moved_targets(targets: NDArray[Any], drawn_legs: NDArray[Any], stroke: Ints, starts: Ints) -> NDArray[Any]:

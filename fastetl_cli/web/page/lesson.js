@@ -151,7 +151,9 @@ export class Lesson {
     const size = otherSize(one.character) === list[0].label;
     // Alone on a canvas, a small and a large kana look alike, so that the size of the drawing decides.
     const fits = size && this.board.drawing.extent() < HALF === SMALL.test(one.sound);
-    const same = fits || list[0].label === one.character || twins(list[0].label).includes(one.character);
+    // Among the kana of a row, what is none of them is like one of them.
+    const alike = fits || list[0].label === one.character || twins(list[0].label).includes(one.character);
+    const same = alike && !list[0].foreign;
     if (kind === "none" || (kind === "unsure" && !same)) {
       this.say(() => t("unread"), undefined, "unread");
       return;

@@ -5,7 +5,8 @@ import { rasterize, SIDE } from "./ink.js";
 import { authorized, fetchJson } from "./server.js";
 
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
-  MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7], MIN_ALONE = 0.5;
+  MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7], MIN_ALONE = 0.5,
+  MIN_SHOWN = 0.003;
 const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5;
 const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33;
 const THICKEST_PEN = 0.15, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
@@ -515,7 +516,8 @@ function textOf(line, competing, path, place, names) {
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[column];
-    const uncertain = confidence < MIN_SURE, box = line.back(line.boxes[span]);
+    const unseen = competing[span][column].shape < Math.log(MIN_SHOWN);
+    const uncertain = confidence < MIN_SURE || unseen, box = line.back(line.boxes[span]);
     return { label: name(column), box, confidence, uncertain, alternatives, strokes: line.strokesOf(span) };
   });
   const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);
@@ -542,7 +544,8 @@ function bestOf(line, competing, tables) {
   // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
   const whole = line.spans.findIndex(([first, last]) => !first && last === line.atoms.length - 1);
   if (whole >= 0 && competing[whole][0].shape > Math.log(MIN_ALONE)) {
-    outcomes.push(best(fittedPlace([line.boxes[whole]], [competing[whole][0].character], line.place, line.down, tables)));
+    const [{ character }] = competing[whole];
+    outcomes.push(best(fittedPlace([line.boxes[whole]], [character], line.place, line.down, tables)));
   }
   const likelier = (one, other) => (total(other) > total(one) ? other : one), chosen = outcomes.reduce(likelier);
   const other = best(chosen[1], true);

@@ -51,14 +51,14 @@ export class Recognizer {
 
   /**
    * The character of a drawing: {label, probability, uncertain, answers}, and `answers` the `top` likeliest
-   * [{label, probability, none}]. The label may be "no character", `none` is then true. What is written alike (へ and
-   * ヘ) is one answer. `charset`: the characters that compete, a text or a list; all if it is null.
+   * [{label, probability, none, foreign}]. The label may be "no character", `none` is then true. What is written alike
+   * (へ and ヘ) is one answer. `charset`: the characters that compete, a text or a list; all if it is null.
    */
   async read(drawing, { charset = null, top = 5 } = {}) {
     const picture = rasterize(checked(drawing)), competing = this.competing(charset);
     const all = answers(await this.engine.probabilities(picture.slice()), this.facts, competing, picture);
-    const { label, probability } = all[0];
-    return { label, probability, uncertain: probability < this.threshold, answers: all.slice(0, top) };
+    const { label, probability, foreign } = all[0];
+    return { label, probability, uncertain: probability < this.threshold || foreign, answers: all.slice(0, top) };
   }
 
   /**

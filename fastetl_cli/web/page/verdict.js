@@ -1,5 +1,7 @@
 // From probabilities to a verdict: the likeliest labels, and how sure the network is.
 
+// Least probability that the competing characters have together among all: with less, another one was written.
+const MIN_OWN = 0.01;
 const shapes = new Map(), sizes = new Map();
 let pairs = [], lownessWeight = 0, lownessMargin = 0;
 
@@ -50,18 +52,22 @@ function placed(probabilities, labels, allowed, picture) {
 }
 
 /**
- * Answers, likeliest first: [{label, probability, none}]. `labels` is labels.json; with `allowed` (a Set) only those
- * characters compete, and no character. What is written alike (へ and ヘ) is one answer, named by its likeliest label.
+ * Answers, likeliest first: [{label, probability, none, foreign}]. `labels` is labels.json; with `allowed` (a Set) only
+ * those characters compete, and no character; `foreign` says that the network takes the ink for another one. What is
+ * written alike (へ and ヘ) is one answer, named by its likeliest label.
  * `picture`: of the whole canvas, where place is to tell small kana from large ones.
  */
 export function answers(probabilities, labels, allowed = null, picture = null) {
   if (picture) probabilities = placed(probabilities, labels.labels, allowed, picture);
   const sums = new Map();
-  let total = 0;
+  const isAlike = (label) => allowed.has(otherSize(label)) || twins(label).some((one) => allowed.has(one));
+  let total = 0, own = 0;
   labels.labels.forEach((label, k) => {
     const none = k === labels.no_character;
-    if (allowed && !none && !allowed.has(label)) return;
-    const share = probabilities[k], key = none ? null : (shapes.get(label) ?? label);
+    const isOwn = !allowed || none || allowed.has(label), share = probabilities[k];
+    if (isOwn || isAlike(label)) own += share;
+    if (!isOwn) return;
+    const key = none ? null : (shapes.get(label) ?? label);
     total += share;
     const sum = sums.get(key);
     if (!sum) sums.set(key, { label, none, share, best: share });
@@ -71,7 +77,7 @@ export function answers(probabilities, labels, allowed = null, picture = null) {
     }
   });
   const listed = [...sums.values()].map(({ label, none, share }) => {
-    return { label, none, probability: share / Math.max(total, 1e-12) };
+    return { label, none, probability: share / Math.max(total, 1e-12), foreign: own < MIN_OWN };
   });
   return listed.sort((a, b) => b.probability - a.probability);
 }
@@ -79,7 +85,7 @@ export function answers(probabilities, labels, allowed = null, picture = null) {
 /** Which sentence presents the first answer: none, unsure, probably, likely or sure. */
 export function confidence([first], threshold) {
   if (first.none) return "none";
-  if (first.probability < threshold) return "unsure";
+  if (first.probability < threshold || first.foreign) return "unsure";
   if (first.probability < 0.8) return "probably";
   return first.probability < 0.97 ? "likely" : "sure";
 }

@@ -17,8 +17,8 @@ public struct LineCharacter: Equatable, Sendable, Identifiable {
     public let isAfterSpace: Bool
 
     public var id: [Int] { strokes }
-    /// Whether it can be taken for right.
-    public var isSure: Bool { confidence >= 0.5 }
+    /// Whether it can be taken for right: other texts are less likely, and its ink may be it to the network.
+    public let isSure: Bool
 }
 
 /// What a line says.
@@ -49,6 +49,8 @@ public actor LineReader {
     /// Values of `LineGeometry.stretch` from which a line is fitted; the likelier outcome is taken.
     private static let firstStretches = [1, 0.7]
 
+    /// Least probability, to the network, that the ink of a sure character is one of its shape.
+    private static let minSeen = 0.003
     /// Probability of what may be alone on its line.
     private static let minAlone = 0.5
 
@@ -138,7 +140,7 @@ public actor LineReader {
             let choices = line.path.best(candidates, geometry)
             if outcome.choices.isEmpty || choices.score > outcome.choices.score { outcome = (choices, geometry) }
         }
-        // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
+        // い alone is as high as its line, and so are its two strokes: fit the line to what all ink is taken for.
         if let span = line.path.spans.firstIndex(of: 0...(line.groups.count - 1)),
             candidates[span].logShape[0] > log(Self.minAlone)
         {
@@ -165,11 +167,14 @@ public actor LineReader {
                 Answer(label: known.characters[$0], probability: $1 / sum)
             }
             let box = line.onCanvas(line.path.boxes[choice.span])
+            let confidence = answers[choice.candidate].probability
+            let isSeen = candidates[choice.span].logShape[choice.candidate] >= log(Self.minSeen)
             return LineCharacter(
-                label: answers[choice.candidate].label, confidence: answers[choice.candidate].probability,
+                label: answers[choice.candidate].label, confidence: confidence,
                 alternatives: Array(answers.sorted { $0.probability > $1.probability }.prefix(Verdict.most)),
                 strokes: line.members(choice.span).map { strokes[$0] }.sorted(),
-                left: box.left, top: box.top, right: box.right, bottom: box.bottom, isAfterSpace: gap > wide)
+                left: box.left, top: box.top, right: box.right, bottom: box.bottom, isAfterSpace: gap > wide,
+                isSure: confidence >= 0.5 && isSeen)
         }
         return LineText(characters: characters, isDown: line.path.isDown)
     }

@@ -17,10 +17,13 @@ public struct Answer: Equatable, Sendable, Identifiable, Codable {
 public enum Verdict: Equatable, Sendable {
     /// No character: nothing drawn yet, a speck, a filled canvas.
     case nothing
-    /// The likeliest candidate is below the package's threshold. The candidates, likeliest first.
+    /// The likeliest candidate is below the package's threshold, or none of those that compete. The candidates, likeliest first.
     case unsure([Answer])
     /// The candidates, likeliest first; the first is the answer.
     case read([Answer])
+
+    /// Least probability that the characters that compete have together among all: with less, another one was written.
+    private static let minOwn = 0.01
 
     /// The most candidates there are.
     public static let most = 5
@@ -97,7 +100,10 @@ public enum Verdict: Equatable, Sendable {
         let candidates = order.prefix(Self.most).map {
             Answer(label: $0.element.label, probability: $0.element.probability / sum)
         }
-        self = candidates[0].probability < facts.threshold ? .unsure(candidates) : .read(candidates)
+        let shapes = Set(facts.characters.filter(competes).map(Script.shapeOfAnySize))
+        let own = facts.characters.filter { shapes.contains(Script.shapeOfAnySize($0)) }
+        let isForeign = own.reduce(none) { $0 + (probabilities[$1] ?? 0) } < Self.minOwn
+        self = candidates[0].probability < facts.threshold || isForeign ? .unsure(candidates) : .read(candidates)
     }
 }
 
