@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benches.race import Contender, Kind, race
-from fastetl.data.augmentation import Augmentation, _draw_parameters, augment
+from fastetl.data.augmentation import Augmentation, augment, draw_parameters
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.kernels.vector import ENABLED
@@ -45,7 +45,7 @@ def pictures(side: int, count: int) -> Pictures:
 
 def own_maps(indices: NDArray[np.int64], side: int) -> Maps:
     """What `augment` draws for these samples at seed 0, epoch 0, with `FLAT`."""
-    affines, *_ = _draw_parameters(indices, np.zeros(3, np.uint64), FLAT, side)
+    affines, *_ = draw_parameters(indices, np.zeros(3, np.uint64), FLAT, side)
     by_x, by_y, start = np.moveaxis(affines[:, ::-1].astype(float), 2, 0)
     return np.stack([by_y, by_x, start - 1 - (by_x + by_y) * (side - 1) / 2], 2)
 

@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 
 from benches.studies.accuracy import PictureSet, read_npz
 from benches.studies.pages import conditions, markdown, table
-from export.names import BUNDLED, ONNX, package_path
+from export.package_files import BUNDLED, ONNX, package_path
 from export.recognizer import open_recognizer
 from export.runtimes import onnx_session
 from fastetl.data.charset import HIRAGANA, KANA, Charset, one_shape

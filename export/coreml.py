@@ -15,8 +15,8 @@ from export.errors import ExportError, package_errors
 from export.graph import Graph
 from export.lowering import lower
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
-from export.names import MODEL, WEIGHTS
 from export.operations import Op, Ref, Value
+from export.package_files import MODEL, WEIGHTS
 from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts, quiet
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 

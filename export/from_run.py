@@ -15,7 +15,7 @@ from export import graph as exported
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.metadata import split_record_of
-from export.names import REFERENCE, file_of, is_package
+from export.package_files import REFERENCE, file_of, is_package
 from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE

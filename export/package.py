@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from export import check_on_mac, names
+from export import check_on_mac, package_files
 from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
@@ -28,8 +28,8 @@ from model.results import Evaluation, SetResult
 from model.run import RUN_OR_PACKAGE, Run, opened_run
 
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
-_ENTRIES = (*sorted({file.partition("/")[0] for file in names.FILES}), names.VERIFICATION)
-PACKAGE_KIND = OutputKind("a package", (names.LABELS, names.ONNX, names.VERIFICATION), _ENTRIES)
+_ENTRIES = (*sorted({file.partition("/")[0] for file in package_files.FILES}), package_files.VERIFICATION)
+PACKAGE_KIND = OutputKind("a package", (package_files.LABELS, package_files.ONNX, package_files.VERIFICATION), _ENTRIES)
 
 
 class Content(NamedTuple):
@@ -47,8 +47,8 @@ def content_of_package(path: StrPath, config: ExportConfig) -> Content:
     Raises FastetlError if the other package ("pretrained": a bundled one) is missing or damaged.
     """
     require_unset(config, ("license",), "is for a run, and a package keeps its own")
-    reference = read_reference(names.file_of(path, names.REFERENCE))
-    card = read_bytes(names.file_of(path, names.CARD), TEXT_BYTES).decode("utf-8", "replace")
+    reference = read_reference(package_files.file_of(path, package_files.REFERENCE))
+    card = read_bytes(package_files.file_of(path, package_files.CARD), TEXT_BYTES).decode("utf-8", "replace")
     replaced = ExportConfig(prior=reference.config.prior if config.prior else ())
     change = config.prior_logits(reference.graph.charset) - replaced.prior_logits(reference.graph.charset)
     graph = reference.graph.with_prior(config.prior, change)
@@ -91,12 +91,12 @@ def export(
     config = config_of(ExportConfig, config, options)
     progress = as_progress(progress)
     results = _results_of(sets)
-    if names.is_onnx(out):
+    if package_files.is_onnx(out):
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
-    source = run.path if isinstance(run, Run) else names.package_path(run)
-    check_output(out, ONNX_KIND if names.is_onnx(out) else PACKAGE_KIND, overwrite, [source])
-    is_package = not isinstance(run, Run) and names.is_package(source)
-    if results and (is_package or names.is_onnx(out)):
+    source = run.path if isinstance(run, Run) else package_files.package_path(run)
+    check_output(out, ONNX_KIND if package_files.is_onnx(out) else PACKAGE_KIND, overwrite, [source])
+    is_package = not isinstance(run, Run) and package_files.is_package(source)
+    if results and (is_package or package_files.is_onnx(out)):
         raise ArgumentError("`sets` is for the model card of a run's package", do="leave it out")
     if is_package:
         content = content_of_package(source, config)
@@ -127,7 +127,7 @@ def write_package(
     content: Content, out: Path, *, overwrite: bool = False, progress: ShowProgress | None = None
 ) -> tuple[Check, ...]:
     """Write a package directory, or an ONNX model alone, and return the checks on it; see `export`."""
-    is_alone = names.is_onnx(out)
+    is_alone = package_files.is_onnx(out)
     versions = exporting_versions(("numpy", "onnx")) if is_alone else exporting_versions()
     graph = replace(content.graph, about={**content.graph.about, **versions})
     reference = make_reference(graph, content.config, content.logits)
@@ -143,14 +143,14 @@ def write_package(
 def _write_directory(folder: Path, reference: Reference, card: str, progress: ShowProgress | None) -> tuple[Check, ...]:
     """Write all files of a package, and return the checks on it."""
     graph, config = reference.graph, reference.config
-    write_reference(reference, folder / names.REFERENCE)
-    write_coreml(graph, config, folder / names.COREML)
-    write_onnx(graph, config, folder / names.ONNX)
-    (folder / names.LABELS).write_text(labels_text(graph), encoding="utf-8")
-    if names.MAC_CHECK in names.package_files(folder):
-        shutil.copyfile(check_on_mac.__file__, folder / names.MAC_CHECK)
-    (folder / names.CARD).write_text(card, encoding="utf-8")
-    record = folder / names.VERIFICATION
+    write_reference(reference, folder / package_files.REFERENCE)
+    write_coreml(graph, config, folder / package_files.COREML)
+    write_onnx(graph, config, folder / package_files.ONNX)
+    (folder / package_files.LABELS).write_text(labels_text(graph), encoding="utf-8")
+    if package_files.MAC_CHECK in package_files.expected_files(folder):
+        shutil.copyfile(check_on_mac.__file__, folder / package_files.MAC_CHECK)
+    (folder / package_files.CARD).write_text(card, encoding="utf-8")
+    record = folder / package_files.VERIFICATION
     record.write_text(verification_text(folder, ()), encoding="utf-8")
     checks = package_checks(folder, lambda _: (graph, None), progress)
     record.write_text(verification_text(folder, checks), encoding="utf-8")

@@ -14,10 +14,9 @@ from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
 from export.lines import read_candidates
 from export.metadata import split_record_of
-from export.names import ONNX, PRETRAINED, file_of, is_bundled, package_path
+from export.package_files import ONNX, PRETRAINED, file_of, is_bundled, package_path
 from export.results import Answer, Recognition, Text
 from export.runtimes import onnx_session
-from fastetl._html import html_table
 from fastetl.checks import require_instance, require_range, unsuitable
 from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset
 from fastetl.data.dataset import Pictures
@@ -25,6 +24,7 @@ from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
+from fastetl.html import html_table
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.pictures import Source, find_ink

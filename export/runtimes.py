@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from export.errors import package_errors
-from fastetl._lazy import import_extra
 from fastetl.errors import no_warnings
+from fastetl.lazy import import_extra
 
 _TURN = RLock()  # log and bars are the process's: threads that write packages silence them one after another
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export import check_on_mac, names
+from export import check_on_mac, package_files
 from export.card import card_head
 from export.config import SPECIFICATION, ExportConfig, Precision, Storage
 from export.coreml import MlPackage, read_package, write_coreml
@@ -130,7 +130,7 @@ def verify(
     Raises:
         FastetlError: If `path` has no file of a package, or the run cannot be read.
     """
-    out = names.file_of(path, names.REFERENCE).parent
+    out = package_files.file_of(path, package_files.REFERENCE).parent
     if against is None:
         return package_checks(out, progress=progress)
     from export.from_run import graph_from_run  # JAX: only when there is a run to compare with
@@ -147,7 +147,7 @@ def package_checks(
     """The checks of `verify`. expected: gives the layer graph that the package should have, and its trained network."""
     checks = list(run_checks("files", lambda: file_checks(out)))
     try:
-        reference = read_reference(out / names.REFERENCE)
+        reference = read_reference(out / package_files.REFERENCE)
     except ExportError as error:
         detail = " ".join(str(error).split())
         return (*checks, Check("reference", False, "cannot be read", "readable", detail, group="reference"))
@@ -156,9 +156,9 @@ def package_checks(
     groups: dict[str, Callable[[], Iterator[Check]]] = {
         "reference": lambda: _reference_checks(reference, graph, logits),
         "texts": lambda: _text_checks(out, reference),
-        "ONNX": lambda: onnx_checks(out / names.ONNX, reference),
+        "ONNX": lambda: onnx_checks(out / package_files.ONNX, reference),
         "written again": lambda: _rewriting_checks(out, reference),
-        "Core ML": lambda: _coreml_checks(out / names.COREML, reference),
+        "Core ML": lambda: _coreml_checks(out / package_files.COREML, reference),
     }
     for done, (name, group) in enumerate(groups.items()):
         progress(done, len(groups))
@@ -169,7 +169,7 @@ def package_checks(
 
 def file_checks(out: Path) -> Iterator[Check]:
     """Whether there are exactly the files of a package, all regular, with the hashes in `verification.json`."""
-    expected = {*names.package_files(out), names.VERIFICATION}
+    expected = {*package_files.expected_files(out), package_files.VERIFICATION}
     folders = {parent.as_posix() for file in expected for parent in Path(file).parents}
     regular, others = set(), []
     for path in out.rglob("*"):
@@ -185,14 +185,14 @@ def file_checks(out: Path) -> Iterator[Check]:
     yield _no_faults("contents", missing)
     yield _no_faults("nothing beside", sorted(others))
     if not missing:
-        recorded, now = read_json(out / names.VERIFICATION)["files"], file_hashes(out)
+        recorded, now = read_json(out / package_files.VERIFICATION)["files"], file_hashes(out)
         changed = sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name))
         yield _no_faults("file hashes", changed)
 
 
 def file_hashes(out: Path) -> dict[str, str]:
-    """SHA-256 of each of `package_files(out)`."""
-    return {name: hashlib.sha256(_content(out / name)).hexdigest() for name in names.package_files(out)}
+    """SHA-256 of each of `expected_files(out)`."""
+    return {name: hashlib.sha256(_content(out / name)).hexdigest() for name in package_files.expected_files(out)}
 
 
 def _content(file: Path) -> bytes:
@@ -238,18 +238,20 @@ def _graph_checks(stored: Graph, expected: Graph) -> Iterator[Check]:
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Whether labels, code and the head of the card are what the installed fastetl writes for this graph."""
     graph = reference.graph
-    yield _same(names.LABELS, _content(out / names.LABELS) == labels_text(graph).encode(), "labels of the graph")
+    labels = _content(out / package_files.LABELS)
+    yield _same(package_files.LABELS, labels == labels_text(graph).encode(), "labels of the graph")
     head = f"{card_head(graph, reference.config)}\n\n".encode()
-    is_same = {names.CARD: _content(out / names.CARD).startswith(head)}
-    if names.MAC_CHECK in names.package_files(out):
-        is_same[names.MAC_CHECK] = _content(out / names.MAC_CHECK) == _content(Path(check_on_mac.__file__))
+    is_same = {package_files.CARD: _content(out / package_files.CARD).startswith(head)}
+    if package_files.MAC_CHECK in package_files.expected_files(out):
+        installed_check = _content(Path(check_on_mac.__file__))
+        is_same[package_files.MAC_CHECK] = _content(out / package_files.MAC_CHECK) == installed_check
     written_by = graph.about.get("version", "unknown")
     installed_version = exporting_versions()["version"]
     for name, same in is_same.items():
         if same or written_by == installed_version:
             yield _same(name, same, "what the installed fastetl writes")
         else:
-            unread = ". Do not run it unread" if name == names.MAC_CHECK else ""
+            unread = ". Do not run it unread" if name == package_files.MAC_CHECK else ""
             yield _unchecked(name, f"fastetl {written_by}, here {installed_version}{unread}")
 
 
@@ -262,7 +264,7 @@ def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) 
 def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     """Whether Apple's readers accept the package, its interface is right, and its program computes the answers."""
     if not native_parts():
-        yield _unchecked(names.COREML, NO_NATIVE_PARTS)
+        yield _unchecked(package_files.COREML, NO_NATIVE_PARTS)
         return
     from coremltools.libmodelpackage import ModelPackage
 
@@ -271,7 +273,7 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
         shutil.copytree(path, copy)
         valid = ModelPackage.isValid(str(copy))
         root = Path(ModelPackage(str(copy)).getRootModel().path()).relative_to(copy).as_posix() if valid else "rejected"
-    yield _equal("Apple's reader of packages", root, f"Data/{names.MODEL}")
+    yield _equal("Apple's reader of packages", root, f"Data/{package_files.MODEL}")
     package = read_package(path)
     yield from _interface_checks(package, reference)
     config = reference.config
@@ -280,7 +282,7 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     yield _parity_check(f"logits against Flax ({config.precision})", answers["logits"], reference, bound)
     # Sums in another order: see `check_on_mac.BOUND`.
     parity = max_abs_diff(answers["probabilities"], reference.answers)
-    yield _within("expected answers", parity, check_on_mac.BOUND / 3, f"of {names.MAC_CHECK}")
+    yield _within("expected answers", parity, check_on_mac.BOUND / 3, f"of {package_files.MAC_CHECK}")
     yield _answer_check("label that an app shows", package.labels, answers["probabilities"], reference, bound)
 
 
@@ -351,10 +353,10 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_onnx(reference.graph, reference.config, folder / names.ONNX)
+        write_onnx(reference.graph, reference.config, folder / package_files.ONNX)
         if native_parts():
-            write_coreml(reference.graph, reference.config, folder / names.COREML)
+            write_coreml(reference.graph, reference.config, folder / package_files.COREML)
         else:
-            yield _unchecked(names.COREML, NO_NATIVE_PARTS)
-        for file in (file for file in names.FILES if (folder / file).is_file()):
+            yield _unchecked(package_files.COREML, NO_NATIVE_PARTS)
+        for file in (file for file in package_files.FILES if (folder / file).is_file()):
             yield _same(Path(file).name, _content(out / file) == _content(folder / file), "bytes")

@@ -2,11 +2,11 @@
 
 import sys
 
-from fastetl._lazy import lazy
+from fastetl.lazy import lazy_names
 
 if sys.platform == "win32":
     raise ImportError("fastetl runs on Linux and macOS; on Windows, use it in WSL")
 __version__ = "0.2.0"
 
 # `__init__.pyi` has the names; each is imported when it is first used, so that `import fastetl` is quick.
-__getattr__, __dir__, __all__ = lazy(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

@@ -66,7 +66,7 @@ class BuildResult(Findings):
     """How long the build took."""
 
 
-def finish(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Findings]:
+def completed_dataset(plan: Plan, data: Dataset, config: BuildConfig, command: str) -> tuple[Dataset, Findings]:
     """The dataset of a plan, with copies in the group of the first one and with `about`, and the plan's findings.
 
     Raises FastetlError for copies and blank pictures with `strict`.
@@ -126,7 +126,7 @@ def build(
             # Through a buffer and not a mapped file, where a full disk would end the process without an error.
             with open_images(folder, count, config.size) as file:
                 data = read_parts(plan.parts, plan.charset, config.size, file, progress)
-            data, findings = finish(plan, data, config, command)
+            data, findings = completed_dataset(plan, data, config, command)
             write_description(folder, data)
         return data, findings
 
@@ -135,8 +135,8 @@ def build(
         data, findings = _read_labelled(labelled, config, progress, command)
         write(data, out, overwrite=overwrite)
     else:
-        data, findings = run_plan(paths, config, write_records)
-    return result_of(str(out), data, start_time, findings)
+        data, findings = with_plan(paths, config, write_records)
+    return build_result(str(out), data, start_time, findings)
 
 
 def _labelled_sources(paths: Sequence[Path], out: Path) -> list[Labelled]:
@@ -169,7 +169,7 @@ def _read_labelled(
     return replace(data, about=about), findings
 
 
-def run_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T], *, by_order: bool = True) -> T:
+def with_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T], *, by_order: bool = True) -> T:
     """Call `execute` with the plan of a build. If it raises DisorderError, plan by every header, and call it again.
 
     by_order: whether the first plan relies on the order of the first data set; with `strict` it never does.
@@ -223,7 +223,7 @@ def _missing(charset: Charset, labels: NDArray[np.integer[Any]]) -> tuple[str, .
     return tuple(c for k, c in enumerate(charset.characters) if k not in present)
 
 
-def result_of(out: str, data: Dataset, start_time: float, findings: Findings) -> BuildResult:
+def build_result(out: str, data: Dataset, start_time: float, findings: Findings) -> BuildResult:
     """The result of a build that began at `start_time`, by time.perf_counter. The pictures of `data` are not needed."""
     missing = _missing(data.charset, data.labels)
     return BuildResult(

@@ -15,8 +15,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
-from fastetl._lazy import error_naming_extra
 from fastetl.errors import FastetlError, scarcity
+from fastetl.lazy import error_naming_extra
 from fastetl_cli.options import COMMON, Arg, with_options
 
 Out = Annotated[Path, Arg((), "OUT")]

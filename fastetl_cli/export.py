@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from export.config import ExportConfig
-from export.names import is_onnx, is_package
 from export.package import export
+from export.package_files import is_onnx, is_package
 from export.verification import FailedChecksError
 from fastetl_cli.base import Out, RunPath, Verbose, WritingCommand, bar
 from fastetl_cli.verify import show_checks

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from export.names import PRETRAINED
+from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range, require_unset
 from fastetl.errors import FastetlError, expecting

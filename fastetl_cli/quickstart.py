@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from export.config import ExportConfig
-from export.names import VERIFICATION
+from export.package_files import VERIFICATION
 from fastetl.building import BuildConfig
 from fastetl.data.augmentation import Augmentation
 from fastetl.etl.detection import find_files

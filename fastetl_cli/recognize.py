@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from PIL import Image, ImageDraw
 
-from export.names import PRETRAINED
+from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from export.results import Answer, Recognition, Text
 from fastetl.checks import require_range, require_unset

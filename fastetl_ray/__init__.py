@@ -9,6 +9,6 @@ start one on this machine.
 """
 
 from fastetl import __version__  # noqa: F401
-from fastetl._lazy import lazy
+from fastetl.lazy import lazy_names
 
-__getattr__, __dir__, __all__ = lazy(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastetl.building import BuildConfig, BuildResult, finish, result_of, run_plan
+from fastetl.building import BuildConfig, BuildResult, build_result, completed_dataset, with_plan
 from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenate
@@ -98,7 +98,7 @@ def read_etl(
     files = list(map(as_address, as_paths(sources)))
     local = [local_copy(file).absolute() for file in files]
     # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
-    pieces = run_plan(local, config, lambda plan: _pieces(plan, files, config.size, rows), by_order=False)
+    pieces = with_plan(local, config, lambda plan: _pieces(plan, files, config.size, rows), by_order=False)
     connect()
     import ray.data
 
@@ -181,11 +181,11 @@ def build_on_ray(
         pieces = _pieces(plan, files, config.size, shard_rows)
         with _folder(target, overwrite, inputs) as folder:
             data, shards, columns = _write_shards(pieces, folder, progress)
-            data, findings = finish(plan, data, config, command)
+            data, findings = completed_dataset(plan, data, config, command)
             write_index(folder, data, shards, columns)
-        return result_of(target, data, start_time, findings)
+        return build_result(target, data, start_time, findings)
 
-    return run_plan([local_copy(file).absolute() for file in files], config, write)
+    return with_plan([local_copy(file).absolute() for file in files], config, write)
 
 
 def synthesize_on_ray(

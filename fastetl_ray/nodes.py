@@ -6,9 +6,9 @@ import socket
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
-from fastetl._lazy import import_extra
 from fastetl.checks import ABOVE_0, as_progress, require_instance, require_range
 from fastetl.errors import FastetlError, ShowProgress, reason_of
+from fastetl.lazy import import_extra
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -175,7 +175,7 @@ def _tuner(config: SweepConfig, sources: list[tuple[str, float]], out: Path, cpu
     )
 
 
-def _fault(error: BaseException) -> FastetlError:
+def trial_error(error: BaseException) -> FastetlError:
     """The error of a trial as one line, also where a worker was killed."""
     fault = fault_of(error)
     if isinstance(fault, FastetlError):
@@ -211,10 +211,10 @@ def sweep_on_ray(
             number, options, _ = result.config["trial"]
             frame = result.metrics_dataframe
             history = tuple(frame[_METRIC].tolist()) if frame is not None and _METRIC in frame else ()
-            error = None if result.error is None else str(_fault(result.error))
+            error = None if result.error is None else str(trial_error(result.error))
             trials.append(Trial(number, options, history, error))
         if len(results.errors) == len(trials):
-            raise _fault(results.errors[0])
+            raise trial_error(results.errors[0])
         trials.sort(key=lambda trial: (trial.error is not None, -trial.best, trial.number))
         for remnant in (folder / "ray", *(folder / "trials").glob("*.unfinished")):
             shutil.rmtree(remnant, ignore_errors=True)

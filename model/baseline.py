@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._lazy import import_extra
 from fastetl.checks import as_progress, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
 from fastetl.data.store import open_dataset
 from fastetl.errors import ShowProgress, StrPath
+from fastetl.lazy import import_extra
 from model.errors import ModelError
 
 _NEIGHBOURS = 5  # of k nearest neighbours; scikit-learn needs as many samples

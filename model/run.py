@@ -23,7 +23,6 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from fastetl import __version__
-from fastetl._html import html_table
 from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
@@ -32,6 +31,7 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import DAMAGE, FastetlError, StrPath, reason_of
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_json, require_sealed, sealed
+from fastetl.html import html_table
 from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate
@@ -235,7 +235,7 @@ def opened_package(function: str, path: StrPath) -> Any:
 
     By name: `model` takes the paths of packages, too, and cannot import `export`, which is built upon it.
     """
-    is_package = importlib.import_module("export.names").is_package
+    is_package = importlib.import_module("export.package_files").is_package
     return getattr(importlib.import_module("export"), function)(path) if is_package(path) else None
 
 

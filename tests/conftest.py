@@ -114,7 +114,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     """An ONNX model alone, which is all that the pad needs of a package."""
-    from export.names import ONNX, file_of
+    from export.package_files import ONNX, file_of
     from export.recognizer import open_recognizer
 
     model = tmp_path_factory.mktemp("pad") / "alone.onnx"

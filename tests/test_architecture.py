@@ -15,7 +15,7 @@ FORBIDDEN = {
 }
 
 
-UPWARDS = {"export", "export.names"}  # imported by name, only when `model` is given the path of a package
+UPWARDS = {"export", "export.package_files"}  # imported by name, only when `model` is given the path of a package
 
 
 def imported(source: str) -> set[str]:

@@ -29,7 +29,7 @@ from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import codes_of
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink
-from fastetl.samples import KeptDrawing, samples_to_dataset
+from fastetl.kept_drawings import KeptDrawing, samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import write_line
 from model.config import TrainConfig

@@ -11,7 +11,7 @@ from email.message import Message
 from pathlib import Path
 
 from fastetl import __version__
-from fastetl._lazy import EXTRAS
+from fastetl.lazy import EXTRAS
 from fastetl.synth import synthesize
 from fastetl_cli.main import COMMANDS, NEEDS
 from tests.conftest import python

@@ -21,7 +21,7 @@ from export.recognizer import MIN_OWN, Recognizer
 from fastetl.data.charset import Charset, one_shape
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
-from fastetl.samples import KeptDrawing
+from fastetl.kept_drawings import KeptDrawing
 from tests import golden_lines
 from tests.kana import cropped, kana_drawings, misread
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
-from fastetl.kernels.resize import OVERREAD, _kernel, resize_records, resize_twin
+from fastetl.kernels.resize import OVERREAD, compiled_kernel, resize_records, resize_twin
 from fastetl.kernels.resize_plan import Resizing
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import TWIN, forms
@@ -128,9 +128,9 @@ def test_nothing_outside_the_mapping_is_read() -> None:
 
 @pytest.mark.skipif(PYTHON, reason="nothing is compiled")
 def test_kernels_of_few_sizes_are_kept() -> None:
-    assert _kernel.cache_info().maxsize is not None
-    code = weakref.ref(_kernel(10, 16, 4, 8, forms()[0]).engine)  # type: ignore[union-attr]
-    _kernel.cache_clear()
+    assert compiled_kernel.cache_info().maxsize is not None
+    code = weakref.ref(compiled_kernel(10, 16, 4, 8, forms()[0]).engine)  # type: ignore[union-attr]
+    compiled_kernel.cache_clear()
     assert code() is None
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from benches.studies.bigrams import packed
-from export.names import ONNX, REFERENCE, package_path
+from export.package_files import ONNX, REFERENCE, package_path
 from export.recognizer import Recognizer, open_recognizer
 from export.reference import read_reference
 from export.results import Text
@@ -24,7 +24,7 @@ from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.rules import without_rules
 from fastetl.lines.bigrams import FILE, load_bigrams
-from fastetl.lines.candidates import FITTED_NETWORK_SHA256, _beyond_part
+from fastetl.lines.candidates import FITTED_NETWORK_SHA256, length_beyond_part
 from fastetl.lines.layout import atoms_of, line_members, spans_of, steepness, turned, underlines, unturned
 from fastetl.lines.pieces import parted, pieces_of
 from fastetl.lines.segmentation import Spans, lines_of_drawing, lines_of_picture
@@ -116,7 +116,7 @@ def test_a_part_of_a_span_need_not_be_one() -> None:
     assert [0, 2] in ends.tolist()
     assert [1, 2] not in ends.tolist()
     spans = Spans(atoms, ends, np.zeros(4, bool), np.zeros(len(ends), np.int64))
-    beyond = _beyond_part(np.zeros((len(ends), 1), np.int64), np.zeros((len(ends), 1)), spans, 40)
+    beyond = length_beyond_part(np.zeros((len(ends), 1), np.int64), np.zeros((len(ends), 1)), spans, 40)
     assert beyond[ends.tolist().index([0, 2])] == pytest.approx(50 / 40)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from export.recognizer import Recognizer
 from fastetl.errors import FastetlError, MissingFileError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
-from fastetl.samples import read_samples
+from fastetl.kept_drawings import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
 from fastetl_cli.web.sample_files import SampleFolder

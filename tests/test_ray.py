@@ -27,7 +27,7 @@ from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, connect, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
-from fastetl_ray.sweep import SweepConfig, _fault, read_sweep, sweep_on_ray
+from fastetl_ray.sweep import SweepConfig, read_sweep, sweep_on_ray, trial_error
 from model.folders import unfinished_folder
 from model.training import train
 from tests.conftest import python, write_shards
@@ -162,7 +162,7 @@ def test_a_workers_error_is_raised_as_it_was_there(cluster: Any) -> None:
             raise FastetlError("the file ended while it was read", file="ETL8G_01", record=7)
         return number * piece
 
-    assert str(_fault(FileNotFoundError(2, "gone", "x"))).endswith("found FileNotFoundError: [Errno 2] gone: 'x'")
+    assert str(trial_error(FileNotFoundError(2, "gone", "x"))).endswith("found FileNotFoundError: [Errno 2] gone: 'x'")
     assert connect(cluster.address).is_initialized()
     with pytest.raises(FastetlError, match=f"another Ray cluster; expected nohost:1; found {cluster.address}"):
         connect("nohost:1")

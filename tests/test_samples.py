@@ -18,7 +18,7 @@ from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import parse_json
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
-from fastetl.samples import LINE_BYTES, KeptDrawing, SamplesConfig, read_samples, samples_to_dataset
+from fastetl.kept_drawings import LINE_BYTES, KeptDrawing, SamplesConfig, read_samples, samples_to_dataset
 from fastetl_cli.main import main
 from fastetl_cli.web.sample_files import SampleFolder
 

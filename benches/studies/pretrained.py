@@ -17,7 +17,7 @@ from pathlib import Path
 from benches.studies.accuracy import limits, read_npz
 from benches.studies.pages import insert, table
 from export.config import ExportConfig
-from export.names import BUNDLED, COREML, ONNX, REFERENCE
+from export.package_files import BUNDLED, COREML, ONNX, REFERENCE
 from export.recognizer import open_recognizer
 from export.reference import read_reference
 from fastetl_cli.main import main as fastetl

@@ -121,7 +121,7 @@ def augment(
         raise unsuitable("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
     _check(source, indices, out, samples)
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
-    affines, displacements, pen_changes, table_of = _draw_parameters(samples, key, config, out.shape[1])
+    affines, displacements, pen_changes, table_of = draw_parameters(samples, key, config, out.shape[1])
     warp(source, indices, affines, displacements, lagrange_weights(out.shape[1]), out)
     edge_draws = np.empty((len(indices), FRAGMENT_DRAWS), np.float32)
     if config.fragments or config.crop:
@@ -157,7 +157,7 @@ def _check(
         raise unsuitable("out", "an array to write into", "a read-only one", "give a copy of it")
 
 
-def _draw_parameters(
+def draw_parameters(
     samples: NDArray[np.int64], key: NDArray[np.uint64], config: Augmentation, side: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16], NDArray[np.int64]]:
     """The arguments of `warp`, `change_thickness` and `change_contrast` (see `fill_parameters`)."""

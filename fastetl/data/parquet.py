@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._lazy import import_extra
 from fastetl.data.writing import description_of
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
+from fastetl.lazy import import_extra
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._lazy import import_extra
 from fastetl.data.parquet import column_values, pictures_of, table
 from fastetl.data.writing import MANIFEST, REBUILD, write_description
 from fastetl.errors import FastetlError, expecting
 from fastetl.files.addresses import is_url, read_file
 from fastetl.files.atomic import write_file
 from fastetl.files.untrusted import JSON_BYTES, require_regular
+from fastetl.lazy import import_extra
 
 if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset

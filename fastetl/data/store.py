@@ -17,7 +17,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._lazy import import_extra
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
 from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures, are_within
@@ -29,6 +28,7 @@ from fastetl.data.writing import FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
 from fastetl.errors import FastetlError, MissingFileError, StrPath, expecting
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
+from fastetl.lazy import import_extra
 
 IDENTITY_COLUMNS: Mapping[str, Any] = {"group": np.dtype("i4"), "source": np.dtype("u2"), "digest": np.dtype("u8")}
 """Columns of records.npz that are fields of a Dataset."""

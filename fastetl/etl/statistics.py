@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._lazy import import_extra
 from fastetl.etl.detection import Sources, find_files
 from fastetl.etl.reading import Selection, new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.kernels.ink import ink_mask
 from fastetl.kernels.packed import levels_of
+from fastetl.lazy import import_extra
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _MAX_PICTURES = 2500  # that are measured

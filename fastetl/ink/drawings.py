@@ -24,10 +24,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl._lazy import import_extra
 from fastetl.checks import as_python, require_instance, require_range, unsuitable
 from fastetl.errors import NotInstalledError
 from fastetl.ink import MAX_DRAWN_SIDE, SIDE
+from fastetl.lazy import import_extra
 
 PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer side of the canvas
 MAX_STROKES = 4_000  # most strokes of a drawing

@@ -43,7 +43,7 @@ def resize_records(
     last = raw.size - packed_bytes(height * width, bits) - OVERREAD
     if starts.min(initial=0) < 0 or starts.max(initial=last) > last:
         raise ValueError(f"a picture or the {OVERREAD} bytes behind it lie outside raw")
-    kernel = _kernel(height, width, bits, out.shape[1], form or forms()[0])
+    kernel = compiled_kernel(height, width, bits, out.shape[1], form or forms()[0])
     if kernel is not None:
         pointers = starts + raw.ctypes.data
         kernel(pointers.ctypes.data, len(pointers), out.ctypes.data)
@@ -54,7 +54,7 @@ def resize_records(
 
 
 @lru_cache(maxsize=CACHED)
-def _kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel | None:
+def compiled_kernel(height: int, width: int, bits: int, size: int, form: str) -> Kernel | None:
     """Kernel(addresses int64 (N,), N, out uint8 (N, S, S)), by address; None where the twin does the work."""
     plan = Resizing(height, width, bits, size).plan(form)
     if plan is None:

@@ -43,7 +43,7 @@ class Candidates(NamedTuple):
     classes: Ints  # their classes in charset `japanese`, −1 for any other character
     log_shape: Floats  # log of the network's probability of all characters that are written like this one (り and リ)
     log_share: Floats  # log of this character's share of it, with those that differ only in size (つ and っ)
-    beyond_part: Floats  # how much longer the span is than a part that may be the same character: see `_beyond_part`
+    beyond_part: Floats  # how much longer the span is than a part of it that may be the same: `length_beyond_part`
     whole_bonus: Floats  # by how much the score rises as the span looks like one whole character, by `whole.bin`
 
 
@@ -74,7 +74,7 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, competing: I
     classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in rows])
     log_shape = np.log(np.maximum(of_shape, _MIN_SHAPE))
     log_share = np.log(np.maximum(of_size, _NONZERO) / np.maximum(of_shape, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
-    beyond_part = _beyond_part(labels, log_shape, line.spans, line.geometry.size)
+    beyond_part = length_beyond_part(labels, log_shape, line.spans, line.geometry.size)
     is_known = weights_sha256 == FITTED_NETWORK_SHA256 and not line.in_time  # strokes are not cut
     whole_bonus = _whole_bonus(logits[: len(labels)], classes) if is_known else np.zeros(labels.shape)
     return Candidates(labels, classes, log_shape, log_share, beyond_part, whole_bonus)
@@ -112,7 +112,7 @@ def _alike(charset: Charset) -> list[list[Ints]]:
     return [[np.flatnonzero(first == each) for each in np.flatnonzero(np.bincount(first) > 1)] for first in firsts]
 
 
-def _beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> Floats:
+def length_beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> Floats:
     """How much longer each span is than a part of it that the network takes for the same character, in sizes.
 
     It is weighed by the probability that the part is: the network often takes two characters for one of them.

@@ -5,6 +5,6 @@ CC BY-SA 3.0. Pictures made here are adaptations of them; ATTRIBUTION.txt, which
 that asks of whoever publishes them.
 """
 
-from fastetl._lazy import lazy
+from fastetl.lazy import lazy_names
 
-__getattr__, __dir__, __all__ = lazy(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

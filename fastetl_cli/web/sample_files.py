@@ -9,7 +9,7 @@ from typing import Any
 
 from fastetl.errors import FastetlError, MissingFileError, expecting
 from fastetl.files.atomic import replace_file, try_lock
-from fastetl.samples import KeptDrawing, read_samples, removal_line
+from fastetl.kept_drawings import KeptDrawing, read_samples, removal_line
 
 MAX_LISTED = 500  # most samples of one file in a list: the newest ones
 _LOCK = ".pad.lock"

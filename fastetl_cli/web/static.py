@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from export.config import ExportConfig
-from export.names import LABELS, ONNX, file_of
+from export.package_files import LABELS, ONNX, file_of
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT, Recognizer
 from fastetl import __version__
 from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES

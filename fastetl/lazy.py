@@ -53,7 +53,7 @@ def import_extra(name: str) -> Any:
         raise
 
 
-def lazy(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def lazy_names(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a package. Its public names are those in the stub beside `file`."""
     import_name, _, names = lazy_loader.attach_stub(package, file)
     public = sorted([*names, *["__version__"] * ("." not in package)])

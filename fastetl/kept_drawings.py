@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -151,16 +151,22 @@ class SamplesResult:
     faults: tuple[str, ...]
 
 
-_Entry = tuple[KeptDrawing, Path, int, int]  # a sample, the file and line (from 0) that it stands in, and its group
+class GroupedDrawing(NamedTuple):
+    """A sample with its place and its group."""
+
+    sample: KeptDrawing
+    file: Path
+    line: int  # from 0
+    group: int
 
 
-def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
+def _read_all(files: list[Path]) -> tuple[list[GroupedDrawing], list[FastetlError]]:
     """Each sample of some files once, in its latest version, and an error for each line that is no sample.
 
     A group is named by the first id in its lines, and a sample stays in the group of its first version. So neither
     another charset, a correction, a removal nor damage moves samples to a group that a run does not know.
     """
-    latest: dict[str, _Entry] = {}
+    latest: dict[str, GroupedDrawing] = {}
     group_of_block: dict[tuple[Path, int], int] = {}
     group_of: dict[str, int] = {}
     faults: list[FastetlError] = []
@@ -174,7 +180,7 @@ def _read_all(files: list[Path]) -> tuple[list[_Entry], list[FastetlError]]:
             group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
             if isinstance(content, KeptDrawing):
                 latest.pop(identity, None)  # since a key that is replaced keeps its place
-                latest[identity] = content, file, line, group_of.setdefault(identity, group)
+                latest[identity] = GroupedDrawing(content, file, line, group_of.setdefault(identity, group))
     return list(latest.values()), faults
 
 
@@ -197,26 +203,26 @@ def samples_to_dataset(
     files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     read, faults = _read_all(files)
-    labels = [sample.label for sample, *_ in read]
+    labels = [drawing.sample.label for drawing in read]
     charset = load_charset(config.charset, sorted({*labels} - {""}))
-    entries = [entry for entry, label in zip(read, labels, strict=True) if label in charset.class_of]
+    drawings = [drawing for drawing in read if drawing.sample.label in charset.class_of]
     left_out = Counter(label or "no label" for label in labels if label not in charset.class_of)
-    if not entries:
+    if not drawings:
         if faults and not read:
             raise faults[0].replace(do="give the folder of samples, *.jsonl, or mend it")
         expected, found = f"labels of charset {charset.name}", in_a_line(sorted(left_out), 40) or "none"
         raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")
-    data = _dataset_of(entries, charset, config.size)
+    data = _dataset_of(drawings, charset, config.size)
     about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
     replace(data, about=about).write(out, overwrite=overwrite)
     classes = len(np.unique(data.labels))
-    right = sum(sample.answer == sample.label for sample, *_ in entries)
+    right = sum(sample.answer == sample.label for sample, *_ in drawings)
     return SamplesResult(str(out), len(data), classes, right, dict(left_out), tuple(map(str, faults)))
 
 
-def _dataset_of(entries: list[_Entry], charset: Charset, size: int) -> Dataset:
+def _dataset_of(drawings: list[GroupedDrawing], charset: Charset, size: int) -> Dataset:
     """Samples as a dataset, in their order, with the pictures of their drawings."""
-    samples, files, lines, groups = zip(*entries, strict=True)
+    samples, files, lines, groups = zip(*drawings, strict=True)
     return Dataset.create(
         [rasterize(sample.drawing) for sample in samples],
         [sample.label for sample in samples],

@@ -42,7 +42,7 @@ def is_bundled(out: Path) -> bool:
     return _BUNDLED_IN.resolve() in out.resolve().parents
 
 
-def package_files(out: Path) -> tuple[str, ...]:
+def expected_files(out: Path) -> tuple[str, ...]:
     """The names in `FILES` that the package directory `out` should have."""
     return tuple(file for file in FILES if file != MAC_CHECK or not is_bundled(out))
 
