@@ -13,7 +13,7 @@ NEW. New pictures from an `.npz` with groups, whose source has no name, are UNKN
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -255,39 +255,41 @@ class SplitRecord:
             what, expected = "the groups of some samples are not known", "groups, which a split keeps together"
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
-        parts_of_digests = self._parts_of_digests(data)
-        new_digests = np.unique(data.digests[(data.groups < 0) & (parts_of_digests == NEW)])
-        sources, new_groups = self._new_groups(data)
         is_next = any(map(len, self.groups + self.digests))
         draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=is_next)
-        part_of_group = draw(len(new_groups), "group")
-        part_of_digest = draw(len(new_digests), "sample")
-        groups = [dict(known) for known in self.groups]
         # The digest of pictures without ink, which are in several groups, tells no sample.
         first_groups, first_source, _ = group_copies(data.groups, data.source, data.digests)
         ambiguous = data.digests[(first_groups != data.groups) | (first_source != data.source)]
         is_of_one_group = ~np.isin(data.digests, ambiguous)
-        for part in (TEST, VALID, TRAIN):  # a group with known samples joins them, those of TRAIN first
-            for index, source in enumerate(data.sources):
-                joining = data.groups[is_of_one_group & (parts_of_digests == part) & (data.source == index)]
-                part_of_group[(sources == source) & np.isin(new_groups, joining)] = part
-        for part in (TRAIN, VALID, TEST):
-            for source in np.unique(sources[part_of_group == part]).tolist():
-                drawn = new_groups[(part_of_group == part) & (sources == source)]
-                groups[part][source] = np.union1d(groups[part].get(source, drawn), drawn)
-        drawn_digests = [new_digests[part_of_digest == part] for part in (TRAIN, VALID, TEST)]
-        record = SplitRecord(tuple(groups), tuple(map(np.union1d, self.digests, drawn_digests)))
+        parts_of_digests = self._parts_of_digests(data)
+        groups = self._groups_with(data, np.where(is_of_one_group, parts_of_digests, NEW), draw)
+        new_digests = np.unique(data.digests[(data.groups < 0) & (parts_of_digests == NEW)])
+        drawn_parts = draw(len(new_digests), "sample")
+        digests = tuple(np.union1d(known, new_digests[drawn_parts == part]) for part, known in enumerate(self.digests))
+        record = SplitRecord(groups, digests)
         is_own = np.array([not _SOURCE_OF_FILES.fullmatch(source) for source in data.sources])[data.source]
         parts = np.where(is_own & is_of_one_group, record.parts_of(data), NEW)
-        own_digests = [data.digests[parts == part] for part in (TRAIN, VALID, TEST)]
-        return replace(record, digests=tuple(map(np.union1d, record.digests, own_digests)))
+        own = (np.union1d(known, data.digests[parts == part]) for part, known in enumerate(digests))
+        return replace(record, digests=tuple(own))
 
-    def _new_groups(self, data: "Dataset") -> tuple[NDArray[np.str_], NDArray[np.int32]]:
-        """The source and the number, (N,), of each known group of a dataset that is in no part yet, sorted by both."""
-        sources: list[str] = []
-        numbers = [np.zeros(0, np.int32)]
+    def _groups_with(
+        self, data: "Dataset", known_parts: NDArray[np.int8], draw: Callable[[int, SplitUnit], NDArray[np.int8]]
+    ) -> tuple[dict[str, NDArray[np.int32]], ...]:
+        """`groups` with those of a dataset: one with known samples joins them, those of TRAIN first; others are drawn.
+
+        known_parts: (N,), the part of each known sample, NEW for others. draw: `draw_parts`, of a count and a unit.
+        """
+        new_groups = {}
         for source, present in sorted(data.groups_by_source().items()):
             known = [groups.get(source, present[:0]) for groups in self.groups]
-            numbers.append(np.setdiff1d(present, np.concatenate(known)))
-            sources += [source] * len(numbers[-1])
-        return np.array(sources, str), np.concatenate(numbers)
+            new_groups[source] = np.setdiff1d(present, np.concatenate(known))
+        counts = list(map(len, new_groups.values()))
+        drawn_parts = np.split(draw(sum(counts), "group"), np.cumsum(counts)[:-1])
+        all_groups = tuple(map(dict, self.groups))
+        for (source, numbers), parts in zip(new_groups.items(), drawn_parts, strict=True):
+            is_of_source = data.source == data.sources.index(source)
+            for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over the other parts
+                parts[np.isin(numbers, data.groups[is_of_source & (known_parts == part)])] = part
+            for part in np.unique(parts).tolist():
+                all_groups[part][source] = np.union1d(all_groups[part].get(source, numbers[:0]), numbers[parts == part])
+        return all_groups
