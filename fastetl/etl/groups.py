@@ -74,15 +74,10 @@ def align(codes: NDArray[np.uint16], genuine: NDArray[np.uint16] | None = None) 
         orders += [_begin_as_file(by_appearance, codes), by_appearance]
     different = {order.tobytes(): order for order in orders if order is not None}
     alignments = [_align_to(order, codes) for order in different.values()]
-    if len(alignments) == 1:
-        return alignments[0]
-    advantage = _GENUINE_ADVANTAGE if len(order) > 2 * _GENUINE_ADVANTAGE else 0
-
-    def cost(aligned: Alignment) -> int:
-        begins_as_genuine = as_genuine is not None and np.array_equal(aligned.order, as_genuine)
-        return aligned.faults() - advantage * begins_as_genuine
-
-    return min(alignments, key=cost)
+    faults = [aligned.faults() for aligned in alignments]
+    if as_genuine is not None and len(order) > 2 * _GENUINE_ADVANTAGE:
+        faults[0] -= _GENUINE_ADVANTAGE  # of the order that begins as genuine files do
+    return alignments[int(np.argmin(faults))]
 
 
 def _begin_as_genuine(order: NDArray[np.uint16], genuine: NDArray[np.uint16]) -> NDArray[np.uint16] | None:
@@ -108,7 +103,10 @@ def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment
 
 
 def _fill_gaps(slots: NDArray[np.int64], is_kept: NDArray[np.bool_], length: int) -> None:
-    """Give each record set aside the slot after that of the record before it, but none past the next kept record's."""
+    """Give each record set aside the slot after that of the record before it, but none past the next kept record's.
+
+    An example, of the order あいうえお with two records aside, いうXXお: slots 1, 2, −1, −1, 4 become 1, 2, 3, 3, 4.
+    """
     number = np.arange(len(slots))
     kept_before = np.maximum.accumulate(np.where(is_kept, number, -1))
     kept_after = np.minimum.accumulate(np.where(is_kept, number, len(slots))[::-1])[::-1]
