@@ -50,7 +50,7 @@ public actor LineReader {
     private static let firstStretches = [1, 0.7]
 
     /// Least probability, to the network, that the ink of a sure character is one of its shape.
-    private static let minSeen = 0.003
+    private static let minShown = 0.003
     /// Probability of what may be alone on its line.
     private static let minAlone = 0.5
 
@@ -168,7 +168,7 @@ public actor LineReader {
             }
             let box = line.onCanvas(line.path.boxes[choice.span])
             let confidence = answers[choice.candidate].probability
-            let isSeen = candidates[choice.span].logShape[choice.candidate] >= log(Self.minSeen)
+            let isSeen = candidates[choice.span].logShape[choice.candidate] >= log(Self.minShown)
             return LineCharacter(
                 label: answers[choice.candidate].label, confidence: confidence,
                 alternatives: Array(answers.sorted { $0.probability > $1.probability }.prefix(Verdict.most)),
