@@ -16,7 +16,7 @@ _MIN_ALONE = 0.5  # probability of what may be alone on its line
 _FOREIGN_BONUS = 0.5  # for each character without bigrams: random characters are then read as well as with `plain`
 # Of what a path gains by the bigrams, in comparing directions; chosen on pages of characters in cells.
 _GAIN_WEIGHT = 2.0
-_MIN_SURE, _MIN_SEEN = 0.5, 0.003  # confidence, and the network's probability of its shape, of what is not uncertain
+_MIN_SURE, _MIN_SHOWN = 0.5, 0.003  # confidence, and the network's probability of its shape, of what is not uncertain
 _MAX_ALTERNATIVES = 5  # of a character
 _MAX_LOG_ODDS = 50.0  # of what overlaps a character against it: keeps the exponential finite
 _SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
@@ -62,7 +62,7 @@ def _text(line: Line, candidates: Candidates, labels: Labels, path: list[Choice]
         answers = tuple(Answer(label_of[k], float(shares[k])) for k in likeliest)
         left, top, right, bottom = np.round(box, 2).tolist()
         label, confidence = label_of[choice.candidate], float(shares[choice.candidate])
-        uncertain = confidence < _MIN_SURE or candidates.log_shape[choice.span, choice.candidate] < np.log(_MIN_SEEN)
+        uncertain = confidence < _MIN_SURE or candidates.log_shape[choice.span, choice.candidate] < np.log(_MIN_SHOWN)
         characters.append(Character(label, (left, top, right, bottom), confidence, bool(uncertain), answers))
     gaps = boxes[1:, 0] - boxes[:-1, 2]
     apart = gaps > _SPACE_GAP * size + (max(float(np.median(gaps)), 0) if len(gaps) else 0)
