@@ -43,10 +43,8 @@ def addresses(data: Data) -> list[tuple[str, float]]:
     return pairs
 
 
-def _work(
-    *, data: Data, path: Path, resume: bool, overwrite: bool, run_arguments: Mapping[str, Any], fault_file: Path
-) -> None:
-    """Train as a worker. run_arguments: of a run that begins, or that the caller resumes."""
+def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, run: Mapping[str, Any], fault_file: Path) -> None:
+    """Train as a worker. run: arguments of one that begins, or that the caller resumes."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
     from ray.util import get_node_ip_address
@@ -61,7 +59,7 @@ def _work(
             address = f"{get_node_ip_address()}:{probe.getsockname()[1]}"  # type: ignore[no-untyped-call]
         join(str(broadcast_from_rank_zero(address)), processes, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
-    arguments = {} if is_begun and not resume else run_arguments  # after a loss the run has its config and start
+    arguments = {} if is_begun and not resume else run  # after a loss the run has its config and start
     try:
         if is_begun or overwrite or not path.exists():  # otherwise it was complete when a worker was lost
             train(data, path, resume=is_begun, overwrite=overwrite, progress=None, **arguments)
@@ -117,8 +115,8 @@ def train_on_ray(
         prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True
     ) as temporary:
         fault_file = Path(temporary, "fault")  # beside the files of Ray Train
-        run_arguments = {"config": config, "start": initial, "command": command}
-        work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, run_arguments=run_arguments)
+        run = {"config": config, "start": initial, "command": command}
+        work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, run=run)
         _fit(partial(work, fault_file=fault_file), fault_file, workers, gpus)
     return open_run(path)
 

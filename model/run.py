@@ -242,11 +242,9 @@ def opened_package(function: str, path: StrPath) -> Any:
 def _opened(path: Path, expected: str) -> Run:
     file = path / RUN_JSON
     if not file.exists():
-        unfinished = unfinished_folder(path)
-        if (unfinished / RUN_JSON).is_file():
-            raise MissingRunError(
-                "training was interrupted", file=path, found=unfinished, do="continue it with `resume`"
-            )
+        folder = unfinished_folder(path)
+        if (folder / RUN_JSON).is_file():
+            raise MissingRunError("training was interrupted", file=path, found=folder, do="continue it with `resume`")
         raise MissingRunError("no run here", file=path, expected=expected, do="train one, or check the path")
     try:
         values = read_json(file)
