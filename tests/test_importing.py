@@ -24,8 +24,8 @@ from fastetl.errors import FastetlError
 from fastetl.kept_drawings import find_samples
 from fastetl_cli.main import main
 
-NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3")
-CHARACTERS = tuple(sorted(("한", "क्ष", "spiral", "/", "が", "क्", "3")))
+NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3", "U+E000")
+CHARACTERS = tuple(sorted(("한", "क्ष", "spiral", "/", "が", "क्", "3", "\ue000")))
 EACH = 3
 
 

@@ -5,6 +5,7 @@ Unicode's normal form C.
 """
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +39,7 @@ _ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).
 Characters = StrPath | Sequence[str]
 """What `load_charset` takes: a name, a file, or characters."""
 _JOINERS = "\u200c\u200d"  # invisible, but allowed within a character
+_PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")  # of fonts of invented scripts
 
 
 def nfc(text: str) -> str:
@@ -53,7 +55,7 @@ def is_character(text: str) -> bool:
 
 def is_visible(text: str) -> bool:
     """Whether a text has neither white space nor invisible code points."""
-    return text.isprintable() and " " not in text
+    return _PRIVATE.sub("", text).isprintable() and " " not in text
 
 
 def is_kanji(character: str) -> bool:
