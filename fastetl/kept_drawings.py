@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
+from unicodedata import category
 
 import numpy as np
 
@@ -52,10 +53,10 @@ class KeptDrawing:
             ("label", "one character, or none", self.label == "" or is_character(self.label)),
             ("time", "a time such as 2026-11-24T20:01:02Z", _TIME.fullmatch(self.time)),
             ("device", ", ".join(DEVICES), self.device in DEVICES),
-            ("drawing", "strokes with points", any(stroke.x for stroke in self.drawing.strokes)),
+            ("drawing", "strokes with ink on the canvas", rasterize(self.drawing).any()),
         ]
         for name, text, most in (("answer", self.answer, MAX_CODE_POINTS), ("app", self.app, 64)):
-            is_text = len(text) <= most and text.replace("\u3000", " ").isprintable()
+            is_text = len(text) <= most and all(c.isprintable() or c == "\u3000" or category(c) == "Co" for c in text)
             rules.append((name, f"at most {most} printable characters", is_text))
         for name, expected, valid in rules:
             if not valid:

@@ -181,7 +181,7 @@ WRONG += [
     *((stored_sample, {"label": text}, "unsuitable label; expected one character") for text in ("ぬ め", "\n")),
     (stored_sample, {"answer": "x" * 33}, "unsuitable answer; expected at most 32"),
     (stored_sample, {"time": "２０２６-11-24T20:01:02Z"}, "unsuitable time; expected a time such as"),
-    (stored_sample, {"strokes": [{"x": [], "y": []}]}, "unsuitable drawing; expected strokes with points"),
+    (stored_sample, {"strokes": [{"x": [], "y": []}]}, "unsuitable drawing; expected strokes with ink on"),
     (stored_sample, {"device": "nose"}, "unsuitable device; expected mouse, touch, pen, unknown"),
     (stored_sample, {"app": "a\x1b[2J"}, "unsuitable app; expected at most 64"),
     (Drawing, {"width": 0, "height": 9, "strokes": ()}, "width is out of range; expected 0.001 to 1,000,000; found 0"),

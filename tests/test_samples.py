@@ -38,7 +38,7 @@ def write(path: Path, *lines: str | bytes) -> Path:
 
 
 def test_a_sample_comes_back_from_its_line() -> None:
-    bare = dataclasses.replace(sample(label="", answer="x" * 32), app="", device="unknown")
+    bare = dataclasses.replace(sample(label="", answer="\ue000" * 32), app="", device="unknown")
     for original in (sample(), bare):
         assert KeptDrawing.from_values(json.loads(original.as_line())) == original
     assert "app" not in bare.as_line()
@@ -61,12 +61,13 @@ def test_a_damaged_line_is_a_fault_and_nothing_else(data: st.DataObject) -> None
 
 def test_faults_are_named_by_line_and_the_rest_is_read(tmp_path: Path) -> None:
     deep = b"[" * 100_000
+    beside = sample(3).as_line().replace("[10,250.5]", "[-90,-40]").replace("[40]", "[-40]")  # the canvas
     long = b'{"format":1,"x":"' + b"y" * (2 * LINE_BYTES) + b'"}'
     one, two = "\ufeff" + sample(1).as_line(), sample(2).as_line()
-    file = write(tmp_path / "a.jsonl", one, b"\xff\xfe", deep, long, b"", two, b"{}")
+    file = write(tmp_path / "a.jsonl", one, b"\xff\xfe", deep, long, b"", two, b"{}", beside)
     read, faults = read_samples(file)
     assert [(line, s.id) for line, s in read] == [(0, "id-1"), (5, "id-2")]
-    for line, fault in zip((2, 3, 4, 7), faults, strict=True):  # as editors count them
+    for line, fault in zip((2, 3, 4, 7, 8), faults, strict=True):  # as editors count them
         assert str(fault).startswith(f"{file}: line {line}: ")
 
 
