@@ -61,7 +61,7 @@ class Synth(WritingCommand):
             return self._write_dataset()
         with bar("synth") as progress:
             synthesize(self.out, self.config, processes=self.processes, overwrite=self.overwrite, progress=progress)
-        text = f"{self.out}: {counted(len(list(self.out.glob('ETL*'))), 'file')} by synthetic writers"
+        text = f"{self.out}: {counted(len(list(self.out.iterdir())) - 1, 'file')} by synthetic writers"
         return self.answer({"out": self.out, "config": self.config}, text)
 
     def _write_dataset(self) -> int:

@@ -20,19 +20,21 @@ from fastetl.data.charset import HIRAGANA, KANA
 from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
+from fastetl.etl.classes import classes
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import ETL8G
+from fastetl.etl.layouts import BY_NAME, ETL8G
 from fastetl.etl.statistics import picture_statistics
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
 from fastetl.synth.allographs import SHARE, WAYS, forms_of
 from fastetl.synth.practice import BOX, kana, practice_data
-from fastetl.synth.raster import draw
+from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.records import ORDER, readings
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import FILLS, PenInk, choose_glyphs, ink_of, pen_strokes
+from fastetl_cli.main import main
 
 
 def drawn(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> NDArray[np.uint8]:
@@ -332,6 +334,21 @@ def test_fragments_as_on_real_scans() -> None:
     assert 6 <= np.nanmedian(figures["depth of the left fragment"]) <= 10
     assert abs(np.nanmedian(figures["centre of gravity, x"]) - 67) < 2
     assert abs(np.nanmedian(figures["deviation"]) - 17.9) < 1.5
+
+
+def test_files_of_any_name_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(records, "_files", lambda *_: iter([("MINE_1", np.zeros(1, np.uint8))]))
+    assert main(["synth", str(tmp_path / "mine")]) == 0
+    assert "mine: 1 file by synthetic writers" in capsys.readouterr().out
+
+
+def test_no_two_prints_are_alike() -> None:
+    """Two of 八 stand at the same place, as far from the middle as prints may."""
+    layout, index = BY_NAME["ETL2"], [entry.character for entry in classes("ETL2")].index("八")
+    first, second = (draw_pictures(layout, writer, 0, 0, 0.5)[index] for writer in (1, 2))
+    assert (first != second).any()
 
 
 def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:

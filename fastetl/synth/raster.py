@@ -79,7 +79,8 @@ def _levels(layout: Layout, writer: int, time: int, seed: int, scans: float) -> 
     family = [] if layout.family == 8 else [layout.family]  # as in the releases that wrote ETL8G alone
     rng = np.random.default_rng([seed, *family, max(writer, 0)])
     printed = writer == MODEL_WRITER or layout.kind == "K"
-    style = WriterStyle() if printed else draw_style(rng, bool(rng.random() < scans))
+    grain = 0.02 * (layout.kind == "K")  # prints differ in their paper, also where two stand at the same place
+    style = WriterStyle(grain=grain) if printed else draw_style(rng, bool(rng.random() < scans))
     rng = rng.spawn(time)[-1] if time else rng
     signs = [_sign(entry, layout) for entry in classes(layout.name)]
     return unpack(draw(ink_of(choose_glyphs(style, rng, signs), style, rng)))

@@ -24,7 +24,8 @@ from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import draw_style
 from fastetl.synth.writing import choose_glyphs, ink_of
 
-SYNTHETIC_KIND = OutputKind("a folder of synthetic ETL files", ("ATTRIBUTION.txt",), ("ATTRIBUTION.txt", "ETL*"))
+_ENTRIES = ("ATTRIBUTION.txt", *(f"{name}*" for name in BY_NAME))
+SYNTHETIC_KIND = OutputKind("a folder of synthetic ETL files", _ENTRIES[:1], _ENTRIES)
 _MAX_COUNT = 1_000_000
 SHEET = 96  # characters of one sheet
 SHEETS = 10_000  # the sheet's number has 16 bits
