@@ -234,7 +234,8 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
     shutil.copytree(tmp_path / "here", unfinished_folder(tmp_path / "half"))
-    with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU; found 2"):
+    # The node lost in an earlier test counts until the cluster notices.
+    with pytest.raises(FastetlError, match="the cluster is too small; expected 9 CPU; found [23]"):
         train_on_ray(data, tmp_path / "half", config, workers=9, overwrite=True)
     with pytest.raises(FastetlError, match="none: no dataset here"):
         train_on_ray(tmp_path / "none", tmp_path / "half", config, overwrite=True)
