@@ -39,9 +39,10 @@ pytestmark = pytest.mark.skipif(SWIFT is None, reason="Swift 6 is not installed:
 def run(*words: str | Path, **variables: str) -> str:
     """Run a program, or a tool of the Swift toolchain, in the checkout; fails with what it output."""
     assert SWIFT is not None
-    home = ROOT / ".build" / "home"  # where caches go that would else lie in the user's own folder
-    home.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")} | variables
+    home = ROOT / ".build" / "home"  # where caches and the tests' files go, which would else stay in the user's folders
+    (home / "tmp").mkdir(parents=True, exist_ok=True)
+    folders = {"HOME": home, "XDG_CACHE_HOME": home / "cache", "TMPDIR": home / "tmp"}
+    environment = os.environ | {name: str(folder) for name, folder in folders.items()} | variables
     words = (Path(SWIFT).parent / words[0], *words[1:])
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, f"{' '.join(map(str, words))}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
