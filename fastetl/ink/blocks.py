@@ -1,6 +1,5 @@
 """A picture reduced to at most 160 × 160 blocks, and filters on them: integers alone, as in the Swift twin."""
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,14 @@ def _edges(length: int, count: int) -> NDArray[np.intp]:
 
 def pool(picture: Grey, op: np.ufunc, most: int = MAX_BLOCKS) -> Grey:
     """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block. most: see `block_shape`."""
-    if block_shape(picture.shape, most) == picture.shape:
-        return picture
     for length, count in zip(picture.shape, block_shape(picture.shape, most), strict=True):
-        edges = [*_edges(length, count).tolist(), length]
-        picture = np.stack([op.reduce(picture[a:b], axis=0) for a, b in pairwise(edges)]).T
-    return np.ascontiguousarray(picture)
+        first = _edges(length, count)
+        last = np.append(first[1:], length) - 1
+        extremes = picture[first]
+        for step in range(1, -(-length // count)):
+            extremes = op(extremes, picture[np.minimum(first + step, last)])
+        picture = np.ascontiguousarray(extremes.T)
+    return picture
 
 
 def expand(blocks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -94,7 +95,5 @@ def peak_of(levels: Grey, few: int = SPECK_BLOCKS) -> int:
 
 def quantile(values: NDArray[Any], per_cent: int) -> int:
     """The least of integers 0–65,535 that at least so many per cent of them do not exceed; 0 if there are none."""
-    if not values.size:
-        return 0
-    counts = np.bincount(values.ravel()).cumsum()
+    counts = np.bincount(values.ravel(), minlength=1).cumsum()
     return int((counts * 100 >= per_cent * values.size).argmax())

@@ -44,12 +44,8 @@ class _Blocks(NamedTuple):
 
     def along(self, mask: Mask, rows: NDArray[np.intp]) -> Mask:
         """The mask at one row of each column (..., W); False outside of the picture."""
-        height, width = mask.shape
-        return np.asarray(mask[rows.clip(0, height - 1), np.arange(width)] & _is_inside(rows, height))
-
-
-def _is_inside(rows: NDArray[np.intp], height: int) -> Mask:
-    return np.asarray((rows >= 0) & (rows < height))
+        inside = rows.clip(0, len(mask) - 1)
+        return np.asarray(mask[inside, np.arange(mask.shape[1])] & (inside == rows))
 
 
 def _offsets(rises: int | NDArray[np.intp], width: int) -> NDArray[np.intp]:
@@ -58,20 +54,24 @@ def _offsets(rises: int | NDArray[np.intp], width: int) -> NDArray[np.intp]:
     return np.rint(np.multiply.outer(rises, along)).astype(np.intp)
 
 
-def _sums(mask: Mask, offsets: NDArray[np.intp]) -> NDArray[np.intp]:
-    """How many blocks of the mask lie on each line: (rises, height), by the line's row in the middle."""
-    height, width = mask.shape
+def _sums(masks: tuple[Mask, Mask], offsets: NDArray[np.intp]) -> NDArray[np.int32]:
+    """How many blocks of each mask (H, W) lie on each line: (2, rises, H), by the line's row in the middle.
+
+    offsets: (rises, W), those of flat lines first.
+    """
+    height, width = masks[0].shape
     most = int(offsets.max())
-    before = np.zeros((width + 1, height + 2 * most), np.int32)  # ink of each row in the columns before
-    before[1:, most : most + height] = mask.T.cumsum(0)
-    sums = np.zeros((len(offsets), height), np.intp)
+    before = np.zeros((width + 1, 2, height + 2 * most), np.int32)  # ink of each row in the columns before
+    before[1:, :, most : most + height] = np.transpose(masks, (2, 0, 1)).cumsum(0, dtype=np.int32)
+    sums = np.zeros((len(offsets), 2, height), np.int32)
+    steepness = offsets.max(1)
     for offset in range(-most, most + 1):
-        columns = offsets == offset  # of each line: one run of them
-        start = columns.argmax(1)
-        stop = start + columns.sum(1)
+        lines = slice(steepness.searchsorted(abs(offset)), None)  # that go so far from their middle
+        columns = offsets[lines] == offset  # of each line: one run of them
+        start, count = columns.argmax(1), columns.sum(1)
         rows = slice(most + offset, most + offset + height)
-        sums += before[stop, rows] - before[start, rows]
-    return sums
+        sums[lines] += before[start + count, :, rows] - before[start, :, rows]
+    return sums.transpose(1, 0, 2)
 
 
 def ruled_lines(missing: Grey, paper: Mask, least: int, thickest: int, steepest: int = 10) -> list[PrintedLine]:
@@ -110,7 +110,7 @@ def _thin(mask: Mask, most: int) -> Mask:
 def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> Floats:
     """The share of the paper that each line (rises, height) covers; 0 for one too short or with too many gaps."""
     width = blocks.thin.shape[1]
-    on, possible = _sums(blocks.thin, offsets), _sums(blocks.paper, offsets)
+    on, possible = _sums((blocks.thin, blocks.paper), offsets)
     score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
     numbers, candidates = np.nonzero(score >= _MIN_COVERED)
     rows = candidates[:, None] + offsets[numbers]
@@ -160,7 +160,7 @@ def without_lines(mask: Mask, across: list[PrintedLine], down: list[PrintedLine]
             reach = int(line.thickness / 2 + 1.5) + margin
             for step in range(-reach, reach + 1):
                 rows = line.row + _offsets(line.rise, width) + step
-                columns = np.flatnonzero(_is_inside(rows, height))
+                columns = np.flatnonzero((rows >= 0) & (rows < height))
                 oriented[rows[columns], columns] = False
     return rest
 
@@ -259,7 +259,7 @@ def _strip_along(
     along = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
     centre = np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
     rows = centre + np.arange(-reach, reach + 1)[:, None]
-    return rows, plane[rows.clip(0, height - 1), np.arange(width)], _is_inside(rows, height)
+    return rows, plane[rows.clip(0, height - 1), np.arange(width)], (rows >= 0) & (rows < height)
 
 
 def _middle_runs(ink: Mask, near: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
