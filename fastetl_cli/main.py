@@ -7,7 +7,6 @@ import contextlib
 import gc
 import io
 import itertools
-import os
 import signal
 import sys
 import traceback
@@ -52,9 +51,6 @@ Exit codes: 0 done, 1 a check failed or input was left out, 2 wrong use or bad i
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use, 128 + N ended by signal N."""
-    if sys.stdout is None or sys.stderr is None:  # closed by the caller: output must not go to another open file
-        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 shows escapes, and causes no error
             stream.reconfigure(errors="backslashreplace")

@@ -13,14 +13,12 @@ from fastetl.lazy import import_extra
 T = TypeVar("T")
 R = TypeVar("R")
 RETRIES = 100  # how often a task is repeated, or a training resumed, after the loss of a worker
-_connected: dict[str, str] = {}  # each address that `connect` was given → its cluster, by the address that Ray gives it
 
 
 def connect(address: str = "") -> Any:
     """Connect to the cluster at `address` or RAY_ADDRESS, or start one here. Returns the module ray.
 
-    A process that is connected stays so. Raises FastetlError if ray is not installed, or the cluster cannot be reached,
-    or is another one than that of a connected process.
+    A process that is connected stays so. Raises FastetlError if ray is not installed, or the cluster cannot be reached.
     """
     require_instance("address", address, str, "an address")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # no reports to Ray's makers
@@ -38,10 +36,6 @@ def connect(address: str = "") -> Any:
             what = "cannot reach the Ray cluster"
             do = "check `address` and RAY_ADDRESS"
             raise FastetlError(what, file=address or None, found=reason_of(error), do=do) from error
-        _connected[address] = ray.get_runtime_context().gcs_address
-    elif address and (cluster := ray.get_runtime_context().gcs_address) != _connected.get(address, address):
-        do = "leave out `address`, or call `ray.shutdown()` before"
-        raise FastetlError("connected to another Ray cluster", expected=address, found=cluster, do=do)
     return ray
 
 

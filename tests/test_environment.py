@@ -182,13 +182,6 @@ def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: P
     assert len(open_dataset(f"file://{tmp_path}/出力")) == len(open_dataset(tmp_path / "出力"))
 
 
-def test_closed_streams_stop_no_build(etl: Path, tmp_path: Path) -> None:
-    for name in ("stdout", "stderr"):
-        done = fastetl("build", etl, tmp_path / name, before=f"import sys; sys.{name} = None")
-        assert done.returncode == 0
-        assert len(open_dataset(tmp_path / name))
-
-
 @pytest.mark.parametrize("name", ["._a.png", ".DS_Store", "Thumbs.db", "desktop.ini"])
 def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Path) -> None:
     for folder in ("pictures", "pictures/__MACOSX", "pictures/.thumbs", "samples"):
