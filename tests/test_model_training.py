@@ -2,7 +2,6 @@ import dataclasses
 import errno
 import itertools
 import os
-import re
 import shutil
 import signal
 import socket
@@ -10,13 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import jax
-import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -144,27 +141,6 @@ def test_a_step_in_bfloat16_is_nearly_the_same_and_uses_its_state_up() -> None:
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
     types = [jax.tree.map(lambda a: a.dtype, state) for state in states]
     assert types[0] == types[1]
-
-
-@pytest.mark.parametrize("config", [TrainConfig(), TrainConfig(optimizer="adamw", network="small")])
-def test_steps_and_answers_lower_for_devices_that_this_machine_lacks(config: TrainConfig) -> None:
-    """To one program for all, which calls nothing of one kind of device's runtime."""
-
-    def make() -> Network:
-        return Network(NETWORKS[config.network], Preprocessing(size=64), 162, rngs=nnx.Rngs(0))
-
-    network, state = nnx.eval_shape(make), jax.eval_shape(partial(first_state, make, config, 100))
-    pictures, labels = np.zeros((64, 64, 64), np.uint8), np.zeros(64, np.int32)
-    programs: list[tuple[Any, Any]] = [
-        (make_train(network, config), (state, [(pictures, labels)] * 2)),
-        (make_forward(network), (state["ema"], pictures)),
-    ]
-    for function, arguments in programs:
-        program = jax.export.export(function, platforms=("cpu", "cuda", "tpu"))(*arguments)
-        assert tuple(program.platforms) == ("cpu", "cuda", "tpu")
-        assert not re.findall(r"custom_call @([\w.$]+)", program.mlir_module())
-        assert program.out_avals[-1].dtype == jnp.float32  # losses, logits
-        assert program.out_avals[-1].shape in ((2,), (64, 162))
 
 
 def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:

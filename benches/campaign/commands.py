@@ -6,9 +6,9 @@ commands write through the same `fastetl.files.atomic`."""
 import hashlib
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import warnings
@@ -38,8 +38,8 @@ class Ended(NamedTuple):
     seconds: float
 
 
-def _child(arguments: Sequence[str], folder: Path, kill_at: int, operations: Any) -> None:
-    """Run the command, count its file operations below `folder`, and kill this process at operation `kill_at`."""
+def _child(arguments: Sequence[str], folder: Path, kill_at: int, most: int, operations: Any) -> None:
+    """Run the command with files of `most` bytes, and count its operations on those below `folder` up to `kill_at`."""
     from fastetl_cli.main import main
 
     log = os.open(folder.with_name(f"{folder.name}.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -53,14 +53,21 @@ def _child(arguments: Sequence[str], folder: Path, kill_at: int, operations: Any
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # what would be larger fails as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     sys.exit(main(arguments))
 
 
-def run_command(arguments: Sequence[str], folder: Path, after: float = LIMIT, kill_at: int = -1) -> Ended:
-    """Run `fastetl` in a fork of this process; kill it after `after` seconds, or at file operation `kill_at`."""
+def run_command(
+    arguments: Sequence[str], folder: Path, after: float = LIMIT, kill_at: int = -1, most: int = resource.RLIM_INFINITY
+) -> Ended:
+    """Run `fastetl` in a fork of this process; kill it after `after` seconds, or at file operation `kill_at`.
+
+    most: bytes that a file may have.
+    """
     start_time, fork = time.perf_counter(), multiprocessing.get_context("fork")
     operations = fork.Value("q", 0, lock=False)
-    process = fork.Process(target=_child, args=(arguments, folder, kill_at, operations))
+    process = fork.Process(target=_child, args=(arguments, folder, kill_at, most, operations))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # JAX warns of forks; its backend is not in use here
         process.start()
@@ -194,24 +201,11 @@ def kills(tally: Tally, folder: Path, name: str) -> None:
             tally.add(outcome, f"kill {number}: {fault}")
 
 
-def _kilobytes(folder: Path) -> int:
-    """Kilobytes on disk: the files, and a page of 4 KB for each entry."""
-    return sum(4 + entry.stat().st_size // 1024 for entry in folder.rglob("*"))
-
-
 def full_disks(tally: Tally, folder: Path, name: str) -> None:
-    """Run a command on a tmpfs (as root) of one page to more than it needs, every second time over an old output."""
+    """Run a command where a file may have 4 KB, as its log has, or more, every second time over an old output."""
     command, old, _ = _prepared(folder, name)
-    workspace, sizes = folder / "disk", np.geomspace(4, 3 * _kilobytes(folder / name) / 2, tally.target).astype(int)
-    workspace.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", workspace], check=True)
-    try:
-        for number, _ in tally:
-            before = old if number % 2 else None
-            room = int(sizes[number]) + (_kilobytes(old) + 16 if before else 0)
-            _reset(workspace, None)
-            subprocess.run(["mount", "-o", f"remount,size={room}k", workspace], check=True)
-            _, outcome, fault = _try(command, workspace, before)
-            tally.add(outcome, f"{sizes[number]} KB: {fault}")
-    finally:
-        subprocess.run(["umount", workspace], check=True)
+    largest = max(entry.stat().st_size for entry in (folder / name).rglob("*"))
+    sizes = np.geomspace(4096, 1.5 * largest, tally.target).astype(int).tolist()
+    for number, _ in tally:
+        _, outcome, fault = _try(command, folder / name, old if number % 2 else None, most=sizes[number])
+        tally.add(outcome, f"{sizes[number]} bytes: {fault}")
