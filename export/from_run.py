@@ -66,7 +66,7 @@ def graph_from_network(
     ExportError for a layer order that cannot be folded.
     """
     parts = list(network.layers())
-    channels, width = network.preprocessing.channels, network.preprocessing.side
+    channels, width = network.preprocessing.channels, network.preprocessing.frame
     flattened = 0  # how many inputs of the next dense layer are a flattened picture
     layers: list[exported.GraphLayer] = []
     for k, layer in enumerate(parts):
@@ -95,8 +95,7 @@ def graph_from_network(
             case trained.Relu():
                 layers.append(exported.GraphLayer("Relu", name))
             case trained.Place():
-                if network.preprocessing.place_size:
-                    layers.append(exported.GraphLayer("Place", name))
+                layers.append(exported.GraphLayer("Place", name))
             case _:
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
     return exported.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)

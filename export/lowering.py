@@ -162,7 +162,7 @@ class _Input(NamedTuple):
     """The input of the layers."""
 
     frames: dict[str, Ref]  # (1, channels, side, side), by the prefix of each reading
-    place: tuple[Ref, ...]  # (1, PLACE_SIZE), where the frame lay; () if there is no frame or no layer `Place`
+    place: tuple[Ref, ...]  # (1, PLACE_SIZE), where the frame lay; () if there is no layer `Place`
 
 
 def _framed(ops: Builder, x: Ref, spec: Preprocessing, with_place: bool) -> _Input:
@@ -207,9 +207,7 @@ def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
     brightest = ops.reduce("reduce_max", "top", ink, (2, 3))
     contrasted = _contrast(ops, ink, brightest, spec.floor)
     blank = _blank(ops, brightest, contrasted)
-    network_input = _Input({"": contrasted}, ())
-    if spec.framing != "none":
-        network_input = _framed(ops, contrasted, spec, any(layer.kind == "Place" for layer in graph.layers))
+    network_input = _framed(ops, contrasted, spec, any(layer.kind == "Place" for layer in graph.layers))
     frames: dict[str, Ref] = {}
     for prefix, frame in network_input.frames.items():
         with ops.named(prefix):

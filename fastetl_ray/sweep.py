@@ -80,13 +80,12 @@ class SweepConfig(Options):
     def configured(self, drawn: Mapping[str, Any]) -> tuple[dict[str, Any], TrainConfig]:
         """Those of the drawn options that have an effect, and the configuration of them and `train`.
 
-        An option, drawn or in `train`, is left out where the optimizer or the framing that was drawn gives it no
-        effect. Raises FastetlError for an unknown name, and for a value that `TrainConfig` rejects.
+        An option, drawn or in `train`, is left out where the optimizer that was drawn gives it no effect.
+        Raises FastetlError for an unknown name, and for a value that `TrainConfig` rejects.
         """
         options = {**self.train, **drawn}
-        chosen = drawn.keys() & {"framing", "optimizer"}  # `steps` would have no effect in any trial: an error
         for name, cause in without_effect(options).items():
-            if cause in chosen:
+            if cause == "optimizer" in drawn:  # `steps` would have no effect in any trial: an error
                 options.pop(name, None)
         effective = {name: value for name, value in drawn.items() if name in options}
         changes = {name.removeprefix(_NESTED): options.pop(name) for name in list(options) if name.startswith(_NESTED)}

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, Self
 from fastetl.checks import ABOVE_0, BELOW_1, Options, Range, require_unset
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.identity import SplitUnit
-from fastetl.data.preprocessing import Framing, Preprocessing
+from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import ArgumentError
 
-PREPROCESSING_OPTIONS = ("framing", "frame", "scale", "surroundings", "readings")
+PREPROCESSING_OPTIONS = ("frame", "scale", "surroundings", "readings")
 RATES = 4e-3, 0.1  # peak learning rates of Adam and of Muon in training from random weights
 NetworkName = Literal["default", "japanese", "quick", "small"]
 _Part = Annotated[float, Range(0, BELOW_1)]
@@ -64,10 +64,8 @@ class TrainConfig(Options):
     by: SplitUnit = "group"
     """What to do with samples whose writer is unknown. group: they are an error. sample: each is drawn by itself; a
     writer may then be in several parts, and accuracies come out too high."""
-    framing: Framing | None = None
-    """adaptive: the ink is centred and scaled. none: pictures stay as they are. Default: the dataset's."""
     frame: Annotated[int | None, Range(8, 128)] = None
-    """Side in pixels, 8 to 128, of what the network sees after framing. Default: the dataset's."""
+    """Side in pixels, 8 to 128, of what the network sees: the ink, centred and scaled. Default: the dataset's."""
     scale: Annotated[float | None, Range(0.01, 1)] = None
     """The ink's size in the frame: root of its summed variances, as a share of the side. Default: the dataset's."""
     surroundings: bool | None = None
@@ -112,14 +110,13 @@ class TrainConfig(Options):
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From what `dataclasses.asdict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
         options = {**values, "augmentation": Augmentation(**values["augmentation"])}
-        return cls(**{name: value for name, value in options.items() if name not in without_effect(values)})
+        without = {"framing", *without_effect(values)}  # earlier versions stored the former, of which there is one way
+        return cls(**{name: value for name, value in options.items() if name not in without})
 
 
 def without_effect(options: Mapping[str, Any]) -> dict[str, str]:
     """The options that have no effect, each with the other one that is the cause. options: values of some, by name."""
     causes: dict[str, str] = {}
-    if options.get("framing") == "none":
-        causes |= {name: "framing" for name in PREPROCESSING_OPTIONS if name != "framing"}
     if options.get("optimizer") == "adamw":
         causes["muon_learning_rate"] = "optimizer"
     if options.get("minutes"):

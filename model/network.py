@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.data.preprocessing import Preprocessing, framed
+from fastetl.data.preprocessing import PLACE_SIZE, Preprocessing, framed
 from model.errors import ModelError
 
 NORM_EPSILON = 1e-5  # added to the variance in every batch norm
@@ -221,7 +221,7 @@ def max_pool(x: jax.Array, n: int) -> jax.Array:
 
 def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs) -> list[_Block | None]:
     """The module of each layer, None for one without weights; tracks the shape from layer to layer."""
-    side = preprocessing.side
+    side = preprocessing.frame
     features = preprocessing.channels
     initial: dict[str, Any] = {"kernel_init": nnx.initializers.he_uniform(), "rngs": rngs}
     blocks: list[_Block | None] = []
@@ -244,7 +244,7 @@ def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str,
             case Flatten():
                 features *= side * side
             case Place():
-                features += preprocessing.place_size
+                features += PLACE_SIZE
         if side < 1:
             raise ModelError(f"network {name!r}: nothing is left of the frame after layer {k}, {spec}", do="pool less")
         blocks.append(block)

@@ -22,7 +22,7 @@ from fastetl.errors import ArgumentError, StrPath
 from model.checkpoints import digest
 from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
-from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig, Place
+from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig
 from model.run import RUN_OR_PACKAGE, Run, opened_package, opened_run
 from model.step import load_weights, weights_of
 
@@ -54,9 +54,8 @@ class InitialNetwork:
         if self.network_config is not None:
             return self.network_config
         stored = tuple(layer.spec for layer in self.layers[:-1])
-        left_out = Dropout if self.preprocessing.place_size else Dropout | Place
         for config in NETWORKS.values():
-            if tuple(spec for spec in config.layers if not isinstance(spec, left_out)) == stored:
+            if tuple(spec for spec in config.layers if not isinstance(spec, Dropout)) == stored:
                 return config
         return NetworkConfig(self.name, stored)
 

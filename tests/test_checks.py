@@ -143,7 +143,6 @@ WRONG += [
     *((TRAIN, {"data": [(OWN, w)]}, "weight .* 0 to 1,000,000,000; f") for w in (0, "x", math.nan, 1e10)),
     (TrainConfig, {"steps": 5, "minutes": 1.0}, "`minutes` has no effect with .*`steps`"),
     (TrainConfig, {"optimizer": "adamw", "muon_learning_rate": 1}, "`muon_learning_rate` has no .*`optimizer`"),
-    (TrainConfig, {"framing": "none", "frame": 8}, "`frame` has no effect with .*`framing`"),
     (TRAIN, {"config": 3}, "unsuitable config; expected a TrainConfig; found 3"),
     (TRAIN, {"start": 3}, "unsuitable start; expected a run, a package.*; found 3"),
     (TRAIN, {"rotation": 3}, "no option 'rotation'; .* It is an option of `augmentation`"),

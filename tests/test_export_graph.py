@@ -36,7 +36,6 @@ def test_graph_is_flax(config: m.NetworkConfig) -> None:
     [
         Preprocessing(),
         Preprocessing(size=48, frame=24, scale=0.2, floor=0.3),
-        Preprocessing(framing="none"),
         Preprocessing(size=64, surroundings=False),
         Preprocessing(readings=1),
     ],
@@ -44,8 +43,7 @@ def test_graph_is_flax(config: m.NetworkConfig) -> None:
 def test_preprocessing_is_the_readable_twin(spec: Preprocessing) -> None:
     graph = graph_of(random_network(TINY, spec=spec), side=spec.size)
     images, kinds = pictures(spec.size, 1)
-    prefixes = READING_PREFIXES[: len(spec.stretches)]
-    names = ["contrasted"] if spec.framing == "none" else [f"{prefix}framed" for prefix in prefixes]
+    names = [f"{prefix}framed" for prefix in READING_PREFIXES[: len(spec.stretches)]]
     ops = lower(graph, "float16")
     real = [kind in ("strokes", "inverted") for kind in kinds]
     for picture, stretch in zip(evaluate_ops(ops, images, names, "float16").values(), spec.stretches, strict=True):

@@ -37,7 +37,6 @@ def pictures(count: int, seed: int = 0) -> NDArray[np.uint8]:
 OPTIONS = {
     "scale": st.floats(0.1, 0.5),
     "floor": st.floats(0, 0.4),
-    "framing": st.sampled_from(["adaptive", "none"]),
     "surroundings": st.booleans(),
     "readings": st.sampled_from([1, 3]),
 }

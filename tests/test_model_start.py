@@ -41,11 +41,9 @@ def shared(logits: np.ndarray, expected: np.ndarray, wanted: Charset, known: Cha
     assert abs(logits[:, mine] - expected[:, theirs]).max() < BOUND * abs(expected).max()
 
 
-@pytest.mark.parametrize(
-    ("config", "framing"), [(TINY, "adaptive"), (NETWORKS["default"], "adaptive"), (NETWORKS["small"], "none")]
-)
-def test_a_folded_network_begins_as_it_was(config: NetworkConfig, framing: str) -> None:
-    spec = Preprocessing(framing=framing, readings=1)  # type: ignore[arg-type]
+@pytest.mark.parametrize("config", [TINY, NETWORKS["default"], NETWORKS["small"]])
+def test_a_folded_network_begins_as_it_was(config: NetworkConfig) -> None:
+    spec = Preprocessing(readings=1)
     source = random_network(config, spec=spec)
     start = start_of_graph(graph_from_network(source, KNOWN, side=32, temperature=1), "folded")
     if config is not TINY:
@@ -95,8 +93,8 @@ def test_what_does_not_fit_to_the_source_is_named(tmp_path: Path) -> None:
         train(tiny(), path, CONFIG, start="pretrained")
     with pytest.raises(FastetlError, match="`network` is decided by .*run, with whose weights training begins. Leave"):
         train(tiny(), path, CONFIG, start=source)
-    with pytest.raises(FastetlError, match="`framing` is decided by"):
-        train(tiny(), path, dataclasses.replace(CONFIG, network="default", framing="none"), start=source)
+    with pytest.raises(FastetlError, match="`frame` is decided by"):
+        train(tiny(), path, dataclasses.replace(CONFIG, network="default", frame=32), start=source)
     with pytest.raises(ModelError, match="nothing to validate on"):
         train(tiny(1, seed=9), path, dataclasses.replace(CONFIG, network="default", batch_size=8), start=source)
     with pytest.raises(ModelError, match="Leave out `start` or `resume`"):

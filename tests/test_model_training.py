@@ -126,7 +126,7 @@ def test_a_step_in_bfloat16_is_nearly_the_same_and_uses_its_state_up() -> None:
     shallow = NetworkConfig("shallow", (Conv(4, stride=4), Norm(), Relu(), Flatten()))
 
     def make() -> Network:
-        return Network(shallow, Preprocessing(framing="none"), 8, rngs=nnx.Rngs(0))
+        return Network(shallow, Preprocessing(readings=1), 8, rngs=nnx.Rngs(0))
 
     losses, states = [], []
     batch = jnp.asarray(tiny().images[:16]), jnp.asarray(tiny().labels[:16], jnp.int32)

@@ -81,7 +81,7 @@ def test_one_rasterizer(page: Page) -> None:
 
 
 def test_what_is_shown_is_what_the_network_sees(page: Page) -> None:
-    specs = [Preprocessing(size=64), Preprocessing(), Preprocessing(framing="none")]
+    specs = [Preprocessing(size=64), Preprocessing()]
     pictures = [
         rasterize(Drawing(1, 1, (Stroke((0.1, 0.5, 0.4), (0.2, 0.3, 0.5)),))),
         255 - rasterize(Drawing(1, 1, (Stroke((0.3, 0.9), (0.9, 0.1)), Stroke((0.5,), (0.5,))), pen=0.1)),

@@ -30,8 +30,6 @@ MIN_SIDE, MAX_SIDE = 8, 126
 """Sides in pixels of pictures that are built and augmented: no set stores larger ones, and the kernels are tested up to
 here. Pictures up to 512 may be kept to evaluate networks on, and to train on without augmentation (`Preprocessing`)."""
 
-Framing = Literal["adaptive", "none"]
-
 BORDER = 2  # rows and columns on each side whose mean tells paper from ink
 PLACE_SIZE = 3
 """How many numbers say where a frame lies: its centre's y and x, from −1 to 1 over the picture, and its side, in sides
@@ -45,7 +43,7 @@ STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
 Array: TypeAlias = Any  # float32 of numpy or of JAX, which have no type in common
 ArrayModule: TypeAlias = Any  # numpy or jax.numpy
-_FIXED = {"filter": "triangle", "polarity": "border"}  # what files say of steps 1 and 2, of which there is one way
+_FIXED = {"filter": "triangle", "polarity": "border", "framing": "adaptive"}  # what files say of the only ways
 _ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
 """Values of keys that a file does not have, as those of 0.1.0 and the bundled `japanese`: they are not written."""
 
@@ -61,49 +59,36 @@ class Preprocessing(Options):
     whole picture would fail for thick strokes cropped to the ink."""
     floor: Annotated[float, Range(0, 0.9)] = 0.15
     """Share of the brightest pixel below which ink counts as paper."""
-    framing: Framing = "adaptive"
-    """`adaptive` centres and scales by moments that a Gaussian weighs, so that pieces of neighbouring characters at
-    the edge count little (adaptive moments: Bernstein and Jarvis, 2002); `none` takes the picture as it is."""
     scale: Annotated[float, Range(0.01, 1)] = 0.28
-    """With framing: the ink's deviation afterwards, as a fraction of the frame's side."""
+    """The ink's deviation in the frame, as a fraction of its side."""
     frame: Annotated[int, Range(8, 512)] = 40
-    """Side in pixels of the frame, with framing."""
+    """Side in pixels of the frame, which the network sees."""
     start: Annotated[float, Range(0.01, 0.6)] = 0.2
-    """Adaptive framing: summed variance of the ink that the first Gaussian, in the middle, is made for. The picture's
+    """Summed variance of the ink that the first Gaussian, in the middle, is made for. The picture's
     half side is 1."""
     window: Annotated[float, Range(0.6, 10)] = 1.1
-    """Adaptive framing: the Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
+    """The Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
     neighbouring characters move the frame less (docs/decisions/0001)."""
     surroundings: bool = True
-    """With framing: a second channel shows what lies about the same centre, 1.5 times as wide, in as many pixels."""
+    """A second channel shows what lies about the same centre, 1.5 times as wide, in as many pixels."""
     readings: Literal[1, 3] = 3
-    """With framing: 3 reads every picture as in training, and stretched a little in width and in height, and takes the
+    """3 reads every picture as in training, and stretched a little in width and in height, and takes the
     mean of the logits; 1 reads it once, in a third of the time (docs/decisions/0001)."""
-
-    @property
-    def side(self) -> int:
-        """Side in pixels of what the network sees: of the frame, or of the picture if there is no framing."""
-        return self.size if self.framing == "none" else self.frame
 
     @property
     def channels(self) -> int:
         """How many channels the network sees: 1, the frame, or 2, with the surroundings."""
-        return 2 if self.surroundings and self.framing != "none" else 1
+        return 2 if self.surroundings else 1
 
     @property
     def stretches(self) -> tuple[tuple[float, float], ...]:
         """Height and width of each reading's frame, in sides of the frame."""
-        return STRETCHES[: self.readings if self.framing != "none" else 1]
+        return STRETCHES[: self.readings]
 
     @property
     def darkest_paper(self) -> int:
         """The greatest sum of the border's pixels (0–255) at which a picture is not inverted."""
         return int(self.invert_above * 255 * (self.size**2 - (self.size - 2 * BORDER) ** 2))
-
-    @property
-    def place_size(self) -> int:
-        """How many numbers tell the network where the frame lies in the picture; 0 without framing."""
-        return 0 if self.framing == "none" else PLACE_SIZE
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON object; fields that version 0.1.0 lacked are left out where they have the values of that version."""
@@ -151,16 +136,14 @@ def framed(
 ) -> tuple[Array, Array]:
     """Steps 2–4 in an array module, numpy or jax.numpy, whose arrays go in and come out.
 
-    uint8 (N, size, size) → float32 (N, side, side, channels) in 0–1, ink high, and where the frames lie, float32
-    (N, PLACE_SIZE), or (N, 0) without framing. stretch: one of `spec.stretches`, for step 5. Products need full
+    uint8 (N, size, size) → float32 (N, frame, frame, channels) in 0–1, ink high, and where the frames lie,
+    float32 (N, PLACE_SIZE). stretch: one of `spec.stretches`, for step 5. Products need full
     precision: in half precision the frame moves by whole pixels.
     """
     x = xp.asarray(pictures, np.float32)
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
     x = xp.where(border_sum(x) > spec.darkest_paper, 255 - x, x) / 255
     x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - spec.floor, 0) / (1 - spec.floor)
-    if spec.framing == "none":
-        return x[..., None], xp.zeros((len(x), 0), np.float32)
     cy, cx, scale = _frame_place(x, spec, xp)
     height, width = stretch
     views = []

@@ -86,7 +86,6 @@ export function framed(picture, n, spec) {
   x = x.map((value) => value / 255);
   const top = Math.max(x.reduce((a, b) => Math.max(a, b), 0), 1 / 255);
   x = x.map((value) => Math.max(value / top - spec.floor, 0) / (1 - spec.floor));
-  if (spec.framing === "none") return { side: size, pixels: x };
   const [cy, cx, summed] = adaptiveMoments(x, size, spec);
   const scale = Math.max(Math.sqrt(summed) / (2 * spec.scale), MIN_SCALE);
   const pixels = resample(x, size, frameWeights(cy, scale, spec), frameWeights(cx, scale, spec));
