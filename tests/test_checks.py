@@ -57,6 +57,7 @@ WRONG: list[WrongCall] = [
     (Preprocessing, {"surroundings": "yes"}, "unsuitable surroundings; expected true or false"),
     (SynthConfig, {"set": "ETL8G"}, "unsuitable set; expected a tuple such as .'ETL8G',.; found 'ETL8G'"),
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
+    (SynthConfig, {"seed": 10**16}, "seed is out of range; expected 0 to 9,999,999,999,999,999; found 1"),
     (synthesize_dataset, {"out": "out", "config": SynthConfig(set=("ETL1",))}, "`set` is for files, and a dataset"),
     (write_line, {"text": " ", "seed": 1}, "unsuitable text; expected characters to write; found ' '"),
     (load_charset, {"name": {"あ", "い"}}, "unsuitable charset; expected one of hiragana, .*; found .*"),

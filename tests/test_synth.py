@@ -23,7 +23,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import BY_NAME, ETL8G
+from fastetl.etl.layouts import BY_NAME, ETL8G, LAYOUTS, Layout
 from fastetl.etl.statistics import picture_statistics
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
@@ -31,6 +31,7 @@ from fastetl.synth.allographs import SHARE, WAYS, forms_of
 from fastetl.synth.practice import BOX, kana, practice_data
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.records import ORDER, readings
+from fastetl.synth.sets import MAX_SEED, stamp
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
 from fastetl.synth.writing import FILLS, PenInk, choose_glyphs, ink_of, pen_strokes
@@ -90,6 +91,14 @@ def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[Any]) -> None
     assert np.array_equal(file[2], draw_data_set(5, 2))
     for other in (draw_data_set(6, 2), file[1]):
         assert not np.array_equal(file[2]["image"], other["image"])
+
+
+@pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout.kind != "M"], ids=lambda layout: layout.name)
+def test_the_longest_seed_has_room_in_a_record(layout: Layout) -> None:
+    """Else the files would pass for genuine ones, and writers of several seeds for the same."""
+    records = np.zeros(1, layout.record_dtype)
+    stamp(records, layout, MAX_SEED)
+    assert records.tobytes().count(b"synth:9999999999999999") == 1
 
 
 def test_no_character_leaves_the_frame() -> None:

@@ -19,7 +19,7 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of, worker_count
 from fastetl.synth.raster import draw, draw_pictures
-from fastetl.synth.sets import PLANS, set_files, stamp
+from fastetl.synth.sets import MAX_SEED, PLANS, set_files, stamp
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import draw_style
 from fastetl.synth.writing import choose_glyphs, ink_of
@@ -55,8 +55,8 @@ class SynthConfig(Options):
     scans: Share = 0.5
     """Share of the writers (0–1) whose sheets are scanned. As in real scans of ETL sets, their characters are smaller,
     with fragments of neighbours at the edges. The other writers draw on a canvas."""
-    seed: Annotated[int, Range(0)] = 0
-    """Another seed gives other writers. File k does not depend on the number of files."""
+    seed: Annotated[int, Range(0, MAX_SEED)] = 0
+    """Another seed gives other writers; at most 16 digits. File k does not depend on the number of files."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

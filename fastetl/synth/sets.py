@@ -22,6 +22,7 @@ Draw = Callable[[Layout, int, int], NDArray[np.uint8]]
 """(layout, writer, time) → packed pictures of the set's classes, uint8 (classes, image bytes), another time others."""
 
 MODEL_WRITER = -1  # the writer's number of model patterns
+MAX_SEED = 10**16 - 1  # whose stamp fits into the spare bytes of all sets but ETL1, 6 and 7, which have four
 
 
 @dataclass(frozen=True)
