@@ -22,6 +22,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 """Modules that the base installation lacks, by the extra of pyproject.toml that installs them."""
 _OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its public names need
+_OTHER_WORDS = {"recognize": "open_recognizer", "read": "open_recognizer"}  # as names are guessed
 
 
 def error_naming_extra(error: ImportError, *needed: str) -> FastetlError | None:
@@ -65,5 +66,22 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], Any], Callable[
             if (fault := error_naming_extra(error, *_OF_PACKAGE.get(package, ()))) is not None:
                 raise fault from error
             raise
+        except AttributeError as error:
+            name = _OTHER_WORDS.get(name, name)
+            for other in ("fastetl", "model", "export"):
+                if name in importlib.import_module(other).__all__:
+                    raise AttributeError(f"{error}; use {other}.{name}") from None
+            raise
 
-    return __getattr__, lambda: public, public
+    def is_installed(name: str) -> bool:
+        try:
+            getattr(sys.modules[package], name)
+        except NotInstalledError:
+            return False
+        return True
+
+    def __dir__() -> list[str]:  # noqa: N807
+        """The names that need no extra which is not installed: help() gets each, and would end at an error."""
+        return list(filter(is_installed, public))
+
+    return __getattr__, __dir__, public

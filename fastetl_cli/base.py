@@ -136,8 +136,9 @@ def say(text: str) -> bool:
 
 def error_line(error: Exception, name: str, *extras: str) -> str:
     """The message of an error of the command `name`, in one line. extras: those that the command needs."""
-    if isinstance(error, ImportError) and not isinstance(error, FastetlError):
-        error = error_naming_extra(error, *extras) or error
+    if isinstance(error, ImportError):
+        missing = error.__cause__  # by a package, which does not know what else the command needs
+        error = error_naming_extra(missing if isinstance(missing, ImportError) else error, *extras) or error
     text = " ".join(str(error).split()) or type(error).__name__
     lacking = None if isinstance(error, FastetlError) else scarcity(error)
     if lacking is not None:

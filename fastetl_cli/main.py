@@ -12,11 +12,12 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from fastetl import __version__
 from fastetl.checks import suggestion
 from fastetl_cli.base import Command, error_line, note, write
-from fastetl_cli.options import command_of, explained_parser_of, parse
+from fastetl_cli.options import explained_parser_of, parse
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "quickstart": ("run the whole pipeline on synthetic handwriting", "train", "export", "synth"),
@@ -89,19 +90,31 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _help_of(name: str) -> str:
+    """The help of a command; without the extras that it needs, what the page of all commands says, and how to get them.
+
+    commands.txt is a link to docs/cli.md, and in an installed package a copy.
+    """
+    try:
+        return explained_parser_of(name).format_help()
+    except ImportError as error:
+        page = Path(__file__).with_name("commands.txt").read_text("utf-8")
+        options = page.partition(f"\n## fastetl {name}\n\n")[2].partition("\n## ")[0]
+        return f"fastetl {name}: {error_line(error, name, *NEEDS[name])}\n\n{options}"
+
+
 def _execute(name: str, arguments: list[str]) -> int:
     # What is imported is no garbage: looking for some took 0.5 of the 1.4 processor seconds of a command with JAX.
     gc.disable()
     warnings.showwarning = lambda message, *_: note(f"fastetl {name}: {message}")  # one line, without source code
     options = set(itertools.takewhile(lambda word: word != "--", arguments))  # behind it are paths of any name
     try:
-        command_of(name)  # imports it
+        if {"-h", "--help"} & options:
+            write(_help_of(name), sys.stdout)
+            return 0
+        command: Command = parse(name, arguments)  # imports it
         gc.freeze()
         gc.enable()
-        if {"-h", "--help"} & options:
-            write(explained_parser_of(name).format_help(), sys.stdout)
-            return 0
-        command: Command = parse(name, arguments)
         with ended_by_signals():
             return int(command.execute())
     except KeyboardInterrupt as interrupt:

@@ -35,7 +35,7 @@ class Blocker(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Blocker())
-from fastetl_cli.main import main
+from fastetl_cli.main import COMMANDS, main
 """
 """Hides what only extras bring, but the modules `Blocker.allowed`."""
 
@@ -69,7 +69,7 @@ os.chdir({str(tmp_path)!r})
 for command in ("inspect etl", "build etl dataset", "sheet dataset sheet.png", "recognize sheet.png"):
     assert main(command.split()) == 0, command
 assert main("recognize --lines sheet.png --boxes boxes.png".split()) == 2
-import export, fastetl, numpy, fastetl.synth.practice
+import export, fastetl, numpy, pydoc, fastetl.synth.practice
 from fastetl.etl import inspection, layouts
 inspection.Fingerprint(layouts.genuine_files(layouts.ETL9G)[0].records * 8199, layouts.ETL9G).update(b"a sum")
 drawing = fastetl.Drawing(9, 9, [fastetl.Stroke((2, 7), (5, 5))])
@@ -81,6 +81,8 @@ try:
     fastetl.Batches
 except fastetl.FastetlError as error:
     assert isinstance(error, ImportError) and "'.[batches]'" in str(error)
+assert "Batches" not in dir(fastetl) and "open_recognizer" in pydoc.render_doc(export)  # what help() shows
+assert not any(main([command, "--help"]) for command in COMMANDS)
 Blocker.allowed = {{"pyarrow"}}
 for name, text in (("pyarrow.py", "raise ImportError('libarrow.so')"), ("a.parquet", "")):
     with open(name, "w") as file: file.write(text)
