@@ -43,9 +43,8 @@ def unsuitable(name: str, expected: str, found: object, do: str | None = None) -
 def require_instance(name: str, value: object, kind: Any, expected: str, do: str | None = None) -> None:
     """Raise FastetlError unless `value` is of a class, or of one of a union. expected: these in words."""
     if not isinstance(value, kind):
-        raise unsuitable(
-            name, expected, value if getattr(value, "shape", ()) else " ".join(repr(value).split())[:40], do
-        )
+        found = value if getattr(value, "shape", ()) else " ".join(repr(value).split())[:40]
+        raise unsuitable(name, expected, found, do)
 
 
 def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:

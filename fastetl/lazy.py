@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 """Modules that the base installation lacks, by the extra of pyproject.toml that installs them."""
 _OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its public names need
-_OTHER_WORDS = {"recognize": "open_recognizer", "read": "open_recognizer"}  # as names are guessed
+_ELSEWHERE = {name: f"model.{name}" for name in ("train", "evaluate", "open_run")}
+_ELSEWHERE |= dict.fromkeys(("recognize", "open_recognizer"), "export.open_recognizer")
 
 
 def error_naming_extra(error: ImportError, *needed: str) -> FastetlError | None:
@@ -67,21 +69,17 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], Any], Callable[
                 raise fault from error
             raise
         except AttributeError as error:
-            name = _OTHER_WORDS.get(name, name)
-            for other in ("fastetl", "model", "export"):
-                if name in importlib.import_module(other).__all__:
-                    raise AttributeError(f"{error}; use {other}.{name}") from None
+            if name in _ELSEWHERE:
+                raise AttributeError(f"{error}; use {_ELSEWHERE[name]}") from None
             raise
 
-    def is_installed(name: str) -> bool:
-        try:
-            getattr(sys.modules[package], name)
-        except NotInstalledError:
-            return False
-        return True
-
     def __dir__() -> list[str]:  # noqa: N807
-        """The names that need no extra which is not installed: help() gets each, and would end at an error."""
-        return list(filter(is_installed, public))
+        """The names whose extras are installed: help() gets each, and would end at an error."""
+        installed = []
+        for name in public:
+            with suppress(NotInstalledError):
+                getattr(sys.modules[package], name)
+                installed.append(name)
+        return installed
 
     return __getattr__, __dir__, public

@@ -55,11 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 shows escapes, and causes no error
             stream.reconfigure(errors="backslashreplace")
-    return _dispatch(list(sys.argv[1:] if argv is None else argv))
-
-
-def _dispatch(arguments: list[str]) -> int:
-    """Run the command, or print the usage or the version; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         write(_USAGE, sys.stdout)
         return 0 if arguments else 2
@@ -91,10 +87,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def _help_of(name: str) -> str:
-    """The help of a command; without the extras that it needs, what the page of all commands says, and how to get them.
-
-    commands.txt is a link to docs/cli.md, and in an installed package a copy.
-    """
+    """The help of a command. Without its extras it is a section of commands.txt, which is a link to docs/cli.md."""
     try:
         return explained_parser_of(name).format_help()
     except ImportError as error:

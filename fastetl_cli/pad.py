@@ -54,21 +54,18 @@ class Pad(Command):
     def execute(self) -> int:
         recognizer = open_recognizer(self.package)
         if self.static is not None:
-            return self._write(recognizer, self.static)
+            if self.runtime is None:
+                expected = "the folder of its npm package"
+                raise FastetlError("the static page needs onnxruntime-web", expected=expected, do="give `runtime`")
+            files = write_static(recognizer, self.static, self.runtime, overwrite=self.overwrite)
+            size = sum(files.values()) / 1e6
+            text = f"{self.static}: {len(files)} files, {size:.1f} MB, for any web host (over HTTPS)"
+            return self.answer({"out": self.static, "files": files}, text)
         store = None if self.samples is None else SampleFolder(self.samples)
         ends_with_ctrl_c = contextlib.suppress(KeyboardInterrupt)
         with contextlib.nullcontext() if store is None else contextlib.closing(store), ends_with_ctrl_c:
             self._serve(recognizer, store)
         return 0
-
-    def _write(self, recognizer: Recognizer, out: Path) -> int:
-        if self.runtime is None:
-            expected = "the folder of its npm package"
-            raise FastetlError("the static page needs onnxruntime-web", expected=expected, do="give `runtime`")
-        files = write_static(recognizer, out, self.runtime, overwrite=self.overwrite)
-        size = sum(files.values()) / 1e6
-        text = f"{out}: {len(files)} files, {size:.1f} MB, for any web host (over HTTPS)"
-        return self.answer({"out": out, "files": files}, text)
 
     def _serve(self, recognizer: Recognizer, store: SampleFolder | None) -> None:
         from fastetl_cli.web.server import LOOPBACK, make_app, make_server

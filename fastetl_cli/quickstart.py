@@ -25,9 +25,8 @@ from fastetl_cli.synth import Synth
 from fastetl_cli.train import Train
 from model.config import NetworkName, TrainConfig
 
-QUICKSTART_KIND = OutputKind(
-    "a folder of quickstart", (), ("etl", "dataset", "synthetic", "sheet.png", "run", "run.unfinished", "package")
-)
+_ENTRIES = ("etl", "dataset", "synthetic", "sheet.png", "run", "run.unfinished", "package")
+QUICKSTART_KIND = OutputKind("a folder of quickstart", (), _ENTRIES)
 
 
 @dataclass(frozen=True)

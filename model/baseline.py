@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastetl.checks import as_progress, require_range
 from fastetl.data.dataset import Dataset
@@ -62,14 +61,10 @@ def baselines(
             raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=counts, do="add some")
         results.append(BaselineResult("guessing", by, *counts, 1 / len(dataset.charset)))
         for name, model in models.items():
-            results.append(BaselineResult(name, by, *counts, _accuracy(model, pixels, dataset.labels, split)))
+            with warnings.catch_warnings():  # each tree would warn of few samples a character
+                warnings.filterwarnings("ignore", "The number of unique classes")
+                model.fit(pixels[split.train], dataset.labels[split.train])
+            accuracy = float(model.score(pixels[split.test], dataset.labels[split.test]))
+            results.append(BaselineResult(name, by, *counts, accuracy))
             progress(sum(result.algorithm in models for result in results), len(models) * len(splits))
     return tuple(results)
-
-
-def _accuracy(model: Any, pixels: NDArray[np.float32], labels: NDArray[np.integer[Any]], split: Split) -> float:
-    """The share of right answers to the test part of a classifier of scikit-learn that is fitted to the other part."""
-    with warnings.catch_warnings():  # each tree would warn of few samples a character
-        warnings.filterwarnings("ignore", "The number of unique classes")
-        model.fit(pixels[split.train], labels[split.train])
-    return float((model.predict(pixels[split.test]) == labels[split.test]).mean())

@@ -123,10 +123,16 @@ class Training:
 
     def fit(self, start_time: float) -> None:
         """Train from the last checkpoint, or the beginning, to the end. start_time: when the call of `train` began."""
-        state = replicate(self._last_state())
+        if (self.checkpoints / "last.safetensors").exists():
+            state = replicate(restore(self.checkpoints, "last", jax.eval_shape(self.first_state)))
+        else:
+            state = replicate(self.first_state())
         config = self.run.config
         if config.minutes:
-            self.steps = self._steps_until(start_time + 60 * config.minutes, jax.tree.map(jnp.copy, state))
+            step_seconds, validation_seconds = self._measure(jax.tree.map(jnp.copy, state))
+            seconds_left = (1 - RESERVED_SHARE) * (start_time + 60 * config.minutes - time.perf_counter())
+            seconds_of_step = step_seconds + validation_seconds / len(self.batches)
+            self.steps = max(1, int((seconds_left - validation_seconds) / seconds_of_step))
             by_steps = dataclasses.replace(config, steps=self.steps, minutes=0.0)
             self.run = dataclasses.replace(self.run, config=by_steps, minutes=config.minutes)
             self.run.save()
@@ -140,20 +146,8 @@ class Training:
                 self._complete(state, epoch, add_event)
         dataclasses.replace(_calibrated(self.run, self.validation), finished=True).save()
 
-    def _last_state(self) -> Tree:
-        """The state of the last checkpoint, or the first one."""
-        if (self.checkpoints / "last.safetensors").exists():
-            return restore(self.checkpoints, "last", jax.eval_shape(self.first_state))
-        return self.first_state()
-
-    def _steps_until(self, end_time: float, state: Tree) -> int:
-        """How many steps and validations fit into the time that is left. state: is trained further, and then lost."""
-        step_seconds, validation_seconds = self._measure(state)
-        seconds_left = (1 - RESERVED_SHARE) * (end_time - time.perf_counter()) - validation_seconds
-        return max(1, int(seconds_left / (step_seconds + validation_seconds / len(self.batches))))
-
     def _measure(self, state: Tree) -> tuple[float, float]:
-        """The seconds of a step and of a validation, without those that compile."""
+        """The seconds of a step and of a validation once compiled. state: is trained further, and then lost."""
         endless_stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
         dispatches = Dispatches(self, state, endless_stream, lambda *_: None, int(state["step"]))
         dispatches.advance(1)  # a single step, as at an epoch's end, compiles a program of its own

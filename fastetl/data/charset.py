@@ -192,9 +192,8 @@ ETL9 = Charset("etl9", tuple(_HIRAGANA + LEVEL_1))
 _EVERY_KANA = *map(chr, range(ord("ぁ"), ord("ん") + 1)), *map(chr, range(ord("ァ"), ord("ヶ") + 1))
 _ITERATIONS = "々〆ゝゞヽヾ仝〇ー"
 _PUNCTUATION = "、。・,.:;?!〜…()「」『』+-×÷=/%&@#*¥$"
-JAPANESE = Charset(
-    "japanese", (*_EVERY_KANA, *_ITERATIONS, *DIGITS.characters, *LATIN.characters, *_PUNCTUATION, *LEVEL_1, *LEVEL_2)
-)
+_ALPHANUMERIC = *DIGITS.characters, *LATIN.characters
+JAPANESE = Charset("japanese", (*_EVERY_KANA, *_ITERATIONS, *_ALPHANUMERIC, *_PUNCTUATION, *LEVEL_1, *LEVEL_2))
 """The 6,625 characters of Japanese text: all kana, iteration marks, digits, Latin letters, common punctuation, and the
 6,355 kanji of JIS levels 1 and 2."""
 
