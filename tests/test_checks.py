@@ -155,7 +155,7 @@ WRONG += [
     (CREATE, {"images": np.zeros((1, 8, 8))}, "unsuitable images"),
     (CREATE, {"size": 600}, "size is out of range; expected 8 to 512"),
     (CREATE, {"records": {"age": [3, 4]}}, "unsuitable records: age"),
-    (CREATE, {"records": {"group": np.zeros(1)}}, "unsuitable records: group"),
+    *((CREATE, {"records": {name: np.zeros(1)}}, "unsuitable records: ") for name in ("group", "a\0b", "\udc82")),
     (CREATE, {"records": {"note": ["x" * 65]}}, "unsuitable records: note"),
     (CREATE, {"records": {"at": np.zeros((1, 1))}}, "unsuitable records: at"),
     (CREATE, {"records": {"at": np.zeros(1, np.longdouble)}}, "unsuitable records: at; expected numbers"),

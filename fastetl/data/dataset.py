@@ -1,5 +1,6 @@
 """The dataset: pictures with their classes, groups and digests. `store` opens it, `writing` writes it."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,6 +27,7 @@ MAX_VALUE_BYTES = 256  # most bytes of one value of a header field
 MAX_WEIGHT = 10**9  # of a dataset, beside others: sums of weights stay finite
 _DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
 _RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
+_CONTROL = re.compile("[\0-\x1f\ud800-\udfff]")  # what stored names may not have: an archive ends them at \0
 _PER_SAMPLE = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
 _BRIGHT = 153  # mean of a picture. Ink that is high hardly ever reaches it: a thick pen covers half of a tight crop
 _NEARLY_ALL = 0.9  # of the pictures: some symbols may be filled
@@ -353,7 +355,7 @@ def _checked_pictures(images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]")
 def require_own_name(source: str) -> None:
     """Raise FastetlError for what is no name of a user's source."""
     require_instance("source", source, str, "a name")
-    if RESERVED_SOURCE.fullmatch(source) or "\n" in source:
+    if RESERVED_SOURCE.fullmatch(source) or _CONTROL.search(source):
         expected = "a name of your own in one line, not one of ETL files, synthetic writers or unnamed sources"
         raise unsuitable("source", expected, repr(source), "choose another")
 
@@ -384,7 +386,7 @@ def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dic
     require_instance("records", records, Mapping | None, "names and values")
     fields = {name: _column(f"records: {name}", values, count) for name, values in (records or {}).items()}
     for name, values in fields.items():
-        is_name = isinstance(name, str) and "\n" not in name and name not in _RESERVED
+        is_name = isinstance(name, str) and not _CONTROL.search(name) and name not in _RESERVED
         is_stored = values.dtype.kind in "biufU" and values.dtype.char != "g"  # Arrow has no long double
         if not (is_name and is_stored) or values.itemsize > MAX_VALUE_BYTES:
             expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, a name in one line, not {', '.join(_RESERVED)}"

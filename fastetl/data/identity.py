@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -103,12 +104,13 @@ def group_numbers(names: Sequence[Any], file: Path | None = None) -> NDArray[np.
     numbers: dict[Any, int] = {}
     for name in dict.fromkeys(names):
         text = str(name).strip() or "-1"
-        if type(name) not in (int, str) or (text != "-1" and re.fullmatch(r"-\d+", text)):
+        is_name = isinstance(name, Integral | str) and not isinstance(name, bool)
+        if not is_name or (text != "-1" and re.fullmatch(r"-\d+", text)):
             expected, do = "a name, a whole number from 0, or −1 where unknown", "name or number the groups so"
             record = None if file is None else names.index(name)
             raise ArgumentError("no group", file=file, record=record, expected=expected, found=text[:40], do=do)
         is_number = re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31
-        numbers[name] = int(text) if is_number else digest_of(nfc(text).encode()) & 0x7FFFFFFF
+        numbers[name] = int(text) if is_number else digest_of(nfc(text).encode(errors="surrogatepass")) & 0x7FFFFFFF
     return np.array([numbers[name] for name in names], np.int32)
 
 
