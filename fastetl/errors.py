@@ -195,6 +195,15 @@ no_warnings = _NoWarnings()
 
 
 @contextmanager
+def about(file: StrPath) -> Iterator[None]:
+    """A block whose FastetlErrors are about `file`."""
+    try:
+        yield
+    except FastetlError as error:
+        raise error.replace(file=str(file)) from None
+
+
+@contextmanager
 def expecting(
     expected: str, file: StrPath, what: str = "cannot read", do: str = RENEW, errors: ErrorClasses = DAMAGE
 ) -> Iterator[None]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_instance, suggestion, unsuitable
-from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
+from fastetl.errors import ArgumentError, FastetlError, StrPath, about, expecting
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes, read_json
 
 MAX_CODE_POINTS = 32  # most code points of one character
@@ -244,11 +244,8 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
             with expecting("the description of a charset", file, "cannot read the charset"):
                 return Charset.from_dict(read_json(file)["charset"])
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
-        entries = read_entries(path)
-        try:
-            return Charset(path.stem, entries)
-        except FastetlError as error:
-            raise error.replace(file=str(path)) from None
+        with about(path):
+            return Charset(path.stem, read_entries(path))
     raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do=suggestion(name, NAMES) or "check `charset`")
 
 

@@ -16,7 +16,7 @@ from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
 from fastetl.data.dataset import Dataset, concatenate
 from fastetl.data.identity import digest_of, group_copies
 from fastetl.data.labelled_files import FILE_BYTES, Labelled
-from fastetl.errors import ArgumentError, FastetlError, Findings, Notice, ShowProgress, scarcity
+from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, about, scarcity
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture
 
@@ -110,10 +110,8 @@ def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Chars
     writers = np.array([source.writers[k][:_FILE_WIDTH] for k in index])
     records = {"file_name": np.array(file_names), "record": np.array(index, np.int32), "writer": writers}
     known: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
-    try:
+    with about(source.path):  # which may have pictures on white paper
         data = Dataset.create(images, characters, source=name or source.source, size=size, **known)
-    except ArgumentError as error:  # on white paper
-        raise error.replace(file=str(source.path)) from None
     return replace(data, groups=source.groups[index])
 
 

@@ -25,7 +25,7 @@ from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
-from fastetl.errors import FastetlError, MissingFileError, StrPath, expecting
+from fastetl.errors import FastetlError, MissingFileError, StrPath, about, expecting
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
 from fastetl.lazy import import_extra
@@ -77,7 +77,8 @@ def _open(path: StrPath, size: int | None) -> Dataset:
         return _open_directory(path, address)
     if path.is_file() and path.suffix.lower() == ".npz":
         npz = from_npz(path)
-        data = Dataset.create(np.asarray(npz.images), npz.characters, npz.writers, size=size)
+        with about(path):
+            data = Dataset.create(np.asarray(npz.images), npz.characters, npz.writers, size=size)
         return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path)
     if path.is_file() and (path.suffix == ".parquet" or read_ends(path).startswith(b"PAR1")):
         return _read_parquet(path)
@@ -171,15 +172,15 @@ def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: P
 
     Args:
         data: A dataset, or the path of one.
-        charset: As for `load_charset`.
+        charset: As for `load_charset`; `all` and `kanji` are the dataset's.
         preprocessing: The network's; the pictures get its `size`. If None: the dataset's.
     Raises:
         FastetlError: As `open_dataset` does, and if all samples would be left out.
     """
-    charset = load_charset(charset)
     require_instance("preprocessing", preprocessing, Preprocessing | None, "a Preprocessing, or None")
     size = None if preprocessing is None else preprocessing.size
     data = data if isinstance(data, Dataset) else _open(data, size)
+    charset = load_charset(charset, data.charset.characters)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
         left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
