@@ -173,11 +173,20 @@ def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
         write_sheet(data[:0], "none.png")
 
 
-def test_a_pickled_dataset_is_what_it_was(data: Dataset, etl_file: Write, tmp_path: Path) -> None:
-    """Its place may hold another one by then, whose pictures it took."""
-    stored, before = pickle.dumps(data), data[:]
+def test_a_pickled_dataset_maps_its_pictures_again(
+    data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spawned workers copied them. Another dataset's pictures are never taken."""
+    monkeypatch.chdir(tmp_path)
+    stored, part = pickle.dumps(open_dataset("out")), pickle.dumps(replace(data, images=data.images[::-1]))
+    monkeypatch.chdir("/")
+    assert pickle.loads(stored) == pickle.loads(pickle.dumps(pickle.loads(stored))) == data
+    assert len(stored) < len(part) - 142 * 16 * 16 + 1000
+    assert (pickle.loads(part).images == data.images[::-1]).all()
     build([etl_file(records=make_records(2, seed=5))], tmp_path / "out", BuildConfig(size=16), overwrite=True)
-    assert pickle.loads(stored) == before != open_dataset(tmp_path / "out")
+    with pytest.raises(FastetlError, match=r"out/images.npy: the file has changed .* Open the dataset again"):
+        pickle.loads(stored)
+    assert pickle.loads(pickle.dumps(data[:])) == data[:]
 
 
 def test_a_dataset_replaced_while_it_is_opened_is_read_again(

@@ -141,7 +141,8 @@ class Dataset:
 
     It is a sequence of (picture, class) pairs, as `torch.utils.data.DataLoader` and grain want it. A slice, a mask or
     an array of indices gives the Dataset of those samples, with their pictures in memory. Two datasets are equal if
-    their pictures, labels, groups, sources, digests, records, characters and preprocessing are.
+    their pictures, labels, groups, sources, digests, records, characters and preprocessing are. Pickled, an opened one
+    has the path of its pictures; to unpickle it is an error if their file has changed.
     """
 
     name: str

@@ -125,9 +125,23 @@ def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
         return values
 
 
-def mapped_array(path: StrPath, dtype: str, ndim: int) -> np.memmap[Any, Any]:
-    """The array of an `.npy` file, mapped read-only. Raises FastetlError for damage, another size, dtype or `ndim`."""
-    size = require_regular(path)
+class MappedArray(np.memmap[Any, Any]):
+    """A mapped array. Pickled, a whole one is its file's path and time: processes share it instead of copies."""
+
+    arguments: tuple[Path, str, int, int] | None = None  # of `mapped_array`, by which it is mapped again
+
+    def __reduce__(self) -> Any:
+        return super().__reduce__() if self.arguments is None else (mapped_array, self.arguments)
+
+
+def mapped_array(path: StrPath, dtype: str, ndim: int, written: int = 0) -> MappedArray:
+    """The array of an `.npy` file, mapped read-only. Raises FastetlError for damage, another size, dtype or `ndim`.
+
+    written: when the file was written, in nanoseconds, or 0 for any time; another one raises FastetlError, too.
+    """
+    size, time = require_regular(path), Path(path).stat().st_mtime_ns
+    if written not in (0, time):
+        raise FastetlError("the file has changed since it was pickled", file=path, do="open the dataset again")
     # numpy's parser of headers raises exceptions of its own, and those of `tokenize` and `ast`.
     with expecting(f"{np.dtype(dtype)} with {ndim} axes", path, "cannot read the array", errors=Exception):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -135,7 +149,9 @@ def mapped_array(path: StrPath, dtype: str, ndim: int) -> np.memmap[Any, Any]:
             raise ValueError(f"{size:,} bytes are another size than its header says")
         if array.dtype != np.dtype(dtype) or array.ndim != ndim:
             raise ValueError(f"{array.dtype} with {array.ndim} axes")
-        return array
+        mapped = array.view(MappedArray)
+        mapped.arguments = Path(path).absolute(), dtype, ndim, time
+        return mapped
 
 
 def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
