@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import fastetl
+from fastetl.data.charset import nfc
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import UNNAMED
 from fastetl.data.importing import import_pictures
@@ -164,7 +165,7 @@ def test_numbered_folders_with_a_list(tmp_path: Path) -> None:
 
 def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     pictures = symbols.rglob("[0-9].png")
-    rows = [f"{p.relative_to(tmp_path)},{p.parent.name},{'Nan' if p.stem == '0' else '7'}" for p in pictures]
+    rows = [f"{nfc(str(p.relative_to(tmp_path)))},{p.parent.name},{'Nan' if p.stem == '0' else '7'}" for p in pictures]
     table = tmp_path / "symbols.csv"
     table.write_text("\n".join(['"file","character","group"', *rows]), encoding="utf-8")
     data = imported(table)
@@ -183,9 +184,8 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     assert fastetl.build(paths, tmp_path / "named", source="mine").groups == 2
     assert set(fastetl.open_dataset(tmp_path / "named").records["writer"].tolist()) == {"Nan", "7"}
     assert fastetl.open_dataset(tmp_path / "named").sources == ("mine",)
-    table.write_text(
-        "\n".join(["File;note;group;Character", "my.symbols\\한\\0.png;a\u2028b;Nan;한"]), encoding="utf-8"
-    )
+    line = "my.symbols\\\u1112\u1161\u11ab\\0.png;a\u2028b;Nan;한"
+    table.write_text(f"File;note;group;Character\n{line}", encoding="utf-8")
     assert imported(table).groups.tolist() == [ann]
     assert Dataset.create([np.eye(9, dtype=np.uint8)], ["한"], np.array(["Nan"], object)).groups == [ann]
 

@@ -7,7 +7,9 @@ import csv
 import gzip
 import io
 import math
+import os
 import re
+import unicodedata
 import zlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -209,13 +211,20 @@ def _rows_of(path: Path) -> list[dict[str, Any]]:
         return rows
 
 
+def _file_named(name: str, folder: Path) -> Path:
+    """The file of this name; where there is none, of its normal form C or D: macOS writes が as two code points."""
+    forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
+    return next(filter(os.path.exists, map(folder.joinpath, forms)), folder / name)
+
+
 def _from_csv(path: Path) -> Labelled:
     rows = _rows_of(path)
     for k, row in enumerate(rows):
         if None in row or not (row["file"] or "").strip() or row["character"] is None:  # None: cells beyond the header
             what, do = "a line of other cells than the header", "put a text with commas in quotes, or add cells"
             raise FastetlError(what, file=path, record=k, expected=", ".join(filter(None, row)), do=do)
-    files = [path.parent / row["file"].strip().replace("\\", "/") for row in rows]  # Windows writes the former
+    # Windows writes backslashes.
+    files = [_file_named(row["file"].strip().replace("\\", "/"), path.parent) for row in rows]
     characters = _characters((row["character"].strip() for row in rows), path)
     writers = [(row.get("group") or row.get("writer") or "").strip() for row in rows]
     return Labelled(path, files, characters, group_numbers(writers, path), writers)
