@@ -121,6 +121,15 @@ def test_damage_is_one_line(shards: Path) -> None:
             whole == open_dataset(shards)  # noqa: B015
 
 
+def test_a_dataset_that_another_replaced_is_not_called_damaged(shards: Path) -> None:
+    images = opened(shards)
+    shards.rename(shards.with_name("old"))
+    write_shards(some_pictures()[:30], shards, rows=15)
+    for index in (0, 59):  # of another shard, and of one that is gone
+        with pytest.raises(FastetlError, match=f"^{shards}: another dataset has replaced .* Open it again; a training"):
+            images[index]
+
+
 def test_a_damaged_description_is_one_line(shards: Path) -> None:
     for changes in ({"columns": 1}, {"shards": 3}, {"shards": [{"file": "../x"}]}):
         edit(shards, **changes)
@@ -134,7 +143,7 @@ def test_a_damaged_description_is_one_line(shards: Path) -> None:
 def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some_pictures().to_parquet(tmp_path / "a.parquet")
     pq.write_table(table(some_pictures()), tmp_path / "b.parquet")
-    with pytest.raises(FastetlError, match=r"b\.parquet: cannot read; .* found b'fastetl dataset' is missing"):
+    with pytest.raises(FastetlError, match=r"b\.parquet: .* 'fastetl dataset' is missing. .* docs/own-pictures"):
         open_dataset(tmp_path / "b.parquet")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(FastetlError, match=r"a\.parquet: cannot read; .* exceeds limit"):

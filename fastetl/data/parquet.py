@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
 PARQUET_KIND = OutputKind("a Parquet file by fastetl", b"written by fastetl")
-METADATA_KEY = b"fastetl dataset"  # under which charset, preprocessing and sources are in a file
+METADATA_KEY = "fastetl dataset"  # under which charset, preprocessing and sources are in a file
 _ROWS = 4096  # rows of a file that are in memory together
 
 

@@ -114,7 +114,16 @@ class ShardedImages:
             return self._cache[number]
 
     def table(self, shard: Shard, columns: Sequence[str]) -> Any:
-        """Read columns of a shard as an Arrow table. Raises FastetlError if it is damaged or missing."""
+        """Read columns of a shard as an Arrow table. Raises FastetlError if it is damaged, missing or replaced."""
+        try:
+            return self._read(shard, columns)
+        except FastetlError as error:
+            if shard.sha256.encode() in read_file(self.folder, MANIFEST, JSON_BYTES):
+                raise
+            what, do = "another dataset has replaced the one that was opened", "open it again; a training begins anew"
+            raise FastetlError(what, file=self.folder, do=do) from error
+
+    def _read(self, shard: Shard, columns: Sequence[str]) -> Any:
         pa, pq = import_extra("pyarrow"), import_extra("pyarrow.parquet")
         path = f"{self.folder}/{shard.file}"
         data = read_file(self.folder, shard.file, SHARD_BYTES)

@@ -200,9 +200,11 @@ def _read_parquet(path: Path) -> Dataset:
     """The dataset in a file of `Dataset.to_parquet`, in memory. Raises FastetlError for any other file."""
     pq = import_extra("pyarrow.parquet")
     # Pillow's readers raise exceptions of any class.
-    with expecting("a Parquet file of `Dataset.to_parquet`", path, do=REBUILD, errors=Exception):
+    do = f"{REBUILD}; docs/own-pictures.md says how to build pictures of others"
+    with expecting("a Parquet file of `Dataset.to_parquet`", path, do=do, errors=Exception):
         rows = pq.read_table(path)
-        described = {**json.loads(dict(rows.schema.metadata or {})[METADATA_KEY]), "count": len(rows)}
+        metadata = {key.decode(): value for key, value in (rows.schema.metadata or {}).items()}
+        described = {**json.loads(metadata[METADATA_KEY]), "count": len(rows)}
         number = {name: k for k, name in enumerate(described["sources"])}
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
