@@ -22,7 +22,7 @@ from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import StrPath
+from fastetl.errors import FastetlError, StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.html import html_table
 from fastetl.ink import SIDE
@@ -181,7 +181,12 @@ class Recognizer:
         if isinstance(pictures, str | bytes) or hasattr(pictures, "read") or not isinstance(pictures, Iterable):
             raise unsuitable("pictures", "several", repr(pictures)[:40], "give a single one to `read`")
         sources = list(pictures)
-        inputs = [_network_input(source) for source in sources]
+        inputs = []
+        for number, source in enumerate(sources):
+            try:
+                inputs.append(_network_input(source))
+            except FastetlError as error:
+                raise error.replace(what=f"pictures[{number}]: {error.what}" if sources[1:] else error.what) from error
         shown = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)
         logits = self._logits(shown)
         probabilities, own = _shares(logits[:, self._columns]), _shares(logits)[:, self._is_own].sum(1)

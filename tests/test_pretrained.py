@@ -233,6 +233,8 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
     for one in (str(tmp_path / "a.png"), tmp_path / "a.png", image):
         with pytest.raises(ValueError, match="pictures; expected several; found .*. Give a single one to `read`"):
             recognizer.read_all(one)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^pictures\[1\]: unsuitable picture; .* found None"):
+        recognizer.read_all([picture, None])  # type: ignore[list-item]
     line, colour = recognizer.read_line(image), np.asarray(image.convert("RGB"))
     assert "あ" in line.text
     for same in ((tmp_path / "a.png").read_bytes(), image, colour, np.asarray(image.convert("RGBA")), colour[..., :1]):
