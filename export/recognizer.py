@@ -108,7 +108,7 @@ class Recognizer:
         return np.append(np.isin(shapes, shapes[self._columns[:-1]]), True)
 
     @cached_property
-    def _prior_logits(self) -> NDArray[np.float32]:
+    def prior_logits(self) -> NDArray[np.float32]:
         """float32 (model's labels,): what `prior` adds to each label's logit."""
         return np.append(ExportConfig(prior=self.prior).prior_logits(self.model_charset), np.float32(0))
 
@@ -249,7 +249,7 @@ class Recognizer:
     def line_candidates(self, line: Line) -> tuple[Candidates, NDArray[np.float32]]:
         """The characters that each span of a line may be, and the logits that tell it, of each of its pictures."""
         # The bigrams already say how often a script occurs, so the network's prior is taken off.
-        logits = self._logits(np.stack(line.pictures())) - self._prior_logits
+        logits = self._logits(np.stack(line.pictures())) - self.prior_logits
         competing = self._columns[:-1]
         return find_candidates(line, logits, self.model_charset, competing, self._weights_sha256), logits
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from benches.studies.accuracy import limits, read_npz
 from benches.studies.pages import insert, table
-from export.config import ExportConfig
 from export.package_files import BUNDLED, COREML, ONNX, REFERENCE
 from export.recognizer import open_recognizer
 from export.reference import read_reference
@@ -75,8 +74,7 @@ def write_page(name: str, package: Path, sets: Sequence[Path]) -> None:
     reader, graph = open_recognizer(package), read_reference(package / REFERENCE).graph
     evaluation = evaluate(reader, sets)
     rows = [["rejected, all compete", s.name.replace("_", " "), f"{100 * s.rejected:.1f}"] for s in evaluation.sets]
-    prior = ExportConfig(prior=reader.prior).prior_logits(reader.charset)
-    rows += limits(reader, prior, [read_npz(path) for path in sets])
+    rows += limits(reader, reader.prior_logits[:-1], [read_npz(path) for path in sets])
     insert(PAGE, "limits", _with_column(name, rows))
     coreml = sum(p.stat().st_size for p in (package / COREML).rglob("*") if p.is_file())
     versions = ", ".join(f"{k} {v}" for k, v in json.loads(graph.about["trained_with"]).items())

@@ -66,7 +66,8 @@ class Batches:
         threads: int = 1,
     ) -> None:
         require_instance("augmentation", augmentation, Augmentation | None, "an Augmentation, or None")
-        self.parts = tuple(_samples_of(part, weight) for part, weight in weighted("parts", parts))
+        opened = [(p if isinstance(p, Samples) else open_dataset(p).samples(), w) for p, w in weighted("parts", parts)]
+        self.parts = tuple(replace(part, weight=part.weight * weight) for part, weight in opened)
         require_same_characters([part.charset for part in self.parts if part.charset is not None])
         if not self.parts:
             raise unsuitable("parts", "one dataset or more", "none")
@@ -216,9 +217,3 @@ def weighted(name: str, data: Any) -> list[tuple[Any, float]]:
         require_range("weight", weight, ABOVE_0, MAX_WEIGHT, integer=False)
         pairs.append((dataset, float(weight)))
     return pairs
-
-
-def _samples_of(part: Part, weight: float) -> Samples:
-    if isinstance(part, Samples):
-        return replace(part, weight=part.weight * weight)
-    return open_dataset(part).samples(weight=weight)

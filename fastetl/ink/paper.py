@@ -19,7 +19,7 @@ from fastetl.arrays import Mask
 from fastetl.checks import require_range
 from fastetl.ink import MAX_DRAWN_SIDE
 from fastetl.ink.blocks import Grey, closing, expand, extreme, odd_share, opening, peak_of, pool, quantile, smooth
-from fastetl.ink.components import Box, boxes_of, character_box, is_several_characters, label_components
+from fastetl.ink.components import Box, boxes_of, character_box, extents_of, is_several_characters, label_components
 from fastetl.ink.pens import stroke_width, with_usual_pen
 from fastetl.ink.rules import without_rules
 from fastetl.ink.ruling import erase, printed_lines
@@ -226,7 +226,7 @@ class _Paper:
             return self
         rest = replace(self, missing=np.where(mask, np.uint8(0), self.missing), outside=self.outside | mask)
         boxes = boxes_of(label_components(rest.at_least(5)))
-        return rest if rest.peak and (boxes[:, 2:] - boxes[:, :2]).max(initial=0) * 20 >= max(mask.shape) else self
+        return rest if rest.peak and extents_of(boxes).max(initial=0) * 20 >= max(mask.shape) else self
 
 
 def _closed_beyond(dark: Grey, size: int) -> Grey:

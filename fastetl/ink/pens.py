@@ -5,7 +5,7 @@ from PIL import Image
 
 from fastetl.arrays import Mask
 from fastetl.ink.blocks import MAX_BLOCKS, Grey, extreme, opening, pool
-from fastetl.ink.components import boxes_of, outline
+from fastetl.ink.components import boxes_of, extents_of, outline
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py.
 _STROKE_WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)  # that are distinguished, in blocks
@@ -53,8 +53,7 @@ def _excess(mask: Mask) -> int:
     """How many blocks a thick pen's strokes have to lose at each side; 0 or less for any other pen."""
     if not mask.any():
         return 0
-    left, top, right, bottom = boxes_of(mask)[0].tolist()
-    longest = max(right - left, bottom - top)
+    longest = int(extents_of(boxes_of(mask))[0])
     if mean_width(mask) * _THICK_PEN <= longest:
         return 0
     width = stroke_width(mask, 5)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from export.config import ExportConfig
 from export.package_files import LABELS, ONNX, file_of
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT, Recognizer
 from fastetl import __version__
@@ -67,7 +66,6 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
     labels = recognizer.labels[:-1]
     groups, sizes = shape_and_size_classes(recognizer.charset)
     weights, bigram_weight = load_weights()
-    prior = np.append(ExportConfig(prior=recognizer.prior).prior_logits(recognizer.charset), np.float32(0))
     return {
         "characters": len(JAPANESE),
         "groups": groups.tolist(),
@@ -78,7 +76,7 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
         "turned": sorted(JAPANESE.class_of[c] for c in LYING),
         "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
         "scripts": {"of": bigrams.scripts().tolist(), "follows": bigrams.load_follows().tolist()},
-        "prior": np.exp(prior).round(4).tolist(),
+        "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
         "weights": {"features": list(weights.values()), "bigram": bigram_weight},
     }
 
