@@ -131,14 +131,6 @@ def _failed(path: Path, error: OSError) -> FastetlError:
     return FastetlError("cannot write the output", file=path, found=reason_of(error), do="free space or mend rights")
 
 
-def _clean(path: Path) -> None:
-    """Remove temporary siblings of `path` that killed commands left: nobody holds their locks."""
-    for holder in path.parent.glob(f".{escape(path.name)}.new-*"):
-        if (lock := try_lock(holder / _LOCK)) is not None:
-            shutil.rmtree(holder, ignore_errors=True)
-            lock.close()
-
-
 @contextmanager
 def output_errors(path: Path, folder: Path) -> Iterator[None]:
     """A block that writes the output `path`. OSErrors of `folder` and what is in it become FastetlErrors."""
@@ -157,7 +149,10 @@ def _sibling(path: Path) -> Iterator[Path]:
     lock = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clean(path)
+        for remnant in path.parent.glob(f".{escape(path.name)}.new-*"):
+            if (unused := try_lock(remnant / _LOCK)) is not None:  # a killed command left it
+                shutil.rmtree(remnant, ignore_errors=True)
+                unused.close()
         holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
     except OSError as error:
         raise _failed(path, error) from error
