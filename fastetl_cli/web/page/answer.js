@@ -1,10 +1,10 @@
 // The view of an answer: the character, a sentence, and five candidates with bars.
 
+import { element, newButton } from "./dom.js";
 import { percent, t } from "./text.js";
 import { confidence, otherSize, twins } from "./verdict.js";
 
 const MAX_ANSWERS = 5, MIN_SHARE = 0.005;
-const element = (id) => document.getElementById(id);
 
 export const shownLabel = (answer) => (answer.none ? t("noCharacter") : answer.label);
 
@@ -33,8 +33,7 @@ export class Answer {
   constructor(chosen) {
     this.rows = Array.from({ length: MAX_ANSWERS }, (_, k) => {
       const item = document.createElement("li");
-      const button = document.createElement("button");
-      button.type = "button";
+      const button = newButton("", () => this.list && chosen(this.list[k]));
       const [glyph, bar, share] = ["glyph", "bar", "share"].map((name) => {
         const part = document.createElement("span");
         part.className = name;
@@ -43,7 +42,6 @@ export class Answer {
       });
       const fill = document.createElement("span");
       bar.append(fill);
-      button.addEventListener("click", () => this.list && chosen(this.list[k]));
       item.append(button);
       element("candidates").append(item);
       return { item, button, glyph, fill, share };

@@ -4,6 +4,7 @@ import { Answer, shownLabel } from "./answer.js";
 import { Board } from "./board.js";
 import { Cards } from "./cards.js";
 import { BrowserSamples, ServerSamples } from "./corrections.js";
+import { element } from "./dom.js";
 import { engineOf } from "./engine.js";
 import { Gallery } from "./gallery.js";
 import { Lesson } from "./lesson.js";
@@ -17,7 +18,6 @@ import { t } from "./text.js";
 import { alike, answers, startTables } from "./verdict.js";
 import { Writing } from "./writing.js";
 
-const element = (id) => document.getElementById(id);
 const PRACTISED = "fastetl-pad-practice";
 const KEEP_HERE = "fastetl-pad-keep";
 /** For measurements and tests: milliseconds from each point to its painted answer; whether no request is running. */
@@ -241,7 +241,8 @@ async function start() {
       go("practice");
       lesson.ask(character);
     });
-    element("table-sum").textContent = sumOf(kana, known, cards);
+    const asked = kana.filter((one) => known.has(one.character));
+    element("table-sum").textContent = sumOf(asked.map((one) => cards.get(one.character)));
   }
 
   for (const button of document.querySelectorAll("[data-go]")) {

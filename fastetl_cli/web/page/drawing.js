@@ -1,6 +1,7 @@
 // Strokes with undo and redo. The canvas is the unit square, so that a drawing does not depend on the screen.
 
 import { MAX_POINTS, MAX_STROKES, PEN } from "./ink.js";
+import { least, most, sum } from "./numbers.js";
 
 const KEPT = 200; // actions that can be undone
 
@@ -85,14 +86,12 @@ export class Drawing {
       if (action.clear) this.strokes = [];
       else this.strokes.push(action.stroke);
     }
-    this.points = this.strokes.reduce((sum, stroke) => sum + stroke.x.length, 0);
+    this.points = sum(this.strokes.map((stroke) => stroke.x.length));
   }
 
   /** The longer side of the box around all points. */
   extent() {
     const along = (axis) => this.strokes.flatMap((stroke) => stroke[axis]);
-    const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
-    const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
     const range = (values) => most(values) - least(values);
     return this.points ? Math.max(range(along("x")), range(along("y"))) : 0;
   }

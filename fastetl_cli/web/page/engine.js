@@ -1,5 +1,6 @@
 // The two engines that compute the network: the server of `fastetl pad`, and a worker in this browser.
 
+import { sum } from "./numbers.js";
 import { authorized } from "./server.js";
 
 /** The server: takes pictures as bytes, returns probabilities as float32. */
@@ -61,7 +62,7 @@ export async function askAll(engine, pictures, go = () => true) {
   for (let at = 0; at < pictures.length && go(); at += engine.most * one) {
     parts.push(await engine.probabilities(pictures.slice(at, at + engine.most * one)));
   }
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const all = new Float32Array(sum(parts.map((part) => part.length)));
   let at = 0;
   for (const part of parts) {
     all.set(part, at);

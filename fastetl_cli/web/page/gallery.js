@@ -1,9 +1,8 @@
 // The kept samples: view and delete them.
 
 import { pictureOf } from "./corrections.js";
+import { element, newButton } from "./dom.js";
 import { t } from "./text.js";
-
-const element = (id) => document.getElementById(id);
 
 export class Gallery {
   /** `ask(text)`: a promise of whether the user agrees. `failed(error)`: shows an error. */
@@ -48,11 +47,7 @@ export class Gallery {
     const time = document.createElement("time");
     time.dateTime = sample.time;
     time.textContent = new Date(sample.time).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
-    const remove = document.createElement("button");
-    remove.type = "button";
-    remove.textContent = t("remove");
-    remove.setAttribute("aria-label", `${t("remove")}: ${label}`);
-    remove.addEventListener("click", async () => {
+    const remove = newButton(t("remove"), async () => {
       if (!(await this.ask(t("removeAsk", label)))) return;
       try {
         await this.samples.remove(name, sample.id);
@@ -62,6 +57,7 @@ export class Gallery {
         this.failed(error);
       }
     });
+    remove.setAttribute("aria-label", `${t("remove")}: ${label}`);
     item.append(pictureOf(sample), text, time, remove);
     return item;
   }

@@ -1,10 +1,11 @@
 // Practice: the user writes a given sound, the network reads it, and after two misses the strokes are shown.
 
 import { DAYS } from "./cards.js";
+import { element } from "./dom.js";
+import { sumOf } from "./tables.js";
 import { t } from "./text.js";
 import { answers, confidence, otherSize, twins } from "./verdict.js";
 
-const element = (id) => document.getElementById(id);
 const SMALL = /^small /;
 const HALF = 0.58; // of the square's side: what a small kana stays below
 
@@ -102,11 +103,8 @@ export class Lesson {
     element("next").hidden = element("strokes").hidden = this.state !== "done";
     this.rendered();
     element("check").disabled = this.board.empty;
-    const all = this.chosen();
-    const sums = all.map((c) => this.cards.get(c));
-    const practised = sums.filter((card) => card.asked).length;
-    const total = (key) => sums.reduce((a, card) => a + card[key], 0);
-    const counts = DAYS.map((_, k) => sums.filter((card) => card.asked && card.box === k).length);
+    const cards = this.chosen().map((c) => this.cards.get(c));
+    const counts = DAYS.map((_, k) => cards.filter((card) => card.asked && card.box === k).length);
     const most = Math.max(...counts, 1);
     element("boxes").replaceChildren(
       ...counts.map((count, k) => {
@@ -123,7 +121,7 @@ export class Lesson {
         return box;
       }),
     );
-    element("progress").textContent = t("tableSum", practised, all.length, total("right"), total("asked"));
+    element("progress").textContent = sumOf(cards);
   }
 
   changed() {

@@ -2,6 +2,7 @@
 
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
+import { least, most, sum } from "./numbers.js";
 import { authorized, fetchJson } from "./server.js";
 
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
@@ -13,9 +14,6 @@ const THICKEST_PEN = 0.15, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
 const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01;
 const USUAL_UNEVEN = 0.12, USUAL_WANDER = 0.06, PRIOR_COUNT = 4, UNEVEN_GAP = 0.06;
 
-const sum = (values) => values.reduce((a, b) => a + b, 0);
-const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
-const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
 const mean = (values) => sum(values) / values.length;
 const clip = (value, low, high) => Math.min(Math.max(value, low), high);
 const range = (count) => Array.from({ length: count }, (_, k) => k);

@@ -10,6 +10,7 @@
 import { engineOf } from "./engine.js";
 import { MAX_POINTS, MAX_STROKES, PEN, rasterize } from "./ink.js";
 import { loadTables, readDrawing } from "./lines.js";
+import { sum } from "./numbers.js";
 import { fetchJson } from "./server.js";
 import { answers, startTables } from "./verdict.js";
 
@@ -38,7 +39,7 @@ function checked(drawing) {
       wrong("pressure", "a number from 0 to 1 for each point", pressure);
     }
   }
-  const points = strokes.reduce((sum, { x }) => sum + x.length, 0);
+  const points = sum(strokes.map(({ x }) => x.length));
   if (points > MAX_POINTS) wrong("strokes", `at most ${MAX_POINTS} points`, points);
   return { ...drawing, pen };
 }

@@ -1,9 +1,10 @@
 // Preprocessing steps 1–4 of fastetl/data/preprocessing.py: what the network's first convolution gets of a picture.
 
+import { most, sum } from "./numbers.js";
+
 const BORDER = 2, MIN_SCALE = 0.25, WINDOW_MOVES = 4, VARIANCE_BOUNDS = [0.01, 0.6];
 
 const positions = (count) => Array.from({ length: count }, (_, k) => ((k + 0.5) * 2) / count - 1);
-const sum = (values) => values.reduce((a, b) => a + b, 0);
 
 function triangleWeights(from, to) {
   const scale = from / to, support = Math.max(scale, 1);
@@ -84,7 +85,7 @@ export function framed(picture, n, spec) {
   const counted = x.filter((_, k) => outer(k % size) || outer(Math.floor(k / size)));
   if (sum(counted) > Math.floor(spec.invert_above * 255 * counted.length)) x = x.map((value) => 255 - value);
   x = x.map((value) => value / 255);
-  const top = Math.max(x.reduce((a, b) => Math.max(a, b), 0), 1 / 255);
+  const top = Math.max(most(x), 1 / 255);
   x = x.map((value) => Math.max(value / top - spec.floor, 0) / (1 - spec.floor));
   const [cy, cx, summed] = adaptiveMoments(x, size, spec);
   const scale = Math.max(Math.sqrt(summed) / (2 * spec.scale), MIN_SCALE);

@@ -1,8 +1,8 @@
 // Language and theme: as the system has them, until the user says otherwise.
 
+import { element } from "./dom.js";
 import { setLanguage, t, translate } from "./text.js";
 
-const element = (id) => document.getElementById(id);
 const THEMES = ["auto", "light", "dark"];
 const ICONS = { auto: "◐", light: "☀", dark: "☾" };
 const [LANGUAGE, THEME] = ["fastetl-pad-language", "fastetl-pad-theme"];

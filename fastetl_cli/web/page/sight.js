@@ -1,11 +1,10 @@
 // What the network sees, and which ink decided between its two likeliest answers.
 
 import { paintPicture } from "./corrections.js";
+import { element } from "./dom.js";
 import { occlusion, strongest } from "./occlusion.js";
 import { framed } from "./seeing.js";
 import { t } from "./text.js";
-
-const element = (id) => document.getElementById(id);
 
 export class Sight {
   constructor(board, engine, preprocessing, labels) {

@@ -1,5 +1,7 @@
 // The stroke order of a character, drawn over the canvas with numbers.
 
+import { sum } from "./numbers.js";
+
 export class StrokeOrder {
   constructor(board, box) {
     this.board = board;
@@ -22,7 +24,7 @@ export class StrokeOrder {
     const turn = ++this.turn;
     if (!strokes) return;
     const lengths = strokes.map((s) => lengthsOf(s).at(-1));
-    const total = lengths.reduce((a, b) => a + b, 0) + 150 * strokes.length;
+    const total = sum(lengths) + 150 * strokes.length;
     const begin = performance.now();
     const speed = 1.2; // box units a millisecond
     const draw = (now) => {

@@ -1,5 +1,7 @@
 // The tables of kana with the box and the right answers of each. Also the grid of the picker.
 
+import { newButton } from "./dom.js";
+import { sum } from "./numbers.js";
 import { t } from "./text.js";
 
 const MAX_LABELS = 400; // labels that are all shown
@@ -27,8 +29,7 @@ export function showTables(root, kana, known, cards, chosen) {
 }
 
 function cellOf(one, known, cards, chosen) {
-  const button = document.createElement("button");
-  button.type = "button";
+  const button = newButton("", () => chosen(one.character));
   button.disabled = !known.has(one.character);
   const card = cards.get(one.character);
   const glyph = document.createElement("span");
@@ -52,15 +53,13 @@ function cellOf(one, known, cards, chosen) {
     : t(button.disabled ? "tableUnknown" : "tableNew", one.character, one.sound);
   button.setAttribute("aria-label", label);
   button.title = label;
-  button.addEventListener("click", () => chosen(one.character));
   return button;
 }
 
-/** The sum below the tables. */
-export function sumOf(kana, known, cards) {
-  const all = kana.filter((one) => known.has(one.character)).map((one) => cards.get(one.character));
-  const total = (key) => all.reduce((a, card) => a + card[key], 0);
-  return t("tableSum", all.filter((card) => card.asked).length, all.length, total("right"), total("asked"));
+/** The sum below the tables, of these cards. */
+export function sumOf(cards) {
+  const total = (key) => sum(cards.map((card) => card[key]));
+  return t("tableSum", cards.filter((card) => card.asked).length, cards.length, total("right"), total("asked"));
 }
 
 /** Labels of the network as buttons, "no character" first; of many, the kana and what is typed into `find`. */
@@ -85,11 +84,8 @@ export function showPicker(root, find, labels, kana, chosen) {
 }
 
 function choice(label, chosen) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = label || t("noCharacter");
+  const button = newButton(label || t("noCharacter"), () => chosen(label));
   button.classList.toggle("words", !label);
   button.lang = label ? "ja" : document.documentElement.lang;
-  button.addEventListener("click", () => chosen(label));
   return button;
 }

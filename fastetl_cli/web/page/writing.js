@@ -1,10 +1,10 @@
 // Words and lines on a wide canvas: the text grows while one writes; a character can be tapped for what else it may be.
 
 import { Board } from "./board.js";
+import { element, newButton } from "./dom.js";
 import { loadTables, readDrawing } from "./lines.js";
 import { t } from "./text.js";
 
-const element = (id) => document.getElementById(id);
 const NARROW = 3, WIDE = 8, ROOM = 0.8, REST = 0.5; // widths of the canvas and room at its ends, in heights
 const PAUSE = 700; // milliseconds
 
@@ -152,25 +152,19 @@ export class Writing {
   }
 
   button(character) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = this.labelOf(character);
+    const button = newButton(this.labelOf(character), () => this.offer(character));
     button.classList.toggle("uncertain", character.uncertain && !this.choiceOf(character));
     button.setAttribute("aria-label", t("writtenAs", button.textContent));
-    button.addEventListener("click", () => this.offer(character));
     return button;
   }
 
   offer(character) {
     const choices = character.alternatives.map(({ label }) => {
-      const choice = document.createElement("button");
-      choice.type = "button";
-      choice.textContent = label;
-      choice.lang = "ja";
-      choice.addEventListener("click", () => {
+      const choice = newButton(label, () => {
         this.chosen.set(character.strokes[0], { count: character.strokes.length, label });
         this.render();
       });
+      choice.lang = "ja";
       return choice;
     });
     element("instead").replaceChildren(t("instead"), " ", ...choices);
