@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +13,8 @@ from model.progress import Epoch
 from model.report import stored_results
 from model.run import Run, opened_run
 
+_TEST = "{name} ({part}, {samples:,} samples, {digest:.6})"  # by which the accuracies of runs are put side by side
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -24,8 +25,8 @@ class Comparison:
     """The options of training, network, preprocessing, characters and data in which the runs differ, by their names."""
     best: tuple[Epoch, ...]
     accuracy: Mapping[str, tuple[float | None, ...]]
-    """Accuracy on each set that `fastetl evaluate` has reported, by "SET (part)"; if a run has several reports of such
-    a set, by "SET (part), REPORT"."""
+    """Accuracy on each set that `fastetl evaluate` has reported, by "SET (part, N samples, DIGEST)"; the digest
+    tells whether these are the same samples."""
     curves: tuple[tuple[float, ...], ...]
     """Accuracy on the validation writers after each epoch."""
 
@@ -38,14 +39,14 @@ def _options(run: Run) -> dict[str, Any]:
         del config[name]
     return {
         "data": "+".join(f"{d.name}={d.weight:g}" if len(run.data) > 1 else d.name for d in run.data),
+        "data digest": "+".join(d.digest[:6] for d in run.data),
         "charset": f"{run.charset.name} ({len(run.charset)})",
         "begun with": run.start or None,
         **config,
         "network": run.network_config.name,
         **{f"augmentation.{name}": value for name, value in augmentation.items()},
         **run.preprocessing.as_dict(),
-        "jax": run.versions.get("jax"),
-        "devices": run.versions.get("devices"),
+        **run.versions,
     }
 
 
@@ -63,24 +64,15 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
         if not run.history:
             raise ModelError("the run has no complete epoch", file=run.path, do="train it further")
     options = _by_name([_options(run) for run in compared])
+    results = [stored_results(run.path) for run in compared]
+    accuracy = _by_name([{_TEST.format_map(r): r["accuracy"] for r in of_run} for of_run in results])
     return Comparison(
         runs=tuple(str(run.path) for run in compared),
         options={name: values for name, values in options.items() if len({json.dumps(v) for v in values}) > 1},
         best=tuple(run.best_epoch for run in compared),
-        accuracy=dict(sorted(_by_name(_accuracies(compared)).items())),
+        accuracy=dict(sorted(accuracy.items())),
         curves=tuple(tuple(epoch.valid_accuracy for epoch in run.history) for run in compared),
     )
-
-
-def _accuracies(runs: Sequence[Run]) -> list[dict[str, float]]:
-    """The accuracies of each run by the names of `Comparison.accuracy`."""
-    reported = [[(f"{r['name']} ({r['part']})", r) for r in stored_results(run.path)] for run in runs]
-    counts = [Counter(name for name, _ in results) for results in reported]
-    repeated = {name for count in counts for name in count if count[name] > 1}
-    return [
-        {f"{name}, {r['report']}" if name in repeated else name: r["accuracy"] for name, r in results}
-        for results in reported
-    ]
 
 
 def _by_name(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
-from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord
+from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord, digest_of
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, StrPath
@@ -162,7 +162,7 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
     mistakes = _mistakes(answers, dataset.charset.characters)
     return SetResult(
         name=dataset.name,
-        digest=dataset.digest,
+        digest=_digest(dataset, indices),
         part=part,
         excluded=len(dataset) - len(indices),
         unknown=unknown,
@@ -185,6 +185,13 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
         confusion_counts=counts,
         pictures=dataset.images[np.array([m.index for m in mistakes], np.int64)],
     )
+
+
+def _digest(dataset: Dataset, indices: NDArray[np.int64]) -> str:
+    """Identifies the samples at `indices` and their characters, at any size and in any order."""
+    ordered = indices[np.argsort(dataset.digests[indices], kind="stable")]
+    characters = "".join(dataset.charset.characters[label] for label in dataset.labels[ordered].tolist())
+    return f"{digest_of(dataset.digests[ordered].tobytes() + characters.encode()):016x}"
 
 
 def _mistakes(answers: _Answers, characters: Sequence[str]) -> tuple[Mistake, ...]:

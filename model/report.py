@@ -65,14 +65,14 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:
-    """Values of each `SetResult` in a run's reports, and `report`, its folder. Raises FastetlError for damage."""
-    results = []
+    """Values of each `SetResult` in a run's reports, of the same samples once. Raises FastetlError for damage."""
+    results = {}
     for file in sorted(run.glob("report*/**/evaluation.json")):
-        report = file.parent.relative_to(run).as_posix()
         with expecting("results of sets", file, "cannot read the report", "evaluate again"):
-            sets = read_json(file)["sets"]
-            results += [{"report": report} | {name: values[name] for name in STORED} for values in sets]
-    return results
+            for values in read_json(file)["sets"]:
+                result = {name: values[name] for name in (*STORED, "digest")}
+                results[result["name"], result["part"], result["digest"]] = result
+    return [*results.values()]
 
 
 def _training(run: Run) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class SetResult:
 
     name: str
     digest: str
-    """Identifies the set as it was evaluated: `Dataset.digest`."""
+    """Identifies the evaluated samples and their characters: equal digests are of the same test."""
     part: Part
     """Which samples were evaluated: `all`, those that the run has not seen (`test`), or, if none is left, `valid`."""
     excluded: int

@@ -33,13 +33,16 @@ def test_what_differs_is_shown(two: list[Run]) -> None:
     comparison = compare_runs(run.path for run in two)
     assert comparison.options == {"seed": (0, 3), "augmentation.zoom": (0.25, 0.1)}
     accuracy = evaluate(two[0], tiny(2, seed=5)).sets[0].accuracy
-    assert comparison.accuracy == {"tiny5 (all)": (accuracy, None)}
+    (name,) = comparison.accuracy
+    assert name.startswith("tiny5 (all, 32 samples, ")
+    assert comparison.accuracy[name] == (accuracy, None)
     assert comparison.best == (two[0].history[2], two[1].best_epoch)
     assert [len(curve) for curve in comparison.curves] == [3, 2]
-    write_report(two[0], evaluate(two[0], tiny(4, seed=5)), two[0].path / "reports" / "more")
-    named = compare_runs(two).accuracy
-    assert [*named] == ["tiny5 (all), report", "tiny5 (all), reports/more"]
-    assert named["tiny5 (all), report"] == (accuracy, None)
+    again = two[0].path / "reports" / "again"
+    write_report(two[0], evaluate(two[0], tiny(2, seed=5)[::-1]), again)  # the same samples
+    assert compare_runs(two).accuracy == comparison.accuracy
+    write_report(two[1], evaluate(two[1], tiny(4, seed=5)), two[1].path / "reports" / "more")
+    assert list(compare_runs(two).accuracy.values()) == [(accuracy, None), (None, 1.0)]
 
 
 def test_the_command_prints_a_table_or_json(two: list[Run], capsys: pytest.CaptureFixture[str]) -> None:
