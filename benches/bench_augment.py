@@ -140,15 +140,6 @@ def samplewise(one: One, images: Pictures, maps: Maps) -> Iterator[Batch]:
         yield np.stack([picture for picture, _ in samples]), np.array([label for _, label in samples])
 
 
-def grain_loader(one: One, images: Pictures, maps: Maps) -> Iterator[Batch]:
-    """Google's loader for JAX, in this thread."""
-    import grain.python as grain
-
-    numbers = grain.MapDataset.range(len(images)).seed(0).shuffle()
-    batches = numbers.map(lambda k: (varied(one, images[k], maps[k]), k)).batch(BATCH)
-    yield from batches.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0))
-
-
 def count(load: Callable[[], Iterator[Batch]]) -> int:
     return sum(len(labels) for _, labels in load())
 
@@ -165,7 +156,6 @@ def test_loader(benchmark: Any, side: int) -> None:
         ("in a thread beside", "form", partial(make(prefetch=1).epoch, 0), ()),
         ("sample by sample, scipy", "baseline", partial(samplewise, scipy_one, images, maps), ()),
         ("sample by sample, OpenCV", "peer", partial(samplewise, opencv_one, images, maps), ("cv2",)),
-        ("grain, OpenCV", "peer", partial(grain_loader, opencv_one, images, maps), ("cv2", "grain")),
     ]
     expected = own(images, indices, np.empty_like(images), FLAT).astype(int)
     for _, _, load, needs in loaders:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from benches.studies.bigrams import packed
 from export.package_files import ONNX, REFERENCE, package_path
 from export.recognizer import Recognizer, open_recognizer
 from export.reference import read_reference
@@ -189,14 +188,6 @@ def test_the_table_of_bigrams() -> None:
         odds = table.log_probability(np.array(of[first]), np.arange(len(JAPANESE)))
         assert np.exp(odds).sum() == pytest.approx(1, abs=0.1)
     assert float(table.log_probability(np.array(-1), np.array(of["の"]))) < 0
-
-
-def test_a_table_of_bigrams_keeps_what_it_was_made_of(tmp_path: Path) -> None:
-    joint = np.zeros((9, 9))
-    joint[0, 1], joint[0, 2], joint[1, 0], joint[2, 0] = 0.4, 0.1, 0.4, 0.1
-    (tmp_path / "bigrams.bin").write_bytes(packed(joint, joint.sum(1), 3))
-    table = load_bigrams(tmp_path / "bigrams.bin", 9)
-    assert np.exp(table.log_probability(np.array([0, -1]), np.array([1, 2]))).tolist() == pytest.approx([0.8, 0.1], 0.1)
 
 
 def test_what_lies_on_its_side_downwards() -> None:

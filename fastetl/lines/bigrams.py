@@ -47,9 +47,9 @@ class Bigrams(NamedTuple):
 
 
 @cache
-def load_bigrams(file: Path = FILE, n: int = len(JAPANESE)) -> Bigrams:
-    """The table of a file for the first n characters of charset `japanese`."""
-    data = file.read_bytes()
+def load_bigrams() -> Bigrams:
+    """The table of `FILE`, for the characters of charset `japanese`."""
+    data, n = FILE.read_bytes(), len(JAPANESE)
     counts = np.frombuffer(data, "<u2", n, 2 * n)
     total = int(counts.sum())
     second = np.frombuffer(data, "<u2", total, 4 * n)
