@@ -119,7 +119,8 @@ def _results_of(sets: Evaluation | Iterable[SetResult | Mapping[str, Any]]) -> l
     rows = [result.as_dict() if isinstance(result, SetResult) else result for result in results]
     for row in rows:
         if not isinstance(row, Mapping) or not row.keys() >= set(STORED):
-            raise ArgumentError("no results in `sets`", expected=", ".join(STORED), found=repr(row)[:80])
+            expected, found, do = ", ".join(STORED), repr(row)[:80], "give what `model.evaluate` gave"
+            raise ArgumentError("no results in `sets`", expected=expected, found=found, do=do)
     return rows
 
 

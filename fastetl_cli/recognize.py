@@ -32,7 +32,8 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
         below = files_below(path) if path.is_dir() else ()
         files = [file for file in below if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()]
         if path.is_dir() and not files:
-            raise FastetlError("no pictures in the folder", file=path, expected=", ".join(sorted(PICTURE_SUFFIXES)))
+            expected, do = ", ".join(sorted(PICTURE_SUFFIXES)), "name a picture, or another folder"
+            raise FastetlError("no pictures in the folder", file=path, expected=expected, do=do)
         pictures += files or [path]
     return pictures
 

@@ -83,7 +83,7 @@ class Synth(WritingCommand):
             text = nfc(read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig", "replace"))
             rows = [row.strip() for row in text.split("\n") if row.strip()]
             if not rows:
-                raise FastetlError("no text", file=self.text, expected="lines to write")
+                raise FastetlError("no text", file=self.text, expected="lines to write", do="write some into it")
             texts = [rows[k % len(rows)] for k in range(count)]
         write_lines(self.out, texts, self.line, seed=self.config.seed, overwrite=self.overwrite)
         text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"

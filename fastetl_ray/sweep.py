@@ -166,7 +166,8 @@ def trial_error(error: BaseException) -> FastetlError:
     fault = fault_of(error)
     if isinstance(fault, FastetlError):
         return fault
-    return ModelError("a training failed", found=f"{type(fault).__name__}: {fault}".partition("\n")[0])
+    found = f"{type(fault).__name__}: {fault}".partition("\n")[0]
+    return ModelError("a training failed", found=found, do="train with its options by `fastetl train`")
 
 
 def sweep_on_ray(

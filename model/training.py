@@ -105,7 +105,8 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
         if other == one:
             raise ModelError(f"{other.name}: the dataset is given twice", do="leave one out, or give it more weight")
     if len(first.charset) < 2:
-        raise ModelError(f"{first.name}: nothing to tell apart", expected="two characters or more", found=1)
+        what, do = f"{first.name}: nothing to tell apart", "build it with another character, too"
+        raise ModelError(what, expected="two characters or more", found=1, do=do)
     if start is not None:
         start.check(first, config)
     knows_all = start is not None and first.charset.class_of.keys() <= start.charset.class_of.keys()

@@ -105,7 +105,7 @@ WRONG: list[WrongCall] = [
     (fastetl_ray.sweep_on_ray, {"data": "data", "out": "out", "config": None}, "expected a SweepConfig, such as"),
     (export.export, {"run": "kana", "out": "a", "config": 5}, "unsuitable config; expected an ExportConfig; found 5"),
     (ExportConfig, {"storage": "int8"}, "`storage` int8 needs `target` iOS16 or newer; found iOS15. Check `target`"),
-    (export.export, {"run": "kana", "out": "a", "sets": [{"x": 1}]}, "no results in `sets`; expected name, part"),
+    (export.export, {"run": "kana", "out": "a", "sets": [{"x": 1}]}, "no results in `sets`; .* Give what"),
     (export.export, {"run": "kana", "out": "a", "sets": [RESULT]}, "`sets` is for the model card of a run's package"),
     (export.export, {"run": "kana", "out": "a", "sets": 3}, "unsuitable sets; expected an Evaluation; found 3"),
     (ExportConfig, {"prior": {"hiragana": 2}}, r'expected a tuple of texts such as \("hiragana=12",\); found {'),

@@ -207,7 +207,7 @@ def test_the_whole_way_small(quick: Quick, tmp_path: Path, capsys: pytest.Captur
     assert main(["recognize", "--package", str(package), str(tmp_path / "bad.png"), str(picture)]) == 1
     shown = capsys.readouterr()
     assert str(picture) in shown.out
-    assert "bad.png: cannot read the picture" in shown.err
+    assert "bad.png: cannot read the picture; expected PNG, " in shown.err
 
     assert main(["verify", str(package), "--against", str(folder / "run")]) == 0
     assert main(["verify", "pretrained", "--against", str(folder / "run")]) == 2  # whose prior it cannot have

@@ -143,7 +143,8 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
             short = {UnidentifiedImageError: "no picture", Image.DecompressionBombError: "too many pixels"}
             found = short.get(type(error)) or reason_of(error)
             expected = None if isinstance(source, Image.Image) else f"{', '.join(FORMATS)}, HEIC"
-            raise FastetlError("cannot read the picture", file=path, expected=expected, found=found) from error
+            what, do = "cannot read the picture", "open it in another program, and save it as PNG"
+            raise FastetlError(what, file=path, expected=expected, found=found, do=do) from error
 
 
 def find_ink(

@@ -43,7 +43,7 @@ class SynthConfig(Options):
 
     set: tuple[str, ...] = ()
     """Sets to write, such as ETL1 ETL6. Each has all of its classes, in the order and with the oddities of the genuine
-    files. Default: ETL8G, as the next options say."""
+    files; those of ETL1, 6 and 7 cannot say that they are synthetic. Default: ETL8G, as the next options say."""
     writers: Annotated[int, Range(1, _MAX_COUNT)] = 10
     """Writers of each set, only with `set`. (ETL2 is printed: samples of each code in each style.)"""
     files: Annotated[int, Range(1, _MAX_COUNT)] = 12

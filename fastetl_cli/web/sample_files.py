@@ -67,7 +67,7 @@ class SampleFolder:
             path = self._named(name)
             numbers = [line for line, sample in read_samples(path)[0] if sample.id == identity]
             if not numbers:
-                raise MissingFileError("no such sample", file=name)
+                raise MissingFileError("no such sample", file=name, do="load the list again")
             lines = path.read_bytes().split(b"\n")
             for number in numbers:
                 lines[number] = removal_line(identity).encode()
@@ -78,7 +78,7 @@ class SampleFolder:
         for path in self._files():
             if path.name == name:
                 return path
-        raise MissingFileError("no such file", file=name)
+        raise MissingFileError("no such file", file=name, do="load the list again")
 
 
 def _append(path: Path, line: bytes) -> None:
