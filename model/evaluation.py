@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Float32s, Floats, Ints, Mask
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
@@ -95,7 +96,7 @@ def evaluate(
     return Evaluation(str(run.path), answered, run.threshold, rejected, tuple(sets))
 
 
-def _predict(run: Reader, columns: list[int], pictures: Pictures) -> NDArray[np.float32]:
+def _predict(run: Reader, columns: list[int], pictures: Pictures) -> Float32s:
     """The logits of the classes in these columns. Raises ModelError if one of any class is no number."""
     logits = run.predict(pictures)
     if not np.isfinite(logits).all():
@@ -104,7 +105,7 @@ def _predict(run: Reader, columns: list[int], pictures: Pictures) -> NDArray[np.
     return logits.take(columns, 1)  # in rows, which `log_softmax` sums eight times as fast as columns
 
 
-def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
+def _part(run: Reader, dataset: Dataset) -> tuple[Part, Ints, int]:
     """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
     if run.split_record is None:
         return "all", np.arange(len(dataset)), len(dataset)
@@ -122,14 +123,14 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Part, NDArray[np.int64], int]:
 class _Answers(NamedTuple):
     """What a network answered to N pictures of a dataset. Each array is (N,)."""
 
-    indices: NDArray[np.int64]  # indices of the pictures in the dataset
-    labels: NDArray[np.int64]
-    classes: NDArray[np.int64]  # the likeliest class of each picture
-    confidence: NDArray[np.float64]  # the probability of that class, 0–1
-    in_top5: NDArray[np.bool_]  # whether the label is among the five likeliest
+    indices: Ints  # indices of the pictures in the dataset
+    labels: Ints
+    classes: Ints  # the likeliest class of each picture
+    confidence: Floats  # the probability of that class, 0–1
+    in_top5: Mask  # whether the label is among the five likeliest
 
 
-def _answers(run: Reader, columns: list[int], dataset: Dataset, indices: NDArray[np.int64]) -> _Answers:
+def _answers(run: Reader, columns: list[int], dataset: Dataset, indices: Ints) -> _Answers:
     """The answers to the samples at `indices`; only a block's logits are in memory at a time."""
     count = len(indices)
     labels = dataset.labels[indices].astype(np.int64)
@@ -187,7 +188,7 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
     )
 
 
-def _digest(dataset: Dataset, indices: NDArray[np.int64]) -> str:
+def _digest(dataset: Dataset, indices: Ints) -> str:
     """Identifies the samples at `indices` and their characters, at any size and in any order."""
     ordered = indices[np.argsort(dataset.digests[indices], kind="stable")]
     characters = "".join(dataset.charset.characters[label] for label in dataset.labels[ordered].tolist())
@@ -215,7 +216,7 @@ def _difference(a: str, b: str) -> Difference:
     return "voicing" if unvoiced[0] == unvoiced[1] else "other"
 
 
-def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[Confusion, ...]:
+def _confusions(counts: Ints, characters: Sequence[str]) -> tuple[Confusion, ...]:
     """All confusions that occur, the most frequent first."""
     mistakes = counts[counts[:, 0] != counts[:, 1]]
     ordered = mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
@@ -223,7 +224,7 @@ def _confusions(counts: NDArray[np.int64], characters: Sequence[str]) -> tuple[C
     return tuple(Confusion(a, b, count, _difference(a, b)) for a, b, count in named)
 
 
-def _accuracy_by_shape(counts: NDArray[np.int64], charset: Charset, sizes: bool) -> float | None:
+def _accuracy_by_shape(counts: Ints, charset: Charset, sizes: bool) -> float | None:
     """Accuracy with characters of one shape, and with `sizes` of any size, counted as one; None if there are none."""
     first = charset.shape_classes(sizes)
     if len(np.unique(first)) == len(first):
@@ -232,7 +233,7 @@ def _accuracy_by_shape(counts: NDArray[np.int64], charset: Charset, sizes: bool)
     return float(counts[right, 2].sum() / counts[:, 2].sum())
 
 
-def _interval(right: NDArray[np.bool_], writers: NDArray[np.int64] | None) -> tuple[float, float]:
+def _interval(right: Mask, writers: Ints | None) -> tuple[float, float]:
     """Wilson's interval, for independent samples; wider where a bootstrap is that resamples writers, as theirs are not.
 
     A bootstrap alone would give no width to samples without a mistake, and next to none to two writers.
@@ -250,7 +251,7 @@ def _interval(right: NDArray[np.bool_], writers: NDArray[np.int64] | None) -> tu
     return max(0.0, float(min(bounds))), min(1.0, float(max(bounds)))
 
 
-def _by_character(counts: NDArray[np.int64], charset: Charset) -> tuple[CharacterResult, ...]:
+def _by_character(counts: Ints, charset: Charset) -> tuple[CharacterResult, ...]:
     right = counts[:, 0] == counts[:, 1]
     totals = np.bincount(counts[:, 0], counts[:, 2], len(charset)).tolist()
     hits = np.bincount(counts[right, 0], counts[right, 2], len(charset)).tolist()
@@ -258,9 +259,7 @@ def _by_character(counts: NDArray[np.int64], charset: Charset) -> tuple[Characte
     return tuple(CharacterResult(c, int(n), hit / n) for c, n, hit in rows if n)
 
 
-def _by_writer(
-    right: NDArray[np.bool_], writers: NDArray[np.int64], dataset: Dataset, first: NDArray[np.int64]
-) -> WriterResult:
+def _by_writer(right: Mask, writers: Ints, dataset: Dataset, first: Ints) -> WriterResult:
     """first: the index of a sample of each writer, which has the name, or else the number of the group."""
     numbers = dataset.groups[first].astype(str)
     names = dataset.records["writer"][first] if "writer" in dataset.records else numbers

@@ -39,11 +39,6 @@ def column_values(column: "pa.ChunkedArray") -> NDArray[Any]:
     return values.astype(str) if values.dtype == object else values
 
 
-def _as_utf8(text: str) -> str:
-    """A text with escapes for what UTF-8 lacks: the bytes of a file's name in another encoding."""
-    return text.encode(errors="backslashreplace").decode()
-
-
 def table(data: "Dataset", *, png: bool = False) -> "pa.Table":
     """The Arrow table of a dataset, each picture as its size × size bytes or as a PNG file.
 
@@ -66,7 +61,9 @@ def table(data: "Dataset", *, png: bool = False) -> "pa.Table":
     }
     for name, values in data.records.items():
         is_text = values.dtype.kind == "U"  # Arrow would end each text of an array at a null character
-        columns[name] = pa.array(map(_as_utf8, values.tolist()), pa.string()) if is_text else pa.array(values)
+        # With escapes for what is no UTF-8, such as a file's name in another encoding.
+        texts = (text.encode(errors="backslashreplace").decode() for text in values.tolist() if is_text)
+        columns[name] = pa.array(texts, pa.string()) if is_text else pa.array(values)
     if not png:
         return pa.table(columns)
     from fastetl.ink.pictures import png_file  # only now: other tables do not need Pillow
