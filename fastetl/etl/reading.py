@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Ints
 from fastetl.checks import as_progress
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
@@ -40,7 +41,7 @@ class Selection:
     """The wanted records of one file, in file order."""
 
     file: EtlFile
-    index: NDArray[np.int64]  # int64 (N,), the numbers of the records
+    index: Ints  # int64 (N,), the numbers of the records
     codes: NDArray[np.uint16]  # uint16 (N,), the JIS X 0208 code that is expected in each
     groups: NDArray[np.int32]  # int32 (N,), as in a dataset
 
@@ -54,14 +55,12 @@ def block_records(layout: Layout) -> int:
     return -(-BLOCK_BYTES // layout.record_bytes)
 
 
-def new_buffer(layout: Layout) -> NDArray[np.uint8]:
+def new_buffer(layout: Layout) -> Bytes:
     """A buffer for a block of records, uint8. Use one for all files of a set: new memory is slow at its first use."""
     return np.empty(block_records(layout) * layout.record_bytes + _SLACK, np.uint8)
 
 
-def read_records(
-    file: EtlFile, index: NDArray[np.int64], buffer: NDArray[np.uint8]
-) -> Iterator[tuple[slice, NDArray[Any]]]:
+def read_records(file: EtlFile, index: Ints, buffer: Bytes) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Read the records numbered `index`, ascending, at most a block at a time, to the beginning of `buffer`.
 
     Yields a slice of `index` and its records, structured (n,), which the next step overwrites. Raises FastetlError if

@@ -101,11 +101,11 @@ def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple
     orders = [learn_order(members) if by_order else None for members in sets]
     bases: list[SelectionBasis] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
     while True:
-        codes = [_codes_in(entry) for entry in bases]
+        codes = list(map(_codes_in, bases))
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
         wanted = set(codes_of(charset).tolist())
-        lacking = [k for k, entry in enumerate(bases) if isinstance(entry, np.ndarray) and not wanted <= codes[k]]
+        lacking = [k for k, basis in enumerate(bases) if isinstance(basis, np.ndarray) and not wanted <= codes[k]]
         if not lacking:
             return charset, characters.count(None), bases
         for k in lacking:  # a wanted character may be somewhere in a set whose order lacks it
@@ -122,16 +122,17 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     sets = by_layout([file for file in files if file.record_count])
     charset, unknown_codes, bases = _learn(sets, name, by_order)
     parts: list[Selection] = []
+    contents: list[Contents] = []  # of the sets that are selected by header
     samples = Counter[int]()
-    for members, codes in zip(sets, bases, strict=True):
-        if isinstance(codes, np.ndarray):
-            parts += _select_by_order(members, codes, charset)
-            samples.update(dict.fromkeys(codes.tolist(), sum(file.record_count for file in members) // len(codes)))
-        else:
-            parts += [_select_by_header(content, charset, model_pattern) for content in codes]
-            for content in codes:
-                samples.update(content.codes[content.usable(model_pattern)].tolist())
-    contents = [content for codes in bases if isinstance(codes, list) for content in codes]
+    for members, basis in zip(sets, bases, strict=True):
+        if isinstance(basis, np.ndarray):
+            parts += _select_by_order(members, basis, charset)
+            samples.update(dict.fromkeys(basis.tolist(), sum(file.record_count for file in members) // len(basis)))
+            continue
+        contents += basis
+        for content in basis:
+            parts.append(_select_by_header(content, charset, model_pattern))
+            samples.update(content.codes[content.usable(model_pattern)].tolist())
     if not any(len(part.index) for part in parts):
         where = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
         whole = [name for name, charset in NAMED.items() if samples.keys() >= set(codes_of(charset).tolist())]

@@ -27,12 +27,12 @@ def without_rules(grey: Grey) -> Grey:
     across, down = (ruled_lines(*each, least, _THICKEST, _STEEPEST) for each in ((blocks, sheet), (blocks.T, sheet.T)))
     others = boxes_of(label_components(without_lines(blocks >= least, across, down)))
     shortest = _MIN_LENGTH * weighted_median_extent(others) if len(others) else np.inf
-    found = [
+    long_lines = [
         [line for line in lines if line.length >= (_RATIO * line.thickness if line.spans_paper else shortest)]
         for lines in (across, down)
     ]
-    whole = [[line for line in lines if line.dashes <= _PIECES] for lines in found]
-    printed = found if min(map(len, whole)) > 1 else whole
+    unbroken = [[line for line in lines if line.dashes <= _PIECES] for lines in long_lines]
+    printed = long_lines if min(map(len, unbroken)) > 1 else unbroken
     rest = missing.copy()
     for lines, plane, shape in zip(printed, (rest, rest.T), (blocks.shape, blocks.shape[::-1]), strict=True):
         if len(lines) > 1:  # a single one may be a stroke
