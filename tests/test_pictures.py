@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fastetl.errors import FastetlError
-from fastetl.ink.pictures import MAX_PICTURE_SIDE, Source, find_ink, read_picture
+from fastetl.ink.pictures import MAX_PICTURE_SIDE, Source, brightness_of, find_ink, read_picture
 
 INK = np.zeros((40, 40), bool)
 INK[5:35, 8:12] = True  # left of the middle, upright
@@ -109,6 +109,14 @@ def test_the_rotation_of_the_camera_is_applied(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be shown turned by 90° clockwise
     turned.save(tmp_path / "a.png", exif=exif)
     assert ((paper_of(tmp_path / "a.png") == 0) == INK).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "I", "I;16", "F"])
+def test_a_large_picture_of_any_mode_is_reduced(mode: str) -> None:
+    board = (np.indices((3200, 3200)).sum(0) % 2 * 255).astype(np.uint8)
+    read, times = brightness_of(Image.fromarray(board).convert(mode))
+    assert (read.shape, times) == ((1600, 1600), 2)
+    assert np.abs(read.astype(int) - 128).max() <= 1
 
 
 NAN = np.full((9, 9), np.nan, np.float32)

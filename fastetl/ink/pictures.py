@@ -81,6 +81,17 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
     return _on_paper(grey, np.asarray(layered.getchannel("A")))
 
 
+def _reduced(opened: Image.Image, times: int) -> Image.Image:
+    """A picture of any mode, each times × times of its pixels as one: their mean. `_grey` takes up to 32 bytes a pixel."""
+    if times <= 1:
+        return opened
+    if opened.mode.startswith("I;"):
+        opened = opened.convert("I")
+    elif opened.mode in ("1", "P", "PA"):  # whose values have no mean
+        opened = opened.convert("RGBA" if opened.has_transparency_data else "L")
+    return opened.reduce(times)
+
+
 def _image_of(array: NDArray[np.uint8]) -> Image.Image:
     has_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if array.dtype not in (np.uint8, np.bool_) or not has_shape or not array.size:
@@ -133,8 +144,7 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
                 if opened is not source:
                     longest = max(size)  # only for JPEG: it decodes fewer pixels
                     opened.draft("L", (size[0] * MAX_PLANE // longest, size[1] * MAX_PLANE // longest))
-                times = max(opened.size) // MAX_PLANE
-                small = opened.reduce(times) if times > 1 and opened.mode in ("L", "RGB", "RGBA", "LA") else opened
+                small = _reduced(opened, max(opened.size) // MAX_PLANE)
                 grey = _grey(ImageOps.exif_transpose(small))
                 return grey, max(size) / max(grey.shape)
         except FastetlError:
