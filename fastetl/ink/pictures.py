@@ -33,14 +33,6 @@ Source = StrPath | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
 """A picture file, one opened for reading, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
 
 
-def _bounded(path: StrPath, size: tuple[int, int]) -> None:
-    short, long = sorted(size)
-    if not short >= 1 or long > MAX_PICTURE_SIDE or long > MAX_ASPECT * short:
-        what, found = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
-        expected = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} times the other"
-        raise ArgumentError(what, file=path, expected=expected, found=found, do="crop it")
-
-
 def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A partly transparent picture as dark ink on white, whatever the brightness of what is drawn.
 
@@ -82,7 +74,7 @@ def _grey(opened: Image.Image) -> NDArray[np.uint8]:
 
 
 def _reduced(opened: Image.Image, times: int) -> Image.Image:
-    """A picture of any mode, each times × times of its pixels as one: their mean. `_grey` takes up to 32 bytes a pixel."""
+    """A picture of any mode with the mean of each times × times pixels. `_grey` would take up to 32 bytes for each."""
     if times <= 1:
         return opened
     if opened.mode.startswith("I;"):
@@ -140,13 +132,16 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
         try:
             with _opened(source, path) as opened:
                 size = opened.size
-                _bounded(path, size)
-                if opened is not source:
-                    longest = max(size)  # only for JPEG: it decodes fewer pixels
-                    opened.draft("L", (size[0] * MAX_PLANE // longest, size[1] * MAX_PLANE // longest))
+                shorter, longer = sorted(size)
+                if not shorter >= 1 or longer > MAX_PICTURE_SIDE or longer > MAX_ASPECT * shorter:
+                    what, sides = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
+                    limits = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} times the other"
+                    raise ArgumentError(what, file=path, expected=limits, found=sides, do="crop it")
+                if opened is not source:  # only for JPEG: it decodes fewer pixels
+                    opened.draft("L", (size[0] * MAX_PLANE // longer, size[1] * MAX_PLANE // longer))
                 small = _reduced(opened, max(opened.size) // MAX_PLANE)
                 grey = _grey(ImageOps.exif_transpose(small))
-                return grey, max(size) / max(grey.shape)
+                return grey, longer / max(grey.shape)
         except FastetlError:
             raise
         except Exception as error:  # Pillow's readers raise anything: struct.error, SyntaxError, KeyError …

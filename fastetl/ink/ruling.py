@@ -180,7 +180,9 @@ def printed_lines(
     beside_lines = np.where(without_lines(paper, across, down), missing, np.uint8(0))
     level = peak_of(beside_lines, 6 * SPECK_BLOCKS)
     ink = beside_lines >= max((level + 1) // 2, 1)
-    if level < least or ink.sum() < _MIN_INK or _are_strokes(ink, across, down, level):
+    # Where lines bend, they leave ink beside them. With no other ink they are strokes, as in 目.
+    is_stroke = max(line.level for line in across + down) > 2 * level
+    if level < least or without_lines(ink, across, down, margin=2 * is_stroke).sum() < _MIN_INK:
         return [], [], peak
     is_squared = min(len(across), len(down)) > 1
     has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
@@ -219,12 +221,6 @@ class _Page(NamedTuple):
     def _differs(self, line: PrintedLine) -> bool:
         """Whether a line is clearly thinner, fainter or darker than the strokes."""
         return 4 * line.thickness <= 3 * self.width or not 8 * self.level < 10 * line.level < 13 * self.level
-
-
-def _are_strokes(ink: Mask, across: list[PrintedLine], down: list[PrintedLine], level: int) -> bool:
-    """Whether the ink beside the lines is only what they leave where they bend: then they are strokes, as in 目."""
-    away_from_lines = without_lines(ink, across, down, margin=2)
-    return max(line.level for line in across + down) > 2 * level and bool(away_from_lines.sum() < _MIN_INK)
 
 
 def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], least: int) -> None:
