@@ -93,20 +93,9 @@ def train(
 
 def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNetwork | None, command: str) -> Run:
     """A run that has not begun. Raises FastetlError if data, configuration and start do not fit together."""
-    if not mixture:
-        raise ArgumentError("nothing to train on", expected="at least one dataset", do="give one")
     datasets = [dataset for dataset, _ in mixture]
+    _require_trainable(datasets)
     first = datasets[0]
-    require_same_characters([dataset.charset for dataset in datasets])
-    for one, other in itertools.combinations(datasets, 2):
-        if other.preprocessing != one.preprocessing:
-            what = f"{other.name}: its preprocessing differs from {one.name}'s"
-            raise ModelError(what, do="build both with the same options")
-        if other == one:
-            raise ModelError(f"{other.name}: the dataset is given twice", do="leave one out, or give it more weight")
-    if len(first.charset) < 2:
-        what, do = f"{first.name}: nothing to tell apart", "build it with another character, too"
-        raise ModelError(what, expected="two characters or more", found=1, do=do)
     if start is not None:
         start.check(first, config)
     knows_all = start is not None and first.charset.class_of.keys() <= start.charset.class_of.keys()
@@ -126,6 +115,22 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
         command=command,
         versions=current_versions(),
     )
+
+
+def _require_trainable(datasets: list[Dataset]) -> None:
+    """Raise FastetlError if there is no dataset, or they do not fit together, or nothing can be learnt of them."""
+    if not datasets:
+        raise ArgumentError("nothing to train on", expected="at least one dataset", do="give one")
+    require_same_characters([dataset.charset for dataset in datasets])
+    for one, other in itertools.combinations(datasets, 2):
+        if other.preprocessing != one.preprocessing:
+            what = f"{other.name}: its preprocessing differs from {one.name}'s"
+            raise ModelError(what, do="build both with the same options")
+        if other == one:
+            raise ModelError(f"{other.name}: the dataset is given twice", do="leave one out, or give it more weight")
+    if len(datasets[0].charset) < 2:
+        what, do = f"{datasets[0].name}: nothing to tell apart", "build it with another character, too"
+        raise ModelError(what, expected="two characters or more", found=1, do=do)
 
 
 def _guessing(data: Dataset) -> float:

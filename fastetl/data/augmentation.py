@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Float32s, Ints
 from fastetl.checks import Options, Range, Share, require_instance, require_range, unsuitable
 from fastetl.data.preprocessing import MAX_SIDE
 from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
@@ -67,7 +68,7 @@ def _require_array(name: str, array: NDArray[Any], dtype: type[np.generic], *sha
         raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", "one that is not contiguous" if fits else array)
 
 
-def _require_numbers(name: str, numbers: NDArray[np.int64], count: int, below: int, least: int = 0) -> None:
+def _require_numbers(name: str, numbers: Ints, count: int, below: int, least: int = 0) -> None:
     _require_array(name, numbers, np.int64, count)
     if count < least:
         raise unsuitable(name, f"at least {least}", "none")
@@ -142,9 +143,7 @@ def augment(
     return out
 
 
-def _check(
-    source: NDArray[np.uint8], indices: NDArray[np.int64], out: NDArray[np.uint8], samples: NDArray[np.int64]
-) -> None:
+def _check(source: Bytes, indices: Ints, out: Bytes, samples: Ints) -> None:
     """Raise FastetlError for unsuitable arrays: the kernels do not look where they read and write."""
     count, _, side = source.shape
     _require_array("images", source, np.uint8, count, side, side)
@@ -158,8 +157,8 @@ def _check(
 
 
 def draw_parameters(
-    samples: NDArray[np.int64], key: NDArray[np.uint64], config: Augmentation, side: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16], NDArray[np.int64]]:
+    samples: Ints, key: NDArray[np.uint64], config: Augmentation, side: int
+) -> tuple[Float32s, Float32s, NDArray[np.int16], Ints]:
     """The arguments of `warp`, `change_thickness` and `change_contrast` (see `fill_parameters`)."""
     count = len(samples)
     draws = np.empty((count, ELASTIC_DRAWS if config.elastic else AFFINE_DRAWS), np.float32)
@@ -176,14 +175,14 @@ def draw_parameters(
     return affines, displacements, pen_changes, table_of
 
 
-def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _read_only(images: Bytes) -> Bytes:
     """One compiled form for arrays and read-only maps alike."""
     source = np.asarray(images).view()
     source.flags.writeable = False
     return source
 
 
-def _crop(out: NDArray[np.uint8], edge_draws: NDArray[np.float32], share: float) -> None:
+def _crop(out: Bytes, edge_draws: Float32s, share: float) -> None:
     count, side = out.shape[:2]
     chosen, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
     crops = crop_maps(out, edge_draws, share, chosen, affines)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Mask
 from fastetl.etl.jis import assigned_codes, char_to_jis
 from fastetl.etl.layouts import TABLES, Layout
 from fastetl.files.tables import table_rows
@@ -55,9 +56,7 @@ def classes(name: str) -> tuple[EtlClass, ...]:
     return tuple(entry for part in classes_by_file(name) for entry in part)
 
 
-def match_classes(
-    layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def match_classes(layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]) -> tuple[Mask, Mask]:
     """Whether the code of each record or header is that of one of the classes, and whether its letters are: bool (N,).
 
     If a class's code is not known, any code matches beside its letters. In a set without letters the codes decide both.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Ints, Mask
 from fastetl.data.identity import count_within, digest_of, group_copies
 from fastetl.errors import Notice
 from fastetl.etl.classes import classes, match_classes
@@ -37,9 +38,7 @@ def format_code(code: int | np.integer[Any]) -> str:
     return f"0x{code:02X} {jis_to_char(int(code)) or ''}".strip()
 
 
-def _notice_of_records(
-    file: EtlFile, what: str, records: NDArray[np.integer], expected: str, found: str, treatment: str
-) -> Notice:
+def _notice_of_records(file: EtlFile, what: str, records: Ints, expected: str, found: str, treatment: str) -> Notice:
     """A notice of these records of a file, which lists the first few."""
     numbers = ", ".join(map(str, records[:_MAX_LISTED].tolist())) + (", …" if len(records) > _MAX_LISTED else "")
     listed = f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
@@ -64,7 +63,7 @@ def notices_of_length(file: EtlFile) -> Iterator[Notice]:
 
 def group_copies_in_files(
     files: Sequence[EtlFile],
-    records: Sequence[NDArray[np.int64]],
+    records: Sequence[Ints],
     groups: Groups,
     source: NDArray[np.uint16],
     digests: NDArray[np.uint64],
@@ -94,7 +93,7 @@ def group_copies_in_files(
     return new_groups, new_source, tuple(notices)
 
 
-def _unknown_codes(file: EtlFile, codes: Codes, is_known: NDArray[np.bool_], expected: str) -> Iterator[Notice]:
+def _unknown_codes(file: EtlFile, codes: Codes, is_known: Mask, expected: str) -> Iterator[Notice]:
     """Records whose codes stand for no character. codes, is_known: (count,), of all records."""
     unknown = np.flatnonzero(~is_known)
     unknown = unknown[unknown >= file.first_sample]
@@ -103,7 +102,7 @@ def _unknown_codes(file: EtlFile, codes: Codes, is_known: NDArray[np.bool_], exp
         yield _notice_of_records(file, "unknown codes", unknown, expected, code, "left out of a dataset")
 
 
-def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: NDArray[np.int64]) -> Iterator[Notice]:
+def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: Ints) -> Iterator[Notice]:
     """Records of a code that a group has more often than limit[code], int64 (65536,). groups: −1 for no sample."""
     is_doubled = count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes]
     doubled = np.flatnonzero(is_doubled & (groups >= 0))
@@ -186,9 +185,7 @@ def notices_of_order(
 _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}  # records that genuine files lack: ナ of sheet 2672, リ of 2708
 
 
-def notices_of_classes(
-    file: EtlFile, headers: NDArray[Any], groups: Groups, models: NDArray[np.bool_]
-) -> Iterator[Notice]:
+def notices_of_classes(file: EtlFile, headers: NDArray[Any], groups: Groups, models: Mask) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another by class or by sheet.
 
     headers: (count,), structured. groups: (count,), −1 for an empty record. models: (count,), the model patterns.
@@ -207,7 +204,7 @@ def notices_of_classes(
         yield from _incomplete_groups(file, codes, np.where(is_known & ~models, groups, np.int32(-1)))
 
 
-def _split_classes(file: EtlFile, codes: Codes, samples: NDArray[np.int64]) -> Iterator[Notice]:
+def _split_classes(file: EtlFile, codes: Codes, samples: Ints) -> Iterator[Notice]:
     """Classes in several pieces, in a set where a record's position in its class tells its group."""
     begins = samples[np.diff(codes[samples].astype(np.int64), prepend=-1) != 0]
     returning = begins[count_within(codes[begins]) > 0]
