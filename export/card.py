@@ -43,6 +43,7 @@ def model_card(run: "Run", graph: Graph, config: ExportConfig, sets: Sequence[Ma
     """The card of a run's export: Markdown with YAML front matter. sets: results of `fastetl evaluate`, or none."""
     data = Template(_DATA).substitute(
         command=run.command or "model.train",
+        start=f"\nIt began with the weights of {run.start}, whose terms hold for these, too.\n" if run.start else "",
         seed=run.config.seed,
         versions=", ".join(f"{name} {value}" for name, value in run.versions.items()),
         rows="\n".join(f"| {d.name} | {d.samples:,} | {d.train} | {d.valid} | {d.test} |" for d in run.data),
@@ -59,11 +60,9 @@ def repeated_card(text: str, graph: Graph, config: ExportConfig) -> str:
 
 
 def _accuracy(run: "Run", sets: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["Accuracy", ""]
-    if run.history:
-        best = run.best_epoch
-        chosen = f"On the validation writers, who chose the epoch: {best.valid_accuracy:.2%} (epoch {best.epoch})."
-        lines += [chosen, ""]
+    best = run.best_epoch
+    chosen = f"On the validation writers, who chose the epoch: {best.valid_accuracy:.2%} (epoch {best.epoch})."
+    lines = ["Accuracy", "", chosen, ""]
     if not sets:
         return "\n".join([*lines, "No other set was given to the export."])
     lines += ["| set | part | samples | accuracy | 95 % interval | among the first five |", "|---|---|---|---|---|---|"]

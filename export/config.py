@@ -44,7 +44,7 @@ class ExportConfig(Options):
     prior: tuple[str, ...] = ()
     """How many times likelier the characters of a script are in use than in training, each as SCRIPT=FACTOR:
     "hiragana=12". Scripts: hiragana, katakana, kanji, digit, latin, sign, or the first word of the Unicode names;
-    small: small kana, whose factor multiplies that of their script."""
+    small: small kana, whose factor multiplies that of their script. Default: that of what training began with."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.prior, list | tuple) or not all(isinstance(text, str) for text in self.prior):
@@ -74,5 +74,4 @@ class ExportConfig(Options):
         return np.log(factors).astype(np.float32)
 
     def _unknown_prior(self, expected: str) -> ArgumentError:
-        found = " ".join(self.prior)
-        return ArgumentError("unknown prior", expected=expected, found=found, do="check `prior`")
+        return ArgumentError("unknown prior", expected=expected, found=" ".join(self.prior), do="check `prior`")

@@ -31,6 +31,7 @@ _Array = NDArray[np.float32]
 def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, exported.Logits]:
     """The layer graph of a run's best weights, with its temperature, threshold and origin; and the trained network."""
     network = run.network()
+    config = dataclasses.replace(config, prior=config.prior or tuple(run.prior.split()))
     prior = config.prior_logits(run.charset)
     graph = graph_from_network(network, run.charset, temperature=run.temperature)
     about = {
@@ -155,7 +156,9 @@ def open_start(path: StrPath) -> InitialNetwork:
 
 
 def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
-    """The network of a layer graph, to begin a training with."""
+    """The network of a layer graph, to begin a training with. Its prior is taken off: training would change it."""
+    config = ExportConfig(prior=tuple(graph.about.get("prior", "").split()))
+    graph = graph.with_prior(config.prior, -config.prior_logits(graph.charset))
     channels, flattened = graph.preprocessing.channels, 0
     layers: list[trained.Layer] = []
     for layer in graph.layers:
@@ -185,5 +188,5 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
                 flattened = 0
             case _:
                 assert_never(layer.kind)
-    split_record = split_record_of(graph.about)
-    return InitialNetwork(name, graph.charset, graph.preprocessing, tuple(layers), split_record=split_record)
+    known = graph.charset, graph.preprocessing, tuple(layers), None, split_record_of(graph.about)
+    return InitialNetwork(name, *known, " ".join(config.prior))

@@ -31,5 +31,4 @@ class Samples(WritingCommand):
             counts = ", ".join(f"{label} {count}" for label, count in sorted(built.left_out.items())[:MAX_LISTED])
             note(f"Left out, not in the charset {self.config.charset}: {counts}")
         text = f"{built.out}: {counted(built.images, 'sample')} of {counted(built.classes, 'character')}"
-        recognized = f"{built.right:,} were recognized when they were drawn"
-        return self.answer(built, f"{text}; {recognized}", code=1 if built.faults else 0)
+        return self.answer(built, f"{text}, {built.right:,} recognized when drawn", code=1 if built.faults else 0)

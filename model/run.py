@@ -43,7 +43,7 @@ from model.step import load_weights, make_forward, predict, weights_of
 
 FORMAT = 3
 RUN_OR_PACKAGE = 'a run, a package or "pretrained"'  # what is expected where either or its path may be given
-_STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "minutes", "command", "versions")
+_STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "prior", "minutes", "command", "versions")
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ class Run:
     """Digest of the best weights."""
     start: str = ""
     """Name and digest of the weights that training began with; empty for random weights."""
+    prior: str = ""
+    """What an export expects if it is not told: the prior of the package that training began with."""
     minutes: float = 0.0
     """The minutes that chose the configuration's `steps`; 0 if none did."""
     command: str = ""
@@ -185,7 +187,7 @@ class Run:
             data=tuple(TrainedDataset(**dataset) for dataset in values["data"]),
             split_record=SplitRecord.from_dict(values["trained"]),
             history=tuple(Epoch(**epoch) for epoch in values["history"]),
-            **{name: values[name] for name in _STORED_AS_IS},
+            **{name: values[name] for name in _STORED_AS_IS if name in values},  # earlier runs have no prior
         )
 
     def save(self) -> None:

@@ -42,6 +42,8 @@ class InitialNetwork:
     """The architecture of these layers, if it is known."""
     split_record: SplitRecord | None = None
     """What the weights were trained on; the new run counts it as its own."""
+    prior: str = ""
+    """The prior of its package, "hiragana=12 katakana=3", which is not in these weights; empty if it has none."""
 
     def __str__(self) -> str:
         """The name, and the digest of the weights."""
@@ -93,9 +95,8 @@ def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
     require_instance("start", start, InitialNetwork | Run, RUN_OR_PACKAGE)
     if isinstance(start, InitialNetwork):
         return start
-    layers = tuple(start.network().layers())
-    name = str(start.path)
-    return InitialNetwork(name, start.charset, start.preprocessing, layers, start.network_config, start.split_record)
+    known = start.charset, start.preprocessing, tuple(start.network().layers()), start.network_config
+    return InitialNetwork(str(start.path), *known, start.split_record, start.prior)
 
 
 def initial_weights(start: InitialNetwork, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:

@@ -110,6 +110,7 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
         charset=first.charset,
         preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
         start="" if start is None else str(start),
+        prior=start.prior if start is not None and knows_all and len(first.charset) == len(start.charset) else "",
         data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest, _guessing(d)) for d, w in mixture),
         split_record=record,
         command=command,

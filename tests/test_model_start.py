@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from export.from_run import graph_from_network, open_start, start_of_graph
+from export.card import model_card
+from export.config import ExportConfig
+from export.from_run import graph_from_network, graph_from_run, open_start, start_of_graph
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
@@ -17,7 +19,7 @@ from model.config import TrainConfig
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.run import open_run
-from model.start import initial_weights
+from model.start import initial_weights, start_of
 from model.step import load_weights, make_forward, weights_of
 from model.training import new_run, resumed_run, train
 from tests.export_data import TINY, random_network
@@ -72,6 +74,22 @@ def test_a_run_goes_on_from_another(tmp_path: Path) -> None:
     assert run.network_config == source.network_config
     assert run.start == str(open_start(source.path))
     assert run.history[0].loss < 0.8 * source.history[0].loss  # which began with random weights
+
+
+def test_a_packages_prior_is_not_trained_and_holds_again_for_the_run() -> None:
+    """It was in the weights, so each temperature multiplied it, and nothing told of it."""
+    config = ExportConfig(prior=("hiragana=12",))
+    graph = graph_from_network(random_network(), KNOWN, side=32, temperature=1)
+    start = start_of_graph(graph.with_prior(config.prior, config.prior_logits(KNOWN)), "package")
+    np.testing.assert_allclose(start.layers[-1].weights["bias"], graph.layers[-1].weights["bias"], atol=1e-6)
+    run = open_run(finished_run()[0])
+    start = dataclasses.replace(start_of(run), prior=start.prior)
+    begun = new_run(Path("run"), [(tiny(), 1.0)], TrainConfig(), start, "")
+    graph, _ = graph_from_run(dataclasses.replace(run, prior=begun.prior, start=begun.start), ExportConfig())
+    assert begun.prior == graph.about["prior"] == "hiragana=12"
+    assert "It began with the weights of" in model_card(
+        dataclasses.replace(run, start=begun.start), graph, ExportConfig(), []
+    )
 
 
 def test_rates_are_a_tenth_if_no_character_is_new() -> None:

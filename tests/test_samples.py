@@ -79,7 +79,7 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     write(folder / "2026-11-24.jsonl", again.as_line(), sample(50, "").as_line(), sample(51, "山").as_line(), b"{}")
     assert main(["samples", str(folder), str(tmp_path / "out"), "--charset", "hiragana", "--size", "32"]) == 1
     shown = capsys.readouterr()
-    assert "30 samples of 3 characters; 16 were recognized when they were drawn" in shown.out
+    assert "30 samples of 3 characters, 16 recognized when drawn" in shown.out
     assert "2026-11-24.jsonl: line 4: not a sample" in shown.err
     assert "no label 1, 山 1" in shown.err
 

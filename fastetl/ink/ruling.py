@@ -81,7 +81,9 @@ def ruled_lines(missing: Grey, paper: Mask, least: int, thickest: int, steepest:
     least: `missing` of a block that counts as ink. thickest: blocks of a line's thickness, at most.
     """
     ink = missing >= least
-    blocks = _Blocks(missing, ink, _thin(ink, thickest), paper, thickest)
+    begins_run = extreme_of_rows(np.pad(ink, ((thickest, thickest), (0, 0))), thickest + 1, np.minimum)
+    thin = np.asarray(ink & ~extreme_of_rows(begins_run, thickest + 1, np.maximum))  # without longer runs in a column
+    blocks = _Blocks(missing, ink, thin, paper, thickest)
     height, width = ink.shape
     if not blocks.thin.any(0).sum() * 2 >= width:
         return []
@@ -99,12 +101,6 @@ def ruled_lines(missing: Grey, paper: Mask, least: int, thickest: int, steepest:
         for ends in (lefts, rights):
             score[np.abs(ends - ends[best]) <= thickest + 1] = 0
     return lines
-
-
-def _thin(mask: Mask, most: int) -> Mask:
-    """The mask without runs of more than `most` blocks in a column."""
-    begins_run = extreme_of_rows(np.pad(mask, ((most, most), (0, 0))), most + 1, np.minimum)
-    return np.asarray(mask & ~extreme_of_rows(begins_run, most + 1, np.maximum))
 
 
 def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> Floats:
