@@ -235,21 +235,21 @@ def _best_chain(run: _Run, before: list[_Chain | None], length: int) -> _Chain:
     return best
 
 
-def _step(end: int, rank: int, aside: int, length: int) -> tuple[int, int]:
+def _step(end: int, rank: int, displaced: int, length: int) -> tuple[int, int]:
     """The least cost of keeping a run next to another one, and how many data sets begin between them.
 
-    end: rank of the slot after the first run, counted on over data sets. rank: where the second one begins. aside: how
-    many records between them are set aside. Each costs 1, and so does an empty slot, unless such a record may belong
-    there. If the second run goes back instead of on, each slot that is filled again costs 2.
+    end: rank of the slot after the first run, counted on over data sets. rank: where the second one begins. displaced:
+    how many records between them are. Each costs 1, and so does an empty slot, unless such a record may belong there.
+    If the second run goes back instead of on, each slot that is filled again costs 2.
 
     An example, of the order あいうえお: from あい (end 2) over one record aside to おあ (rank 4) two slots are empty,
     and the record may belong to one. So the cost is 1 for it and 1 for the other slot, and no data set begins.
     """
     empty = (rank - end) % length
-    forward_cost = abs(empty - aside) + aside
+    forward_cost = abs(empty - displaced) + displaced
     begun_backward = (end - 1 - rank) // length  # to the last data set whose slot `rank` is filled
     filled_again = end - begun_backward * length - rank
-    backward_cost = 2 * filled_again + aside
+    backward_cost = 2 * filled_again + displaced
     if begun_backward >= 0 and backward_cost < forward_cost:
         return backward_cost, begun_backward
     return forward_cost, (end + empty) // length

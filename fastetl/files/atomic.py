@@ -121,10 +121,10 @@ def _put(temporary: Path, path: Path) -> None:
     if not path.is_dir():
         temporary.replace(path)
     elif not _exchanged(temporary, path):
-        aside = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
-        path.rename(aside)
+        old = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
+        path.rename(old)
         temporary.rename(path)
-        shutil.rmtree(aside)
+        shutil.rmtree(old)
 
 
 def _failed(path: Path, error: OSError) -> FastetlError:

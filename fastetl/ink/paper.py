@@ -148,11 +148,11 @@ def _is_light_thinner(dark: Grey, light: Grey, brightness: float) -> bool:
 
     brightness: 1 if most of the edge is white, -1 if it is black: then it outweighs strokes thicker than their gaps.
     """
-    seen, least = _ink_by_window(dark, light)
+    amounts, least = _ink_by_window(dark, light)
     # The narrowest window that shows half of the dark ink, or of the light ink.
-    half = ((2 * seen >= seen[:, -1:]) & (seen >= 12 * least)).any(0)
+    half = ((2 * amounts >= amounts[:, -1:]) & (amounts >= 12 * least)).any(0)
     window = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
-    (dark_here, light_here), (dark_all, light_all) = seen[:, window] + 1.0, seen[:, -1] + 1.0
+    (dark_here, light_here), (dark_all, light_all) = amounts[:, window] + 1.0, amounts[:, -1] + 1.0
     thinner = math.log(dark_here / light_here) + 0.3 * math.log(dark_here / dark_all * light_all / light_here)
     # By these weights crops of 172 characters by six pens differ from inverted ones; the power leaves shadows out.
     return thinner + 1.43 * brightness + 3 * brightness**27 < 0

@@ -136,8 +136,8 @@ def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool)
     means, deviations = (measures.of(classes) for measures in load_shapes(down))
     # Size and stretch: the fewer the characters, the nearer to 1 is the stretch.
     usual = np.stack([means.log_length, means.log_height], 1)
-    own = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
-    log_sizes = np.where(usual > _THIN, own - usual, np.nan)  # along and across the line, as each character tells
+    log_extents = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
+    log_sizes = np.where(usual > _THIN, log_extents - usual, np.nan)  # as each character tells, along and across
     known = [sizes[~np.isnan(sizes)] for sizes in log_sizes.T]
     along, across = (float(np.median(sizes)) if len(sizes) else float(np.log(guess.size)) for sizes in known)
     log_stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)

@@ -75,15 +75,14 @@ def log_likelihood(measured: Measures, classes: Ints, *, down: bool, uneven: flo
     classes: (S, K). uneven, wander: see `fastetl.lines.segmentation.Geometry`.
     """
     means, deviations = (measures.of(classes) for measures in load_shapes(down))
-    length, height, offset, gap = (own[:, None] - usual for own, usual in zip(measured, means, strict=True))
-    wide, high, placed, apart = deviations
-    own = np.hypot(wide, high)
+    length, height, offset, gap = (values[:, None] - usual for values, usual in zip(measured, means, strict=True))
+    size_deviation = np.hypot(deviations.log_length, deviations.log_height)
     # Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.
     residuals = (
-        ((length + height) / 2, np.hypot(own / 2, uneven)),
-        (length - height, own),
-        (offset, np.hypot(placed, wander)),
-        (gap, np.hypot(apart, _UNEVEN_GAP)),
+        ((length + height) / 2, np.hypot(size_deviation / 2, uneven)),
+        (length - height, size_deviation),
+        (offset, np.hypot(deviations.offset, wander)),
+        (gap, np.hypot(deviations.gap, _UNEVEN_GAP)),
     )
     # Student's t with four degrees of freedom: real writers vary more than the synthetic ones that were measured.
     return np.asarray(-sum(2.5 * np.log1p((residual / d) ** 2 / 4) + np.log(d / 0.2) for residual, d in residuals))

@@ -100,8 +100,8 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
 def _places(text: str, inks: list[Reals], config: LineConfig, rng: np.random.Generator) -> Iterator[Reals]:
     """The middle of each character's box, x and y in boxes. inks: seen from there, left and top, right and bottom."""
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
-    tight = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
-    spread = rng.uniform(0.02, 0.08)
+    tightness = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
+    gap_deviation = rng.uniform(0.02, 0.08)
     following = iter(inks)
     end = 0.0  # of what is written
     for character in text:
@@ -109,23 +109,23 @@ def _places(text: str, inks: list[Reals], config: LineConfig, rng: np.random.Gen
             end += rng.uniform(0.7, 1.1)
             continue
         low, high = next(following)[:, int(config.down)]
-        gap = max(config.spacing + rng.normal(0, spread), 0.02)
+        gap = max(config.spacing + rng.normal(0, gap_deviation), 0.02)
         if rng.random() < config.touching:
             gap = rng.uniform(-0.12, 0)
-        before = tight * low + (1 - tight) * min(-0.42, low)
-        behind = tight * high + (1 - tight) * max(0.42, high)
+        before = tightness * low + (1 - tightness) * min(-0.42, low)
+        behind = tightness * high + (1 - tightness) * max(0.42, high)
         along = end + (gap if end else 0) - before
         end = along + behind
-        beside = slope * along + bulge * np.sin(along / 3) + rng.normal(0, 0.5 * spread)
-        yield np.array([beside, along] if config.down else [along, beside])
+        across = slope * along + bulge * np.sin(along / 3) + rng.normal(0, 0.5 * gap_deviation)
+        yield np.array([across, along] if config.down else [along, across])
 
 
 def random_text(rng: np.random.Generator, length: int) -> str:
     """Draw characters from the bigrams, one after another: like Japanese text, but most make no words."""
     table, every, text = load_bigrams(), np.arange(len(JAPANESE)), [-1]
     for _ in range(length):
-        odds = table.shares[:-1] if text == [-1] else table.log_probability(np.array(text[-1]), every)
-        odds = np.exp(odds - odds.max())
+        log_odds = table.shares[:-1] if text == [-1] else table.log_probability(np.array(text[-1]), every)
+        odds = np.exp(log_odds - log_odds.max())
         text.append(int(rng.choice(every, p=odds / odds.sum())))
     return "".join(JAPANESE.characters[k] for k in text[1:])
 
@@ -162,14 +162,14 @@ def _on_canvas(text: str, strokes: list[PenStroke], boxes: Reals, style: WriterS
     low = boxes[:, :2].min(0) - margin
     high = boxes[:, 2:].max(0) + margin
     width, height = map(float, np.ceil(high - low))
-    placed: list[Stroke] = []
+    timed_strokes: list[Stroke] = []
     begin = 0.0  # of the next stroke, in milliseconds
     for stroke in strokes:
-        placed.append(_timed(stroke, low, style.pen, begin))
-        begin += _STEP * (len(placed[-1]) - 1) + _PAUSE
-    drawing = Drawing(width, height, tuple(placed), style.pen / max(width, height))
-    moved = np.round(boxes - np.concatenate([low, low]), 2).tolist()
-    return WrittenLine(text, drawing, tuple((left, top, right, bottom) for left, top, right, bottom in moved))
+        timed_strokes.append(_timed(stroke, low, style.pen, begin))
+        begin += _STEP * (len(timed_strokes[-1]) - 1) + _PAUSE
+    drawing = Drawing(width, height, tuple(timed_strokes), style.pen / max(width, height))
+    corners = np.round(boxes - np.concatenate([low, low]), 2).tolist()
+    return WrittenLine(text, drawing, tuple((left, top, right, bottom) for left, top, right, bottom in corners))
 
 
 def _timed(stroke: PenStroke, corner: Reals, pen: float, begin: float) -> Stroke:
@@ -179,5 +179,5 @@ def _timed(stroke: PenStroke, corner: Reals, pen: float, begin: float) -> Stroke
     left, top = corner.tolist()
     pressure = np.round(np.clip(stroke.radii[sampled] / pen - 0.5, 0, 1), 3)
     time = begin + _STEP * np.arange(len(sampled))
-    placed = tuple(round(value - left, 2) for value in x), tuple(round(value - top, 2) for value in y)
-    return Stroke(*placed, tuple(pressure.tolist()), tuple(time.tolist()))
+    columns = tuple(round(value - left, 2) for value in x), tuple(round(value - top, 2) for value in y)
+    return Stroke(*columns, tuple(pressure.tolist()), tuple(time.tolist()))

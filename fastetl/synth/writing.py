@@ -54,15 +54,14 @@ def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Gl
     glyphs = []
     draws = rng.random((len(characters) + len(beside), 2)).tolist()
     for character, (draw, smaller) in zip((*characters, *beside), draws, strict=True):
-        ways = forms_of(character)
-        others = len(ways) - 1
-        probability = min(SHARE * style.ways * others, 0.8)  # of another way than the textbook's
-        way = ways[1 + int(draw / probability * others)] if draw < probability else ways[0]
+        usual_form, *variants = forms_of(character)
+        probability = min(SHARE * style.ways * len(variants), 0.8)  # of another form than the textbook's
+        form = variants[int(draw / probability * len(variants))] if draw < probability else usual_form
         if character in LARGE_FORM:
-            way = way.scaled(style.small, LOWER)
+            form = form.scaled(style.small, LOWER)
         elif character in LARGE_FORM.values():
-            way = way.scaled(1 - style.shrink * smaller, (0.0, 0.0))
-        glyphs.append(way)
+            form = form.scaled(1 - style.shrink * smaller, (0.0, 0.0))
+        glyphs.append(form)
     return compose(glyphs)
 
 
@@ -84,11 +83,11 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     # The leg of each point, as the number of its first target, and the point's position on it, 0–1.
     leg, target = np.cumsum(glyph.is_target) - 1, np.flatnonzero(glyph.is_target)
     leg[glyph.last] -= 1  # the last point of a stroke begins no leg, but ends one
-    share = ((np.arange(len(leg)) - target[leg]) / np.diff(target)[leg]).astype(np.float32)
+    position = ((np.arange(len(leg)) - target[leg]) / np.diff(target)[leg]).astype(np.float32)
     # With `factors[leg]` as a variable numpy would round these products otherwise, and pictures would change.
-    along = share * legs[leg]
-    straight = targets[leg] + shifted[leg] + along * factors[leg]
-    bulge = (points - targets[leg] - along) * factors[leg]
+    from_target = position * legs[leg]
+    straight = targets[leg] + shifted[leg] + from_target * factors[leg]
+    bulge = (points - targets[leg] - from_target) * factors[leg]
     return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
 
 
@@ -121,12 +120,12 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after changes of legs, loops, corners and ends."""
     character = glyph.point_character
     is_body = 1 - glyph.is_mark[glyph.stroke]
-    points, straight = _change_legs(glyph, style, rng)
+    points, straight = _change_legs(glyph, style, rng)  # (P, 2) each
     # Loops are scaled about the point where they close, so that the line stays whole.
     loop = np.array(style.loop, np.float32) + _normal(rng, SPREAD["loop"] * style.sloppiness, glyph.count, 2)
     loop = np.exp(loop)[character]
-    change = (1 - 0.75 * glyph.body_share) * is_body
-    loop = (np.clip(loop, glyph.min_loop_scale[character, None], 1.8) - 1) * change[:, None]
+    loop_freedom = (1 - 0.75 * glyph.body_share) * is_body
+    loop = (np.clip(loop, glyph.min_loop_scale[character, None], 1.8) - 1) * loop_freedom[:, None]
     angular = style.angular + _normal(rng, SPREAD["angular"] * style.sloppiness, glyph.count)
     angular = np.clip(angular, 0, 1)[character] * is_body
     points = points + (glyph.points - glyph.anchor) * loop + (straight - points) * angular[:, None]
@@ -137,22 +136,29 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
 
 def _leave_off(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points if some strokes lack their beginning or end."""
-    count, stroke = len(glyph.length), glyph.stroke
-    lost = rng.uniform(0, (0.1, 0.16), (count, 2))
-    lost *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.is_mark)[:, None]
-    # An end that tells one character from another is never left off.
-    lost[glyph.min_loop_scale[glyph.character] > TIGHT, 1] = 0
-    is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
-    lost[:, 1] = np.maximum(lost[:, 1], is_hookless * (1 - glyph.hook))
-    is_open = glyph.is_ring & (rng.random(count) < style.ring_open)
-    lost[is_open, 1] = rng.uniform(0.05, 0.3, is_open.sum())
+    cut, stroke = _cut_shares(glyph, style, rng), glyph.stroke
     # Each point takes the place of one between two others of its stroke, whose numbers count from the stroke's first.
     last = glyph.last - glyph.first
-    number = (lost[:, 0][stroke] + glyph.position * (1 - lost.sum(1))[stroke]) * last[stroke]
+    number = (cut[:, 0][stroke] + glyph.position * (1 - cut.sum(1))[stroke]) * last[stroke]
     before = np.minimum(number.astype(np.int64), np.maximum(last - 1, 0)[stroke])
-    share = (number - before)[:, None]
-    at = glyph.first[stroke] + before
-    return np.asarray(points[at] * (1 - share) + points[np.minimum(at + 1, len(points) - 1)] * share, np.float32)
+    fraction = (number - before)[:, None]
+    earlier = glyph.first[stroke] + before
+    later = np.minimum(earlier + 1, len(points) - 1)
+    return np.asarray(points[earlier] * (1 - fraction) + points[later] * fraction, np.float32)
+
+
+def _cut_shares(glyph: Glyph, style: WriterStyle, rng: Rng) -> Floats:
+    """float64 (S, 2): the shares (0–1) of each stroke's length that its beginning and its end lack."""
+    count = len(glyph.length)
+    cut: Floats = rng.uniform(0, (0.1, 0.16), (count, 2))
+    cut *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.is_mark)[:, None]
+    # An end that tells one character from another is never left off.
+    cut[glyph.min_loop_scale[glyph.character] > TIGHT, 1] = 0
+    is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
+    cut[:, 1] = np.maximum(cut[:, 1], is_hookless * (1 - glyph.hook))
+    is_open = glyph.is_ring & (rng.random(count) < style.ring_open)
+    cut[is_open, 1] = rng.uniform(0.05, 0.3, is_open.sum())
+    return cut
 
 
 def _move_components(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
@@ -160,13 +166,13 @@ def _move_components(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rn
     begins = glyph.begins_component
     count = int(begins.sum())
     component_spread = np.float32(style.component_spread * style.sloppiness)
-    grown = np.exp(_normal(rng, SPREAD["component size"], count, 2) * component_spread)
+    scale = np.exp(_normal(rng, SPREAD["component size"], count, 2) * component_spread)
     shift = _normal(rng, SPREAD["component place"], count, 2) * component_spread
     component = (np.cumsum(begins) - 1)[glyph.stroke]
     middles = np.add.reduceat(points, glyph.first[begins]) / np.bincount(component)[:, None]
     # A character of one component moves and grows in `_place_characters`.
     has_several = np.bincount(glyph.character[begins], minlength=glyph.count) > 1
-    displacement = (points - middles[component]) * (grown - 1)[component] + shift[component]
+    displacement = (points - middles[component]) * (scale - 1)[component] + shift[component]
     return np.asarray(points + displacement * has_several[glyph.point_character, None], np.float32)
 
 
@@ -176,19 +182,19 @@ def _move_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) 
     position = glyph.position[:, None]
     size = np.minimum(glyph.length, 0.8)[:, None]
     # The two strokes of a dakuten are written together and stay apart.
-    loose = style.sloppiness * (1 - 0.5 * glyph.is_mark[:, None]) * glyph.variation[glyph.character, None]
+    looseness = style.sloppiness * (1 - 0.5 * glyph.is_mark[:, None]) * glyph.variation[glyph.character, None]
     # Half a wave and a whole wave along the stroke, zero at its ends.
     direction = points[glyph.last] - points[glyph.first]
     across = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(glyph.length, 0.05)[:, None]
-    half_wave = _normal(rng, SPREAD["half wave"], count, 2) * loose * size + np.float32(style.bend) * across * size
-    wave = _normal(rng, SPREAD["wave"], count, 2) * loose * size
+    half_wave = _normal(rng, SPREAD["half wave"], count, 2) * looseness * size + np.float32(style.bend) * across * size
+    wave = _normal(rng, SPREAD["wave"], count, 2) * looseness * size
     points = points + np.sin(np.pi * position) * half_wave[stroke] + np.sin(2 * np.pi * position) * wave[stroke]
-    shift = _normal(rng, SPREAD["stroke place"], count, 2) * loose
+    shift = _normal(rng, SPREAD["stroke place"], count, 2) * looseness
     shift = shift * np.exp(_normal(rng, SPREAD["stroke place tails"], count, 1))
-    tilt = _normal(rng, SPREAD["stroke tilt"], count, 2) * loose * np.sqrt(size)
-    grown = _normal(rng, SPREAD["stroke size"], count, 1) * loose
-    moved = points + (shift - grown * glyph.middles)[stroke] + (2 * position - 1) * tilt[stroke]
-    return np.asarray(moved + grown[stroke] * points, np.float32)
+    tilt = _normal(rng, SPREAD["stroke tilt"], count, 2) * looseness * np.sqrt(size)
+    growth = _normal(rng, SPREAD["stroke size"], count, 1) * looseness
+    tilted = points + (shift - growth * glyph.middles)[stroke] + (2 * position - 1) * tilt[stroke]
+    return np.asarray(tilted + growth[stroke] * points, np.float32)
 
 
 def _end_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
@@ -197,17 +203,17 @@ def _end_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -
     position = glyph.position[:, None]
     least = -0.25 * np.minimum(glyph.length, 0.8)[:, None]
     # By how much each stroke becomes longer, at its beginning and at its end.
-    longer = _normal(rng, SPREAD["end"] * style.sloppiness, count, 2) + np.array(style.ends, np.float32)
-    longer = np.clip(longer, least, 0.3)
+    growth = _normal(rng, SPREAD["end"] * style.sloppiness, count, 2) + np.array(style.ends, np.float32)
+    growth = np.clip(growth, least, 0.3)
     reaches = rng.random((count, 2)) < style.reach * (1 - glyph.is_mark)[:, None]
-    longer += reaches * np.clip(rng.normal(0.04, 0.07, (count, 2)), least / 2, 0.16)
+    growth += reaches * np.clip(rng.normal(0.04, 0.07, (count, 2)), least / 2, 0.16)
     first, last = glyph.first, glyph.last
     head = points[first] - points[np.minimum(first + 3, last)]
     tail = points[last] - points[np.maximum(last - 3, first)]
     # What an end gains fades out within the first or the last fifth of its stroke.
-    for end, (way, share) in enumerate(((head, 1 - 5 * position), (tail, 5 * position - 4))):
-        unit = way / np.maximum(np.hypot(way[:, :1], way[:, 1:]), 1e-4)
-        points = points + np.maximum(share, 0) * (unit * longer[:, end : end + 1])[stroke]
+    for end, (direction, weight) in enumerate(((head, 1 - 5 * position), (tail, 5 * position - 4))):
+        unit = direction / np.maximum(np.hypot(direction[:, :1], direction[:, 1:]), 1e-4)
+        points = points + np.maximum(weight, 0) * (unit * growth[:, end : end + 1])[stroke]
     phase = rng.uniform(0, 2 * np.pi, (count, 2)).astype(np.float32)
     turns = (2 * np.pi * style.tremor_rate * glyph.length)[:, None] * np.array([1, 1.3], np.float32)
     tremor = np.float32(style.tremor) * np.sin(turns[stroke] * position + phase[stroke])
@@ -219,18 +225,18 @@ def _place_marks(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -
     character, sloppiness = glyph.point_character, style.sloppiness
     is_ring = glyph.is_ring[glyph.stroke, None]
     size = np.float32(style.mark_size) + _normal(rng, SPREAD["mark size"] * sloppiness, glyph.count)
-    grown = np.exp(size[glyph.character] + np.float32(style.ring) * glyph.is_ring)[glyph.stroke, None]
-    apart = np.float32(style.mark_gap) + _normal(rng, SPREAD["mark gap"] * sloppiness, glyph.count)
-    apart = np.exp(apart)[character, None]
+    scale = np.exp(size[glyph.character] + np.float32(style.ring) * glyph.is_ring)[glyph.stroke, None]
+    gap_scale = np.float32(style.mark_gap) + _normal(rng, SPREAD["mark gap"] * sloppiness, glyph.count)
+    gap_scale = np.exp(gap_scale)[character, None]
     # The ring keeps its hole and the two strokes their gap, since these tell which mark it is.
     pen = np.float32(style.pen / (WIDTH * style.size))
-    grown = np.where(is_ring, np.maximum(grown, HOLE * pen / RING), grown)
-    apart = np.maximum(apart, HOLE * pen / (GAP * np.exp(np.float32(style.mark_size))))
-    gap_shift = (apart - 1) * (glyph.middles - glyph.mark_middles[glyph.character])[glyph.stroke]
+    scale = np.where(is_ring, np.maximum(scale, HOLE * pen / RING), scale)
+    gap_scale = np.maximum(gap_scale, HOLE * pen / (GAP * np.exp(np.float32(style.mark_size))))
+    gap_shift = (gap_scale - 1) * (glyph.middles - glyph.mark_middles[glyph.character])[glyph.stroke]
     shift = np.array(style.mark_offset, np.float32) + _normal(rng, SPREAD["mark place"] * sloppiness, glyph.count, 2)
     shift = shift + np.float32(style.mark_corner) * (glyph.body_corner + _OUTSIDE - glyph.mark_middles)
     middle = glyph.mark_middles[character]
-    displacement = (points + gap_shift - middle) * grown - (points - middle) + shift[character]
+    displacement = (points + gap_shift - middle) * scale - (points - middle) + shift[character]
     return np.asarray(points + glyph.is_mark[glyph.stroke][:, None] * displacement, np.float32)
 
 
@@ -279,21 +285,22 @@ def _fit(points: Float32s, glyph: Glyph, style: WriterStyle) -> Float32s:
 def _trace(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Float32s]:
     """Radius in pixels and ink (0–1) at each point: float32 (P,) each."""
     count, stroke = len(glyph.length), glyph.stroke
-    along = glyph.position * glyph.length[stroke]
-    left = glyph.length[stroke] - along
+    distance = glyph.position * glyph.length[stroke]
+    remaining = glyph.length[stroke] - distance
     phase = rng.uniform(0, 2 * np.pi, (count, 3)).astype(np.float32)
-    width = 1 + np.float32(style.pressure) * np.sin(along * 9 + phase[stroke, 0])
+    width = 1 + np.float32(style.pressure) * np.sin(distance * 9 + phase[stroke, 0])
     if style.nib[0]:
-        way = points[glyph.near(REACH)] - points[glyph.near(-REACH)]
-        width += np.float32(style.nib[0]) * np.cos(2 * (np.arctan2(way[:, 1], way[:, 0]) - np.float32(style.nib[1])))
+        x, y = (points[glyph.near(REACH)] - points[glyph.near(-REACH)]).T
+        width += np.float32(style.nib[0]) * np.cos(2 * (np.arctan2(y, x) - np.float32(style.nib[1])))
     if style.brush_swell:
-        width += np.float32(style.brush_swell) * (np.exp(-along * 16) + 0.7 * np.exp(-left * 16) - 0.4)
+        width += np.float32(style.brush_swell) * (np.exp(-distance * 16) + 0.7 * np.exp(-remaining * 16) - 0.4)
     # Speed thins the line towards its ends: over a sixth of the box, or two fifths of a short stroke.
     rate = np.maximum(6, 2.5 / glyph.length)[stroke]
-    thin = style.taper[0] * np.maximum(1 - along * rate, 0) + style.taper[1] * np.maximum(1 - left * rate, 0)
+    at_begin, at_end = np.maximum(1 - distance * rate, 0), np.maximum(1 - remaining * rate, 0)
+    thinning = style.taper[0] * at_begin + style.taper[1] * at_end
     pens = np.float32(style.pen / 2) * np.exp(_normal(rng, SPREAD["pen"] * style.sloppiness, count))
-    radius = np.maximum(pens[stroke] * width * (1 - thin), 0.35)
-    gaps = np.sin(along * 31 + phase[stroke, 1]) * np.sin(along * 17 + phase[stroke, 2])
+    radius = np.maximum(pens[stroke] * width * (1 - thinning), 0.35)
+    gaps = np.sin(distance * 31 + phase[stroke, 1]) * np.sin(distance * 17 + phase[stroke, 2])
     return radius.astype(np.float32), (1 - np.float32(style.dry) * np.maximum(gaps, 0) ** 2).astype(np.float32)
 
 
