@@ -93,10 +93,8 @@ def graph_from_network(
                 weight = np.ascontiguousarray(_exchanged(kernel, flattened // channels, flattened).T, np.float32)
                 layers.append(exported.GraphLayer("Dense", name, {"weight": weight, "bias": bias.astype(np.float32)}))
                 flattened = 0
-            case trained.Relu():
-                layers.append(exported.GraphLayer("Relu", name))
-            case trained.Place():
-                layers.append(exported.GraphLayer("Place", name))
+            case trained.Relu() | trained.Place():
+                layers.append(exported.GraphLayer("Relu" if isinstance(spec, trained.Relu) else "Place", name))
             case _:
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
     return exported.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)
@@ -172,15 +170,13 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
                 scale = np.full_like(bias, np.sqrt(1 + trained.NORM_EPSILON))
                 statistics = {"mean": np.zeros_like(bias), "var": np.ones_like(bias)}
                 layers.append(trained.Layer(trained.Norm(), {"scale": scale, "bias": bias, **statistics}))
-            case "Relu":
-                layers.append(trained.Layer(trained.Relu()))
+            case "Relu" | "Place":
+                layers.append(trained.Layer(trained.Relu() if layer.kind == "Relu" else trained.Place()))
             case "MaxPool":
                 layers.append(trained.Layer(trained.MaxPool(layer.options["size"])))
             case "Flatten":
                 layers.append(trained.Layer(trained.Flatten()))
                 flattened = layer.options["features"]
-            case "Place":
-                layers.append(trained.Layer(trained.Place()))
             case "Dense":
                 weight, bias = layer.weights["weight"], layer.weights["bias"]
                 weight = np.ascontiguousarray(_exchanged(weight.T, channels, flattened))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from export.config import Storage
 
@@ -87,7 +87,7 @@ class Builder:
         yield
         self.prefix, self.suffix = outer
 
-    def constant(self, value: Any, x: Ref) -> NDArray[Any]:
+    def constant(self, value: ArrayLike, x: Ref) -> NDArray[Any]:
         """A constant of the type that `x` has."""
         return np.asarray(value, _KIND[self.types[x]])
 
@@ -125,11 +125,10 @@ class Builder:
         return self.add("reshape", name, self.types[x], x=x, shape=(1, features))
 
     def conv(
-        self, name: str, x: Ref, weight: Value, bias: Any, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
+        self, name: str, x: Ref, weight: Value, bias: ArrayLike, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
     ) -> Ref:
-        inputs: dict[str, Value] = {"x": x, "weight": weight, "bias": self.constant(bias, x)}
         options = {"strides": (stride, stride), "pad_type": "custom", "pad": pads, "dilations": (1, 1), "groups": 1}
-        return self.add("conv", name, self.types[x], **inputs, **options)
+        return self.add("conv", name, self.types[x], x=x, weight=weight, bias=self.constant(bias, x), **options)
 
     def weight(self, name: str, array: NDArray[np.float32]) -> Value:
         """A trained array as it is stored: a constant, or the operation that expands it. All readings share it."""

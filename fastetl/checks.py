@@ -66,8 +66,7 @@ def as_progress(progress: Callable[..., None] | None) -> Callable[..., None]:
 
 def as_python(value: Any) -> Any:
     """A number of numpy as Python's, which JSON takes; anything else as it is."""
-    is_of_numpy = hasattr(value, "item") and isinstance(value, Real)
-    return value.item() if is_of_numpy else value
+    return value.item() if isinstance(value, Real) and hasattr(value, "item") else value
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

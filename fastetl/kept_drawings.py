@@ -69,7 +69,7 @@ class KeptDrawing:
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_values(cls, values: Any) -> Self:
+    def from_values(cls, values: object) -> Self:
         """A sample from a JSON object. Raises FastetlError for anything that is no sample of this format."""
         version = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
         if not isinstance(values, dict) or version != FORMAT:

@@ -97,7 +97,7 @@ class Trial:
         return max(self.history, default=0.0)
 
 
-def _draw(rng: np.random.Generator, name: str, values: Any) -> Any:
+def _draw(rng: np.random.Generator, name: str, values: "list[Any] | Mapping[str, Any]") -> Any:
     """One of the values, or a number of the interval, for the option `name`."""
     if isinstance(values, list):
         return values[rng.integers(len(values))]
@@ -110,7 +110,7 @@ def _draw(rng: np.random.Generator, name: str, values: Any) -> Any:
     return round(drawn) if name in _WHOLE_NUMBERS else drawn
 
 
-def _bounds(name: str, values: Any) -> tuple[float, float]:
+def _bounds(name: str, values: Mapping[str, Any]) -> tuple[float, float]:
     """The bounds that an option is drawn between. Raises ArgumentError unless they are an interval."""
     if isinstance(values, dict) and {"low", "high"} <= set(values) <= {"low", "high", "log"}:
         low, high, log = values["low"], values["high"], values.get("log", False)

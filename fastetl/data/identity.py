@@ -96,12 +96,12 @@ def digest_of(data: bytes) -> int:
     return xxhash.xxh64_intdigest(data)
 
 
-def group_numbers(names: Sequence[Any], file: Path | None = None) -> NDArray[np.int32]:
+def group_numbers(names: Sequence[str | int], file: Path | None = None) -> NDArray[np.int32]:
     """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for "" and −1.
 
     Raises ArgumentError about `file` for a number below −1, and for what is neither a whole number nor a text.
     """
-    numbers: dict[Any, int] = {}
+    numbers: dict[str | int, int] = {}
     for name in dict.fromkeys(names):
         text = str(name).strip() or "-1"
         is_name = isinstance(name, Integral | str) and not isinstance(name, bool)

@@ -48,8 +48,7 @@ def import_pictures(
         raise unread[0]
     data, copies = _group_copies(concatenate(parts))
     passed_over = [notice for source in sources for notice in source.passed_over]
-    noticed = (*passed_over, *(error.notice("left out") for error in unread), *copies)
-    return data, Findings(noticed, left_out)
+    return data, Findings((*passed_over, *(error.notice("left out") for error in unread), *copies), left_out)
 
 
 def _read_sources(

@@ -13,7 +13,7 @@ import unicodedata
 import zlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -248,7 +248,7 @@ def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
     with open_regular(path) as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
+        stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if packed else file
         try:
             head = stream.read(4)
             if head in (b"\0\0\x08\1", b"\0\0\x08\3"):
@@ -289,8 +289,8 @@ def _from_pair(path: Path) -> Labelled | None:
     if labels is None:
         what = "no file of labels beside the pictures"
         raise FastetlError(what, file=path, expected=beside[0].name, do="put it there")
-    arrays = [_arrays(file, ("arr_0",)).get("arr_0") for file in (path, labels)]
-    for file, array in zip((path, labels), arrays, strict=True):
-        if array is None:
+    arrays_of = {file: _arrays(file, ("arr_0",)) for file in (path, labels)}
+    for file, arrays in arrays_of.items():
+        if "arr_0" not in arrays:
             raise FastetlError("the file is damaged", file=file, expected="an array", do="download it again")
-    return _from_arrays(path, {"images": arrays[0], "labels": arrays[1]})  # type: ignore[dict-item]
+    return _from_arrays(path, {"images": arrays_of[path]["arr_0"], "labels": arrays_of[labels]["arr_0"]})

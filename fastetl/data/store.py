@@ -30,16 +30,16 @@ from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
 from fastetl.lazy import import_extra
 
-IDENTITY_COLUMNS: Mapping[str, Any] = {"group": np.dtype("i4"), "source": np.dtype("u2"), "digest": np.dtype("u8")}
+IDENTITY_COLUMNS = {name: np.dtype(kind) for name, kind in (("group", "i4"), ("source", "u2"), ("digest", "u8"))}
 """Columns of records.npz that are fields of a Dataset."""
 
 
-def _records(path: Path, count: Any) -> dict[str, NDArray[Any]]:
+def _records(path: Path, count: int | None) -> dict[str, NDArray[Any]]:
     def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         if shape != (count,) or dtype.kind not in "biufU" or dtype.itemsize > MAX_VALUE_BYTES:
             raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count} samples")
         if dtype != IDENTITY_COLUMNS.get(name, dtype):
-            raise ValueError(f"{name} {dtype}, not {np.dtype(IDENTITY_COLUMNS[name])}")
+            raise ValueError(f"{name} {dtype}, not {IDENTITY_COLUMNS[name]}")
         return True
 
     return read_npz(path, accept)

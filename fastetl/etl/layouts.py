@@ -103,7 +103,7 @@ class Layout:
         rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
         by_offset = {field.at // 8: (field.name, field.stored) for field in self.fields if field.stored is not None}
         by_offset[self.image_offset] = ("image", rows)
-        fields: list[tuple[str, Any]] = []
+        fields: list[tuple[str, np.dtype[Any]]] = []
         end = 0
         for at, (name, kind) in [*sorted(by_offset.items()), (self.record_bytes, ("", np.dtype("V0")))]:
             if at > end:

@@ -145,7 +145,7 @@ def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]
     dtype = np.result_type(*(field.dtype for field in fields if field is not None))
     if dtype.kind == "u" and None in fields:
         dtype = np.dtype(np.int64)
-    absent: Any = b"" if dtype.kind == "S" else -1
+    absent: bytes | int = b"" if dtype.kind == "S" else -1
     pieces = []
     for layout, header in zip(layouts, headers, strict=True):
         has_field = name in layout.by_name

@@ -24,6 +24,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Reals
 from fastetl.checks import as_python, require_instance, require_range, unsuitable
 from fastetl.errors import NotInstalledError
 from fastetl.ink import MAX_DRAWN_SIDE, SIDE
@@ -158,7 +159,7 @@ def _load_cover() -> Any:
         return cover_plainly
 
 
-def cover_plainly(segments: NDArray[np.floating], shift: NDArray[np.floating], least: Any, out: NDArray[Any]) -> None:
+def cover_plainly(segments: Reals, shift: Reals, least: float | np.floating, out: Reals) -> None:
     """Do what the kernel `kernels.coverage.cover` does, in ten times its time: its reference implementation."""
     y, x = np.ogrid[: out.shape[0], : out.shape[1]]
     for x0, y0, x1, y1, r0, r1, ink in (segments + np.pad(np.tile(shift, 2), (0, 3))).tolist():

@@ -1,7 +1,5 @@
 """Coverage of pixels by segments of a pen's line."""
 
-from typing import Any
-
 import numpy as np
 
 from fastetl.arrays import Reals
@@ -9,7 +7,7 @@ from fastetl.kernels.jit import jit
 
 
 @jit
-def cover(segments: Reals, shift: Reals, least: Any, out: Reals) -> None:
+def cover(segments: Reals, shift: Reals, least: np.floating, out: Reals) -> None:
     """Raise each pixel of `out` to its coverage by the segment that covers it most, times that segment's ink.
 
     All arguments are float32 or all float64. segments: (M, 7): x and y of both ends, radius at both, in pixels, and ink

@@ -55,21 +55,15 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, competing: I
     """
     logits = logits - logits.max(1, keepdims=True)
     probabilities = _probabilities(line, logits, charset)
-    of_shape, of_size = probabilities.copy(), probabilities.copy()
+    marks = [charset.class_of[mark] for mark in PUNCTUATION if mark in charset.class_of]
+    of_shape, of_size = probabilities.copy(), probabilities.copy()  # (S, known), summed over what is written alike
     for pooled, groups in zip((of_shape, of_size), _alike(charset), strict=True):
         for members in groups:
             pooled[:, members] = probabilities[:, members].sum(1, keepdims=True)
-    of_shape, of_size = of_shape[:, competing], of_size[:, competing]
-    # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
-    marks = np.isin(competing, [charset.class_of.get(mark, -1) for mark in PUNCTUATION])
-    for pooled in (of_shape, of_size):
+        # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
         pooled[:, marks] = np.maximum(pooled[:, marks], np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION))
-    rank = of_shape + _SIZE_RANK * of_size + _OWN_RANK * probabilities[:, competing]
-    count = min(_MAX_CANDIDATES, len(competing))
-    best = np.argpartition(-rank, count - 1, axis=1)[:, :count]
-    order = np.argsort(-np.take_along_axis(rank, best, 1), 1, kind="stable")
-    labels = np.take_along_axis(best, order, 1)
-    of_shape, of_size = (np.take_along_axis(each, labels, 1) for each in (of_shape, of_size))
+    labels = _highest((of_shape + _SIZE_RANK * of_size + _OWN_RANK * probabilities)[:, competing])
+    of_shape, of_size = (np.take_along_axis(each, competing[labels], 1) for each in (of_shape, of_size))
     rows = competing[labels].tolist()
     classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in rows])
     log_shape = np.log(np.maximum(of_shape, _MIN_SHAPE))
@@ -78,6 +72,14 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, competing: I
     is_known = weights_sha256 == FITTED_NETWORK_SHA256 and not line.in_time  # strokes are not cut
     whole_bonus = _whole_bonus(logits[: len(labels)], classes) if is_known else np.zeros(labels.shape)
     return Candidates(labels, classes, log_shape, log_share, beyond_part, whole_bonus)
+
+
+def _highest(ranks: Floats) -> Ints:
+    """int64 (S, K): the columns of the highest ranks (S, competing) of each row, the highest first."""
+    count = min(_MAX_CANDIDATES, ranks.shape[1])
+    best = np.argpartition(-ranks, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(ranks, best, 1), 1, kind="stable")
+    return np.take_along_axis(best, order, 1)
 
 
 def _probabilities(line: Line, logits: Float32s, charset: Charset) -> Floats:

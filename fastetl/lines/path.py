@@ -22,7 +22,7 @@ from fastetl.lines.shapes import MIN_LENGTH, Measures, load_shapes, load_stroke_
 WEIGHTS_FILE = Path(__file__).parent / "tables" / "weights.json"
 NEIGHBOURS = 16  # how many of the best states before each boundary are followed further
 _GAPS = -0.4, 0.6  # limits of one gap in the feature `gaps`
-Steps = tuple[Ints, Ints, Floats]  # states before and after a boundary of two atoms, and the score of each step
+Steps = tuple[Ints, Ints, Floats]  # states before and after a boundary of two atoms, and the score that each step adds
 
 
 @cache
@@ -84,28 +84,33 @@ def best_path(line: Line, candidates: Candidates, geometry: Geometry, *, plain: 
     scores = state_features(line, candidates, geometry) @ list(weights.values()) + candidates.whole_bonus
     score, class_of = scores.ravel(), candidates.classes.ravel()
     beginning, ending = (states_by_atom(atom_of, scores.shape) for atom_of in line.spans.ends.T)
-    forward = score.copy()  # the best score of a path up to each state, with its own
+    forward = score.copy()  # (states,): the best score of a path up to each state, with its own
     forward[beginning[0]] += bigram_weight * log_follows(np.array(-1), class_of[beginning[0]], plain=plain)
-    previous = np.full(score.shape, -1)  # the state before each on that path
-    followed: list[Steps] = []
-    for before, after in zip(ending, beginning[1:], strict=False):
+    previous = np.full(score.shape, -1)  # (states,): the state before each on that path
+    steps: list[Steps] = []
+    for before, after in zip(ending[:-1], beginning[1:], strict=True):
         best = before[np.argsort(-forward[before], kind="stable")[:NEIGHBOURS]]
-        steps = bigram_weight * log_follows(class_of[best][:, None], class_of[after], plain=plain)
-        totals = forward[best][:, None] + steps
+        gains = bigram_weight * log_follows(class_of[best][:, None], class_of[after], plain=plain)
+        totals = forward[best][:, None] + gains  # (best, after)
         forward[after] += totals.max(0)
         previous[after] = best[totals.argmax(0)]
-        followed.append((best, after, steps))
-    backward = np.full(score.shape, -np.inf)  # the best score of a path from each state on, without its own
-    backward[ending[-1]] = 0
-    for best, after, steps in reversed(followed):
-        backward[best] = (steps + score[after] + backward[after]).max(1)
-    through = (forward + backward).reshape(scores.shape)
+        steps.append((best, after, gains))
+    through = (forward + _backward(score, ending[-1], steps)).reshape(scores.shape)
     state = int(ending[-1][forward[ending[-1]].argmax()])
     path = []
     while state >= 0:
         path.append(_choice(state, through, line.spans))
         state = int(previous[state])
     return path[::-1]
+
+
+def _backward(score: Floats, final: Ints, steps: list[Steps]) -> Floats:
+    """float64 (states,): the best score of a path from each state to one of the `final` ones, without its own."""
+    backward = np.full(score.shape, -np.inf)
+    backward[final] = 0
+    for before, after, gains in reversed(steps):
+        backward[before] = (gains + score[after] + backward[after]).max(1)
+    return backward
 
 
 def _choice(state: int, through: Floats, spans: Spans) -> Choice:

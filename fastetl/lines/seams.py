@@ -63,12 +63,8 @@ def ruled_ink(numbers: Components, boxes: Boxes) -> Mask:
             columns = rule.any(0)
             is_thick = rule.sum() > _UNDERLINE_PENS * pen_width(across) * columns.sum()
             is_straight = cost.min() < _UNDERLINE_MAX_COST * len(paths)
-            if (
-                is_straight
-                and is_thick
-                and columns.mean() > _UNDERLINE_ALONE
-                and rule.sum() < _UNDERLINE_INK * piece.sum()
-            ):
+            is_underline = columns.mean() > _UNDERLINE_ALONE and rule.sum() < _UNDERLINE_INK * piece.sum()
+            if is_straight and is_thick and is_underline:
                 ruled[top:bottom, left:right] |= rule if width > height else rule.T
     return ruled
 

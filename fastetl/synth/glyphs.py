@@ -101,8 +101,7 @@ class Glyph:
     @cached_property
     def middles(self) -> Float32s:
         """float32 (S, 2): mean of the points of each stroke."""
-        sums = np.add.reduceat(self.points, self.first, 0)
-        return np.asarray(sums / self.sizes[:, None], np.float32)
+        return np.asarray(np.add.reduceat(self.points, self.first, 0) / self.sizes[:, None], np.float32)
 
     @cached_property
     def mark_middles(self) -> Float32s:

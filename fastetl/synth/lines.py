@@ -160,8 +160,7 @@ def _on_canvas(text: str, strokes: list[PenStroke], boxes: Reals, style: WriterS
     """Put the strokes on a canvas just large enough, one after the other."""
     margin = 0.3 * WIDTH * style.size
     low = boxes[:, :2].min(0) - margin
-    high = boxes[:, 2:].max(0) + margin
-    width, height = map(float, np.ceil(high - low))
+    width, height = map(float, np.ceil(boxes[:, 2:].max(0) + margin - low))
     timed_strokes: list[Stroke] = []
     begin = 0.0  # of the next stroke, in milliseconds
     for stroke in strokes:

@@ -5,7 +5,7 @@ formulas were chosen, as those of `tables/population.tsv`, which says how.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     starts = np.searchsorted(stroke, np.arange(len(glyph.length) + 1))
     change = _leg_changes(glyph, np.angle(legs), starts, style, rng)
     factors = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
-    shifted = _moved_targets(targets, legs * factors, stroke, starts)
+    shifted = _target_shifts(targets, legs * factors, stroke, starts)
     # The leg of each point, as the number of its first target, and the point's position on it, 0–1.
     leg, target = np.cumsum(glyph.is_target) - 1, np.flatnonzero(glyph.is_target)
     leg[glyph.last] -= 1  # the last point of a stroke begins no leg, but ends one
@@ -91,7 +91,9 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
 
 
-def _moved_targets(targets: NDArray[Any], drawn_legs: NDArray[Any], stroke: Ints, starts: Ints) -> NDArray[Any]:
+def _target_shifts(
+    targets: NDArray[np.complex64], drawn_legs: NDArray[np.complex64], stroke: Ints, starts: Ints
+) -> NDArray[np.complex64]:
     """By how much each target moves; the middle of each stroke's targets stays where it is. All complex, (T,)."""
     first = starts[:-1]
     drawn = np.concatenate([[0], np.cumsum(drawn_legs)[:-1]])
@@ -349,8 +351,7 @@ def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Ints]
     begin = np.where(rng.random((count, 1)) < 0.5, anywhere, corner + rng.normal(0, 6, (count, 2)))
     begin = np.clip(begin, 6, frame - 7)
     radius = np.maximum(style.pen / 2 * rng.uniform(0.2, 0.7, count), 0.35)
-    end = begin + rng.normal(0, 1.2, (count, 2))
-    return _segments(begin, end, radius, radius), pictures
+    return _segments(begin, begin + rng.normal(0, 1.2, (count, 2)), radius, radius), pictures
 
 
 def _points_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
