@@ -16,10 +16,12 @@ class Baseline(Command):
     dataset: DatasetPath
     """A dataset, a Parquet file of one, or an .npz."""
     seed: int = 0
-    """Seeds the split and the forest."""
+    """Seeds the forest."""
+    split_seed: int = 0
+    """Seeds the choice of the test writers, whatever `seed` is, as for `train`."""
 
     def execute(self) -> int:
         with bar("baseline") as progress:
-            results = baselines(self.dataset, seed=self.seed, progress=progress)
+            results = baselines(self.dataset, seed=self.seed, split_seed=self.split_seed, progress=progress)
         rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
         return self.answer(results, table(["algorithm", "split", "trained on", "tested on", "accuracy"], rows))

@@ -14,8 +14,6 @@ from fastetl.errors import ShowProgress, StrPath
 from fastetl.lazy import import_extra
 from model.errors import ModelError
 
-_NEIGHBOURS = 5  # of k nearest neighbours; scikit-learn needs as many samples
-
 
 @dataclass(frozen=True)
 class BaselineResult:
@@ -30,13 +28,14 @@ class BaselineResult:
 
 
 def baselines(
-    dataset: Dataset | StrPath, *, seed: int = 0, progress: ShowProgress | None = None
+    dataset: Dataset | StrPath, *, seed: int = 0, split_seed: int = 0, progress: ShowProgress | None = None
 ) -> tuple[BaselineResult, ...]:
     """Measure guessing, k nearest neighbours and a random forest; a fifth of a dataset is its test part.
 
     Args:
         dataset: An opened one, or its path. It is split by group, if all groups are known, and at random.
-        seed: Chooses the split and the forest.
+        seed: Seeds the forest.
+        split_seed: Seeds the splits; that by group has the test writers of runs of this `split_seed`.
         progress: Called with (done, total) after each algorithm.
     Raises:
         FastetlError: If there are too few groups or samples, or scikit-learn (extra `report`) is not installed.
@@ -44,21 +43,20 @@ def baselines(
     require_range("seed", seed, 0, 2**32 - 1)
     progress = as_progress(progress)
     models: dict[str, Any] = {  # with scikit-learn's default settings, as in the tutorial
-        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(_NEIGHBOURS),
+        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(5),
         "random forest": import_extra("sklearn.ensemble").RandomForestClassifier(random_state=seed, n_jobs=-1),
     }
     dataset = open_dataset(dataset)
     splits: dict[Literal["group", "random"], Split] = {}
     if (dataset.groups >= 0).all():
-        splits["group"] = dataset.split(valid=0, test=0.2, seed=seed)
-    splits["random"] = Split.of(draw_parts(len(dataset), "sample", dataset.name, valid=0, test=0.2, seed=seed))
+        splits["group"] = dataset.split(valid=0, test=0.2, seed=split_seed)
+    splits["random"] = Split.of(draw_parts(len(dataset), "sample", dataset.name, valid=0, test=0.2, seed=split_seed))
     pixels = np.asarray(dataset.images).reshape(len(dataset), -1).astype(np.float32) / np.float32(255)
     results: list[BaselineResult] = []
     for by, split in splits.items():
         counts = len(split.train), len(split.test)
-        if counts[0] < _NEIGHBOURS or counts[1] == 0:
-            expected = f"{_NEIGHBOURS} to train on and 1 to test, or more"
-            raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=counts, do="add some")
+        if counts[0] < 5 or counts[1] == 0:
+            raise ModelError(f"{dataset.name}: too few samples", expected="5 to train on and 1 to test", found=counts)
         results.append(BaselineResult("guessing", by, *counts, 1 / len(dataset.charset)))
         for name, model in models.items():
             with warnings.catch_warnings():  # each tree would warn of few samples a character

@@ -229,6 +229,9 @@ def test_baselines_beat_guessing_on_both_splits(monkeypatch: pytest.MonkeyPatch)
     assert steps == [(k, 4) for k in range(1, 5)]
     nameless = dataclasses.replace(tiny(), groups=np.full(len(tiny()), -1, np.int32))
     assert baselines(nameless) == results[3:]
+    mixed = dataclasses.replace(tiny(), labels=np.random.default_rng(0).permutation(tiny().labels))
+    first, same_split, other_split = (baselines(mixed, seed=k, split_seed=s)[1] for k, s in ((0, 0), (1, 0), (0, 1)))
+    assert first == same_split != other_split  # as in runs, whose test writers are the same with any seed
     assert len(baselines(nameless[::8])) == 3  # two samples of a character: scikit-learn would warn
     with pytest.raises(ModelError, match="too few samples; expected 5 to train on and 1 to test.*found .4, 1."):
         baselines(nameless[:5])
