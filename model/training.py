@@ -129,9 +129,9 @@ def _require_trainable(datasets: list[Dataset]) -> None:
             raise ModelError(what, do="build both with the same options")
         if other == one:
             raise ModelError(f"{other.name}: the dataset is given twice", do="leave one out, or give it more weight")
-    if len(datasets[0].charset) < 2:
+    if len(np.unique(np.concatenate([dataset.labels for dataset in datasets]))) < 2:
         what, do = f"{datasets[0].name}: nothing to tell apart", "build it with another character, too"
-        raise ModelError(what, expected="two characters or more", found=1, do=do)
+        raise ModelError(what, expected="pictures of two characters or more", do=do)
 
 
 def _guessing(data: Dataset) -> float:
