@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import fastetl_ray
 from fastetl.building import BuildConfig, BuildResult, build
 from fastetl.checks import require_unset
-from fastetl.data.charset import in_a_line
+from fastetl.data.charset import in_a_line, load_charset
 from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
 from fastetl.etl.notices import summarize
@@ -61,6 +61,10 @@ class Build(WritingCommand):
             result = write(sources, out, self.config, progress=progress, **options)
         for line in _notices(result) if not self.json else ():
             note(line)
+        is_local = self.machines.engine == "local"
+        words = [c for c in load_charset(result.out).characters if len(c) > 1 and c.isascii()] if is_local else ()
+        if words:
+            note(f"Taken for names of characters: {in_a_line(words, MAX_LISTED)}")
         groups = counted(result.groups, "group") + (f" (unknown for {result.ungrouped:,})" if result.ungrouped else "")
         pictures = f"{counted(result.images, 'picture')} of {counted(result.classes, 'character')}"
         speed = f"{result.seconds:.2f} s ({result.images / result.seconds:,.0f} pictures/s)"

@@ -56,11 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 shows escapes, and causes no error
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in ("-h", "--help"):
         write(_USAGE, sys.stdout)
         return 0 if arguments else 2
     name, *rest = arguments
-    if name == "--version":
+    if name in ("--version", "-V", "-v", "version"):
         write(f"fastetl {__version__}\n", sys.stdout)
         return 0
     if name not in COMMANDS:

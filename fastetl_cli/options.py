@@ -55,8 +55,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace("the following arguments are required", "missing")
         message = message.replace("ignored explicit argument", "takes no value; found")
-        message = message.replace(": invalid int value:", " is out of range; expected a whole number; found")
-        message = message.replace(": invalid float value:", " is out of range; expected a number; found")
+        message = message.replace(": invalid int value:", ": expected a whole number; found")
+        message = message.replace(": invalid float value:", ": expected a number; found")
         if message.startswith("missing") and self.given_lists:
             message += f", which stands before {self.given_lists[0]}: this takes every word behind it"
         end = "" if message.endswith("?") else "."

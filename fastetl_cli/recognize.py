@@ -82,6 +82,8 @@ class Recognize(Command):
         recognizer = open_recognizer(self.package, charset=self.charset)
         if recognizer.threshold < 1.2 / max(3, len(recognizer.model_charset)):  # of two, a good one may be as unsure
             note(f"{self.package}: this network hardly does more than guess: train it further")
+        if self.package != Path(PRETRAINED):  # which may be sure of an answer to a character that it does not know
+            note(f"{self.package} knows {in_a_line(recognizer.model_charset.characters, MAX_LISTED)}")
         paths = find_pictures(self.images)
         if self.boxes is not None:  # what could fail after the reading, first
             if len(paths) > 1:

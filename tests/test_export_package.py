@@ -124,7 +124,7 @@ def test_a_network_of_two_characters_may_be_unsure(tmp_path: Path, capsys: pytes
     two = replace(graph, layers=layers, charset=Charset("two", ("ぱ", "は")), threshold=0.52)
     write_onnx(two, ExportConfig(), tmp_path / "two.onnx")
     assert main(["recognize", "docs/pictures/character.png", "--package", str(tmp_path / "two.onnx")]) == 0
-    assert "guess" not in capsys.readouterr().err
+    assert capsys.readouterr().err == f"{tmp_path / 'two.onnx'} knows ぱは\n"  # and does not guess
 
 
 def test_run_is_exported_and_verified(tmp_path: Path) -> None:
