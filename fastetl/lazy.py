@@ -23,8 +23,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 """Modules that the base installation lacks, by the extra of pyproject.toml that installs them."""
 _OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its public names need
-_ELSEWHERE = {name: f"model.{name}" for name in ("train", "evaluate", "open_run")}
-_ELSEWHERE |= dict.fromkeys(("recognize", "open_recognizer"), "export.open_recognizer")
+_ELSEWHERE = {"recognize": "export.open_recognizer", "train": "model.train", "evaluate": "model.evaluate"}
 
 
 def error_naming_extra(error: ImportError, *needed: str) -> FastetlError | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import fastetl_ray
 from fastetl.building import BuildConfig, BuildResult, build
 from fastetl.checks import require_unset
-from fastetl.data.charset import in_a_line, load_charset
+from fastetl.data.charset import in_a_line
 from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
 from fastetl.etl.notices import summarize
@@ -56,15 +56,12 @@ class Build(WritingCommand):
         if self.machines.engine == "ray":
             choose_cluster(self.machines.address)
             write = partial(fastetl_ray.build_on_ray, shard_rows=self.machines.shard_rows)
-        options = {"overwrite": self.overwrite, "command": command_line()}
         with bar("build") as progress:
-            result = write(sources, out, self.config, progress=progress, **options)
+            result = write(
+                sources, out, self.config, progress=progress, overwrite=self.overwrite, command=command_line()
+            )
         for line in _notices(result) if not self.json else ():
             note(line)
-        is_local = self.machines.engine == "local"
-        words = [c for c in load_charset(result.out).characters if len(c) > 1 and c.isascii()] if is_local else ()
-        if words:
-            note(f"Taken for names of characters: {in_a_line(words, MAX_LISTED)}")
         groups = counted(result.groups, "group") + (f" (unknown for {result.ungrouped:,})" if result.ungrouped else "")
         pictures = f"{counted(result.images, 'picture')} of {counted(result.classes, 'character')}"
         speed = f"{result.seconds:.2f} s ({result.images / result.seconds:,.0f} pictures/s)"

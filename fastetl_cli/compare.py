@@ -24,9 +24,8 @@ class Compare(Command):
 
     def execute(self) -> int:
         comparison = compare_runs(self.runs)
-        numbers = [str(k) for k in range(1, len(self.runs) + 1)]
-        names = [f"{number}  {name}" for number, name in zip(numbers, comparison.runs, strict=True)]
-        return self.answer(comparison, *names, table(["", *numbers], _rows(comparison)))
+        names = [f"{number}  {name}" for number, name in enumerate(comparison.runs, 1)]
+        return self.answer(comparison, *names, table(["", *map(str, range(1, len(names) + 1))], _rows(comparison)))
 
 
 def _rows(comparison: Comparison) -> Iterator[Sequence[object]]:

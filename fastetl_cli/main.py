@@ -56,9 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 shows escapes, and causes no error
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] == ["help"]:
-        arguments = [*arguments[1:], "--help"]
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
         write(_USAGE, sys.stdout)
         return 0 if arguments else 2
     name, *rest = arguments
@@ -79,8 +77,8 @@ def ended_by_signals() -> Iterator[None]:
     def terminate(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
 
-    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    handlers = {number: signal.signal(number, terminate) for number in numbers}
+    ending = (signal.SIGTERM, signal.SIGHUP)
+    handlers = {n: signal.signal(n, terminate) for n in ending if signal.getsignal(n) is not signal.SIG_IGN}
     try:
         yield
     finally:

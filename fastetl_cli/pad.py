@@ -55,12 +55,10 @@ class Pad(Command):
         recognizer = open_recognizer(self.package)
         if self.static is not None:
             if self.runtime is None:
-                expected = "the folder of its npm package"
-                raise FastetlError("the static page needs onnxruntime-web", expected=expected, do="give `runtime`")
+                raise FastetlError("the page needs onnxruntime-web", do="give `runtime`, the folder of its npm package")
             files = write_static(recognizer, self.static, self.runtime, overwrite=self.overwrite)
-            size = sum(files.values()) / 1e6
-            text = f"{self.static}: {len(files)} files, {size:.1f} MB, for any web host (over HTTPS)"
-            return self.answer({"out": self.static, "files": files}, text)
+            size = f"{len(files)} files, {sum(files.values()) / 1e6:.1f} MB, for any web host (over HTTPS)"
+            return self.answer({"out": self.static, "files": files}, f"{self.static}: {size}")
         store = None if self.samples is None else SampleFolder(self.samples)
         ends_with_ctrl_c = contextlib.suppress(KeyboardInterrupt)
         with contextlib.nullcontext() if store is None else contextlib.closing(store), ends_with_ctrl_c:

@@ -94,9 +94,8 @@ class Recognize(Command):
         if self.json:
             show_json(results)
         elif not self.lines:
-            answered = [entry for entry in results if "error" not in entry]
             rows = []
-            for entry in answered:
+            for entry in (entry for entry in results if "error" not in entry):
                 first, *others = (Answer(**answer) for answer in entry["answers"])
                 rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *others])
             say(table(["picture", *map(str, range(1, 1 + min(self.top, len(recognizer.labels))))], rows))

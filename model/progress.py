@@ -57,8 +57,7 @@ def diagnose(history: Sequence[Epoch], classes: int, guessing: float = 0.0) -> t
     if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
         return ("The validation loss was still falling at the end: more epochs may help.",)
     guessing = guessing or chance
-    verdict = "The loss hardly falls any more" if len(history) > 1 else "It learns, and more epochs may help"
-    verdict = verdict if last.valid_loss < guessing / 2 else "Little is learnt yet"
+    verdict = "Better than guessing" if last.valid_loss < guessing / 2 else "Little is learnt yet"
     return (f"{verdict}: the validation loss is {last.valid_loss:.2f}; guessing gives {guessing:.2f}.",)
 
 

@@ -318,8 +318,6 @@ def test_of_many_characters_without_a_sample_a_few_are_named(
     assert line == "No sample of: ぁあぃいぅうぇえぉおかきぎくぐけげこごさ … (6,622)"
     assert main([*arguments, "--strict", "--overwrite"]) == 2
     assert "found none of ぁあぃいぅうぇえぉおかきぎくぐけげこごさ … (6,622)" in capsys.readouterr().err
-    assert main(["build", str(symbols), str(tmp_path / "all")]) == 0
-    assert "Taken for names of characters: spiral\n" in capsys.readouterr().err
 
 
 def test_records_and_pictures_are_not_mixed(

@@ -274,9 +274,9 @@ def test_calibration_error_counted_by_hand() -> None:
         ([(1.0, 1.0), (0.6, 0.8), (0.4, 0.9), (0.3, 1.0)], "Overfitting since epoch 2: the loss on the validation"),
         ([(1.0, 1.0), (0.6, 0.5)], "more epochs may help"),
         ([(1.0, 1.0), (0.6, 0.5), (0.6, 0.5)], "has stopped falling"),
-        ([(1.0, 1.0), (0.6, 0.5), (0.58, 0.49)], "The loss hardly falls any more: the validation loss is 0.49"),
+        ([(1.0, 1.0), (0.6, 0.5), (0.58, 0.49)], "Better than guessing: the validation loss is 0.49"),
         ([(4.0, 3.9)], "Little is learnt yet: the validation loss is 3.90; guessing gives 4.26"),
-        ([(4.3, 0.71)], "It learns, and more epochs may help: the validation loss is 0.71; guessing gives 4.26"),
+        ([(4.3, 0.71)], "Better than guessing: the validation loss is 0.71; guessing gives 4.26"),
         ([], "No epoch is complete yet"),
     ],
 )

@@ -246,8 +246,7 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         with about(path):
             return Charset(path.stem, read_entries(path))
-    do = suggestion(name, NAMES) or ("check `charset`" if name.isascii() else "write the characters into a text file")
-    raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do=do)
+    raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do=suggestion(name, NAMES) or "write a file")
 
 
 def read_entries(path: Path) -> tuple[str, ...]:
