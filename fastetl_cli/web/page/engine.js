@@ -55,11 +55,11 @@ export class BrowserEngine {
 /** The engine that about.json names. */
 export const engineOf = ({ engine, side }) => (engine === "browser" ? new BrowserEngine(side) : new ServerEngine(side));
 
-/** Probabilities of any number of pictures, asked for in batches. Stops between batches when `go()` is false. */
-export async function askAll(engine, pictures, go = () => true) {
+/** Probabilities of any number of pictures, asked for in batches. Stops between batches when `isCurrent()` is false. */
+export async function askAll(engine, pictures, isCurrent = () => true) {
   const one = engine.side ** 2;
   const parts = [];
-  for (let at = 0; at < pictures.length && go(); at += engine.most * one) {
+  for (let at = 0; at < pictures.length && isCurrent(); at += engine.most * one) {
     parts.push(await engine.probabilities(pictures.slice(at, at + engine.most * one)));
   }
   const all = new Float32Array(sum(parts.map((part) => part.length)));

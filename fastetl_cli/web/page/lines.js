@@ -66,9 +66,9 @@ function skew(boxes, size) {
   for (let step = -20; step <= 20; step++) {
     const slope = step / 100, counts = new Map();
     for (const box of boxes) {
-      const place = Math.floor((middleY(box) - slope * middleX(box)) / (0.15 * size));
+      const band = Math.floor((middleY(box) - slope * middleX(box)) / (0.15 * size));
       for (const [near, weight] of [[-1, 1], [0, 2], [1, 1]]) {
-        counts.set(place + near, (counts.get(place + near) ?? 0) + weight * extent(box));
+        counts.set(band + near, (counts.get(band + near) ?? 0) + weight * extent(box));
       }
     }
     const value = sum([...counts.values()].map((count) => count ** 2)) * (1 - Math.abs(slope));
@@ -137,8 +137,8 @@ export function isDown(boxes) {
   }
   const large = boxes.filter((box) => extent(box) > 0.4 * size);
   const ofPen = range(boxes.length - 1).map((k) => stepTo(boxes[k], boxes[k + 1]));
-  const far = ofPen.filter((step) => Math.hypot(...step) > NEXT_OF_PEN * size);
-  return excessOfSteep(stepsToNearest(large, size)) + PEN_WEIGHT * excessOfSteep(far) > 0;
+  const ofCharacters = ofPen.filter((step) => Math.hypot(...step) > NEXT_OF_PEN * size);
+  return excessOfSteep(stepsToNearest(large, size)) + PEN_WEIGHT * excessOfSteep(ofCharacters) > 0;
 }
 
 /** Height of all boxes together, measured across the slope of their lines. */
@@ -148,8 +148,8 @@ function thickness(boxes, size) {
   return most(bottom) - least(top);
 }
 
-function stepTo(box, other) {
-  return [middleX(other) - middleX(box), middleY(other) - middleY(box)];
+function stepTo(box, next) {
+  return [middleX(next) - middleX(box), middleY(next) - middleY(box)];
 }
 
 /** From each box to the nearest by the gap between edges; those whose middles are nearer are of the same character. */
@@ -191,8 +191,8 @@ function lineSize(boxes) {
   const size = weightedMedianExtent(boxes), [, slope] = slopeOf(boxes, size);
   const x = boxes.map(middleX), begin = least(x), stretches = new Map();
   boxes.forEach((box, k) => {
-    const place = Math.floor((x[k] - begin) / Math.max(3 * size, 1e-6));
-    stretches.set(place, [...(stretches.get(place) ?? []), [box[1] - slope * x[k], box[3] - slope * x[k]]]);
+    const stretch = Math.floor((x[k] - begin) / Math.max(3 * size, 1e-6));
+    stretches.set(stretch, [...(stretches.get(stretch) ?? []), [box[1] - slope * x[k], box[3] - slope * x[k]]]);
   });
   const heightOf = (ends) => most(ends.map((end) => end[1])) - least(ends.map((end) => end[0]));
   const heights = [...stretches.values()].map(heightOf);
@@ -293,9 +293,9 @@ export class Tables {
 // The best path
 
 /** For each span and character: how much longer it is than a part of it that the network takes for the same one. */
-function beyondParts({ spans, boxes, place }, competing) {
+function beyondParts({ spans, boxes, geometry }, competing) {
   const spanOf = new Map(spans.map(([i, j], r) => [`${i} ${j}`, r]));
-  const length = (r) => (boxes[r][2] - boxes[r][0]) / place.size;
+  const length = (r) => (boxes[r][2] - boxes[r][0]) / geometry.size;
   const likely = competing.map((columns) =>
     columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > MIN_SEEN),
   );
@@ -311,87 +311,95 @@ function beyondParts({ spans, boxes, place }, competing) {
   });
 }
 
-function features(line, place, competing, beyond, tables) {
+function features(line, geometry, competing, beyond, tables) {
   const { spans, boxes, atoms, down } = line;
-  const apart = [];
+  const gaps = [];
   let reach = -Infinity;
   for (let k = 0; k <= atoms.length; k++) {
-    apart.push((k < atoms.length ? atoms[k][0] : Infinity) - reach);
+    gaps.push((k < atoms.length ? atoms[k][0] : Infinity) - reach);
     if (k < atoms.length) reach = Math.max(reach, atoms[k][2]);
   }
-  const gap = (k) => clip(apart[k] / place.size, -0.4, 0.6);
+  const gap = (k) => clip(gaps[k] / geometry.size, -0.4, 0.6);
   return spans.map(([i, j], r) => {
-    const [a, b, c, d] = boxes[r], inner = Math.max(0, most(apart.slice(i + 1, j + 1)));
-    const offset = (b + d) / 2 - place.middle - (place.slope * (a + c)) / 2;
-    const measured = [(c - a) / place.stretch, d - b, offset, inner / place.stretch].map((value) => value / place.size);
-    const form = [...measured.slice(0, 2).map((value) => Math.log(Math.max(value, MIN_LENGTH))), ...measured.slice(2)];
+    const [a, b, c, d] = boxes[r], inner = Math.max(0, most(gaps.slice(i + 1, j + 1)));
+    const offset = (b + d) / 2 - geometry.middle - (geometry.slope * (a + c)) / 2;
+    const measures = [(c - a) / geometry.stretch, d - b, offset, inner / geometry.stretch];
+    const inSizes = measures.map((value) => value / geometry.size);
+    const logs = inSizes.slice(0, 2).map((value) => Math.log(Math.max(value, MIN_LENGTH)));
+    const measured = [...logs, ...inSizes.slice(2)];
     // The last counts cuts through ink, of which strokes have none.
-    const ofSpan = [Math.max(measured[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
-    return competing[r].map(({ shape, share, character }, column) => {
-      const usual = tables.strokes.at(character), like = likelihood(form, tables.form(character, down), place);
+    const ofSpan = [Math.max(inSizes[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
+    return competing[r].map(({ shape, share, character }, candidate) => {
+      const usual = tables.strokes.at(character), fit = likelihood(measured, tables.form(character, down), geometry);
       const joined = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
-      return [1, shape, share, like, ...ofSpan, beyond[r][column], joined, moreStrokes];
+      return [1, shape, share, fit, ...ofSpan, beyond[r][candidate], joined, moreStrokes];
     });
   });
 }
 
-function likelihood(form, row, { uneven, wander }) {
-  const [length, height, place, gap] = form.map((value, k) => value - row[k]);
-  const [wide, high, placed, apart] = row.slice(4);
-  const own = Math.hypot(wide, high);
+function likelihood(measured, row, { uneven, wander }) {
+  const [length, height, offset, gap] = measured.map((value, k) => value - row[k]);
+  const [lengthDeviation, heightDeviation, offsetDeviation, gapDeviation] = row.slice(4);
+  const sizeDeviation = Math.hypot(lengthDeviation, heightDeviation);
   const residuals = [
-    [(length + height) / 2, Math.hypot(own / 2, uneven)],
-    [length - height, own],
-    [place, Math.hypot(placed, wander)],
-    [gap, Math.hypot(apart, UNEVEN_GAP)],
+    [(length + height) / 2, Math.hypot(sizeDeviation / 2, uneven)],
+    [length - height, sizeDeviation],
+    [offset, Math.hypot(offsetDeviation, wander)],
+    [gap, Math.hypot(gapDeviation, UNEVEN_GAP)],
   ];
   return -sum(residuals.map(([residual, d]) => 2.5 * Math.log1p((residual / d) ** 2 / 4) + Math.log(d / 0.2)));
 }
 
-/** [{span, column, scores, other}] of the best path. `scores`: of each column of each span. */
+/** [{span, candidate, scores, rival}] of the best path. `scores`: of each candidate of each span. */
 function bestPath(scores, competing, spans, count, tables, plain) {
-  const forward = scores.map((row) => [...row]), source = scores.map((row) => row.map(() => null)), steps = [];
+  // States are [span, candidate].
+  const forward = scores.map((row) => [...row]), previous = scores.map((row) => row.map(() => null)), steps = [];
   const follows = (first, second) => tables.weights.bigram * tables.follows(first, second, plain);
-  const character = ([r, c]) => competing[r][c].character;
+  const character = ([span, candidate]) => competing[span][candidate].character;
   const states = (chosen) => spans.flatMap((span, r) => (chosen(span) ? scores[r].map((_, c) => [r, c]) : []));
-  for (const one of states(([first]) => first === 0)) forward[one[0]][one[1]] += follows(-1, character(one));
-  for (let t = 1; t < count; t++) {
-    const left = states(([, last]) => last === t - 1);
-    const order = range(left.length).sort((p, q) => value(forward, left[q]) - value(forward, left[p]) || p - q);
-    const near = order.slice(0, NEIGHBOURS).map((k) => left[k]), right = states(([first]) => first === t);
-    const step = near.map((one) => right.map((other) => follows(character(one), character(other))));
-    steps.push([near, right, step]);
-    right.forEach(([r, c], k) => {
-      let best = 0;
-      near.forEach((one, n) => {
-        if (value(forward, one) + step[n][k] > value(forward, near[best]) + step[best][k]) best = n;
-      });
-      forward[r][c] += value(forward, near[best]) + step[best][k];
-      source[r][c] = near[best];
+  for (const state of states(([first]) => first === 0)) forward[state[0]][state[1]] += follows(-1, character(state));
+  for (let boundary = 1; boundary < count; boundary++) {
+    const before = states(([, last]) => last === boundary - 1), after = states(([first]) => first === boundary);
+    const order = range(before.length).sort((p, q) => value(forward, before[q]) - value(forward, before[p]) || p - q);
+    const best = order.slice(0, NEIGHBOURS).map((k) => before[k]);
+    const gains = best.map((state) => after.map((next) => follows(character(state), character(next))));
+    steps.push([best, after, gains]);
+    after.forEach(([span, candidate], k) => {
+      const totals = best.map((state, n) => value(forward, state) + gains[n][k]);
+      const nearest = totals.reduce((highest, total, n) => (total > totals[highest] ? n : highest), 0);
+      forward[span][candidate] += totals[nearest];
+      previous[span][candidate] = best[nearest];
     });
   }
-  const backward = scores.map((row, r) => row.map(() => (spans[r][1] === count - 1 ? 0 : -Infinity)));
-  for (const [near, right, step] of steps.reverse()) {
-    near.forEach(([r, c], n) => {
-      backward[r][c] = most(right.map((one, k) => step[n][k] + value(scores, one) + value(backward, one)));
-    });
-  }
-  const through = forward.map((row, r) => row.map((one, c) => one + backward[r][c]));
-  const ends = states(([, last]) => last === count - 1);
-  let at = ends.reduce((best, one) => (value(forward, one) > value(forward, best) ? one : best));
+  const backward = backwardOf(scores, spans, count, steps);
+  const through = forward.map((row, span) => row.map((score, candidate) => score + backward[span][candidate]));
+  const final = states(([, last]) => last === count - 1);
+  let state = final.reduce((best, next) => (value(forward, next) > value(forward, best) ? next : best));
   const path = [];
-  while (at) {
-    const [span, column] = at, [first, end] = spans[span];
-    const rivals = through.filter((_, r) => r !== span && spans[r][0] <= end && spans[r][1] >= first);
-    path.push({ span, column, scores: through[span], other: most(rivals.flat()) });
-    at = source[span][column];
+  while (state) {
+    const [span, candidate] = state, [first, last] = spans[span];
+    const rivals = through.filter((_, r) => r !== span && spans[r][0] <= last && spans[r][1] >= first);
+    path.push({ span, candidate, scores: through[span], rival: most(rivals.flat()) });
+    state = previous[span][candidate];
   }
   return path.reverse();
 }
 
-const value = (table, [r, c]) => table[r][c];
+/** The best score of a path from each state to the line's end, without its own. */
+function backwardOf(scores, spans, count, steps) {
+  const backward = scores.map((row, r) => row.map(() => (spans[r][1] === count - 1 ? 0 : -Infinity)));
+  for (const [before, after, gains] of steps.reverse()) {
+    before.forEach(([span, candidate], n) => {
+      const totals = after.map((next, k) => gains[n][k] + value(scores, next) + value(backward, next));
+      backward[span][candidate] = most(totals);
+    });
+  }
+  return backward;
+}
 
-function fittedPlace(boxes, characters, place, down, tables) {
+const value = (table, [span, candidate]) => table[span][candidate];
+
+function fittedGeometry(boxes, characters, geometry, down, tables) {
   const forms = characters.map((character) => tables.form(character, down));
   const telling = (length) => length > Math.log(0.3);
   const residuals = boxes.map(([a, b, c, d], k) =>
@@ -399,22 +407,22 @@ function fittedPlace(boxes, characters, place, down, tables) {
   );
   const [along, across] = [0, 1].map((side) => {
     const values = residuals.map((residual) => residual[side]).filter((_, k) => telling(forms[k][side]));
-    return values.length ? quantile(values, 0.5) : Math.log(place.size);
+    return values.length ? quantile(values, 0.5) : Math.log(geometry.size);
   });
   const stretch = ((along - across) * boxes.length) / (boxes.length + PRIOR_COUNT);
   const size = Math.exp((along + across - stretch) / 2);
   const x = boxes.map(middleX), y = boxes.map((box, k) => middleY(box) - forms[k][2] * size);
-  let { slope } = place;
+  let { slope } = geometry;
   if (boxes.length >= 4) slope = clip(fittedLine(x, y)[2], -0.35, 0.35);
   const middle = mean(y.map((one, k) => one - slope * x[k]));
-  const spread = (usual, residuals) => {
+  const addedDeviation = (usual, residuals) => {
     const added = sum(residuals.map(([residual, own]) => Math.max(residual ** 2 - own ** 2, 0)));
     return Math.sqrt((PRIOR_COUNT * usual ** 2 + added) / (PRIOR_COUNT + residuals.length));
   };
   const whole = range(boxes.length).filter((k) => telling(forms[k][0]) && telling(forms[k][1]));
   const sizeResidual = (k) => [mean(residuals[k]) - (along + across) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2];
-  const uneven = spread(USUAL_UNEVEN, whole.map(sizeResidual));
-  const wander = spread(USUAL_WANDER, y.map((one, k) => [(one - middle - slope * x[k]) / size, forms[k][6]]));
+  const uneven = addedDeviation(USUAL_UNEVEN, whole.map(sizeResidual));
+  const wander = addedDeviation(USUAL_WANDER, y.map((one, k) => [(one - middle - slope * x[k]) / size, forms[k][6]]));
   return { middle, slope, size, stretch: Math.exp(stretch), uneven, wander };
 }
 
@@ -438,20 +446,20 @@ function lineOf(strokes, oriented, pen, down) {
     const x = middleX(spanBoxes[r]), y = middle + slope * x;
     const side = Math.max(SIDE, MIN_WINDOW * (spanBoxes[r][2] - spanBoxes[r][0])) / zoom;
     const [px, py] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
-    const moved = members.slice(i, j + 1).flat().map((k) => ({
+    const shown = members.slice(i, j + 1).flat().map((k) => ({
       ...strokes[k],
       x: strokes[k].x.map((one) => one - px + side / 2),
       y: strokes[k].y.map((one) => one - py + side / 2),
     }));
-    return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: moved });
+    return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: shown });
   });
   // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
   const turnedSpans = down ? spans.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
   const back = (box) => (down ? unturned(box) : box).map((one) => one / zoom);
   const strokesOf = (r) => members.slice(spans[r][0], spans[r][1] + 1).flat().map((k) => strokes[k]);
-  const place = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
+  const geometry = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
   pictures.push(...turnedSpans.map((r) => quarter(pictures[r])));
-  return { atoms, spans, boxes: spanBoxes, place, down, pictures, turnedSpans, back, strokesOf };
+  return { atoms, spans, boxes: spanBoxes, geometry, down, pictures, turnedSpans, back, strokesOf };
 }
 
 /** numpy.rot90 of a square picture. */
@@ -479,8 +487,8 @@ function competition(line, probabilities, labels, tables, isOut) {
   return line.spans.map((_, r) => {
     const likely = answer(r);
     if (line.down) {
-      const at = line.turnedSpans.indexOf(r), turnedOne = at < 0 ? null : answer(line.spans.length + at);
-      for (const k of lying) likely[k] = turnedOne ? turnedOne[k] : 0;
+      const k = line.turnedSpans.indexOf(r), ofTurned = k < 0 ? null : answer(line.spans.length + k);
+      for (const label of lying) likely[label] = ofTurned ? ofTurned[label] : 0;
       const total = Math.max(sum(likely), 1e-9);
       likely.forEach((one, k) => (likely[k] = one / total));
     }
@@ -491,9 +499,9 @@ function competition(line, probabilities, labels, tables, isOut) {
       if (isOut(k)) continue;
       const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * likely[k];
       if (best.length === MAX_CANDIDATES && score <= best[MAX_CANDIDATES - 1].score) continue;
-      let place = best.length;
-      while (place && best[place - 1].score < score) place--;
-      best.splice(place, 0, { k, score });
+      let rank = best.length;
+      while (rank && best[rank - 1].score < score) rank--;
+      best.splice(rank, 0, { k, score });
       if (best.length > MAX_CANDIDATES) best.pop();
     }
     return best.map(({ k }) => {
@@ -504,57 +512,57 @@ function competition(line, probabilities, labels, tables, isOut) {
   });
 }
 
-function textOf(line, competing, path, place, names) {
+function textOf(line, competing, path, geometry, names) {
   const boxes = path.map(({ span }) => line.boxes[span]);
-  const characters = path.map(({ span, column, scores, other }) => {
-    const best = scores[column];
+  const characters = path.map(({ span, candidate, scores, rival }) => {
+    const best = scores[candidate];
     const odds = scores.map((score) => Math.exp(Math.min(score - best, 0)));
-    const total = sum(odds) + Math.exp(Math.min(other - best, 50));
+    const total = sum(odds) + Math.exp(Math.min(rival - best, 50));
     const shares = odds.map((one) => one / total), name = (k) => names[competing[span][k].label];
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
-    const confidence = shares[column];
-    const unseen = competing[span][column].shape < Math.log(MIN_SHOWN);
+    const confidence = shares[candidate];
+    const unseen = competing[span][candidate].shape < Math.log(MIN_SHOWN);
     const uncertain = confidence < MIN_SURE || unseen, box = line.back(line.boxes[span]);
-    return { label: name(column), box, confidence, uncertain, alternatives, strokes: line.strokesOf(span) };
+    return { label: name(candidate), box, confidence, uncertain, alternatives, strokes: line.strokesOf(span) };
   });
   const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);
   const usual = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
-  characters.forEach((one, k) => (one.space = k > 0 && gaps[k - 1] > SPACE_GAP * place.size + usual));
+  characters.forEach((one, k) => (one.space = k > 0 && gaps[k - 1] > SPACE_GAP * geometry.size + usual));
   const text = characters.map(({ label, space }) => (space ? ` ${label}` : label)).join("");
   return { text, characters, down: line.down };
 }
 
-/** The best path and the place of its line. */
+/** The best path and the geometry of its line. */
 function bestOf(line, competing, tables) {
-  const beyond = beyondParts(line, competing), total = ([[first]]) => first.scores[first.column];
-  const best = (place, plain = false) => {
+  const beyond = beyondParts(line, competing), total = ([[first]]) => first.scores[first.candidate];
+  const best = (geometry, plain = false) => {
     const { features: weights } = tables.weights;
     const score = (values) => sum(values.map((one, k) => one * weights[k]));
-    const scores = features(line, place, competing, beyond, tables).map((columns) => columns.map(score));
-    return [bestPath(scores, competing, line.spans, line.atoms.length, tables, plain), place];
+    const scores = features(line, geometry, competing, beyond, tables).map((columns) => columns.map(score));
+    return [bestPath(scores, competing, line.spans, line.atoms.length, tables, plain), geometry];
   };
   const outcomes = FIRST_STRETCHES.map((stretch) => {
-    const place = { ...line.place, stretch }, [path] = best(place);
-    const characters = path.map(({ span, column }) => competing[span][column].character);
-    return best(fittedPlace(path.map(({ span }) => line.boxes[span]), characters, place, line.down, tables));
+    const geometry = { ...line.geometry, stretch }, [path] = best(geometry);
+    const characters = path.map(({ span, candidate }) => competing[span][candidate].character);
+    return best(fittedGeometry(path.map(({ span }) => line.boxes[span]), characters, geometry, line.down, tables));
   });
   // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
   const whole = line.spans.findIndex(([first, last]) => !first && last === line.atoms.length - 1);
   if (whole >= 0 && competing[whole][0].shape > Math.log(MIN_ALONE)) {
     const [{ character }] = competing[whole];
-    outcomes.push(best(fittedPlace([line.boxes[whole]], [character], line.place, line.down, tables)));
+    outcomes.push(best(fittedGeometry([line.boxes[whole]], [character], line.geometry, line.down, tables)));
   }
-  const likelier = (one, other) => (total(other) > total(one) ? other : one), chosen = outcomes.reduce(likelier);
-  const other = best(chosen[1], true);
-  return total(other) + FOREIGN_BONUS * other[0].length > total(chosen) ? other : chosen;
+  const likelier = (first, second) => (total(second) > total(first) ? second : first);
+  const likeliest = outcomes.reduce(likelier), foreign = best(likeliest[1], true);
+  return total(foreign) + FOREIGN_BONUS * foreign[0].length > total(likeliest) ? foreign : likeliest;
 }
 
 /**
  * [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. `competing`: a
  * Set of the characters that may be meant; all if it is null.
  */
-export async function readDrawing(drawing, engine, labels, tables, go = () => true, competing = null) {
+export async function readDrawing(drawing, engine, labels, tables, isCurrent = () => true, competing = null) {
   const drawn = drawing.strokes.filter((stroke) => stroke.x.length);
   const bare = drawn.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
   // The default pen is that of one character on the whole canvas.
@@ -574,17 +582,17 @@ export async function readDrawing(drawing, engine, labels, tables, go = () => tr
   const pictures = lines.flatMap((line) => line.pictures);
   const stacked = new Uint8Array(pictures.length * SIDE * SIDE);
   pictures.forEach((picture, k) => stacked.set(picture, k * SIDE * SIDE));
-  const found = await askAll(engine, stacked, go);
-  if (!go()) return null;
+  const answers = await askAll(engine, stacked, isCurrent);
+  if (!isCurrent()) return null;
   const count = labels.labels.length;
-  let at = 0;
+  let begin = 0;
   const read = lines.map((line) => {
-    const end = at + line.pictures.length * count;
+    const end = begin + line.pictures.length * count;
     const isOut = (k) => competing !== null && !competing.has(labels.labels[k]);
-    const candidates = competition(line, found.subarray(at, end), count, tables, isOut);
-    at = end;
-    const [path, place] = bestOf(line, candidates, tables);
-    return textOf(line, candidates, path, place, labels.labels);
+    const candidates = competition(line, answers.subarray(begin, end), count, tables, isOut);
+    begin = end;
+    const [path, geometry] = bestOf(line, candidates, tables);
+    return textOf(line, candidates, path, geometry, labels.labels);
   });
   return read.filter(({ characters }) => characters.length);
 }

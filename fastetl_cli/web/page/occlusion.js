@@ -6,9 +6,9 @@ const PATCH = 20, STEP = 8;
 
 /**
  * Float32Array of side × side: the change in the log odds of the first against the second class, positive where ink
- * supports the first. null if `go` became false.
+ * supports the first. null if `isCurrent` became false.
  */
-export async function occlusion(engine, picture, side, [first, second], go = () => true) {
+export async function occlusion(engine, picture, side, [first, second], isCurrent = () => true) {
   const places = [];
   for (let top = 0; top + STEP <= side; top += STEP) {
     for (let left = 0; left + STEP <= side; left += STEP) {
@@ -23,8 +23,8 @@ export async function occlusion(engine, picture, side, [first, second], go = () 
     for (let i = box[0]; i < box[2]; i++) copy.fill(0, i * side + box[1], i * side + box[3]);
     pictures.set(copy, (n + 1) * side * side);
   });
-  const probabilities = await askAll(engine, pictures, go);
-  if (!go()) return null;
+  const probabilities = await askAll(engine, pictures, isCurrent);
+  if (!isCurrent()) return null;
   const labels = probabilities.length / (places.length + 1);
   const odds = (n) => {
     const at = (k) => Math.log(Math.max(probabilities[n * labels + k], 1e-7));

@@ -68,8 +68,8 @@ export class Recognizer {
    * reading: it gives null.
    */
   async readLine(drawing, { charset = null, signal = null } = {}) {
-    const go = () => !signal?.aborted, competing = this.competing(charset);
-    const lines = await readDrawing(checked(drawing), this.engine, this.facts, this.tables, go, competing);
+    const isCurrent = () => !signal?.aborted, competing = this.competing(charset);
+    const lines = await readDrawing(checked(drawing), this.engine, this.facts, this.tables, isCurrent, competing);
     return lines && { text: lines.map(({ text }) => text).join("\n"), lines };
   }
 
