@@ -71,9 +71,9 @@ class Recognizer:
         return f"Recognizer({name}: {self.charset.name}, {len(self.charset):,} characters)"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle its path and charset: whoever unpickles it, in any folder, opens the model again."""
-        charset = None if self.charset == self.model_charset else self.charset
-        return partial(open_recognizer, self.path.absolute(), charset=charset), ()
+        """Pickle its arguments: whoever unpickles it, in any folder, opens the model again."""
+        threads = self._session.get_session_options().intra_op_num_threads
+        return partial(open_recognizer, self.path.absolute(), charset=self.charset, threads=threads), ()
 
     def _repr_html_(self) -> str:
         rows = {"charset": f"{self.charset.name} ({len(self.charset):,})", "trusted from": f"{self.threshold:.0%}"}
@@ -250,8 +250,7 @@ class Recognizer:
         """The characters that each span of a line may be, and the logits that tell it, of each of its pictures."""
         # The bigrams already say how often a script occurs, so the network's prior is taken off.
         logits = self._logits(np.stack(line.pictures())) - self.prior_logits
-        competing = self._columns[:-1]
-        return find_candidates(line, logits, self.model_charset, competing, self._weights_sha256), logits
+        return find_candidates(line, logits, self.model_charset, self._columns[:-1], self._weights_sha256), logits
 
 
 @cache
@@ -278,15 +277,17 @@ def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[i
     return ink.picture(SIDE), (left, top, right, bottom), ink.fault
 
 
-def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = None) -> Recognizer:
+def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = None, threads: int = 0) -> Recognizer:
     """Open the ONNX model of a package. It is checked before it runs.
 
     Args:
         path: A package directory, an `.onnx` file, or a bundled package: "pretrained" (6,625 characters) or "kana".
         charset: The characters that compete, as for `fastetl.load_charset`; all if None.
+        threads: How many threads run the network. 0: one for each core of the machine, even in a smaller container.
     Raises:
         ExportError: If the model is missing or damaged, holds anything that no export holds, or lacks a character.
     """
+    require_range("threads", threads, 0, 1024)
     file = file_of(path, ONNX)
     with package_errors("cannot open the model", file):
         data = read_bytes(file, MODEL_BYTES)
@@ -294,7 +295,7 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = 
             from export.onnx_structure import parsed  # takes a tenth of a second
 
             parsed(data, file)
-        session = onnx_session(data, file)
+        session = onnx_session(data, file, threads)
         properties = session.get_modelmeta().custom_metadata_map
         *characters, _ = properties["labels"].split("\n")
         preprocessing = Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file))

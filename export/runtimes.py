@@ -60,5 +60,4 @@ def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> An
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
     with package_errors("onnxruntime rejects the model", file):
-        providers = ["CPUExecutionProvider"]
-        return onnxruntime.InferenceSession(model, options, providers, enable_fallback=False)  # the fallback prints
+        return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"], enable_fallback=False)  # prints

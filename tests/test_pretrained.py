@@ -250,8 +250,9 @@ def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(
     assert "<tr><th>charset</th><td>kana (162)</td></tr>" in export.open_recognizer("kana")._repr_html_()
     assert repr(export.open_recognizer()) == "Recognizer(bundled japanese: japanese, 6,625 characters)"
     pictures, _ = _written(1, ("あ", "め"))
-    for recognizer in {export.open_recognizer(), export.open_recognizer(charset="hiragana")}:
+    for recognizer in {export.open_recognizer(threads=1), export.open_recognizer(charset="hiragana", threads=1)}:
         again = pickle.loads(pickle.dumps(recognizer))
+        assert again._session.get_session_options().intra_op_num_threads == 1
         assert again.labels == recognizer.labels
         assert again.read_all(pictures) == recognizer.read_all(pictures)
     (tmp_path / "mine").symlink_to(PACKAGE)
