@@ -250,10 +250,10 @@ def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: S
             for layer in graph.layers:
                 x = _layer(ops, x, layer, network_input.place)
             logits_of_readings.append(ops.cast(x, "fp32", "character_logits"))
-    character_logits, *others = logits_of_readings
-    for count, other in enumerate(others, 2):
-        character_logits = ops.binary("add", f"logits_of_{count}_readings", character_logits, other)
-    if others:
+    character_logits, *further_logits = logits_of_readings
+    for count, reading_logits in enumerate(further_logits, 2):
+        character_logits = ops.binary("add", f"logits_of_{count}_readings", character_logits, reading_logits)
+    if further_logits:
         character_logits = ops.binary("mul", "mean_logits", character_logits, 1 / len(logits_of_readings))
     flat = ops.flatten("blank_flat", ops.cast(blank, "fp32", "blank_number"), 1)
     scaled = ops.binary("mul", "blank_scaled", flat, 2 * BLANK_LOGIT)

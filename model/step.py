@@ -139,14 +139,14 @@ def _step(
     optimizer = _optimizer(config, state["steps"])
     update, optimizer_state = optimizer.update(gradient, state["optimizer"], params)
     weights = {"params": optax.apply_updates(params, update), "stats": stats}
-    count = state["step"] + 1
+    steps_done = state["step"] + 1
     # A young average follows quickly, or it would remember the random first weights.
-    decay = jnp.minimum(config.ema_decay, count / (count + 10))
+    decay = jnp.minimum(config.ema_decay, steps_done / (steps_done + 10))
     new_state = state | {
         "weights": weights,
-        "ema": jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state["ema"], weights),
+        "ema": jax.tree.map(lambda average, value: decay * average + (1 - decay) * value, state["ema"], weights),
         "optimizer": optimizer_state,
-        "step": count,
+        "step": steps_done,
         "loss": state["loss"] + loss,
         "correct": state["correct"] + correct.astype(jnp.int32),
         "characters": state["characters"] + (labels < network.classes).sum().astype(jnp.int32),

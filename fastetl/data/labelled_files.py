@@ -66,10 +66,10 @@ def labelled_in(path: Path) -> list[Labelled]:
         _require_unlabelled(path, entries)
         return []
     first, read = next(iter(reader_of.items()))
-    other = next((entry for entry, reader in reader_of.items() if reader is not read), None)
-    if other is not None:
+    unlike = next((entry for entry, reader in reader_of.items() if reader is not read), None)
+    if unlike is not None:
         what, do = "several kinds of labelled pictures in one folder", "name the one to read"
-        raise FastetlError(what, file=path, expected="one kind", found=f"{first.name} and {other.name}", do=do)
+        raise FastetlError(what, file=path, expected="one kind", found=f"{first.name} and {unlike.name}", do=do)
     if read is _from_folders:
         return [_from_folders(path)]  # its subfolders are one source
     sources = [source for source in map(read, reader_of) if source is not None]

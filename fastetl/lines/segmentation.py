@@ -102,8 +102,8 @@ class Line(ABC):
         boxes = layout.unions(self.boxes, self.atoms)
         atom_of = {piece: number for number, atom in enumerate(self.atoms) for piece in atom}
         cuts = np.zeros(len(boxes) + 1, bool)
-        for piece, other in self.joints:
-            first, last = sorted((atom_of[piece], atom_of[other]))
+        for piece, neighbour in self.joints:
+            first, last = sorted((atom_of[piece], atom_of[neighbour]))
             cuts[first + 1 : last + 1] = True
         ends = layout.spans_of(boxes, _LINE_HEIGHT, in_time=self.in_time)
         counts = [sum(map(len, self.atoms[first : last + 1])) if self.in_time else 0 for first, last in ends]
