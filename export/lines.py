@@ -16,6 +16,7 @@ _MIN_ALONE = 0.5  # probability of what may be alone on its line
 _FOREIGN_BONUS = 0.5  # for each character without bigrams: random characters are then read as well as with `plain`
 # Of what a path gains by the bigrams, in comparing directions; chosen on pages of characters in cells.
 _GAIN_WEIGHT = 2.0
+_LINE_COST, _ALONE_COST = 4.0, 2.0  # in comparing ways to read: of each line, and of all ink as one character
 _MIN_SURE, _MIN_SHOWN = 0.5, 0.003  # confidence, and the network's probability of its shape, of what is not uncertain
 _MAX_ALTERNATIVES = 5  # of a character
 _MAX_LOG_ODDS = 50.0  # of what overlaps a character against it: keeps the exponential finite
@@ -23,14 +24,17 @@ _SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by thi
 
 
 def read_candidates(line: Line, candidates: Candidates, labels: Labels, *, plain: bool) -> tuple[TextLine, float]:
-    """The text of a line, and a score to compare directions. labels: those that compete. plain: ignore the bigrams."""
+    """The text of a line, and a score to compare ways to read. labels: those that compete. plain: without bigrams."""
     geometries = _likely_geometries(line, candidates, plain=plain)
     outcomes = [(best_path(line, candidates, geometry, plain=plain), geometry) for geometry in geometries]
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)  # all choices have their path's score
     foreign = path if plain else best_path(line, candidates, geometry, plain=True)
     gain = path[0].score - foreign[0].score
     best = foreign if gain < _FOREIGN_BONUS * len(foreign) else path
-    return _text(line, candidates, labels, best, geometry.size), path[0].score + _GAIN_WEIGHT * gain
+    score = path[0].score + _GAIN_WEIGHT * gain - _LINE_COST
+    if line.alone:
+        score -= _ALONE_COST if candidates.log_shape[0, 0] > np.log(_MIN_ALONE) else np.inf
+    return _text(line, candidates, labels, best, geometry.size), score
 
 
 def _likely_geometries(line: Line, candidates: Candidates, *, plain: bool) -> Iterator[Geometry]:

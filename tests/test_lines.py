@@ -262,6 +262,13 @@ def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_pat
     assert open_recognizer("kana").read_line(picture).characters
 
 
+@pytest.mark.parametrize(("text", "seed"), [("二", 3), ("六", 8), ("語", 5), ("流記", 6), ("流記", 7)])
+def test_few_characters_are_one_line(recognizer: Recognizer, text: str, seed: int) -> None:
+    """A character's parts were lines of their own, and characters side by side columns: of two to ten lines each."""
+    picture = 255 - write_line(text, [44, seed], LineConfig(running=0, slope=0)).picture()
+    assert len(recognizer.read_line(picture).lines) == 1
+
+
 def test_only_marks_are_likelier_than_the_network_says(recognizer: Recognizer) -> None:
     (line,) = lines_of_drawing(write_line("東京", SEED, LineConfig(running=0)).drawing, False)
     candidates, _ = recognizer.line_candidates(line)

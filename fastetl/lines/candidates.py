@@ -69,8 +69,11 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, competing: I
     log_shape = np.log(np.maximum(of_shape, _MIN_SHAPE))
     log_share = np.log(np.maximum(of_size, _NONZERO) / np.maximum(of_shape, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
     beyond_part = length_beyond_part(labels, log_shape, line.spans, line.geometry.size)
-    is_known = weights_sha256 == FITTED_NETWORK_SHA256 and not line.in_time  # strokes are not cut
-    whole_bonus = _whole_bonus(logits[: len(labels)], classes) if is_known else np.zeros(labels.shape)
+    whole_bonus = np.zeros(labels.shape)
+    if weights_sha256 == FITTED_NETWORK_SHA256 and not line.in_time:  # strokes are not cut
+        table = np.fromfile(WHOLE_FILE, "<f2").astype(np.float32).reshape(3, -1)
+        of_group = logits[: len(labels), :-1] @ table[:, :-1].T + table[:, -1]
+        whole_bonus += np.take_along_axis(of_group, GROUP_OF_SCRIPT[scripts()[classes]], 1)
     return Candidates(labels, classes, log_shape, log_share, beyond_part, whole_bonus)
 
 
@@ -130,13 +133,3 @@ def length_beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: floa
         is_same = labels[span][:, None, None] == labels[parts]
         beyond[span] = (is_same * part_probability[parts] * longer[:, None]).max((1, 2))
     return beyond
-
-
-def _whole_bonus(logits: Float32s, classes: Ints) -> Floats:
-    """`Candidates.whole_bonus`.
-
-    logits: (S, known), the network's, up to a constant for each span; classes: (S, K), in charset `japanese`.
-    """
-    table = np.fromfile(WHOLE_FILE, "<f2").astype(np.float32).reshape(3, -1)
-    of_group = logits[:, :-1] @ table[:, :-1].T + table[:, -1]
-    return np.take_along_axis(of_group, GROUP_OF_SCRIPT[scripts()[classes]], 1).astype(np.float64)

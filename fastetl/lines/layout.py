@@ -130,20 +130,14 @@ def line_members(boxes: Boxes, *, in_time: bool = False) -> list[Ints]:
             bands.append([])
         bands[-1].append(int(k))
         reach = max(reach, bottom[k] - shrunk[k])
-    if in_time:
-        bands = _joined_by_time(bands)
+    if in_time:  # neighbouring bands are one if the pen went back and forth between them
+        separate, bands = bands, bands[:1]
+        for band in separate[1:]:
+            upper = np.isin(np.sort(bands[-1] + band), band)
+            together = np.count_nonzero(upper[1:] != upper[:-1]) > 2
+            bands[-1:] = [bands[-1] + band] if together else [bands[-1], band]
     bands = _joined_by_place(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
     return [np.array(sorted(band, key=lambda k: x[k])) for band in bands]
-
-
-def _joined_by_time(bands: list[list[int]]) -> list[list[int]]:
-    """Join neighbouring bands if the pen went back and forth between them."""
-    joined = bands[:1]
-    for band in bands[1:]:
-        upper = np.isin(np.sort(joined[-1] + band), band)
-        together = np.count_nonzero(upper[1:] != upper[:-1]) > 2
-        joined[-1:] = [joined[-1] + band] if together else [joined[-1], band]
-    return joined
 
 
 def _joined_by_place(bands: list[list[int]], top: Floats, bottom: Floats, width: float, size: float) -> list[list[int]]:

@@ -30,6 +30,7 @@ _TOUCHING_OVERLAP, _TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters tha
 _MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
 _UNSURE_STEEPNESS = 0.3  # of `layout.steepness`: pages of ordinary writing have 0.4 and more
 _THICKEST_PEN = 0.15  # in usual extents of strokes: the default pen is that of one character on the whole canvas
+_MAX_PIECES_ALONE, _WIDEST_ALONE, _HIGHEST_ALONE = 20, 1.3, 1.9  # of one character: width/height, height/width
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
 
@@ -78,6 +79,7 @@ class Line(ABC):
     boxes: Boxes  # of its pieces, or of its strokes in the order of writing
     joints: Sequence[tuple[int, int]] = ()  # pairs of pieces that were one piece
     down: bool  # whether it really runs down
+    alone: bool = False  # whether all its ink is taken for one character
     in_time: ClassVar[bool] = False  # whether the boxes are those of strokes
 
     @abstractmethod
@@ -91,6 +93,8 @@ class Line(ABC):
     @cached_property
     def atoms(self) -> list[list[int]]:
         """The pieces or strokes of each atom, from left to right."""
+        if self.alone:
+            return [list(range(len(self.boxes)))]
         left_to_right = np.argsort(self.boxes[:, 0] + self.boxes[:, 2], kind="stable")
         order = np.arange(len(self.boxes)) if self.in_time else left_to_right
         touching = (_TOUCHING_OVERLAP, _TOUCHING_EDGE * _LINE_HEIGHT) if self.joints else ()
@@ -130,7 +134,7 @@ class Line(ABC):
 
 
 def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[Iterator[Line]]:
-    """The lines of a picture, in reading order, in each direction in which they may run, the likelier first.
+    """The lines of a picture in reading order: in each likely direction, the likelier first, and as one character.
 
     ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of the picture, in whose
     pixels boxes are given, over that of `ink`. Raises FastetlError if there are more than `MAX_PIECES` pieces.
@@ -145,17 +149,17 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
         numbers, boxes = pieces_of(ink)
     written = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
 
-    def lines(down: bool) -> Iterator[Line]:  # made one at a time, since each is a large picture
+    def lines(down: bool, alone: bool = False) -> Iterator[Line]:  # made one at a time, since each is a large picture
         oriented = layout.turned(boxes) if down else boxes
-        for members in layout.line_members(oriented[written]):
+        for members in [np.arange(len(written))] if alone else layout.line_members(oriented[written]):
             of_line = written[members]
             left, top, right, bottom = layout.unions(boxes, [of_line])[0].astype(int)
             window = np.s_[top:bottom, left:right]
             is_shown = np.isin(numbers[window], [0, *of_line + 1])  # 0 is the number of no piece
             zoom = _LINE_HEIGHT / layout.line_size(oriented[of_line])
             height, width = (max(1, round(zoom * length)) for length in is_shown.shape)
-            alone = Image.fromarray(np.where(is_shown, ink[window], 0))
-            upright = np.asarray(alone.resize((width, height), Image.Resampling.BILINEAR))
+            cut_out = Image.fromarray(np.where(is_shown, ink[window], 0))
+            upright = np.asarray(cut_out.resize((width, height), Image.Resampling.BILINEAR))
             across = np.rot90(upright) if down else upright
             pieces = parted(*pieces_of(across), _LINE_HEIGHT, down=down)
             if len(pieces.boxes):
@@ -163,6 +167,7 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
                     boxes=pieces.boxes,
                     joints=pieces.joints,
                     down=down,
+                    alone=alone,
                     ink=np.pad(across, SIDE),
                     pieces=pieces._replace(numbers=np.pad(pieces.numbers, SIDE)),
                     zoom=zoom / scale,
@@ -171,7 +176,11 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
 
     steep = layout.steepness(boxes[written])
     likely = [steep > 0, steep <= 0][: 1 + (abs(steep) < _UNSURE_STEEPNESS)] if down is None else [down]
-    return [lines(way) for way in likely]
+    ways = [lines(way) for way in likely]
+    width, height = boxes[written, 2:].max(0, initial=0) - boxes[written, :2].min(0, initial=np.inf)
+    if 0 < len(written) <= _MAX_PIECES_ALONE and 1 / _HIGHEST_ALONE <= width / height <= _WIDEST_ALONE:
+        ways.append(lines(bool(down), alone=True))
+    return ways
 
 
 @dataclass(frozen=True, kw_only=True)
