@@ -62,7 +62,8 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, competing: I
             pooled[:, members] = probabilities[:, members].sum(1, keepdims=True)
         # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
         pooled[:, marks] = np.maximum(pooled[:, marks], np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION))
-    labels = _highest((of_shape + _SIZE_RANK * of_size + _OWN_RANK * probabilities)[:, competing])
+    ranks = of_shape[:, competing] + _SIZE_RANK * of_size[:, competing] + _OWN_RANK * probabilities[:, competing]
+    labels = _highest(ranks)
     of_shape, of_size = (np.take_along_axis(each, competing[labels], 1) for each in (of_shape, of_size))
     rows = competing[labels].tolist()
     classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in rows])

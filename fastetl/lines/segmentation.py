@@ -141,8 +141,7 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
     """
     numbers, boxes = pieces_of(ink)
     if len(boxes) > MAX_PIECES:
-        expected, count = f"at most {MAX_PIECES:,}", f"{len(boxes):,}"
-        raise FastetlError("too many pieces of ink", expected=expected, found=count, do="crop the picture")
+        raise FastetlError("too many pieces of ink", expected=f"at most {MAX_PIECES:,}", found=len(boxes), do="crop it")
     ruled = ruled_ink(numbers, boxes)
     if ruled.any():
         ink = np.where(ruled, 0, ink).astype(np.uint8)
