@@ -84,6 +84,7 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
         ("DELETE", "/", {}, 405, "Method Not Allowed"),
         ("GET", "/", {"headers": {"host": "evil.example"}}, 400, "Invalid host header"),
         ("GET", "/about.json", {"headers": {"host": "[::1]:8128"}}, 200, "samples"),
+        ("GET", "/about.json", {"headers": {"host": "[::1]:1", "origin": "https://[::1]:1"}}, 200, "samples"),
         ("GET", "/", {"headers": {"host": ""}}, 400, "Invalid host header"),
         ("POST", "/read", {"content": b"x", "headers": {"origin": "http://evil.example"}}, 403, "other pages"),
         ("POST", "/read", {"content": b"x", "headers": {"origin": "null"}}, 403, "other pages"),

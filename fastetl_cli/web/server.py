@@ -140,10 +140,10 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 async def _guard(token: str, request: Request, answer: RequestResponseEndpoint) -> Response:
     """The answer to a request of the pad's own page that has the token; to others why there is none."""
     headers = request.headers
-    origin = f"http://{headers.get('host', '')}"
+    host = headers.get("host", "")
     is_own_page = headers.get("sec-fetch-site", "none") in ("none", "same-origin")
     is_open = not token or request.scope["path"] in _PUBLIC
-    if headers.get("origin", origin) != origin or not is_own_page:
+    if headers.get("origin", f"//{host}").partition("//")[2] != host or not is_own_page:  # a proxy's scheme is https
         response = _one_line(403, "requests from other pages are not answered")
     elif is_open or hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
         response = await answer(request)
