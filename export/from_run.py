@@ -184,5 +184,5 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
                 flattened = 0
             case _:
                 assert_never(layer.kind)
-    known = graph.charset, graph.preprocessing, tuple(layers), None, split_record_of(graph.about)
-    return InitialNetwork(name, *known, " ".join(config.prior))
+    record, prior = split_record_of(graph.about), " ".join(config.prior)
+    return InitialNetwork(name, graph.charset, graph.preprocessing, tuple(layers), split_record=record, prior=prior)

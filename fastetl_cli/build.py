@@ -56,10 +56,9 @@ class Build(WritingCommand):
         if self.machines.engine == "ray":
             choose_cluster(self.machines.address)
             write = partial(fastetl_ray.build_on_ray, shard_rows=self.machines.shard_rows)
+        options = {"overwrite": self.overwrite, "command": command_line()}
         with bar("build") as progress:
-            result = write(
-                sources, out, self.config, progress=progress, overwrite=self.overwrite, command=command_line()
-            )
+            result = write(sources, out, self.config, progress=progress, **options)
         for line in _notices(result) if not self.json else ():
             note(line)
         groups = counted(result.groups, "group") + (f" (unknown for {result.ungrouped:,})" if result.ungrouped else "")

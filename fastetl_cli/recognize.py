@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 from PIL import Image, ImageDraw
@@ -149,15 +150,13 @@ def _write_boxes(path: Path, text: Text, out: Path, overwrite: bool) -> None:
     grey, reduction = brightness_of(path)
     picture = Image.fromarray(grey).convert("RGB")
     draw = ImageDraw.Draw(picture)
+    height = median([c.box[3] - c.box[1] for c in text.characters] or [0]) / reduction
+    frame, size = max(1, round(height / 40)), max(14.0, 0.4 * height)
     for character in text.characters:
         left, top, right, bottom = (edge / reduction for edge in character.box)
         colour = (210, 30, 30) if character.uncertain else (20, 110, 200)
-        frame = max(1, round((bottom - top) / 40))
         draw.rectangle((left - frame, top - frame, right + frame, bottom + frame), outline=colour, width=frame)
-        if not has_strokes(character.label):
-            continue
-        size = max(14.0, 0.4 * (bottom - top))
-        for stroke in load_strokes(character.label, 0.05):
+        for stroke in load_strokes(character.label, 0.05) if has_strokes(character.label) else ():
             points = [(left + size * (x + 0.5), top - 3 * frame + size * (y - 0.5)) for x, y in stroke.tolist()]
             draw.line(points, fill=colour, width=max(1, round(size / 16)))
     write_png(picture, out, BOXES, overwrite, [path])

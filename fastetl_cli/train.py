@@ -113,8 +113,7 @@ class Train(WritingCommand):
         result = {"run": self.run_path, "best": best, "diagnosis": run.diagnosis}
         result |= {"temperature": run.temperature, "parameters": run.parameters}
         curves = f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)"
-        accuracy = (
-            f"{best.valid_accuracy:.2%} right, among {counted(len(run.charset), 'character')} {unseen} never trained on"
-        )
+        characters = counted(len(run.charset), "character")
+        accuracy = f"{best.valid_accuracy:.2%} right, among {characters} {unseen} never trained on"
         verdict = f"{self.run_path}: {accuracy} (best epoch {best.epoch}), {run.parameters:,} parameters"
         return self.answer(result, *run.diagnosis, curves, verdict)

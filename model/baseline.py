@@ -42,8 +42,9 @@ def baselines(
     """
     require_range("seed", seed, 0, 2**32 - 1)
     progress = as_progress(progress)
+    neighbours = 5  # scikit-learn needs as many samples
     models: dict[str, Any] = {  # with scikit-learn's default settings, as in the tutorial
-        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(5),
+        "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(neighbours),
         "random forest": import_extra("sklearn.ensemble").RandomForestClassifier(random_state=seed, n_jobs=-1),
     }
     dataset = open_dataset(dataset)
@@ -55,8 +56,9 @@ def baselines(
     results: list[BaselineResult] = []
     for by, split in splits.items():
         counts = len(split.train), len(split.test)
-        if counts[0] < 5 or counts[1] == 0:
-            raise ModelError(f"{dataset.name}: too few samples", expected="5 to train on and 1 to test", found=counts)
+        if counts[0] < neighbours or counts[1] == 0:
+            expected = f"{neighbours} to train on and 1 to test"
+            raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=counts, do="add some")
         results.append(BaselineResult("guessing", by, *counts, 1 / len(dataset.charset)))
         for name, model in models.items():
             with warnings.catch_warnings():  # each tree would warn of few samples a character
