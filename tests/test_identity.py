@@ -95,9 +95,10 @@ def own(count: int = 12, side: int = 8) -> Dataset:
     return Dataset.create(pictures, ["あ", "い", "う"] * (count // 3), np.arange(count) // 3, source="mine")
 
 
+_UTF8 = arrays("U3", 4, elements=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3))
 COLUMNS = st.dictionaries(
     st.text("aあ_ .-:0", min_size=1, max_size=6),
-    st.sampled_from(["i1", "u8", ">i4", "f4", "?", "U3"]).flatmap(lambda kind: arrays(kind, 4)),
+    st.sampled_from(["i1", "u8", ">i4", "f4", "?"]).flatmap(lambda kind: arrays(kind, 4)) | _UTF8,
     max_size=3,
 )
 
