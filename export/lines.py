@@ -28,13 +28,13 @@ def read_candidates(line: Line, candidates: Candidates, labels: Labels, *, plain
     geometries = _likely_geometries(line, candidates, plain=plain)
     outcomes = [(best_path(line, candidates, geometry, plain=plain), geometry) for geometry in geometries]
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)  # all choices have their path's score
-    foreign = path if plain else best_path(line, candidates, geometry, plain=True)
-    gain = path[0].score - foreign[0].score
-    best = foreign if gain < _FOREIGN_BONUS * len(foreign) else path
+    foreign_path = path if plain else best_path(line, candidates, geometry, plain=True)
+    gain = path[0].score - foreign_path[0].score
+    text_path = foreign_path if gain < _FOREIGN_BONUS * len(foreign_path) else path
     score = path[0].score + _GAIN_WEIGHT * gain - _LINE_COST
-    if line.alone:
+    if line.is_character:
         score -= _ALONE_COST if candidates.log_shape[0, 0] > np.log(_MIN_ALONE) else np.inf
-    return _text(line, candidates, labels, best, geometry.size), score
+    return _text(line, candidates, labels, text_path, geometry.size), score
 
 
 def _likely_geometries(line: Line, candidates: Candidates, *, plain: bool) -> Iterator[Geometry]:
@@ -62,13 +62,13 @@ def _text(line: Line, candidates: Candidates, labels: Labels, path: list[Choice]
         odds = np.exp(np.minimum(choice.scores - choice.score, 0))
         shares = odds / (odds.sum() + np.exp(min(choice.rival - choice.score, _MAX_LOG_ODDS)))
         label_of = [labels[k] for k in candidates.labels[choice.span]]
-        likeliest = np.argsort(-shares, kind="stable")[:_MAX_ALTERNATIVES]
-        answers = tuple(Answer(label_of[k], float(shares[k])) for k in likeliest)
+        order = np.argsort(-shares, kind="stable")[:_MAX_ALTERNATIVES]
+        answers = tuple(Answer(label_of[k], float(shares[k])) for k in order)
         left, top, right, bottom = np.round(box, 2).tolist()
         label, confidence = label_of[choice.candidate], float(shares[choice.candidate])
-        uncertain = confidence < _MIN_SURE or candidates.log_shape[choice.span, choice.candidate] < np.log(_MIN_SHOWN)
-        characters.append(Character(label, (left, top, right, bottom), confidence, bool(uncertain), answers))
+        is_unsure = confidence < _MIN_SURE or candidates.log_shape[choice.span, choice.candidate] < np.log(_MIN_SHOWN)
+        characters.append(Character(label, (left, top, right, bottom), confidence, bool(is_unsure), answers))
     gaps = boxes[1:, 0] - boxes[:-1, 2]
-    apart = gaps > _SPACE_GAP * size + (max(float(np.median(gaps)), 0) if len(gaps) else 0)
-    text = "".join((" " if k and apart[k - 1] else "") + c.label for k, c in enumerate(characters))
+    is_space = gaps > _SPACE_GAP * size + (max(float(np.median(gaps)), 0) if len(gaps) else 0)
+    text = "".join((" " if k and is_space[k - 1] else "") + c.label for k, c in enumerate(characters))
     return TextLine(text, tuple(characters), line.down)

@@ -25,7 +25,7 @@ from fastetl.ink.rules import without_rules
 from fastetl.lines.bigrams import FILE, load_bigrams
 from fastetl.lines.candidates import FITTED_NETWORK_SHA256, length_beyond_part
 from fastetl.lines.layout import atoms_of, line_members, spans_of, steepness, turned, underlines, unturned
-from fastetl.lines.pieces import parted, pieces_of
+from fastetl.lines.pieces import part_pieces, pieces_of
 from fastetl.lines.segmentation import Spans, lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
 from fastetl.synth.lines import LineConfig, random_text, write_line
@@ -69,9 +69,9 @@ def test_pages_run_where_characters_are_nearer(lines: int, each: int, tilt: floa
     boxes += np.tile(random.uniform(-0.6, 0.6, (len(boxes), 2)), 2)
     x, y = boxes[:, :2].T
     page = boxes + np.tile(np.stack([-tilt * y, tilt * x], 1), 2)
-    for in_time in (False, True):
-        assert steepness(page, in_time=in_time) <= 0
-        assert steepness(unturned(page), in_time=in_time) > 0
+    for are_strokes in (False, True):
+        assert steepness(page, are_strokes=are_strokes) <= 0
+        assert steepness(unturned(page), are_strokes=are_strokes) > 0
 
 
 HIGH = [(27, 34, 60, 56), (128, 39, 170, 55), (185, 27, 241, 56), (96, 57, 110, 74), (41, 78, 76, 83)]
@@ -81,7 +81,7 @@ HEADING = [(110 * k, top, 110 * k + 100, bottom) for top, bottom in EDGES for k 
 
 
 @pytest.mark.parametrize(
-    ("boxes", "in_time", "sizes"),
+    ("boxes", "are_strokes", "sizes"),
     [
         pytest.param([(2, 0, 8, 2), (0, 8, 10, 10)], False, [2], id="two strokes of one character"),
         pytest.param([(x, y, x + 8, y + 1) for x in (0, 12, 24) for y in (0, 8)], True, [6], id="characters in time"),
@@ -90,8 +90,8 @@ HEADING = [(110 * k, top, 110 * k + 100, bottom) for top, bottom in EDGES for k 
         pytest.param(HEADING, False, [8] * 5, id="a heading close above the text"),
     ],
 )
-def test_boxes_are_in_one_line_or_in_several(boxes: list[Any], in_time: bool, sizes: list[int]) -> None:
-    assert [len(row) for row in line_members(np.array(boxes, float), in_time=in_time)] == sizes
+def test_boxes_are_in_one_line_or_in_several(boxes: list[Any], are_strokes: bool, sizes: list[int]) -> None:
+    assert [len(row) for row in line_members(np.array(boxes, float), are_strokes=are_strokes)] == sizes
 
 
 def test_what_lies_over_another_is_not_parted() -> None:
@@ -111,7 +111,7 @@ def test_the_pen_of_one_character_is_too_thick_for_lines(recognizer: Recognizer)
 def test_a_part_of_a_span_need_not_be_one() -> None:
     """Seen from the stroke below another's roof, the next is far: a page of twenty lines ended in a KeyError."""
     atoms = np.array([[0, 0, 40, 10], [2, 20, 5, 40], [43, 0, 53, 40]], float)
-    ends = spans_of(atoms, 40, in_time=False)
+    ends = spans_of(atoms, 40, are_strokes=False)
     assert [0, 2] in ends.tolist()
     assert [1, 2] not in ends.tolist()
     spans = Spans(atoms, ends, np.zeros(4, bool), np.zeros(len(ends), np.int64))
@@ -144,7 +144,7 @@ def test_touching_characters_are_parted() -> None:
     ink[5:35, 5:45] = ink[5:35, 55:95] = 255
     ink[8:32, 8:42] = ink[8:32, 58:92] = 0
     ink[18:21, 45:55] = 255
-    pieces = parted(*pieces_of(ink), 40, down=False)
+    pieces = part_pieces(*pieces_of(ink), 40, down=False)
     left, right = [box for box in pieces.boxes if box[0] < 8], [box for box in pieces.boxes if box[2] > 92]
     assert max(box[2] for box in left) <= 56
     assert min(box[0] for box in right) >= 44
@@ -174,7 +174,7 @@ def test_rows_and_columns_alike_were_written_line_by_line(size: tuple[int, int],
     if down:
         order = [(y, x) for x in reversed(range(columns)) for y in range(rows)]
     strokes = [(14 * x, 14 * y + k, 14 * x + 10, 14 * y + k + 2) for y, x in order for k in (0, 8)]
-    assert (steepness(np.array(strokes, float), in_time=True) > 0) == down
+    assert (steepness(np.array(strokes, float), are_strokes=True) > 0) == down
 
 
 def test_the_table_of_bigrams() -> None:

@@ -41,9 +41,9 @@ class Bigrams(NamedTuple):
         """float64, of the two arrays' common shape: log P(second | first)."""
         count = len(self.shares) - 1
         key = first * count + np.where(second < 0, -(count**2), second)  # below 0 without a pair
-        at = np.searchsorted(self.keys[:-1], key)
-        backed_off = np.where(first < 0, self.beginnings[second], self.factors[first] + self.shares[second])
-        return np.where(self.keys[at] == key, self.values[at], backed_off)
+        index = np.searchsorted(self.keys[:-1], key)
+        backoff = np.where(first < 0, self.beginnings[second], self.factors[first] + self.shares[second])
+        return np.where(self.keys[index] == key, self.values[index], backoff)
 
 
 @cache
@@ -54,10 +54,10 @@ def load_bigrams() -> Bigrams:
     total = int(counts.sum())
     second = np.frombuffer(data, "<u2", total, 4 * n)
     parts = ((n, 0), (n, n), (total, 4 * n + 2 * total), (n, 4 * n + 3 * total))
-    shares, factors, values, beginnings = (np.frombuffer(data, np.uint8, length, at) / -STEPS for length, at in parts)
+    shares, factors, values, beginnings = (np.frombuffer(data, np.uint8, size, start) / -STEPS for size, start in parts)
     keys = np.repeat(np.arange(n), counts) * n + second
     # Index −1 finds the last entry, which is for characters that the charset lacks.
-    shares, beginnings = (np.append(each, each.min()) for each in (shares, beginnings))
+    shares, beginnings = (np.append(table, table.min()) for table in (shares, beginnings))
     return Bigrams(shares, np.append(factors, 0.0), keys, values, beginnings)
 
 

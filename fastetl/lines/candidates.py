@@ -47,43 +47,43 @@ class Candidates(NamedTuple):
     whole_bonus: Floats  # by how much the score rises as the span looks like one whole character, by `whole.bin`
 
 
-def find_candidates(line: Line, logits: Float32s, charset: Charset, competing: Ints, weights_sha256: str) -> Candidates:
+def find_candidates(line: Line, logits: Float32s, charset: Charset, rivals: Ints, weights_sha256: str) -> Candidates:
     """The characters that each span of a line may be.
 
-    logits: (P, known), of the network for `line.pictures()`. charset: all characters that it knows. competing: the
+    logits: (P, known), of the network for `line.pictures()`. charset: all characters that it knows. rivals: the
     classes in `charset` of those that compete. weights_sha256: of the network.
     """
     logits = logits - logits.max(1, keepdims=True)
     probabilities = _probabilities(line, logits, charset)
     marks = [charset.class_of[mark] for mark in PUNCTUATION if mark in charset.class_of]
-    of_shape, of_size = probabilities.copy(), probabilities.copy()  # (S, known), summed over what is written alike
-    for pooled, groups in zip((of_shape, of_size), _alike(charset), strict=True):
+    shape_sums, size_sums = probabilities.copy(), probabilities.copy()  # (S, known), summed over what is written alike
+    for sums, groups in zip((shape_sums, size_sums), _lookalikes(charset), strict=True):
         for members in groups:
-            pooled[:, members] = probabilities[:, members].sum(1, keepdims=True)
+            sums[:, members] = probabilities[:, members].sum(1, keepdims=True)
         # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
-        pooled[:, marks] = np.maximum(pooled[:, marks], np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION))
-    ranks = of_shape[:, competing] + _SIZE_RANK * of_size[:, competing] + _OWN_RANK * probabilities[:, competing]
-    labels = _highest(ranks)
-    of_shape, of_size = (np.take_along_axis(each, competing[labels], 1) for each in (of_shape, of_size))
-    rows = competing[labels].tolist()
+        sums[:, marks] = np.maximum(sums[:, marks], np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION))
+    ranks = shape_sums[:, rivals] + _SIZE_RANK * size_sums[:, rivals] + _OWN_RANK * probabilities[:, rivals]
+    labels = _top_columns(ranks)
+    shape_sums, size_sums = (np.take_along_axis(sums, rivals[labels], 1) for sums in (shape_sums, size_sums))
+    rows = rivals[labels].tolist()
     classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in rows])
-    log_shape = np.log(np.maximum(of_shape, _MIN_SHAPE))
-    log_share = np.log(np.maximum(of_size, _NONZERO) / np.maximum(of_shape, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
+    log_shape = np.log(np.maximum(shape_sums, _MIN_SHAPE))
+    log_share = np.log(np.maximum(size_sums, _NONZERO) / np.maximum(shape_sums, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
     beyond_part = length_beyond_part(labels, log_shape, line.spans, line.geometry.size)
     whole_bonus = np.zeros(labels.shape)
-    if weights_sha256 == FITTED_NETWORK_SHA256 and not line.in_time:  # strokes are not cut
+    if weights_sha256 == FITTED_NETWORK_SHA256 and not line.are_strokes:  # strokes are not cut
         table = np.fromfile(WHOLE_FILE, "<f2").astype(np.float32).reshape(3, -1)
-        of_group = logits[: len(labels), :-1] @ table[:, :-1].T + table[:, -1]
-        whole_bonus += np.take_along_axis(of_group, GROUP_OF_SCRIPT[scripts()[classes]], 1)
+        bonuses = logits[: len(labels), :-1] @ table[:, :-1].T + table[:, -1]
+        whole_bonus += np.take_along_axis(bonuses, GROUP_OF_SCRIPT[scripts()[classes]], 1)
     return Candidates(labels, classes, log_shape, log_share, beyond_part, whole_bonus)
 
 
-def _highest(ranks: Floats) -> Ints:
-    """int64 (S, K): the columns of the highest ranks (S, competing) of each row, the highest first."""
+def _top_columns(ranks: Floats) -> Ints:
+    """int64 (S, K): the columns of the highest ranks (S, rivals) of each row, the highest first."""
     count = min(_MAX_CANDIDATES, ranks.shape[1])
-    best = np.argpartition(-ranks, count - 1, axis=1)[:, :count]
-    order = np.argsort(-np.take_along_axis(ranks, best, 1), 1, kind="stable")
-    return np.take_along_axis(best, order, 1)
+    columns = np.argpartition(-ranks, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(ranks, columns, 1), 1, kind="stable")
+    return np.take_along_axis(columns, order, 1)
 
 
 def _probabilities(line: Line, logits: Float32s, charset: Charset) -> Floats:
@@ -92,30 +92,30 @@ def _probabilities(line: Line, logits: Float32s, charset: Charset) -> Floats:
     Half a character may look like a character that does not compete: among those that do, it must not be likely. In
     lines that run down, what lies on its side there (ー) has the probability that it has in the turned picture.
     """
-    shown: Float32s = np.exp(logits)
-    shown /= shown.sum(1, keepdims=True)
+    softmax: Float32s = np.exp(logits)
+    softmax /= softmax.sum(1, keepdims=True)
     count = len(line.spans.ends)
-    probabilities = shown[:count].astype(np.float64)
+    probabilities = softmax[:count].astype(np.float64)
     if line.down:
-        lying = [charset.class_of[c] for c in LYING if c in charset.class_of]
-        probabilities[:, lying] = 0
-        probabilities[np.array(line.turned_spans, int)[:, None], lying] = shown[count:][:, lying]
+        classes = [charset.class_of[c] for c in LYING if c in charset.class_of]
+        probabilities[:, classes] = 0
+        probabilities[np.array(line.turned_spans, int)[:, None], classes] = softmax[count:][:, classes]
         probabilities /= np.maximum(probabilities.sum(1, keepdims=True), _NONZERO)
     return probabilities
 
 
 def shape_and_size_classes(charset: Charset) -> tuple[Ints, Ints]:
     """Twice int64 (characters,): for each, the first of its shape in any size (り, リ), its large form (つ, っ)."""
-    large = LARGE_FORM | SMALL_LETTERS
-    sizes = [charset.class_of.get(large.get(c, c), k) for k, c in enumerate(charset.characters)]
+    large_form = LARGE_FORM | SMALL_LETTERS
+    sizes = [charset.class_of.get(large_form.get(c, c), k) for k, c in enumerate(charset.characters)]
     return charset.shape_classes(sizes=True), np.array(sizes)
 
 
 @cache
-def _alike(charset: Charset) -> list[list[Ints]]:
+def _lookalikes(charset: Charset) -> list[list[Ints]]:
     """For shape and for size, the groups of several characters that are alike."""
     firsts = shape_and_size_classes(charset)
-    return [[np.flatnonzero(first == each) for each in np.flatnonzero(np.bincount(first) > 1)] for first in firsts]
+    return [[np.flatnonzero(first == number) for number in np.flatnonzero(np.bincount(first) > 1)] for first in firsts]
 
 
 def length_beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: float) -> Floats:
@@ -127,10 +127,10 @@ def length_beyond_part(labels: Ints, log_shape: Floats, spans: Spans, size: floa
     lengths = (spans.boxes[:, 2] - spans.boxes[:, 0]) / size
     part_probability = np.exp(log_shape)
     part_probability[part_probability <= _MIN_SEEN] = 0
-    beyond = np.zeros(labels.shape)
+    excess = np.zeros(labels.shape)
     for (first, last), span in span_of.items():
         parts = [span_of[p] for p in combinations_with_replacement(range(first, last + 1), 2) if p in span_of]
-        longer = lengths[span] - lengths[parts]
+        differences = lengths[span] - lengths[parts]
         is_same = labels[span][:, None, None] == labels[parts]
-        beyond[span] = (is_same * part_probability[parts] * longer[:, None]).max((1, 2))
-    return beyond
+        excess[span] = (is_same * part_probability[parts] * differences[:, None]).max((1, 2))
+    return excess

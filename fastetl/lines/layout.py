@@ -57,8 +57,8 @@ def unturned(boxes: Boxes) -> Boxes:
 
 def unions(boxes: Boxes, groups: Iterable[Sequence[int] | Ints]) -> Boxes:
     """float64 (G, 4): the box around the boxes of each group of indices."""
-    members = [boxes[np.asarray(group)] for group in groups]
-    return np.reshape([(*each[:, :2].min(0), *each[:, 2:].max(0)) for each in members], (-1, 4))
+    box_groups = [boxes[np.asarray(group)] for group in groups]
+    return np.reshape([(*group[:, :2].min(0), *group[:, 2:].max(0)) for group in box_groups], (-1, 4))
 
 
 def middles(boxes: Boxes) -> Floats:
@@ -75,24 +75,24 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> Mask:
     thickness = (boxes[:, 2:] - boxes[:, :2]).min(1)
     is_flat = thickness < _UNDERLINE_THICKNESS * extents
     # The usual extent is that of four others or more. What is shorter than two pens are dots, which say nothing of it.
-    ordered = np.sort(extents)
-    first = np.searchsorted(ordered, np.where(is_flat, 2 * thickness, 0), "right")
-    place = first + (_USUAL_SHARE * (len(ordered) - first - 1)).astype(int)
-    usual = np.where(len(ordered) - first > 3, np.append(ordered, np.inf)[place], np.inf)
-    is_underline = extents > _UNDERLINE_LENGTH * usual
+    sorted_extents = np.sort(extents)
+    first = np.searchsorted(sorted_extents, np.where(is_flat, 2 * thickness, 0), "right")
+    place = first + (_USUAL_SHARE * (len(sorted_extents) - first - 1)).astype(int)
+    usual_extent = np.where(len(sorted_extents) - first > 3, np.append(sorted_extents, np.inf)[place], np.inf)
+    is_underline = extents > _UNDERLINE_LENGTH * usual_extent
     centres = middles(boxes)
-    for k in np.flatnonzero(is_underline).tolist():
-        upper_left, lower_right = boxes[k, :2], boxes[k, 2:]
+    for index in np.flatnonzero(is_underline).tolist():
+        upper_left, lower_right = boxes[index, :2], boxes[index, 2:]
         sides = lower_right - upper_left
-        beside = usual[k] * (sides < extents[k])  # to both sides, but not at the ends
-        is_near = ((centres >= upper_left - beside) & (centres <= lower_right + beside)).all(1)
+        margin = usual_extent[index] * (sides < extents[index])  # to both sides, but not at the ends
+        is_near = ((centres >= upper_left - margin) & (centres <= lower_right + margin)).all(1)
         has_writing = is_near.sum() > _UNDERLINED
-        if is_flat[k]:
+        if is_flat[index]:
             # A long ー has no writing over or under it.
-            is_underline[k] = has_writing or extents[k] > _VOWEL_LENGTH * usual[k]
+            is_underline[index] = has_writing or extents[index] > _VOWEL_LENGTH * usual_extent[index]
         else:
-            from_centre = np.abs(np.asarray(points(k)).T - centres[k]) / sides
-            is_underline[k] = has_writing and from_centre.max(1).min() > _HOLLOW
+            offsets = np.abs(np.asarray(points(index)).T - centres[index]) / sides
+            is_underline[index] = has_writing and offsets.max(1).min() > _HOLLOW
     return is_underline
 
 
@@ -105,15 +105,15 @@ def _skew(boxes: Boxes, size: float) -> float:
     clearness = []
     for slope in _SLOPES:
         bands = np.floor((y - slope * x) / (_BAND_HEIGHT * size)).astype(np.int64)
-        filled = np.convolve(np.bincount(bands - bands.min(), extents), (1, 2, 1))
-        clearness.append(float((filled**2).sum()) * (1 - abs(slope)))
+        histogram = np.convolve(np.bincount(bands - bands.min(), extents), (1, 2, 1))
+        clearness.append(float((histogram**2).sum()) * (1 - abs(slope)))
     return float(_SLOPES[np.argmax(clearness)])
 
 
-def line_members(boxes: Boxes, *, in_time: bool = False) -> list[Ints]:
+def line_members(boxes: Boxes, *, are_strokes: bool = False) -> list[Ints]:
     """The lines from the top to the bottom: for each, the indices of its boxes from left to right.
 
-    in_time: whether the boxes are those of strokes in the order in which they were written, line after line.
+    are_strokes: whether the boxes are those of strokes in the order in which they were written, line after line.
     """
     if not len(boxes):
         return []
@@ -122,66 +122,66 @@ def line_members(boxes: Boxes, *, in_time: bool = False) -> list[Ints]:
     shift = _skew(boxes, size) * x
     top, bottom = boxes[:, 1] - shift, boxes[:, 3] - shift
     # A stroke that reaches into the next line must not join the two.
-    shrunk = _OVERLAP_OF_BANDS * (bottom - top)
+    shrinkage = _OVERLAP_OF_BANDS * (bottom - top)
     bands: list[list[int]] = []
     reach = -np.inf
-    for k in np.argsort(top + shrunk):
-        if top[k] + shrunk[k] > reach:
+    for index in np.argsort(top + shrinkage):
+        if top[index] + shrinkage[index] > reach:
             bands.append([])
-        bands[-1].append(int(k))
-        reach = max(reach, bottom[k] - shrunk[k])
-    if in_time:  # neighbouring bands are one if the pen went back and forth between them
-        separate, bands = bands, bands[:1]
-        for band in separate[1:]:
-            upper = np.isin(np.sort(bands[-1] + band), band)
-            together = np.count_nonzero(upper[1:] != upper[:-1]) > 2
-            bands[-1:] = [bands[-1] + band] if together else [bands[-1], band]
-    bands = _joined_by_place(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
-    return [np.array(sorted(band, key=lambda k: x[k])) for band in bands]
+        bands[-1].append(int(index))
+        reach = max(reach, bottom[index] - shrinkage[index])
+    if are_strokes:  # neighbouring bands are one if the pen went back and forth between them
+        all_bands, bands = bands, bands[:1]
+        for band in all_bands[1:]:
+            is_of_band = np.isin(np.sort(bands[-1] + band), band)
+            is_one_line = np.count_nonzero(is_of_band[1:] != is_of_band[:-1]) > 2
+            bands[-1:] = [bands[-1] + band] if is_one_line else [bands[-1], band]
+    bands = _join_bands(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
+    return [np.array(sorted(band, key=lambda index: x[index])) for band in bands]
 
 
-def _joined_by_place(bands: list[list[int]], top: Floats, bottom: Floats, width: float, size: float) -> list[list[int]]:
+def _join_bands(bands: list[list[int]], top: Floats, bottom: Floats, width: float, size: float) -> list[list[int]]:
     """Join bands that cannot be lines of their own (dots, a stroke of 二) to the nearer neighbour."""
     while len(bands) > 1:
         tops = np.array([top[band].min() for band in bands])
         bottoms = np.array([bottom[band].max() for band in bands])
         heights = bottoms - tops
-        smaller, larger = np.minimum(heights[1:], heights[:-1]), np.maximum(heights[1:], heights[:-1])
+        min_heights, max_heights = np.minimum(heights[1:], heights[:-1]), np.maximum(heights[1:], heights[:-1])
         gaps, joint = tops[1:] - bottoms[:-1], bottoms[1:] - tops[:-1]  # between two neighbours, and the height of both
-        are_thin = (smaller < _MIN_BAND * size) & (joint < _THIN_AND_NEXT * max(size, float(heights.max())))
+        are_thin = (min_heights < _MIN_BAND * size) & (joint < _THIN_AND_NEXT * max(size, float(heights.max())))
         # The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
-        are_halves = (len(bands) == 2) & (gaps < _HALVES_GAP * smaller) & (width < _HALVES_WIDTH * joint)
-        are_overlapping = (gaps < 0) & (joint < _ONE_LINE * np.maximum(size, larger))
+        are_halves = (len(bands) == 2) & (gaps < _HALVES_GAP * min_heights) & (width < _HALVES_WIDTH * joint)
+        are_overlapping = (gaps < 0) & (joint < _ONE_LINE * np.maximum(size, max_heights))
         gaps[~(are_thin | are_halves | are_overlapping)] = np.inf
-        k = int(gaps.argmin())
-        if gaps[k] > _LINE_GAP * size:
+        index = int(gaps.argmin())
+        if gaps[index] > _LINE_GAP * size:
             break
-        bands[k : k + 2] = [bands[k] + bands[k + 1]]
+        bands[index : index + 2] = [bands[index] + bands[index + 1]]
     return bands
 
 
-def steepness(boxes: Boxes, *, in_time: bool = False) -> float:
+def steepness(boxes: Boxes, *, are_strokes: bool = False) -> float:
     """The share of characters whose nearest neighbour is above or below them, less a half: above 0, they run down.
 
-    A single line is a column if it is higher than wide. in_time: whether the boxes are those of strokes in the order in
-    which they were written. Then the steps of the pen from one to the next count, too: −1.25 to 1.25.
+    A single line is a column if it is higher than wide. are_strokes: whether the boxes are those of strokes in the
+    order in which they were written. Then the steps of the pen from one to the next count, too: −1.25 to 1.25.
     """
     if len(boxes) < 2:
         return -0.5
     size = weighted_median_extent(boxes)
-    rows, columns = (line_members(each, in_time=in_time) for each in (boxes, turned(boxes)))
-    thin = (_THIN_OF_STROKES if in_time else _THIN) * size
+    rows, columns = (line_members(view, are_strokes=are_strokes) for view in (boxes, turned(boxes)))
+    max_thickness = (_THIN_OF_STROKES if are_strokes else _THIN) * size
     # The characters of one row follow each other to the right; columns do so to the left.
-    goes_right = in_time and float(np.arange(len(boxes)) @ (middles(boxes)[:, 0] - middles(boxes)[:, 0].mean())) > 0
-    is_row = len(rows) == 1 and (len(columns) == 1 or goes_right or _thickness(boxes, size) < thin)
-    if is_row or (len(columns) == 1 and _thickness(turned(boxes), size) < thin):
+    goes_right = are_strokes and float(np.arange(len(boxes)) @ (middles(boxes)[:, 0] - middles(boxes)[:, 0].mean())) > 0
+    is_row = len(rows) == 1 and (len(columns) == 1 or goes_right or _thickness(boxes, size) < max_thickness)
+    if is_row or (len(columns) == 1 and _thickness(turned(boxes), size) < max_thickness):
         width, height = boxes[:, 2:].max(0) - boxes[:, :2].min(0)
         return 0.5 if len(columns) == 1 and height > _COLUMN_HEIGHT * width else -0.5
-    next_character = (_NEXT_OF_STROKES if in_time else _NEXT_CHARACTER) * size
+    next_character = (_NEXT_OF_STROKES if are_strokes else _NEXT_CHARACTER) * size
     excess = _excess_of_steep(_steps_to_nearest(boxes[extents_of(boxes) > _LARGE * size], next_character))
-    if in_time:
-        of_pen = np.diff(middles(boxes), axis=0)
-        excess += _PEN_WEIGHT * _excess_of_steep(of_pen[np.hypot(*of_pen.T) > _NEXT_OF_PEN * size])
+    if are_strokes:
+        pen_steps = np.diff(middles(boxes), axis=0)
+        excess += _PEN_WEIGHT * _excess_of_steep(pen_steps[np.hypot(*pen_steps.T) > _NEXT_OF_PEN * size])
     return excess
 
 
@@ -191,7 +191,7 @@ def _thickness(boxes: Boxes, size: float) -> float:
     return float((boxes[:, 3] - shift).max() - (boxes[:, 1] - shift).min())
 
 
-def _steps_to_nearest(boxes: Boxes, least: float) -> Floats:
+def _steps_to_nearest(boxes: Boxes, min_distance: float) -> Floats:
     """float64 (M, 2): x and y from the middle of each box to that of the nearest one, by the gap between their edges.
 
     least: boxes whose middles are nearer are of the same character. A box without any other has no step.
@@ -199,12 +199,12 @@ def _steps_to_nearest(boxes: Boxes, least: float) -> Floats:
     centres = middles(boxes)
     steps = []
     for box, centre in zip(boxes, centres, strict=True):
-        to_others = centres - centre
+        offsets = centres - centre
         gaps = np.maximum(0, np.maximum(box[:2] - boxes[:, 2:], boxes[:, :2] - box[2:]))
-        distance = np.where(np.hypot(*to_others.T) < least, np.inf, np.hypot(*gaps.T))
-        nearest = int(distance.argmin())
-        if distance[nearest] < np.inf:
-            steps.append(centres[nearest] - centre)  # a row of `to_others` would keep all of it
+        distance = np.where(np.hypot(*offsets.T) < min_distance, np.inf, np.hypot(*gaps.T))
+        neighbour = int(distance.argmin())
+        if distance[neighbour] < np.inf:
+            steps.append(centres[neighbour] - centre)  # a row of `offsets` would keep all of it
     return np.reshape(steps, (-1, 2))
 
 
@@ -251,36 +251,36 @@ def atoms_of(boxes: Boxes, order: Ints, overlap: float = 0.5, edge: float = -np.
     within the wider one; else it may be the neighbouring character's.
     """
     groups: list[tuple[float, float, list[int]]] = []
-    for k in order.tolist():
-        left, right, members = float(boxes[k, 0]), float(boxes[k, 2]), [k]
+    for index in order.tolist():
+        left, right, members = float(boxes[index, 0]), float(boxes[index, 2]), [index]
         while groups:
-            common = [_common((a, b), (left, right), overlap, edge) for a, b, _ in groups]
+            lengths = [_common_length((a, b), (left, right), overlap, edge) for a, b, _ in groups]
             # A mark that lies over two characters belongs to one of them and must not join them.
-            nearest = int(np.argmax(common))
-            if common[nearest] <= 0:
+            place = int(np.argmax(lengths))
+            if lengths[place] <= 0:
                 break
-            a, b, others = groups.pop(nearest)
-            left, right, members = min(a, left), max(b, right), others + members
+            a, b, neighbours = groups.pop(place)
+            left, right, members = min(a, left), max(b, right), neighbours + members
         groups.append((left, right, members))
     groups.sort(key=lambda group: group[0] + group[1])
     return [members for _, _, members in groups]
 
 
-def _common(a: tuple[float, float], b: tuple[float, float], overlap: float, edge: float) -> float:
+def _common_length(a: tuple[float, float], b: tuple[float, float], overlap: float, edge: float) -> float:
     """The length that two spans share, beyond what `atoms_of` allows to two atoms; 0 if they are two atoms anyway."""
-    narrow, wide = sorted((a[1] - a[0], b[1] - b[0]))
-    if abs(a[0] + a[1] - b[0] - b[1]) / 2 > max(wide / 2 - edge, edge):
+    min_width, max_width = sorted((a[1] - a[0], b[1] - b[0]))
+    if abs(a[0] + a[1] - b[0] - b[1]) / 2 > max(max_width / 2 - edge, edge):
         return 0.0
-    return min(a[1], b[1]) - max(a[0], b[0]) - overlap * narrow
+    return min(a[1], b[1]) - max(a[0], b[0]) - overlap * min_width
 
 
-def spans_of(atoms: Boxes, size: float, *, in_time: bool) -> Ints:
+def spans_of(atoms: Boxes, size: float, *, are_strokes: bool) -> Ints:
     """int64 (S, 2): the first and the last atom of each span of neighbouring atoms that may be a character.
 
-    Each atom alone is one. atoms: (A, 4), their boxes. size: of the line. in_time: whether atoms are strokes.
+    Each atom alone is one. atoms: (A, 4), their boxes. size: of the line. are_strokes: whether atoms are strokes.
     """
     spans = []
-    widest = (_WIDEST_OF_STROKES if in_time else _WIDEST) * size
+    max_width = (_WIDEST_OF_STROKES if are_strokes else _WIDEST) * size
     for first in range(len(atoms)):
         left, _, right, _ = atoms[first]
         spans.append((first, first))
@@ -288,7 +288,7 @@ def spans_of(atoms: Boxes, size: float, *, in_time: bool) -> Ints:
             if atoms[last, 0] - right > _MAX_GAP * size:
                 break
             left, right = min(left, atoms[last, 0]), max(right, atoms[last, 2])
-            if right - left > widest:
+            if right - left > max_width:
                 break
             spans.append((first, last))
     return np.array(spans, np.int64).reshape(-1, 2)

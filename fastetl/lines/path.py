@@ -38,13 +38,13 @@ def state_features(line: Line, candidates: Candidates, geometry: Geometry) -> Fl
     length, height = (spans.boxes[:, 2:] - spans.boxes[:, :2]).T
     length_in_sizes = length / geometry.stretch / geometry.size
     x, y = middles(spans.boxes).T
-    measured = Measures(
+    measures = Measures(
         log_length=np.log(np.maximum(length_in_sizes, MIN_LENGTH)),
         log_height=np.log(np.maximum(height / geometry.size, MIN_LENGTH)),
         offset=(y - geometry.middle - geometry.slope * x) / geometry.size,
         gap=spans.inner_gaps / geometry.stretch / geometry.size,
     )
-    fits = log_likelihood(measured, candidates.classes, down=line.down, uneven=geometry.uneven, wander=geometry.wander)
+    fits = log_likelihood(measures, candidates.classes, down=line.down, uneven=geometry.uneven, wander=geometry.wander)
     first, last = spans.ends.T
     gaps = np.clip(spans.gaps / geometry.size, *_GAPS)
     strokes = spans.stroke_counts[:, None]
@@ -84,42 +84,42 @@ def best_path(line: Line, candidates: Candidates, geometry: Geometry, *, plain: 
     scores = state_features(line, candidates, geometry) @ list(weights.values()) + candidates.whole_bonus
     score, class_of = scores.ravel(), candidates.classes.ravel()
     beginning, ending = (states_by_atom(atom_of, scores.shape) for atom_of in line.spans.ends.T)
-    forward = score.copy()  # (states,): the best score of a path up to each state, with its own
-    forward[beginning[0]] += bigram_weight * log_follows(np.array(-1), class_of[beginning[0]], plain=plain)
-    previous = np.full(score.shape, -1)  # (states,): the state before each on that path
+    forward_scores = score.copy()  # (states,): the best score of a path up to each state, with its own
+    forward_scores[beginning[0]] += bigram_weight * log_follows(np.array(-1), class_of[beginning[0]], plain=plain)
+    predecessors = np.full(score.shape, -1)  # (states,): the state before each on that path
     steps: list[Steps] = []
-    for before, after in zip(ending[:-1], beginning[1:], strict=True):
-        best = before[np.argsort(-forward[before], kind="stable")[:NEIGHBOURS]]
-        gains = bigram_weight * log_follows(class_of[best][:, None], class_of[after], plain=plain)
-        totals = forward[best][:, None] + gains  # (best, after)
-        forward[after] += totals.max(0)
-        previous[after] = best[totals.argmax(0)]
-        steps.append((best, after, gains))
-    through = (forward + _backward(score, ending[-1], steps)).reshape(scores.shape)
-    state = int(ending[-1][forward[ending[-1]].argmax()])
+    for origins, targets in zip(ending[:-1], beginning[1:], strict=True):
+        best_origins = origins[np.argsort(-forward_scores[origins], kind="stable")[:NEIGHBOURS]]
+        gains = bigram_weight * log_follows(class_of[best_origins][:, None], class_of[targets], plain=plain)
+        totals = forward_scores[best_origins][:, None] + gains  # (origins, targets)
+        forward_scores[targets] += totals.max(0)
+        predecessors[targets] = best_origins[totals.argmax(0)]
+        steps.append((best_origins, targets, gains))
+    path_scores = (forward_scores + _backward_scores(score, ending[-1], steps)).reshape(scores.shape)
+    state = int(ending[-1][forward_scores[ending[-1]].argmax()])
     path = []
     while state >= 0:
-        path.append(_choice(state, through, line.spans))
-        state = int(previous[state])
+        path.append(_choice(state, path_scores, line.spans))
+        state = int(predecessors[state])
     return path[::-1]
 
 
-def _backward(score: Floats, final: Ints, steps: list[Steps]) -> Floats:
-    """float64 (states,): the best score of a path from each state to one of the `final` ones, without its own."""
-    backward = np.full(score.shape, -np.inf)
-    backward[final] = 0
-    for before, after, gains in reversed(steps):
-        backward[before] = (gains + score[after] + backward[after]).max(1)
-    return backward
+def _backward_scores(score: Floats, final_states: Ints, steps: list[Steps]) -> Floats:
+    """float64 (states,): the best score of a path from each state to one of `final_states`, without its own."""
+    scores = np.full(score.shape, -np.inf)
+    scores[final_states] = 0
+    for origins, targets, gains in reversed(steps):
+        scores[origins] = (gains + score[targets] + scores[targets]).max(1)
+    return scores
 
 
-def _choice(state: int, through: Floats, spans: Spans) -> Choice:
+def _choice(state: int, path_scores: Floats, spans: Spans) -> Choice:
     """The character of a state. through: (S, K), the score of the best path through each state."""
-    span, candidate = divmod(state, through.shape[1])
+    span, candidate = divmod(state, path_scores.shape[1])
     first, last = spans.ends[span]
     is_rival = (spans.ends[:, 0] <= last) & (spans.ends[:, 1] >= first)
     is_rival[span] = False
-    return Choice(span, candidate, through[span], float(through[is_rival].max(initial=-np.inf)))
+    return Choice(span, candidate, path_scores[span], float(path_scores[is_rival].max(initial=-np.inf)))
 
 
 def states_by_atom(atom_of: Ints, shape: tuple[int, ...]) -> list[Ints]:
@@ -140,13 +140,13 @@ def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool)
     """
     means, deviations = (measures.of(classes) for measures in load_shapes(down))
     # Size and stretch: the fewer the characters, the nearer to 1 is the stretch.
-    usual = np.stack([means.log_length, means.log_height], 1)
+    shapes = np.stack([means.log_length, means.log_height], 1)
     log_extents = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
-    log_sizes = np.where(usual > _THIN, log_extents - usual, np.nan)  # as each character tells, along and across
-    known = [sizes[~np.isnan(sizes)] for sizes in log_sizes.T]
-    along, across = (float(np.median(sizes)) if len(sizes) else float(np.log(guess.size)) for sizes in known)
-    log_stretch = (along - across) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
-    size = float(np.exp((along + across - log_stretch) / 2))
+    log_sizes = np.where(shapes > _THIN, log_extents - shapes, np.nan)  # as each character tells, along and across
+    columns = [sizes[~np.isnan(sizes)] for sizes in log_sizes.T]
+    length, height = (float(np.median(sizes)) if len(sizes) else float(np.log(guess.size)) for sizes in columns)
+    log_stretch = (length - height) * len(boxes) / (len(boxes) + _PRIOR_COUNT)
+    size = float(np.exp((length + height - log_stretch) / 2))
     # Middle and slope: each character's usual offset tells where the middle of the line is.
     x, y = middles(boxes).T
     centres = y - means.offset * size
@@ -154,13 +154,13 @@ def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool)
     middle = float(np.mean(centres - slope * x))
     # Unevenness: what the characters' own deviations do not explain.
     size_deviations = np.hypot(deviations.log_length, deviations.log_height) / 2
-    uneven = _spread(log_sizes.mean(1) - (along + across) / 2, size_deviations, _USUAL_UNEVEN)
+    uneven = _spread(log_sizes.mean(1) - (length + height) / 2, size_deviations, _USUAL_UNEVEN)
     wander = _spread((centres - middle - slope * x) / size, deviations.offset, _USUAL_WANDER)
     return Geometry(middle, slope, size, float(np.exp(log_stretch)), uneven, wander)
 
 
-def _spread(residuals: Floats, deviations: Floats, usual: float) -> float:
-    """Standard deviation of what a line adds to the characters' own deviations; `usual` where there are few."""
+def _spread(residuals: Floats, deviations: Floats, usual_spread: float) -> float:
+    """Standard deviation of what a line adds to the characters' own deviations; `usual_spread` where there are few."""
     is_known = ~np.isnan(residuals)
-    added = np.maximum(residuals[is_known] ** 2 - deviations[is_known] ** 2, 0).sum()
-    return float(np.sqrt((_PRIOR_COUNT * usual**2 + added) / (_PRIOR_COUNT + is_known.sum())))
+    excess = np.maximum(residuals[is_known] ** 2 - deviations[is_known] ** 2, 0).sum()
+    return float(np.sqrt((_PRIOR_COUNT * usual_spread**2 + excess) / (_PRIOR_COUNT + is_known.sum())))

@@ -48,7 +48,7 @@ class Pieces(NamedTuple):
     joints: list[tuple[int, int]]  # pairs of pieces (from 0) that touch
 
 
-def parted(numbers: Components, boxes: Boxes, size: float, *, down: bool) -> Pieces:
+def part_pieces(numbers: Components, boxes: Boxes, size: float, *, down: bool) -> Pieces:
     """Part the pieces that may be two characters into strokes.
 
     numbers, boxes: as `pieces_of` returns them, turned so that the line runs across. size: of the line, in pixels.
@@ -63,10 +63,10 @@ def parted(numbers: Components, boxes: Boxes, size: float, *, down: bool) -> Pie
         window = np.s_[top:bottom, left:right]
         mask = numbers[window] == number
         may_be_two = bottom - top >= _MIN_HEIGHT * size and right - left >= min_length
-        patch_of, parts, touching = _split(mask, size) if may_be_two else (np.array([1]), [np.array([1])], [])
+        patch_of, parts, touches = _split(mask, size) if may_be_two else (np.array([1]), [np.array([1])], [])
         # The patches and parts of this piece are counted after those of all pieces before.
         patch_numbers[window][mask] = patch_count + patch_of
-        joints += [(len(patches) + a, len(patches) + b) for a, b in touching]
+        joints += [(len(patches) + a, len(patches) + b) for a, b in touches]
         patches += [patch_count + part for part in parts]
         patch_count += int(patch_of.max())
     box_of = boxes_of(patch_numbers).astype(np.float64)
@@ -90,7 +90,7 @@ def _split(mask: Mask, size: float) -> tuple[Ints, list[Ints], list[tuple[int, i
         first = len(patches)
         patches += _cut(pixels[:, np.isin(labels, stroke)], SEAM_REACH * size)
         joints += pairwise(range(first, len(patches)))
-    sets = [set(of_part.tolist()) for of_part in patches]
+    sets = [set(numbers.tolist()) for numbers in patches]
     joints += [(a, b) for a, b in combinations(range(len(sets)), 2) if sets[a] & sets[b]]
     return patch_of, patches, joints
 
@@ -100,11 +100,11 @@ def _cut(pixels: Ints, reach: float) -> Iterator[Ints]:
 
     pixels: int64 (3, P): the x of each pixel of the stroke, the number of seams to its left, and its patch.
     """
-    x, before, patch = pixels
-    begin = int(before.min())
-    for seam in range(begin + 1, int(before.max()) + 1):
-        is_left = (before >= begin) & (before < seam)
-        if is_left.any() and min(np.ptp(x[is_left]), np.ptp(x[before >= seam])) >= reach:
+    x, seam_counts, patch = pixels
+    begin = int(seam_counts.min())
+    for seam in range(begin + 1, int(seam_counts.max()) + 1):
+        is_left = (seam_counts >= begin) & (seam_counts < seam)
+        if is_left.any() and min(np.ptp(x[is_left]), np.ptp(x[seam_counts >= seam])) >= reach:
             yield np.unique(patch[is_left])
             begin = seam
-    yield np.unique(patch[before >= begin])
+    yield np.unique(patch[seam_counts >= begin])

@@ -36,8 +36,8 @@ def seams_before(mask: Mask, size: float) -> Ints:
     seams = np.zeros(mask.shape, np.int64)
     while cost.min() <= _MAX_COST:
         cheapest = int(cost.argmin())
-        dearer = np.flatnonzero(cost > cost[cheapest] + _SAME_COST)  # as are both ends, where the cost is infinite
-        first, last = int(dearer[dearer < cheapest][-1]) + 1, int(dearer[dearer > cheapest][0]) - 1
+        bounds = np.flatnonzero(cost > cost[cheapest] + _SAME_COST)  # as are both ends, where the cost is infinite
+        first, last = int(bounds[bounds < cheapest][-1]) + 1, int(bounds[bounds > cheapest][0]) - 1
         # A long thin part is cut at both its ends, any other in its middle.
         is_long = last - first > 2 * margin
         for column in (first, last) if is_long else ((first + last) // 2,):
@@ -49,24 +49,24 @@ def seams_before(mask: Mask, size: float) -> Ints:
 
 def ruled_ink(numbers: Components, boxes: Boxes) -> Mask:
     """bool (H, W): the ink of straight lines to which writing hangs. numbers, boxes: as `pieces_of` returns them."""
-    ruled = np.zeros(numbers.shape, bool)
+    rules = np.zeros(numbers.shape, bool)
     for number, (left, top, right, bottom) in enumerate(boxes.astype(int), 1):
         width, height = right - left, bottom - top
         if max(width, height) > _UNDERLINE_RATIO * min(width, height):
             piece = numbers[top:bottom, left:right] == number
-            across = piece if width > height else piece.T
-            cost, paths = cheapest_paths(np.where(across.T, 0, _PAPER_COST))
-            runs = across * np.cumsum(across & ~np.pad(across, ((1, 0), (0, 0)))[:-1], 0)  # from 1 in each column
-            on_path = across & (runs == runs[paths[:, cost.argmin()], np.arange(len(paths))])
-            thickness = on_path.sum(0)
-            rule = on_path & (thickness <= _CROSSED * np.median(thickness))
+            band = piece if width > height else piece.T
+            cost, paths = cheapest_paths(np.where(band.T, 0, _PAPER_COST))
+            runs = band * np.cumsum(band & ~np.pad(band, ((1, 0), (0, 0)))[:-1], 0)  # from 1 in each column
+            path_ink = band & (runs == runs[paths[:, cost.argmin()], np.arange(len(paths))])
+            thickness = path_ink.sum(0)
+            rule = path_ink & (thickness <= _CROSSED * np.median(thickness))
             columns = rule.any(0)
-            is_thick = rule.sum() > _UNDERLINE_PENS * pen_width(across) * columns.sum()
+            is_thick = rule.sum() > _UNDERLINE_PENS * pen_width(band) * columns.sum()
             is_straight = cost.min() < _UNDERLINE_MAX_COST * len(paths)
             is_underline = columns.mean() > _UNDERLINE_ALONE and rule.sum() < _UNDERLINE_INK * piece.sum()
             if is_straight and is_thick and is_underline:
-                ruled[top:bottom, left:right] |= rule if width > height else rule.T
-    return ruled
+                rules[top:bottom, left:right] |= rule if width > height else rule.T
+    return rules
 
 
 def cheapest_paths(ink: Floats) -> tuple[Floats, Ints]:
@@ -78,16 +78,16 @@ def cheapest_paths(ink: Floats) -> tuple[Floats, Ints]:
     columns = np.arange(width)
     sideways = np.array([0, -1, 1])
     cost = np.zeros(width)
-    beside = np.full(width + 2, np.inf)
+    step_costs = np.full(width + 2, np.inf)
     options = np.empty((3, width))
-    following = []  # the column in which the path goes on, of each column of each row from the last
+    next_columns = []  # the column in which the path goes on, of each column of each row from the last
     for row in ink[::-1]:
-        beside[1:-1] = cost + row
-        options[:] = beside[1:-1], beside[:-2] + _SIDESTEP_COST, beside[2:] + _SIDESTEP_COST
-        following.append(columns + sideways[options.argmin(0)])
+        step_costs[1:-1] = cost + row
+        options[:] = step_costs[1:-1], step_costs[:-2] + _SIDESTEP_COST, step_costs[2:] + _SIDESTEP_COST
+        next_columns.append(columns + sideways[options.argmin(0)])
         cost = options.min(0)
     paths = np.empty(ink.shape, np.int64)
     column = columns
-    for row, next_column in enumerate(reversed(following)):
+    for row, next_column in enumerate(reversed(next_columns)):
         paths[row] = column = next_column[column]
     return cost, paths

@@ -21,7 +21,7 @@ from fastetl.ink.components import weighted_median_extent
 from fastetl.ink.drawings import Drawing, painted, segments_of
 from fastetl.lines import layout
 from fastetl.lines.layout import Boxes
-from fastetl.lines.pieces import Pieces, parted, pieces_of
+from fastetl.lines.pieces import Pieces, part_pieces, pieces_of
 from fastetl.lines.seams import ruled_ink
 
 _LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that the network is shown
@@ -63,8 +63,8 @@ class Spans:
     @cached_property
     def gaps(self) -> Floats:
         """float64 (A + 1,): the gap before each atom and after the last one; infinite at both ends of the line."""
-        reached = np.maximum.accumulate(np.append(-np.inf, self.atom_boxes[:, 2]))
-        return np.append(self.atom_boxes[:, 0], np.inf) - reached
+        reach = np.maximum.accumulate(np.append(-np.inf, self.atom_boxes[:, 2]))
+        return np.append(self.atom_boxes[:, 0], np.inf) - reach
 
     @cached_property
     def inner_gaps(self) -> Floats:
@@ -79,8 +79,8 @@ class Line(ABC):
     boxes: Boxes  # of its pieces, or of its strokes in the order of writing
     joints: Sequence[tuple[int, int]] = ()  # pairs of pieces that were one piece
     down: bool  # whether it really runs down
-    alone: bool = False  # whether all its ink is taken for one character
-    in_time: ClassVar[bool] = False  # whether the boxes are those of strokes
+    is_character: bool = False  # whether all its ink is taken for one character
+    are_strokes: ClassVar[bool] = False  # whether the boxes are those of strokes
 
     @abstractmethod
     def network_picture(self, members: Sequence[int], x: float, y: float) -> Bytes:
@@ -93,12 +93,12 @@ class Line(ABC):
     @cached_property
     def atoms(self) -> list[list[int]]:
         """The pieces or strokes of each atom, from left to right."""
-        if self.alone:
+        if self.is_character:
             return [list(range(len(self.boxes)))]
         left_to_right = np.argsort(self.boxes[:, 0] + self.boxes[:, 2], kind="stable")
-        order = np.arange(len(self.boxes)) if self.in_time else left_to_right
-        touching = (_TOUCHING_OVERLAP, _TOUCHING_EDGE * _LINE_HEIGHT) if self.joints else ()
-        return layout.atoms_of(self.boxes, order, *touching)
+        order = np.arange(len(self.boxes)) if self.are_strokes else left_to_right
+        limits = (_TOUCHING_OVERLAP, _TOUCHING_EDGE * _LINE_HEIGHT) if self.joints else ()
+        return layout.atoms_of(self.boxes, order, *limits)
 
     @cached_property
     def spans(self) -> Spans:
@@ -109,8 +109,8 @@ class Line(ABC):
         for piece, neighbour in self.joints:
             first, last = sorted((atom_of[piece], atom_of[neighbour]))
             cuts[first + 1 : last + 1] = True
-        ends = layout.spans_of(boxes, _LINE_HEIGHT, in_time=self.in_time)
-        counts = [sum(map(len, self.atoms[first : last + 1])) if self.in_time else 0 for first, last in ends]
+        ends = layout.spans_of(boxes, _LINE_HEIGHT, are_strokes=self.are_strokes)
+        counts = [sum(map(len, self.atoms[first : last + 1])) if self.are_strokes else 0 for first, last in ends]
         return Spans(atom_boxes=boxes, ends=ends, cuts=cuts, stroke_counts=np.array(counts))
 
     @cached_property
@@ -121,16 +121,16 @@ class Line(ABC):
     @cached_property
     def turned_spans(self) -> list[int]:
         """If the line runs down, the spans of one atom: the network is shown their pictures turned, too."""
-        return [k for k, (first, last) in enumerate(self.spans.ends) if first == last and self.down]
+        return [span for span, (first, last) in enumerate(self.spans.ends) if first == last and self.down]
 
     def pictures(self) -> list[Bytes]:
         """The pictures for the network: of each span, and of each of `turned_spans` turned."""
-        upright = []
+        pictures = []
         for (first, last), box in zip(self.spans.ends, self.spans.boxes, strict=True):
             x = (box[0] + box[2]) / 2
             members = list(itertools.chain(*self.atoms[first : last + 1]))
-            upright.append(self.network_picture(members, x, self.geometry.middle + self.geometry.slope * x))
-        return upright + [np.rot90(upright[k]) for k in self.turned_spans]
+            pictures.append(self.network_picture(members, x, self.geometry.middle + self.geometry.slope * x))
+        return pictures + [np.rot90(pictures[span]) for span in self.turned_spans]
 
 
 def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[Iterator[Line]]:
@@ -142,43 +142,43 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
     numbers, boxes = pieces_of(ink)
     if len(boxes) > MAX_PIECES:
         raise FastetlError("too many pieces of ink", expected=f"at most {MAX_PIECES:,}", found=len(boxes), do="crop it")
-    ruled = ruled_ink(numbers, boxes)
-    if ruled.any():
-        ink = np.where(ruled, 0, ink).astype(np.uint8)
+    rules = ruled_ink(numbers, boxes)
+    if rules.any():
+        ink = np.where(rules, 0, ink).astype(np.uint8)
         numbers, boxes = pieces_of(ink)
-    written = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
+    writing = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
 
-    def lines(down: bool, alone: bool = False) -> Iterator[Line]:  # made one at a time, since each is a large picture
-        oriented = layout.turned(boxes) if down else boxes
-        for members in [np.arange(len(written))] if alone else layout.line_members(oriented[written]):
-            of_line = written[members]
-            left, top, right, bottom = layout.unions(boxes, [of_line])[0].astype(int)
+    def lines(down: bool, is_character: bool = False) -> Iterator[Line]:  # one at a time, since each is a large picture
+        row_boxes = layout.turned(boxes) if down else boxes
+        for members in [np.arange(len(writing))] if is_character else layout.line_members(row_boxes[writing]):
+            indices = writing[members]
+            left, top, right, bottom = layout.unions(boxes, [indices])[0].astype(int)
             window = np.s_[top:bottom, left:right]
-            is_shown = np.isin(numbers[window], [0, *of_line + 1])  # 0 is the number of no piece
-            zoom = _LINE_HEIGHT / layout.line_size(oriented[of_line])
+            is_shown = np.isin(numbers[window], [0, *indices + 1])  # 0 is the number of no piece
+            zoom = _LINE_HEIGHT / layout.line_size(row_boxes[indices])
             height, width = (max(1, round(zoom * length)) for length in is_shown.shape)
-            cut_out = Image.fromarray(np.where(is_shown, ink[window], 0))
-            upright = np.asarray(cut_out.resize((width, height), Image.Resampling.BILINEAR))
-            across = np.rot90(upright) if down else upright
-            pieces = parted(*pieces_of(across), _LINE_HEIGHT, down=down)
+            crop = Image.fromarray(np.where(is_shown, ink[window], 0))
+            upright_ink = np.asarray(crop.resize((width, height), Image.Resampling.BILINEAR))
+            line_ink = np.rot90(upright_ink) if down else upright_ink
+            pieces = part_pieces(*pieces_of(line_ink), _LINE_HEIGHT, down=down)
             if len(pieces.boxes):
                 yield PictureLine(
                     boxes=pieces.boxes,
                     joints=pieces.joints,
                     down=down,
-                    alone=alone,
-                    ink=np.pad(across, SIDE),
+                    is_character=is_character,
+                    ink=np.pad(line_ink, SIDE),
                     pieces=pieces._replace(numbers=np.pad(pieces.numbers, SIDE)),
                     zoom=zoom / scale,
                     corner=(left * scale, top * scale),
                 )
 
-    steep = layout.steepness(boxes[written])
-    likely = [steep > 0, steep <= 0][: 1 + (abs(steep) < _UNSURE_STEEPNESS)] if down is None else [down]
-    ways = [lines(way) for way in likely]
-    width, height = boxes[written, 2:].max(0, initial=0) - boxes[written, :2].min(0, initial=np.inf)
-    if 0 < len(written) <= _MAX_PIECES_ALONE and 1 / _HIGHEST_ALONE <= width / height <= _WIDEST_ALONE:
-        ways.append(lines(bool(down), alone=True))
+    steepness = layout.steepness(boxes[writing])
+    directions = [steepness > 0, steepness <= 0][: 1 + (abs(steepness) < _UNSURE_STEEPNESS)] if down is None else [down]
+    ways = [lines(way) for way in directions]
+    width, height = boxes[writing, 2:].max(0, initial=0) - boxes[writing, :2].min(0, initial=np.inf)
+    if 0 < len(writing) <= _MAX_PIECES_ALONE and 1 / _HIGHEST_ALONE <= width / height <= _WIDEST_ALONE:
+        ways.append(lines(bool(down), is_character=True))
     return ways
 
 
@@ -199,8 +199,8 @@ class PictureLine(Line):
         left = min(max(round(x) + SIDE // 2, 0), self.ink.shape[1] - SIDE)
         top = min(max(round(y) + SIDE // 2, 0), self.ink.shape[0] - SIDE)
         window = np.s_[top : top + SIDE, left : left + SIDE]
-        shown = self.ink[window] * is_shown[self.pieces.numbers[window]]
-        return np.rot90(shown, -1) if self.down else shown
+        picture = self.ink[window] * is_shown[self.pieces.numbers[window]]
+        return np.rot90(picture, -1) if self.down else picture
 
     def to_original(self, boxes: Boxes) -> Boxes:
         if self.down:
@@ -214,20 +214,20 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     strokes = [s for s in drawing.strokes if len(s)]
     extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
     side = max(drawing.width, drawing.height)
-    thickest = _THICKEST_PEN * weighted_median_extent(extents) / side if strokes else 1
-    drawing = dataclasses.replace(drawing, pen=min(drawing.pen, max(thickest, 1e-5)))
+    max_pen = _THICKEST_PEN * weighted_median_extent(extents) / side if strokes else 1
+    drawing = dataclasses.replace(drawing, pen=min(drawing.pen, max(max_pen, 1e-5)))
     pen = drawing.pen * side
     boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])
-    written = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
-    strokes, boxes = list(itertools.compress(strokes, written)), boxes[written]
-    alone = [dataclasses.replace(drawing, strokes=(stroke,)) for stroke in strokes]
-    segments = [segments_of(one, (drawing.height, drawing.width)) for one in alone]
-    down = layout.steepness(boxes, in_time=True) > 0 if down is None else down
-    oriented = layout.turned(boxes) if down else boxes
-    for members in map(np.sort, layout.line_members(oriented, in_time=True)):  # in the order of writing
-        zoom = _LINE_HEIGHT / layout.line_size(oriented[members])
-        of_line = [segments[k] for k in members]
-        yield StrokeLine(boxes=oriented[members] * zoom, down=down, segments=of_line, pen=pen, zoom=zoom)
+    is_writing = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
+    strokes, boxes = list(itertools.compress(strokes, is_writing)), boxes[is_writing]
+    parts = [dataclasses.replace(drawing, strokes=(stroke,)) for stroke in strokes]
+    segments = [segments_of(part, (drawing.height, drawing.width)) for part in parts]
+    down = layout.steepness(boxes, are_strokes=True) > 0 if down is None else down
+    row_boxes = layout.turned(boxes) if down else boxes
+    for members in map(np.sort, layout.line_members(row_boxes, are_strokes=True)):  # in the order of writing
+        zoom = _LINE_HEIGHT / layout.line_size(row_boxes[members])
+        line_segments = [segments[k] for k in members]
+        yield StrokeLine(boxes=row_boxes[members] * zoom, down=down, segments=line_segments, pen=pen, zoom=zoom)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,16 +237,16 @@ class StrokeLine(Line):
     segments: Sequence[Floats]  # of each stroke, as `segments_of` returns them, in the canvas' units
     pen: float  # its width in these units
     zoom: float  # the line's coordinates over these units
-    in_time: ClassVar[bool] = True
+    are_strokes: ClassVar[bool] = True
 
     def network_picture(self, members: Sequence[int], x: float, y: float) -> Bytes:
         x, y = (-y / self.zoom, x / self.zoom) if self.down else (x / self.zoom, y / self.zoom)
-        shown = self.boxes[list(members)]
-        side = max(SIDE, _MIN_WINDOW * float(shown[:, 2].max() - shown[:, 0].min())) / self.zoom
+        boxes = self.boxes[list(members)]
+        side = max(SIDE, _MIN_WINDOW * float(boxes[:, 2].max() - boxes[:, 0].min())) / self.zoom
         left, top = x - side / 2, y - side / 2
-        thinner = min(1.0, side / 2 / self.pen)
-        drawn = np.concatenate([self.segments[k] for k in members]) - (left, top, left, top, 0, 0)
-        return painted(drawn * (SIDE / side * np.array([1, 1, 1, 1, thinner, thinner])), (SIDE, SIDE))
+        pen_factor = min(1.0, side / 2 / self.pen)
+        segments = np.concatenate([self.segments[k] for k in members]) - (left, top, left, top, 0, 0)
+        return painted(segments * (SIDE / side * np.array([1, 1, 1, 1, pen_factor, pen_factor])), (SIDE, SIDE))
 
     def to_original(self, boxes: Boxes) -> Boxes:
         return (layout.unturned(boxes) if self.down else boxes) / self.zoom

@@ -58,24 +58,24 @@ def load_shapes(down: bool) -> tuple[Measures, Measures]:
     means, deviations = columns[:6][_ACROSS], columns[6:][_ACROSS]
     if down:
         # A character that lies on its side is along and across the line what it is on lines that run across.
-        stands = np.array([character not in LYING for character in JAPANESE.characters])
-        means[:, stands] = columns[:6][_DOWN][:, stands]
-        deviations[:, stands] = columns[6:][_DOWN][:, stands]
-        to_corner = np.array([CORNER.get(character, 0.0) for character in JAPANESE.characters])
-        means[2, stands] = -(means[2] + to_corner)[stands]
-        deviations[2] = np.hypot(deviations[2], to_corner)  # not every writer moves them
+        is_upright = np.array([character not in LYING for character in JAPANESE.characters])
+        means[:, is_upright] = columns[:6][_DOWN][:, is_upright]
+        deviations[:, is_upright] = columns[6:][_DOWN][:, is_upright]
+        corner_shifts = np.array([CORNER.get(character, 0.0) for character in JAPANESE.characters])
+        means[2, is_upright] = -(means[2] + corner_shifts)[is_upright]
+        deviations[2] = np.hypot(deviations[2], corner_shifts)  # not every writer moves them
     means[:2] = np.log(np.maximum(means[:2], MIN_LENGTH))
     means, deviations = np.column_stack([means, _OTHER_MEANS]), np.column_stack([deviations, _OTHER_DEVIATIONS])
     return Measures(*means), Measures(*deviations)
 
 
-def log_likelihood(measured: Measures, classes: Ints, *, down: bool, uneven: float, wander: float) -> Floats:
+def log_likelihood(span_measures: Measures, classes: Ints, *, down: bool, uneven: float, wander: float) -> Floats:
     """float64 (S, K): log likelihood of each span's measures (S,) for each of its characters, up to a constant.
 
     classes: (S, K). uneven, wander: see `fastetl.lines.segmentation.Geometry`.
     """
     means, deviations = (measures.of(classes) for measures in load_shapes(down))
-    length, height, offset, gap = (values[:, None] - usual for values, usual in zip(measured, means, strict=True))
+    length, height, offset, gap = (values[:, None] - mean for values, mean in zip(span_measures, means, strict=True))
     size_deviation = np.hypot(deviations.log_length, deviations.log_height)
     # Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.
     residuals = (

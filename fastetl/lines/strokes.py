@@ -18,30 +18,30 @@ _THORN = 0.8  # length of a line that thinning leaves beside a stroke
 _WAY = 2.5  # length of the end of a line that tells its direction
 
 
-def _around(mask: Mask) -> Bytes:
+def _neighbours(mask: Mask) -> Bytes:
     """uint8 (8, H, W): 1 where a neighbour of a pixel is ink, of the eight clockwise from the one above."""
     height, width = mask.shape
-    padded = np.zeros((height + 2, width + 2), np.uint8)  # `np.pad` takes ten times as long
-    padded[1:-1, 1:-1] = mask
+    padded_mask = np.zeros((height + 2, width + 2), np.uint8)  # `np.pad` takes ten times as long
+    padded_mask[1:-1, 1:-1] = mask
     places = (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0), (0, 0)
-    return np.stack([padded[y : y + height, x : x + width] for y, x in places])
+    return np.stack([padded_mask[y : y + height, x : x + width] for y, x in places])
 
 
-def _branches(around: Bytes) -> Bytes:
-    """uint8 (H, W): how many branches of a thin line leave each pixel. around: see `_around`."""
-    return np.asarray((around[1:] > around[:-1]).sum(0, np.uint8) + (around[0] > around[-1]))
+def _branches(neighbours: Bytes) -> Bytes:
+    """uint8 (H, W): how many branches of a thin line leave each pixel. neighbours: see `_neighbours`."""
+    return np.asarray((neighbours[1:] > neighbours[:-1]).sum(0, np.uint8) + (neighbours[0] > neighbours[-1]))
 
 
-def _thinned(mask: Mask) -> Mask:
+def _skeleton(mask: Mask) -> Mask:
     """Thin ink to lines of a pixel (Zhang and Suen, A fast parallel algorithm for thinning digital patterns, 1984)."""
-    before = -1
-    while (total := int(mask.sum())) != before:
-        before = total
+    previous_total = -1
+    while (total := int(mask.sum())) != previous_total:
+        previous_total = total
         for first, second, third, fourth in ((2, 4, 0, 6), (0, 6, 2, 4)):
-            around = _around(mask)
-            count = around.sum(0, np.uint8)
-            is_inner = around[first] & around[second] & (around[third] | around[fourth])
-            mask = mask & ~((count >= 2) & (count <= 6) & (_branches(around) == 1) & (is_inner == 0))
+            neighbours = _neighbours(mask)
+            count = neighbours.sum(0, np.uint8)
+            is_inner = neighbours[first] & neighbours[second] & (neighbours[third] | neighbours[fourth])
+            mask = mask & ~((count >= 2) & (count <= 6) & (_branches(neighbours) == 1) & (is_inner == 0))
     return mask
 
 
@@ -64,9 +64,9 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
     Returns the number of each pixel's patch, from 1, int32 (H, W), and the numbers of each stroke's patches.
     """
     pen = pen_width(mask)
-    thinned = _thinned(mask)
-    crossings = _crossings(mask, thinned, pen)
-    lines = label_components(thinned & (crossings == 0))
+    skeleton = _skeleton(mask)
+    crossings = _crossings(mask, skeleton, pen)
+    lines = label_components(skeleton & (crossings == 0))
     crossings[crossings > 0] += lines.max()  # one numbering for all patches: lines first
     ends = list(_ends(lines, crossings, pen))
     # A short line with one crossing is what thinning leaves, and no pen wrote.
@@ -77,16 +77,16 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
     if not crossings.any() or not lines.any():
         return mask.astype(np.int32), [[1]]
     patches = lines + crossings
-    while (bare := mask & (patches == 0)).any():  # what is beside a line is ink of its stroke
-        patches = np.where(bare, extreme(patches, 3, np.maximum, 0), patches)
-    return patches, _joined(np.unique(lines[lines > 0]), ends)
+    while (gaps := mask & (patches == 0)).any():  # what is beside a line is ink of its stroke
+        patches = np.where(gaps, extreme(patches, 3, np.maximum, 0), patches)
+    return patches, _stroke_patches(np.unique(lines[lines > 0]), ends)
 
 
-def _joined(lines: Ints, ends: list[_End]) -> list[list[int]]:
+def _stroke_patches(lines: Ints, ends: list[_End]) -> list[list[int]]:
     """The patches of each stroke: lines that continue each other at crossings, and the crossings at their ends."""
     stroke_of = np.arange(lines.max() + 1)  # for each line, one line of the stroke that it belongs to
     for crossing in {end.crossing for end in ends}:
-        for a, b in _straight([end for end in ends if end.crossing == crossing]):
+        for a, b in _straight_pairs([end for end in ends if end.crossing == crossing]):
             stroke_of[stroke_of == stroke_of[a.line]] = stroke_of[b.line]
     patches: dict[int, list[int]] = {}
     for line in lines.tolist():
@@ -96,12 +96,12 @@ def _joined(lines: Ints, ends: list[_End]) -> list[list[int]]:
     return list(patches.values())
 
 
-def _crossings(mask: Mask, thinned: Mask, pen: float) -> Components:
+def _crossings(mask: Mask, skeleton: Mask, pen: float) -> Components:
     """The number of each pixel's crossing, from 1, 0 elsewhere: the ink near to where three lines meet."""
-    near = thinned & (_branches(_around(thinned)) >= 3)
+    area = skeleton & (_branches(_neighbours(skeleton)) >= 3)
     for _ in range(max(1, round(_CROSSING * pen))):
-        near = extreme(near, 3, np.maximum, 0)
-    return label_components(near & mask)
+        area = extreme(area, 3, np.maximum, 0)
+    return label_components(area & mask)
 
 
 def _ends(lines: Components, crossings: Components, pen: float) -> Iterator[_End]:
@@ -112,21 +112,21 @@ def _ends(lines: Components, crossings: Components, pen: float) -> Iterator[_End
     end_of, line_of = ends[lines > 0], lines[lines > 0]
     for number in range(1, int(ends.max()) + 1):
         pixels = places[end_of == number]
-        one = tuple(pixels[0])
-        line, crossing = int(lines[one]), int(crossing_beside[one])
-        begin, along = pixels.mean(0), places[line_of == line]
-        near = along[np.hypot(*(along - begin).T) <= _WAY * pen]
-        way = near.mean(0) - begin
+        pixel = tuple(pixels[0])
+        line, crossing = int(lines[pixel]), int(crossing_beside[pixel])
+        begin, line_pixels = pixels.mean(0), places[line_of == line]
+        tip = line_pixels[np.hypot(*(line_pixels - begin).T) <= _WAY * pen]
+        way = tip.mean(0) - begin
         if np.hypot(*way) < 1:  # the line is hardly longer than its end
             way = begin - np.argwhere(crossings == crossing).mean(0)
         yield _End(line, crossing, way / max(float(np.hypot(*way)), 1e-6))
 
 
-def _straight(ends: list[_End]) -> Iterator[tuple[_End, _End]]:
+def _straight_pairs(ends: list[_End]) -> Iterator[tuple[_End, _End]]:
     """Pairs of ends at a crossing that continue each other, the straightest first; each end is in one pair at most."""
-    free = set(range(len(ends)))
-    cosines = {(a, b): float(ends[a].way @ ends[b].way) for a, b in combinations(free, 2)}
+    free_ends = set(range(len(ends)))
+    cosines = {(a, b): float(ends[a].way @ ends[b].way) for a, b in combinations(free_ends, 2)}
     for (a, b), cosine in sorted(cosines.items(), key=lambda item: item[1]):
-        if {a, b} <= free and cosine < _STRAIGHT_COSINE:
-            free -= {a, b}
+        if {a, b} <= free_ends and cosine < _STRAIGHT_COSINE:
+            free_ends -= {a, b}
             yield ends[a], ends[b]
