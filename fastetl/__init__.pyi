@@ -1,8 +1,8 @@
 """The public names; `__init__.py` imports them when they are first used."""
 
-from .building import BuildConfig as BuildConfig
-from .building import BuildResult as BuildResult
-from .building import build as build
+from .building.build import BuildConfig as BuildConfig
+from .building.build import BuildResult as BuildResult
+from .building.build import build as build
 from .data.augmentation import Augmentation as Augmentation
 from .data.augmentation import augment as augment
 from .data.batches import Batches as Batches

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import fastetl_ray
-from fastetl.building import BuildConfig, BuildResult, build
+from fastetl.building.build import BuildConfig, BuildResult, build
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.shards import ROWS

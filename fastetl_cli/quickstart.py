@@ -8,7 +8,7 @@ from pathlib import Path
 
 from export.config import ExportConfig
 from export.package_files import VERIFICATION
-from fastetl.building import BuildConfig
+from fastetl.building.build import BuildConfig
 from fastetl.data.augmentation import Augmentation
 from fastetl.etl.detection import find_files
 from fastetl.files.atomic import OutputKind, check_output

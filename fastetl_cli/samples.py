@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl.kept_drawings import SamplesConfig, samples_to_dataset
+from fastetl.building.kept_drawings import SamplesConfig, samples_to_dataset
 from fastetl_cli.base import MAX_LISTED, Out, WritingCommand, command_line, counted, note
 from fastetl_cli.options import Arg
 

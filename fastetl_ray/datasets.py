@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastetl.building import BuildConfig, BuildResult, build_result, completed_dataset, with_plan
+from fastetl.building.build import BuildConfig, BuildResult, build_result, completed_dataset, with_plan
 from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenate

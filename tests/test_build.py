@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benches.etl_records import make_records
-from fastetl.building import BuildConfig, build
+from fastetl.building.build import BuildConfig, build
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.sheet import write_sheet

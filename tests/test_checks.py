@@ -16,7 +16,8 @@ import fastetl
 import fastetl_ray
 import model
 from export.config import ExportConfig
-from fastetl.building import BuildConfig, build
+from fastetl.building.build import BuildConfig, build
+from fastetl.building.kept_drawings import KeptDrawing, samples_to_dataset
 from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
@@ -29,7 +30,6 @@ from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import codes_of
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink
-from fastetl.kept_drawings import KeptDrawing, samples_to_dataset
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.lines import write_line
 from model.config import TrainConfig

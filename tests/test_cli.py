@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from benches.cli_pages import PAGE, page
-from fastetl.building import BuildConfig
+from fastetl.building.build import BuildConfig
 from fastetl_cli.base import bar, counted, say, show_json, table, width_of
 from fastetl_cli.build import Build
 from fastetl_cli.evaluate import distinct_names

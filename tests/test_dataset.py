@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from benches.etl_records import make_records
-from fastetl.building import BuildConfig, build
+from fastetl.building.build import BuildConfig, build
 from fastetl.data import store
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset

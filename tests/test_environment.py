@@ -17,11 +17,11 @@ from PIL import Image
 from export.package_files import ONNX, package_path
 from export.verification import Check, file_checks, run_checks
 from fastetl import build, open_dataset
+from fastetl.building.kept_drawings import find_samples
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
 from fastetl.files.atomic import check_output
-from fastetl.kept_drawings import find_samples
 from fastetl_cli.base import error_line
 from fastetl_cli.recognize import find_pictures
 from tests.conftest import Write, python, write_shards

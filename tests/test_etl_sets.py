@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benches.etl_records import write_set
-from fastetl.building import BuildConfig, build
+from fastetl.building.build import BuildConfig, build
 from fastetl.data.charset import KATAKANA46
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError

@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from benches.etl_records import make_records, write_set
-from fastetl.building import BuildConfig, build
+from fastetl.building.build import BuildConfig, build
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import NEW, TEST, TRAIN, UNKNOWN, VALID, SplitRecord, digest_of, digest_rows

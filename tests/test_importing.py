@@ -16,13 +16,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 import fastetl
+from fastetl.building.kept_drawings import find_samples
+from fastetl.building.labelled_pictures import import_pictures
 from fastetl.data.charset import nfc
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import UNNAMED
-from fastetl.data.importing import import_pictures
 from fastetl.data.labelled_files import labelled_in
 from fastetl.errors import FastetlError
-from fastetl.kept_drawings import find_samples
 from fastetl_cli.main import main
 
 NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3", "U+E000")

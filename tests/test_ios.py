@@ -18,10 +18,10 @@ from PIL import Image
 from benches.studies.conditions import CURVES
 from export import open_recognizer
 from export.recognizer import MIN_OWN, Recognizer
+from fastetl.building.kept_drawings import KeptDrawing
 from fastetl.data.charset import Charset, one_shape
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
-from fastetl.kept_drawings import KeptDrawing
 from tests import golden_lines
 from tests.kana import cropped, kana_drawings, misread
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benches.etl_records import make_records
-from fastetl.building import BuildConfig, build
+from fastetl.building.build import BuildConfig, build
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl import inspection

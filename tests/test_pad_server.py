@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from export.recognizer import Recognizer
+from fastetl.building.kept_drawings import read_samples
 from fastetl.errors import FastetlError, MissingFileError
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
-from fastetl.kept_drawings import read_samples
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
 from fastetl_cli.web.sample_files import SampleFolder

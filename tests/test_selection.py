@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benches.etl_records import Records, make_records
-from fastetl.building import BuildConfig, build
+from fastetl.building.build import BuildConfig, build
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benches.studies.conditions import CONDITIONS
-from fastetl.building import build
+from fastetl.building.build import build
 from fastetl.data.charset import HIRAGANA, KANA
 from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
 from fastetl.data.store import open_dataset

@@ -12,7 +12,7 @@ from PIL import Image
 from benches.campaign.damage import damaged_bytes
 from benches.campaign.tally import Rng, Tally
 from benches.etl_records import first_records
-from fastetl.building import BuildConfig, build
+from fastetl.building.build import BuildConfig, build
 from fastetl.data.store import open_dataset
 from fastetl.ink.pictures import read_picture
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fastetl.building.kept_drawings import KeptDrawing, read_samples, removal_line
 from fastetl.errors import FastetlError, MissingFileError, expecting
 from fastetl.files.atomic import replace_file, try_lock
-from fastetl.kept_drawings import KeptDrawing, read_samples, removal_line
 
 MAX_LISTED = 500  # most samples of one file in a list: the newest ones
 _LOCK = ".pad.lock"

@@ -27,10 +27,10 @@ from starlette.staticfiles import StaticFiles
 
 from export.recognizer import Recognizer
 from fastetl import __version__
+from fastetl.building.kept_drawings import LINE_BYTES
 from fastetl.errors import FastetlError, MissingFileError
 from fastetl.files.untrusted import parse_json
 from fastetl.ink import SIDE
-from fastetl.kept_drawings import LINE_BYTES
 from fastetl_cli.base import error_line, note
 from fastetl_cli.web.sample_files import SampleFolder
 from fastetl_cli.web.static import PAGE, POLICY, documents

@@ -1,7 +1,8 @@
 import Foundation
 import KanaInk
 
-/// A drawing and what was meant by it: a line of the files that `fastetl samples` reads (`fastetl/kept_drawings.py`).
+/// A drawing and what was meant by it: a line of the files that `fastetl samples` reads
+/// (`fastetl/building/kept_drawings.py`).
 public struct Sample: Equatable, Sendable, Identifiable {
     /// Kind of pointer that drew it.
     public enum Device: String, Codable, Sendable, CaseIterable { case mouse, touch, pen, unknown }

@@ -159,7 +159,7 @@ def _read_labelled(
     """Labelled pictures as a dataset, and what is to be said of them."""
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")
     require_own_name(config.source)
-    from fastetl.data.importing import import_pictures  # only now: records do not need Pillow
+    from fastetl.building.labelled_pictures import import_pictures  # only now: records do not need Pillow
 
     data, findings = import_pictures(sources, config.charset, config.size, config.source, progress)
     if config.strict:
