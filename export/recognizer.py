@@ -231,7 +231,7 @@ class Recognizer:
             ways = [lines_of_drawing(picture, down)]
             fault = _NO_WRITING if any(len(stroke) for stroke in picture.strokes) else _NO_INK_ON_CANVAS
         else:
-            ink = find_ink(picture, is_page=True, accepted=_ACCEPTED)
+            ink = find_ink(picture, is_page=True, kinds=_ACCEPTED)
             ways = lines_of_picture(ink.plane, down, ink.scale)
             fault = _NO_WRITING if ink.box else ink.fault
         readings = [
@@ -270,7 +270,7 @@ def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[i
     if isinstance(source, Drawing):
         drawn = rasterize(source)
         return drawn, None, "" if drawn.any() else _NO_INK_ON_CANVAS
-    ink = find_ink(source, accepted=_ACCEPTED)
+    ink = find_ink(source, kinds=_ACCEPTED)
     if ink.box is None:
         return ink.picture(SIDE), None, ink.fault
     left, top, right, bottom = (round(edge * ink.scale) for edge in ink.box)

@@ -10,21 +10,21 @@ MAX_BLOCKS = 160  # blocks along a picture's longest side, at most
 SPECK_BLOCKS = 4  # that may be darker than the darkest ink
 
 
-def block_shape(shape: tuple[int, ...], most: int = MAX_BLOCKS) -> tuple[int, int]:
+def block_shape(shape: tuple[int, ...], max_blocks: int = MAX_BLOCKS) -> tuple[int, int]:
     """Rows and columns of blocks of a picture (H, W), at most so many along its longest side."""
     height, width = shape
-    longest = max(height, width)
-    most = min(most, longest)
-    return max(1, height * most // longest), max(1, width * most // longest)
+    length = max(height, width)
+    max_blocks = min(max_blocks, length)
+    return max(1, height * max_blocks // length), max(1, width * max_blocks // length)
 
 
 def _edges(length: int, count: int) -> NDArray[np.intp]:
     return np.arange(count) * length // count
 
 
-def pool(picture: Grey, op: np.ufunc, most: int = MAX_BLOCKS) -> Grey:
-    """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block. most: see `block_shape`."""
-    for length, count in zip(picture.shape, block_shape(picture.shape, most), strict=True):
+def pool(picture: Grey, op: np.ufunc, max_blocks: int = MAX_BLOCKS) -> Grey:
+    """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block. max_blocks: see `block_shape`."""
+    for length, count in zip(picture.shape, block_shape(picture.shape, max_blocks), strict=True):
         first = _edges(length, count)
         last = np.append(first[1:], length) - 1
         extremes = picture[first]
@@ -50,16 +50,16 @@ def extreme_of_rows(picture: NDArray[Any], size: int, op: np.ufunc) -> NDArray[A
     return np.asarray(op(picture[:count], picture[size - span : size - span + count]))
 
 
-def extreme(picture: NDArray[Any], size: int, op: np.ufunc, outside: int) -> NDArray[Any]:
+def extreme(picture: NDArray[Any], size: int, op: np.ufunc, fill: int) -> NDArray[Any]:
     """The least (`np.minimum`) or greatest (`np.maximum`) value in a square of odd `size` around each pixel.
 
-    outside: the value of what lies beyond the picture.
+    fill: the value of what lies beyond the picture.
     """
     reach = size // 2
     for _ in range(2):  # along columns, then along rows
-        around = np.full_like(picture, outside, shape=(len(picture) + 2 * reach, picture.shape[1]))
-        around[reach : reach + len(picture)] = picture
-        picture = extreme_of_rows(around, size, op).T
+        canvas = np.full_like(picture, fill, shape=(len(picture) + 2 * reach, picture.shape[1]))
+        canvas[reach : reach + len(picture)] = picture
+        picture = extreme_of_rows(canvas, size, op).T
     return picture
 
 
@@ -68,7 +68,7 @@ def smooth(picture: Grey, size: int) -> Grey:
     sums = np.pad(picture, size // 2, mode="edge").astype(np.uint16)
     for _ in range(2):
         length = len(sums) - size + 1
-        sums = np.stack([sums[at : at + length] for at in range(size)]).sum(0, dtype=np.uint16).T
+        sums = np.stack([sums[start : start + length] for start in range(size)]).sum(0, dtype=np.uint16).T
     return (sums // np.uint16(size * size)).astype(np.uint8)
 
 
@@ -87,10 +87,10 @@ def odd_share(blocks: NDArray[Any], per_cent: int) -> int:
     return max(3, int(max(blocks.shape)) * per_cent // 100 | 1)
 
 
-def peak_of(levels: Grey, few: int = SPECK_BLOCKS) -> int:
+def peak_of(levels: Grey, min_count: int = SPECK_BLOCKS) -> int:
     """The highest level that a few blocks reach."""
     counts = np.bincount(levels.ravel(), minlength=256)[::-1].cumsum()
-    return 255 - int((counts >= min(few, levels.size // 8 + 1)).argmax())
+    return 255 - int((counts >= min(min_count, levels.size // 8 + 1)).argmax())
 
 
 def quantile(values: NDArray[Any], per_cent: int) -> int:

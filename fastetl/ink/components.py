@@ -19,10 +19,10 @@ def label_components(mask: Mask) -> Components:
     # Runs of ink begin and end at positions in one long line of all rows, with two positions of paper after each row.
     steps = np.diff(mask.view(np.int8), axis=1, prepend=np.int8(0), append=np.zeros((len(mask), 2), np.int8))
     begin, end = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    upper, lower = _touching_runs(begin, end, steps.shape[1])
+    upper_runs, lower_runs = _touching_runs(begin, end, steps.shape[1])
     root = np.arange(len(begin))  # of each run the first one of its component, as far as known
-    while (root[upper] != root[lower]).any():
-        roots = root[upper], root[lower]
+    while (root[upper_runs] != root[lower_runs]).any():
+        roots = root[upper_runs], root[lower_runs]
         np.minimum.at(root, np.maximum(*roots), np.minimum(*roots))
         while (root != root[root]).any():
             root = root[root]
@@ -35,11 +35,11 @@ def label_components(mask: Mask) -> Components:
 def _touching_runs(begin: Runs, end: Runs, width: int) -> tuple[Runs, Runs]:
     """Each pair of runs that touch: the one in the upper row, and the one in the next row, `width` further on."""
     first = np.searchsorted(end, begin + width)  # of the runs that each one touches below it
-    behind = np.searchsorted(begin, end + width, "right")  # the first run after these
-    counts = np.maximum(behind - first, 0)
-    upper = np.repeat(np.arange(len(begin)), counts)
-    position = np.arange(len(upper)) - np.repeat(np.cumsum(counts) - counts, counts)  # among those below the same run
-    return upper, np.repeat(first, counts) + position
+    stop = np.searchsorted(begin, end + width, "right")  # the first run after these
+    counts = np.maximum(stop - first, 0)
+    runs = np.repeat(np.arange(len(begin)), counts)
+    position = np.arange(len(runs)) - np.repeat(np.cumsum(counts) - counts, counts)  # among those below the same run
+    return runs, np.repeat(first, counts) + position
 
 
 def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
@@ -51,8 +51,8 @@ def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
     order = np.argsort(number, kind="stable")
     begin = np.searchsorted(number[order], np.arange(1, number.max() + 1))
     x, y = x[order], y[order]
-    low = [np.minimum.reduceat(values, begin) for values in (x, y)]
-    return np.stack([*low, *(np.maximum.reduceat(values, begin) + 1 for values in (x, y))], 1)
+    corners = [np.minimum.reduceat(values, begin) for values in (x, y)]
+    return np.stack([*corners, *(np.maximum.reduceat(values, begin) + 1 for values in (x, y))], 1)
 
 
 def extents_of(boxes: NDArray[Any]) -> NDArray[Any]:
@@ -79,30 +79,30 @@ def character_box(mask: Mask) -> Box | None:
     """
     components = label_components(mask)
     sizes = np.bincount(components.ravel())[1:]
-    largest = np.argsort(-sizes, kind="stable")[:_MAX_COMPONENTS]
-    largest = largest[_SPECK_RATIO * sizes[largest] >= sizes.max(initial=0)]
-    boxes, sizes = boxes_of(components)[largest], sizes[largest]
+    order = np.argsort(-sizes, kind="stable")[:_MAX_COMPONENTS]
+    order = order[_SPECK_RATIO * sizes[order] >= sizes.max(initial=0)]
+    boxes, sizes = boxes_of(components)[order], sizes[order]
     while len(boxes):
         are_near = _are_near(boxes, sizes)
         if not are_near.any():
             left, top, right, bottom = boxes[sizes.argmax()].tolist()
             return left, top, right, bottom
-        remaining, merged = divmod(int(are_near.argmax()), len(boxes))
-        boxes[remaining, :2] = np.minimum(boxes[remaining, :2], boxes[merged, :2])
-        boxes[remaining, 2:] = np.maximum(boxes[remaining, 2:], boxes[merged, 2:])
-        sizes[remaining] += sizes[merged]
-        boxes, sizes = np.delete(boxes, merged, 0), np.delete(sizes, merged)
+        target, source = divmod(int(are_near.argmax()), len(boxes))
+        boxes[target, :2] = np.minimum(boxes[target, :2], boxes[source, :2])
+        boxes[target, 2:] = np.maximum(boxes[target, 2:], boxes[source, 2:])
+        sizes[target] += sizes[source]
+        boxes, sizes = np.delete(boxes, source, 0), np.delete(sizes, source)
     return None
 
 
 def _are_near(boxes: NDArray[np.intp], sizes: NDArray[np.intp]) -> Mask:
     """(N, N): whether components i < j are of one group, by `character_box`'s rule. boxes: (N, 4). sizes: pixels."""
-    low, high = boxes[:, :2], boxes[:, 2:]
-    gap = (np.maximum(low[:, None], low) - np.minimum(high[:, None], high)).max(2)
-    lengths = (high - low).max(1)
-    longest = np.maximum(lengths[:, None], lengths)
+    top_left, bottom_right = boxes[:, :2], boxes[:, 2:]
+    gap = (np.maximum(top_left[:, None], top_left) - np.minimum(bottom_right[:, None], bottom_right)).max(2)
+    lengths = (bottom_right - top_left).max(1)
+    max_lengths = np.maximum(lengths[:, None], lengths)
     are_alike = 4 * np.minimum(sizes[:, None], sizes) >= np.maximum(sizes[:, None], sizes)
-    return np.triu(gap <= np.where(are_alike, 2 * longest, longest * 2 // 5), 1)
+    return np.triu(gap <= np.where(are_alike, 2 * max_lengths, max_lengths * 2 // 5), 1)
 
 
 def is_several_characters(mask: Mask) -> bool:

@@ -136,13 +136,13 @@ def segments_of(drawing: Drawing, shape: tuple[float, float]) -> NDArray[np.floa
     """
     side = max(shape)
     scale = side / max(drawing.width, drawing.height)
-    down, across = (shape[0] - drawing.height * scale) / 2, (shape[1] - drawing.width * scale) / 2
+    top, left = (shape[0] - drawing.height * scale) / 2, (shape[1] - drawing.width * scale) / 2
     segments = [np.empty((0, 6))]
     for stroke in drawing.strokes:
         if not len(stroke):
             continue
-        x = np.array(stroke.x, np.float64) * scale + across
-        y = np.array(stroke.y, np.float64) * scale + down
+        x = np.array(stroke.x, np.float64) * scale + left
+        y = np.array(stroke.y, np.float64) * scale + top
         pressure = np.full(len(stroke), 0.5) if stroke.pressure is None else np.array(stroke.pressure, np.float64)
         radius = drawing.pen * side / 2 * (0.5 + pressure)
         a, b = (slice(0, 1), slice(0, 1)) if len(stroke) == 1 else (slice(0, -1), slice(1, None))
@@ -159,7 +159,7 @@ def _load_cover() -> Any:
         return cover_plainly
 
 
-def cover_plainly(segments: Reals, shift: Reals, least: float | np.floating, out: Reals) -> None:
+def cover_plainly(segments: Reals, shift: Reals, min_length: float | np.floating, out: Reals) -> None:
     """Do what the kernel `kernels.coverage.cover` does, in ten times its time: its reference implementation."""
     y, x = np.ogrid[: out.shape[0], : out.shape[1]]
     for x0, y0, x1, y1, r0, r1, ink in (segments + np.pad(np.tile(shift, 2), (0, 3))).tolist():
@@ -168,17 +168,17 @@ def cover_plainly(segments: Reals, shift: Reals, least: float | np.floating, out
         right, bottom = (max(0, int(max(ends) + reach) + 1) for ends in ((x0, x1), (y0, y1)))
         dx, dy, px, py = x1 - x0, y1 - y0, x[:, left:right] - x0, y[top:bottom] - y0
         length = dx * dx + dy * dy
-        t = np.clip((px * dx + py * dy) / max(length, least), 0, 1)
+        t = np.clip((px * dx + py * dy) / max(length, min_length), 0, 1)
         radius = r0 + t * (r1 - r0) if length > 0 else max(r0, r1)
-        covered = np.clip(radius + 0.5 - np.hypot(px - t * dx, py - t * dy), 0, 1) * ink
-        np.maximum(out[top:bottom, left:right], covered, out=out[top:bottom, left:right], casting="same_kind")
+        coverage = np.clip(radius + 0.5 - np.hypot(px - t * dx, py - t * dy), 0, 1) * ink
+        np.maximum(out[top:bottom, left:right], coverage, out=out[top:bottom, left:right], casting="same_kind")
 
 
-def painted(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.uint8]:
+def paint(segments: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """uint8 of a shape, 0–255, ink high: the picture of segments (see `segments_of`) in pixels."""
-    covered = np.zeros(shape)
-    _load_cover()(np.pad(segments, ((0, 0), (0, 1)), constant_values=1), np.full(2, -0.5), 1e-300, covered)
-    return np.floor(255 * covered + 0.5).astype(np.uint8)
+    coverage = np.zeros(shape)
+    _load_cover()(np.pad(segments, ((0, 0), (0, 1)), constant_values=1), np.full(2, -0.5), 1e-300, coverage)
+    return np.floor(255 * coverage + 0.5).astype(np.uint8)
 
 
 def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
@@ -190,4 +190,4 @@ def rasterize(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
     """
     require_instance("drawing", drawing, Drawing, "a Drawing")
     require_range("side", side, 1, MAX_DRAWN_SIDE)
-    return painted(segments_of(drawing, (side, side)), (side, side))
+    return paint(segments_of(drawing, (side, side)), (side, side))

@@ -70,9 +70,9 @@ class Ink:
         side, x, y = max(height, width), width // 2, height // 2
         if self.box is not None:
             left, top, right, bottom = self.box
-            longest = max(right - left, bottom - top)
-            if longest * _CROPPED_RATIO < side:
-                side, x, y = longest * 9 // 5, (left + right) // 2, (top + bottom) // 2
+            length = max(right - left, bottom - top)
+            if length * _CROPPED_RATIO < side:
+                side, x, y = length * 9 // 5, (left + right) // 2, (top + bottom) // 2
         left, top = x - side // 2, y - side // 2
         square = Image.fromarray(self.plane).crop((left, top, left + side, top + side))  # 0 beyond the plane
         return with_usual_pen(np.array(square))
@@ -83,16 +83,16 @@ class Ink:
         return np.array(Image.fromarray(self.square()).resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _grain(small: Grey) -> int:
+def _grain(blocks: Grey) -> int:
     """How far neighbouring blocks differ in the quietest quarter of the picture; 0 if those are strokes on white."""
-    grain = quantile(extreme(small, 3, np.maximum, 0) - extreme(small, 3, np.minimum, 255), 25)
-    return 0 if grain > _MAX_GRAIN and quantile(small, 90) >= _WHITE_LEVEL else grain
+    grain = quantile(extreme(blocks, 3, np.maximum, 0) - extreme(blocks, 3, np.minimum, 255), 25)
+    return 0 if grain > _MAX_GRAIN and quantile(blocks, 90) >= _WHITE_LEVEL else grain
 
 
 def _missing_share(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     """The share of the paper's light that is missing in a picture, of 255; `grain` brighter than it is."""
-    brighter = np.minimum(picture, 255 - grain) + np.uint8(grain)
-    return np.asarray(_SHARE_MISSING.take(paper * np.uint16(256) + brighter))
+    brightness = np.minimum(picture, 255 - grain) + np.uint8(grain)
+    return np.asarray(_SHARE_MISSING.take(paper * np.uint16(256) + brightness))
 
 
 def _sides(picture: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -108,54 +108,54 @@ def _border(picture: NDArray[Any]) -> NDArray[Any]:
 def _is_one_area(mask: Mask, per_cent: int = 85) -> bool:
     """Whether a mask is one large area: a sixth of the picture, and filled to `per_cent` between its edges."""
     count = int(mask.sum())
-    between = 0
+    hull_area = 0
     for lines in (mask, mask.T):
-        from_start, from_end = (np.maximum.accumulate(way, 1) for way in (lines, lines[:, ::-1]))
-        between = max(between, int((from_start & from_end[:, ::-1]).sum()))
-    return 6 * count >= mask.size and count * 100 >= per_cent * between
+        after_first, before_last = (np.maximum.accumulate(view, 1) for view in (lines, lines[:, ::-1]))
+        hull_area = max(hull_area, int((after_first & before_last[:, ::-1]).sum()))
+    return 6 * count >= mask.size and count * 100 >= per_cent * hull_area
 
 
-def _ink_by_window(dark: Grey, light: Grey) -> tuple[NDArray[np.int_], int]:
+def _ink_by_window(dark_blocks: Grey, light_blocks: Grey) -> tuple[NDArray[np.int_], int]:
     """How much dark and light ink, (2, windows), is narrower than each of `_WINDOWS`; and the least level of ink."""
-    grains = [(blocks, _grain(blocks)) for blocks in (dark, light)]
-    sizes = [odd_share(dark, per_cent) for per_cent in _WINDOWS]
-    shares = np.array([[_missing_share(_closed_beyond(b, size), b, grain) for size in sizes] for b, grain in grains])
-    least = max(map(peak_of, shares[:, -1])) // 3
-    return np.where(shares >= max(least, 1), shares, np.uint8(0)).sum((2, 3), dtype=int), least
+    grains = [(blocks, _grain(blocks)) for blocks in (dark_blocks, light_blocks)]
+    sizes = [odd_share(dark_blocks, per_cent) for per_cent in _WINDOWS]
+    shares = np.array([[_missing_share(_edge_closing(b, size), b, grain) for size in sizes] for b, grain in grains])
+    min_level = max(map(peak_of, shares[:, -1])) // 3
+    return np.where(shares >= max(min_level, 1), shares, np.uint8(0)).sum((2, 3), dtype=int), min_level
 
 
-def _is_light(dark: Grey, light: Grey) -> bool:
-    """Whether ink is lighter than the paper. dark: the darkest pixel of each block; light: 255 minus the lightest."""
-    darkest, lightest = int(dark.min()), 255 - int(light.min())
-    middle = (darkest + lightest) // 2
-    bright = dark > middle
-    is_dark = [side.max() <= middle for side in _sides(dark)]
-    if any(is_dark) and _is_one_area(bright):
-        left, top, right, bottom = boxes_of(bright)[0]
-        edge = _border(bright[top:bottom, left:right])
+def _is_light(dark_blocks: Grey, light_blocks: Grey) -> bool:
+    """Whether ink is lighter than the paper. dark_blocks: darkest pixels. light_blocks: 255 minus the lightest."""
+    min_level, max_level = int(dark_blocks.min()), 255 - int(light_blocks.min())
+    middle = (min_level + max_level) // 2
+    is_bright = dark_blocks > middle
+    is_dark = [side.max() <= middle for side in _sides(dark_blocks)]
+    if any(is_dark) and _is_one_area(is_bright):
+        left, top, right, bottom = boxes_of(is_bright)[0]
+        edge = _border(is_bright[top:bottom, left:right])
         if all(is_dark) or 4 * edge.sum() >= 3 * len(edge):
             return False  # a bright sheet on a dark table, or one with dark bars beside it: its edges are straight
-    if _border(dark).min() > middle and not _is_one_area(~bright, 95):
+    if _border(dark_blocks).min() > middle and not _is_one_area(~is_bright, 95):
         return False  # bright paper
-    if _border(light).min() > 255 - middle and not _is_one_area(light < 255 - middle, 50):
+    if _border(light_blocks).min() > 255 - middle and not _is_one_area(light_blocks < 255 - middle, 50):
         return True  # a blackboard
-    brightness = float(np.median(_border(dark)) + 255 - np.median(_border(light))) - darkest - lightest
-    return _is_light_thinner(dark, light, brightness / max(lightest - darkest, 1))
+    brightness = float(np.median(_border(dark_blocks)) + 255 - np.median(_border(light_blocks))) - min_level - max_level
+    return _is_light_thinner(dark_blocks, light_blocks, brightness / max(max_level - min_level, 1))
 
 
-def _is_light_thinner(dark: Grey, light: Grey, brightness: float) -> bool:
+def _is_light_thinner(dark_blocks: Grey, light_blocks: Grey, brightness: float) -> bool:
     """Whether the light ink is thinner than the dark, or the paper by the edge's `brightness`.
 
     brightness: 1 if most of the edge is white, -1 if it is black: then it outweighs strokes thicker than their gaps.
     """
-    amounts, least = _ink_by_window(dark, light)
+    amounts, min_level = _ink_by_window(dark_blocks, light_blocks)
     # The narrowest window that shows half of the dark ink, or of the light ink.
-    half = ((2 * amounts >= amounts[:, -1:]) & (amounts >= 12 * least)).any(0)
+    half = ((2 * amounts >= amounts[:, -1:]) & (amounts >= 12 * min_level)).any(0)
     window = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
-    (dark_here, light_here), (dark_all, light_all) = amounts[:, window] + 1.0, amounts[:, -1] + 1.0
-    thinner = math.log(dark_here / light_here) + 0.3 * math.log(dark_here / dark_all * light_all / light_here)
+    (dark_ink, light_ink), (dark_total, light_total) = amounts[:, window] + 1.0, amounts[:, -1] + 1.0
+    log_ratio = math.log(dark_ink / light_ink) + 0.3 * math.log(dark_ink / dark_total * light_total / light_ink)
     # By these weights crops of 172 characters by six pens differ from inverted ones; the power leaves shadows out.
-    return thinner + 1.43 * brightness + 3 * brightness**27 < 0
+    return log_ratio + 1.43 * brightness + 3 * brightness**27 < 0
 
 
 def _surroundings(mask: Mask, is_white: bool) -> Mask:
@@ -165,14 +165,14 @@ def _surroundings(mask: Mask, is_white: bool) -> Mask:
     """
     size = odd_share(mask, 10)
     height, width = mask.shape
-    around = np.pad(mask, size)
+    canvas = np.pad(mask, size)
     for turns in range(4):  # each side in turn is the upper one
-        turned = np.rot90(mask, turns)
-        if _is_full(turned[0]) and not (is_white and _is_stroke(turned, size)):
-            np.rot90(around, turns)[:size] = True
-    if not _border(around).any():
+        view = np.rot90(mask, turns)
+        if _is_full(view[0]) and not (is_white and _is_stroke(view, size)):
+            np.rot90(canvas, turns)[:size] = True
+    if not _border(canvas).any():
         return np.zeros_like(mask)
-    return extreme(opening(around, size), 3, np.maximum, 0)[size : size + height, size : size + width]
+    return extreme(opening(canvas, size), 3, np.maximum, 0)[size : size + height, size : size + width]
 
 
 def _is_stroke(mask: Mask, size: int) -> bool:
@@ -180,19 +180,19 @@ def _is_stroke(mask: Mask, size: int) -> bool:
 
     Ink in a corner that a dark left or right side reaches does not count. size: least width of such a side.
     """
-    lower = mask[-1]
+    bottom = mask[-1]
     left, right = _depth(mask.T, size), _depth(mask.T[::-1], size)
-    return bool(lower[left : len(lower) - right].any()) and not _is_full(lower)
+    return bool(bottom[left : len(bottom) - right].any()) and not _is_full(bottom)
 
 
 def _is_full(side: Mask) -> bool:
     return bool(side.sum() * 20 >= 19 * len(side))
 
 
-def _depth(lines: Mask, least: int) -> int:
-    """How many lines from the first are dark all along, or `least` if these are fewer; 0 if the first is not."""
+def _depth(lines: Mask, min_depth: int) -> int:
+    """How many lines from the first are dark all along, or `min_depth` if these are fewer; 0 if the first is not."""
     depth = next((depth for depth, line in enumerate(lines) if not _is_full(line)), len(lines))
-    return max(depth, least) if depth else 0
+    return max(depth, min_depth) if depth else 0
 
 
 @dataclass(frozen=True)
@@ -200,95 +200,95 @@ class _Paper:
     """The paper of a picture and the ink on it, in blocks (H, W)."""
 
     level: Grey  # brightness of the paper
-    missing: Grey  # share of the paper's light that is missing, of 255; 0 outside of the paper
-    outside: Mask  # table and frames
-    least: int  # where less is missing, it is grain
+    shade: Grey  # share of the paper's light that is missing, of 255; 0 outside of the paper
+    surroundings: Mask  # table and frames
+    threshold: int  # where less is missing, it is grain
 
     @cached_property
     def peak(self) -> int:
-        """`missing` where the ink is darkest; 0 if there is no ink."""
-        peak = peak_of(self.missing)
-        return peak if peak >= self.least else 0
+        """`shade` where the ink is darkest; 0 if there is no ink."""
+        peak = peak_of(self.shade)
+        return peak if peak >= self.threshold else 0
 
     @property
     def is_clean(self) -> bool:
         """Whether all paper is white, with no table around it: a drawing or a clean scan."""
-        return not self.outside.any() and quantile(self.level, 5) >= _WHITE_LEVEL
+        return not self.surroundings.any() and quantile(self.level, 5) >= _WHITE_LEVEL
 
     def at_least(self, tenths: int) -> Mask:
         """Where at least so many tenths of `peak` are missing."""
-        return self.missing >= -(-tenths * max(self.peak, 1) // 10)
+        return self.shade >= -(-tenths * max(self.peak, 1) // 10)
 
     def without_surroundings(self, is_white: bool) -> "_Paper":
         """The paper without table or frame; unchanged if there is none, or no ink would be left."""
         mask = _surroundings(self.at_least(5), is_white)
         if not mask.any():
             return self
-        rest = replace(self, missing=np.where(mask, np.uint8(0), self.missing), outside=self.outside | mask)
-        boxes = boxes_of(label_components(rest.at_least(5)))
-        return rest if rest.peak and extents_of(boxes).max(initial=0) * 20 >= max(mask.shape) else self
+        paper = replace(self, shade=np.where(mask, np.uint8(0), self.shade), surroundings=self.surroundings | mask)
+        boxes = boxes_of(label_components(paper.at_least(5)))
+        return paper if paper.peak and extents_of(boxes).max(initial=0) * 20 >= max(mask.shape) else self
 
 
-def _closed_beyond(dark: Grey, size: int) -> Grey:
+def _edge_closing(blocks: Grey, size: int) -> Grey:
     """A closing in which the picture goes on beyond its edges, so that a shadow in a corner is as wide as elsewhere."""
     reach = size // 2
-    return closing(np.pad(dark, reach, mode="edge"), size)[reach:-reach, reach:-reach]
+    return closing(np.pad(blocks, reach, mode="edge"), size)[reach:-reach, reach:-reach]
 
 
-def _paper_of_level(dark: Grey, level: Grey, outside: Mask) -> _Paper:
-    grain = _grain(dark)
-    missing = np.where(outside, np.uint8(0), _missing_share(level, dark, grain))
-    return _Paper(level, missing, outside, _MIN_CONTRAST + 4 * grain)
+def _paper_of_level(blocks: Grey, level: Grey, surroundings: Mask) -> _Paper:
+    grain = _grain(blocks)
+    shade = np.where(surroundings, np.uint8(0), _missing_share(level, blocks, grain))
+    return _Paper(level, shade, surroundings, _MIN_CONTRAST + 4 * grain)
 
 
-def _paper_of(dark: Grey) -> _Paper:
-    """The paper and its ink. dark: the darkest pixel of each block."""
-    level = closing(dark, odd_share(dark, _INK_WIDTH))
+def _paper_of(blocks: Grey) -> _Paper:
+    """The paper and its ink. blocks: the darkest pixel of each block."""
+    level = closing(blocks, odd_share(blocks, _INK_WIDTH))
     if quantile(level, 5) < _WHITE_LEVEL:
-        return _grey_paper(dark)
-    return _paper_of_level(dark, level, np.zeros(dark.shape, bool)).without_surroundings(is_white=True)
+        return _grey_paper(blocks)
+    return _paper_of_level(blocks, level, np.zeros(blocks.shape, bool)).without_surroundings(is_white=True)
 
 
-def _grey_paper(dark: Grey) -> _Paper:
+def _grey_paper(blocks: Grey) -> _Paper:
     """Grey paper and its ink, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
-    window = odd_share(dark, _INK_WIDTH)
-    outside = np.zeros(dark.shape, bool)
+    width = odd_share(blocks, _INK_WIDTH)
+    surroundings = np.zeros(blocks.shape, bool)
     while True:
-        level = np.minimum(closing(dark, window), _closed_beyond(dark, max(window, odd_share(dark, _SHADOW_WIDTH))))
-        paper = _paper_of_level(dark, level, outside).without_surroundings(is_white=False)
-        narrower = max((3 * stroke_width(paper.at_least(7)) + 2) | 1, 9)
-        if narrower * 5 >= window * 4:
+        level = np.minimum(closing(blocks, width), _edge_closing(blocks, max(width, odd_share(blocks, _SHADOW_WIDTH))))
+        paper = _paper_of_level(blocks, level, surroundings).without_surroundings(is_white=False)
+        next_width = max((3 * stroke_width(paper.at_least(7)) + 2) | 1, 9)
+        if next_width * 5 >= width * 4:
             return paper
-        window, outside = narrower, paper.outside
+        width, surroundings = next_width, paper.surroundings
 
 
 def _full_contrast(plane: Grey, peak: int) -> Grey:
     """uint8 (H, W): the plane stretched, ink to 255 and faint traces to 0; all 0 if there is no ink."""
     step = -(-max(plane.shape) // _SAMPLED_PIXELS)
     sample = plane[::step, ::step]
-    full = quantile(sample[sample >= (peak + 1) // 2], 90)
-    if full < _MIN_CONTRAST:
+    top = quantile(sample[sample >= (peak + 1) // 2], 90)
+    if top < _MIN_CONTRAST:
         return np.zeros_like(plane)
-    far = ~extreme(sample >= (full + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
-    faint = min(full // 2, quantile(sample[far], 95) * 5 // 4)
-    return np.asarray(((np.arange(256) - faint) * 255 // (full - faint)).clip(0, 255).astype(np.uint8).take(plane))
+    is_far = ~extreme(sample >= (top + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
+    floor = min(top // 2, quantile(sample[is_far], 95) * 5 // 4)
+    return np.asarray(((np.arange(256) - floor) * 255 // (top - floor)).clip(0, 255).astype(np.uint8).take(plane))
 
 
 def _ink_on(paper: _Paper, grey: Grey, is_page: bool) -> tuple[Grey, Mask]:
     """The plane uint8 (H, W), and a mask of the blocks in which it has ink."""
     if not paper.peak:
-        return np.zeros_like(grey), np.zeros_like(paper.outside)
-    printed = printed_lines(paper.missing, ~paper.outside, paper.peak, paper.least, paper.is_clean)
-    across, down, peak = ([], [], paper.peak) if is_page else printed  # a page has lost its rules already
-    if paper.is_clean and not across and not down:
+        return np.zeros_like(grey), np.zeros_like(paper.surroundings)
+    result = printed_lines(paper.shade, ~paper.surroundings, paper.peak, paper.threshold, paper.is_clean)
+    horizontals, verticals, peak = ([], [], paper.peak) if is_page else result  # a page has lost its rules already
+    if paper.is_clean and not horizontals and not verticals:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, paper.at_least(3)
     plane = _missing_share(expand(paper.level, grey.shape), grey)
-    if paper.outside.any():
-        plane[expand(paper.outside, grey.shape)] = 0
-    for lines, oriented, blocks in ((across, plane, paper.level), (down, plane.T, paper.level.T)):
+    if paper.surroundings.any():
+        plane[expand(paper.surroundings, grey.shape)] = 0
+    for lines, view, blocks in ((horizontals, plane, paper.level), (verticals, plane.T, paper.level.T)):
         for line in lines:
-            erase(oriented, line, blocks.shape, max(_MIN_CONTRAST, line.level) // 2)
+            erase(view, line, blocks.shape, max(_MIN_CONTRAST, line.level) // 2)
     ink = _full_contrast(plane, peak)
     return ink, pool(ink, np.maximum) >= 128
 
@@ -308,30 +308,30 @@ def separate_ink(grey: Grey, *, is_page: bool = False) -> Ink:
     is_page: whether there may be lines of writing, which is too small for smoothing in proportion to the picture, and
     for judging on blocks the rules that run through it.
     """
-    longest = max(grey.shape)
-    scale = max(1.0, longest / MAX_PLANE)
-    if longest > MAX_PLANE:
-        width, height = (max(1, n * MAX_PLANE // longest) for n in grey.shape[::-1])
+    length = max(grey.shape)
+    scale = max(1.0, length / MAX_PLANE)
+    if length > MAX_PLANE:
+        width, height = (max(1, n * MAX_PLANE // length) for n in grey.shape[::-1])
         grey = np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX))
     height, width = grey.shape
-    long = grey if width >= height else grey.T
-    third = len(long) // 3
+    view = grey if width >= height else grey.T
+    margin = len(view) // 3
     # Nothing but one dark stroke, cropped.
-    if long.shape[1] >= _BAR_RATIO * len(long) and (long[third : len(long) - third] < 128).all():
+    if view.shape[1] >= _BAR_RATIO * len(view) and (view[margin : len(view) - margin] < 128).all():
         return Ink(255 - grey, (0, 0, width, height), scale)
     if is_page:
         grey = without_rules(grey)
-    dark = pool(grey, np.minimum)
+    dark_blocks = pool(grey, np.minimum)
     for _ in range(_MAX_PASSES):
-        if _grain(dark) <= _USUAL_GRAIN:
+        if _grain(dark_blocks) <= _USUAL_GRAIN:
             break
-        window = longest // 200 | 1
+        window = length // 200 | 1
         grey = smooth(grey, min(window, _WINDOW_OF_PAGES) if is_page else window)
-        dark = pool(grey, np.minimum)
-    light = 255 - pool(grey, np.maximum)
-    if _is_light(dark, light):
-        grey, dark = 255 - grey, light
-    ink, mask = _ink_on(_paper_of(dark), grey, is_page)
+        dark_blocks = pool(grey, np.minimum)
+    light_blocks = 255 - pool(grey, np.maximum)
+    if _is_light(dark_blocks, light_blocks):
+        grey, dark_blocks = 255 - grey, light_blocks
+    ink, mask = _ink_on(_paper_of(dark_blocks), grey, is_page)
     character = character_box(mask)
     if character is None:
         return Ink(np.zeros_like(grey), None, scale, "no ink stands out from the paper: look at the picture")

@@ -41,25 +41,25 @@ def with_usual_pen(square: Grey) -> Grey:
         return square
     if step:
         square = np.asarray(Image.fromarray(square).resize((MAX_BLOCKS, MAX_BLOCKS), Image.Resampling.BOX))
-    thinner = square.copy()
-    around = np.pad(square, excess)
-    down, across = np.ogrid[-excess : excess + 1, -excess : excess + 1]
-    for y, x in np.argwhere(np.hypot(down, across) <= excess).tolist():  # of a disc
-        np.minimum(thinner, around[y:, x:][: len(square), : len(square)], out=thinner)
-    return thinner
+    thin_ink = square.copy()
+    canvas = np.pad(square, excess)
+    rows, columns = np.ogrid[-excess : excess + 1, -excess : excess + 1]
+    for y, x in np.argwhere(np.hypot(rows, columns) <= excess).tolist():  # of a disc
+        np.minimum(thin_ink, canvas[y:, x:][: len(square), : len(square)], out=thin_ink)
+    return thin_ink
 
 
 def _excess(mask: Mask) -> int:
     """How many blocks a thick pen's strokes have to lose at each side; 0 or less for any other pen."""
     if not mask.any():
         return 0
-    longest = int(extents_of(boxes_of(mask))[0])
-    if mean_width(mask) * _THICK_PEN <= longest:
+    length = int(extents_of(boxes_of(mask))[0])
+    if mean_width(mask) * _THICK_PEN <= length:
         return 0
     width = stroke_width(mask, 5)
-    if width * 3 > longest or width * _THICK_PEN <= longest:
+    if width * 3 > length or width * _THICK_PEN <= length:
         return 0
-    excess: int = (width - longest // _USUAL_PEN) // 2
+    excess: int = (width - length // _USUAL_PEN) // 2
     while excess > 0 and opening(mask, 2 * excess + 1).sum() * 10 < 8 * mask.sum():  # strokes would be lost
         excess -= 1
     return excess

@@ -33,55 +33,55 @@ Source = StrPath | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
 """A picture file, one opened for reading, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
 
 
-def _on_paper(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _flatten(grey: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A partly transparent picture as dark ink on white, whatever the brightness of what is drawn.
 
     grey: its brightness over white. If the opaque part fills its box and has contrast, it is a sheet with ink on it:
     then what is around it becomes as bright as the sheet.
     """
-    visible = alpha >= 128
-    if not visible.any() and int(np.ptp(grey)) < min(32, int(np.ptp(alpha))):  # whitish ink shows in its alpha alone
+    is_visible = alpha >= 128
+    if not is_visible.any() and int(np.ptp(grey)) < min(32, int(np.ptp(alpha))):  # whitish ink shows in its alpha alone
         return 255 - alpha
-    if visible.all() or not visible.any():
+    if is_visible.all() or not is_visible.any():
         return grey
-    rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
+    rows, columns = np.flatnonzero(is_visible.any(1)), np.flatnonzero(is_visible.any(0))
     area = int(rows[-1] - rows[0] + 1) * int(columns[-1] - columns[0] + 1)
-    opaque = grey[visible]
-    if 10 * len(opaque) < 7 * area or quantile(opaque, 95) - quantile(opaque, 5) < _MIN_SHEET_CONTRAST:
+    levels = grey[is_visible]
+    if 10 * len(levels) < 7 * area or quantile(levels, 95) - quantile(levels, 5) < _MIN_SHEET_CONTRAST:
         return 255 - alpha
-    darker = (255 - alpha.astype(np.int32)) * (255 - quantile(opaque, 50)) // 255  # than white, where it is transparent
-    return grey - darker.clip(0, grey).astype(np.uint8)
+    shade = (255 - alpha.astype(np.int32)) * (255 - quantile(levels, 50)) // 255  # than white, where it is transparent
+    return grey - shade.clip(0, grey).astype(np.uint8)
 
 
-def _grey(opened: Image.Image) -> NDArray[np.uint8]:
-    """uint8 (H, W): the brightness of a picture; transparent parts become paper (`_on_paper`)."""
-    if opened.mode == "F" or opened.mode.startswith("I"):
+def _brightness(image: Image.Image) -> NDArray[np.uint8]:
+    """uint8 (H, W): the brightness of a picture; transparent parts become paper (`_flatten`)."""
+    if image.mode == "F" or image.mode.startswith("I"):
         # Pillow would clip these levels at 255, and leave a white page.
-        levels = np.asarray(opened, np.float64)
+        levels = np.asarray(image, np.float64)
         if not np.isfinite(levels).all():
             raise ValueError("a pixel that is not a number")
         top = float(levels.max())
-        full = 255.0 if top <= 255 else 65535.0
-        if opened.mode == "F" and top <= 1:
-            full = 1.0
-        return np.asarray(np.clip(levels / full, 0, 1) * 255 + 0.5, np.uint8)
-    if not opened.has_transparency_data:
-        return np.asarray(opened.convert("L"))
-    layered = opened.convert("RGBA")
-    paper = Image.new("RGBA", layered.size, "white")
-    grey = np.asarray(Image.alpha_composite(paper, layered).convert("L"))
-    return _on_paper(grey, np.asarray(layered.getchannel("A")))
+        white_level = 255.0 if top <= 255 else 65535.0
+        if image.mode == "F" and top <= 1:
+            white_level = 1.0
+        return np.asarray(np.clip(levels / white_level, 0, 1) * 255 + 0.5, np.uint8)
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("L"))
+    rgba = image.convert("RGBA")
+    paper = Image.new("RGBA", rgba.size, "white")
+    grey = np.asarray(Image.alpha_composite(paper, rgba).convert("L"))
+    return _flatten(grey, np.asarray(rgba.getchannel("A")))
 
 
-def _reduced(opened: Image.Image, times: int) -> Image.Image:
-    """A picture of any mode with the mean of each times × times pixels. `_grey` would take up to 32 bytes for each."""
+def _reduce(image: Image.Image, times: int) -> Image.Image:
+    """A picture of any mode with the mean of each times × times pixels. `_brightness` takes up to 32 bytes for each."""
     if times <= 1:
-        return opened
-    if opened.mode.startswith("I;"):
-        opened = opened.convert("I")
-    elif opened.mode in ("1", "P", "PA"):  # whose values have no mean
-        opened = opened.convert("RGBA" if opened.has_transparency_data else "L")
-    return opened.reduce(times)
+        return image
+    if image.mode.startswith("I;"):
+        image = image.convert("I")
+    elif image.mode in ("1", "P", "PA"):  # whose values have no mean
+        image = image.convert("RGBA" if image.has_transparency_data else "L")
+    return image.reduce(times)
 
 
 def _image_of(array: NDArray[np.uint8]) -> Image.Image:
@@ -106,7 +106,7 @@ def _file_of(source: StrPath | bytes | IO[bytes]) -> IO[bytes]:
 
 
 @contextmanager
-def _opened(source: Source, name: StrPath) -> Iterator[Image.Image]:
+def _open_image(source: Source, name: StrPath) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image | np.ndarray):
         yield _image_of(source) if isinstance(source, np.ndarray) else source
         return
@@ -121,8 +121,8 @@ def _opened(source: Source, name: StrPath) -> Iterator[Image.Image]:
                 message = "HEIC, as iPhones store it, needs another package"
                 raise FastetlError(message, file=name, do="install pillow-heif (by pip), or save it as JPEG") from error
             formats = ("HEIF",)
-        with Image.open(file, formats=formats) as opened:
-            yield opened
+        with Image.open(file, formats=formats) as image:
+            yield image
 
 
 def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
@@ -130,30 +130,30 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
     path = source if isinstance(source, str | PathLike) else "the picture"
     with no_warnings:
         try:
-            with _opened(source, path) as opened:
-                size = opened.size
-                shorter, longer = sorted(size)
-                if not shorter >= 1 or longer > MAX_PICTURE_SIDE or longer > MAX_ASPECT * shorter:
+            with _open_image(source, path) as image:
+                size = image.size
+                min_side, max_side = sorted(size)
+                if not min_side >= 1 or max_side > MAX_PICTURE_SIDE or max_side > MAX_ASPECT * min_side:
                     what, sides = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
                     limits = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} times the other"
                     raise ArgumentError(what, file=path, expected=limits, found=sides, do="crop it")
-                if opened is not source:  # only for JPEG: it decodes fewer pixels
-                    opened.draft("L", (size[0] * MAX_PLANE // longer, size[1] * MAX_PLANE // longer))
-                small = _reduced(opened, max(opened.size) // MAX_PLANE)
-                grey = _grey(ImageOps.exif_transpose(small))
-                return grey, longer / max(grey.shape)
+                if image is not source:  # only for JPEG: it decodes fewer pixels
+                    image.draft("L", (size[0] * MAX_PLANE // max_side, size[1] * MAX_PLANE // max_side))
+                thumbnail = _reduce(image, max(image.size) // MAX_PLANE)
+                grey = _brightness(ImageOps.exif_transpose(thumbnail))
+                return grey, max_side / max(grey.shape)
         except FastetlError:
             raise
         except Exception as error:  # Pillow's readers raise anything: struct.error, SyntaxError, KeyError …
-            short = {UnidentifiedImageError: "no picture", Image.DecompressionBombError: "too many pixels"}
-            found = short.get(type(error)) or reason_of(error)
+            reasons = {UnidentifiedImageError: "no picture", Image.DecompressionBombError: "too many pixels"}
+            found = reasons.get(type(error)) or reason_of(error)
             expected = None if isinstance(source, Image.Image) else f"{', '.join(FORMATS)}, HEIC"
             what, do = "cannot read the picture", "open it in another program, and save it as PNG"
             raise FastetlError(what, file=path, expected=expected, found=found, do=do) from error
 
 
 def find_ink(
-    source: Source, *, is_page: bool = False, accepted: str = "a file, its bytes, a PIL image or an array"
+    source: Source, *, is_page: bool = False, kinds: str = "a file, its bytes, a PIL image or an array"
 ) -> Ink:
     """Find the ink of a picture of any kind, the character in it, and reasons why it may be recognized wrongly.
 
@@ -161,12 +161,12 @@ def find_ink(
     0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Only
     the first of several frames is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
     FastetlError if a file cannot be read, is not such a picture or exceeds `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for
-    arrays of another shape or dtype and other objects. is_page: as of `separate_ink`. accepted: what the caller takes,
+    arrays of another shape or dtype and other objects. is_page: as of `separate_ink`. kinds: what the caller takes,
     for that error.
     """
     if not hasattr(source, "read"):
         do = "give several one by one" if isinstance(source, list | tuple) else None
-        require_instance("picture", source, str | PathLike | bytes | Image.Image | np.ndarray, accepted, do)
+        require_instance("picture", source, str | PathLike | bytes | Image.Image | np.ndarray, kinds, do)
     grey, times = brightness_of(source)
     ink = separate_ink(grey, is_page=is_page)
     return replace(ink, scale=ink.scale * times)
@@ -193,5 +193,5 @@ def png_file(picture: NDArray[np.uint8]) -> bytes:
     runs = zlib.compressobj(1, strategy=zlib.Z_RLE)  # as small as Pillow's, since paper is runs of one value
     header = b"IHDR" + struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
     chunks = (header, b"IDAT" + runs.compress(rows.tobytes()) + runs.flush(), b"IEND")
-    framed = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+    frames = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(frames)

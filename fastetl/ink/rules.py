@@ -20,24 +20,24 @@ _PIECES = 4  # of a rule, at most, where not both directions have rules: a row o
 def without_rules(grey: Grey) -> Grey:
     """A picture's brightness, uint8 (H, W), without long straight rules, whole or dashed; what crosses them stays."""
     paper = closing(grey, max(grey.shape) // 100 + 9 | 1)
-    missing = ((paper - grey) * np.uint16(255) // np.maximum(paper, 1)).astype(np.uint8)
-    least = _MIN_MISSING + 2 * quantile(missing, 50)  # of grain, half of which is darker than this quantile
+    shade = ((paper - grey) * np.uint16(255) // np.maximum(paper, 1)).astype(np.uint8)
+    threshold = _MIN_MISSING + 2 * quantile(shade, 50)  # of grain, half of which is darker than this quantile
     sheet = pool(paper, np.maximum, _BLOCKS) >= quantile(paper, 50) // 2  # without the table around it
-    blocks = pool(missing, np.maximum, _BLOCKS) * sheet
-    across, down = (ruled_lines(*each, least, _THICKEST, _STEEPEST) for each in ((blocks, sheet), (blocks.T, sheet.T)))
-    others = boxes_of(label_components(without_lines(blocks >= least, across, down)))
-    shortest = _MIN_LENGTH * weighted_median_extent(others) if len(others) else np.inf
+    blocks = pool(shade, np.maximum, _BLOCKS) * sheet
+    rulings = [ruled_lines(*view, threshold, _THICKEST, _STEEPEST) for view in ((blocks, sheet), (blocks.T, sheet.T))]
+    other_boxes = boxes_of(label_components(without_lines(blocks >= threshold, *rulings)))
+    min_length = _MIN_LENGTH * weighted_median_extent(other_boxes) if len(other_boxes) else np.inf
     long_lines = [
-        [line for line in lines if line.length >= (_RATIO * line.thickness if line.spans_paper else shortest)]
-        for lines in (across, down)
+        [line for line in lines if line.length >= (_RATIO * line.thickness if line.spans_paper else min_length)]
+        for lines in rulings
     ]
-    unbroken = [[line for line in lines if line.dashes <= _PIECES] for lines in long_lines]
-    printed = long_lines if min(map(len, unbroken)) > 1 else unbroken
-    rest = missing.copy()
-    for lines, plane, shape in zip(printed, (rest, rest.T), (blocks.shape, blocks.shape[::-1]), strict=True):
+    solid_lines = [[line for line in lines if line.dashes <= _PIECES] for lines in long_lines]
+    rules = long_lines if min(map(len, solid_lines)) > 1 else solid_lines
+    remainder = shade.copy()
+    for lines, plane, shape in zip(rules, (remainder, remainder.T), (blocks.shape, blocks.shape[::-1]), strict=True):
         if len(lines) > 1:  # a single one may be a stroke
-            before = plane.copy()
+            copy = plane.copy()
             for line in lines:
-                erase(plane, line, shape, max(least, line.level // 2))
-            np.copyto(plane, before, where=before > _DARKEST * np.median([line.level for line in lines]))
-    return np.where(rest == missing, grey, paper - (paper * np.uint16(rest) // 255).astype(np.uint8))
+                erase(plane, line, shape, max(threshold, line.level // 2))
+            np.copyto(plane, copy, where=copy > _DARKEST * np.median([line.level for line in lines]))
+    return np.where(remainder == shade, grey, paper - (paper * np.uint16(remainder) // 255).astype(np.uint8))

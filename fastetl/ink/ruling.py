@@ -36,22 +36,22 @@ class PrintedLine(NamedTuple):
 class _Blocks(NamedTuple):
     """What lines are looked for on, each (H, W)."""
 
-    missing: Grey
+    shade: Grey
     ink: Mask
-    thin: Mask  # the ink that is no thicker than a line may be
+    thin_ink: Mask  # the ink that is no thicker than a line may be
     paper: Mask
-    thickest: int
+    thickness: int  # of a line, at most
 
-    def along(self, mask: Mask, rows: NDArray[np.intp]) -> Mask:
+    def sample(self, mask: Mask, rows: NDArray[np.intp]) -> Mask:
         """The mask at one row of each column (..., W); False outside of the picture."""
-        inside = rows.clip(0, len(mask) - 1)
-        return np.asarray(mask[inside, np.arange(mask.shape[1])] & (inside == rows))
+        clipped_rows = rows.clip(0, len(mask) - 1)
+        return np.asarray(mask[clipped_rows, np.arange(mask.shape[1])] & (clipped_rows == rows))
 
 
 def _offsets(rises: int | NDArray[np.intp], width: int) -> NDArray[np.intp]:
     """How many rows a line of each rise is below its middle in each column: (..., width)."""
-    along = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
-    return np.rint(np.multiply.outer(rises, along)).astype(np.intp)
+    position = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
+    return np.rint(np.multiply.outer(rises, position)).astype(np.intp)
 
 
 def _sums(masks: tuple[Mask, Mask], offsets: NDArray[np.intp]) -> NDArray[np.int32]:
@@ -60,57 +60,57 @@ def _sums(masks: tuple[Mask, Mask], offsets: NDArray[np.intp]) -> NDArray[np.int
     offsets: (rises, W), those of flat lines first.
     """
     height, width = masks[0].shape
-    most = int(offsets.max())
-    before = np.zeros((width + 1, 2, height + 2 * most), np.int32)  # ink of each row in the columns before
-    before[1:, :, most : most + height] = np.transpose(masks, (2, 0, 1)).cumsum(0, dtype=np.int32)
+    max_offset = int(offsets.max())
+    running_sums = np.zeros((width + 1, 2, height + 2 * max_offset), np.int32)  # ink of each row in the columns before
+    running_sums[1:, :, max_offset : max_offset + height] = np.transpose(masks, (2, 0, 1)).cumsum(0, dtype=np.int32)
     sums = np.zeros((len(offsets), 2, height), np.int32)
     steepness = offsets.max(1)
-    for offset in range(-most, most + 1):
+    for offset in range(-max_offset, max_offset + 1):
         lines = slice(steepness.searchsorted(abs(offset)), None)  # that go so far from their middle
         columns = offsets[lines] == offset  # of each line: one run of them
         start, count = columns.argmax(1), columns.sum(1)
-        rows = slice(most + offset, most + offset + height)
-        sums[lines] += before[start + count, :, rows] - before[start, :, rows]
+        rows = slice(max_offset + offset, max_offset + offset + height)
+        sums[lines] += running_sums[start + count, :, rows] - running_sums[start, :, rows]
     return sums.transpose(1, 0, 2)
 
 
-def ruled_lines(missing: Grey, paper: Mask, least: int, thickest: int, steepest: int = 10) -> list[PrintedLine]:
+def ruled_lines(shade: Grey, paper: Mask, threshold: int, thickness: int, max_slope: int = 10) -> list[PrintedLine]:
     """The nearly horizontal lines, the one with the most ink first.
 
-    missing: share of the paper's light that is missing in each block, of 255. paper: which blocks are on the sheet.
-    least: `missing` of a block that counts as ink. thickest: blocks of a line's thickness, at most.
+    shade: share of the paper's light that is missing in each block, of 255. paper: which blocks are on the sheet.
+    threshold: `shade` of a block that counts as ink. thickness: blocks of a line, at most.
     """
-    ink = missing >= least
-    begins_run = extreme_of_rows(np.pad(ink, ((thickest, thickest), (0, 0))), thickest + 1, np.minimum)
-    thin = np.asarray(ink & ~extreme_of_rows(begins_run, thickest + 1, np.maximum))  # without longer runs in a column
-    blocks = _Blocks(missing, ink, thin, paper, thickest)
+    ink = shade >= threshold
+    begins_run = extreme_of_rows(np.pad(ink, ((thickness, thickness), (0, 0))), thickness + 1, np.minimum)
+    thin_ink = np.asarray(ink & ~extreme_of_rows(begins_run, thickness + 1, np.maximum))  # without longer column runs
+    blocks = _Blocks(shade, ink, thin_ink, paper, thickness)
     height, width = ink.shape
-    if not blocks.thin.any(0).sum() * 2 >= width:
+    if not blocks.thin_ink.any(0).sum() * 2 >= width:
         return []
-    steepest = max(width * steepest // 100, 2)
-    rises = np.array(sorted(range(-steepest, steepest + 1), key=abs))  # of equal lines the least slanting one counts
+    max_slope = max(width * max_slope // 100, 2)
+    rises = np.array(sorted(range(-max_slope, max_slope + 1), key=abs))  # of equal lines the least slanting one counts
     offsets = _offsets(rises, width)
     score = _scores(blocks, offsets)
     middles = np.arange(height)
     lefts, rights = middles + offsets[:, :1], middles + offsets[:, -1:]
     lines: list[PrintedLine] = []
     while len(lines) < _MAX_LINES and score.max(initial=0) >= _MIN_COVERED:
-        best = number, row = divmod(int(score.argmax()), height)
+        place = number, row = divmod(int(score.argmax()), height)
         lines.append(_line(blocks, row, int(rises[number])))
-        score[:, np.abs(middles - row) <= thickest] = 0
+        score[:, np.abs(middles - row) <= thickness] = 0
         for ends in (lefts, rights):
-            score[np.abs(ends - ends[best]) <= thickest + 1] = 0
+            score[np.abs(ends - ends[place]) <= thickness + 1] = 0
     return lines
 
 
 def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> Floats:
     """The share of the paper that each line (rises, height) covers; 0 for one too short or with too many gaps."""
-    width = blocks.thin.shape[1]
-    on, possible = _sums((blocks.thin, blocks.paper), offsets)
-    score = np.where(possible * 2 >= width, on / np.maximum(possible, 1), 0.0)
+    width = blocks.thin_ink.shape[1]
+    ink_counts, paper_counts = _sums((blocks.thin_ink, blocks.paper), offsets)
+    score = np.where(paper_counts * 2 >= width, ink_counts / np.maximum(paper_counts, 1), 0.0)
     numbers, candidates = np.nonzero(score >= _MIN_COVERED)
     rows = candidates[:, None] + offsets[numbers]
-    spots, sheet = blocks.along(blocks.thin, rows), blocks.along(blocks.paper, rows)
+    spots, sheet = blocks.sample(blocks.thin_ink, rows), blocks.sample(blocks.paper, rows)
     length = width - spots.argmax(1) - spots[:, ::-1].argmax(1)
     gaps = (spots.sum(1) < _MIN_INKED * length) | (length < _MIN_LENGTH * sheet.sum(1))
     score[numbers[gaps], candidates[gaps]] = 0
@@ -119,23 +119,23 @@ def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> Floats:
 
 def _line(blocks: _Blocks, row: int, rise: int) -> PrintedLine:
     """The line that crosses the middle column in a row and has this rise, measured where it has ink."""
-    height, width = blocks.thin.shape
+    height, width = blocks.thin_ink.shape
     rows = row + _offsets(rise, width)
-    columns = np.flatnonzero(blocks.along(blocks.thin, rows))  # in which the line has ink
-    on_paper = np.flatnonzero(blocks.along(blocks.paper, rows))
+    columns = np.flatnonzero(blocks.sample(blocks.thin_ink, rows))  # in which the line has ink
+    paper_columns = np.flatnonzero(blocks.sample(blocks.paper, rows))
     first, last = columns[0], columns[-1]
-    middle = blocks.thickest  # the line itself among the rows beside it
-    beside = rows + np.arange(-middle, middle + 1)[:, None]
-    nearby = beside.clip(0, height - 1), np.arange(width)
-    ink = blocks.ink[nearby][:, first : last + 1]
-    level = blocks.missing[nearby][middle - 1 : middle + 2].max(0)
+    middle = blocks.thickness  # the line itself among the rows beside it
+    strip_rows = rows + np.arange(-middle, middle + 1)[:, None]
+    strip = strip_rows.clip(0, height - 1), np.arange(width)
+    ink = blocks.ink[strip][:, first : last + 1]
+    level = blocks.shade[strip][middle - 1 : middle + 2].max(0)
     dashes = _pieces(ink.any(0))
     return PrintedLine(
         row,
         rise,
-        thickness=float(blocks.thin[nearby][:, columns].sum() / len(columns)),
+        thickness=float(blocks.thin_ink[strip][:, columns].sum() / len(columns)),
         level=int(level[columns].sum(dtype=int)) // len(columns),
-        spans_paper=bool(first - on_paper[0] <= 2 and on_paper[-1] - last <= 2),
+        spans_paper=bool(first - paper_columns[0] <= 2 and paper_columns[-1] - last <= 2),
         length=int(last - first) + 1,
         dashes=dashes,
         bends=_pieces(ink[middle]) - dashes,
@@ -147,44 +147,44 @@ def _pieces(is_inked: Mask) -> int:
     return 1 + int((np.diff(np.flatnonzero(is_inked)) > 1).sum())
 
 
-def without_lines(mask: Mask, across: list[PrintedLine], down: list[PrintedLine], margin: int = 0) -> Mask:
+def without_lines(mask: Mask, horizontals: list[PrintedLine], verticals: list[PrintedLine], *, margin: int = 0) -> Mask:
     """The mask without the blocks that lines cover, and a margin to both sides of each."""
-    rest = mask.copy()
-    for oriented, lines in ((rest, across), (rest.T, down)):
-        height, width = oriented.shape
+    remainder = mask.copy()
+    for view, lines in ((remainder, horizontals), (remainder.T, verticals)):
+        height, width = view.shape
         for line in lines:
             reach = int(line.thickness / 2 + 1.5) + margin
             for step in range(-reach, reach + 1):
                 rows = line.row + _offsets(line.rise, width) + step
                 columns = np.flatnonzero((rows >= 0) & (rows < height))
-                oriented[rows[columns], columns] = False
-    return rest
+                view[rows[columns], columns] = False
+    return remainder
 
 
 def printed_lines(
-    missing: Grey, paper: Mask, peak: int, least: int, is_clean: bool
+    shade: Grey, paper: Mask, peak: int, threshold: int, is_clean: bool
 ) -> tuple[list[PrintedLine], list[PrintedLine], int]:
     """The printed lines across and down, and what is missing where the ink beside them is darkest.
 
-    peak: `missing` where the ink is darkest. least: less is grain. is_clean: whether all paper is white.
+    peak: `shade` where the ink is darkest. threshold: less is grain. is_clean: whether all paper is white.
     """
-    least_of_line, thickest = peak // 3, max(2, max(missing.shape) * _MAX_THICKNESS // 100)
-    across = ruled_lines(missing, paper, least_of_line, thickest)
-    down = ruled_lines(missing.T, paper.T, least_of_line, thickest)
-    if not across and not down:
+    line_threshold, max_thickness = peak // 3, max(2, max(shade.shape) * _MAX_THICKNESS // 100)
+    horizontals = ruled_lines(shade, paper, line_threshold, max_thickness)
+    verticals = ruled_lines(shade.T, paper.T, line_threshold, max_thickness)
+    if not horizontals and not verticals:
         return [], [], peak
-    beside_lines = np.where(without_lines(paper, across, down), missing, np.uint8(0))
+    beside_lines = np.where(without_lines(paper, horizontals, verticals), shade, np.uint8(0))
     level = peak_of(beside_lines, 6 * SPECK_BLOCKS)
     ink = beside_lines >= max((level + 1) // 2, 1)
     # Where lines bend, they leave ink beside them. With no other ink they are strokes, as in 目.
-    is_stroke = max(line.level for line in across + down) > 2 * level
-    if level < least or without_lines(ink, across, down, margin=2 * is_stroke).sum() < _MIN_INK:
+    is_stroke = max(line.level for line in horizontals + verticals) > 2 * level
+    if level < threshold or without_lines(ink, horizontals, verticals, margin=2 * is_stroke).sum() < _MIN_INK:
         return [], [], peak
-    is_squared = min(len(across), len(down)) > 1
-    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (across, down))
+    is_squared = min(len(horizontals), len(verticals)) > 1
+    has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (horizontals, verticals))
     page = _Page(mean_width(ink), level, is_clean, is_squared, has_guides)
-    across, down = page.printed(across, ink), page.printed(down, ink.T)
-    return across, down, level if across or down else peak
+    horizontals, verticals = page.select(horizontals, ink), page.select(verticals, ink.T)
+    return horizontals, verticals, level if horizontals or verticals else peak
 
 
 class _Page(NamedTuple):
@@ -196,46 +196,46 @@ class _Page(NamedTuple):
     is_squared: bool  # whether there are several lines in both directions
     has_guides: bool  # whether there are dashed lines in both directions, as in a practice square
 
-    def printed(self, lines: list[PrintedLine], ink: Mask) -> list[PrintedLine]:
+    def select(self, lines: list[PrintedLine], ink: Mask) -> list[PrintedLine]:
         """Those of parallel lines that are printed. ink: the strokes beside them, turned as the lines are.
 
         Grey or ruled paper: what goes from edge to edge or differs from the strokes. White paper may have a stroke of
         the same kind: so lines have to do both there, or differ in a practice square.
         """
-        differing = [line for line in lines if self.has_guides or self._differs(line)]
+        distinct_lines = [line for line in lines if self.has_guides or self._differs(line)]
         is_ruled = sum(line.spans_paper and 3 <= line.row < len(ink) - 3 for line in lines) > 1  # away from the edges
         if not self.is_clean or is_ruled:
-            return [line for line in lines if line.spans_paper or line in differing]
-        straight = [line for line in differing if self.has_guides or line.bends < 2]
+            return [line for line in lines if line.spans_paper or line in distinct_lines]
+        straight_lines = [line for line in distinct_lines if self.has_guides or line.bends < 2]
         if self.is_squared:
-            return straight
+            return straight_lines
         # In a picture that is cropped to its ink and lines, a stroke spans the paper, too.
         rows = [*np.flatnonzero(ink.any(1)).tolist(), *(line.row for line in lines)]
         is_cropped = min(rows) < 3 and max(rows) >= len(ink) - 3
-        return [] if is_cropped else [line for line in straight if line.spans_paper]
+        return [] if is_cropped else [line for line in straight_lines if line.spans_paper]
 
     def _differs(self, line: PrintedLine) -> bool:
         """Whether a line is clearly thinner, fainter or darker than the strokes."""
         return 4 * line.thickness <= 3 * self.width or not 8 * self.level < 10 * line.level < 13 * self.level
 
 
-def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], least: int) -> None:
+def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], threshold: int) -> None:
     """Take a line out of a plane (H, W), in place: what crosses it goes on as it is beside it.
 
-    shape: rows and columns of the blocks on which the line was found. least: pixels from this level on are ink. Where
-    the ink is thicker than the line, it is a stroke along the line, and stays.
+    shape: rows and columns of the blocks on which the line was found. threshold: pixels from this level on are ink.
+    Where the ink is thicker than the line, it is a stroke along the line, and stays.
     """
     block = -(-len(plane) // shape[0])  # pixels
     rows, strip, is_inside = _strip_along(line, plane, shape, reach=block + int(3 * (line.thickness + 1) * block) + 3)
-    top, bottom = _middle_runs(is_inside & (strip >= least), block + 1)
+    top, bottom = _middle_runs(is_inside & (strip >= threshold), block + 1)
     thickness = bottom - top
-    usual = quantile(thickness[thickness > 0], 50)
-    is_line = (thickness > 0) & (thickness <= max(usual * 8 // 5, usual + 1))
+    usual_thickness = quantile(thickness[thickness > 0], 50)
+    is_line = (thickness > 0) & (thickness <= max(usual_thickness * 8 // 5, usual_thickness + 1))
     blur = max(1, block // 2) + 1  # the soft edge of the line
-    above, below = top - blur - 1, bottom + blur  # in each column, the rows of the strip beside the line
-    paper = np.take_along_axis(strip, np.stack([above, below]).clip(0, len(strip) - 1), 0).min(0)
+    row_above, row_below = top - blur - 1, bottom + blur  # in each column, the rows of the strip beside the line
+    paper = np.take_along_axis(strip, np.stack([row_above, row_below]).clip(0, len(strip) - 1), 0).min(0)
     position = np.arange(len(strip))[:, None]
-    row, column = np.nonzero(is_inside & is_line & (position > above) & (position < below))
+    row, column = np.nonzero(is_inside & is_line & (position > row_above) & (position < row_below))
     plane[rows[row, column], column] = paper[column]
 
 
@@ -248,17 +248,17 @@ def _strip_along(
     one of the plane's. reach: pixels to both sides of the line. shape: see `erase`.
     """
     height, width = plane.shape
-    along = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
-    centre = np.floor((line.row + 0.5 + line.rise * along) * height / shape[0]).astype(np.intp)
+    position = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
+    centre = np.floor((line.row + 0.5 + line.rise * position) * height / shape[0]).astype(np.intp)
     rows = centre + np.arange(-reach, reach + 1)[:, None]
     return rows, plane[rows.clip(0, height - 1), np.arange(width)], (rows >= 0) & (rows < height)
 
 
-def _middle_runs(ink: Mask, near: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where the run of ink nearest to the middle row begins and ends in each column; equal if none is `near`."""
+def _middle_runs(ink: Mask, reach: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where the run of ink nearest to the middle row begins and ends in each column; equal if none is `reach`."""
     position = np.arange(len(ink))[:, None]
-    from_middle = np.argsort(np.abs(position.ravel() - len(ink) // 2), kind="stable")[: 2 * near + 1]
-    nearest = from_middle[ink[from_middle].argmax(0)]
-    top = np.where(ink | (position > nearest), -1, position).max(0) + 1
-    bottom = np.where(ink | (position < nearest), len(ink), position).min(0)
-    return top, np.where(ink[nearest, np.arange(len(top))], bottom, top)
+    order = np.argsort(np.abs(position.ravel() - len(ink) // 2), kind="stable")[: 2 * reach + 1]
+    nearest_rows = order[ink[order].argmax(0)]
+    top = np.where(ink | (position > nearest_rows), -1, position).max(0) + 1
+    bottom = np.where(ink | (position < nearest_rows), len(ink), position).min(0)
+    return top, np.where(ink[nearest_rows, np.arange(len(top))], bottom, top)

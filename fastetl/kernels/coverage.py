@@ -7,7 +7,7 @@ from fastetl.kernels.jit import jit
 
 
 @jit
-def cover(segments: Reals, shift: Reals, least: np.floating, out: Reals) -> None:
+def cover(segments: Reals, shift: Reals, min_length: np.floating, out: Reals) -> None:
     """Raise each pixel of `out` to its coverage by the segment that covers it most, times that segment's ink.
 
     All arguments are float32 or all float64. segments: (M, 7): x and y of both ends, radius at both, in pixels, and ink
@@ -25,7 +25,7 @@ def cover(segments: Reals, shift: Reals, least: np.floating, out: Reals) -> None
         length = dx * dx + dy * dy
         if length == zero:
             radius = max(radius, segments[k, 5])
-        inverse = one / max(length, least)
+        inverse = one / max(length, min_length)
         left = max(0, int(np.floor(min(x0, x0 + dx) - reach)))
         right = min(width, int(np.ceil(max(x0, x0 + dx) + reach)))
         top = max(0, int(np.floor(min(y0, y0 + dy) - reach)))

@@ -18,7 +18,7 @@ from fastetl.arrays import Bytes, Floats, Ints, Mask
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
 from fastetl.ink.components import weighted_median_extent
-from fastetl.ink.drawings import Drawing, painted, segments_of
+from fastetl.ink.drawings import Drawing, paint, segments_of
 from fastetl.lines import layout
 from fastetl.lines.layout import Boxes
 from fastetl.lines.pieces import Pieces, part_pieces, pieces_of
@@ -246,7 +246,7 @@ class StrokeLine(Line):
         left, top = x - side / 2, y - side / 2
         pen_factor = min(1.0, side / 2 / self.pen)
         segments = np.concatenate([self.segments[k] for k in members]) - (left, top, left, top, 0, 0)
-        return painted(segments * (SIDE / side * np.array([1, 1, 1, 1, pen_factor, pen_factor])), (SIDE, SIDE))
+        return paint(segments * (SIDE / side * np.array([1, 1, 1, 1, pen_factor, pen_factor])), (SIDE, SIDE))
 
     def to_original(self, boxes: Boxes) -> Boxes:
         return (layout.unturned(boxes) if self.down else boxes) / self.zoom

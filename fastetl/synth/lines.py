@@ -13,7 +13,7 @@ from fastetl.arrays import Bytes, Reals
 from fastetl.checks import Options, Range, Share, unsuitable
 from fastetl.data.charset import JAPANESE
 from fastetl.files.atomic import OutputKind, new_output
-from fastetl.ink.drawings import Drawing, Stroke, painted, segments_of
+from fastetl.ink.drawings import Drawing, Stroke, paint, segments_of
 from fastetl.lines.bigrams import load_bigrams
 from fastetl.lines.shapes import CORNER, LYING
 from fastetl.synth.records import ATTRIBUTION
@@ -58,7 +58,7 @@ class WrittenLine:
     def picture(self) -> Bytes:
         """uint8 (height, width): the drawing as a picture, ink high."""
         shape = round(self.drawing.height), round(self.drawing.width)
-        return painted(segments_of(self.drawing, shape), shape)
+        return paint(segments_of(self.drawing, shape), shape)
 
 
 def _in_boxes(strokes: list[PenStroke], character: str, size: float, em: float, down: bool) -> Iterator[PenStroke]:
