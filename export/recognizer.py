@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from export.answers import Answer, Recognition, Text
 from export.config import ExportConfig
 from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
-from export.lines import read_candidates
+from export.line_reading import read_candidates
 from export.metadata import split_record_of
 from export.package_files import ONNX, PRETRAINED, file_of, is_bundled, package_path
-from export.results import Answer, Recognition, Text
 from export.runtimes import onnx_session
 from fastetl.checks import require_instance, require_range, unsuitable
 from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from PIL import Image, ImageDraw
 
+from export.answers import Answer, Recognition, Text
 from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
-from export.results import Answer, Recognition, Text
 from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.labelled_files import PICTURE_SUFFIXES

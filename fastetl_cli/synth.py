@@ -13,7 +13,7 @@ from fastetl.errors import FastetlError
 from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
-from fastetl.synth.lines import LineConfig, random_text, write_lines
+from fastetl.synth.written_lines import LineConfig, random_text, write_lines
 from fastetl_cli.base import Out, WritingCommand, bar, choose_cluster, command_line, counted
 from fastetl_cli.build import Engine
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.ink.drawings import Drawing
-from fastetl.synth.lines import LineConfig, write_line
+from fastetl.synth.written_lines import LineConfig, write_line
 
 FILE = Path(__file__).parent / "data" / "golden_lines.json"
 LINES = {

@@ -31,7 +31,7 @@ from fastetl.etl.jis import codes_of
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
-from fastetl.synth.lines import write_line
+from fastetl.synth.written_lines import write_line
 from model.config import TrainConfig
 from tests.conftest import WrongCall, named, some_pictures
 from tests.test_batches import samples

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from export.answers import Text
 from export.package_files import ONNX, REFERENCE, package_path
 from export.recognizer import Recognizer, open_recognizer
 from export.reference import read_reference
-from export.results import Text
 from fastetl.data.charset import JAPANESE
 from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components
@@ -28,7 +28,7 @@ from fastetl.lines.layout import atoms_of, line_members, spans_of, steepness, tu
 from fastetl.lines.pieces import part_pieces, pieces_of
 from fastetl.lines.segmentation import Spans, lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
-from fastetl.synth.lines import LineConfig, random_text, write_line
+from fastetl.synth.written_lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
 from tests.conftest import peak_memory
 from tests.golden_lines import FILE as GOLDEN

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fastetl.ink.paper import separate_ink
-from fastetl.synth.lines import LineConfig, write_line
+from fastetl.synth.written_lines import LineConfig, write_line
 from tests.kana import cropped
 
 Light = NDArray[np.float64]

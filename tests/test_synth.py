@@ -28,13 +28,13 @@ from fastetl.etl.statistics import picture_statistics
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
 from fastetl.synth.allographs import SHARE, WAYS, forms_of
+from fastetl.synth.handwriting import FILLS, PenInk, choose_glyphs, ink_of, pen_strokes
 from fastetl.synth.practice import BOX, kana, practice_data
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.records import ORDER, readings
 from fastetl.synth.sets import MAX_SEED, stamp
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl.synth.writing import FILLS, PenInk, choose_glyphs, ink_of, pen_strokes
 from fastetl_cli.main import main
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benches.studies.lines import overlap
+from benches.studies.line_accuracy import overlap
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.arrays import Floats, Ints
 from fastetl.data.charset import JAPANESE
@@ -23,9 +23,9 @@ from fastetl.lines.bigrams import load_follows, log_follows, scripts
 from fastetl.lines.candidates import Candidates
 from fastetl.lines.path import Steps, fitted_geometry, state_features, states_by_atom
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
-from fastetl.synth.lines import LineConfig, WrittenLine, line_style, random_text, write_line
+from fastetl.synth.handwriting import choose_glyphs, extent_of, pen_strokes
 from fastetl.synth.style import HEIGHT, WIDTH, draw_style
-from fastetl.synth.writing import choose_glyphs, extent_of, pen_strokes
+from fastetl.synth.written_lines import LineConfig, WrittenLine, line_style, random_text, write_line
 
 WRITERS = 16
 SEED = 77

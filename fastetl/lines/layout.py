@@ -15,7 +15,7 @@ from fastetl.ink.components import extents_of, weighted_median_extent
 Boxes = Floats  # (N, 4): left, top, right, bottom
 
 # All numbers were chosen by eye on synthetic lines. Sizes are those of the writing. Of 667 hiragana of which some touch
-# (benches/studies/lines.py), 11.2 % are wrong; 11.7 % would be with a `_MAX_ATOMS` of 5, 11.8 and 11.4 % with a
+# (benches/studies/line_accuracy.py), 11.2 % are wrong; 11.7 % would be with a `_MAX_ATOMS` of 5, 11.8 and 11.4 % with a
 # `_WIDEST` of 1.2 and 1.8, and 11.5 % with segmentation's `_TOUCHING_OVERLAP` at 0.5, as for what doesn't touch.
 _MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
 _MAX_GAP = 0.7  # within a character, in sizes

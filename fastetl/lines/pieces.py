@@ -14,7 +14,7 @@ from fastetl.arrays import Bytes, Ints, Mask
 from fastetl.ink.components import Components, boxes_of, label_components
 from fastetl.lines.layout import Boxes, unions
 from fastetl.lines.seams import SEAM_REACH, seams_before
-from fastetl.lines.strokes import strokes_of
+from fastetl.lines.skeleton import strokes_of
 
 _MIN_INK = 0.3  # share of the darkest ink from which on a pixel belongs to a piece
 _MIN_LEVEL = 40  # pixels that are not above this are paper

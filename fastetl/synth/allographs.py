@@ -1,7 +1,7 @@
 """Ways of writing a kana that cannot be had by bending KanjiVG's strokes: with other strokes, or other targets of them.
 
 All other differences between hands (hooks, joins, lengths, directions, sharp turns) are a writer's habits. These are
-the same for all characters, and `fastetl.synth.writing` applies them.
+the same for all characters, and `fastetl.synth.handwriting` applies them.
 """
 
 import unicodedata

@@ -8,10 +8,10 @@ from fastetl.etl.classes import EtlClass, classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
 from fastetl.kernels.coverage import cover
 from fastetl.kernels.packed import TOP, pack, unpack
+from fastetl.synth.handwriting import PenInk, choose_glyphs, ink_of
 from fastetl.synth.sets import MODEL_WRITER
 from fastetl.synth.strokes import UNKNOWN_SIGN
 from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
-from fastetl.synth.writing import PenInk, choose_glyphs, ink_of
 
 GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number, so that none share their grain
 _LEAST = np.float32(1e-6)  # see `cover`

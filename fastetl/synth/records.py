@@ -16,13 +16,13 @@ from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
 from fastetl.files.atomic import OutputKind, new_output
+from fastetl.synth.handwriting import choose_glyphs, ink_of
 from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of, worker_count
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.sets import MAX_SEED, PLANS, set_files, stamp
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import draw_style
-from fastetl.synth.writing import choose_glyphs, ink_of
 
 _ENTRIES = ("ATTRIBUTION.txt", *(f"{name}*" for name in BY_NAME))
 SYNTHETIC_KIND = OutputKind("a folder of synthetic ETL files", _ENTRIES[:1], _ENTRIES)

@@ -1,4 +1,5 @@
-// Words and lines of strokes: fastetl/lines and export/lines.py, step by step the same; their heads say what each does.
+// Words and lines of strokes: fastetl/lines and export/line_reading.py, step by step the same; their heads say what
+// each does.
 
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";

@@ -32,7 +32,7 @@ public struct LineText: Equatable, Sendable {
 
 /// Reads words and lines of strokes, across and down: the ink is parted wherever a character may end, each span of
 /// parts is shown to the network, and the best path through them is the text. As `Recognizer.read_line` in Python
-/// (`export/lines.py`), number for number.
+/// (`export/line_reading.py`), number for number.
 public actor LineReader {
     /// Height of a line, in pixels of the pictures that the network is shown.
     private static let lineHeight = 92.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from export.results import Answer, Character, TextLine
+from export.answers import Answer, Character, TextLine
 from fastetl.lines.candidates import Candidates
 from fastetl.lines.path import Choice, best_path, fitted_geometry
 from fastetl.lines.segmentation import Geometry, Line

@@ -16,9 +16,9 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, paint, segments_of
 from fastetl.lines.bigrams import load_bigrams
 from fastetl.lines.shapes import CORNER, LYING
+from fastetl.synth.handwriting import PenStroke, choose_glyphs, extent_of, pen_strokes
 from fastetl.synth.records import ATTRIBUTION
 from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
-from fastetl.synth.writing import PenStroke, choose_glyphs, extent_of, pen_strokes
 
 LINES_KIND = OutputKind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
 _STEP = 8.0  # milliseconds between two points

@@ -1,6 +1,6 @@
 """docs/lines.md: how well lines are read, and how fast.
 
-    python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf... [--seeds 3] [--lines 40]
+    python -m benches.studies.line_accuracy --sets FOLDER --fonts FONT.ttf... [--seeds 3] [--lines 40]
 
 FOLDER holds touch_crowdsourced.npz and stroke_templates.npz, `images` (uint8, N × 128 × 128, ink high) and `labels`.
 The fonts are written by hand. Neither is kept in the repository, and nothing is fitted to them.
@@ -23,7 +23,7 @@ from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import JAPANESE, LARGE_FORM
 from fastetl.ink.drawings import Drawing
 from fastetl.lines.layout import turned, unturned
-from fastetl.synth.lines import LineConfig, write_line
+from fastetl.synth.written_lines import LineConfig, write_line
 
 Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -269,7 +269,7 @@ def main() -> None:
         total = Tally(*(sum(getattr(t, f.name) for t in each) for f in fields(Tally)))
         rows.append([name, *total.row(), f"{min(rates):.1f}–{max(rates):.1f}"])
     head = ("lines", "characters", "wrong", "boxes", "ms for ten", "by seed, %")
-    command = f"python -m benches.studies.lines --sets FOLDER --fonts FONT.ttf… --lines {options.lines}"
+    command = f"python -m benches.studies.line_accuracy --sets FOLDER --fonts FONT.ttf… --lines {options.lines}"
     words = WORDS.read_text(encoding="utf-8").replace("{table}", table(head, rows))
     text = markdown("Words and lines", command, [words], circumstances("onnxruntime", "numpy"))
     Path("docs/lines.md").write_text(text, encoding="utf-8")
