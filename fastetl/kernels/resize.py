@@ -13,14 +13,15 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from fastetl.arrays import Bytes, Ints
+from fastetl.arrays import Bytes
 from fastetl.kernels.packed import TOP, Starts, levels_of, packed_bytes, unpack_vector
-from fastetl.kernels.resize_plan import LANES, Resizing, RowPlan, pairs_of
+from fastetl.kernels.resize_plan import LANES, Chunk, Resizing, RowPlan, chunks_of
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import F32, F64, I8, I16, I32, I64, POINTER, Code, Kernel, Value, compile_kernel, forms
 
 CACHED = 64  # geometries whose kernels are kept, those used last
 OVERREAD = 64  # bytes behind a picture's last that the kernel reads, whatever they are
+Operands = list[list[tuple[Value, Value]]]  # of each chunk and row, two registers to be multiplied
 
 
 def resize_records(
@@ -60,9 +61,13 @@ def compiled_kernel(height: int, width: int, bits: int, size: int, form: str) ->
         return None
 
     def write(code: Code, addresses: Value, count: Value, out: Value) -> None:
+        b = code.builder
         scratch = code.stack(64 * len(plan.rows) * plan.registers)
         with code.loop(count) as index:
-            _columns(code, plan, code.load(code.element_address(addresses, index, 8), POINTER), scratch)
+            following = b.add(index, I64(1))
+            following = b.select(b.icmp_signed("<", following, count), following, index)
+            source, ahead = (code.load(code.element_address(addresses, k, 8), POINTER) for k in (index, following))
+            _columns(code, plan, source, ahead, scratch)
             _rows(code, plan, scratch, code.element_address(out, index, size**2))
 
     return compile_kernel("resize", (POINTER, I64, POINTER), write, form)
@@ -76,12 +81,14 @@ def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> Bytes:
     return np.asarray((sums + denominator) // (2 * denominator), np.uint8)
 
 
-def _columns(code: Code, plan: RowPlan, source: Value, scratch: Value) -> None:
-    """Write the lines of column sums to `scratch`."""
+def _columns(code: Code, plan: RowPlan, source: Value, following: Value, scratch: Value) -> None:
+    """Write the lines of column sums to `scratch`. following: the next picture, which is fetched meanwhile."""
     b, geometry = code.builder, plan.geometry
     row_bytes = geometry.width * geometry.bits // 8
+    lines = len(plan.rows)
     paper = code.constant(np.zeros(OVERREAD, np.uint8))
-    with code.loop(len(plan.rows)) as line:
+    with code.loop(lines) as line:
+        _fetch(code, following, line, -(-geometry.height * row_bytes // (64 * lines)))
         rows = []
         for row_of_line in plan.rows.T:
             place = code.entry(row_of_line * row_bytes, line)
@@ -91,9 +98,16 @@ def _columns(code: Code, plan: RowPlan, source: Value, scratch: Value) -> None:
         if plan.weighted:
             rows = _sum_and_weighted_sum(code, rows)
         to = code.element_address(scratch, line, 64 * plan.registers)
-        totals = (total for span in geometry.spans for total in _column_sums(code, geometry.columns[span], rows, lanes))
-        for k, total in enumerate(totals):
+        for k, total in enumerate(_column_sums(code, plan, rows, lanes)):
             code.store(total, to, 64 * k)
+
+
+def _fetch(code: Code, picture: Value, line: Value, count: int) -> None:
+    """Fetch a line's share of a picture, `count` cache lines, into the processor's first cache."""
+    for_reading = [ir.Constant(I32, value) for value in (0, 3, 1)]
+    share = code.element_address(picture, line, 64 * count)
+    for k in range(count):
+        code.call("llvm.prefetch.p0", ir.VoidType(), code.address(share, 64 * k), *for_reading)
 
 
 def _sum_and_weighted_sum(code: Code, rows: list[list[Value]]) -> list[list[Value]]:
@@ -103,37 +117,76 @@ def _sum_and_weighted_sum(code: Code, rows: list[list[Value]]) -> list[list[Valu
     return [[sums[-1] for sums in partial], [reduce(code.builder.add, sums[:-1]) for sums in partial]]
 
 
-def _column_sums(code: Code, columns: Ints, rows: list[list[Value]], lanes: list[int]) -> tuple[Value, Value]:
-    """Two registers of the column sums of two rows, alternately. lanes: see `unpack_vector`.
+def _column_sums(code: Code, plan: RowPlan, rows: list[list[Value]], lanes: list[int]) -> list[Value]:
+    """The registers of a line: the column sums of two rows, side by side. lanes: see `unpack_vector`."""
+    geometry = plan.geometry
+    by_four = [chunks_of(geometry.columns[group], 4) for group in geometry.groups]
+    by_two = [chunks_of(geometry.columns[span], 2) for span in geometry.spans]
+    if code.form == "vnni" and not plan.in_bytes and sum(map(len, by_four)) <= sum(map(len, by_two)):
+        return [_sum_by_four(code, _operands(code, rows, lanes, four)) for four in by_four]
+    return [total for two in by_two for total in _sums_by_two(code, plan, _operands(code, rows, lanes, two))]
 
-    columns: (N, width), the weights of all pixels.
-    """
-    sums: list[Value] = []  # of each row
-    for pixels, weights in pairs_of(columns):
+
+def _operands(code: Code, rows: list[list[Value]], lanes: list[int], chunks: list[Chunk]) -> Operands:
+    """The pixels of each chunk and row with their weights; the larger numbers come first."""
+    operands = []
+    for pixels, weights in chunks:
         order, by = np.take(lanes, pixels).tolist(), code.lanes(I8, weights.tolist())
         pairs = [(code.shuffle(row[0], row[1], order), by) for row in rows]
-        products = [code.products(y, x) if weights.max() > 127 else code.products(x, y) for x, y in pairs]
-        sums = [code.builder.add(*both) for both in zip(sums, products, strict=True)] if sums else products
-    return code.interleaved(*sums)
+        operands.append([(y, x) for x, y in pairs] if weights.max() > 127 else pairs)
+    return operands
+
+
+def _sum_by_four(code: Code, operands: Operands) -> Value:
+    """The column sums of two rows, in the lower and upper 16 bits of 32. operands: of each chunk and row."""
+    total = code.splat(I32, LANES, 0)
+    for of_row in reversed(list(zip(*operands, strict=True))):
+        total = code.shift(total, 16)
+        for pixels, weights in of_row:
+            total = code.dot4(total, pixels, weights)
+    return total
+
+
+def _sums_by_two(code: Code, plan: RowPlan, operands: Operands) -> list[Value]:
+    """The column sums of two rows, alternately: one register in bytes, else two. operands: of each chunk and row."""
+    products = [[code.products(*pair) for pair in of_chunk] for of_chunk in operands]
+    first, second = (reduce(code.builder.add, of_row) for of_row in zip(*products, strict=True))
+    if not plan.in_bytes:
+        return list(code.interleaved(first, second))
+    interleaved = code.cast(code.builder.or_(first, code.shift(second, 8)), I8)
+    return [code.builder.xor(interleaved, code.splat(I8, 64, plan.bias))]
 
 
 def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
     """Write the output rows from the lines of column sums."""
     geometry = plan.geometry
     table, kinds = geometry.factors
-    weights_at, factors_at = code.constant(plan.weights), code.constant(table[:, geometry.groups])
+    weights = plan.weights.astype(np.uint8 if plan.in_bytes else np.int16)
+    weights_at, factors_at = code.constant(weights), code.constant(table[:, geometry.groups])
+    biases = plan.bias * plan.weights.sum((1, 2), dtype=np.int64)
     with code.loop(geometry.size) as y:
         lines = code.address(scratch, code.entry(64 * plan.registers * plan.first, y))
         row_factors = code.address(factors_at, code.entry(kinds * table[0, geometry.groups].nbytes, y))
-        sums = _sums(code, plan, lines, code.element_address(weights_at, y, plan.weights[0].nbytes))
+        row_weights = code.element_address(weights_at, y, weights[0].nbytes)
+        if plan.in_bytes:
+            sums = _sums_of_bytes(code, plan, lines, row_weights, code.builder.trunc(code.entry(biases, y), I32))
+        else:
+            sums = _sums_of_numbers(code, plan, lines, row_weights)
         row = code.element_address(out, y, geometry.size)
         for k, group in enumerate(geometry.groups):
             pixels = _rounded(code, sums[k], _factors_of_group(code, geometry, k, row_factors))
             code.store(code.shuffle(pixels, pixels, range(min(LANES, geometry.size))), row, int(group[0]))
 
 
-def _sums(code: Code, plan: RowPlan, lines: Value, weights: Value) -> list[Value]:
-    """The sums of an output row's groups of columns, 16 × i32, from as many lines as it takes."""
+def _sums_of_bytes(code: Code, plan: RowPlan, lines: Value, weights: Value, bias: Value) -> list[Value]:
+    """The sums of an output row's groups of columns, 16 × i32, from two lines of bytes. bias: added to each sum."""
+    total, by = code.broadcast(bias, LANES), code.cast(code.broadcast(code.load(weights, I32), LANES), I8)
+    pairs = [[code.load(lines, I16, 32, 64 * (k + at)) for at in (0, plan.registers)] for k in range(plan.registers)]
+    return [code.dot4(total, by, code.cast(four, I8)) for pair in pairs for four in code.interleaved(*pair)]
+
+
+def _sums_of_numbers(code: Code, plan: RowPlan, lines: Value, weights: Value) -> list[Value]:
+    """The sums of an output row's groups of columns, 16 × i32, from lines of 16-bit numbers, as many as it takes."""
     totals = [code.splat(I32, LANES, 0)] * plan.registers
     for tap in range(plan.weights.shape[1]):
         weight = code.cast(code.broadcast(code.load(weights, I32, 0, 4 * tap), LANES), I16)

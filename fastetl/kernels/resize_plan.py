@@ -8,7 +8,7 @@ weights an output row takes its lines.
     centre of row 1 …      2: sum | 0·d + 1·e + 2·f + …
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +19,8 @@ from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import TWIN
 
 LANES = 16  # output columns of a group
+Chunk = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Pixels of output columns, so many of each, and their weights: (N,) both."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,13 @@ class RowPlan:
     weighted: bool  # whether a line holds the sum of its rows, and that of row k times k; otherwise its two rows
     first: NDArray[np.int64]  # (S,): the first line that each output row takes
     weights: NDArray[np.int16]  # (S, T, 2): the weights of the two sums of the T lines that an output row takes
+    in_bytes: bool = False  # whether sums are bytes, not numbers of 16 bits
+    bias: int = 0  # what is taken from such a sum, so that it is a signed byte
 
     @property
     def registers(self) -> int:
         """How many registers a line fills."""
-        return 2 * len(self.geometry.spans)
+        return len(self.geometry.spans) * (1 if self.in_bytes else 2)
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Resizing:
             fits_lines = level * column_weight < 1 << 15
             fits_pixels = top * column_weight * row_weight < 1 << 31
             if fits_products and fits_lines and fits_pixels:
-                return plan
+                return self._in_bytes(plan, form)
         return None
 
     def _pairs(self) -> RowPlan:
@@ -142,19 +146,28 @@ class Resizing:
             weights[:, :, 1] = second - first, first - second  # rising, then falling by the same step in all lines
         return RowPlan(self, rows, weighted, y, weights.astype(np.int16))
 
+    def _in_bytes(self, plan: RowPlan, form: str) -> RowPlan:
+        """A plan with its sums in bytes, if they fit and one product of four bytes makes an output pixel."""
+        weights = plan.weights.astype(np.int64)
+        largest = TOP[self.bits] * int(self.columns.sum(1).max())
+        makes_pixels = not plan.weighted and weights.shape[1] == 2 and len(self.groups) % 2 == 0
+        # The portable form adds two products in 16 bits, AVX2 in 15.
+        fits_form = form == "vnni" or (form == "portable" and largest * weights.sum(2).max() < 1 << 16)
+        if not makes_pixels or max(largest, weights.max()) >= 1 << 8 or not fits_form:
+            return plan
+        bias = 128 if form == "vnni" and largest > 127 else 0
+        return replace(plan, in_bytes=True, bias=bias)
 
-def pairs_of(columns: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The pixels of N output columns, two of every column at a time, and their weights: int64 (2 · N,) both.
 
-    columns: (N, width), weights of all pixels.
-    """
+def chunks_of(columns: NDArray[np.int64], each: int) -> list[Chunk]:
+    """The pixels of output columns, `each` of every column at a time. columns: (N, width), weights of all pixels."""
     width = columns.shape[1]
     is_used = columns > 0
-    taps = -(-int(is_used.sum(1).max()) // 2) * 2  # pixels that are taken of each column
+    taps = -(-int(is_used.sum(1).max()) // each) * each  # pixels that are taken of each column
     first = np.minimum(is_used.argmax(1), max(0, width - taps))
     pixels = first[:, None] + np.arange(taps)
-    # Even pixels first: of 4 bits, they lie in another register than odd ones, and a pair mostly needs one of both.
+    # Even pixels first: of 4 bits, they lie in another register than odd ones, and a chunk then needs one of both.
     pixels = np.take_along_axis(pixels, (pixels % 2).argsort(1, kind="stable"), 1)
     weights = np.take_along_axis(np.pad(columns, ((0, 0), (0, taps))), pixels, 1)
     inside = np.minimum(pixels, width - 2 + pixels % 2)  # those beyond the row weigh nothing
-    return [(inside[:, k : k + 2].ravel(), weights[:, k : k + 2].ravel()) for k in range(0, taps, 2)]
+    return [(inside[:, k : k + each].ravel(), weights[:, k : k + each].ravel()) for k in range(0, taps, each)]
