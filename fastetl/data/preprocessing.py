@@ -116,14 +116,13 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     whole = np.outer(rows.sum(1), columns.sum(1))
     # Sums of whole numbers are exact in any order, in a float type that holds the largest.
     kind = np.dtype("f4" if 255 * whole.max() < 1 << 24 else "f8")
-    down, across = rows.astype(kind), columns.T.astype(kind)
     out = np.empty((len(images), size, size), np.uint8)
     step = max(1, (1 << 20) // max(1, images[:1].size))  # a million pixels
     for start in range(0, len(images), step):
         pixels = images[start : start + step].astype(kind)
         # One product of large matrices: threads of a product of each picture's small ones would wait for each other.
-        sums = np.tensordot(np.tensordot(pixels, across, 1), down, (1, 1)).swapaxes(1, 2)
-        out[start : start + step] = np.floor(sums / whole + 0.5)
+        sums = np.tensordot(np.tensordot(pixels, columns.astype(kind), (2, 1)), rows.astype(kind), (1, 1))
+        out[start : start + step] = np.floor(sums.swapaxes(1, 2) / whole + 0.5)
     return out
 
 
