@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from export import lines
+from export import line_reading
 from export.coreml import read_package
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
@@ -158,7 +158,7 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     path_in_swift = (IOS / "Sources/KanaLines/LinePath.swift").read_text(encoding="utf-8")
     assert re.findall(r"neighbours = (\d+)", path_in_swift) == [str(path.NEIGHBOURS)]
     script = (ROOT / "fastetl_cli/web/page/lines.js").read_text(encoding="utf-8")
-    modules = (bigrams, candidates, layout, lines, path, segmentation, shapes)
+    modules = (bigrams, candidates, layout, line_reading, path, segmentation, shapes)
     of_python = {name.strip("_"): value for module in modules for name, value in vars(module).items()}
     constants = re.findall(r"\b([A-Z_]{5,}) = (-?[\d.]+)", script)
     assert len(constants) > 20
