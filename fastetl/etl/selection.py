@@ -6,13 +6,13 @@ expected one, or a file has another length, every header is read instead. The re
 (docs/decisions/0007-what-build-checks.md names the exception).
 """
 
-from collections import Counter
-from collections.abc import Mapping
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Ints
 from fastetl.data.charset import NAMED, Characters, Charset, load_charset
 from fastetl.errors import FastetlError, Findings
 from fastetl.etl.contents import Contents, by_layout, contents_of
@@ -57,59 +57,59 @@ def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
     return order
 
 
-def _select_by_order(files: list[EtlFile], order: NDArray[np.uint16], charset: Charset) -> list[Selection]:
-    """The wanted records of one set, if its order has every character that the charset takes."""
-    ranks = np.flatnonzero(class_of_code(charset)[order] >= 0)
+def _contents_by_order(files: list[EtlFile]) -> list[Contents] | None:
+    """What the headers of the files of one set say if they follow the order of its first data set; None if it has none.
+
+    Codes that no header was read for are expectations, which reading the records checks.
+    """
+    order = learn_order(files)
+    if order is None:
+        return None
     within = [np.arange(file.record_count // len(order), dtype=np.int32) for file in files]
-    parts = []
+    contents = []
     for file, writers in zip(files, number_groups(files, within), strict=True):
-        index = (np.arange(len(writers))[:, None] * len(order) + ranks).ravel()
-        parts.append(Selection(file, index, np.tile(order[ranks], len(writers)), np.repeat(writers, len(ranks))))
-    return parts
+        models = np.full(file.record_count, file.is_model_pattern)
+        contents.append(Contents(file, np.tile(order, len(writers)), np.repeat(writers, len(order)), models, ()))
+    return contents
 
 
-def _select_by_header(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
-    """The records of one file whose characters the charset takes, by its headers."""
-    is_wanted = (class_of_code(charset)[content.codes] >= 0) & content.usable(model_pattern)
+def _selected(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
+    """The records of one file whose characters the charset takes."""
+    is_wanted = (class_of_code(charset).take(content.codes) >= 0) & content.usable(model_pattern)
     index = np.flatnonzero(is_wanted)
     return Selection(content.file, index, content.codes[index], content.groups[index])
 
 
-def _left_out(samples: Mapping[int, int], wanted: set[int]) -> dict[str, int]:
+def _left_out(samples: Ints, wanted: set[int]) -> dict[str, int]:
     """Kana that are not wanted, though others of their script are → number of samples. samples, wanted: by code."""
     scripts = {code >> 8 for code in wanted}.intersection(_KANA_ROWS)
-    others = [code for code in sorted(samples) if code >> 8 in scripts and code not in wanted]
-    return {character: samples[code] for code in others if (character := jis_to_char(code))}
+    others = [code for code in np.flatnonzero(samples).tolist() if code >> 8 in scripts and code not in wanted]
+    return {character: int(samples[code]) for code in others if (character := jis_to_char(code))}
 
 
-SelectionBasis = NDArray[np.uint16] | list[Contents]
-"""What the records of a set are selected by: the order of its files, or every header."""
-
-
-def _codes_in(basis: SelectionBasis) -> set[int]:
+def _codes_in(contents: list[Contents]) -> set[int]:
     """The codes of a set's records."""
-    arrays = [basis] if isinstance(basis, np.ndarray) else [content.codes for content in basis]
     # `np.unique` would import a large part of numpy, which a build has no other use for.
-    return set(np.flatnonzero(np.bincount(np.concatenate(arrays))).tolist())
+    return set(np.flatnonzero(np.bincount(np.concatenate([content.codes for content in contents]))).tolist())
 
 
-def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[SelectionBasis]]:
-    """The charset, how many codes stand for no character, and by what the records of each set are selected.
+def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[Contents]]:
+    """The charset, how many codes stand for no character, and the contents of all files.
 
     The charset may be what the data hold: then more characters may be wanted after headers have been read.
     """
-    orders = [learn_order(members) if by_order else None for members in sets]
-    bases: list[SelectionBasis] = [contents_of(sets[k]) if order is None else order for k, order in enumerate(orders)]
+    assumed = [_contents_by_order(members) if by_order else None for members in sets]
+    contents = [contents_of(sets[k]) if by_set is None else by_set for k, by_set in enumerate(assumed)]
     while True:
-        codes = list(map(_codes_in, bases))
+        codes = list(map(_codes_in, contents))
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
         wanted = set(codes_of(charset).tolist())
-        lacking = [k for k, basis in enumerate(bases) if isinstance(basis, np.ndarray) and not wanted <= codes[k]]
+        lacking = [k for k, by_set in enumerate(assumed) if by_set is not None and not wanted <= codes[k]]
         if not lacking:
-            return charset, characters.count(None), bases
+            return charset, characters.count(None), list(itertools.chain(*contents))
         for k in lacking:  # a wanted character may be somewhere in a set whose order lacks it
-            bases[k] = contents_of(sets[k])
+            contents[k], assumed[k] = contents_of(sets[k]), None
 
 
 def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
@@ -120,22 +120,13 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     is wanted.
     """
     sets = by_layout([file for file in files if file.record_count])
-    charset, unknown_codes, bases = _learn(sets, name, by_order)
-    parts: list[Selection] = []
-    contents: list[Contents] = []  # of the sets that are selected by header
-    samples = Counter[int]()
-    for members, basis in zip(sets, bases, strict=True):
-        if isinstance(basis, np.ndarray):
-            parts += _select_by_order(members, basis, charset)
-            samples.update(dict.fromkeys(basis.tolist(), sum(file.record_count for file in members) // len(basis)))
-            continue
-        contents += basis
-        for content in basis:
-            parts.append(_select_by_header(content, charset, model_pattern))
-            samples.update(content.codes[content.usable(model_pattern)].tolist())
+    charset, unknown_codes, contents = _learn(sets, name, by_order)
+    parts = [_selected(content, charset, model_pattern) for content in contents]
+    usable = [content.codes[content.usable(model_pattern)] for content in contents]
+    samples = np.bincount(np.concatenate([*usable, np.zeros(0, np.uint16)]), minlength=1 << 16)  # of each code
     if not any(len(part.index) for part in parts):
         where = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
-        whole = [name for name, charset in NAMED.items() if samples.keys() >= set(codes_of(charset).tolist())]
+        whole = [name for name, charset in NAMED.items() if samples[codes_of(charset)].all()]
         what, do = "no record has a character of the charset", f"choose `charset` {' or '.join([*whole, 'all'])}"
         raise FastetlError(what, file=where, expected=charset.name, do=do)
     noticed = [notice for file in files for notice in notices_of_name(file)]
