@@ -85,6 +85,8 @@ function cards(set) {
     [share(set.accuracy), `accuracy, 95 % within ${set.interval.map((value) => share(value, 1)).join(" – ")}`],
     [count(set.samples), set.part === "all" ? "samples"
       : `samples ${writers ? `by ${set.part} writers` : `of the ${set.part} part`}`],
+    set.excluded && [count(set.excluded), "left out: trained or validated on"],
+    set.unknown && [count(set.unknown), "of which nothing tells whether they were trained on"],
     [share(set.top5), "among the five likeliest"],
     writers && [share(writers.worst, 1), `the worst of ${count(writers.writers)} writers`],
     set.shape_accuracy !== null && [share(set.shape_accuracy), "へ and ヘ, カ and 力 as one"],

@@ -71,7 +71,7 @@ class SetResult:
     excluded: int
     """Samples left out because the run was trained on them, or selected by them."""
     unknown: int
-    """Evaluated samples that the run may have been trained on: their groups or sources are unknown."""
+    """Evaluated samples that the run may have been trained on: a source or group, theirs or of its own, is unknown."""
     left_out: Mapping[str, int]
     """Samples left out because their character is not in the charset, by character."""
     samples: int

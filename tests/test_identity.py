@@ -27,6 +27,7 @@ from fastetl.synth import SynthConfig, synthesize
 from tests.conftest import Write
 
 SMALL = BuildConfig(size=8)
+HALVES: dict[str, Any] = {"by": "sample", "valid": 0.25, "test": 0.25, "seed": 0}
 
 
 def test_rows_of_any_stride_have_the_digests_of_their_bytes() -> None:
@@ -146,16 +147,30 @@ def test_what_a_dataset_is_created_with(tmp_path: Path) -> None:
 def test_what_a_run_records_comes_back_from_json() -> None:
     digests = np.array([3, 2**64 - 1], np.uint64)
     groups = np.array([0, 1, 2, 7, 9, 10], np.int32)
-    of_parts = {"ETL8": groups}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}
+    of_parts = {"ETL8": groups, "unnamed:1": groups[:0]}, {"synth:0": groups[:1] + 4}, {"ETL8": groups[2:3] + 1}
     trained = SplitRecord(of_parts, (digests, digests[:0], digests[:0]))
     values = json.loads(json.dumps(trained.as_dict()))
-    assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10]}
+    assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10], "unnamed:1": []}
     again = SplitRecord.from_dict(values)
     assert again == trained
-    for ranges in ([], [3], [5, 2], [1, 5, 5, 7], [1, 5, 6, 7], [-1, 2], [0, 2**31], ["0", "1"], [0, 2**26]):
+    for ranges in ([3], [5, 2], [1, 5, 5, 7], [1, 5, 6, 7], [-1, 2], [0, 2**31], ["0", "1"], [0, 2**26]):
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):
             SplitRecord.from_dict(values)
+
+
+def test_pictures_saved_elsewhere_may_be_of_any_file() -> None:
+    """A run trained on ETL8G's pictures, saved as an .npz without groups, evaluated ETL8G as if it were new."""
+    etl = dataclasses.replace(own(60), sources=("ETL8",))
+    saved = dataclasses.replace(etl, sources=("unnamed:1",), digests=etl.digests + np.uint64(1))
+    for groups in (saved.groups, np.full(60, -1, np.int32)):
+        data = dataclasses.replace(saved, groups=groups)
+        assert (SplitRecord().with_data(etl, **HALVES).parts_of(data) == UNKNOWN).all()
+        record = SplitRecord.from_dict(SplitRecord().with_data(data, **HALVES).as_dict())
+        assert (record.parts_of(etl) == UNKNOWN).all()
+        mixed = record.with_data(etl, **HALVES)
+        for known in (record.parts_of(data), mixed.parts_of(data), mixed.parts_of(etl)):
+            assert set(known.tolist()) == {TRAIN, VALID, TEST}
 
 
 def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) -> None:
@@ -181,7 +196,7 @@ def test_own_pictures_are_in_one_part_whatever_their_groups_are_called(order: tu
     mixture = [(loose, written[half], renamed)[k] for k in order]
     record = SplitRecord()
     for data in mixture:
-        record = record.with_data(data, by="sample", valid=0.25, test=0.25, seed=0)
+        record = record.with_data(data, **HALVES)
     parts = record.parts_of(loose)
     assert set(parts.tolist()) == {TRAIN, VALID, TEST}
     for data in (written, renamed):
@@ -197,7 +212,7 @@ def test_groups_mean_something_within_a_source_only() -> None:
     assert trained.split(other) is None
     assert trained.split(data) == data.split(valid=0.25, test=0.25)
     loose = dataclasses.replace(data, groups=np.full(len(data), -1, np.int32))
-    by_digest = SplitRecord().with_data(loose, by="sample", valid=0.25, test=0.25, seed=0)
+    by_digest = SplitRecord().with_data(loose, **HALVES)
     assert (by_digest.parts_of(data) == by_digest.parts_of(loose)).all()
     assert by_digest.counts(loose) == (6, 3, 3)
     assert (by_digest.parts_of(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()

@@ -40,7 +40,7 @@ class BuildConfig(Options):
     """Also take model patterns. They are printed-style samples of ETL8G, ETL8B2 and ETL9B that no writer wrote."""
     source: str = ""
     """A name for the groups of pictures: in all datasets of this name, one group is one writer. Without it, the groups
-    of a file are known in this file alone."""
+    of a file are known in this file alone, and its pictures may be of any other: `evaluate` says so."""
     strict: bool = False
     """Read every header, and turn warnings into errors: records out of order, lost, added or unknown, data sets that
     are not complete, blank pictures, characters without a sample."""

@@ -110,7 +110,7 @@ def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Chars
     records = {"file_name": np.array(file_names), "record": np.array(index, np.int32), "writer": writers}
     known: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
     with about(source.path):  # which may have pictures on white paper
-        data = Dataset.create(images, characters, source=name or source.source, size=size, **known)
+        data = Dataset.create(images, characters, source=name, size=size, **known)
     return replace(data, groups=source.groups[index])
 
 

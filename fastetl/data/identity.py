@@ -8,7 +8,8 @@ digest is of the source data: the packed picture, the file, the strokes.
 An example: a run is trained on ETL8G's writers 0–9, of whom 0–6 are drawn for training, 7 for validation, 8 and 9 for
 the test. `as_dict` of its SplitRecord says {"train": {"groups": {"ETL8": [0, 6]}, …}, …}. In a dataset of ETL8B2, which
 is the same writing, samples of writer 3 are TRAIN, those of writer 9 TEST and those of writer 10 NEW. All of ETL9G is
-NEW. New pictures from an `.npz` with groups, whose source has no name, are UNKNOWN.
+NEW. New pictures from an `.npz`, whose source has no name, are UNKNOWN: it may hold any writer's. And to a run that was
+trained on such pictures, all but its own are UNKNOWN.
 """
 
 import base64
@@ -148,21 +149,23 @@ def group_copies(
 
 
 def _ranges(values: NDArray[np.int32]) -> list[int]:
-    """Sorted numbers, one or more, as the first and last of each run of consecutive ones: [first, last, first, …]."""
-    runs = np.split(values, np.flatnonzero(np.diff(values) != 1) + 1)
+    """Sorted numbers as the first and last of each run of consecutive ones: [first, last, first, …]."""
+    runs = np.split(values, np.flatnonzero(np.diff(values) != 1) + 1) if len(values) else []
     return [int(number) for run in runs for number in (run[0], run[-1])]
 
 
 def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
     """The numbers that `_ranges` made `ranges` of. Raises ValueError for what it cannot make, and for over `most`."""
-    if not ranges or len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
+    if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
         raise ValueError("groups are no ranges")
     runs = np.array(ranges).reshape(-1, 2) + np.array([0, 1])  # each run's first number, and its end
     if (np.diff(runs.ravel()) <= 0).any():
         raise ValueError("groups are ranges that fall, overlap or touch")
     if np.diff(runs).sum() > most:
         raise ValueError(f"groups are more than {_MAX_GROUPS:,}")
-    return np.concatenate([np.arange(first, end, dtype=np.int32) for first, end in runs.tolist()])
+    return np.concatenate(
+        [np.zeros(0, np.int32), *(np.arange(first, end, dtype=np.int32) for first, end in runs.tolist())]
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +173,7 @@ class SplitRecord:
     """Which samples a run was trained on, validated on, and never saw: of each of these parts, in this order."""
 
     groups: tuple[Mapping[str, NDArray[np.int32]], ...] = ({}, {}, {})
-    """The groups of each source, sorted."""
+    """The groups of each source, sorted; of an unnamed one, trained on, there may be none."""
     digests: tuple[NDArray[np.uint64], ...] = (np.zeros(0, np.uint64),) * 3
     """The digests of samples whose group is unknown, or whose source no file tells, sorted."""
 
@@ -197,18 +200,13 @@ class SplitRecord:
     def _may_have_seen(self, data: "Dataset") -> NDArray[np.bool_]:
         """bool (N,): samples of which neither source nor group tells whether they were trained on.
 
-        An unnamed source may be any of those that the run knows. One that a user named may be unnamed in the run.
+        Pictures of an unnamed source may be of any other: ETL's, saved as PNG files, have digests of their own.
         """
         trained_on = {source for groups in self.groups for source in groups}
         has_unnamed = any(source.startswith(UNNAMED) for source in trained_on)
-        is_unknown = np.zeros(len(data), bool)
-        for index, source in enumerate(data.sources):
-            may_be_unnamed = has_unnamed and not _SOURCE_OF_FILES.fullmatch(source)
-            if source in trained_on:
-                is_unknown |= (data.source == index) & (data.groups < 0)
-            elif trained_on and (source.startswith(UNNAMED) or may_be_unnamed):
-                is_unknown |= data.source == index
-        return is_unknown
+        may_be_any = [has_unnamed or source.startswith(UNNAMED) for source in data.sources]
+        is_of_known_source = np.array([source in trained_on for source in data.sources])[data.source]
+        return np.array(may_be_any)[data.source] | is_of_known_source & (data.groups < 0)
 
     def counts(self, data: "Dataset") -> tuple[int, int, int]:
         """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
@@ -292,6 +290,8 @@ class SplitRecord:
             is_of_source = data.source == data.sources.index(source)
             for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over the other parts
                 parts[np.isin(numbers, data.groups[is_of_source & (known_parts == part)])] = part
+            if source.startswith(UNNAMED) and is_of_source.any():
+                all_groups[TRAIN].setdefault(source, numbers[:0])
             for part in np.unique(parts).tolist():
                 all_groups[part][source] = np.union1d(all_groups[part].get(source, numbers[:0]), numbers[parts == part])
         return all_groups

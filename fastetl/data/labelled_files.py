@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.charset import MAX_CODE_POINTS, is_character, nfc, read_entries
-from fastetl.data.identity import RESERVED_SOURCE, group_numbers
+from fastetl.data.identity import group_numbers
 from fastetl.errors import FastetlError, Notice, expecting
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
@@ -42,17 +42,6 @@ class Labelled(NamedTuple):
     groups: NDArray[np.int32]  # int32 (N,), −1 where unknown
     writers: Sequence[str]  # N names or numbers of these groups, "" where unknown
     passed_over: Sequence[Notice] = ()  # one of each subfolder that is of no character
-
-    @property
-    def source(self) -> str:
-        """The name of the file or folder; "" if it tells groups, since those of another file of that name are others.
-
-        Raises FastetlError for a name that ETL files or synthetic writers have.
-        """
-        name = "" if (self.groups >= 0).any() else self.path.resolve().name
-        if RESERVED_SOURCE.fullmatch(name):
-            raise FastetlError("a name that only ETL files or synthetic writers have", file=self.path, do="rename it")
-        return name
 
 
 def labelled_in(path: Path) -> list[Labelled]:
