@@ -15,7 +15,7 @@ from typing import Any
 from jax.errors import JaxRuntimeError
 
 from fastetl.checks import as_path, config_of, require_range
-from fastetl.data.batches import Data, weighted
+from fastetl.data.batches import Data, weigh
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath, scarcity
@@ -33,7 +33,7 @@ from model.training import train
 def addresses(data: Data) -> list[tuple[str, float]]:
     """Datasets with weights, for workers in any folder. Raises FastetlError for one that is not stored as it is."""
     pairs = []
-    for source, weight in weighted("data", data):
+    for source, weight in weigh("data", data):
         path = source.path if isinstance(source, Dataset) else source
         # Opened in any case, so that an error is raised before anything is started or removed.
         if path is None or source not in (path, open_dataset(path)):

@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 from numpy.typing import NDArray
 
-from fastetl.data.preprocessing import PLACE_SIZE, Preprocessing, framed
+from fastetl.data.preprocessing import PLACE_SIZE, Preprocessing, frames
 from model.errors import ModelError
 
 NORM_EPSILON = 1e-5  # added to the variance in every batch norm
@@ -169,7 +169,7 @@ class Network(nnx.Module):
         """
         stretches = self.preprocessing.stretches if key is None else ((1.0, 1.0),)
         with jax.default_matmul_precision("highest"):
-            views = [framed(pictures, self.preprocessing, stretch, jnp) for stretch in stretches]
+            views = [frames(pictures, self.preprocessing, stretch, jnp) for stretch in stretches]
         logits = []
         for x, place in views:
             for k in range(len(self.specs)):

@@ -17,7 +17,7 @@ from fastetl.checks import as_path, require_instance, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import SplitRecord
-from fastetl.data.preprocessing import Preprocessing, framed
+from fastetl.data.preprocessing import Preprocessing, frames
 from fastetl.errors import ArgumentError, StrPath
 from model.checkpoints import digest
 from model.config import PREPROCESSING_OPTIONS, TrainConfig
@@ -113,7 +113,7 @@ def initial_weights(start: InitialNetwork, network: Network, charset: Charset, p
 @nnx.jit
 def _fit_norms(network: Network, pictures: jax.Array) -> None:
     with jax.default_matmul_precision("highest"):
-        inputs, place = framed(pictures, network.preprocessing, (1.0, 1.0), jnp)
+        inputs, place = frames(pictures, network.preprocessing, (1.0, 1.0), jnp)
     for k, norm in enumerate(network.blocks):
         if isinstance(norm, nnx.BatchNorm) and norm.scale is not None and norm.bias is not None:
             axes = tuple(range(inputs.ndim - 1))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastetl.checks import as_path, as_progress, config_of
-from fastetl.data.batches import Data, require_same_characters, weighted
+from fastetl.data.batches import Data, require_same_characters, weigh
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import SplitRecord
 from fastetl.data.store import open_dataset
@@ -69,7 +69,7 @@ def train(
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
     initial = None if start is None else start_of(start)
-    mixture = [(open_dataset(d), weight) for d, weight in weighted("data", data)]
+    mixture = [(open_dataset(d), weight) for d, weight in weigh("data", data)]
     with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:

@@ -12,7 +12,7 @@ from export.onnx_export import evaluate_ops, graph_logits
 from export.operations import Op, Ref, expand, in_8_bits
 from export.reference import is_blank, pictures, resized
 from fastetl.data.charset import Charset
-from fastetl.data.preprocessing import Preprocessing, framed, resize
+from fastetl.data.preprocessing import Preprocessing, frames, resize
 from fastetl.kernels.triangle import triangle
 from model import network as m
 from tests.export_data import CHARSET, TINY, graph_of, random_network
@@ -47,7 +47,7 @@ def test_preprocessing_is_the_readable_twin(spec: Preprocessing) -> None:
     ops = lower(graph, "float16")
     real = [kind in ("strokes", "inverted") for kind in kinds]
     for picture, stretch in zip(evaluate_ops(ops, images, names, "float16").values(), spec.stretches, strict=True):
-        off = np.abs(picture - framed(images, spec, stretch)[0].transpose(0, 3, 1, 2)).max((1, 2, 3))
+        off = np.abs(picture - frames(images, spec, stretch)[0].transpose(0, 3, 1, 2)).max((1, 2, 3))
         assert off[real].max() < 1e-5
 
 
@@ -60,7 +60,7 @@ def test_canvas_is_resized_as_in_training(size: int) -> None:
     np.testing.assert_array_equal(small, resize(images, spec.size))
     real = [kind in ("strokes", "inverted") for kind in kinds]
     centred = evaluate_ops(lower(graph), images[real], ("framed",))["framed"][:, 0]
-    assert np.abs(centred - framed(resize(images[real], spec.size), spec)[0][..., 0]).max() < 1e-4
+    assert np.abs(centred - frames(resize(images[real], spec.size), spec)[0][..., 0]).max() < 1e-4
 
 
 def test_a_resize_is_exact_and_the_model_resizes_alike() -> None:

@@ -48,8 +48,8 @@ def test_front_equals_its_twin(seed: int, options: dict[str, Any]) -> None:
     spec = Preprocessing(frame=28, **options)
     images = np.append(pictures(8, seed), np.zeros((1, 32, 32), np.uint8), axis=0)  # the last is blank
     for stretch in spec.stretches:
-        twins = preprocessing.framed(images, spec, stretch)
-        for output, twin in zip(preprocessing.framed(jnp.asarray(images), spec, stretch, jnp), twins, strict=True):
+        twins = preprocessing.frames(images, spec, stretch)
+        for output, twin in zip(preprocessing.frames(jnp.asarray(images), spec, stretch, jnp), twins, strict=True):
             assert output.shape == twin.shape
             np.testing.assert_allclose(output, twin, atol=2e-5, equal_nan=False)
 

@@ -16,7 +16,7 @@ import pytest
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.building.kept_drawings import read_samples
 from fastetl.data.charset import KANA
-from fastetl.data.preprocessing import Preprocessing, framed, resize
+from fastetl.data.preprocessing import Preprocessing, frames, resize
 from fastetl.data.store import open_dataset
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.synth.practice import practice_data
@@ -91,7 +91,7 @@ def test_what_is_shown_is_what_the_network_sees(page: Page) -> None:
     for spec in specs:
         for one in pictures:
             pixels = call(page, "framedPixels", [base64.b64encode(one.tobytes()).decode(), spec.as_dict()])
-            expected = framed(resize(one[None], spec.size), spec)[0][0, ..., 0]
+            expected = frames(resize(one[None], spec.size), spec)[0][0, ..., 0]
             assert np.abs(np.array(pixels.split(","), float) - expected.ravel()).max() < 2e-4
 
 

@@ -68,12 +68,12 @@ def _require_array(name: str, array: NDArray[Any], dtype: type[np.generic], *sha
         raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", "one that is not contiguous" if fits else array)
 
 
-def _require_numbers(name: str, numbers: Ints, count: int, below: int, least: int = 0) -> None:
+def _require_numbers(name: str, numbers: Ints, count: int, end: int, min_count: int = 0) -> None:
     _require_array(name, numbers, np.int64, count)
-    if count < least:
-        raise unsuitable(name, f"at least {least}", "none")
-    if count and not 0 <= int(numbers.min()) <= int(numbers.max()) < below:
-        raise unsuitable(name, f"0 to {below - 1}", f"{numbers.min()} to {numbers.max()}")
+    if count < min_count:
+        raise unsuitable(name, f"at least {min_count}", "none")
+    if count and not 0 <= int(numbers.min()) <= int(numbers.max()) < end:
+        raise unsuitable(name, f"0 to {end - 1}", f"{numbers.min()} to {numbers.max()}")
 
 
 def augment(
@@ -128,12 +128,12 @@ def augment(
     if config.fragments or config.crop:
         uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, edge_draws)
     if config.fragments:
-        others = source if neighbours is None else _read_only(neighbours)
-        pool = np.arange(len(others)) if pool is None else pool
-        _require_array("neighbours", others, np.uint8, len(others), *out.shape[1:])
-        _require_numbers("pool", pool, np.size(pool), min(len(others), 2**31), least=min(1, len(indices)))
+        pictures = source if neighbours is None else _read_only(neighbours)
+        pool = np.arange(len(pictures)) if pool is None else pool
+        _require_array("neighbours", pictures, np.uint8, len(pictures), *out.shape[1:])
+        _require_numbers("pool", pool, np.size(pool), min(len(pictures), 2**31), min_count=min(1, len(indices)))
         edges = Edges(config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS)
-        add_fragments(others, pool, edge_draws, edges, out)
+        add_fragments(pictures, pool, edge_draws, edges, out)
     if config.thickness:
         change_thickness(pen_changes, out)
     if config.contrast:
@@ -167,10 +167,10 @@ def draw_parameters(
     displacements = np.empty((count if config.elastic else 0, 4, 2, 4), np.float32)
     pen_changes = np.empty(count, np.int16)
     table_of = np.empty(count, np.int64)
-    same = {name: float(getattr(config, name)) for name in ("zoom", "aspect", "shear", "shift", "elastic")}
+    ranges = {name: float(getattr(config, name)) for name in ("zoom", "aspect", "shear", "shift", "elastic")}
     # A pen of two or three pixels is gone at the full 3 × 3 minimum: thin half as far.
     pens = {"pen_share": float(config.thickness), "thicker": float(FULL), "thinner": FULL / 2}
-    limits = Limits(rotation=math.radians(config.rotation), **same, **pens)
+    limits = Limits(rotation=math.radians(config.rotation), **ranges, **pens)
     fill_parameters(draws, limits, side, CONTRAST_STEPS, affines, displacements, pen_changes, table_of)
     return affines, displacements, pen_changes, table_of
 
@@ -184,9 +184,9 @@ def _read_only(images: Bytes) -> Bytes:
 
 def _crop(out: Bytes, edge_draws: Float32s, share: float) -> None:
     count, side = out.shape[:2]
-    chosen, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
-    crops = crop_maps(out, edge_draws, share, chosen, affines)
-    cropped = np.empty((crops, side, side), np.uint8)
+    indices, affines = np.empty(count, np.int64), np.empty((count, 2, 3), np.float32)
+    crops = crop_maps(out, edge_draws, share, indices, affines)
+    pictures = np.empty((crops, side, side), np.uint8)
     no_displacements = np.empty((0, 4, 2, 4), np.float32)
-    warp(_read_only(out), chosen[:crops], affines[:crops], no_displacements, lagrange_weights(side), cropped)
-    out[chosen[:crops]] = cropped
+    warp(_read_only(out), indices[:crops], affines[:crops], no_displacements, lagrange_weights(side), pictures)
+    out[indices[:crops]] = pictures

@@ -66,8 +66,8 @@ class Batches:
         threads: int = 1,
     ) -> None:
         require_instance("augmentation", augmentation, Augmentation | None, "an Augmentation, or None")
-        opened = [(p if isinstance(p, Samples) else open_dataset(p).samples(), w) for p, w in weighted("parts", parts)]
-        self.parts = tuple(replace(part, weight=part.weight * weight) for part, weight in opened)
+        pairs = [(p if isinstance(p, Samples) else open_dataset(p).samples(), w) for p, w in weigh("parts", parts)]
+        self.parts = tuple(replace(part, weight=part.weight * weight) for part, weight in pairs)
         require_same_characters([part.charset for part in self.parts if part.charset is not None])
         if not self.parts:
             raise unsuitable("parts", "one dataset or more", "none")
@@ -92,11 +92,11 @@ class Batches:
         weights = np.array([part.weight for part in self.parts])
         edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
         self._counts = np.diff(edges)
-        self._next = 0
+        self._next_epoch = 0
 
     def __iter__(self) -> Iterator[Batch]:
-        self._next += 1
-        return self.epoch(self._next - 1)
+        self._next_epoch += 1
+        return self.epoch(self._next_epoch - 1)
 
     def __len__(self) -> int:
         """The number of batches of an epoch."""
@@ -137,17 +137,17 @@ class Batches:
         part_of = self._order_of_parts(epoch)
         indices, numbers = np.empty(len(part_of), np.int64), np.empty(len(part_of), np.int64)
         first_number = 0  # of a part: behind the most numbers that those before it may need
-        for k, part in enumerate(self.parts):
-            is_of_part = part_of == k
-            drawn = self._draw_indices(k, int(is_of_part.sum()), epoch)
-            indices[is_of_part] = drawn
-            numbers[is_of_part] = first_number + _augmentation_numbers(drawn, len(part.images))
-            rounds = int(self._counts[k]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
+        for number, part in enumerate(self.parts):
+            is_of_part = part_of == number
+            draws = self._draw_indices(number, int(is_of_part.sum()), epoch)
+            indices[is_of_part] = draws
+            numbers[is_of_part] = first_number + _augmentation_numbers(draws, len(part.images))
+            rounds = int(self._counts[number]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
             draws_a_round = int(np.bincount(part.indices).max())  # of one picture: indices may have it several times
             first_number += rounds * draws_a_round * len(part.images)
         for begin in range(start * self.batch_size, len(part_of), self.batch_size):
             part_of_row = part_of[begin : begin + self.batch_size]
-            rows_of = [begin + np.flatnonzero(part_of_row == k) for k in range(len(self.parts))]
+            rows_of = [begin + np.flatnonzero(part_of_row == number) for number in range(len(self.parts))]
             yield [(indices[rows], numbers[rows]) for rows in rows_of]
 
     def _order_of_parts(self, epoch: int) -> NDArray[np.int16]:
@@ -173,29 +173,29 @@ class Batches:
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         picks = self.picks(epoch, start)
         if not self.prefetch:
-            for picked in picks:
-                yield self._fill(self._new_batch(), epoch, picked)
+            for batch_picks in picks:
+                yield self._fill(self._new_batch(), epoch, batch_picks)
             return
         pool = ThreadPoolExecutor(self.threads, "batches")
-        coming: deque[Future[Batch]] = deque()
+        futures: deque[Future[Batch]] = deque()
         try:
             for _ in range(start, len(self)):
-                for picked in itertools.islice(picks, self.prefetch + 1 - len(coming)):
+                for batch_picks in itertools.islice(picks, self.prefetch + 1 - len(futures)):
                     # Allocated here, as memory that one thread frees is not reused by another.
-                    coming.append(pool.submit(self._fill, self._new_batch(), epoch, picked))
-                yield coming.popleft().result()
+                    futures.append(pool.submit(self._fill, self._new_batch(), epoch, batch_picks))
+                yield futures.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _augmentation_numbers(drawn: NDArray[np.int64], image_count: int) -> NDArray[np.int64]:
+def _augmentation_numbers(draws: NDArray[np.int64], image_count: int) -> NDArray[np.int64]:
     """int64 (N,): a number for each of the drawn indices of a part's pictures; no two draws have the same.
 
     Draw k of a picture, from 0, has k · image_count + index; so all are below the most draws of one · image_count.
     """
-    if np.bincount(drawn).max(initial=0) <= 1:  # nearly always: to sort millions takes memory and time
-        return drawn
-    return count_within(drawn) * image_count + drawn
+    if np.bincount(draws).max(initial=0) <= 1:  # nearly always: to sort millions takes memory and time
+        return draws
+    return count_within(draws) * image_count + draws
 
 
 def require_same_characters(charsets: Sequence[Charset]) -> None:
@@ -206,7 +206,7 @@ def require_same_characters(charsets: Sequence[Charset]) -> None:
             raise ArgumentError(what, expected=charsets[0], found=charset, do=do)
 
 
-def weighted(name: str, data: Any) -> list[tuple[Any, float]]:
+def weigh(name: str, data: Any) -> list[tuple[Any, float]]:
     """The datasets of the argument `name` with their weights. Raises FastetlError for what is no dataset or weight."""
     pairs = []
     for part in data if isinstance(data, Iterable) and not isinstance(data, Dataset | str) else [data]:

@@ -49,8 +49,8 @@ def nfc(text: str) -> str:
 
 def is_character(text: str) -> bool:
     """Whether a charset may contain `text`: 1 to `MAX_CODE_POINTS` code points, visible, without white space."""
-    visible = "".join(c for c in text if c not in _JOINERS)
-    return 0 < len(text) <= MAX_CODE_POINTS and visible != "" and is_visible(visible)
+    bare_text = "".join(c for c in text if c not in _JOINERS)
+    return 0 < len(text) <= MAX_CODE_POINTS and bare_text != "" and is_visible(bare_text)
 
 
 def is_visible(text: str) -> bool:
@@ -94,13 +94,13 @@ class Charset(Sequence[str]):
             return  # thousands of single characters, checked together at each start
         object.__setattr__(self, "characters", tuple(map(nfc, self.characters)))
         if len(set(self.characters)) != len(self.characters):
-            twice = sorted(c for c, count in Counter(self.characters).items() if count > 1)
-            raise ArgumentError(f"charset {self.name!r} lists {' '.join(twice)!r} more than once", do="list each once")
-        for k, character in enumerate(self.characters):
+            texts = sorted(c for c, count in Counter(self.characters).items() if count > 1)
+            raise ArgumentError(f"charset {self.name!r} lists {' '.join(texts)!r} more than once", do="list each once")
+        for number, character in enumerate(self.characters):
             if not is_character(character):
                 expected = f"1 to {MAX_CODE_POINTS} code points without white space and control codes"
                 found = f"{character[:40]!r} {' '.join(f'U+{ord(c):04X}' for c in character[:8])}".strip()
-                what = f"charset {self.name!r}: entry {k + 1} is not a character"
+                what = f"charset {self.name!r}: entry {number + 1} is not a character"
                 raise ArgumentError(what, expected=expected, found=found, do="correct it")
 
     def __len__(self) -> int:
@@ -137,19 +137,19 @@ class Charset(Sequence[str]):
 
     def columns_of(self, charset: "Charset", file: Path) -> list[int]:
         """The class here of each character of `charset`. Raises an ArgumentError about `file` if one is missing."""
-        unknown = [c for c in charset.characters if c not in self.class_of]
-        if unknown:
+        unknowns = [c for c in charset.characters if c not in self.class_of]
+        if unknowns:
             what, do = "the network does not know these characters", "choose another `charset`"
-            expected, found = f"some of its {len(self):,}", in_a_line(unknown, 20)
+            expected, found = f"some of its {len(self):,}", in_a_line(unknowns, 20)
             raise ArgumentError(what, file=file, expected=expected, found=found, do=do)
         return [self.class_of[c] for c in charset.characters]
 
 
-def in_a_line(characters: Iterable[str], most: int | None = None) -> str:
-    """Characters as one text, with spaces if one has several code points; cut after `most`, with the count."""
+def in_a_line(characters: Iterable[str], limit: int | None = None) -> str:
+    """Characters as one text, with spaces if one has several code points; cut after `limit`, with the count."""
     texts = list(characters)
-    line = ("" if all(len(text) == 1 for text in texts) else " ").join(texts[:most])
-    return line if most is None or len(texts) <= most else f"{line} … ({len(texts):,})"
+    line = ("" if all(len(text) == 1 for text in texts) else " ").join(texts[:limit])
+    return line if limit is None or len(texts) <= limit else f"{line} … ({len(texts):,})"
 
 
 _HIRAGANA = (

@@ -112,11 +112,11 @@ class Samples:
         return ((self.images[part], self.labels[part]) for part in parts)
 
 
-def are_within(values: NDArray[Any], least: int, end: int) -> bool:
-    """Whether these are whole numbers from `least` to `end` − 1, or none at all."""
+def are_within(values: NDArray[Any], start: int, end: int) -> bool:
+    """Whether these are whole numbers from `start` to `end` − 1, or none at all."""
     if values.dtype.kind not in "iu":
         return False
-    return not values.size or least <= int(values.min()) <= int(values.max()) < end
+    return not values.size or start <= int(values.min()) <= int(values.max()) < end
 
 
 class About(TypedDict, total=False):
@@ -277,10 +277,10 @@ class Dataset:
         return (
             (self.charset.characters, self.preprocessing) == (other.charset.characters, other.preprocessing)
             and self.records.keys() == other.records.keys()
-            and all(_equal(getattr(self, name), getattr(other, name)) for name in ("labels", "groups", "digests"))
+            and all(_are_equal(getattr(self, name), getattr(other, name)) for name in ("labels", "groups", "digests"))
             and np.array_equal(np.array(self.sources)[self.source], np.array(other.sources)[other.source])
-            and _equal(self.images, other.images)
-            and all(_equal(values, other.records[name]) for name, values in self.records.items())
+            and _are_equal(self.images, other.images)
+            and all(_are_equal(values, other.records[name]) for name, values in self.records.items())
         )
 
     def write(self, out: StrPath, *, overwrite: bool = False) -> Path:
@@ -309,9 +309,9 @@ class Dataset:
         """The known groups of each source, sorted."""
         groups = {}
         for number, name in enumerate(self.sources):
-            known = self.groups[(self.source == number) & (self.groups >= 0)]
+            numbers = self.groups[(self.source == number) & (self.groups >= 0)]
             # Without counts numpy would load its masked arrays, for which a build waits.
-            groups[name] = np.unique(known, return_counts=True)[0]
+            groups[name] = np.unique(numbers, return_counts=True)[0]
         return groups
 
     @property
@@ -333,10 +333,10 @@ class Dataset:
         return Samples(self.images, self.labels, index, weight, self.charset)
 
 
-def _equal(a: Any, b: Any) -> bool:
+def _are_equal(a: Any, b: Any) -> bool:
     """Whether columns are equal, where NaN, an unknown value of a header field, equals itself; in little memory."""
     is_float = a.dtype.kind == b.dtype.kind == "f"
-    parts = [slice(k, k + 4096) for k in range(0, len(a), 4096)]
+    parts = [slice(start, start + 4096) for start in range(0, len(a), 4096)]
     return len(a) == len(b) and all(np.array_equal(a[part], b[part], equal_nan=is_float) for part in parts)
 
 
@@ -346,9 +346,9 @@ def _checked_pictures(images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]")
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
         kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
         raise unsuitable("images", "one or more arrays uint8 (H, W), ink high", kinds or "none", "use `read_picture`")
-    bright = sum(float(picture.mean()) > _BRIGHT for picture in pictures)
-    if bright > _NEARLY_ALL * len(pictures):
-        expected, found = "ink high, on paper of 0", f"{bright:,} of {len(pictures):,} pictures mostly bright"
+    bright_count = sum(float(picture.mean()) > _BRIGHT for picture in pictures)
+    if bright_count > _NEARLY_ALL * len(pictures):
+        expected, found = "ink high, on paper of 0", f"{bright_count:,} of {len(pictures):,} pictures mostly bright"
         raise ArgumentError("white paper", expected=expected, found=found, do="give 255 - np.asarray(picture)")
     return pictures
 
@@ -397,11 +397,11 @@ def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dic
 
 def _charset_of(texts: Sequence[str], charset: Characters | None, source: str) -> Charset:
     """The charset given, or that of the characters that occur. Raises FastetlError if it lacks one."""
-    present = sorted(set(texts))
-    charset = Charset(source or "own", tuple(present)) if charset is None else load_charset(charset, present)
-    lacking = [character for character in present if character not in charset.class_of]
-    if lacking:
-        raise unsuitable("characters", f"those of charset {charset.name}", in_a_line(lacking, 20))
+    occurrences = sorted(set(texts))
+    charset = Charset(source or "own", tuple(occurrences)) if charset is None else load_charset(charset, occurrences)
+    unknowns = [character for character in occurrences if character not in charset.class_of]
+    if unknowns:
+        raise unsuitable("characters", f"those of charset {charset.name}", in_a_line(unknowns, 20))
     return charset
 
 

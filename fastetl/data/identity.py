@@ -123,18 +123,18 @@ def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
 def count_within(values: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """int64 (N,): how many earlier values equal each value."""
     order = np.argsort(values, kind="stable")
-    ascending = values[order]
+    sorted_values = values[order]
     counts = np.empty(len(values), np.int64)
-    counts[order] = np.arange(len(values)) - np.searchsorted(ascending, ascending)
+    counts[order] = np.arange(len(values)) - np.searchsorted(sorted_values, sorted_values)
     return counts
 
 
 def group_copies(
-    groups: NDArray[np.int32], source: NDArray[np.uint16], digests: NDArray[np.uint64], blank: Sequence[int] = ()
+    groups: NDArray[np.int32], source: NDArray[np.uint16], digests: NDArray[np.uint64], blanks: Sequence[int] = ()
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.int64]]:
     """Give copies, which are samples of equal digests, one group and source, so that no split separates them.
 
-    They are those of the first copy whose group is known. blank: digests of pictures without ink, which are no copies
+    They are those of the first copy whose group is known. blanks: digests of pictures without ink, which are no copies
     of each other. Returns the new groups and sources (N,), and the index of each sample's first copy, int64 (N,): the
     first of known group, or, if all are unknown, the first; its own if there is no other copy.
     """
@@ -144,7 +144,7 @@ def group_copies(
     order = np.argsort(groups < 0, kind="stable")  # known groups first
     _, begins, digest_numbers = np.unique(digests[order], return_index=True, return_inverse=True)
     first[order] = order[begins[digest_numbers]]
-    first = np.where(np.isin(digests, np.array(blank, np.uint64)), np.arange(len(digests)), first)
+    first = np.where(np.isin(digests, np.array(blanks, np.uint64)), np.arange(len(digests)), first)
     return groups[first], np.where(groups[first] >= 0, source[first], source), first
 
 
@@ -154,14 +154,14 @@ def _ranges(values: NDArray[np.int32]) -> list[int]:
     return [int(number) for run in runs for number in (run[0], run[-1])]
 
 
-def _numbers(ranges: Sequence[int], most: int) -> NDArray[np.int32]:
-    """The numbers that `_ranges` made `ranges` of. Raises ValueError for what it cannot make, and for over `most`."""
+def _numbers(ranges: Sequence[int], limit: int) -> NDArray[np.int32]:
+    """The numbers that `_ranges` made `ranges` of. Raises ValueError for what it cannot make, and for over `limit`."""
     if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
         raise ValueError("groups are no ranges")
     runs = np.array(ranges).reshape(-1, 2) + np.array([0, 1])  # each run's first number, and its end
     if (np.diff(runs.ravel()) <= 0).any():
         raise ValueError("groups are ranges that fall, overlap or touch")
-    if np.diff(runs).sum() > most:
+    if np.diff(runs).sum() > limit:
         raise ValueError(f"groups are more than {_MAX_GROUPS:,}")
     return np.concatenate(
         [np.zeros(0, np.int32), *(np.arange(first, end, dtype=np.int32) for first, end in runs.tolist())]
@@ -202,10 +202,10 @@ class SplitRecord:
 
         Pictures of an unnamed source may be of any other: ETL's, saved as PNG files, have digests of their own.
         """
-        trained_on = {source for groups in self.groups for source in groups}
-        has_unnamed = any(source.startswith(UNNAMED) for source in trained_on)
+        known_sources = {source for groups in self.groups for source in groups}
+        has_unnamed = any(source.startswith(UNNAMED) for source in known_sources)
         may_be_any = [has_unnamed or source.startswith(UNNAMED) for source in data.sources]
-        is_of_known_source = np.array([source in trained_on for source in data.sources])[data.source]
+        is_of_known_source = np.array([source in known_sources for source in data.sources])[data.source]
         return np.array(may_be_any)[data.source] | is_of_known_source & (data.groups < 0)
 
     def counts(self, data: "Dataset") -> tuple[int, int, int]:
@@ -224,24 +224,24 @@ class SplitRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON. Of each part: the groups of each source as ranges, and the digests, uint64, as base64."""
-        described = {}
+        values = {}
         for part, groups, digests in zip(_PARTS, self.groups, self.digests, strict=True):
             ranges = {source: _ranges(numbers) for source, numbers in groups.items()}
-            described[part] = {"groups": ranges, "digests": base64.b64encode(digests.astype("<u8").tobytes()).decode()}
-        return described
+            values[part] = {"groups": ranges, "digests": base64.b64encode(digests.astype("<u8").tobytes()).decode()}
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SplitRecord":
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
         groups: list[dict[str, NDArray[np.int32]]] = []
-        digests, left = [], _MAX_GROUPS
+        digests, room = [], _MAX_GROUPS
         for part in _PARTS:
             groups.append({})
             for source, ranges in values[part]["groups"].items():
-                groups[-1][source] = _numbers(ranges, left)
-                left -= len(groups[-1][source])
-            stored = np.frombuffer(base64.b64decode(values[part]["digests"], validate=True), "<u8")
-            digests.append(np.sort(stored.astype(np.uint64)))
+                groups[-1][source] = _numbers(ranges, room)
+                room -= len(groups[-1][source])
+            part_digests = np.frombuffer(base64.b64decode(values[part]["digests"], validate=True), "<u8")
+            digests.append(np.sort(part_digests.astype(np.uint64)))
         return cls(tuple(groups), tuple(digests))
 
     def with_data(self, data: "Dataset", *, by: SplitUnit, valid: float, test: float, seed: int) -> "SplitRecord":
@@ -259,20 +259,20 @@ class SplitRecord:
         draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=is_next)
         # The digest of pictures without ink, which are in several groups, tells no sample.
         first_groups, first_source, _ = group_copies(data.groups, data.source, data.digests)
-        ambiguous = data.digests[(first_groups != data.groups) | (first_source != data.source)]
-        is_of_one_group = ~np.isin(data.digests, ambiguous)
+        ambiguous_digests = data.digests[(first_groups != data.groups) | (first_source != data.source)]
+        is_of_one_group = ~np.isin(data.digests, ambiguous_digests)
         parts_of_digests = self._parts_of_digests(data)
-        groups = self._groups_with(data, np.where(is_of_one_group, parts_of_digests, NEW), draw)
+        groups = self._add_groups(data, np.where(is_of_one_group, parts_of_digests, NEW), draw)
         new_digests = np.unique(data.digests[(data.groups < 0) & (parts_of_digests == NEW)])
-        drawn_parts = draw(len(new_digests), "sample")
-        digests = tuple(np.union1d(known, new_digests[drawn_parts == part]) for part, known in enumerate(self.digests))
+        draws = draw(len(new_digests), "sample")
+        digests = tuple(np.union1d(hashes, new_digests[draws == part]) for part, hashes in enumerate(self.digests))
         record = SplitRecord(groups, digests)
         is_own = np.array([not _SOURCE_OF_FILES.fullmatch(source) for source in data.sources])[data.source]
         parts = np.where(is_own & is_of_one_group, record.parts_of(data), NEW)
-        own = (np.union1d(known, data.digests[parts == part]) for part, known in enumerate(digests))
-        return replace(record, digests=tuple(own))
+        own_digests = (np.union1d(hashes, data.digests[parts == part]) for part, hashes in enumerate(digests))
+        return replace(record, digests=tuple(own_digests))
 
-    def _groups_with(
+    def _add_groups(
         self, data: "Dataset", known_parts: NDArray[np.int8], draw: Callable[[int, SplitUnit], NDArray[np.int8]]
     ) -> tuple[dict[str, NDArray[np.int32]], ...]:
         """`groups` with those of a dataset: one with known samples joins them, those of TRAIN first; others are drawn.
@@ -280,9 +280,9 @@ class SplitRecord:
         known_parts: (N,), the part of each known sample, NEW for others. draw: `draw_parts`, of a count and a unit.
         """
         new_groups = {}
-        for source, present in sorted(data.groups_by_source().items()):
-            known = [groups.get(source, present[:0]) for groups in self.groups]
-            new_groups[source] = np.setdiff1d(present, np.concatenate(known))
+        for source, source_groups in sorted(data.groups_by_source().items()):
+            old_groups = [groups.get(source, source_groups[:0]) for groups in self.groups]
+            new_groups[source] = np.setdiff1d(source_groups, np.concatenate(old_groups))
         counts = list(map(len, new_groups.values()))
         drawn_parts = np.split(draw(sum(counts), "group"), np.cumsum(counts)[:-1])
         all_groups = tuple(map(dict, self.groups))

@@ -1,7 +1,7 @@
 """The one preprocessing specification: from a canvas with a character on it to what the network sees.
 
 It is frozen, stored with every dataset and run, and baked into the exported graph. A dataset holds pictures
-after step 1; steps 2–4 are the first layers of the network itself: `framed`, which runs in numpy and in JAX alike, and
+after step 1; steps 2–4 are the first layers of the network itself: `frames`, which runs in numpy and in JAX alike, and
 layers of the exported graph, which are tested against it.
 
 1. resize: canvas of any size → `size` × `size`, Pillow's triangle filter, uint8, rounded half up
@@ -113,26 +113,26 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     if images.shape[1:] == (size, size):
         return np.ascontiguousarray(images)
     rows, columns = (triangle(side, size) for side in images.shape[1:])
-    whole = np.outer(rows.sum(1), columns.sum(1))
+    divisors = np.outer(rows.sum(1), columns.sum(1))
     # Sums of whole numbers are exact in any order, in a float type that holds the largest.
-    kind = np.dtype("f4" if 255 * whole.max() < 1 << 24 else "f8")
+    kind = np.dtype("f4" if 255 * divisors.max() < 1 << 24 else "f8")
     out = np.empty((len(images), size, size), np.uint8)
     step = max(1, (1 << 20) // max(1, images[:1].size))  # a million pixels
     for start in range(0, len(images), step):
         pixels = images[start : start + step].astype(kind)
         # One product of large matrices: threads of a product of each picture's small ones would wait for each other.
         sums = np.tensordot(np.tensordot(pixels, columns.astype(kind), (2, 1)), rows.astype(kind), (1, 1))
-        out[start : start + step] = np.floor(sums.swapaxes(1, 2) / whole + 0.5)
+        out[start : start + step] = np.floor(sums.swapaxes(1, 2) / divisors + 0.5)
     return out
 
 
 def border_sum(pixels: Array) -> Array:
     """The sum of the border's pixels: float32 (N, size, size) → (N, 1, 1), exact below 2²⁴."""
-    inside = pixels[:, BORDER:-BORDER, BORDER:-BORDER]
-    return pixels.sum((1, 2), keepdims=True) - inside.sum((1, 2), keepdims=True)
+    interior = pixels[:, BORDER:-BORDER, BORDER:-BORDER]
+    return pixels.sum((1, 2), keepdims=True) - interior.sum((1, 2), keepdims=True)
 
 
-def framed(
+def frames(
     pictures: Array, spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0), xp: ArrayModule = np
 ) -> tuple[Array, Array]:
     """Steps 2–4 in an array module, numpy or jax.numpy, whose arrays go in and come out.
@@ -149,9 +149,9 @@ def framed(
     height, width = stretch
     views = []
     for side in (scale, scale * SURROUNDINGS_SIDE)[: spec.channels]:
-        down = _frame_weights(cy, side * height, spec, xp)
-        across = _frame_weights(cx, side * width, spec, xp)
-        views.append(down @ x @ across.swapaxes(1, 2))
+        row_weights = _frame_weights(cy, side * height, spec, xp)
+        column_weights = _frame_weights(cx, side * width, spec, xp)
+        views.append(row_weights @ x @ column_weights.swapaxes(1, 2))
     return xp.stack(views, -1), xp.concatenate([cy, cx, scale], 1)
 
 
@@ -166,12 +166,12 @@ def _moments(x: Array, xp: ArrayModule) -> tuple[Array, Array, Array]:
     by_row, by_column = x.mean(2), x.mean(1)
     ink = xp.maximum(by_row.mean(1, keepdims=True), 1e-4)
 
-    def along(profile: Array) -> tuple[Array, Array]:
+    def axis_moments(profile: Array) -> tuple[Array, Array]:
         share = profile / ink
         centre = (share * position).mean(1, keepdims=True)
         return centre, (share * (position - centre) ** 2).mean(1, keepdims=True)
 
-    (cy, vy), (cx, vx) = along(by_row), along(by_column)
+    (cy, vy), (cx, vx) = axis_moments(by_row), axis_moments(by_column)
     return cy, cx, vy + vx
 
 
@@ -182,15 +182,15 @@ def _frame_place(x: Array, spec: Preprocessing, xp: ArrayModule) -> tuple[Array,
     """
     position = xp.asarray(positions(x.shape[1]), np.float32)
     cy = cx = xp.zeros((len(x), 1), np.float32)
-    summed = xp.full((len(x), 1), spec.start, np.float32)
+    variance = xp.full((len(x), 1), spec.start, np.float32)
     for _ in range(WINDOW_MOVES):
-        sharpness = -1 / (2 * spec.window) / summed
-        down, across = (xp.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
-        cy, cx, summed = _moments(x * down[:, :, None] * across[:, None, :], xp)
-        summed = xp.clip(summed, *VARIANCE_BOUNDS)
+        sharpness = -1 / (2 * spec.window) / variance
+        row_window, column_window = (xp.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
+        cy, cx, variance = _moments(x * row_window[:, :, None] * column_window[:, None, :], xp)
+        variance = xp.clip(variance, *VARIANCE_BOUNDS)
     # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · window)).
-    summed = summed * (2 * spec.window / (2 * spec.window - 1))
-    return cy, cx, xp.maximum(xp.sqrt(summed) / (2 * spec.scale), MIN_SCALE)
+    variance = variance * (2 * spec.window / (2 * spec.window - 1))
+    return cy, cx, xp.maximum(xp.sqrt(variance) / (2 * spec.scale), MIN_SCALE)
 
 
 def _frame_weights(centre: Array, scale: Array, spec: Preprocessing, xp: ArrayModule) -> Array:
@@ -198,7 +198,7 @@ def _frame_weights(centre: Array, scale: Array, spec: Preprocessing, xp: ArrayMo
     source = centre[:, :, None] + scale[:, :, None] * xp.asarray(positions(spec.frame), np.float32)[None, :, None]
     # Half the triangle's base: one source pixel, or one output pixel where the picture shrinks.
     support = xp.maximum(2 / spec.size, scale * (2 / spec.frame))[:, :, None]
-    raw = xp.maximum(1 - xp.abs(xp.asarray(positions(spec.size), np.float32) - source) / support, 0)
+    weights = xp.maximum(1 - xp.abs(xp.asarray(positions(spec.size), np.float32) - source) / support, 0)
     # Weights of a full triangle sum to support / pixel pitch; dividing by that (not by their own sum) lets what lies
     # outside the picture count as paper.
-    return raw * (2 / spec.size / support)
+    return weights * (2 / spec.size / support)

@@ -98,10 +98,10 @@ class ShardedImages:
         indices = np.sort(indices)
         bounds = np.searchsorted(indices, self.starts)
         shards = rng.permutation(np.flatnonzero(np.diff(bounds)))
-        rows = np.array([self.shards[k].rows for k in shards])
+        rows = np.array([self.shards[number].rows for number in shards])
         window_numbers = (np.cumsum(rows) - rows) // max(1, self.cache_bytes // 2 // (self.shape[1] * self.shape[2]))
         for window in np.split(shards, np.flatnonzero(np.diff(window_numbers)) + 1):
-            yield rng.permutation(np.concatenate([indices[bounds[k] : bounds[k + 1]] for k in window]))
+            yield rng.permutation(np.concatenate([indices[bounds[number] : bounds[number + 1]] for number in window]))
 
     def _pictures(self, number: int) -> NDArray[np.uint8]:
         with self._lock:  # so that no two threads read the same shard
@@ -162,16 +162,16 @@ class HeaderFields(Mapping[str, NDArray[Any]]):
         return len(self._names)
 
 
-def sharded_images(address: str, described: Mapping[str, Any]) -> ShardedImages:
-    """The pictures of a dataset of shards. address: its folder. described: its `dataset.json`.
+def sharded_images(address: str, description: Mapping[str, Any]) -> ShardedImages:
+    """The pictures of a dataset of shards. address: its folder. description: its `dataset.json`.
 
     On this machine, missing and shortened shards are errors now, before any work; other damage is one when the shard is
     read. Raises FastetlError for these, and for a bad description.
     """
     with expecting("the description of shards", f"{address}/{MANIFEST}", do=REBUILD):
-        shards, columns = [Shard(**values) for values in described["shards"]], described["columns"]
-        rows, side = sum(shard.rows for shard in shards), described["preprocessing"]["size"]
-        if not isinstance(columns, list) or rows != described["count"]:
+        shards, columns = [Shard(**values) for values in description["shards"]], description["columns"]
+        rows, side = sum(shard.rows for shard in shards), description["preprocessing"]["size"]
+        if not isinstance(columns, list) or rows != description["count"]:
             raise ValueError(f"shards of {rows} pictures, columns {columns}")
     for shard in () if is_url(address) else shards:
         size = require_regular(Path(address) / shard.file)
@@ -193,8 +193,8 @@ def encode_shard(number: int, rows: "Dataset") -> tuple[Shard, bytes]:
 
 def write_index(folder: str, data: "Dataset", shards: Sequence[Shard], columns: Sequence[str]) -> None:
     """Write the `INDEX_FILES` of written shards. columns: names of header fields. Pictures of `data` are not used."""
-    described = {"shards": [asdict(shard) for shard in shards], "columns": list(columns)}
+    description = {"shards": [asdict(shard) for shard in shards], "columns": list(columns)}
     with TemporaryDirectory() as temporary:
-        write_description(Path(temporary), replace(data, records={}), described)
+        write_description(Path(temporary), replace(data, records={}), description)
         for name in INDEX_FILES:
             write_file(folder, name, (Path(temporary) / name).read_bytes())

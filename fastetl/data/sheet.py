@@ -31,10 +31,10 @@ def _label(character: str) -> str:
     if len(character) > 1 and character.isascii():
         return character[:18]
     name = unicodedata.name(character, "") if len(character) == 1 else ""
-    short = name.replace("LETTER ", "").lower()
+    short_name = name.replace("LETTER ", "").lower()
     codes = [f"U+{ord(c):04X}" for c in character[:6]]
     code = "\n".join(" ".join(codes[k : k + 2]) for k in range(0, len(codes), 2))
-    return code if not short or "ideograph" in short else f"{short[:18]}\n{code}"
+    return code if not short_name or "ideograph" in short_name else f"{short_name[:18]}\n{code}"
 
 
 def _contact_sheet(data: Dataset, rows: int, columns: int, seed: int) -> Image.Image:

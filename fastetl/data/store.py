@@ -91,8 +91,8 @@ def _open(path: StrPath, size: int | None) -> Dataset:
 
 def _open_address(address: str) -> Dataset:
     with TemporaryDirectory() as folder:
-        for name, most in reversed(INDEX_FILES.items()):
-            (Path(folder) / name).write_bytes(read_file(address, name, most))
+        for name, limit in reversed(INDEX_FILES.items()):
+            (Path(folder) / name).write_bytes(read_file(address, name, limit))
         try:
             return _open_directory(Path(folder), address)
         except FastetlError as error:
@@ -115,40 +115,40 @@ def _open_directory(folder: Path, address: str) -> Dataset:
 
 def _read_directory(folder: Path, address: str) -> Dataset:
     """The dataset whose description is in `folder`. address: where its shards are, if its pictures are in shards."""
-    described = read_json(folder / MANIFEST)
-    is_sharded = "shards" in described
-    expected, version = SHARDS_FORMAT if is_sharded else FORMAT, described.get("format")
+    description = read_json(folder / MANIFEST)
+    is_sharded = "shards" in description
+    expected, version = SHARDS_FORMAT if is_sharded else FORMAT, description.get("format")
     if version != expected:
         raise FastetlError("dataset of another format", file=folder, expected=expected, found=version, do=REBUILD)
     labels = np.array(mapped_array(folder / "labels.npy", "u2", 1))
-    records = _records(folder / "records.npz", described.get("count"))
-    pictures = mapped_array(folder / "images.npy", "u1", 3) if not is_sharded else sharded_images(address, described)
-    data = _dataset(folder, described, pictures, labels, records)
-    require_sealed(described, folder / MANIFEST, labels, data.groups, data.source, data.digests)
+    records = _records(folder / "records.npz", description.get("count"))
+    pictures = mapped_array(folder / "images.npy", "u1", 3) if not is_sharded else sharded_images(address, description)
+    data = _dataset(folder, description, pictures, labels, records)
+    require_sealed(description, folder / MANIFEST, labels, data.groups, data.source, data.digests)
     if not isinstance(pictures, ShardedImages):
         return data
-    fields = HeaderFields(pictures, described["columns"])
+    fields = HeaderFields(pictures, description["columns"])
     return replace(data, name=name_of(address), records=fields, path=None if is_url(address) else folder)
 
 
 def _dataset(
-    path: Path, described: Mapping[str, Any], images: Pictures, labels: NDArray[Any], records: dict[str, NDArray[Any]]
+    path: Path, description: Mapping[str, Any], images: Pictures, labels: NDArray[Any], records: dict[str, NDArray[Any]]
 ) -> Dataset:
     """The Dataset of a description and arrays, checked against each other. records: `IDENTITY_COLUMNS`, and others."""
     with expecting("a description, and arrays that fit it", path, "the dataset is damaged", REBUILD):
-        charset = Charset.from_dict(described["charset"])
-        preprocessing = Preprocessing.from_dict(described["preprocessing"])
-        names, shape = described["sources"], (int(described["count"]), preprocessing.size, preprocessing.size)
+        charset = Charset.from_dict(description["charset"])
+        preprocessing = Preprocessing.from_dict(description["preprocessing"])
+        names, shape = description["sources"], (int(description["count"]), preprocessing.size, preprocessing.size)
         if not names or not all(isinstance(name, str) for name in names):
             raise ValueError("sources are no names")
         groups, source, digests = (records[name].astype(dtype, copy=False) for name, dtype in IDENTITY_COLUMNS.items())
-        for what, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
+        for name, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
             if array.shape != expected:
-                raise ValueError(f"{what} {array.shape}, not {expected}")
+                raise ValueError(f"{name} {array.shape}, not {expected}")
         ranges = ("labels", labels, 0, len(charset)), ("groups", groups, -1, 2**31), ("sources", source, 0, len(names))
-        for what, values, least, end in ranges:
-            if not are_within(values, least, end):
-                raise ValueError(f"{what} from {values.min()} to {values.max()}, not from {least} to {end - 1}")
+        for name, values, start, end in ranges:
+            if not are_within(values, start, end):
+                raise ValueError(f"{name} from {values.min()} to {values.max()}, not from {start} to {end - 1}")
     return Dataset(
         name=name_of(path).removesuffix(".parquet"),
         images=images,
@@ -160,7 +160,7 @@ def _dataset(
         source=source,
         sources=tuple(names),
         records={name: values for name, values in records.items() if name not in IDENTITY_COLUMNS},
-        about=cast("About", {name: described[name] for name in About.__annotations__ if name in described}),
+        about=cast("About", {name: description[name] for name in About.__annotations__ if name in description}),
         path=path,
     )
 
@@ -183,7 +183,7 @@ def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: P
     charset = load_charset(charset, data.charset.characters)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
-        left_out = Counter(data.charset.characters[k] for k in data.labels[classes < 0].tolist())
+        left_out = Counter(data.charset.characters[label] for label in data.labels[classes < 0].tolist())
         if len(data) and not (classes >= 0).any():
             expected, found = (in_a_line(c.characters, 20) for c in (charset, data.charset))
             what, do = "no sample of these characters", "build it with the same `charset`, or choose another"
@@ -204,22 +204,22 @@ def _read_parquet(path: Path) -> Dataset:
     with expecting("a Parquet file of `Dataset.to_parquet`", path, do=do, errors=Exception):
         rows = pq.read_table(path)
         metadata = {key.decode(): value for key, value in (rows.schema.metadata or {}).items()}
-        described = {**json.loads(metadata[METADATA_KEY]), "count": len(rows)}
-        number = {name: k for k, name in enumerate(described["sources"])}
+        description = {**json.loads(metadata[METADATA_KEY]), "count": len(rows)}
+        number = {name: index for index, name in enumerate(description["sources"])}
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
         columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
-        images = _decoded(rows["image"], described["preprocessing"]["size"])
-        return _dataset(path, described, images, columns.pop("label"), columns)
+        images = _decode(rows["image"], description["preprocessing"]["size"])
+        return _dataset(path, description, images, columns.pop("label"), columns)
 
 
-def _decoded(column: Any, side: int) -> NDArray[np.uint8]:
+def _decode(column: Any, side: int) -> NDArray[np.uint8]:
     """The pictures uint8 (N, side, side) of a column of PNG files, an Arrow array."""
     from PIL import Image
 
     pictures = np.empty((len(column), side, side), np.uint8)
-    for picture, stored in zip(pictures, column.to_pylist(), strict=True):
-        with Image.open(io.BytesIO(stored["bytes"])) as opened:
-            if opened.size != (side, side) or opened.mode != "L":
-                raise ValueError(f"a picture {opened.mode} {opened.size}, not L {side} × {side}")
-            picture[:] = np.asarray(opened)
+    for picture, file in zip(pictures, column.to_pylist(), strict=True):
+        with Image.open(io.BytesIO(file["bytes"])) as image:
+            if image.size != (side, side) or image.mode != "L":
+                raise ValueError(f"a picture {image.mode} {image.size}, not L {side} × {side}")
+            picture[:] = np.asarray(image)
     return pictures

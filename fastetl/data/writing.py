@@ -39,7 +39,7 @@ def write_description(folder: Path, data: "Dataset", shards: Mapping[str, Any] |
         for name, values in {**identity, **data.records}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, values, allow_pickle=False)
-    described = {
+    description = {
         "format": FORMAT if shards is None else SHARDS_FORMAT,
         "count": len(data),
         "groups": data.group_count,
@@ -47,7 +47,7 @@ def write_description(folder: Path, data: "Dataset", shards: Mapping[str, Any] |
         **data.about,
         **(shards or {}),
     }
-    text = json.dumps(sealed(described, data.labels, *identity.values()), ensure_ascii=False, indent=1)
+    text = json.dumps(sealed(description, data.labels, *identity.values()), ensure_ascii=False, indent=1)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 

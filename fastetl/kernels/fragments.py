@@ -123,7 +123,7 @@ def add_fragments(images: Bytes, pool: Ints, draws: Float32s, edges: Edges, out:
 
 
 @jit
-def crop_maps(out: Bytes, draws: Float32s, share: float, chosen: Ints, affines: Float32s) -> int:
+def crop_maps(out: Bytes, draws: Float32s, share: float, indices: Ints, affines: Float32s) -> int:
     """Find the affine maps, as `warp` takes them, that crop `share` of the pictures to their ink; return their number.
 
     The longer side of the ink fills the picture up to the margin; the shorter side is centred. out uint8 (B, S, S).
@@ -141,6 +141,6 @@ def crop_maps(out: Bytes, draws: Float32s, share: float, chosen: Ints, affines: 
         for axis in range(2):
             affines[count, axis, axis] = np.float32(zoom)
             affines[count, axis, 2] = np.float32((box[axis] + box[axis + 2]) / 2 + 1)
-        chosen[count] = b
+        indices[count] = b
         count += 1
     return count
