@@ -6,7 +6,6 @@ tensorboard/   events
 """
 
 import dataclasses
-import importlib
 import json
 import os
 import platform
@@ -32,6 +31,7 @@ from fastetl.errors import DAMAGE, FastetlError, StrPath, reason_of
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from fastetl.html import html_table
+from fastetl.lazy import import_extra
 from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate
@@ -233,12 +233,12 @@ def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path
 
 
 def opened_package(function: str, path: StrPath) -> Any:
-    """What this function of `export` gives for the package at `path`, None if there is none.
+    """What this public function of `export` gives for the package at `path`, None if there is none.
 
-    By name: `model` takes the paths of packages, too, and cannot import `export`, which is built upon it.
+    The only step up: `model` takes the paths of packages, too, and `export`, which is built upon it, opens them.
     """
-    is_package = importlib.import_module("export.package_files").is_package
-    return getattr(importlib.import_module("export"), function)(path) if is_package(path) else None
+    is_package = import_extra("export.package_files").is_package
+    return getattr(import_extra("export"), function)(path) if is_package(path) else None
 
 
 def _opened(path: Path, expected: str) -> Run:

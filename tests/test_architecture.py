@@ -13,8 +13,6 @@ FORBIDDEN = {
     "fastetl": {"jax", "flax", "optax", "orbax", "coremltools", "onnx", "onnxruntime", "sklearn"},
     "model": {"coremltools", "onnx", "onnxruntime"},
 }
-
-
 UPWARDS = {"export", "export.package_files"}  # imported by name, only when `model` is given the path of a package
 
 

@@ -148,11 +148,15 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
         export(run, tmp_path / "alone.onnx", sets=sets)
 
 
-def test_a_users_model_py_is_named(tmp_path: Path) -> None:
-    (tmp_path / "model.py").write_text("class Net: pass", encoding="utf-8")
-    for code in ("import export; export.export", "import fastetl_cli.main as f; f.main(['evaluate', 'run', 'set'])"):
-        done = python(f"import os; os.chdir({str(tmp_path)!r}); {code}")
-        assert f"{tmp_path / 'model.py'}: this file is imported in place of fastetl's package model" in done.stderr
+EXPORT, EVALUATE = "import export; export.export", "import model; model.evaluate('pretrained', 'set')"
+COMMAND = "import fastetl_cli.main as f; f.main(['evaluate', 'run', 'set'])"
+
+
+@pytest.mark.parametrize(("name", "code"), [("model", EXPORT), ("model", COMMAND), ("export", EVALUATE)])
+def test_a_users_own_module_is_named(tmp_path: Path, name: str, code: str) -> None:
+    (tmp_path / f"{name}.py").write_text("class Net: pass", encoding="utf-8")
+    done = python(f"import os; os.chdir({str(tmp_path)!r}); {code}")
+    assert f"{tmp_path / name}.py: this file is imported in place of fastetl's package {name}" in done.stderr
 
 
 def test_script_for_the_mac_tells_what_differs() -> None:
