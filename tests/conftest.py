@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from benches.etl_records import Records, make_records
+from fastetl.building.kept_drawings import KeptDrawing
 from fastetl.data.charset import HIRAGANA
 from fastetl.data.dataset import Dataset
 from fastetl.data.shards import encode_shard, write_index
+from fastetl.errors import FastetlError
+from fastetl.ink.drawings import Drawing, Stroke
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -39,15 +46,14 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 Write = Callable[..., Path]
 """Of `etl_file`."""
-WrongCall = tuple[Callable[..., object], Mapping[str, Any], str]
-"""A function, its arguments by name, and what the error says of them."""
 
 
-def named(calls: Sequence[WrongCall]) -> list[Any]:
-    """Parameters of a test, called by the function and the names of its arguments."""
-    functions = [getattr(call[0], "func", call[0]) for call in calls]  # of a partial one, what it calls
-    names = [f"{function.__qualname__}({', '.join(call[1])})" for function, call in zip(functions, calls, strict=True)]
-    return [pytest.param(*call, id=name) for call, name in zip(calls, names, strict=True)]
+@contextmanager
+def one_line(words: str, kind: type[FastetlError] = FastetlError) -> Iterator[pytest.ExceptionInfo[FastetlError]]:
+    """An error of one line with these words; "…" stands for any others."""
+    with pytest.raises(kind, match=".*".join(map(re.escape, words.split("…")))) as caught:
+        yield caught
+    assert "\n" not in str(caught.value)
 
 
 def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -87,6 +93,38 @@ def some_pictures(groups: int = 6, each: int = 10) -> Dataset:
         charset=HIRAGANA,
         records={"record": np.arange(count, dtype=np.int32), "file_name": np.full(count, "ETL8G_01")},
     )
+
+
+def sample(k: int = 0, label: str = "ぬ", answer: str = "め") -> KeptDrawing:
+    """As the pad keeps it. No two people, nor one person twice, take the same time."""
+    strokes = Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16 + k)), Stroke((40,), (50,))
+    return KeptDrawing(
+        f"id-{k}", Drawing(300, 200, strokes), label, answer, "2026-11-24T20:01:02Z", "pen", "pad\u30001"
+    )
+
+
+def draw(path: Path, seed: int, ink: int = 30) -> Path:
+    """A file with a line of ink on paper, as in a folder of pictures."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("L", (90, 110), 235)
+    points = np.random.default_rng(seed).uniform(20, 70, (5, 2))
+    ImageDraw.Draw(picture).line([tuple(p) for p in points.tolist()], fill=ink, width=5)
+    picture.save(path)
+    return path
+
+
+def describe(dataset: Path, **values: Any) -> None:
+    """Write other values into `dataset.json`, without its digest."""
+    path = dataset / "dataset.json"
+    described = json.loads(path.read_text(encoding="utf-8")) | values
+    described.pop("digest", None)
+    path.write_text(json.dumps(described))
+
+
+def code_blocks(page: str | Path, *languages: str) -> list[str]:
+    """The blocks of code on a page of the repository."""
+    text = (Path(__file__).parent.parent / page).read_text(encoding="utf-8")
+    return [code for language in languages for code in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
 
 
 @pytest.fixture

@@ -37,6 +37,15 @@ TINY = m.NetworkConfig(
     ),
 )
 
+ODD = m.NetworkConfig(
+    "odd",
+    (
+        *(m.Conv(4, kernel=4, stride=2), m.Norm(), m.Relu(), m.Conv(6), m.Norm(), m.Relu()),
+        *(m.Dropout(0.5), m.MaxPool(3), m.Conv(5, kernel=2, stride=1), m.Norm(), m.Relu()),
+        *(m.Flatten(), m.Dense(12), m.Relu()),
+    ),
+)
+
 
 @cache
 def random_network(config: m.NetworkConfig = TINY, seed: int = 0, spec: Preprocessing | None = None) -> m.Network:

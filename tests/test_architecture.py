@@ -1,11 +1,16 @@
 """Imports run one way and in no circle."""
 
 import ast
+import re
+import sys
+import tomllib
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from fastetl.lazy import EXTRAS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("fastetl", "model", "export", "fastetl_ray", "fastetl_cli", "benches", "tests")
@@ -72,3 +77,17 @@ def test_imports_run_one_way(package: str) -> None:
 def test_one_module_alone_imports_numba() -> None:
     users = [name for name, names in imports().items() if name.startswith("fastetl.") and "numba" in names]
     assert users == ["fastetl.kernels.jit"]
+
+
+def test_no_test_imports_another() -> None:
+    assert not [name for name in set().union(*imports().values()) if name.startswith("tests.test_")]
+
+
+def test_what_the_base_imports_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[<>=\[]", text)[0] for text in project["dependencies"]}
+    names = {"PIL": "pillow", "lazy_loader": "lazy-loader"}
+    names_of_modules = (names for name, names in imports().items() if name.partition(".")[0] == "fastetl")
+    third = {name.partition(".")[0] for name in set().union(*names_of_modules)}
+    third -= {*sys.stdlib_module_names, "fastetl", "pillow_heif"}.union(*EXTRAS.values())  # pillow_heif: if there
+    assert {names.get(name, name) for name in third} <= declared

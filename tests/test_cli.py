@@ -29,7 +29,7 @@ from fastetl_cli.pad import Pad
 from fastetl_cli.quickstart import Quickstart
 from fastetl_cli.train import Train
 from model.config import TrainConfig
-from tests.test_samples import sample, write
+from tests.conftest import sample
 
 Quick = tuple[Path, dict[str, Any]]
 
@@ -258,7 +258,7 @@ def test_the_examples_of_the_help_run(
             Image.fromarray(255 - picture).save(Path(folder) / f"{k}.png")
     for name in ("photo.jpg", "note.jpg"):
         Image.fromarray(255 - np.hstack(pictures[:3])).save(name)
-    write(Path("my-samples"), sample().as_line())
+    Path("my-samples").write_text(sample().as_line(), encoding="utf-8")
     _, name, *arguments = shlex.split(example)
     assert main([name, *arguments, *SMALL.get(name, "").split(), "--json"]) == 0
     json.loads(capsys.readouterr().out, parse_constant=pytest.fail)

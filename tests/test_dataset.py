@@ -1,6 +1,5 @@
 """Datasets: damage, splits, slices, pickles."""
 
-import json
 import os
 import pickle
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
-from tests.conftest import Write, peak_memory
+from tests.conftest import Write, describe, one_line, peak_memory
 
 
 @pytest.fixture
@@ -51,13 +50,6 @@ def column(out: Path, **columns: Any) -> None:
     np.savez(out / "records.npz", allow_pickle=False, **{k: v for k, v in records.items() if v is not None})
 
 
-def edit(out: Path, **values: Any) -> None:
-    path = out / "dataset.json"
-    described = json.loads(path.read_text(encoding="utf-8")) | values
-    described.pop("digest", None)
-    path.write_text(json.dumps(described))
-
-
 def replaced(path: Path, text: str, by: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(text, by), encoding="utf-8")
 
@@ -67,14 +59,14 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "labels gone": (lambda out: (out / "labels.npy").unlink(), "labels.npy"),
     "labels of floats": (lambda out: np.save(out / "labels.npy", np.zeros(142)), "float64"),
     "labels too high": (lambda out: np.save(out / "labels.npy", np.full(142, 71, np.uint16)), "labels from 71 to 71"),
-    "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "labels .3,., not .142,."),
+    "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "labels (3,), not (142,)"),
     "images of another size": (lambda out: header(out / "images.npy", "(142, 99, 16)"), "cannot read the array"),
     "images of infinite size": (lambda out: header(out / "images.npy", f"({10**30}, 16, 16)"), "cannot read the array"),
     "images a FIFO": (lambda out: fifo(out / "images.npy"), "a FIFO"),
     "deep JSON": (lambda out: (out / "dataset.json").write_text("[" * 100_000), "nested too deeply"),
     "groups of floats": (lambda out: column(out, group=np.full(142, np.nan)), "float64, not int32"),
     "groups too low": (lambda out: column(out, group=np.full(142, -2, np.int32)), "groups from -2 to -2, not fr"),
-    "no groups": (lambda out: column(out, group=None), "found .group. is missing"),
+    "no groups": (lambda out: column(out, group=None), "found 'group' is missing"),
     "a source without a name": (lambda out: column(out, source=np.ones(142, np.uint16)), "sources from 1 to 1, not fr"),
     "other labels": (lambda out: np.save(out / "labels.npy", np.load(out / "labels.npy")[::-1]), "expected digest"),
     "a digit changed": (lambda out: replaced(out / "dataset.json", '"scale": 0.', '"scale": 0.0'), "expected digest"),
@@ -82,10 +74,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a column too many": (lambda out: column(out, bomb=np.zeros(10**7, np.uint8)), "one value for each"),
     "records cut": (lambda out: cut(out / "records.npz", 100), "records.npz"),
     "no JSON": (lambda out: cut(out / "dataset.json", 50), "dataset.json"),
-    "other format": (lambda out: edit(out, format=2), "of another format; expected 4; found 2. Build it again"),
-    "unknown preprocessing": (lambda out: edit(out, preprocessing={"sharpen": 1}), "sharpen"),
-    "scale NaN": (lambda out: edit(out, preprocessing={"scale": float("nan")}), "range: nan. B"),
-    "charset of numbers": (lambda out: edit(out, charset={"name": "x", "characters": [1, 2]}), "unsuitable charset"),
+    "other format": (lambda out: describe(out, format=2), "of another format; expected 4; found 2. Build it again"),
+    "unknown preprocessing": (lambda out: describe(out, preprocessing={"sharpen": 1}), "sharpen"),
+    "scale NaN": (lambda out: describe(out, preprocessing={"scale": float("nan")}), "range: nan. B"),
+    "charset of numbers": (lambda out: describe(out, charset={"name": "x", "characters": [1, 2]}), "unsuitable char"),
 }
 
 
@@ -93,9 +85,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_damaged_dataset_is_named(data: Dataset, tmp_path: Path, kind: str) -> None:
     damage, expected = DAMAGES[kind]
     damage(tmp_path / "out")
-    with pytest.raises(FastetlError, match=expected) as caught:
+    with one_line(expected):
         open_dataset(tmp_path / "out")
-    assert "\n" not in str(caught.value)
 
 
 def test_split_by_group_shares_no_group(etl_file: Write, tmp_path: Path) -> None:

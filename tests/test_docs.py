@@ -17,8 +17,7 @@ from fastetl.data.writing import FORMAT, SHARDS_FORMAT
 from fastetl.etl.layouts import GENUINE_FILES
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
-from tests.conftest import some_pictures
-from tests.test_importing import draw
+from tests.conftest import code_blocks, draw, some_pictures
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ios").glob("*.md")]
@@ -26,10 +25,6 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ios").glo
 
 def text(page: str | Path) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
-
-
-def blocks(page: str | Path, *languages: str) -> list[str]:
-    return [code for language in languages for code in re.findall(rf"```{language}\n(.*?)```", text(page), re.DOTALL)]
 
 
 def anchors(page: Path) -> set[str]:
@@ -66,7 +61,7 @@ def test_commands_and_options_on_pages_exist() -> None:
         wrong += [f"{page.name}: make {t}" for t in re.findall(r"`make ([a-z-]+)", content) if t not in targets]
         if page.name in ("CHANGELOG.md", "cli.md", "Makefile"):
             continue
-        spans = re.findall(r"`([^`\n]+)`", content) + "\n".join(blocks(page, "sh", "bash")).splitlines()
+        spans = re.findall(r"`([^`\n]+)`", content) + "\n".join(code_blocks(page, "sh", "bash")).splitlines()
         for command, rest in re.findall(r"\bfastetl ([a-z]+)\b([^#\n]*)", "\n".join(spans)):
             if command not in COMMANDS:
                 wrong.append(f"{page.name}: fastetl {command}")
@@ -141,7 +136,7 @@ def test_a_figure_is_that_of_the_page_it_comes_from(page: str, pattern: str, sou
 
 
 def test_the_output_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
-    for command, output in re.findall(r"\$ fastetl (.+)\n([^$]+)", blocks("README.md", "console")[0]):
+    for command, output in re.findall(r"\$ fastetl (.+)\n([^$]+)", code_blocks("README.md", "console")[0]):
         assert main(command.split()) == 0
         assert re.sub(r"[\d.]+%", "", capsys.readouterr().out) == re.sub(r"[\d.]+%", "", output)
 
@@ -179,7 +174,7 @@ def test_every_command_of_a_guide(
 ) -> None:
     prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
-    commands = [shlex.split(line)[1:] for line in "".join(blocks(page, "bash")).splitlines()]
+    commands = [shlex.split(line)[1:] for line in "".join(code_blocks(page, "bash")).splitlines()]
     assert len(commands) > 7
     for words in commands:
         quick = ["--epochs", "1"] if words[0] == "train" else []
@@ -192,16 +187,15 @@ def test_every_command_of_a_guide(
         assert set(alone.digests.tolist()) == set(writers.digests.tolist())
         characters = [alone.charset.characters[k] for k in alone.labels.tolist()]
         names: dict[str, Any] = {"images": [picture for picture, _ in alone], "characters": characters, "groups": None}
-        exec("".join(blocks(page, "python")), names)
+        exec("".join(code_blocks(page, "python")), names)
         assert names["data"].charset.characters == alone.charset.characters
 
 
 @pytest.mark.parametrize("library", ["jax", "torch", "grain", "datasets", "pandas"])
 def test_a_block_for_another_library_runs(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip(library)
-    [code] = [
-        block for block in blocks("docs/other-libraries.md", "python") if re.search(rf"import.* {library}\b", block)
-    ]
+    blocks = code_blocks("docs/other-libraries.md", "python")
+    [code] = [block for block in blocks if re.search(rf"import.* {library}\b", block)]
     data = some_pictures(groups=30)
     data.write(tmp_path / "hiragana")
     monkeypatch.chdir(tmp_path)

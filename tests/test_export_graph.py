@@ -15,8 +15,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, frames, resize
 from fastetl.kernels.triangle import triangle
 from model import network as m
-from tests.export_data import CHARSET, TINY, graph_of, random_network
-from tests.test_model_network import ODD
+from tests.export_data import CHARSET, ODD, TINY, graph_of, random_network
 
 STRIDED = m.NetworkConfig("strided", (m.Conv(6, 5, 2), m.Norm(), m.Relu(), m.Conv(4, 2), m.Norm(), m.Flatten()))
 LOW_RANK = m.NetworkConfig("low rank", (*TINY.layers[:-1], m.Dense(4)))

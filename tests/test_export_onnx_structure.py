@@ -12,6 +12,7 @@ from export.errors import ExportError
 from export.lowering import lower
 from export.onnx_export import onnx_model
 from export.recognizer import open_recognizer
+from tests.conftest import one_line
 from tests.export_data import graph_of, random_network
 
 Edit = Callable[[onnx.ModelProto], object]
@@ -100,12 +101,8 @@ def test_what_is_no_export_is_rejected_before_it_is_run(
     folder = written(edited(sound, edit), tmp_path)
     if name == "noise":
         (folder / "kana.onnx").write_bytes(np.random.default_rng(0).bytes(5000))
-    with pytest.raises(ExportError) as rejected:
+    with one_line(f"kana.onnx: not a model of fastetl's…{expected}", ExportError):
         open_recognizer(folder)
-    text = str(rejected.value)
-    assert expected in text
-    assert "kana.onnx: not a model of fastetl's" in text
-    assert "\n" not in text
 
 
 def test_damage_that_only_shows_in_the_answers_is_named(sound: onnx.ModelProto, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
 from fastetl.files.atomic import replace_file, write_file
-from tests.conftest import Write
+from tests.conftest import Write, one_line
 
 DAMAGE = ("lost", "doubled", "swapped", "unknown", "another")
 
@@ -46,19 +46,17 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("ETL8G_01", b"x" * 100, "record 0: not a record of ETL8G, as the name says; .* 100 bytes .*. Bytes are lost"),
+        ("ETL8G_01", b"x" * 100, "record 0: not a record of ETL8G, as the name says; … 100 bytes …. Bytes are lost"),
         ("ETL9B_1", bytes(576 * 3), "record 1: not a record of ETL9B"),
-        ("a.bin", bytes(2052 * 5), "not a file of a known set; expected records of ETL1 to ETL9G.* Give the unpacked"),
+        ("a.bin", bytes(2052 * 5), "not a file of a known set; expected records of ETL1 to ETL9G… Give the unpacked"),
     ],
 )
 def test_what_is_no_etl_file_is_rejected_in_one_line(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     for attempt in (lambda: detect(path), lambda: find_files([tmp_path if name != "a.bin" else path])):
-        with pytest.raises(FastetlError, match=expected) as caught:
+        with one_line(f"{path}…{expected}"):
             attempt()
-        assert "\n" not in str(caught.value)
-        assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("lost", [[0], [1], [0, 1, 2], [1, 3], [0, 135], [1, 269]])

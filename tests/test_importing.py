@@ -13,7 +13,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 import fastetl
 from fastetl.building.kept_drawings import find_samples
@@ -24,19 +24,11 @@ from fastetl.data.identity import UNNAMED
 from fastetl.data.labelled_files import labelled_in
 from fastetl.errors import FastetlError
 from fastetl_cli.main import main
+from tests.conftest import draw, one_line
 
 NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3", "U+E000")
 CHARACTERS = tuple(sorted(("한", "क्ष", "spiral", "/", "が", "क्", "3", "\ue000")))
 EACH = 3
-
-
-def draw(path: Path, seed: int, ink: int = 30) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.new("L", (90, 110), 235)
-    points = np.random.default_rng(seed).uniform(20, 70, (5, 2))
-    ImageDraw.Draw(picture).line([tuple(p) for p in points.tolist()], fill=ink, width=5)
-    picture.save(path)
-    return path
 
 
 def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
@@ -240,33 +232,30 @@ def cut_idx(folder: Path) -> None:
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no folders": (lambda at: draw(at / "a.png", 0), "pictures without characters; expected one subfolder"),
-    "no ink": (
-        lambda at: draw(at / "한" / "a.png", 0, ink=235),
-        r"a\.png: no ink in the picture\. Look at the picture",
-    ),
+    "no folders": (lambda at: draw(at / "a.png", 0), "pictures without characters; expected one subfolde"),
+    "no ink": (lambda at: draw(at / "한" / "a.png", 0, ink=235), "a.png: no ink in the picture. Look at the picture"),
     "two kinds": (lambda at: [draw(at / "한" / "a.png", 0), save(at / "b.npz")], "several kinds of labelled pictures"),
-    "no character": (lambda at: draw(at / "two words" / "a.png", 0), "two words: not a character"),
+    "no characte": (lambda at: draw(at / "two words" / "a.png", 0), "two words: not a characte"),
     "IDX cut": (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),
-    "IDX of labels": (lambda at: write_idx(at / "a.nolabels", arrays()[1]), r"not labelled p.* arr_0 uint8 \(20,\)"),
-    "long CSV": (lambda at: (at / "a.csv").write_text("file,character\n" + "x" * 10**6), "cannot read; .* limit"),
+    "IDX of labels": (lambda at: write_idx(at / "a.nolabels", arrays()[1]), "not labelled p… arr_0 uint8 (20,)"),
+    "long CSV": (lambda at: (at / "a.csv").write_text("file,character\n" + "x" * 10**6), "cannot read; … limit"),
     "other columns": (lambda at: (at / "a.csv").write_text("path,label\nb.png,a\n"), "and character; found 'path"),
     "CSV of commas": (lambda at: (at / "a.csv").write_text("file,character\nb,c.png,あ\n"), "record 0: a line of"),
-    "CSV without a file": (lambda at: (at / "a.csv").write_text("file,character\n,あ\n"), "record 0: a line of other"),
+    "CSV without a file": (lambda at: (at / "a.csv").write_text("file,character\n,あ\n"), "record 0: a line of othe"),
     "CSV beside pictures": (
         lambda at: [draw(at / "b.png", 0), (at / "a.csv").write_text("path,label\nb.png,a\n")],
-        "a.csv: not labelled pictures; expected .* in UTF-8 .* found 'path",
+        "a.csv: not labelled pictures; expected … in UTF-8 … found 'path",
     ),
-    "CSV without rows": (lambda at: (at / "a.csv").write_text("file,character\n"), "cannot read; .* found no rows"),
-    "other arrays": (lambda at: save(at / "a.npz", images=None, pictures=arrays(3)[0]), "labels <U1 .*, pictures u"),
-    "no names": (lambda at: np.savez(at / "a.npz", *arrays(3)), r"not labelled .* found arr_0 uint8 \(3, 28"),
+    "CSV without rows": (lambda at: (at / "a.csv").write_text("file,character\n"), "cannot read; … found no rows"),
+    "other arrays": (lambda at: save(at / "a.npz", images=None, pictures=arrays(3)[0]), "labels <U1 …, pictures u"),
+    "no names": (lambda at: np.savez(at / "a.npz", *arrays(3)), "not labelled … found arr_0 uint8 (3, 28"),
     "images of floats": (lambda at: save(at / "a.npz", images=np.zeros((3, 8, 8))), "expected arrays images, uint8"),
-    "a number": (lambda at: save(at / "a.npz", images=7), r"not labelled pictures; .* found images int64 \(\),"),
-    "white paper": (lambda at: save(at / "a.npz", images=arrays(3)[0] | 128), "white paper; .*3 of 3 .* Give 255 -"),
-    "few labels": (lambda at: save(at / "a.npz", labels=["a", "b"]), r"not labelled .* labels <U1 \(2,\)\. Write"),
+    "a numbe": (lambda at: save(at / "a.npz", images=7), "not labelled pictures; … found images int64 (),"),
+    "white pape": (lambda at: save(at / "a.npz", images=arrays(3)[0] | 128), "white paper; …3 of 3 … Give 255 -"),
+    "few labels": (lambda at: save(at / "a.npz", labels=["a", "b"]), "not labelled … labels <U1 (2,). Write"),
     "no Unicode": (lambda at: save(at / "a.npz", labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
-    "a group below −1": (lambda at: save(at / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected .* found -2"),
-    "float groups": (lambda at: save(at / "a.npz", groups=[1.0, 2, 3]), "record 0: no group; expected .* found 1.0"),
+    "a group below −1": (lambda at: save(at / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected … found -2"),
+    "float groups": (lambda at: save(at / "a.npz", groups=[1.0, 2, 3]), "record 0: no group; expected … found 1.0"),
 }
 
 
@@ -276,9 +265,8 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, kind: str) -> None:
     write, expected = FAULTS[kind]
     write(tmp_path / "in")
     for source in (tmp_path / "in", *(tmp_path / "in").glob("a.[nc]*")):
-        with pytest.raises(FastetlError, match=expected) as caught:
+        with one_line(expected):
             fastetl.build(source, tmp_path / "out")
-        assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 

@@ -15,7 +15,6 @@ from fastetl.lazy import EXTRAS
 from fastetl.synth import synthesize
 from fastetl_cli.main import COMMANDS, NEEDS
 from tests.conftest import python
-from tests.test_architecture import imports
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -146,12 +145,3 @@ def test_wheel_and_sdist_are_ready_for_an_index(tmp_path: Path) -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert {name for name in tracked if name.partition("/")[0] in ("fastetl", "model", "export", "LICENSES")} <= held
     assert {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml"} <= held
-
-
-def test_what_the_base_imports_is_declared() -> None:
-    declared = {re.split(r"[<>=\[]", text)[0] for text in PROJECT["dependencies"]}
-    names = {"PIL": "pillow", "lazy_loader": "lazy-loader"}
-    names_of_modules = (names for name, names in imports().items() if name.partition(".")[0] == "fastetl")
-    third = {name.partition(".")[0] for name in set().union(*names_of_modules)}
-    third -= {*sys.stdlib_module_names, "fastetl", "pillow_heif", *EXTRA_MODULES}  # pillow_heif: if the user has it
-    assert {names.get(name, name) for name in third} <= declared

@@ -43,14 +43,8 @@ def reader(charset: Charset, logits: NDArray[np.floating[Any]], threshold: float
         block, rest[0] = rest[0][: len(pictures)], rest[0][len(pictures) :]
         return block if len(block) else np.zeros((len(pictures), len(charset)), np.float32)
 
-    return SimpleNamespace(
-        path=Path("reader"),
-        charset=charset,
-        side=32,
-        threshold=threshold,
-        split_record=None,
-        predict=predict,
-    )
+    facts = {"path": Path("reader"), "charset": charset, "side": 32, "threshold": threshold, "split_record": None}
+    return SimpleNamespace(**facts, predict=predict)
 
 
 def small_set(characters: str, labels: list[int], writers: list[int]) -> Dataset:

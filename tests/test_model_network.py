@@ -16,7 +16,7 @@ from model.config import NetworkName
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.step import load_weights, make_forward, weights_of
-from tests.export_data import random_network
+from tests.export_data import ODD, random_network
 
 SPEC = Preprocessing()
 
@@ -63,16 +63,6 @@ def test_every_network_gives_logits_and_is_kept_whole_in_json(name: str) -> None
     assert logits.shape == (2, 71)
     assert logits.dtype == jnp.float32
     assert NetworkConfig.from_dict(config.as_dict()) == config
-
-
-ODD = NetworkConfig(
-    "odd",
-    (
-        *(m.Conv(4, kernel=4, stride=2), m.Norm(), m.Relu(), m.Conv(6), m.Norm(), m.Relu()),
-        *(m.Dropout(0.5), m.MaxPool(3), m.Conv(5, kernel=2, stride=1), m.Norm(), m.Relu()),
-        *(m.Flatten(), m.Dense(12), m.Relu()),
-    ),
-)
 
 
 def test_gradients_are_numbers_without_optimization() -> None:

@@ -17,8 +17,8 @@ from fastetl.synth.records import characters_of
 from fastetl_cli.base import error_line
 from fastetl_cli.main import COMMANDS, main
 from fastetl_cli.options import explained_parser_of
+from tests.conftest import sample
 from tests.model_data import tiny
-from tests.test_samples import sample, write
 
 ACTIONS = {name: explained_parser_of(name).arguments for name in COMMANDS}
 CONDITION = re.compile("^With --|[Oo]nly with --|Only (without) (--set)")
@@ -90,6 +90,7 @@ def test_every_named_charset(name: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert np.bincount(data.labels).tolist() == [5] * len(data.charset)
     assert np.asarray(data.images).any((1, 2)).all()
     Image.fromarray(255 - np.asarray(data.images[0])).save("picture.png")
-    write(Path("own.jsonl"), *(sample(k, label).as_line() for k, label in enumerate("あア1Aa亜")))
+    lines = [sample(k, label).as_line() for k, label in enumerate("あア1Aa亜")]
+    Path("own.jsonl").write_text("\n".join(lines), encoding="utf-8")
     for command in ("build etl named", "samples own.jsonl own", "recognize picture.png", "inspect etl --statistics"):
         assert main([*command.split(), "--charset", name]) == 0, command

@@ -23,10 +23,9 @@ from fastetl.synth.practice import practice_data
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main
 from tests import golden_lines
+from tests.conftest import code_blocks
 from tests.kana import kana_drawings, wrong_of
 from tests.pad import PHONE, SCRIPT, call, draw, opened, plain_host, reads, serving, until
-from tests.test_docs import blocks
-from tests.test_ink import GOLDEN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -76,8 +75,9 @@ def says(page: Page, place: str, text: str) -> None:
 
 
 def test_one_rasterizer(page: Page) -> None:
-    apart = call(page, "rasterized", GOLDEN)
-    assert [(d["name"], a) for d, a in zip(GOLDEN, apart, strict=True) if not 0 <= a <= 1] == []
+    drawings = json.loads((Path(__file__).parent / "data" / "golden_drawings.json").read_text(encoding="utf-8"))
+    apart = call(page, "rasterized", drawings)
+    assert [(d["name"], a) for d, a in zip(drawings, apart, strict=True) if not 0 <= a <= 1] == []
 
 
 def test_what_is_shown_is_what_the_network_sees(page: Page) -> None:
@@ -502,7 +502,7 @@ def test_the_static_folder_works_offline_with_the_same_answers(
 @NEEDS_RUNTIME
 def test_the_guides_page_reads_as_python_does(browser: Browser, package: Recognizer, tmp_path: Path) -> None:
     assert main(["pad", str(package.path), "--static", str(tmp_path / "pad"), "--runtime", str(ORT_WEB)]) == 0
-    [code] = blocks("docs/apps.md", "html")
+    [code] = code_blocks("docs/apps.md", "html")
     (tmp_path / "index.html").write_text(code, encoding="utf-8")
     drawing = kana_drawings()["っ"]
     with plain_host(tmp_path) as address, closing(browser.new_page()) as page:

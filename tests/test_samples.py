@@ -18,18 +18,10 @@ from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from fastetl.files.untrusted import parse_json
-from fastetl.ink.drawings import Drawing, Stroke, rasterize
+from fastetl.ink.drawings import rasterize
 from fastetl_cli.main import main
 from fastetl_cli.web.sample_files import SampleFolder
-
-LINE = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16)), Stroke((40,), (50,))))
-
-
-def sample(k: int = 0, label: str = "ぬ", answer: str = "め") -> KeptDrawing:
-    """No two people, nor one person twice, take the same time."""
-    first = dataclasses.replace(LINE.strokes[0], time=(0, 16 + k))
-    drawing = dataclasses.replace(LINE, strokes=(first, *LINE.strokes[1:]))
-    return KeptDrawing(f"id-{k}", drawing, label, answer, "2026-11-24T20:01:02Z", "pen", "pad\u30001")
+from tests.conftest import sample
 
 
 def write(path: Path, *lines: str | bytes) -> Path:
@@ -84,7 +76,7 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "no label 1, 山 1" in shown.err
 
     data = open_dataset(tmp_path / "out")
-    assert (data.images == resize(rasterize(LINE)[None], 32)[0]).all()
+    assert (data.images == resize(rasterize(sample().drawing)[None], 32)[0]).all()
     assert "".join(HIRAGANA.characters[k] for k in (*data.labels[:4], data.labels[-1])) == "めぬめめあ"
     assert [len(list(same)) for _, same in itertools.groupby(data.groups.tolist())] == [19, 10, 1]
     assert set(data.groups[[*range(19), -1]].tolist()) == {digest_of(b"id-0") >> 33}

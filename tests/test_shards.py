@@ -18,9 +18,8 @@ from fastetl.data.shards import ShardedImages, encode_shard, write_index
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from model.outliers import character_pairs
-from tests.conftest import some_pictures, write_shards
+from tests.conftest import describe, some_pictures, write_shards
 from tests.export_data import sound_package
-from tests.test_dataset import edit
 
 SIDE = 8
 
@@ -132,10 +131,10 @@ def test_a_dataset_that_another_replaced_is_not_called_damaged(shards: Path) -> 
 
 def test_a_damaged_description_is_one_line(shards: Path) -> None:
     for changes in ({"columns": 1}, {"shards": 3}, {"shards": [{"file": "../x"}]}):
-        edit(shards, **changes)
+        describe(shards, **changes)
         with pytest.raises(FastetlError, match=r"^[^\n]*: cannot read[^\n]*$"):
             open_dataset(shards)
-    edit(shards, format=3)
+    describe(shards, format=3)
     with pytest.raises(FastetlError, match="dataset of another format; expected 8; found 3"):
         open_dataset(shards)
 
