@@ -106,21 +106,12 @@ def augment(
     Raises:
         FastetlError: If an array has another shape or dtype, or an index is out of range.
     """
-    try:
-        source = _read_only(images)
-    except ValueError as error:  # a Dataset, or pictures of several shapes
-        raise unsuitable("images", "uint8 (N, S, S)", error, "of a dataset, give `dataset.images`") from error
-    if source.ndim != 3 or not 1 <= source.shape[1] == source.shape[2] <= MAX_SIDE or source.dtype != np.uint8:
-        raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
-    indices = np.arange(len(source)) if indices is None else indices
-    out = np.empty((np.size(indices), *source.shape[1:]), np.uint8) if out is None else out
-    samples = indices if samples is None else samples
     require_instance("config", config, Augmentation, "an Augmentation")
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
+    source, indices, out, samples = _arrays(images, indices, out, samples)
     if not config.fragments and not (neighbours is None and pool is None):
         raise unsuitable("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
-    _check(source, indices, out, samples)
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
     affines, displacements, pen_changes, table_of = draw_parameters(samples, key, config, out.shape[1])
     warp(source, indices, affines, displacements, lagrange_weights(out.shape[1]), out)
@@ -131,7 +122,7 @@ def augment(
         pictures = source if neighbours is None else _read_only(neighbours)
         pool = np.arange(len(pictures)) if pool is None else pool
         _require_array("neighbours", pictures, np.uint8, len(pictures), *out.shape[1:])
-        _require_numbers("pool", pool, np.size(pool), min(len(pictures), 2**31), min_count=min(1, len(indices)))
+        _require_numbers("pool", pool, np.size(pool), min(len(pictures), 2**31), min_count=min(1, len(out)))
         edges = Edges(config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS)
         add_fragments(pictures, pool, edge_draws, edges, out)
     if config.thickness:
@@ -143,17 +134,31 @@ def augment(
     return out
 
 
-def _check(source: Bytes, indices: Ints, out: Bytes, samples: Ints) -> None:
-    """Raise FastetlError for unsuitable arrays: the kernels do not look where they read and write."""
-    count, _, side = source.shape
-    _require_array("images", source, np.uint8, count, side, side)
-    _require_numbers("indices", indices, np.size(indices), count)
+def _arrays(
+    images: Bytes, indices: Ints | None, out: Bytes | None, samples: Ints | None
+) -> tuple[Bytes, Ints, Bytes, Ints]:
+    """The arguments of `augment`, with what stands for None. Raises FastetlError for unsuitable ones.
+
+    The kernels do not look where they read and write.
+    """
+    try:
+        source = _read_only(images)
+    except ValueError as error:  # a Dataset, or pictures of several shapes
+        raise unsuitable("images", "uint8 (N, S, S)", error, "of a dataset, give `dataset.images`") from error
+    if source.ndim != 3 or not 1 <= source.shape[1] == source.shape[2] <= MAX_SIDE or source.dtype != np.uint8:
+        raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
+    _require_array("images", source, np.uint8, *source.shape)
+    indices = np.arange(len(source)) if indices is None else indices
+    _require_numbers("indices", indices, np.size(indices), len(source))
+    samples = indices if samples is None else samples
     _require_numbers("samples", samples, len(indices), 2**63)
-    _require_array("out", out, np.uint8, len(indices), side, side)
+    out = np.empty((len(indices), *source.shape[1:]), np.uint8) if out is None else out
+    _require_array("out", out, np.uint8, len(indices), *source.shape[1:])
     if np.may_share_memory(source, out):
         raise unsuitable("out", "memory of its own", "that of `images`")
     if not out.flags.writeable:
         raise unsuitable("out", "an array to write into", "a read-only one", "give a copy of it")
+    return source, indices, out, samples
 
 
 def draw_parameters(

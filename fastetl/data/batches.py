@@ -66,20 +66,13 @@ class Batches:
         threads: int = 1,
     ) -> None:
         require_instance("augmentation", augmentation, Augmentation | None, "an Augmentation, or None")
-        pairs = [(p if isinstance(p, Samples) else open_dataset(p).samples(), w) for p, w in weigh("parts", parts)]
-        self.parts = tuple(replace(part, weight=part.weight * weight) for part, weight in pairs)
-        require_same_characters([part.charset for part in self.parts if part.charset is not None])
-        if not self.parts:
-            raise unsuitable("parts", "one dataset or more", "none")
-        sides = [part.side for part in self.parts]
-        if len(set(sides)) > 1:
-            raise unsuitable("parts", "datasets of one size", sides, "build them with one `size`")
+        self.parts = _samples_of(parts)
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation
         self.prefetch = prefetch
         self.threads = threads
-        total = sum(len(part) for part in self.parts)
+        total = sum(map(len, self.parts))
         require_range("batch_size", batch_size, 1, total)
         require_range("seed", seed, 0, 2**64 - 1)
         require_range("prefetch", prefetch, 0)
@@ -134,21 +127,17 @@ class Batches:
 
     def picks(self, epoch: int, start: int) -> Iterator[Picks]:
         """The samples of each batch from batch `start` on. A repeated sample gets a new augmentation number."""
-        part_of = self._order_of_parts(epoch)
-        indices, numbers = np.empty(len(part_of), np.int64), np.empty(len(part_of), np.int64)
+        part_of = self._order_of_parts(epoch).reshape(-1, self.batch_size)
+        edges, draws = [], []
         first_number = 0  # of a part: behind the most numbers that those before it may need
         for number, part in enumerate(self.parts):
-            is_of_part = part_of == number
-            draws = self._draw_indices(number, int(is_of_part.sum()), epoch)
-            indices[is_of_part] = draws
-            numbers[is_of_part] = first_number + _augmentation_numbers(draws, len(part.images))
-            rounds = int(self._counts[number]) // len(part) + 2  # whole ones, one begun, and one for rounding errors
-            draws_a_round = int(np.bincount(part.indices).max())  # of one picture: indices may have it several times
-            first_number += rounds * draws_a_round * len(part.images)
-        for begin in range(start * self.batch_size, len(part_of), self.batch_size):
-            part_of_row = part_of[begin : begin + self.batch_size]
-            rows_of = [begin + np.flatnonzero(part_of_row == number) for number in range(len(self.parts))]
-            yield [(indices[rows], numbers[rows]) for rows in rows_of]
+            edges.append(np.append(0, np.cumsum((part_of == number).sum(1))))
+            indices = self._draw_indices(number, int(edges[number][-1]), epoch)
+            draws.append((indices, first_number + _augmentation_numbers(indices, len(part.images))))
+            first_number += _most_numbers(part, int(self._counts[number]))
+        for batch in range(start, len(self)):
+            rows_of = [slice(edge[batch], edge[batch + 1]) for edge in edges]
+            yield [(indices[rows], numbers[rows]) for (indices, numbers), rows in zip(draws, rows_of, strict=True)]
 
     def _order_of_parts(self, epoch: int) -> NDArray[np.int16]:
         """int16 (samples of an epoch,): the part that each sample is drawn from."""
@@ -188,6 +177,18 @@ class Batches:
             pool.shutdown(cancel_futures=True)
 
 
+def _samples_of(parts: Part | Iterable[Part | tuple[Part, float]]) -> tuple[Samples, ...]:
+    """The samples of all parts, with their weights. Raises FastetlError unless they fit together."""
+    pairs = [(p if isinstance(p, Samples) else open_dataset(p).samples(), w) for p, w in weigh("parts", parts)]
+    samples = tuple(replace(part, weight=part.weight * weight) for part, weight in pairs)
+    if not samples:
+        raise unsuitable("parts", "one dataset or more", "none")
+    require_same_characters([part.charset for part in samples if part.charset is not None])
+    if len({part.side for part in samples}) > 1:
+        raise unsuitable("parts", "datasets of one size", [part.side for part in samples], "build them with one `size`")
+    return samples
+
+
 def _augmentation_numbers(draws: NDArray[np.int64], image_count: int) -> NDArray[np.int64]:
     """int64 (N,): a number for each of the drawn indices of a part's pictures; no two draws have the same.
 
@@ -196,6 +197,13 @@ def _augmentation_numbers(draws: NDArray[np.int64], image_count: int) -> NDArray
     if np.bincount(draws).max(initial=0) <= 1:  # nearly always: to sort millions takes memory and time
         return draws
     return count_within(draws) * image_count + draws
+
+
+def _most_numbers(part: Samples, count: int) -> int:
+    """The most augmentation numbers that an epoch with about `count` pictures of a part may need."""
+    rounds = count // len(part) + 2  # whole ones, one begun, and one for rounding errors
+    draws_a_round = int(np.bincount(part.indices).max())  # of one picture: indices may have it several times
+    return rounds * draws_a_round * len(part.images)
 
 
 def require_same_characters(charsets: Sequence[Charset]) -> None:
