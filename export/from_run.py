@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from os import fspath
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 import jax
 import numpy as np
@@ -71,32 +71,32 @@ def graph_from_network(
     flattened = 0  # how many inputs of the next dense layer are a flattened picture
     layers: list[exported.GraphLayer] = []
     for k, layer in enumerate(parts):
-        spec = layer.spec
-        name = f"{type(spec).__name__.lower()}_{k}"
+        spec, kind = layer.spec, type(layer.spec).__name__
+        name = f"{kind.lower()}_{k}"
+        weights: Mapping[str, _Array] = {}
+        options: dict[str, int | tuple[int, ...]] = {}
         match spec:
             case trained.Conv() if isinstance(parts[k + 1].spec, trained.Norm):
+                weights = _folded(layer, parts[k + 1].weights)
                 options = {"stride": spec.stride, "pads": (spec.pad,) * 4}
-                layers.append(exported.GraphLayer("Conv", name, _folded(layer, parts[k + 1].weights), options))
                 channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case trained.Norm() if layers and layers[-1].kind == "Conv":
-                pass  # folded into it
+                continue  # folded into it
             case trained.MaxPool():
-                layers.append(exported.GraphLayer("MaxPool", name, options={"size": spec.size}))
+                options = {"size": spec.size}
                 width //= spec.size
             case trained.Flatten():
                 flattened = channels * width**2
-                layers.append(exported.GraphLayer("Flatten", name, options={"features": flattened}))
+                options = {"features": flattened}
             case trained.Dense():
-                divisor = temperature if k == len(parts) - 1 else 1.0
-                kernel = layer.weights["kernel"].astype(np.float64) / divisor
-                bias = layer.weights["bias"].astype(np.float64) / divisor
+                divisor = temperature if layer is parts[-1] else 1.0
+                kernel, bias = (layer.weights[part].astype(np.float64) / divisor for part in ("kernel", "bias"))
                 weight = np.ascontiguousarray(_exchanged(kernel, flattened // channels, flattened).T, np.float32)
-                layers.append(exported.GraphLayer("Dense", name, {"weight": weight, "bias": bias.astype(np.float32)}))
+                weights = {"weight": weight, "bias": bias.astype(np.float32)}
                 flattened = 0
-            case trained.Relu() | trained.Place():
-                layers.append(exported.GraphLayer("Relu" if isinstance(spec, trained.Relu) else "Place", name))
-            case _:
+            case trained.Norm() | trained.Conv() | trained.Dropout():
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
+        layers.append(exported.GraphLayer(cast(exported.LayerKind, kind), name, weights, options))
     return exported.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)
 
 

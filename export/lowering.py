@@ -68,13 +68,6 @@ def _polarity(ops: Builder, x: Ref, spec: Preprocessing) -> Ref:
     return ops.unary("abs", "ink", ops.binary("sub", "above_paper", x, white))
 
 
-def _contrast(ops: Builder, x: Ref, top: Ref, floor: float) -> Ref:
-    """Stretch the levels from `floor` (a share of the brightest, `top`) to `top` over 0 to 1."""
-    gain = ops.binary("real_div", "gain", 1 / (1 - floor), ops.binary("maximum", "top_or_one", top, 1.0))
-    stretched = ops.binary("mul", "stretched", x, gain)
-    return ops.unary("relu", "contrasted", ops.binary("sub", "above_floor", stretched, floor / (1 - floor)))
-
-
 class _Moments(NamedTuple):
     """Moments of the ink: tensors that hold both axes, y in channel 0 and x in channel 1."""
 
@@ -205,7 +198,12 @@ def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
         x = ops.unary("floor", "resized", ops.binary("add", "resized_and_half", exact, HALF_UP))
     ink = _polarity(ops, x, spec)
     brightest = ops.reduce("reduce_max", "top", ink, (2, 3))
-    contrasted = _contrast(ops, ink, brightest, spec.floor)
+    # Stretch the levels from `floor` (a share of the brightest) to the brightest over 0 to 1.
+    gain = ops.binary("real_div", "gain", 1 / (1 - spec.floor), ops.binary("maximum", "top_or_one", brightest, 1.0))
+    above_floor = ops.binary(
+        "sub", "above_floor", ops.binary("mul", "stretched", ink, gain), spec.floor / (1 - spec.floor)
+    )
+    contrasted = ops.unary("relu", "contrasted", above_floor)
     blank = _blank(ops, brightest, contrasted)
     network_input = _framed(ops, contrasted, spec, any(layer.kind == "Place" for layer in graph.layers))
     frames: dict[str, Ref] = {}

@@ -27,7 +27,8 @@ def parsed(data: bytes, file: StrPath) -> onnx.ModelProto:
     model = onnx.ModelProto()
     with package_errors("not a model of fastetl's", file):
         model.ParseFromString(data)
-    for fault in structure_faults(model):
+    faults = (check(model) for check in (_origin, _contents, _interface, _sizes))
+    for fault in itertools.chain.from_iterable(faults):
         raise ExportError("not a model of fastetl's", file=file, found=fault, do="export it again")
     return model
 
@@ -38,28 +39,29 @@ def labels_of(model: onnx.ModelProto) -> tuple[str, ...]:
     return tuple(texts[0].split("\n")) if len(texts) == 1 else ()
 
 
-def structure_faults(model: onnx.ModelProto) -> Iterator[str]:
-    """Why a model may not be run, in plain words; nothing for a model that fastetl wrote."""
-    graph = model.graph
+def _origin(model: onnx.ModelProto) -> Iterator[str]:
+    """Versions that are not read here, and parts that no export has."""
     opsets = {o.domain: o.version for o in model.opset_import}
     if set(opsets) != {""} or not 1 <= opsets[""] <= _NEWEST[0] or not 1 <= model.ir_version <= _NEWEST[1]:
         yield f"opsets {opsets} in IR version {model.ir_version}"
-    if model.functions or model.training_info or graph.sparse_initializer:
+    if model.functions or model.training_info or model.graph.sparse_initializer:
         yield "functions, training steps or sparse constants"
-    if not 1 <= len(graph.node) <= _NODES:
-        yield f"{len(graph.node)} operations"
-    for node in graph.node:
+
+
+def _contents(model: onnx.ModelProto) -> Iterator[str]:
+    """Operations that no export has, and constants that are huge or in other files."""
+    if not 1 <= len(model.graph.node) <= _NODES:
+        yield f"{len(model.graph.node)} operations"
+    for node in model.graph.node:
         if node.domain or node.op_type not in OPERATIONS:
             yield f"the operation {(node.domain + ' ' + node.op_type).strip()!r}"
         if not all(a.type in _ATTRIBUTES for a in node.attribute):
             yield f"{node.name!r} with a graph or a constant inside"
-    for tensor in graph.initializer:
+    for tensor in model.graph.initializer:
         if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
             yield f"constant {tensor.name!r} in another file"
         if math.prod(tensor.dims) > _ELEMENTS or any(side < 0 for side in tensor.dims):
             yield f"constant {tensor.name!r} of {list(tensor.dims)}"
-    yield from _interface(model)
-    yield from _sizes(model)
 
 
 def _interface(model: onnx.ModelProto) -> Iterator[str]:
