@@ -66,7 +66,8 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Reco
         parts: list[Selection] = []
         before = 0  # records of the parts that were cut
         for part in plan.parts:
-            selection = part.cut(slice(max(first - before, 0), max(first + rows - before, 0)))
+            span = slice(max(first - before, 0), max(first + rows - before, 0))
+            selection = replace(part, index=part.index[span], codes=part.codes[span], groups=part.groups[span])
             before += len(part.index)
             # The first one of a set also without records, so that all pieces have the same columns.
             if len(selection.index) or part is first_of[part.file.layout]:

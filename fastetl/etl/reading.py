@@ -8,8 +8,8 @@ cut short meanwhile is an error; mapped, it would end the process.
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, Self
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +44,6 @@ class Selection:
     index: Ints  # int64 (N,), the numbers of the records
     codes: NDArray[np.uint16]  # uint16 (N,), the JIS X 0208 code that is expected in each
     groups: NDArray[np.int32]  # int32 (N,), as in a dataset
-
-    def cut(self, part: slice) -> Self:
-        """The part `part` of these records."""
-        return replace(self, index=self.index[part], codes=self.codes[part], groups=self.groups[part])
 
 
 def block_records(layout: Layout) -> int:

@@ -75,12 +75,7 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs =
     if not path.name.lower().endswith(kind.suffix):
         expected, do = f"a name that ends in {kind.suffix}", "choose another output"
         raise ArgumentError(f"not the name of {kind.name}", file=path, expected=expected, do=do)
-    folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
-    if not folder.is_dir():
-        what, do = "the output would be in a file", "choose another output"
-        raise FastetlError(what, file=path, expected="a folder", found=folder, do=do)
-    if not os.access(folder, os.W_OK):
-        raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
+    _require_folder(path)
     if not (path.exists() or path.is_symlink()):
         for remnant in sorted(path.parent.glob(f".{escape(path.name)}.old-*")):
             what, do = "an interrupted command left the old output aside", "move it back to its name, or delete it"
@@ -97,6 +92,16 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs =
     if reason is not None:
         what, do = "overwrite replaces only what fastetl wrote", "choose another output, or move it away"
         raise OutputExistsError(what, file=path, expected=kind.name, found=reason, do=do)
+
+
+def _require_folder(path: Path) -> None:
+    """Raise FastetlError unless the folder of an output can be written to, or made in one that can."""
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), path)
+    if not folder.is_dir():
+        what, do = "the output would be in a file", "choose another output"
+        raise FastetlError(what, file=path, expected="a folder", found=folder, do=do)
+    if not os.access(folder, os.W_OK):
+        raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
 
 
 def _exchanged(a: Path, b: Path) -> bool:

@@ -65,7 +65,10 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
     """
     pen = pen_width(mask)
     skeleton = _skeleton(mask)
-    crossings = _crossings(mask, skeleton, pen)
+    meetings = skeleton & (_branches(_neighbours(skeleton)) >= 3)  # of three lines
+    for _ in range(max(1, round(_CROSSING * pen))):
+        meetings = extreme(meetings, 3, np.maximum, 0)
+    crossings = label_components(meetings & mask)  # the number of each pixel's crossing, from 1, 0 elsewhere
     lines = label_components(skeleton & (crossings == 0))
     crossings[crossings > 0] += lines.max()  # one numbering for all patches: lines first
     ends = list(_ends(lines, crossings, pen))
@@ -94,14 +97,6 @@ def _stroke_patches(lines: Ints, ends: list[_End]) -> list[list[int]]:
     for end in ends:
         patches[int(stroke_of[end.line])].append(end.crossing)
     return list(patches.values())
-
-
-def _crossings(mask: Mask, skeleton: Mask, pen: float) -> Components:
-    """The number of each pixel's crossing, from 1, 0 elsewhere: the ink near to where three lines meet."""
-    area = skeleton & (_branches(_neighbours(skeleton)) >= 3)
-    for _ in range(max(1, round(_CROSSING * pen))):
-        area = extreme(area, 3, np.maximum, 0)
-    return label_components(area & mask)
 
 
 def _ends(lines: Components, crossings: Components, pen: float) -> Iterator[_End]:
