@@ -65,14 +65,14 @@ def test_what_is_lost_at_the_beginning_does_not_move_the_others(lost: list[int])
     natural = np.array([c for c in range(0x3021, 0x3121) if jis_to_char(c) is not None][:90], np.uint16)
     codes, writer = np.tile(natural, 3), np.arange(3).repeat(90)
     left = np.delete(np.arange(270), lost)
-    assert (align(codes[left], genuine=natural).groups == writer[left]).all()
+    assert (align(codes[left], genuine_codes=natural).groups == writer[left]).all()
     # The first record and one of the last data set are exchanged.
     swapped = codes.copy()
     swapped[[0, 180 + 11]] = swapped[[180 + 11, 0]]
-    assert (align(swapped, genuine=natural).groups == writer).all()
+    assert (align(swapped, genuine_codes=natural).groups == writer).all()
     # An order of its own that happens to go round: it begins where the file does.
     turned = np.tile(np.roll(natural, 7), 3)
-    assert (align(turned, genuine=natural).groups == writer).all()
+    assert (align(turned, genuine_codes=natural).groups == writer).all()
 
 
 def test_many_missing_and_displaced_records_do_not_split_a_writer() -> None:

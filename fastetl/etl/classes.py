@@ -65,8 +65,8 @@ def match_classes(layout: Layout, records: NDArray[Any], entries: Sequence[EtlCl
     if "letters" not in layout.by_name:
         return codes, codes
     letters = layout.column(records, "letters")
-    alone = np.isin(letters, [entry.letters.encode() for entry in entries if not entry.code_is_known])
-    return codes | alone, np.isin(letters, [entry.letters.encode() for entry in entries])
+    letter_matches = np.isin(letters, [entry.letters.encode() for entry in entries if not entry.code_is_known])
+    return codes | letter_matches, np.isin(letters, [entry.letters.encode() for entry in entries])
 
 
 @cache
@@ -93,7 +93,7 @@ def character_codes(layout: Layout, records: NDArray[Any]) -> NDArray[np.uint16]
         return by_code
     letters, position = np.unique(layout.column(records, "letters"), return_inverse=True)
     entries = {entry.letters.encode(): entry for entry in classes(layout.name)}
-    known = [entries.get(text, EtlClass(0, "", None)) for text in letters.tolist()]
-    by_letters = np.array([entry.jis for entry in known], np.uint16)[position]
-    alone = np.array([not entry.code_is_known for entry in known])[position]
-    return np.where(alone | (by_letters == by_code), by_letters, np.uint16(0))
+    matches = [entries.get(text, EtlClass(0, "", None)) for text in letters.tolist()]
+    by_letters = np.array([entry.jis for entry in matches], np.uint16)[position]
+    letters_decide = np.array([not entry.code_is_known for entry in matches])[position]
+    return np.where(letters_decide | (by_letters == by_code), by_letters, np.uint16(0))

@@ -65,19 +65,19 @@ def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.b
 def _contents_from_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
     """The contents of files of ETL8G, ETL9G or ETL9B, where the order of the records tells the data sets."""
     layout = files[0].layout
-    genuine = np.array([entry.code for entry in classes(layout.name)], np.uint16)
-    alignments = [align(code[file.first_sample :], genuine) for file, code in zip(files, codes, strict=True)]
-    orders = [aligned.order.tobytes() for aligned in alignments]
-    usual = orders.index(Counter(orders).most_common(1)[0][0])
-    numbers = number_groups(files, [aligned.groups for aligned in alignments])
-    for file, code, aligned, number in zip(files, codes, alignments, numbers, strict=True):
+    genuine_codes = np.array([entry.code for entry in classes(layout.name)], np.uint16)
+    alignments = [align(code[file.first_sample :], genuine_codes) for file, code in zip(files, codes, strict=True)]
+    orders = [alignment.order.tobytes() for alignment in alignments]
+    index = orders.index(Counter(orders).most_common(1)[0][0])
+    numbers = number_groups(files, [alignment.groups for alignment in alignments])
+    for file, code, alignment, number in zip(files, codes, alignments, numbers, strict=True):
         groups = np.append(np.full(file.first_sample, -1, np.int32), number)
-        noticed = tuple(notices_of_order(file, code, groups, aligned, alignments[usual].order, files[usual]))
+        noticed = tuple(notices_of_order(file, code, groups, alignment, alignments[index].order, files[index]))
         models = np.full(len(code), file.is_model_pattern)
-        sets = int(aligned.groups.max(initial=-1)) + 1
+        sets = int(alignment.groups.max(initial=-1)) + 1
         # As many data sets as the genuine file has without model patterns: none is there. Otherwise the last one is.
         if layout.kind == "B" and file.file_number == layout.model_file and sets != layout.data_sets_per_file:
-            models[file.first_sample :] = aligned.groups == sets - 1
+            models[file.first_sample :] = alignment.groups == sets - 1
             groups[models] = layout.group_base + layout.data_sets_per_file * layout.files
         yield Contents(file, code, groups, models, noticed)
 

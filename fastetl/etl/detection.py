@@ -67,8 +67,8 @@ class EtlFile:
     @property
     def is_numbered(self) -> bool:
         """Whether its number tells its groups. Genuine files have a last number; files of synthetic writers do not."""
-        most = math.inf if self.is_stamped else self.layout.files
-        return self.file_number is not None and 1 <= self.file_number <= most
+        last_number = math.inf if self.is_stamped else self.layout.files
+        return self.file_number is not None and 1 <= self.file_number <= last_number
 
 
 @cache
@@ -90,31 +90,31 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
 def _are_plausible(layout: Layout, heads: NDArray[Any]) -> NDArray[np.bool_]:
     """bool (N,): whether each of N headers looks like one of the layout's type of record."""
     if layout.code_table == "jis":
-        valid = character_codes(layout, heads) > 0
+        is_valid = character_codes(layout, heads) > 0
     else:
-        valid = np.logical_or(*match_classes(layout, heads, classes(layout.name)))
+        is_valid = np.logical_or(*match_classes(layout, heads, classes(layout.name)))
     for field in layout.fields:
         if field.text == "ascii":
-            raw = layout.column(heads, field.name).view(np.uint8).reshape(len(heads), field.dtype.itemsize)
-            valid = valid & (((raw >= 32) & (raw < 127)) | (raw == 0)).all(1)
+            texts = layout.column(heads, field.name).view(np.uint8).reshape(len(heads), field.dtype.itemsize)
+            is_valid = is_valid & (((texts >= 32) & (texts < 127)) | (texts == 0)).all(1)
         elif field.name == "sex":
-            valid = valid & (layout.column(heads, "sex") <= 2)
+            is_valid = is_valid & (layout.column(heads, "sex") <= 2)
         elif field.name == "style":
-            valid = valid & np.isin(layout.column(heads, "style"), [b"A", b"B", b"C", b"D"])
-    return valid
+            is_valid = is_valid & np.isin(layout.column(heads, "style"), [b"A", b"B", b"C", b"D"])
+    return is_valid
 
 
 def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> NDArray[Any]:
     """The headers of the records numbered `index`, structured, without those that end too early."""
     size = layout.header_dtype.itemsize
-    parts = [read(k * layout.record_bytes, size) for k in index]
+    parts = [read(number * layout.record_bytes, size) for number in index]
     return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header_dtype)
 
 
-def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, genuine: Layout | None) -> Layout:
+def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, guess: Layout | None) -> Layout:
     """The set whose classes the records have, among `candidates` with the same type of record.
 
-    If several fit: the set `genuine`, else the one with files of this name, else the one with fewest classes a file.
+    If several fit: the set `guess`, else the one with files of this name, else the one with fewest classes a file.
     """
     index = np.unique(np.linspace(0, count - 1, _SAMPLED_RECORDS).astype(np.int64)).tolist()
     matches = []
@@ -122,11 +122,11 @@ def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: s
         headers = _headers(layout, read, index)
         for part in classes_by_file(layout.name):
             if np.mean(match_classes(layout, headers, part)) >= _MIN_SHARE:
-                rank = (layout is not genuine, layout is not set_by_name(name), len(part))  # False before True
+                rank = (layout is not guess, layout is not set_by_name(name), len(part))  # False before True
                 matches.append((rank, layout))
     if matches:
         return min(matches, key=lambda match: match[0])[1]
-    return genuine or next((layout for layout in candidates if layout is set_by_name(name)), candidates[0])
+    return guess or next((layout for layout in candidates if layout is set_by_name(name)), candidates[0])
 
 
 def _tell_by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
@@ -136,22 +136,22 @@ def _tell_by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
     # In most files the first code comes again after 956 records. Then no more has to be read.
     if read(ETL8G.data_set_records * step + 2, 2) == code:
         return ETL8G
-    most = min(ETL9G.data_set_records + 1, count)
-    next_same = next((k for k in range(1, most) if read(k * step + 2, 2) == code), None)
-    if next_same == ETL9G.data_set_records:
+    end = min(ETL9G.data_set_records + 1, count)
+    distance = next((k for k in range(1, end) if read(k * step + 2, 2) == code), None)
+    if distance == ETL9G.data_set_records:
         return ETL9G
     layout = set_by_name(name)
     if layout in (ETL8G, ETL9G):
         return layout
     # A single data set of 956 codes cannot be one of 3,036.
-    return ETL8G if most <= ETL8G.data_set_records or next_same is not None else None
+    return ETL8G if end <= ETL8G.data_set_records or distance is not None else None
 
 
 def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
     """The set of a file of `size` bytes, or None. name: without a suffix; it counts only if nothing else tells."""
     candidates: list[Layout] = []
     # Lengths that divide the size come first, then long ones: the first that fits is right.
-    for layout in sorted(LAYOUTS, key=lambda k: (size % k.record_bytes != 0, -k.record_bytes)):
+    for layout in sorted(LAYOUTS, key=lambda layout: (size % layout.record_bytes != 0, -layout.record_bytes)):
         length = layout.record_bytes
         if candidates and length != candidates[0].record_bytes:
             break
@@ -161,14 +161,14 @@ def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
     if not candidates:
         return None
     first, length = candidates[0], candidates[0].record_bytes
-    by_size = [layout for layout in candidates if size / length in {file.records for file in genuine_files(layout)}]
-    genuine = by_size[0] if len(by_size) == 1 else None
+    guesses = [layout for layout in candidates if size / length in {file.records for file in genuine_files(layout)}]
+    guess = guesses[0] if len(guesses) == 1 else None
     # A damaged file of type M may have as many records as a file of another set.
-    if genuine is not None and first.kind != "M":
-        return genuine
+    if guess is not None and first.kind != "M":
+        return guess
     if first.kind == "G":
         return _tell_by_data_set(read, size // length, name)
-    return first if len(candidates) == 1 else _tell_by_classes(candidates, read, size // length, name, genuine)
+    return first if len(candidates) == 1 else _tell_by_classes(candidates, read, size // length, name, guess)
 
 
 def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
@@ -190,20 +190,20 @@ def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
 
 def detect(path: Path) -> EtlFile:
     """Tell the set and the size of one file. Raises FastetlError if it cannot be read, is empty or of no known set."""
-    with open_file(path) as opened:
-        size = os.fstat(opened.fileno()).st_size
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
         if not size:
             raise FastetlError("the file is empty", file=path, expected="records", found="0 bytes", do="copy it again")
 
         def read(offset: int, count: int) -> bytes:
-            return os.pread(opened.fileno(), count, offset)
+            return os.pread(file.fileno(), count, offset)
 
         layout = _set_of(read, size, path.stem)
         if layout is None:
             raise _not_etl(path, size, read)
-        spare = read(0, layout.record_bytes)[layout.unused_bytes]
-    is_stamped = spare.startswith(STAMP)
-    source = spare.rstrip(b"\0").decode("ascii", "replace") if is_stamped else f"ETL{layout.family}"
+        filler = read(0, layout.record_bytes)[layout.unused_bytes]
+    is_stamped = filler.startswith(STAMP)
+    source = filler.rstrip(b"\0").decode("ascii", "replace") if is_stamped else f"ETL{layout.family}"
     return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(path.stem), source)
 
 
@@ -236,10 +236,10 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
 
 def as_paths(sources: Sources) -> list[Path]:
     """One or several sources as paths. Raises FastetlError for what is none."""
-    several = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
-    if not several:
+    paths = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
+    if not paths:
         raise unsuitable("sources", "a path, or several", "none")
-    return [as_path("sources", source, "a path, or several") for source in several]
+    return [as_path("sources", source, "a path, or several") for source in paths]
 
 
 def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tuple[str, ...], NDArray[np.uint16]]:
@@ -268,11 +268,11 @@ def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> li
     if errors and (faults is None or not files):
         raise errors[0]
     if not files:
-        where, do = ", ".join(map(str, paths)), "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures"
-        raise FastetlError("no ETL files here", file=where, expected="files such as ETL8G_01", do=do)
-    ordered = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))
+        places, do = ", ".join(map(str, paths)), "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures"
+        raise FastetlError("no ETL files here", file=places, expected="files such as ETL8G_01", do=do)
+    sorted_files = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))
     by_inode: dict[tuple[int, int], EtlFile] = {}
-    for file in ordered:  # of the names of one file, that with a number counts
+    for file in sorted_files:  # of the names of one file, that with a number counts
         status = file.path.stat()
         by_inode.setdefault((status.st_dev, status.st_ino), file)
     return list(_with_sources(by_inode.values()))

@@ -37,7 +37,7 @@ class Alignment(NamedTuple):
     order: NDArray[np.uint16]  # uint16 (L,), the codes of one data set
     groups: NDArray[np.int32]  # int32 (N,), the data set of each record, from 0; it falls at displaced records alone
     rank: NDArray[np.int64]  # int64 (N,), the rank of each record's code; −1 for a code that is not in the order
-    displaced: NDArray[np.int64]  # int64, the numbers of the displaced records
+    strays: NDArray[np.int64]  # int64, the numbers of the displaced records
     expected: NDArray[np.int64]  # int64 (N,), the rank that each record should have
 
     def filled_slots(self) -> NDArray[np.bool_]:
@@ -50,39 +50,39 @@ class Alignment(NamedTuple):
     def faults(self) -> int:
         """How many records are displaced or doubled, and how many slots are empty."""
         is_filled = self.filled_slots()
-        doubled = np.count_nonzero(self.rank >= 0) - np.count_nonzero(is_filled)
-        return int(len(self.displaced) + np.count_nonzero(~is_filled) + doubled)
+        repeats = np.count_nonzero(self.rank >= 0) - np.count_nonzero(is_filled)
+        return int(len(self.strays) + np.count_nonzero(~is_filled) + repeats)
 
 
-def align(codes: NDArray[np.uint16], genuine: NDArray[np.uint16] | None = None) -> Alignment:
+def align(codes: NDArray[np.uint16], genuine_codes: NDArray[np.uint16] | None = None) -> Alignment:
     """Learn the order of a file's codes, uint16 (N,), and align the file to it; N may be any number.
 
-    The order begins where this gives the fewest faults. If several beginnings are as good, it is that of `genuine`, the
-    codes of a genuine data set, or else that of the file. A genuine beginning may even have two faults more.
+    The order begins where this gives the fewest faults. If several beginnings are as good, it is that of
+    `genuine_codes`, the codes of a genuine data set, or else that of the file. A genuine beginning may even have two faults more.
     """
     if not len(codes):
-        none = np.zeros(0, np.int64)
-        return Alignment(codes, np.zeros(0, np.int32), none, none, none)
+        empty_ranks = np.zeros(0, np.int64)
+        return Alignment(codes, np.zeros(0, np.int32), empty_ranks, empty_ranks, empty_ranks)
     order = _most_followed_order(codes)
     if len(codes) <= len(order):  # one data set begins where the file does
         return _align_to(order, codes)
-    as_genuine = None if genuine is None else _begin_as_genuine(order, genuine)
-    orders = [as_genuine, _begin_as_file(order, codes), order]
+    genuine_order = None if genuine_codes is None else _begin_as_genuine(order, genuine_codes)
+    orders = [genuine_order, _begin_as_file(order, codes), order]
     # In one or two data sets a defect at the beginning breaks the true order more often than it breaks a wrong one.
     if len(codes) < 3 * len(order):
-        by_appearance = _once(codes)
+        by_appearance = _distinct(codes)
         orders += [_begin_as_file(by_appearance, codes), by_appearance]
-    different = {order.tobytes(): order for order in orders if order is not None}
-    alignments = [_align_to(order, codes) for order in different.values()]
-    faults = [aligned.faults() for aligned in alignments]
-    if as_genuine is not None and len(order) > 2 * _GENUINE_ADVANTAGE:
+    candidates = {order.tobytes(): order for order in orders if order is not None}
+    alignments = [_align_to(order, codes) for order in candidates.values()]
+    faults = [alignment.faults() for alignment in alignments]
+    if genuine_order is not None and len(order) > 2 * _GENUINE_ADVANTAGE:
         faults[0] -= _GENUINE_ADVANTAGE  # of the order that begins as genuine files do
     return alignments[int(np.argmin(faults))]
 
 
-def _begin_as_genuine(order: NDArray[np.uint16], genuine: NDArray[np.uint16]) -> NDArray[np.uint16] | None:
+def _begin_as_genuine(order: NDArray[np.uint16], genuine_codes: NDArray[np.uint16]) -> NDArray[np.uint16] | None:
     """The order rotated to the beginning of a genuine data set, if it is such a sequence apart from its beginning."""
-    rank = _ranks(genuine, order)
+    rank = _ranks(genuine_codes, order)
     falls = np.flatnonzero(rank < np.roll(rank, 1))
     return np.roll(order, -int(falls[0])) if (rank >= 0).all() and len(falls) == 1 else None
 
@@ -112,9 +112,9 @@ def _fill_gaps(slots: NDArray[np.int64], is_kept: NDArray[np.bool_], length: int
     kept_after = np.minimum.accumulate(np.where(is_kept, number, len(slots))[::-1])[::-1]
     end_of_last_set = (int(slots[is_kept].max()) // length + 1) * length
     limit = np.append(slots, end_of_last_set)[kept_after] - 1
-    nearest = np.where(kept_before < 0, kept_after, kept_before)
-    wanted = slots[nearest] + number - nearest
-    slots[:] = np.where(is_kept, slots, np.clip(wanted, 0, np.maximum(limit, 0)))
+    anchor = np.where(kept_before < 0, kept_after, kept_before)
+    target = slots[anchor] + number - anchor
+    slots[:] = np.where(is_kept, slots, np.clip(target, 0, np.maximum(limit, 0)))
 
 
 def _ranks(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.int64]:
@@ -132,19 +132,19 @@ def _breaks(rank: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
 
 def _most_followed_order(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """The codes of one data set, each once: of the one that most of the file follows."""
-    best, fewest = codes, len(codes)
+    best_order, min_breaks = codes, len(codes)
     for length in _likely_lengths(codes):
         for begin in _likely_begins(length, len(codes)):
-            order = _once(codes[begin : begin + length])
+            order = _distinct(codes[begin : begin + length])
             breaks = int(_breaks(_ranks(order, codes), len(order)).sum())
             if not breaks:
                 return order
-            if breaks < fewest:
-                best, fewest = order, breaks
-    return best
+            if breaks < min_breaks:
+                best_order, min_breaks = order, breaks
+    return best_order
 
 
-def _once(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _distinct(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Each code once, in the order in which they first appear."""
     return codes[np.sort(np.unique(codes, return_index=True)[1])]
 
@@ -153,8 +153,8 @@ def _likely_lengths(codes: NDArray[np.uint16]) -> list[int]:
     """How many characters a data set may have, the likeliest number first."""
     is_first = np.zeros(len(codes), bool)
     is_first[np.unique(codes, return_index=True)[1]] = True
-    comes_again = np.flatnonzero(~is_first & ~np.append(is_first[1:], False))
-    lengths = [int(comes_again[0]) if len(comes_again) else len(codes)]
+    repeats = np.flatnonzero(~is_first & ~np.append(is_first[1:], False))
+    lengths = [int(repeats[0]) if len(repeats) else len(codes)]
     by_code = np.argsort(codes, kind="stable")
     is_repeated = codes[by_code[1:]] == codes[by_code[:-1]]
     if is_repeated.any():
@@ -162,8 +162,8 @@ def _likely_lengths(codes: NDArray[np.uint16]) -> list[int]:
         distances = np.diff(by_code)[is_repeated]
         lengths.append(int(np.bincount(distances).argmax()))
         # The characters that are not rare; and all, since one that comes many times makes the others rare.
-        often = np.bincount(codes)
-        lengths += [int((2 * often >= often.max()).sum()), int(np.count_nonzero(often))]
+        counts = np.bincount(codes)
+        lengths += [int((2 * counts >= counts.max()).sum()), int(np.count_nonzero(counts))]
     return list(dict.fromkeys(lengths))
 
 
@@ -173,9 +173,9 @@ def _likely_begins(length: int, count: int) -> Iterator[int]:
     # From the end too: what is lost from the first of two data sets is in the second.
     begins += [count - length - first for first in begins if count > length + first]
     # What is lost before a data set moves its beginning.
-    for moved in range(_MAX_MOVED):
+    for shift in range(_MAX_MOVED):
         for begin in begins:
-            yield max(0, begin - moved)
+            yield max(0, begin - shift)
 
 
 def _begin_as_file(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -195,11 +195,11 @@ class _Run(NamedTuple):
 
 
 class _Chain(NamedTuple):
-    """The least costly chain of kept runs that ends with `run`. sets_begun: data sets that begin after `previous`."""
+    """The least costly chain of kept runs that ends with `run`. sets_begun: data sets begun after `predecessor`."""
 
     run: _Run
     cost: int
-    previous: "_Chain | None" = None
+    predecessor: "_Chain | None" = None
     sets_begun: int = 0
 
 
@@ -215,62 +215,62 @@ def _runs_to_keep(runs: list[_Run], length: int) -> list[tuple[_Run, int]]:
     links: list[_Chain] = []
     while chain is not None:
         links.append(chain)
-        chain = chain.previous
+        chain = chain.predecessor
     links.reverse()
     data_sets = accumulate(link.sets_begun for link in links)  # the first kept run begins in data set 0
     return [(link.run, data_set) for link, data_set in zip(links, data_sets, strict=True)]
 
 
-def _best_chain(run: _Run, before: list[_Chain | None], length: int) -> _Chain:
+def _best_chain(run: _Run, predecessors: list[_Chain | None], length: int) -> _Chain:
     """The least costly chain that ends with `run`, behind one of those before it or alone.
 
     Alone, it costs the records before it and the slots before its rank.
     """
-    best = _Chain(run, run.begin + run.rank)
-    for chain in filter(None, before):
+    best_chain = _Chain(run, run.begin + run.rank)
+    for chain in filter(None, predecessors):
         end_rank = chain.run.rank + chain.run.end - chain.run.begin
         step_cost, sets_begun = _step(end_rank, run.rank, run.begin - chain.run.end, length)
-        if chain.cost + step_cost < best.cost:
-            best = _Chain(run, chain.cost + step_cost, chain, sets_begun)
-    return best
+        if chain.cost + step_cost < best_chain.cost:
+            best_chain = _Chain(run, chain.cost + step_cost, chain, sets_begun)
+    return best_chain
 
 
-def _step(end: int, rank: int, displaced: int, length: int) -> tuple[int, int]:
+def _step(end: int, rank: int, strays: int, length: int) -> tuple[int, int]:
     """The least cost of keeping a run next to another one, and how many data sets begin between them.
 
-    end: rank of the slot after the first run, counted on over data sets. rank: where the second one begins. displaced:
+    end: rank of the slot after the first run, counted on over data sets. rank: where the second one begins. strays:
     how many records between them are. Each costs 1, and so does an empty slot, unless such a record may belong there.
     If the second run goes back instead of on, each slot that is filled again costs 2.
 
     An example, of the order あいうえお: from あい (end 2) over one record aside to おあ (rank 4) two slots are empty,
     and the record may belong to one. So the cost is 1 for it and 1 for the other slot, and no data set begins.
     """
-    empty = (rank - end) % length
-    forward_cost = abs(empty - displaced) + displaced
-    begun_backward = (end - 1 - rank) // length  # to the last data set whose slot `rank` is filled
-    filled_again = end - begun_backward * length - rank
-    backward_cost = 2 * filled_again + displaced
-    if begun_backward >= 0 and backward_cost < forward_cost:
-        return backward_cost, begun_backward
-    return forward_cost, (end + empty) // length
+    gap = (rank - end) % length
+    forward_cost = abs(gap - strays) + strays
+    sets_back = (end - 1 - rank) // length  # to the last data set whose slot `rank` is filled
+    refills = end - sets_back * length - rank
+    backward_cost = 2 * refills + strays
+    if sets_back >= 0 and backward_cost < forward_cost:
+        return backward_cost, sets_back
+    return forward_cost, (end + gap) // length
 
 
-def number_groups(files: list[EtlFile], within: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
-    """Group of each record of each file of a set, from the number of its data set `within` the file.
+def number_groups(files: list[EtlFile], data_sets: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
+    """Group of each record of each file of a set, from the number of its data set in the file, of `data_sets`.
 
     Groups are numbered as in genuine files (for ETL8G 5 × (file − 1) + data set) if the numbers of a source's files
     allow it. Otherwise they are counted from file to file, so that no two files of a source share a group.
     """
     layout = files[0].layout
-    counts = [int(sets[-1]) + 1 if len(sets) else 0 for sets in within]  # of data sets
+    counts = [int(sets[-1]) + 1 if len(sets) else 0 for sets in data_sets]  # of data sets
     starts = np.full(len(files), layout.group_base)
     for source in dict.fromkeys(file.source for file in files):
         members = [k for k, file in enumerate(files) if file.source == source]
         numbers = [files[k].file_number or 1 for k in members]
         # A genuine file of this number has at most so many data sets.
-        most = [max(layout.data_sets(number), layout.data_sets_per_file) for number in numbers]
-        if all(files[k].is_numbered and counts[k] <= limit for k, limit in zip(members, most, strict=True)):
+        limits = [max(layout.data_sets(number), layout.data_sets_per_file) for number in numbers]
+        if all(files[k].is_numbered and counts[k] <= limit for k, limit in zip(members, limits, strict=True)):
             starts[members] += [layout.data_sets_per_file * (number - 1) for number in numbers]
         else:
             starts[members] += np.cumsum([0, *(counts[k] for k in members[:-1])])
-    return [(sets + start).astype(np.int32) for sets, start in zip(within, starts, strict=True)]
+    return [(sets + start).astype(np.int32) for sets, start in zip(data_sets, starts, strict=True)]

@@ -44,8 +44,8 @@ class Fingerprint:
             self._digest.update(data)
 
     def __str__(self) -> str:
-        folded = (self._sum & 0xFFFF) + ((self._sum & 0xFFFFFFFF) >> 16)
-        return f"sum {(folded & 0xFFFF) + (folded >> 16)}" if self._is_sum else self._digest.hexdigest()
+        checksum = (self._sum & 0xFFFF) + ((self._sum & 0xFFFFFFFF) >> 16)
+        return f"sum {(checksum & 0xFFFF) + (checksum >> 16)}" if self._is_sum else self._digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -109,29 +109,29 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
     files = find_files(paths, faults)
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
-    for k, file in enumerate(files):
+    for number, file in enumerate(files):
         scans.append(_scan(file, buffers[file.layout]))
-        progress(k + 1, len(files))
+        progress(number + 1, len(files))
     fingerprints, headers, digests = zip(*scans, strict=True)
     contents = contents_of(files, headers)
     _, source = source_column(files, [file.record_count for file in files])
     groups = np.concatenate([content.groups for content in contents])
     records = [np.arange(file.record_count) for file in files]
-    *_, of_pictures = group_copies_in_files(files, records, groups, source, np.concatenate(digests))
-    reports = [_report(*known, of_pictures) for known in zip(contents, fingerprints, strict=True)]
+    *_, copies = group_copies_in_files(files, records, groups, source, np.concatenate(digests))
+    reports = [_report(*values, copies) for values in zip(contents, fingerprints, strict=True)]
     return reports + [FileReport(str(fault.file), noticed=(fault.notice(fault.do or ""),)) for fault in faults]
 
 
-def _report(content: Contents, fingerprint: str, of_pictures: Sequence[Notice]) -> FileReport:
-    file, genuine = content.file, NAME_BY_FINGERPRINT.get(fingerprint)
+def _report(content: Contents, fingerprint: str, copies: Sequence[Notice]) -> FileReport:
+    file, name = content.file, NAME_BY_FINGERPRINT.get(fingerprint)
     namesake = GENUINE_FILES.get(file.path.name.upper())
     noticed = [*notices_of_name(file), *notices_of_length(file), *content.noticed]
-    noticed += [notice for notice in of_pictures if notice.file == str(file.path)]
-    if genuine is not None and genuine.upper() != file.path.name.upper():
-        what, treatment = f"renamed: the fingerprint is that of {genuine}", "groups are numbered by the name it has now"
-        noticed.append(Notice(what, str(file.path), None, genuine, file.path.name, treatment))
+    noticed += [notice for notice in copies if notice.file == str(file.path)]
+    if name is not None and name.upper() != file.path.name.upper():
+        what, treatment = f"renamed: the fingerprint is that of {name}", "groups are numbered by the name it has now"
+        noticed.append(Notice(what, str(file.path), None, name, file.path.name, treatment))
     is_whole = namesake is not None and namesake.records == file.record_count and not file.tail_bytes
-    differs = genuine is None and is_whole and not file.is_stamped
+    differs = name is None and is_whole and not file.is_stamped
     groups = content.groups[(content.groups >= 0) & ~content.model_patterns]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
     codes = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
@@ -148,7 +148,7 @@ def _report(content: Contents, fingerprint: str, of_pictures: Sequence[Notice]) 
         characterless=content.characterless,
         models=int(content.model_patterns.sum()),
         fingerprint=fingerprint,
-        genuine=genuine,
+        genuine=name,
         differs=namesake.name if namesake is not None and differs else None,
         noticed=tuple(noticed),
     )

@@ -43,11 +43,11 @@ def assigned_codes() -> NDArray[np.uint16]:
 def char_to_jis(character: str) -> int | None:
     """The JIS X 0208 code of one character (full-width forms may be ASCII), or None if it is not in JIS X 0208."""
     try:
-        raw = character.translate(_FULL_WIDTH).encode("euc_jp")
+        data = character.translate(_FULL_WIDTH).encode("euc_jp")
     except UnicodeEncodeError:
         return None
-    single = len(character) == 1 and len(raw) == 2 and raw[0] != 0x8E
-    return ((raw[0] & 0x7F) << 8 | (raw[1] & 0x7F)) if single else None
+    is_single = len(character) == 1 and len(data) == 2 and data[0] != 0x8E
+    return ((data[0] & 0x7F) << 8 | (data[1] & 0x7F)) if is_single else None
 
 
 def codes_of(charset: Charset) -> NDArray[np.uint16]:

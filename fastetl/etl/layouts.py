@@ -105,12 +105,12 @@ class Layout:
         by_offset[self.image_offset] = ("image", rows)
         fields: list[tuple[str, np.dtype[Any]]] = []
         end = 0
-        for at, (name, kind) in [*sorted(by_offset.items()), (self.record_bytes, ("", np.dtype("V0")))]:
-            if at > end:
-                fields.append((f"bytes {end} to {at - 1}", np.dtype(f"V{at - end}")))
+        for start, (name, kind) in [*sorted(by_offset.items()), (self.record_bytes, ("", np.dtype("V0")))]:
+            if start > end:
+                fields.append((f"bytes {end} to {start - 1}", np.dtype(f"V{start - end}")))
             if name:
                 fields.append((name, kind))
-            end = at + kind.itemsize
+            end = start + kind.itemsize
         return np.dtype(fields)
 
     @cached_property
@@ -127,10 +127,10 @@ class Layout:
         field = self.by_name[name]
         if field.stored is not None:
             return np.ascontiguousarray(records[name].astype(field.dtype))
-        raw = bytes_of(records)
+        data = bytes_of(records)
         if field.text is None:
-            return _bits(raw, field.at, field.bits).astype(field.dtype)
-        units = [_bits(raw, at, _T56_BITS).astype(np.uint8) for at in range(field.at, field.at + field.bits, _T56_BITS)]
+            return _bits(data, field.at, field.bits).astype(field.dtype)
+        units = [_bits(data, k, _T56_BITS).astype(np.uint8) for k in range(field.at, field.at + field.bits, _T56_BITS)]
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
     def put(self, records: NDArray[Any], name: str, values: ArrayLike) -> None:
@@ -150,10 +150,10 @@ class Layout:
             units = _TO_T56[np.where(characters == 0, ord(" "), characters)].astype(np.uint64)
         digits = units[:, :, None] >> np.arange(width - 1, -1, -1, dtype=np.uint64) & np.uint64(1)
         first_byte, end_byte = field.at // 8, -(-(field.at + field.bits) // 8)
-        raw = bytes_of(records)[:, first_byte:end_byte]
-        bits = np.unpackbits(raw, axis=1)
+        data = bytes_of(records)[:, first_byte:end_byte]
+        bits = np.unpackbits(data, axis=1)
         bits[:, field.at % 8 : field.at % 8 + field.bits] = digits.reshape(len(records), -1)
-        raw[:] = np.packbits(bits, axis=1)
+        data[:] = np.packbits(bits, axis=1)
 
     def packed(self, records: NDArray[Any]) -> NDArray[np.uint8]:
         """uint8 (N, image bytes): the pictures of structured records."""
@@ -188,19 +188,19 @@ def bytes_of(records: NDArray[Any]) -> NDArray[np.uint8]:
     return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
 
 
-def _bits(raw: NDArray[np.uint8], at: int, bits: int) -> NDArray[np.uint64]:
-    """uint64 (N,): the number in `bits` bits (at most 57) from bit `at` of each row."""
-    first, last = at // 8, (at + bits - 1) // 8
-    value = np.zeros(len(raw), np.uint64)
-    for k in range(first, last + 1):
-        value = value << np.uint64(8) | raw[:, k]
-    return (value >> np.uint64(8 * last + 7 - (at + bits - 1))) & np.uint64((1 << bits) - 1)
+def _bits(data: NDArray[np.uint8], offset: int, bits: int) -> NDArray[np.uint64]:
+    """uint64 (N,): the number in `bits` bits (at most 57) from bit `offset` of each row."""
+    first, last = offset // 8, (offset + bits - 1) // 8
+    value = np.zeros(len(data), np.uint64)
+    for column in range(first, last + 1):
+        value = value << np.uint64(8) | data[:, column]
+    return (value >> np.uint64(8 * last + 7 - (offset + bits - 1))) & np.uint64((1 << bits) - 1)
 
 
 def _layouts() -> Iterator[Layout]:
     fields: dict[str, list[Field]] = {}
-    for kind, name, at, bits, text, _ in table_rows(TABLES / "records.tsv"):
-        fields.setdefault(kind, []).append(Field(name, int(at), int(bits), _TEXTS[text]))
+    for kind, name, offset, bits, text, _ in table_rows(TABLES / "records.tsv"):
+        fields.setdefault(kind, []).append(Field(name, int(offset), int(bits), _TEXTS[text]))
     names = [field.name for field in dataclasses.fields(Layout) if field.name != "fields"]
     for row in table_rows(TABLES / "sets.tsv"):
         values: dict[str, Any] = dict(zip(names, row, strict=True))

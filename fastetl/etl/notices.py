@@ -28,8 +28,8 @@ def summarize(notices: Sequence[Notice]) -> list[str]:
     lines = []
     for kind, members in kinds.items():
         first, files = members[0], len({notice.file for notice in members})
-        together = Notice(f"{kind} (first: {first.file})", f"{files:,} file{'s' * (files > 1)}", done=first.done)
-        lines.append(str(first if len(members) == 1 else together))
+        summary = Notice(f"{kind} (first: {first.file})", f"{files:,} file{'s' * (files > 1)}", done=first.done)
+        lines.append(str(first if len(members) == 1 else summary))
     return lines
 
 
@@ -41,8 +41,8 @@ def format_code(code: int | np.integer[Any]) -> str:
 def _notice_of_records(file: EtlFile, what: str, records: Ints, expected: str, found: str, treatment: str) -> Notice:
     """A notice of these records of a file, which lists the first few."""
     numbers = ", ".join(map(str, records[:_MAX_LISTED].tolist())) + (", …" if len(records) > _MAX_LISTED else "")
-    listed = f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
-    return Notice(f"{what}: {listed}", str(file.path), int(records[0]), expected, found, treatment)
+    listing = f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
+    return Notice(f"{what}: {listing}", str(file.path), int(records[0]), expected, found, treatment)
 
 
 def notices_of_name(file: EtlFile) -> Iterator[Notice]:
@@ -73,113 +73,113 @@ def group_copies_in_files(
     Most likely a file with copies is there under two names. records: for each file, the numbers of its records.
     groups, source, digests: of these, file after file. Pictures without ink are no copies of each other.
     """
-    blank = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
-    new_groups, new_source, first = group_copies(groups, source, digests, blank)
-    is_blank = np.isin(digests, np.array(blank, np.uint64)) & (groups >= 0)
+    blank_digests = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
+    new_groups, new_source, first = group_copies(groups, source, digests, blank_digests)
+    is_blank = np.isin(digests, np.array(blank_digests, np.uint64)) & (groups >= 0)
     is_copy = (first != np.arange(len(first))) & (groups >= 0)
     file_of = np.repeat(np.arange(len(files)), list(map(len, records)))
     record_of = np.concatenate(records)
     notices = []
-    for k in np.flatnonzero(np.bincount(file_of[is_blank])).tolist():
-        blanks = record_of[is_blank & (file_of == k)]
-        notices.append(_notice_of_records(files[k], "blank pictures", blanks, "ink", "none", "built as they are"))
-    for k in np.flatnonzero(np.bincount(file_of[is_copy])).tolist():
-        copies = np.flatnonzero(is_copy & (file_of == k))
-        original = first[copies[0]]
+    for number in np.flatnonzero(np.bincount(file_of[is_blank])).tolist():
+        blanks = record_of[is_blank & (file_of == number)]
+        notices.append(_notice_of_records(files[number], "blank pictures", blanks, "ink", "none", "built as they are"))
+    for number in np.flatnonzero(np.bincount(file_of[is_copy])).tolist():
+        copies = np.flatnonzero(is_copy & (file_of == number))
+        first_copy = first[copies[0]]
         what, expected = "copies of other pictures", "a picture of its own"
-        found = f"that of record {record_of[original]} of {files[file_of[original]].path}"
+        found = f"that of record {record_of[first_copy]} of {files[file_of[first_copy]].path}"
         treatment = "a build takes them into the groups of the first; give each file once"
-        notices.append(_notice_of_records(files[k], what, record_of[copies], expected, found, treatment))
+        notices.append(_notice_of_records(files[number], what, record_of[copies], expected, found, treatment))
     return new_groups, new_source, tuple(notices)
 
 
 def _unknown_codes(file: EtlFile, codes: Codes, is_known: Mask, expected: str) -> Iterator[Notice]:
     """Records whose codes stand for no character. codes, is_known: (count,), of all records."""
-    unknown = np.flatnonzero(~is_known)
-    unknown = unknown[unknown >= file.first_sample]
-    if len(unknown):
-        code = format_code(int(codes[unknown[0]]))
-        yield _notice_of_records(file, "unknown codes", unknown, expected, code, "left out of a dataset")
+    unknowns = np.flatnonzero(~is_known)
+    unknowns = unknowns[unknowns >= file.first_sample]
+    if len(unknowns):
+        code = format_code(int(codes[unknowns[0]]))
+        yield _notice_of_records(file, "unknown codes", unknowns, expected, code, "left out of a dataset")
 
 
 def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: Ints) -> Iterator[Notice]:
     """Records of a code that a group has more often than limit[code], int64 (65536,). groups: −1 for no sample."""
     is_doubled = count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes]
-    doubled = np.flatnonzero(is_doubled & (groups >= 0))
-    if len(doubled):
-        example = f"{format_code(int(codes[doubled[0]]))} again in group {groups[doubled[0]]}"
+    doublets = np.flatnonzero(is_doubled & (groups >= 0))
+    if len(doublets):
+        example = f"{format_code(int(codes[doublets[0]]))} again in group {groups[doublets[0]]}"
         title, expected = f"doubled (group, {what})", f"each {what} once in a group"
-        yield _notice_of_records(file, title, doubled, expected, example, "each of them is taken")
+        yield _notice_of_records(file, title, doublets, expected, example, "each of them is taken")
 
 
-def _misplaced_records(file: EtlFile, codes: Codes, aligned: Alignment) -> Iterator[Notice]:
+def _misplaced_records(file: EtlFile, codes: Codes, alignment: Alignment) -> Iterator[Notice]:
     """Records that do not follow the order of their file."""
-    if len(aligned.displaced):
-        displaced = aligned.displaced + file.first_sample
-        expected = format_code(aligned.order[aligned.expected[aligned.displaced[0]]])
-        found = format_code(codes[displaced[0]])
+    if len(alignment.strays):
+        strays = alignment.strays + file.first_sample
+        expected = format_code(alignment.order[alignment.expected[alignment.strays[0]]])
+        found = format_code(codes[strays[0]])
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
-        yield _notice_of_records(file, "records out of order", displaced, expected, found, treatment)
+        yield _notice_of_records(file, "records out of order", strays, expected, found, treatment)
 
 
-def _lost_records(file: EtlFile, aligned: Alignment, first_group: int) -> Iterator[Notice]:
+def _lost_records(file: EtlFile, alignment: Alignment, first_group: int) -> Iterator[Notice]:
     """Characters that groups lack, unless a record out of order stands in their slot."""
-    length = len(aligned.order)
-    slots = aligned.groups.astype(np.int64) * length + aligned.expected
-    is_filled = aligned.filled_slots()
-    is_filled[slots[aligned.displaced]] = True
-    lost = np.flatnonzero(~is_filled)
-    if len(lost):
-        at = int(np.count_nonzero(slots < lost[0])) + file.first_sample
-        groups = np.unique(lost // length)
-        what = f"records lost: {len(lost):,}, in {len(groups):,} incomplete group{'s' * (len(groups) > 1)}"
-        expected = f"{format_code(int(aligned.order[lost[0] % length]))} of group {first_group + int(groups[0])}"
-        tally = f"{length - np.count_nonzero(lost // length == groups[0]):,} of {length:,} characters in that group"
-        yield Notice(what, str(file.path), at, expected, tally, "the dataset has no such samples")
+    length = len(alignment.order)
+    slots = alignment.groups.astype(np.int64) * length + alignment.expected
+    is_filled = alignment.filled_slots()
+    is_filled[slots[alignment.strays]] = True
+    gaps = np.flatnonzero(~is_filled)
+    if len(gaps):
+        record = int(np.count_nonzero(slots < gaps[0])) + file.first_sample
+        groups = np.unique(gaps // length)
+        what = f"records lost: {len(gaps):,}, in {len(groups):,} incomplete group{'s' * (len(groups) > 1)}"
+        expected = f"{format_code(int(alignment.order[gaps[0] % length]))} of group {first_group + int(groups[0])}"
+        tally = f"{length - np.count_nonzero(gaps // length == groups[0]):,} of {length:,} characters in that group"
+        yield Notice(what, str(file.path), record, expected, tally, "the dataset has no such samples")
 
 
-def _another_order(file: EtlFile, order: Codes, usual: Codes, reference: EtlFile) -> Iterator[Notice]:
+def _another_order(file: EtlFile, order: Codes, usual_order: Codes, reference: EtlFile) -> Iterator[Notice]:
     """Whether the file has other characters than `reference`, or the same in another order."""
-    lost, added = np.setdiff1d(usual, order), np.setdiff1d(order, usual)
-    if len(lost) or len(added):
-        example = format_code(int((lost if len(lost) else added)[0]))
-        found = f"{len(lost):,} of them missing, {len(added):,} others ({example})"
-        expected = f"the {len(usual):,} characters of {reference.path.name}"
+    losses, additions = np.setdiff1d(usual_order, order), np.setdiff1d(order, usual_order)
+    if len(losses) or len(additions):
+        example = format_code(int((losses if len(losses) else additions)[0]))
+        found = f"{len(losses):,} of them missing, {len(additions):,} others ({example})"
+        expected = f"the {len(usual_order):,} characters of {reference.path.name}"
         yield Notice("other characters than in the other files", str(file.path), None, expected, found)
-    elif (order != usual).any():
-        at = int(np.flatnonzero(order != usual)[0])
+    elif (order != usual_order).any():
+        record = int(np.flatnonzero(order != usual_order)[0])
         treatment = "every header was read; the groups of this file follow its own order"
-        expected, found = format_code(int(usual[at])), format_code(int(order[at]))
-        yield Notice("another order than in the other files", str(file.path), at, expected, found, treatment)
+        expected, found = format_code(int(usual_order[record])), format_code(int(order[record]))
+        yield Notice("another order than in the other files", str(file.path), record, expected, found, treatment)
 
 
-def _number_of_data_sets(file: EtlFile, aligned: Alignment) -> Iterator[Notice]:
+def _number_of_data_sets(file: EtlFile, alignment: Alignment) -> Iterator[Notice]:
     """Whether a file has more or fewer data sets than the genuine file of its number."""
     layout, number = file.layout, file.file_number
-    if len(aligned.order) != layout.data_set_records or number is None or not 1 <= number <= layout.files:
+    if len(alignment.order) != layout.data_set_records or number is None or not 1 <= number <= layout.files:
         return  # not a file as it is distributed
-    sets, expected = int(aligned.groups.max()) + 1, layout.data_sets(number)
+    sets, expected = int(alignment.groups.max()) + 1, layout.data_sets(number)
     if sets != expected:
-        counted = f"{expected} data sets of {layout.data_set_records:,} records, as the genuine file {number} has"
-        yield Notice("another number of data sets", str(file.path), None, counted, str(sets), "those there are taken")
+        norm = f"{expected} data sets of {layout.data_set_records:,} records, as the genuine file {number} has"
+        yield Notice("another number of data sets", str(file.path), None, norm, str(sets), "those there are taken")
 
 
 def notices_of_order(
-    file: EtlFile, codes: Codes, groups: Groups, aligned: Alignment, usual: Codes, reference: EtlFile
+    file: EtlFile, codes: Codes, groups: Groups, alignment: Alignment, usual_order: Codes, reference: EtlFile
 ) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another data set by data set.
 
-    codes, groups: (count,), groups as in a dataset, −1 for the empty record 0. aligned: the records after that one.
-    usual: the order of most files of the set; `reference` is one of them.
+    codes, groups: (count,), groups as in a dataset, −1 for the empty record 0. alignment: the records after that one.
+    usual_order: the order of most files of the set; `reference` is one of them.
     """
-    yield from _misplaced_records(file, codes, aligned)
-    yield from _lost_records(file, aligned, int(groups[file.first_sample]) - int(aligned.groups[0]))
+    yield from _misplaced_records(file, codes, alignment)
+    yield from _lost_records(file, alignment, int(groups[file.first_sample]) - int(alignment.groups[0]))
     yield from _doublets(file, codes, groups, "character", np.ones(65536, np.int64))
     values, position = np.unique(codes, return_inverse=True)
     is_known = np.array([jis_to_char(code) is not None for code in values.tolist()])[position]
     yield from _unknown_codes(file, codes, is_known, "a code of JIS X 0208")
-    yield from _another_order(file, aligned.order, usual, reference)
-    yield from _number_of_data_sets(file, aligned)
+    yield from _another_order(file, alignment.order, usual_order, reference)
+    yield from _number_of_data_sets(file, alignment)
 
 
 _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}  # records that genuine files lack: ナ of sheet 2672, リ of 2708
@@ -207,31 +207,31 @@ def notices_of_classes(file: EtlFile, headers: NDArray[Any], groups: Groups, mod
 def _split_classes(file: EtlFile, codes: Codes, samples: Ints) -> Iterator[Notice]:
     """Classes in several pieces, in a set where a record's position in its class tells its group."""
     begins = samples[np.diff(codes[samples].astype(np.int64), prepend=-1) != 0]
-    returning = begins[count_within(codes[begins]) > 0]
-    if len(returning):
-        what, example = "records out of order", f"{format_code(int(codes[returning[0]]))} again"
+    repeats = begins[count_within(codes[begins]) > 0]
+    if len(repeats):
+        what, example = "records out of order", f"{format_code(int(codes[repeats[0]]))} again"
         treatment = "taken by their codes, in the group of their position in the class"
-        yield _notice_of_records(file, what, returning, "each class in one piece", example, treatment)
+        yield _notice_of_records(file, what, repeats, "each class in one piece", example, treatment)
 
 
 def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[Notice]:
     """Classes that a sheet (or data set) has more often, or less often, than the set has them."""
     is_sample = groups >= 0
     group_count = len(np.unique(groups[is_sample]))
-    present, counts = np.unique(codes[is_sample], return_counts=True)
+    present_codes, counts = np.unique(codes[is_sample], return_counts=True)
     per_code = Counter(entry.code for entry in classes(file.layout.name) if entry.code_is_known)
-    per_group = np.array([per_code[code] for code in present.tolist()], np.int64)
+    per_group = np.array([per_code[code] for code in present_codes.tolist()], np.int64)
     # A class that is not of this file has no limit: ETL1 has some of its second イ, ウ and エ in other files.
     is_of_file = per_group > 0
     limit = np.full(65536, len(codes), np.int64)
-    limit[present[is_of_file]] = per_group[is_of_file]
+    limit[present_codes[is_of_file]] = per_group[is_of_file]
     yield from _doublets(file, codes, groups, "class", limit)
     usual_per_group = np.maximum(np.rint(counts / group_count), 1).astype(np.int64)
-    complete = np.where(is_of_file, usual_per_group * group_count, 0)
-    lost = np.maximum(complete - counts, 0)
-    if lost.sum() > _KNOWN_GAPS.get((file.layout.name, file.file_number or 0), 0):
-        first = int(np.flatnonzero(lost)[0])
-        what = f"records lost: {lost.sum():,}, of {(lost > 0).sum():,} classes"
+    full_counts = np.where(is_of_file, usual_per_group * group_count, 0)
+    losses = np.maximum(full_counts - counts, 0)
+    if losses.sum() > _KNOWN_GAPS.get((file.layout.name, file.file_number or 0), 0):
+        first = int(np.flatnonzero(losses)[0])
+        what = f"records lost: {losses.sum():,}, of {(losses > 0).sum():,} classes"
         groups_of_file = f"{group_count:,} group{'s' * (group_count > 1)}"
-        expected = f"0x{present[first]:02X} {complete[first]:,} times, for {groups_of_file}"
+        expected = f"0x{present_codes[first]:02X} {full_counts[first]:,} times, for {groups_of_file}"
         yield Notice(what, str(file.path), None, expected, f"{counts[first]:,}", "the dataset has no such samples")

@@ -64,16 +64,16 @@ def read_records(file: EtlFile, index: Ints, buffer: Bytes) -> Iterator[tuple[sl
     """
     if not len(index):
         return
-    size, most = file.layout.record_bytes, block_records(file.layout)
-    records, view = buffer[: most * size].view(file.layout.record_dtype), buffer.data
+    size, count = file.layout.record_bytes, block_records(file.layout)
+    records, view = buffer[: count * size].view(file.layout.record_dtype), buffer.data
     with open_file(file.path) as source:
-        for at in range(0, len(index), most):
-            part = index[at : at + most]
+        for start in range(0, len(index), count):
+            part = index[start : start + count]
             firsts = np.flatnonzero(np.append(True, part[1:] - part[:-1] != 1))
             ends = [*firsts[1:].tolist(), len(part)]
             runs = [(view[k * size : end * size],) for k, end in zip(firsts.tolist(), ends, strict=True)]
             _fill(file, source.fileno(), runs, (part[firsts] * size).tolist(), len(part) * size)
-            yield slice(at, at + len(part)), records[: len(part)]
+            yield slice(start, start + len(part)), records[: len(part)]
 
 
 def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArray[Any]:
@@ -94,15 +94,15 @@ def _fill(file: EtlFile, source: int, runs: Sequence[tuple[memoryview]], offsets
     counts = list(map(os.preadv, itertools.repeat(source), runs, offsets))
     if sum(counts) == total:
         return
-    for k, ((run,), filled) in enumerate(zip(runs, counts, strict=True)):
-        while filled < len(run):
-            offset = offsets[k] + filled
-            count = os.preadv(source, (run[filled:],), offset)
+    for number, ((run,), length) in enumerate(zip(runs, counts, strict=True)):
+        while length < len(run):
+            offset = offsets[number] + length
+            count = os.preadv(source, (run[length:],), offset)
             if not count:
                 what, do = "the file ended while it was read", "another process is changing it: wait and retry"
-                record, expected = offset // file.layout.record_bytes, f"{len(run) - filled} more bytes"
+                record, expected = offset // file.layout.record_bytes, f"{len(run) - length} more bytes"
                 raise FastetlError(what, file=file.path, record=record, offset=offset, expected=expected, do=do)
-            filled += count
+            length += count
 
 
 class DisorderError(FastetlError):
@@ -114,11 +114,11 @@ def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
     layout, expected = part.file.layout, part.codes[span]
     codes = records["code"] if layout.code_table == "jis" else character_codes(layout, records)
     if (codes != expected).any():
-        at = int(np.flatnonzero(codes != expected)[0])
-        record = int(part.index[span.start + at])
+        position = int(np.flatnonzero(codes != expected)[0])
+        record = int(part.index[span.start + position])
         what, do = "the file changed while it was read", "another process is changing it: wait and retry"
-        wanted, found = format_code(int(expected[at])), format_code(int(codes[at]))
-        raise DisorderError(what, file=part.file.path, record=record, expected=wanted, found=found, do=do)
+        code, found = format_code(int(expected[position])), format_code(int(codes[position]))
+        raise DisorderError(what, file=part.file.path, record=record, expected=code, found=found, do=do)
 
 
 def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -131,8 +131,8 @@ def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dic
         "code": np.concatenate([part.codes for part in parts]),
     }
     layouts = [part.file.layout for part in parts]
-    stored = [name for name in _HEADER_FIELDS if any(name in layout.by_name for layout in layouts)]
-    return columns | {name: _column(name, layouts, headers) for name in stored}
+    names = [name for name in _HEADER_FIELDS if any(name in layout.by_name for layout in layouts)]
+    return columns | {name: _column(name, layouts, headers) for name in names}
 
 
 def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -141,11 +141,11 @@ def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]
     dtype = np.result_type(*(field.dtype for field in fields if field is not None))
     if dtype.kind == "u" and None in fields:
         dtype = np.dtype(np.int64)
-    absent: bytes | int = b"" if dtype.kind == "S" else -1
+    filler: bytes | int = b"" if dtype.kind == "S" else -1
     pieces = []
     for layout, header in zip(layouts, headers, strict=True):
         has_field = name in layout.by_name
-        pieces.append(layout.column(header, name) if has_field else np.full(len(header), absent, dtype))
+        pieces.append(layout.column(header, name) if has_field else np.full(len(header), filler, dtype))
     values = np.concatenate(pieces).astype(dtype)
     if dtype.kind == "S":  # Latin-1, since a damaged record may have any byte
         values = values.view(np.uint8).astype(np.uint32).view(f"U{dtype.itemsize}")

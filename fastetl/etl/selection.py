@@ -65,26 +65,26 @@ def _contents_by_order(files: list[EtlFile]) -> list[Contents] | None:
     order = learn_order(files)
     if order is None:
         return None
-    within = [np.arange(file.record_count // len(order), dtype=np.int32) for file in files]
+    data_sets = [np.arange(file.record_count // len(order), dtype=np.int32) for file in files]
     contents = []
-    for file, writers in zip(files, number_groups(files, within), strict=True):
+    for file, groups in zip(files, number_groups(files, data_sets), strict=True):
         models = np.full(file.record_count, file.is_model_pattern)
-        contents.append(Contents(file, np.tile(order, len(writers)), np.repeat(writers, len(order)), models, ()))
+        contents.append(Contents(file, np.tile(order, len(groups)), np.repeat(groups, len(order)), models, ()))
     return contents
 
 
-def _selected(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
+def _selection(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
     """The records of one file whose characters the charset takes."""
     is_wanted = (class_of_code(charset).take(content.codes) >= 0) & content.usable(model_pattern)
     index = np.flatnonzero(is_wanted)
     return Selection(content.file, index, content.codes[index], content.groups[index])
 
 
-def _left_out(samples: Ints, wanted: set[int]) -> dict[str, int]:
+def _left_out(samples: Ints, codes: set[int]) -> dict[str, int]:
     """Kana that are not wanted, though others of their script are → number of samples. samples, wanted: by code."""
-    scripts = {code >> 8 for code in wanted}.intersection(_KANA_ROWS)
-    others = [code for code in np.flatnonzero(samples).tolist() if code >> 8 in scripts and code not in wanted]
-    return {character: int(samples[code]) for code in others if (character := jis_to_char(code))}
+    scripts = {code >> 8 for code in codes}.intersection(_KANA_ROWS)
+    other_codes = [code for code in np.flatnonzero(samples).tolist() if code >> 8 in scripts and code not in codes]
+    return {character: int(samples[code]) for code in other_codes if (character := jis_to_char(code))}
 
 
 def _codes_in(contents: list[Contents]) -> set[int]:
@@ -98,18 +98,18 @@ def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple
 
     The charset may be what the data hold: then more characters may be wanted after headers have been read.
     """
-    assumed = [_contents_by_order(members) if by_order else None for members in sets]
-    contents = [contents_of(sets[k]) if by_set is None else by_set for k, by_set in enumerate(assumed)]
+    assumptions = [_contents_by_order(members) if by_order else None for members in sets]
+    contents = [contents_of(sets[index]) if basis is None else basis for index, basis in enumerate(assumptions)]
     while True:
         codes = list(map(_codes_in, contents))
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
-        wanted = set(codes_of(charset).tolist())
-        lacking = [k for k, by_set in enumerate(assumed) if by_set is not None and not wanted <= codes[k]]
-        if not lacking:
+        targets = set(codes_of(charset).tolist())
+        gaps = [index for index, basis in enumerate(assumptions) if basis is not None and not targets <= codes[index]]
+        if not gaps:
             return charset, characters.count(None), list(itertools.chain(*contents))
-        for k in lacking:  # a wanted character may be somewhere in a set whose order lacks it
-            contents[k], assumed[k] = contents_of(sets[k]), None
+        for index in gaps:  # a wanted character may be somewhere in a set whose order lacks it
+            contents[index], assumptions[index] = contents_of(sets[index]), None
 
 
 def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
@@ -121,14 +121,14 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     """
     sets = by_layout([file for file in files if file.record_count])
     charset, unknown_codes, contents = _learn(sets, name, by_order)
-    parts = [_selected(content, charset, model_pattern) for content in contents]
-    usable = [content.codes[content.usable(model_pattern)] for content in contents]
-    samples = np.bincount(np.concatenate([*usable, np.zeros(0, np.uint16)]), minlength=1 << 16)  # of each code
+    parts = [_selection(content, charset, model_pattern) for content in contents]
+    usable_codes = [content.codes[content.usable(model_pattern)] for content in contents]
+    samples = np.bincount(np.concatenate([*usable_codes, np.zeros(0, np.uint16)]), minlength=1 << 16)  # of each code
     if not any(len(part.index) for part in parts):
-        where = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
-        whole = [name for name, charset in NAMED.items() if samples[codes_of(charset)].all()]
-        what, do = "no record has a character of the charset", f"choose `charset` {' or '.join([*whole, 'all'])}"
-        raise FastetlError(what, file=where, expected=charset.name, do=do)
+        places = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
+        names = [name for name, charset in NAMED.items() if samples[codes_of(charset)].all()]
+        what, do = "no record has a character of the charset", f"choose `charset` {' or '.join([*names, 'all'])}"
+        raise FastetlError(what, file=places, expected=charset.name, do=do)
     noticed = [notice for file in files for notice in notices_of_name(file)]
     noticed += [notice for content in contents for notice in content.noticed]
     left_out = _left_out(samples, set(codes_of(charset).tolist()))

@@ -47,24 +47,24 @@ def picture_statistics(pictures: Iterable[NDArray[np.uint8]]) -> dict[str, NDArr
 def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     """The measures of one picture that has ink."""
     distance_transform_edt = import_extra("scipy.ndimage").distance_transform_edt
-    darkest = int(levels.max())
+    top_level = int(levels.max())
     ink = ink_mask(levels)
     pieces = label_components(ink)
     distances = boxes_of(pieces) * (1, 1, -1, -1) + (0, 0, *levels.shape[::-1])  # from left, top, right and bottom
-    touches = distances < _EDGE_PIXELS
-    fragment = np.isin(pieces, 1 + np.flatnonzero(touches.any(1)))
+    is_touching = distances < _EDGE_PIXELS
+    fragment = np.isin(pieces, 1 + np.flatnonzero(is_touching.any(1)))
     if (fragment == ink).all():  # all of the ink touches the edge: it is the character
-        touches[:], fragment[:] = False, False
+        is_touching[:], fragment[:] = False, False
     character = ink & ~fragment
     ((left, top, right, bottom),) = boxes_of(character).tolist()
     depth = height = gap = np.nan
-    if touches[:, 0].any():
-        ((_, above, depth, below),) = boxes_of(np.isin(pieces, 1 + np.flatnonzero(touches[:, 0]))).tolist()
-        height, gap = below - above, left - depth
+    if is_touching[:, 0].any():
+        ((_, start, depth, end),) = boxes_of(np.isin(pieces, 1 + np.flatnonzero(is_touching[:, 0]))).tolist()
+        height, gap = end - start, left - depth
     points, weight = np.argwhere(character) + 0.5, levels[character].astype(float)
     y, x = centre = np.average(points, 0, weight)
     return {
-        **{f"fragment {side}": float(touches[:, k].any()) for side, k in _SIDES.items()},
+        **{f"fragment {side}": float(is_touching[:, k].any()) for side, k in _SIDES.items()},
         "depth of the left fragment": depth,
         "height of the left fragment": height,
         "gap behind the left fragment": gap,
@@ -76,8 +76,8 @@ def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
         "centre of gravity, y": y,
         "deviation": np.sqrt(np.average(((points - centre) ** 2).sum(1), weights=weight)),
         "pen width": 4 * distance_transform_edt(np.pad(character, 1)).sum() / character.sum(),
-        "darkest level": float(darkest),
-        "median level of ink over the darkest": np.median(levels[ink]) / darkest,
+        "darkest level": float(top_level),
+        "median level of ink over the darkest": np.median(levels[ink]) / top_level,
         "paper pixels that are not 0": ((levels > 0) & ~ink).sum() / max((~ink).sum(), 1),
     }
 
@@ -100,9 +100,9 @@ def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iter
         layout = part.file.layout
         index = part.index[numbers[(numbers >= first) & (numbers < first + len(part.index))] - first]
         first += len(part.index)
-        raw = new_buffer(layout)
-        for _, records in read_records(part.file, index, raw):
-            yield from levels_of(raw, layout.image_starts(len(records)), layout.height, layout.width, layout.bits)
+        buffer = new_buffer(layout)
+        for _, records in read_records(part.file, index, buffer):
+            yield from levels_of(buffer, layout.image_starts(len(records)), layout.height, layout.width, layout.bits)
 
 
 _UNITS = {"share": "share", "paper": "share", "median": "of the darkest", "darkest": "level"}
