@@ -58,7 +58,7 @@ def align(codes: NDArray[np.uint16], genuine_codes: NDArray[np.uint16] | None = 
     """Learn the order of a file's codes, uint16 (N,), and align the file to it; N may be any number.
 
     The order begins where this gives the fewest faults. If several beginnings are as good, it is that of
-    `genuine_codes`, the codes of a genuine data set, or else that of the file. A genuine beginning may even have two faults more.
+    `genuine_codes`, those of a genuine data set, or that of the file. A genuine beginning may have two faults more.
     """
     if not len(codes):
         empty_ranks = np.zeros(0, np.int64)
