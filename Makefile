@@ -92,7 +92,7 @@ campaign: setup
 DEVICE ?= gpu
 MINUTES ?= 9.3
 gpu: setup
-	$(BIN)/python -m benches.gpu --out .benchmarks/gpu --minutes $(MINUTES) $(if $(filter cpu,$(DEVICE)),--rehearsal)
+	$(BIN)/python -m benches.studies.gpu --out .benchmarks/gpu --minutes $(MINUTES) $(if $(filter cpu,$(DEVICE)),--rehearsal)
 
 # Needs uv; writes no registry host.
 lock:

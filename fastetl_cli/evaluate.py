@@ -35,7 +35,8 @@ def _row(result: SetResult) -> tuple[str, ...]:
     return name, f"{result.samples:,}", f"{result.accuracy:.2%}", f"{low:.1%}–{high:.1%}", f"{result.top5:.2%}", worst
 
 
-def _details(result: SetResult) -> Iterator[str]:
+def details(result: SetResult) -> Iterator[str]:
+    """What is told of a set beside its row of the table, line by line."""
     if result.part == "valid":
         yield "these writers chose the best epoch and the temperature, so the accuracy may be a little high"
     if result.shape_accuracy is not None:
@@ -107,7 +108,7 @@ class Evaluate(WritingCommand):
             report = _own_folder(report, evaluation) if overwrite > self.overwrite else report
             write_report(run, evaluation, report, overwrite=overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]
-        lines += [f"{result.name}: {line}" for result in evaluation.sets for line in _details(result)]
+        lines += [f"{result.name}: {line}" for result in evaluation.sets for line in details(result)]
         where = f". Report: {report / 'index.html'}" if report is not None else ""
         samples = counted(sum(result.samples for result in evaluation.sets), "sample")
         lines.append(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{where}")

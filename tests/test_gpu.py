@@ -1,4 +1,4 @@
-"""The rehearsal of `benches.gpu`, and its page."""
+"""The rehearsal of `benches.studies.gpu`, and its page."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benches.gpu_page import STORED, page
+from benches.studies.gpu_page import STORED, page
 from model.run import FORMAT
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +19,7 @@ def test_the_page_is_what_the_results_say() -> None:
 
 def test_a_rehearsal_without_a_gpu_ends_with_a_trained_network(tmp_path: Path) -> None:
     options = ["--minutes", "0.4", "--rehearsal", "--skip", "speeds", "quickstart"]
-    command = [sys.executable, "-W", "error", "-m", "benches.gpu", "--out", str(tmp_path), *options]
+    command = [sys.executable, "-W", "error", "-m", "benches.studies.gpu", "--out", str(tmp_path), *options]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=400)
     rows = json.loads((tmp_path / "results.json").read_text("utf-8"))
     assert "failed" not in rows

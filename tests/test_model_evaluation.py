@@ -18,7 +18,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
 from fastetl.data.sheet import NOT_FOR_PUBLICATION
 from fastetl.errors import FastetlError
-from fastetl_cli.evaluate import _details
+from fastetl_cli.evaluate import details
 from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.config import TrainConfig
@@ -285,4 +285,4 @@ def test_a_network_that_answers_with_the_most_frequent_character_has_learnt_litt
     assert dataset.guessing == pytest.approx(-0.95 * np.log(0.95) - 0.05 * np.log(0.05))
     assert "Little is learnt yet" in diagnose([Epoch(1, 1, 0.4, 0.9, 0.2, 0.9, 1.0, 1.0, 0.0)], 2, dataset.guessing)[0]
     (result,) = evaluate(answering(data, [0] * 20), data).sets
-    assert next(_details(result)) == "mean of the characters' accuracies: 50.00%"
+    assert next(details(result)) == "mean of the characters' accuracies: 50.00%"

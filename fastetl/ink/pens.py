@@ -19,6 +19,11 @@ def mean_width(mask: Mask, factor: float = 2.5) -> float:
     return factor * int(mask.sum()) / max(outline(mask), 1)
 
 
+def pen_width(mask: Mask) -> float:
+    """Estimate the width of the strokes, in pixels: at least 1, at most the shorter side of the mask."""
+    return float(np.clip(mean_width(mask, 2.4), 1, min(mask.shape)))
+
+
 def stroke_width(mask: Mask, tenths: int = 3) -> int:
     """The greatest width, in blocks, that at least so many tenths of the ink have."""
     count = int(mask.sum())

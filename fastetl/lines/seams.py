@@ -4,8 +4,8 @@ import numpy as np
 
 from fastetl.arrays import Floats, Ints, Mask
 from fastetl.ink.components import Components
+from fastetl.ink.pens import pen_width
 from fastetl.lines.layout import Boxes
-from fastetl.lines.skeleton import pen_width
 
 # Chosen like the numbers of `pieces`; costs are in widths of a stroke.
 SEAM_REACH = 0.15  # least distance of two seams, and least reach of a stroke to both sides of one, in sizes of the line

@@ -9,7 +9,7 @@ import numpy as np
 from fastetl.arrays import Bytes, Floats, Ints, Mask
 from fastetl.ink.blocks import extreme
 from fastetl.ink.components import Components, label_components
-from fastetl.ink.pens import mean_width
+from fastetl.ink.pens import pen_width
 
 # Chosen like the numbers of `pieces`; lengths are in widths of a stroke.
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
@@ -43,11 +43,6 @@ def _skeleton(mask: Mask) -> Mask:
             is_inner = neighbours[first] & neighbours[second] & (neighbours[third] | neighbours[fourth])
             mask = mask & ~((count >= 2) & (count <= 6) & (_branches(neighbours) == 1) & (is_inner == 0))
     return mask
-
-
-def pen_width(mask: Mask) -> float:
-    """Estimate the width of the strokes, in pixels: at least 1, at most the shorter side of the mask."""
-    return float(np.clip(mean_width(mask, 2.4), 1, min(mask.shape)))
 
 
 class _End(NamedTuple):

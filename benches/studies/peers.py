@@ -1,6 +1,6 @@
 """Compare the bundled networks with DaKanji v2 on sets of labelled handwriting, for docs/peers.md.
 
-    python -m benches.peers --peer char_classifier.onnx --labels labels.txt SET.npz...
+    python -m benches.studies.peers --peer char_classifier.onnx --labels labels.txt SET.npz...
 
 DaKanji (github.com/dariyooo/DaKanji-Single-Kanji-Recognition, MIT) gets pictures in three ways, of which the best
 counts: as they are, cropped to the ink as its apps do, and cropped with thicker strokes. A character that a network
@@ -142,7 +142,7 @@ def main() -> None:
     ]
     names = [peer.name for peer in peers]
     blocks: list[str] = [ABOUT, table(["set", "compete", "samples", *names], rows, 2), table(["", *names], networks)]
-    page = markdown("Beside DaKanji v2", "python -m benches.peers", blocks, conditions("onnxruntime"))
+    page = markdown("Beside DaKanji v2", "python -m benches.studies.peers", blocks, conditions("onnxruntime"))
     Path("docs/peers.md").write_text(page, encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """Measures training on a GPU (docs/gpu.md) in a given number of minutes.
 
-    python -m benches.gpu --out FOLDER [--minutes M] [--rehearsal]
+    python -m benches.studies.gpu --out FOLDER [--minutes M] [--rehearsal]
 
 Each row is written as soon as it is measured, the most valuable first, so that little is lost if the machine is taken
 away. A training that exceeds the time of its section is stopped. In the remaining time a network is trained on what
@@ -282,7 +282,7 @@ class Bench:
 
         left = self.start_time + self.seconds - TAIL - time.monotonic()
         config = replace(self.final, minutes=max(left / 60, 0.05))
-        run = train(mixture, path, config, progress=keep, command="python -m benches.gpu")
+        run = train(mixture, path, config, progress=keep, command="python -m benches.studies.gpu")
         copy(path)
         first = mixture[0][0]
         pictures, labels = np.ascontiguousarray(first.images[: 128 * 7 : 7]), first.labels[: 128 * 7 : 7]
