@@ -141,6 +141,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (AUGMENT, {"indices": np.array([0, 2])}, "0 to 1; found 0 to 2"),
     (AUGMENT, {"out": NOISE[:1]}, "unsuitable out; expected uint8 (2, 12, 12)"),
     (AUGMENT, {"out": NOISE}, "unsuitable out; expected memory of its own; found that of `images`"),
+    (AUGMENT_ALL, dict.fromkeys(("out", "neighbours"), NOISE.copy()), "its own; found that of `neighbours`"),
     (AUGMENT, {"config": None}, "unsuitable config; expected an Augmentation; found None"),
     (AUGMENT, {"seed": 2**64}, "seed is out of range; expected 0 to 2**64 - 1"),
     (AUGMENT, {"epoch": 2**32}, "epoch is out of range; expected 0 to 2**32 - 1"),

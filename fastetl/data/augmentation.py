@@ -112,6 +112,8 @@ def augment(
     source, indices, out, samples = _arrays(images, indices, out, samples)
     if not config.fragments and not (neighbours is None and pool is None):
         raise unsuitable("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
+    if neighbours is not None and np.may_share_memory(neighbours, out):
+        raise unsuitable("out", "memory of its own", "that of `neighbours`")
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
     affines, displacements, pen_changes, table_of = draw_parameters(samples, key, config, out.shape[1])
     warp(source, indices, affines, displacements, lagrange_weights(out.shape[1]), out)
