@@ -332,7 +332,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     shutil.rmtree(unfinished_folder(path))
     shutil.copytree(finished_run()[0], path)
     before = (path / "run.json").read_text()
-    with pytest.raises(FastetlError, match="batch_size is out of range"):
+    with pytest.raises(FastetlError, match="fewer samples than one batch has"):
         train(tiny(), path, dataclasses.replace(CONFIG, batch_size=1000), overwrite=True)
     assert (path / "run.json").read_text() == before
     run = train(tiny(), path, ONE_EPOCH, overwrite=True)

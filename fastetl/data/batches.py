@@ -73,7 +73,10 @@ class Batches:
         self.prefetch = prefetch
         self.threads = threads
         total = sum(map(len, self.parts))
-        require_range("batch_size", batch_size, 1, total)
+        require_range("batch_size", batch_size, 1)
+        if batch_size > total:
+            what, do = "fewer samples than one batch has", "choose a smaller `batch_size`, or add samples"
+            raise ArgumentError(what, expected=f"{batch_size:,} or more", found=f"{total:,}", do=do)
         require_range("seed", seed, 0, 2**64 - 1)
         require_range("prefetch", prefetch, 0)
         require_range("threads", threads, 1)
