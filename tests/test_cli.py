@@ -96,6 +96,10 @@ def test_the_page_of_options_is_up_to_date() -> None:
 def test_usage_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert [main(arguments) for arguments in ([], ["help"], ["--version"])] == [2, 0, 0]
     assert re.search("usage: fastetl COMMAND.*usage: fastetl COMMAND.*fastetl 0.", capsys.readouterr().out, re.DOTALL)
+    assert main(["help", "sheet"]) == main(["sheet", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown == 2 * shown[: len(shown) // 2]
+    assert shown.startswith("usage: fastetl sheet")
 
 
 WRONG_COMMANDS = (Path(__file__).parent / "data" / "wrong_commands.tsv").read_text(encoding="utf-8").splitlines()
