@@ -7,6 +7,7 @@ import contextlib
 import gc
 import io
 import itertools
+import os
 import signal
 import sys
 import traceback
@@ -52,6 +53,8 @@ Exit codes: 0 done, 1 a check failed or input was left out, 2 wrong use or bad i
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 a check failed, 2 wrong use, 128 + N ended by signal N."""
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")  # the caller may have closed them
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not UTF-8 shows escapes, and causes no error
             stream.reconfigure(errors="backslashreplace")

@@ -145,6 +145,14 @@ def test_a_reader_that_has_gone_changes_no_exit_code(arguments: str, code: int, 
     assert done.stderr.count("\n") == (2 if code == 1 else "boxes" in arguments)
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_no_exit_code(closed: str) -> None:
+    for arguments, code in (("--version", 0), ("sheet --help", 0), ("inspect /none", 2)):
+        command = f"{shlex.quote(sys.executable)} -m fastetl_cli.main {arguments} {closed}"
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+        assert (done.returncode, "Error" in done.stderr) == (code, False)
+
+
 INTERRUPTED = "fastetl: interrupted; what was on disk before is whole\n"
 
 
