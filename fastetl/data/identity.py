@@ -163,9 +163,7 @@ def _numbers(ranges: Sequence[int], limit: int) -> NDArray[np.int32]:
         raise ValueError("groups are ranges that fall, overlap or touch")
     if np.diff(runs).sum() > limit:
         raise ValueError(f"groups are more than {_MAX_GROUPS:,}")
-    return np.concatenate(
-        [np.zeros(0, np.int32), *(np.arange(first, end, dtype=np.int32) for first, end in runs.tolist())]
-    )
+    return np.concatenate([np.zeros(0, np.int32), *(np.arange(*run, dtype=np.int32) for run in runs.tolist())])
 
 
 @dataclass(frozen=True, eq=False)
