@@ -23,7 +23,7 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
     """Front matter, title, and what the model takes and gives. `verify` expects this part word for word."""
     japanese = any("\u3041" <= c[0] <= "\u30ff" or "\u4e00" <= c[0] <= "\u9fff" for c in graph.charset.characters)
     prior = graph.about.get("prior", "")
-    likelier = f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
+    sentence = f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
     return Template(_TITLE + _BREAK + _USE).substitute(
         vars(config),
         language="language: ja\n" if japanese else "",
@@ -33,7 +33,7 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
         side=graph.side,
         none=graph.labels[-1],
         threshold=f"{graph.threshold:.2f}",
-        likelier=likelier,
+        likelier=sentence,
         characters=in_a_line(graph.charset.characters),
         parameters=f"{graph.parameters:,}",
     )
@@ -55,14 +55,14 @@ def model_card(run: "Run", graph: Graph, config: ExportConfig, sets: Sequence[Ma
 def repeated_card(text: str, graph: Graph, config: ExportConfig) -> str:
     """The card `text` of a package for another export of the same network: only its head and "Checked" are renewed."""
     sections = text.rstrip("\n").split(_BREAK)[2:]
-    renewed = [_CHECKED if section.startswith("Checked\n") else section for section in sections]
-    return _BREAK.join([card_head(graph, config), *renewed]) + "\n"
+    new_sections = [_CHECKED if section.startswith("Checked\n") else section for section in sections]
+    return _BREAK.join([card_head(graph, config), *new_sections]) + "\n"
 
 
 def _accuracy(run: "Run", sets: Sequence[Mapping[str, Any]]) -> str:
-    best = run.best_epoch
-    chosen = f"On the validation writers, who chose the epoch: {best.valid_accuracy:.2%} (epoch {best.epoch})."
-    lines = ["Accuracy", "", chosen, ""]
+    epoch = run.best_epoch
+    text = f"On the validation writers, who chose the epoch: {epoch.valid_accuracy:.2%} (epoch {epoch.epoch})."
+    lines = ["Accuracy", "", text, ""]
     if not sets:
         return "\n".join([*lines, "No other set was given to the export."])
     lines += ["| set | part | samples | accuracy | 95 % interval | among the first five |", "|---|---|---|---|---|---|"]

@@ -31,7 +31,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
         do = "use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx"
         raise ExportError(what, expected="its wheel for Linux or macOS", do=do)
     with tempfile.TemporaryDirectory() as folder, quiet():
-        built = Path(folder) / "built.mlpackage"
+        folder_path = Path(folder) / "built.mlpackage"
         model = ct.convert(
             _mil(ct, lower(graph, config.precision, config.storage), graph.side, config.target),
             convert_to="mlprogram",
@@ -42,7 +42,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
             inputs=[ct.ImageType("image", (1, 1, graph.side, graph.side), color_layout=ct.colorlayout.GRAYSCALE)],
             classifier_config=ct.ClassifierConfig(list(graph.labels)),
             skip_model_load=True,
-            package_dir=str(built),
+            package_dir=str(folder_path),
         )
         spec = model.get_spec()
         _describe(spec, graph, config)
@@ -55,9 +55,9 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
 
     def body(image: Any) -> Any:
         values = {"image": image}
-        shared: dict[tuple[str, bytes], Any] = {}
+        constants: dict[tuple[str, bytes], Any] = {}
         for op in ops:
-            inputs = {key: _mil_operand(operand, values, shared) for key, operand in op.inputs.items()}
+            inputs = {key: _mil_operand(operand, values, constants) for key, operand in op.inputs.items()}
             values[op.name] = getattr(Builder, op.type)(name=op.name, **inputs)
         return values["probabilities"]
 
@@ -67,8 +67,8 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
     return Builder.program(input_specs=[spec], opset_version=getattr(ct.target, target))(body)
 
 
-def _mil_operand(operand: Value, values: dict[str, Any], shared: dict[tuple[str, bytes], Any]) -> Any:
-    """An input of an operation. values: the outputs of earlier ones. shared: the constants that are stored once."""
+def _mil_operand(operand: Value, values: dict[str, Any], constants: dict[tuple[str, bytes], Any]) -> Any:
+    """An input of an operation. values: the outputs of earlier ones. constants: the constants that are stored once."""
     from coremltools.converters.mil import Builder
 
     if isinstance(operand, Ref):
@@ -80,9 +80,9 @@ def _mil_operand(operand: Value, values: dict[str, Any], shared: dict[tuple[str,
     if operand.size < _SHARED or operand.dtype.kind != "f":
         return operand[()]
     key = (f"{operand.dtype} {operand.shape}", operand.tobytes())
-    if key not in shared:
-        shared[key] = Builder.const(val=operand, name=f"constant_{len(shared)}")
-    return shared[key]
+    if key not in constants:
+        constants[key] = Builder.const(val=operand, name=f"constant_{len(constants)}")
+    return constants[key]
 
 
 def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:

@@ -68,16 +68,16 @@ def graph_from_network(
     """
     parts = list(network.layers())
     channels, width = network.preprocessing.channels, network.preprocessing.frame
-    flattened = 0  # how many inputs of the next dense layer are a flattened picture
+    inputs = 0  # how many inputs of the next dense layer are a flattened picture
     layers: list[exported.GraphLayer] = []
-    for k, layer in enumerate(parts):
+    for number, layer in enumerate(parts):
         spec, kind = layer.spec, type(layer.spec).__name__
-        name = f"{kind.lower()}_{k}"
+        name = f"{kind.lower()}_{number}"
         weights: Mapping[str, _Array] = {}
         options: dict[str, int | tuple[int, ...]] = {}
         match spec:
-            case trained.Conv() if isinstance(parts[k + 1].spec, trained.Norm):
-                weights = _folded(layer, parts[k + 1].weights)
+            case trained.Conv() if isinstance(parts[number + 1].spec, trained.Norm):
+                weights = _fold(layer, parts[number + 1].weights)
                 options = {"stride": spec.stride, "pads": (spec.pad,) * 4}
                 channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case trained.Norm() if layers and layers[-1].kind == "Conv":
@@ -86,34 +86,34 @@ def graph_from_network(
                 options = {"size": spec.size}
                 width //= spec.size
             case trained.Flatten():
-                flattened = channels * width**2
-                options = {"features": flattened}
+                inputs = channels * width**2
+                options = {"features": inputs}
             case trained.Dense():
                 divisor = temperature if layer is parts[-1] else 1.0
                 kernel, bias = (layer.weights[part].astype(np.float64) / divisor for part in ("kernel", "bias"))
-                weight = np.ascontiguousarray(_exchanged(kernel, flattened // channels, flattened).T, np.float32)
+                weight = np.ascontiguousarray(_exchange(kernel, inputs // channels, inputs).T, np.float32)
                 weights = {"weight": weight, "bias": bias.astype(np.float32)}
-                flattened = 0
+                inputs = 0
             case trained.Norm() | trained.Conv() | trained.Dropout():
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
         layers.append(exported.GraphLayer(cast(exported.LayerKind, kind), name, weights, options))
-    return exported.Graph(side, network.preprocessing, _balanced(layers), charset, temperature)
+    return exported.Graph(side, network.preprocessing, _balance(layers), charset, temperature)
 
 
-def _exchanged(kernel: NDArray[Any], outer: int, flattened: int) -> NDArray[Any]:
+def _exchange(kernel: NDArray[Any], outer_count: int, inputs: int) -> NDArray[Any]:
     """The rows of a dense layer's kernel, reordered for a picture flattened the other way.
 
-    Flax flattens (rows, columns, channels), the layer graph (channels, rows, columns). outer: how many channels there
-    are if `kernel` has them first, else how many pixels. flattened: how many rows belong to the picture; those of
+    Flax flattens (rows, columns, channels), the layer graph (channels, rows, columns). outer_count: how many channels
+    there are if `kernel` has them first, else how many pixels. inputs: how many rows belong to the picture; those of
     `Place` come after them, and stay.
     """
-    if not flattened:
+    if not inputs:
         return kernel
-    picture = kernel[:flattened].reshape(outer, flattened // outer, -1).swapaxes(0, 1).reshape(flattened, -1)
-    return np.concatenate([picture, kernel[flattened:]])
+    picture = kernel[:inputs].reshape(outer_count, inputs // outer_count, -1).swapaxes(0, 1).reshape(inputs, -1)
+    return np.concatenate([picture, kernel[inputs:]])
 
 
-def _balanced(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, ...]:
+def _balance(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, ...]:
     """The network with a second convolution whose weights are about as large for each of its input channels.
 
     Its weights are multiplied by powers of two, by which the first convolution's outputs are divided: this is exact.
@@ -122,21 +122,21 @@ def _balanced(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, .
     """
     i, j = [k for k, layer in enumerate(layers) if layer.kind == "Conv"][:2]
     first, second = layers[i].weights, layers[j].weights
-    largest = np.maximum(np.abs(second["weight"]).max((0, 2, 3)), np.float32(1e-6))
-    factor = np.exp2(np.rint(np.log2(largest.mean() / largest))).astype(np.float32)
-    divided = {"weight": first["weight"] / factor[:, None, None, None], "bias": first["bias"] / factor}
-    multiplied = {**second, "weight": second["weight"] * factor[None, :, None, None]}
-    balanced = list(layers)
-    balanced[i], balanced[j] = (dataclasses.replace(layers[k], weights=w) for k, w in ((i, divided), (j, multiplied)))
-    return tuple(balanced)
+    maxima = np.maximum(np.abs(second["weight"]).max((0, 2, 3)), np.float32(1e-6))
+    factor = np.exp2(np.rint(np.log2(maxima.mean() / maxima))).astype(np.float32)
+    quotient = {"weight": first["weight"] / factor[:, None, None, None], "bias": first["bias"] / factor}
+    product = {**second, "weight": second["weight"] * factor[None, :, None, None]}
+    result = list(layers)
+    result[i], result[j] = (dataclasses.replace(layers[k], weights=w) for k, w in ((i, quotient), (j, product)))
+    return tuple(result)
 
 
-def _folded(layer: trained.Layer, norm: Mapping[str, _Array]) -> dict[str, _Array]:
+def _fold(layer: trained.Layer, norm: Mapping[str, _Array]) -> dict[str, _Array]:
     """The weights of a convolution with the batch norm that follows it folded in."""
-    wide = {part: array.astype(np.float64) for part, array in norm.items()}
-    gain = wide["scale"] / np.sqrt(wide["var"] + trained.NORM_EPSILON)
+    values = {part: array.astype(np.float64) for part, array in norm.items()}
+    gain = values["scale"] / np.sqrt(values["var"] + trained.NORM_EPSILON)
     kernel = layer.weights["kernel"].astype(np.float64) * gain
-    bias = wide["bias"] - wide["mean"] * gain
+    bias = values["bias"] - values["mean"] * gain
     weight = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1).astype(np.float32))
     return {"weight": weight, "bias": bias.astype(np.float32)}
 
@@ -157,7 +157,7 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
     """The network of a layer graph, to begin a training with. Its prior is taken off: training would change it."""
     config = ExportConfig(prior=tuple(graph.about.get("prior", "").split()))
     graph = graph.with_prior(config.prior, -config.prior_logits(graph.charset))
-    channels, flattened = graph.preprocessing.channels, 0
+    channels, inputs = graph.preprocessing.channels, 0
     layers: list[trained.Layer] = []
     for layer in graph.layers:
         match layer.kind:
@@ -176,12 +176,12 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
                 layers.append(trained.Layer(trained.MaxPool(layer.options["size"])))
             case "Flatten":
                 layers.append(trained.Layer(trained.Flatten()))
-                flattened = layer.options["features"]
+                inputs = layer.options["features"]
             case "Dense":
                 weight, bias = layer.weights["weight"], layer.weights["bias"]
-                weight = np.ascontiguousarray(_exchanged(weight.T, channels, flattened))
+                weight = np.ascontiguousarray(_exchange(weight.T, channels, inputs))
                 layers.append(trained.Layer(trained.Dense(len(bias)), {"kernel": weight, "bias": bias}))
-                flattened = 0
+                inputs = 0
             case _:
                 assert_never(layer.kind)
     record, prior = split_record_of(graph.about), " ".join(config.prior)

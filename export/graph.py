@@ -66,8 +66,8 @@ class Graph:
     about: Mapping[str, str] = field(default_factory=dict)  # of its origin: the weights' hash, training data, versions
 
     def __post_init__(self) -> None:
-        last = self.layers[-1] if self.layers else None
-        outputs = len(last.weights["weight"]) if last is not None and last.kind == "Dense" else 0
+        last_layer = self.layers[-1] if self.layers else None
+        outputs = len(last_layer.weights["weight"]) if last_layer is not None and last_layer.kind == "Dense" else 0
         in_range = 0 < self.temperature < math.inf and 0 <= self.threshold <= 1  # NaN is neither
         if outputs != len(self.charset) or not in_range:
             expected = f"{len(self.charset)} outputs of its last Dense layer, temperature over 0, threshold 0 to 1"

@@ -63,9 +63,9 @@ def _polarity(ops: Builder, x: Ref, spec: Preprocessing) -> Ref:
     # The threshold lies between two possible means, so that rounding cannot decide.
     brightness = ops.reduce("reduce_mean", "brightness", paper, (2, 3))
     threshold = (spec.darkest_paper + 0.5) / (2 * spec.size)
-    dark_on_light = ops.binary("greater", "dark_on_light", brightness, threshold, "bool")
-    white = ops.binary("mul", "paper", ops.cast(dark_on_light, ops.types[x], "dark_on_light_number"), 255.0)
-    return ops.unary("abs", "ink", ops.binary("sub", "above_paper", x, white))
+    is_inverted = ops.binary("greater", "dark_on_light", brightness, threshold, "bool")
+    paper_level = ops.binary("mul", "paper", ops.cast(is_inverted, ops.types[x], "dark_on_light_number"), 255.0)
+    return ops.unary("abs", "ink", ops.binary("sub", "above_paper", x, paper_level))
 
 
 class _Moments(NamedTuple):
@@ -81,47 +81,47 @@ def _for_both_axes(array: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([array, array])[None]
 
 
-def _channels(ops: Builder, name: str, x: Ref, picked: list[list[float]]) -> Ref:
+def _channels(ops: Builder, name: str, x: Ref, matrix: list[list[float]]) -> Ref:
     """Exchange or select channels by a 1 × 1 convolution of ones and zeros, which is exact."""
-    return ops.conv(name, x, ops.constant(np.array(picked)[:, :, None, None], x), np.zeros(len(picked)))
+    return ops.conv(name, x, ops.constant(np.array(matrix)[:, :, None, None], x), np.zeros(len(matrix)))
 
 
-def _moments(ops: Builder, along_both: Ref, crossing: Term, window: Term, size: int) -> _Moments:
+def _moments(ops: Builder, axis_pictures: Ref, cross_window: Term, window: Term, size: int) -> _Moments:
     """Centre and variance of the ink under a window, along both axes.
 
     seen(t) = window(t) · Σ crossing(u) · ink(t, u), where t and u are positions along an axis and along the other one
     share(t) = seen(t) / Σ seen,  centre = Σ t · share(t),  variance = Σ (t - centre)² · share(t)
 
-    Sums are matrix products, which take one operation each. along_both: (1, 2, size, size), the picture transposed and
-    the picture. window: (1, 2, 1, size). crossing: the same with its channels exchanged.
+    Sums are matrix products, which take one operation each. axis_pictures: (1, 2, size, size), the picture transposed
+    and the picture. window: (1, 2, 1, size). cross_window: the same with its channels exchanged.
     """
-    windowed = ops.binary("mul", "seen", ops.matmul("profile", crossing, along_both), window)
+    window_ink = ops.binary("mul", "seen", ops.matmul("profile", cross_window, axis_pictures), window)
     position = positions(size)
-    ink = ops.matmul("seen_ink", windowed, _for_both_axes(np.ones((size, 1))))
+    ink = ops.matmul("seen_ink", window_ink, _for_both_axes(np.ones((size, 1))))
     divisor = ops.binary("maximum", "ink_or_little", ink, 1e-4 * size**2)
-    share = ops.binary("real_div", "share", windowed, divisor)
+    share = ops.binary("real_div", "share", window_ink, divisor)
     centre = ops.matmul("centre", share, _for_both_axes(position[:, None]))
-    away = ops.binary("sub", "from_centre", _for_both_axes(position[None]), centre)
-    squares = ops.binary("mul", "squares", away, away)
+    offset = ops.binary("sub", "from_centre", _for_both_axes(position[None]), centre)
+    squares = ops.binary("mul", "squares", offset, offset)
     variances = ops.matmul("variances", share, squares, transpose_y=True)
     variance = ops.reduce("reduce_mean", "variance", variances, (1,))
-    least, most = (ops.constant(bound / 2, variance) for bound in VARIANCE_BOUNDS)
-    bounded = ops.add("clip", "kept_variance", "fp32", x=variance, alpha=least, beta=most)
-    return _Moments(centre, bounded, squares)
+    min_variance, max_variance = (ops.constant(bound / 2, variance) for bound in VARIANCE_BOUNDS)
+    clipped_variance = ops.add("clip", "kept_variance", "fp32", x=variance, alpha=min_variance, beta=max_variance)
+    return _Moments(centre, clipped_variance, squares)
 
 
-def _adaptive_moments(ops: Builder, along_both: Ref, spec: Preprocessing) -> _Moments:
+def _adaptive_moments(ops: Builder, axis_pictures: Ref, spec: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
     # The first window is in the middle of the picture: a constant.
     first = _for_both_axes(np.exp(positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
     with ops.named(suffix="_1"):
-        moments = _moments(ops, along_both, first, first, spec.size)
+        moments = _moments(ops, axis_pictures, first, first, spec.size)
     for turn in range(2, WINDOW_MOVES + 1):
         with ops.named(suffix=f"_{turn}"):
             sharpness = ops.binary("real_div", "sharpness", -1 / (4 * spec.window), moments.variance)
             window = ops.unary("exp", "window", ops.binary("mul", "exponent", moments.squares, sharpness))
-            crossing = _channels(ops, "crossing", window, [[0, 1], [1, 0]])
-            moments = _moments(ops, along_both, crossing, window, spec.size)
+            cross_window = _channels(ops, "crossing", window, [[0, 1], [1, 0]])
+            moments = _moments(ops, axis_pictures, cross_window, window, spec.size)
     return moments
 
 
@@ -146,26 +146,26 @@ def _sampled(ops: Builder, pictures: Ref, centres: Ref, scales: Ref, spec: Prepr
     distance = ops.unary("abs", "distance", ops.binary("sub", "offset", sloped_position, sloped_source))
     weights = ops.unary("relu", "weights", ops.binary("sub", "hill", density, distance))
     one_of_each = np.eye(2 * spec.channels).tolist()
-    down = _channels(ops, "weights_y", weights, one_of_each[0::2])
-    across = _channels(ops, "weights_x", weights, one_of_each[1::2])
-    return ops.matmul("framed", ops.matmul("framed_rows", down, pictures), across, transpose_y=True)
+    row_weights = _channels(ops, "weights_y", weights, one_of_each[0::2])
+    column_weights = _channels(ops, "weights_x", weights, one_of_each[1::2])
+    return ops.matmul("framed", ops.matmul("framed_rows", row_weights, pictures), column_weights, transpose_y=True)
 
 
-class _Input(NamedTuple):
+class _NetworkInput(NamedTuple):
     """The input of the layers."""
 
     frames: dict[str, Ref]  # (1, channels, side, side), by the prefix of each reading
     place: tuple[Ref, ...]  # (1, PLACE_SIZE), where the frame lay; () if there is no layer `Place`
 
 
-def _framed(ops: Builder, x: Ref, spec: Preprocessing, with_place: bool) -> _Input:
+def _framed(ops: Builder, x: Ref, spec: Preprocessing, has_place: bool) -> _NetworkInput:
     """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
-    along_both = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
-    moments = _adaptive_moments(ops, along_both, spec)
-    summed = 4 * spec.window / (2 * spec.window - 1)  # of both axes; what the window took away comes back
+    axis_pictures = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
+    moments = _adaptive_moments(ops, axis_pictures, spec)
+    variance_factor = 4 * spec.window / (2 * spec.window - 1)  # of both axes; what the window took away comes back
     deviation = ops.unary("sqrt", "deviation", moments.variance)
-    to_frame = ops.binary("mul", "scale_to_frame", deviation, summed**0.5 / (2 * spec.scale))
-    scale = ops.binary("maximum", "scale", to_frame, MIN_SCALE)
+    frame_scale = ops.binary("mul", "scale_to_frame", deviation, variance_factor**0.5 / (2 * spec.scale))
+    scale = ops.binary("maximum", "scale", frame_scale, MIN_SCALE)
     views = np.array([1, SURROUNDINGS_SIDE] if spec.surroundings else [1])
     pictures = ops.concat("pictures", (x, x)) if spec.surroundings else x
     centres = ops.concat("centres", (moments.centre,) * 2) if spec.surroundings else moments.centre
@@ -174,43 +174,43 @@ def _framed(ops: Builder, x: Ref, spec: Preprocessing, with_place: bool) -> _Inp
         with ops.named(prefix):
             scales = ops.binary("mul", "scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
             frames[prefix] = _sampled(ops, pictures, centres, scales, spec)
-    if not with_place:
-        return _Input(frames, ())
+    if not has_place:
+        return _NetworkInput(frames, ())
     place = ops.flatten("place", ops.concat("places", (moments.centre, scale)), PLACE_SIZE)
-    return _Input(frames, (ops.cast(place, ops.real, "place_number"),))
+    return _NetworkInput(frames, (ops.cast(place, ops.real, "place_number"),))
 
 
-def _blank(ops: Builder, brightest: Ref, contrasted: Ref) -> Ref:
+def _blank(ops: Builder, top: Ref, levels: Ref) -> Ref:
     """Whether the picture holds no character, (1, 1, 1, 1): one that is empty, nearly empty or filled."""
-    amount = ops.reduce("reduce_mean", "amount", contrasted, (2, 3))
-    faint = ops.binary("less", "faint", brightest, layer_graph.FAINTEST, "bool")
-    little = ops.binary("less", "little", amount, layer_graph.MIN_INK, "bool")
-    much = ops.binary("greater", "much", amount, layer_graph.MAX_INK, "bool")
-    return ops.binary("logical_or", "blank", ops.binary("logical_or", "faint_or_little", faint, little), much)
+    amount = ops.reduce("reduce_mean", "amount", levels, (2, 3))
+    is_faint = ops.binary("less", "faint", top, layer_graph.FAINTEST, "bool")
+    has_little = ops.binary("less", "little", amount, layer_graph.MIN_INK, "bool")
+    is_full = ops.binary("greater", "much", amount, layer_graph.MAX_INK, "bool")
+    return ops.binary("logical_or", "blank", ops.binary("logical_or", "faint_or_little", is_faint, has_little), is_full)
 
 
-def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_Input, Ref]:
+def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_NetworkInput, Ref]:
     """The network's input, and whether the picture is blank."""
     spec = graph.preprocessing
     x = IMAGE  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
     if graph.side != spec.size:
-        exact = _resize(ops, x, graph.side, spec.size)
-        x = ops.unary("floor", "resized", ops.binary("add", "resized_and_half", exact, HALF_UP))
+        sums = _resize(ops, x, graph.side, spec.size)
+        x = ops.unary("floor", "resized", ops.binary("add", "resized_and_half", sums, HALF_UP))
     ink = _polarity(ops, x, spec)
-    brightest = ops.reduce("reduce_max", "top", ink, (2, 3))
+    top = ops.reduce("reduce_max", "top", ink, (2, 3))
     # Stretch the levels from `floor` (a share of the brightest) to the brightest over 0 to 1.
-    gain = ops.binary("real_div", "gain", 1 / (1 - spec.floor), ops.binary("maximum", "top_or_one", brightest, 1.0))
+    gain = ops.binary("real_div", "gain", 1 / (1 - spec.floor), ops.binary("maximum", "top_or_one", top, 1.0))
     above_floor = ops.binary(
         "sub", "above_floor", ops.binary("mul", "stretched", ink, gain), spec.floor / (1 - spec.floor)
     )
-    contrasted = ops.unary("relu", "contrasted", above_floor)
-    blank = _blank(ops, brightest, contrasted)
-    network_input = _framed(ops, contrasted, spec, any(layer.kind == "Place" for layer in graph.layers))
+    levels = ops.unary("relu", "contrasted", above_floor)
+    is_blank = _blank(ops, top, levels)
+    network_input = _framed(ops, levels, spec, any(layer.kind == "Place" for layer in graph.layers))
     frames: dict[str, Ref] = {}
     for prefix, frame in network_input.frames.items():
         with ops.named(prefix):
             frames[prefix] = ops.cast(frame, ops.real, "frame_number")
-    return _Input(frames, network_input.place), blank
+    return _NetworkInput(frames, network_input.place), is_blank
 
 
 def _layer(ops: Builder, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref, ...]) -> Ref:
@@ -222,9 +222,9 @@ def _layer(ops: Builder, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref
         case "Relu":
             return ops.unary("relu", name, x)
         case "MaxPool":
-            valid = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
+            padding = {"pad_type": "valid", "pad": (0, 0, 0, 0), "ceil_mode": False}
             size = (options["size"],) * 2
-            return ops.add("max_pool", name, ops.real, x=x, kernel_sizes=size, strides=size, **valid)
+            return ops.add("max_pool", name, ops.real, x=x, kernel_sizes=size, strides=size, **padding)
         case "Flatten":
             return ops.flatten(name, x, options["features"])
         case "Place":
@@ -241,7 +241,7 @@ def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: S
     first layer on; before it, all is float32. storage: of the weights.
     """
     ops = Builder("fp16" if precision == "float16" else "fp32", storage)
-    network_input, blank = _preprocess(ops, graph)
+    network_input, is_blank = _preprocess(ops, graph)
     logits_of_readings = []
     for prefix, x in network_input.frames.items():
         with ops.named(prefix):
@@ -253,9 +253,9 @@ def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: S
         character_logits = ops.binary("add", f"logits_of_{count}_readings", character_logits, reading_logits)
     if further_logits:
         character_logits = ops.binary("mul", "mean_logits", character_logits, 1 / len(logits_of_readings))
-    flat = ops.flatten("blank_flat", ops.cast(blank, "fp32", "blank_number"), 1)
-    scaled = ops.binary("mul", "blank_scaled", flat, 2 * BLANK_LOGIT)
-    no_character = ops.binary("sub", "no_character", scaled, BLANK_LOGIT)
+    blank_number = ops.flatten("blank_flat", ops.cast(is_blank, "fp32", "blank_number"), 1)
+    blank_logit = ops.binary("mul", "blank_scaled", blank_number, 2 * BLANK_LOGIT)
+    no_character = ops.binary("sub", "no_character", blank_logit, BLANK_LOGIT)
     logits = ops.concat("logits", (character_logits, no_character))
     ops.add("softmax", "probabilities", "fp32", x=logits, axis=1)
     return tuple(ops.collected)

@@ -109,7 +109,7 @@ class _Writer:
     def __init__(self, ops: Sequence[Op], arithmetic: Precision = "float32") -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
-        self.shared: dict[int, str] = {}
+        self.constant_names: dict[int, str] = {}
         self.node("Cast", ["image"], "image_number", to=TensorProto.FLOAT)
         for op in ops:
             self.translate(op)
@@ -128,8 +128,8 @@ class _Writer:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
-        wide = value.astype(np.float32) if value.dtype == np.float16 else value
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(wide), name))
+        array = value.astype(np.float32) if value.dtype == np.float16 else value
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
     def input(self, op: Op, key: str) -> str:
@@ -137,9 +137,9 @@ class _Writer:
         if isinstance(value, Ref):
             return "image_number" if value.name == "image" else value.name
         # An array of several operations, as several readings have it, is stored once.
-        if id(value) not in self.shared:
-            self.shared[id(value)] = self.constant(f"{op.name}_{key}", np.asarray(value))
-        return self.shared[id(value)]
+        if id(value) not in self.constant_names:
+            self.constant_names[id(value)] = self.constant(f"{op.name}_{key}", np.asarray(value))
+        return self.constant_names[id(value)]
 
     def translate(self, op: Op) -> None:
         if op.type in NODES:
@@ -176,8 +176,8 @@ class _Writer:
             # Core ML exchanges or selects channels by such a convolution; Gather is cheaper here.
             channels = weight[:, :, 0, 0].argmax(1)
             if np.array_equal(weight[:, :, 0, 0], np.eye(weight.shape[1])[channels]):
-                picked = self.constant(f"{op.name}_picked", channels.astype(np.int64))
-                self.node("Gather", [self.input(op, "x"), picked], op.name, axis=1)
+                indices = self.constant(f"{op.name}_picked", channels.astype(np.int64))
+                self.node("Gather", [self.input(op, "x"), indices], op.name, axis=1)
                 return
         top, bottom, left, right = pads
         inputs = [self.input(op, key) for key in ("x", "weight", "bias")]
@@ -185,14 +185,14 @@ class _Writer:
 
     def write_matmul(self, op: Op) -> None:
         y = op.inputs["y"]
-        second = f"{op.name}_y"
+        operand = f"{op.name}_y"
         if not np.asarray(op.inputs["transpose_y"]):
-            second = self.input(op, "y")
+            operand = self.input(op, "y")
         elif isinstance(y, Ref):
-            self.node("Transpose", [y.name], second, perm=[0, 1, 3, 2])
+            self.node("Transpose", [y.name], operand, perm=[0, 1, 3, 2])
         else:
-            self.constant(second, np.swapaxes(np.asarray(y), -1, -2))
-        self.node("MatMul", [self.input(op, "x"), second], op.name)
+            self.constant(operand, np.swapaxes(np.asarray(y), -1, -2))
+        self.node("MatMul", [self.input(op, "x"), operand], op.name)
 
     def write_reshape(self, op: Op) -> None:
         _, *sides = np.asarray(op.inputs["shape"]).tolist()

@@ -22,7 +22,7 @@ _ATTRIBUTES = {AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT}
 _ELEMENTS = 1 << 24  # of one tensor for one picture, at most
 
 
-def parsed(data: bytes, file: StrPath) -> onnx.ModelProto:
+def parse_model(data: bytes, file: StrPath) -> onnx.ModelProto:
     """The model in the bytes of `file`. Raises ExportError, naming the file and a fault, if it may not be run."""
     model = onnx.ModelProto()
     with package_errors("not a model of fastetl's", file):
@@ -87,11 +87,11 @@ def _signature(value: onnx.ValueInfoProto) -> tuple[str, str, list[int]]:
 def _sizes(model: onnx.ModelProto) -> Iterator[str]:
     """Tensors of unknown size, or larger than the network of a picture needs."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+        result = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     except Exception as error:  # InferenceError, and what else its checks raise
         yield " ".join(str(error).split())[:200] or type(error).__name__
         return
-    shapes = {v.name: v.type.tensor_type.shape for v in (*inferred.graph.value_info, *inferred.graph.output)}
+    shapes = {v.name: v.type.tensor_type.shape for v in (*result.graph.value_info, *result.graph.output)}
     for name in itertools.chain.from_iterable(node.output for node in model.graph.node):
         if name not in shapes:
             yield f"{name!r} of no known size"

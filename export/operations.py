@@ -40,8 +40,8 @@ _KIND = {"fp16": np.float16, "fp32": np.float32}
 def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
     """An array, output channels first, in 8 bits: inputs of `constexpr_affine_dequantize`; expanded it is `real`."""
     # Each output channel has a step of its own, 1/127 of its largest magnitude.
-    largest = np.abs(array).reshape(len(array), -1).max(1)
-    scale = (np.maximum(largest, np.float32(1e-6)) / np.float32(127)).astype(_KIND[real])
+    maxima = np.abs(array).reshape(len(array), -1).max(1)
+    scale = (np.maximum(maxima, np.float32(1e-6)) / np.float32(127)).astype(_KIND[real])
     steps = np.rint(array / scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1)))
     return {
         "quantized_data": np.clip(steps, -127, 127).astype(np.int8),
@@ -82,10 +82,10 @@ class Builder:
     @contextmanager
     def named(self, prefix: str = "", suffix: str = "") -> Iterator[None]:
         """A block in which the names of added operations get this prefix and this suffix, instead of the outer ones."""
-        outer = self.prefix, self.suffix
+        names = self.prefix, self.suffix
         self.prefix, self.suffix = prefix, suffix
         yield
-        self.prefix, self.suffix = outer
+        self.prefix, self.suffix = names
 
     def constant(self, value: ArrayLike, x: Ref) -> NDArray[Any]:
         """A constant of the type that `x` has."""

@@ -49,8 +49,8 @@ def content_of_package(path: StrPath, config: ExportConfig) -> Content:
     require_unset(config, ("license",), "is for a run, and a package keeps its own")
     reference = read_reference(package_files.file_of(path, package_files.REFERENCE))
     card = read_bytes(package_files.file_of(path, package_files.CARD), TEXT_BYTES).decode("utf-8", "replace")
-    replaced = ExportConfig(prior=reference.config.prior if config.prior else ())
-    change = config.prior_logits(reference.graph.charset) - replaced.prior_logits(reference.graph.charset)
+    old_config = ExportConfig(prior=reference.config.prior if config.prior else ())
+    change = config.prior_logits(reference.graph.charset) - old_config.prior_logits(reference.graph.charset)
     graph = reference.graph.with_prior(config.prior, change)
     config = replace(config, license=terms_of(graph))
     size = graph.preprocessing.size
@@ -105,10 +105,10 @@ def export(
         graph, logits = graph_from_run(opened, config)
         content = Content(graph, config, logits, model_card(opened, graph, config, results))
     checks = write_package(content, out, overwrite=overwrite, progress=progress)
-    failed = [f"{check.name}: {check.figure}" for check in checks if not check.passed]
-    if failed:
-        what = f"{len(failed)} of {len(checks)} checks failed"
-        raise FailedChecksError(what, checks, file=out, found=", ".join(failed), do="do not use it")
+    failures = [f"{check.name}: {check.figure}" for check in checks if not check.passed]
+    if failures:
+        what = f"{len(failures)} of {len(checks)} checks failed"
+        raise FailedChecksError(what, checks, file=out, found=", ".join(failures), do="do not use it")
     return checks
 
 

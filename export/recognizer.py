@@ -87,9 +87,9 @@ class Recognizer:
         Raises:
             FastetlError: If the name is unknown, or the model does not know one of the characters.
         """
-        competing = load_charset(charset, self.model_charset.characters)
-        self.model_charset.columns_of(competing, self.path)  # raises an error for a character that it does not know
-        return replace(self, charset=competing)
+        competitors = load_charset(charset, self.model_charset.characters)
+        self.model_charset.columns_of(competitors, self.path)  # raises an error for a character that it does not know
+        return replace(self, charset=competitors)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -122,26 +122,26 @@ class Recognizer:
             canvas: The pictures are whole canvases, ink high, as by `rasterize`: where the ink is tells small kana.
         """
         shares = _shares(self._logits(pictures)[:, self._columns])
-        return self._weighted_by_height(shares, pictures) if canvas else shares
+        return self._weigh_by_height(shares, pictures) if canvas else shares
 
-    def _weighted_by_height(self, shares: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _weigh_by_height(self, shares: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities in which the lower the ink stands, the more of the probability of っ and つ together is っ's.
 
         shares: float32 (N, labels), the network's probabilities for the canvases `pictures`, uint8 (N, 128, 128).
         """
         brightest_of_row = pictures.max(2)
         has_ink = brightest_of_row > brightest_of_row.max(1, keepdims=True) // 2
-        above, below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)  # how many rows without ink
-        lowness = (above - below) / (2 * SIDE)
+        rows_above, rows_below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)  # how many rows without ink
+        lowness = (rows_above - rows_below) / (2 * SIDE)
         odds = np.exp(LOWNESS_WEIGHT * (lowness + LOWNESS_MARGIN)).astype(np.float32)
-        weighted = shares.copy()
-        for small, large in LARGE_FORM.items():
-            if {small, large} <= self.charset.class_of.keys():
-                k, n = self.charset.class_of[small], self.charset.class_of[large]
-                raised = shares[:, k] * odds
-                scale = (shares[:, k] + shares[:, n]) / np.maximum(raised + shares[:, n], np.float32(1e-30))
-                weighted[:, k], weighted[:, n] = raised * scale, shares[:, n] * scale
-        return weighted
+        result = shares.copy()
+        for small_form, large_form in LARGE_FORM.items():
+            if {small_form, large_form} <= self.charset.class_of.keys():
+                k, n = self.charset.class_of[small_form], self.charset.class_of[large_form]
+                share = shares[:, k] * odds
+                scale = (shares[:, k] + shares[:, n]) / np.maximum(share + shares[:, n], np.float32(1e-30))
+                result[:, k], result[:, n] = share * scale, shares[:, n] * scale
+        return result
 
     def _logits(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 (N, model's labels), calibrated; the last column is "no character"'s."""
@@ -187,31 +187,31 @@ class Recognizer:
                 inputs.append(_network_input(source))
             except FastetlError as error:
                 raise error.replace(what=f"pictures[{number}]: {error.what}" if sources[1:] else error.what) from error
-        shown = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)
-        logits = self._logits(shown)
-        probabilities, own = _shares(logits[:, self._columns]), _shares(logits)[:, self._is_own].sum(1)
-        drawn = np.flatnonzero([isinstance(source, Drawing) for source in sources])
-        probabilities[drawn] = self._weighted_by_height(probabilities[drawn], shown[drawn])
+        images = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)
+        logits = self._logits(images)
+        probabilities, shares = _shares(logits[:, self._columns]), _shares(logits)[:, self._is_own].sum(1)
+        indices = np.flatnonzero([isinstance(source, Drawing) for source in sources])
+        probabilities[indices] = self._weigh_by_height(probabilities[indices], images[indices])
         if by_shape:
-            probabilities = self._summed_by_shape(probabilities)
+            probabilities = self._sum_by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         recognitions = []
-        for row, best, share, (_, box, fault) in zip(probabilities, order, own, inputs, strict=True):
-            answers = tuple(Answer(self.labels[k], float(row[k])) for k in best if row[k] >= 0)
-            uncertain = answers[0].probability < self.threshold or share < MIN_OWN
-            recognitions.append(Recognition(answers, box, fault, bool(uncertain)))
+        for row, columns, share, (_, box, fault) in zip(probabilities, order, shares, inputs, strict=True):
+            answers = tuple(Answer(self.labels[k], float(row[k])) for k in columns if row[k] >= 0)
+            is_unsure = answers[0].probability < self.threshold or share < MIN_OWN
+            recognitions.append(Recognition(answers, box, fault, bool(is_unsure)))
         return recognitions
 
-    def _summed_by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _sum_by_shape(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum over the characters of each shape, in the column of the likeliest; the others' columns are -1."""
         groups = np.append(self.charset.shape_classes(), len(self.charset))
-        summed = probabilities.copy()
+        sums = probabilities.copy()
         for group in np.flatnonzero(np.bincount(groups) > 1):
             columns = np.flatnonzero(groups == group)
             members = probabilities[:, columns]
             is_likeliest = np.arange(len(columns)) == members.argmax(1)[:, None]
-            summed[:, columns] = np.where(is_likeliest, members.sum(1, keepdims=True), -1)
-        return summed
+            sums[:, columns] = np.where(is_likeliest, members.sum(1, keepdims=True), -1)
+        return sums
 
     def read_line(self, picture: Source | Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read a word, a line or a page of handwriting in a picture, or of strokes in their order of drawing.
@@ -238,8 +238,8 @@ class Recognizer:
             [read_candidates(line, self.line_candidates(line)[0], self.labels, plain=plain) for line in lines]
             for lines in ways
         ]
-        best = max(readings, key=lambda scored: sum(score for _, score in scored))
-        return Text(tuple(text for text, _ in best), "" if best else fault)
+        best_reading = max(readings, key=lambda reading: sum(score for _, score in reading))
+        return Text(tuple(text for text, _ in best_reading), "" if best_reading else fault)
 
     def read_ink(self, drawing: Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read strokes in their order of drawing, as `read_line` does. Boxes are in the canvas' units."""
@@ -261,15 +261,15 @@ def _shapes(charset: Charset) -> NDArray[np.int64]:
 
 def _shares(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """The probabilities of logits float32 (N, L), each row summing to 1."""
-    raised = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
-    return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
+    powers = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
 
 def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:
     """The picture for the network, uint8 (128, 128), of a drawing the whole canvas; the answer's `box` and `fault`."""
     if isinstance(source, Drawing):
-        drawn = rasterize(source)
-        return drawn, None, "" if drawn.any() else _NO_INK_ON_CANVAS
+        picture = rasterize(source)
+        return picture, None, "" if picture.any() else _NO_INK_ON_CANVAS
     ink = find_ink(source, kinds=_ACCEPTED)
     if ink.box is None:
         return ink.picture(SIDE), None, ink.fault
@@ -292,15 +292,15 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = 
     with package_errors("cannot open the model", file):
         data = read_bytes(file, MODEL_BYTES)
         if not is_bundled(file):
-            from export.onnx_structure import parsed  # takes a tenth of a second
+            from export.onnx_structure import parse_model  # takes a tenth of a second
 
-            parsed(data, file)
+            parse_model(data, file)
         session = onnx_session(data, file, threads)
         properties = session.get_modelmeta().custom_metadata_map
         *characters, _ = properties["labels"].split("\n")
         preprocessing = Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file))
         model_charset = Charset(properties["charset_name"], tuple(characters))
-        opened = Recognizer(
+        recognizer = Recognizer(
             package_path(path),
             model_charset=model_charset,
             charset=model_charset,
@@ -311,4 +311,4 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = 
             _session=session,
             _weights_sha256=properties.get("weights_sha256", ""),
         )
-    return opened if charset is None else opened.restricted(charset)
+    return recognizer if charset is None else recognizer.restricted(charset)

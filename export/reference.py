@@ -19,7 +19,7 @@ from export.graph import FAINTEST, MAX_INK, MIN_INK, Graph, Logits, graph_from_a
 from export.lowering import HALF_UP, lower
 from export.metadata import split_record_of
 from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
-from export.onnx_structure import parsed
+from export.onnx_structure import parse_model
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.files.untrusted import read_npz
 from fastetl.ink import SIDE
@@ -42,21 +42,21 @@ class Reference:
 
 def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_]:
     """bool (N,): which of the pictures uint8 (N, H, W) hold no character. The program's rule, plainly."""
-    small = resize(images, spec.size).astype(np.float32)
-    light = border_sum(small).ravel() > spec.darkest_paper
-    small[light] = 255 - small[light]
-    top = small.max((1, 2), keepdims=True)
-    ink = (np.maximum(small / np.maximum(top, 1) - spec.floor, 0) / (1 - spec.floor)).mean((1, 2))
+    pixels = resize(images, spec.size).astype(np.float32)
+    is_light = border_sum(pixels).ravel() > spec.darkest_paper
+    pixels[is_light] = 255 - pixels[is_light]
+    top = pixels.max((1, 2), keepdims=True)
+    ink = (np.maximum(pixels / np.maximum(top, 1) - spec.floor, 0) / (1 - spec.floor)).mean((1, 2))
     return np.asarray((top.ravel() < FAINTEST) | (ink < MIN_INK) | (ink > MAX_INK))
 
 
 def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Reference:
     """The test pictures with the answers of the trained network, and of the program in the precision of `config`."""
     images, kinds = pictures(graph.side)
-    trained = logits(resized(images, graph.preprocessing.size))
+    expected_logits = logits(resized(images, graph.preprocessing.size))
     ops = lower(graph, config.precision, config.storage)
     answers = evaluate_ops(ops, images, ("probabilities",), config.precision)["probabilities"]
-    return Reference(graph, config, images, kinds, trained, answers)
+    return Reference(graph, config, images, kinds, expected_logits, answers)
 
 
 def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -78,9 +78,9 @@ def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ..
     samples += [("blank", np.full((side, side), level)) for level in (0, 5, 90, 180, 255)]
     samples += [("adversarial", picture) for picture in _adversarial(rng, side)]
     images = np.stack([picture for _, picture in samples])
-    rounded = np.clip(np.rint(images), 0, 255).astype(np.uint8)
-    rounded.setflags(write=False)
-    return rounded, tuple(kind for kind, _ in samples)
+    pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
+    pixels.setflags(write=False)
+    return pixels, tuple(kind for kind, _ in samples)
 
 
 def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
@@ -92,10 +92,10 @@ def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
     for _ in range(rng.integers(1, 5)):
         a, b, c = rng.uniform(0.12, 0.88, (3, 2))
         points = a * (1 - t) ** 2 + 2 * b * t * (1 - t) + c * t**2
-        squared = np.full((side, side), np.inf)
+        squares = np.full((side, side), np.inf)
         for x, y in (grid - points[:, :, None]) ** 2:
-            np.minimum(squared, x + y[:, None], out=squared)
-        picture = np.maximum(picture, np.clip((width - np.sqrt(squared)) * side + 0.5, 0, 1))
+            np.minimum(squares, x + y[:, None], out=squares)
+        picture = np.maximum(picture, np.clip((width - np.sqrt(squares)) * side + 0.5, 0, 1))
     return picture * rng.uniform(140, 255)
 
 
@@ -104,15 +104,15 @@ def _adversarial(rng: np.random.Generator, side: int) -> list[NDArray[np.float64
     y, x = np.mgrid[:side, :side]
     unit = side // 32
     corner = ((x < 3 * unit) & (y < 3 * unit)) | ((x >= side - 3 * unit) & (y >= side - 3 * unit))
-    thin = np.abs(x - y) < 1
+    diagonal = np.abs(x - y) < 1
     frame = (x < unit) | (y < unit) | (x >= side - unit) | (y >= side - unit)
     dot = (x == side // 2) & (y == side // 2)
     bar = np.abs(y - side // 3) < unit
     checks = ((x // (4 * unit) + y // (4 * unit)) % 2 == 0) & (x < side * 0.8)
     block = (np.abs(x - side / 2) < side * 0.3) & (np.abs(y - side / 2) < side * 0.3)
-    pictures = [255.0 * shape for shape in (corner, thin, frame, dot, bar, checks, block)]
+    pictures = [255.0 * shape for shape in (corner, diagonal, frame, dot, bar, checks, block)]
     pictures.append(_strokes(rng, side) * 0.7 + rng.integers(0, 26, (side, side)))
-    pictures.append(np.where(thin, 255, 20.0 * bar))
+    pictures.append(np.where(diagonal, 255, 20.0 * bar))
     return pictures
 
 
@@ -162,5 +162,5 @@ def _require_fit(reference: Reference, path: Path) -> None:
         if str(array.dtype) != dtype or array.shape != shape or not (count and np.isfinite(array).all()):
             raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
     model = onnx_model(graph, lower(graph)).SerializeToString()
-    parsed(model, path)
+    parse_model(model, path)
     onnx_answers(model, reference.images[:1])

@@ -28,7 +28,7 @@ from export.errors import ExportError
 from export.graph import Graph, Logits, graph_to_arrays
 from export.metadata import exporting_versions, labels_text
 from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
-from export.onnx_structure import labels_of, parsed
+from export.onnx_structure import labels_of, parse_model
 from export.reference import Reference, is_blank, pictures, read_reference, resized
 from export.runtimes import NO_NATIVE_PARTS, native_parts
 from fastetl.checks import as_progress
@@ -82,12 +82,12 @@ def _within(name: str, figure: float, bound: float, detail: str = "") -> Check:
 
 
 def _equal(name: str, value: object, expected: object, detail: str = "") -> Check:
-    figure, bound = (shorten(str(one), 60, placeholder="...") for one in (value, expected))
+    figure, bound = (shorten(str(item), 60, placeholder="...") for item in (value, expected))
     return Check(name, bool(value == expected), figure, bound, detail)
 
 
-def _same(name: str, same: bool, detail: str) -> Check:
-    return _equal(name, "the same" if same else "others", "the same", detail)
+def _same(name: str, is_same: bool, detail: str) -> Check:
+    return _equal(name, "the same" if is_same else "others", "the same", detail)
 
 
 def _no_faults(name: str, faults: Sequence[str], detail: str = "") -> Check:
@@ -171,23 +171,23 @@ def file_checks(out: Path) -> Iterator[Check]:
     """Whether there are exactly the files of a package, all regular, with the hashes in `verification.json`."""
     expected = {*package_files.expected_files(out), package_files.VERIFICATION}
     folders = {parent.as_posix() for file in expected for parent in Path(file).parents}
-    regular, others = set(), []
+    regular, strangers = set(), []
     for path in out.rglob("*"):
         mode = path.lstat().st_mode
         entry = path.relative_to(out).as_posix()
         if entry in expected and stat.S_ISREG(mode):
             regular.add(entry)
         elif entry in expected:
-            others.append(f"{entry}, which is no ordinary file")
+            strangers.append(f"{entry}, which is no ordinary file")
         elif not (is_clutter(path.name) or (entry in folders and stat.S_ISDIR(mode))):
-            others.append(entry)
-    missing = sorted(expected - regular)
-    yield _no_faults("contents", missing)
-    yield _no_faults("nothing beside", sorted(others))
-    if not missing:
-        recorded, now = read_json(out / package_files.VERIFICATION)["files"], file_hashes(out)
-        changed = sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name))
-        yield _no_faults("file hashes", changed)
+            strangers.append(entry)
+    missing_files = sorted(expected - regular)
+    yield _no_faults("contents", missing_files)
+    yield _no_faults("nothing beside", sorted(strangers))
+    if not missing_files:
+        old_hashes, hashes = read_json(out / package_files.VERIFICATION)["files"], file_hashes(out)
+        changes = sorted(name for name in old_hashes.keys() | hashes.keys() if old_hashes.get(name) != hashes.get(name))
+        yield _no_faults("file hashes", changes)
 
 
 def file_hashes(out: Path) -> dict[str, str]:
@@ -203,16 +203,16 @@ def _content(file: Path) -> bytes:
 
 def verification_text(out: Path, checks: Sequence[Check]) -> str:
     """The text of `verification.json`: the results of checks when the package was made, and hashes of its files."""
-    passed = all(check.passed for check in checks)
-    record = {"passed": passed, "checks": [asdict(check) for check in checks], "files": file_hashes(out)}
+    all_passed = all(check.passed for check in checks)
+    record = {"passed": all_passed, "checks": [asdict(check) for check in checks], "files": file_hashes(out)}
     return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
 
 
 def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits | None) -> Iterator[Check]:
     """Whether the test pictures are those of every export, and the run's `graph` and `logits`, if given, agree."""
     images, kinds = pictures(reference.graph.side)
-    same = kinds == reference.kinds and np.array_equal(images, reference.images)
-    yield _same("reference pictures", same, f"{len(kinds)} pictures")
+    is_same = kinds == reference.kinds and np.array_equal(images, reference.images)
+    yield _same("reference pictures", is_same, f"{len(kinds)} pictures")
     if graph is not None:
         yield from _graph_checks(reference.graph, graph)
     if logits is not None:
@@ -221,18 +221,18 @@ def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits 
         yield _within("answers of the run", max_abs_diff(answers, reference.logits), bound, "asked again, by Flax")
 
 
-def _graph_checks(stored: Graph, expected: Graph) -> Iterator[Check]:
+def _graph_checks(stored_graph: Graph, expected: Graph) -> Iterator[Check]:
     """Whether a package's weights, and all else that it says of its network, are those of the run's graph."""
     # Rounded twice if the prior took the place of another export's.
     bounds = {f"{expected.layers[-1].name}_bias": 1e-5} if "prior" in expected.about else {}
-    weights = stored.weights
+    weights = stored_graph.weights
     parity = {name: max_abs_diff(weights.get(name, np.empty(0)), array) for name, array in expected.weights.items()}
     yield _no_faults("weights of the run", [name for name in parity if parity[name] > bounds.get(name, 0)])
-    description, wanted = (json.loads(str(graph_to_arrays(graph)["graph"])) for graph in (stored, expected))
+    description, target = (json.loads(str(graph_to_arrays(graph)["graph"])) for graph in (stored_graph, expected))
     for key in exporting_versions():  # of the export, not of the run
         description["about"].pop(key, None)
-        wanted["about"].pop(key, None)
-    yield _no_faults("description of the run", [key for key in wanted if description.get(key) != wanted[key]])
+        target["about"].pop(key, None)
+    yield _no_faults("description of the run", [key for key in target if description.get(key) != target[key]])
 
 
 def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
@@ -247,12 +247,12 @@ def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
         is_same[package_files.MAC_CHECK] = _content(out / package_files.MAC_CHECK) == installed_check
     written_by = graph.about.get("version", "unknown")
     installed_version = exporting_versions()["version"]
-    for name, same in is_same.items():
-        if same or written_by == installed_version:
-            yield _same(name, same, "what the installed fastetl writes")
+    for name, is_equal in is_same.items():
+        if is_equal or written_by == installed_version:
+            yield _same(name, is_equal, "what the installed fastetl writes")
         else:
-            unread = ". Do not run it unread" if name == package_files.MAC_CHECK else ""
-            yield _unchecked(name, f"fastetl {written_by}, here {installed_version}{unread}")
+            warning = ". Do not run it unread" if name == package_files.MAC_CHECK else ""
+            yield _unchecked(name, f"fastetl {written_by}, here {installed_version}{warning}")
 
 
 def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> Check:
@@ -271,8 +271,8 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve() / path.name  # the library rewrites the manifest
         shutil.copytree(path, copy)
-        valid = ModelPackage.isValid(str(copy))
-        root = Path(ModelPackage(str(copy)).getRootModel().path()).relative_to(copy).as_posix() if valid else "rejected"
+        is_ok = ModelPackage.isValid(str(copy))
+        root = Path(ModelPackage(str(copy)).getRootModel().path()).relative_to(copy).as_posix() if is_ok else "rejected"
     yield _equal("Apple's reader of packages", root, f"Data/{package_files.MODEL}")
     package = read_package(path)
     yield from _interface_checks(package, reference)
@@ -299,38 +299,38 @@ def _interface_checks(package: MlPackage, reference: Reference) -> Iterator[Chec
     yield _equal("input", input_text, f"image: GRAYSCALE {graph.side} × {graph.side}")
     outputs = [f"{feature.name}: {feature.type.WhichOneof('Type')}" for feature in description.output]
     yield _equal("outputs", ", ".join(outputs), "classLabel: stringType, classLabel_probs: dictionaryType")
-    predicted = (description.predictedFeatureName, description.predictedProbabilitiesName)
-    yield _equal("predicted", predicted, ("classLabel", "classLabel_probs"))
+    names = (description.predictedFeatureName, description.predictedProbabilitiesName)
+    yield _equal("predicted", names, ("classLabel", "classLabel_probs"))
 
 
 def _parity_check(name: str, logits: NDArray[Any], reference: Reference, bound: float) -> Check:
-    worst = int(np.abs(logits[:, :-1] - reference.logits).max(1).argmax())
+    number = int(np.abs(logits[:, :-1] - reference.logits).max(1).argmax())
     parity = max_abs_diff(logits[:, :-1], reference.logits)
-    return _within(name, parity, bound, f"worst on {reference.kinds[worst]}")
+    return _within(name, parity, bound, f"worst on {reference.kinds[number]}")
 
 
 def _answer_check(
     name: str, labels: tuple[str, ...], probabilities: NDArray[Any], reference: Reference, doubt: float
 ) -> Check:
     """Whether pictures get the right label: blank ones, and those whose two top logits differ by over 2 · `doubt`."""
-    blank = is_blank(reference.images, reference.graph.preprocessing)
-    second, first = np.sort(reference.logits, 1)[:, -2:].T
-    sure = (blank | (first - second > 2 * doubt)).tolist()
+    blanks = is_blank(reference.images, reference.graph.preprocessing)
+    runner_up, first = np.sort(reference.logits, 1)[:, -2:].T
+    is_sure = (blanks | (first - runner_up > 2 * doubt)).tolist()
     no_character = reference.graph.labels[-1]
     mistakes = []
-    classes = zip(probabilities.argmax(1), np.where(blank, -1, reference.logits.argmax(1)), strict=True)
-    for k, (best, expected_class) in enumerate(classes):
-        label = labels[best]
+    classes = zip(probabilities.argmax(1), np.where(blanks, -1, reference.logits.argmax(1)), strict=True)
+    for number, (answer_class, expected_class) in enumerate(classes):
+        label = labels[answer_class]
         expected = reference.graph.labels[expected_class]
-        if label != expected and (sure[k] or no_character in (label, expected)):
-            mistakes.append(f"picture {k} is read as {label!r}, not {expected!r}")
-    return _no_faults(name, mistakes, f"{sum(sure)} of {len(sure)} pictures are sure")
+        if label != expected and (is_sure[number] or no_character in (label, expected)):
+            mistakes.append(f"picture {number} is read as {label!r}, not {expected!r}")
+    return _no_faults(name, mistakes, f"{sum(is_sure)} of {len(is_sure)} pictures are sure")
 
 
 def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     """Whether an ONNX model has the right labels and versions, and onnxruntime computes the answers with it."""
     data = read_bytes(file, MODEL_BYTES)
-    model = parsed(data, file)
+    model = parse_model(data, file)
     versions = [*((o.domain, o.version) for o in model.opset_import), model.ir_version]
     yield _equal("ONNX opset", versions, [("", OPSET), IR_VERSION])
     yield _label_check("ONNX labels", labels_of(model), reference.graph.labels)
@@ -347,9 +347,9 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
     """Whether the package, written again from the graph that it stores, has the same bytes: the strongest check."""
     about = reference.graph.about
     versions = exporting_versions().items()
-    others = [f"{name} {about.get(name, 'not recorded')}, here {v}" for name, v in versions if about.get(name) != v]
-    if others:
-        yield _unchecked("the same bytes", "; ".join(others))
+    changes = [f"{name} {about.get(name, 'not recorded')}, here {v}" for name, v in versions if about.get(name) != v]
+    if changes:
+        yield _unchecked("the same bytes", "; ".join(changes))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
