@@ -13,7 +13,7 @@ from fastetl.errors import FastetlError, NotInstalledError
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "batches": ("numba",),
-    "report": ("sklearn", "scipy"),
+    "report": ("sklearn",),
     "train": ("numba", "jax", "flax", "optax", "safetensors", "tensorboardX", "scipy"),
     "export": ("coremltools",),
     "synth": ("numba", "kanji"),  # the distribution kanjivg

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastetl.checks import require_unset
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.layouts import BY_NAME, genuine_files
 from fastetl.etl.notices import summarize
-from fastetl.etl.statistics import PERCENTILES, statistics
-from fastetl_cli.base import MAX_LISTED, Command, Paths, bar, counted, table
+from fastetl_cli.base import MAX_LISTED, Command, Paths, bar, counted
 
 
 def _summary(name: str, reports: Sequence[FileReport]) -> str:
@@ -54,22 +52,8 @@ class Inspect(Command):
     """ETL files or folders of them."""
     strict: bool = False
     """Exit with 1 if anything is irregular, such as lost records, incomplete data sets or blank pictures."""
-    statistics: bool = False
-    """Measure the pictures instead: fragments of neighbours at the edges, size and position of the characters, pen
-    width, levels. docs/scans.md has such figures. Needs the extra report."""
-    charset: str = "hiragana"
-    """With --statistics: characters whose pictures are measured."""
-
-    def __post_init__(self) -> None:
-        unused = "strict" if self.statistics else "charset"
-        require_unset(self, (unused,), f"has no effect with{'' if self.statistics else 'out'} `statistics`")
 
     def execute(self) -> int:
-        if self.statistics:
-            figures = statistics(self.paths, charset=self.charset)
-            columns = ["", "unit", "mean", *(f"{p} %" for p in PERCENTILES)]
-            rows = [[figure.name, figure.unit, figure.mean, *figure.percentiles] for figure in figures]
-            return self.answer(figures, table(columns, rows))
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
         code = int(self.strict and any(report.noticed for report in reports))

@@ -86,8 +86,6 @@ Blocker.allowed = {{"pyarrow"}}
 for name, text in (("pyarrow.py", "raise ImportError('libarrow.so')"), ("a.parquet", "")):
     with open(name, "w") as file: file.write(text)
 assert main("sheet a.parquet a.png".split()) == 2
-Blocker.allowed = {{"scipy"}}
-assert main("inspect etl --statistics".split()) == 0
 """
     )
     assert done.returncode == 0, done.stderr

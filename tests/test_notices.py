@@ -14,7 +14,6 @@ from fastetl.etl import inspection
 from fastetl.etl.detection import detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.layouts import ETL8G, ETL9G
-from fastetl.etl.statistics import statistics
 from fastetl_cli.main import main
 from tests.conftest import Write
 
@@ -193,11 +192,3 @@ def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.Captu
     with pytest.raises(FastetlError, match="blank pictures: 2"):
         build(folder, folder.parent / "out", SMALL, strict=True)
     assert "blank pictures: 3" in str(build(folder, folder.parent / "out", SMALL).noticed[1])
-
-
-def test_what_no_picture_has_is_no_measure(etl_file: Write) -> None:
-    records = make_records(2, blank=True)
-    records["image"][135:, 60, 20:40] = 0xFF
-    means = {figure.name: figure.mean for figure in statistics(etl_file(records=records))}
-    assert means["character's height"] == 1
-    assert means["gap behind the left fragment"] is None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benches.studies.conditions import CONDITIONS
+from benches.studies.scans import picture_statistics
 from fastetl.building.build import build
 from fastetl.data.charset import HIRAGANA, KANA
 from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
@@ -24,7 +25,6 @@ from fastetl.etl.classes import classes
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import BY_NAME, ETL8G, LAYOUTS, Layout
-from fastetl.etl.statistics import picture_statistics
 from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, records, strokes, synthesize, synthesize_dataset
 from fastetl.synth.allographs import SHARE, WAYS, forms_of

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benches.studies.scans import ink_mask
 from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES, OTHER_DEPTHS
-from fastetl.kernels.ink import ink_mask
 
 SIDE = 128
 Pictures = NDArray[np.uint8]

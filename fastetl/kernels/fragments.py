@@ -9,7 +9,6 @@ from collections import namedtuple
 import numpy as np
 
 from fastetl.arrays import Bytes, Float32s, Floats, Ints
-from fastetl.kernels.ink import INK_PER_CENT
 from fastetl.kernels.jit import jit
 
 Edges = namedtuple("Edges", "crop share sides depths")
@@ -17,6 +16,7 @@ Edges = namedtuple("Edges", "crop share sides depths")
 get one at the left, right, top and bottom. depths: float64 (K, 2), rows of cumulative share and depth in 1/128 of the
 side, in between linear."""
 
+INK_PER_CENT = 15  # a pixel is ink from so many per cent of its picture's darkest one on
 FRAGMENT_DRAWS = 24  # random values for each picture: four (the last is spare), then five for each edge, as follows
 _OF_PICTURE = 4
 _CROPPED, _MARGIN, _FRAGMENTED = range(3)  # whether it is cropped, the crop's margin, whether it has fragments

@@ -1,22 +1,26 @@
-"""What the pictures of ETL files look like, in figures, to compare one's own scans with synthetic ones.
+"""What the pictures of ETL files look like, in figures: the table of docs/scans.md, for your own files.
 
-Ink is every pixel of at least 15 % of a picture's darkest level. A fragment is a connected piece of ink within two
-pixels of the frame's edge. The character is the rest of the ink, or all of it where every piece touches the edge.
+    python -m benches.studies.scans PATH...
+
+Lengths are in pixels of the set, shares 0–1, levels as stored. Ink is every pixel of at least 15 % of a picture's
+darkest level. A fragment is a connected piece of ink within two pixels of the frame's edge. The character is the rest
+of the ink, or all of it where every piece touches the edge.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
-from fastetl.etl.detection import Sources, find_files
+from benches.studies.pages import table
+from fastetl.etl.detection import find_files
 from fastetl.etl.reading import Selection, new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.ink.components import boxes_of, label_components
-from fastetl.kernels.ink import ink_mask
+from fastetl.kernels.fragments import INK_PER_CENT
 from fastetl.kernels.packed import levels_of
-from fastetl.lazy import import_extra
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _MAX_PICTURES = 2500  # that are measured
@@ -24,14 +28,9 @@ _EDGE_PIXELS = 2
 _SIDES = {"left": 0, "right": 2, "top": 1, "bottom": 3}  # of a box
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One measure: its mean over the pictures that have it, or None, and its `PERCENTILES` (none if it is a share)."""
-
-    name: str
-    unit: str
-    mean: float | None
-    percentiles: tuple[float, ...] = ()
+def ink_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a picture, ink high, has ink (see `INK_PER_CENT`)."""
+    return np.asarray(picture >= max(1, -(-INK_PER_CENT * int(picture.max()) // 100)))
 
 
 def picture_statistics(pictures: Iterable[NDArray[np.uint8]]) -> dict[str, NDArray[np.float64]]:
@@ -46,7 +45,6 @@ def picture_statistics(pictures: Iterable[NDArray[np.uint8]]) -> dict[str, NDArr
 
 def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     """The measures of one picture that has ink."""
-    distance_transform_edt = import_extra("scipy.ndimage").distance_transform_edt
     top_level = int(levels.max())
     ink = ink_mask(levels)
     pieces = label_components(ink)
@@ -82,17 +80,6 @@ def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     }
 
 
-def statistics(sources: Sources, *, charset: str = "hiragana") -> list[Figure]:
-    """Measure 2,500 pictures of ETL files, drawn at random from those of the charset, each in its set's own pixels.
-
-    Raises FastetlError as `fastetl.build` does.
-    """
-    parts = select(find_files(sources), charset).parts
-    total = sum(len(part.index) for part in parts)
-    numbers = np.sort(np.random.default_rng(0).permutation(total)[:_MAX_PICTURES])
-    return [_figure(name, values) for name, values in picture_statistics(_read_levels(parts, numbers)).items()]
-
-
 def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
     """The pictures with these numbers, ascending, among all records of the parts: uint8 (H, W), levels as stored."""
     first = 0
@@ -105,14 +92,18 @@ def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iter
             yield from levels_of(buffer, layout.image_starts(len(records)), layout.height, layout.width, layout.bits)
 
 
-_UNITS = {"share": "share", "paper": "share", "median": "of the darkest", "darkest": "level"}
-"""Unit of a measure by a word in its name; all others are in pixels."""
+def main() -> None:
+    """Measure 2,500 pictures of hiragana, drawn at random, and print mean and percentiles of each measure."""
+    parts = select(find_files(sys.argv[1:]), "hiragana").parts
+    total = sum(len(part.index) for part in parts)
+    numbers = np.sort(np.random.default_rng(0).permutation(total)[:_MAX_PICTURES])
+    rows = []
+    for name, values in picture_statistics(_read_levels(parts, numbers)).items():
+        values = values[~np.isnan(values)]
+        figures = [values.mean(), *np.percentile(values, PERCENTILES)] if len(values) else []
+        rows.append([name, *(f"{figure:.3g}" for figure in figures)])
+    sys.stdout.write(table(["", "mean", *(f"{p} %" for p in PERCENTILES)], rows) + "\n")
 
 
-def _figure(name: str, values: NDArray[np.float64]) -> Figure:
-    values, is_share = values[~np.isnan(values)], name.startswith("fragment")
-    unit = "share of pictures" if is_share else next((_UNITS[word] for word in _UNITS if word in name), "pixels")
-    if not len(values):
-        return Figure(name, unit, None)
-    percentiles = () if is_share else tuple(np.percentile(values, PERCENTILES).tolist())
-    return Figure(name, unit, float(values.mean()), percentiles)
+if __name__ == "__main__":
+    main()
