@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
@@ -21,7 +22,7 @@ from fastetl.building.kept_drawings import find_samples
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
-from fastetl.files.atomic import check_output
+from fastetl.files.atomic import check_output, replace_file, write_file
 from fastetl_cli.base import error_line
 from fastetl_cli.recognize import find_pictures
 from tests.conftest import Write, python, write_shards
@@ -166,6 +167,23 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path: Path
     with pytest.raises(FastetlError, match="cannot write the output"):
         check_output(Path("/proc/1/none"), DATASET_KIND, False)
     check_output(tmp_path / "new" / "out", DATASET_KIND, False)
+
+
+def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, full = tmp_path / "out", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for error in (ConnectionResetError(errno.ECONNRESET, "reset"), OSError(errno.EIO, "damaged", "input.npz")):
+        with pytest.raises(type(error), match=error.strerror), replace_file(out):
+            raise error
+    with pytest.raises(FileNotFoundError), replace_file(out):
+        (tmp_path / "input").read_bytes()
+    with pytest.raises(FastetlError, match="out: cannot write the output; this machine is out of"), replace_file(out):
+        raise full
+    with pytest.raises(FastetlError, match="out: cannot write the output; found No such"), replace_file(out) as file:
+        (file / "inner").touch()
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=full))
+    with pytest.raises(FastetlError, match=r"out: cannot write the output; this machine is out of space"):
+        write_file(str(tmp_path), "out", b"shard")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
-"""ETL files: which set they are of and whose writing each record is; outputs that fail."""
+"""ETL files: which set they are of, and whose writing each record is."""
 
-import errno
-import os
 from pathlib import Path
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,13 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benches.etl_records import make_records
-from fastetl.errors import FastetlError
 from fastetl.etl.detection import detect, find_files
 from fastetl.etl.groups import align, number_groups
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
-from fastetl.files.atomic import replace_file, write_file
 from tests.conftest import Write, one_line
 
 DAMAGE = ("lost", "doubled", "swapped", "unknown", "another")
@@ -118,20 +113,3 @@ def test_damage_to_some_records_moves_no_other(seed: int, sets: int, damage: lis
             codes[a], true[a] = 0xFFFF if kind == "unknown" else codes[b], -1
     sound = true >= 0
     assert (align(codes, order).groups[sound] == true[sound]).all()
-
-
-def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out, full = tmp_path / "out", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    for error in (ConnectionResetError(errno.ECONNRESET, "reset"), OSError(errno.EIO, "damaged", "input.npz")):
-        with pytest.raises(type(error), match=error.strerror), replace_file(out):
-            raise error
-    with pytest.raises(FileNotFoundError), replace_file(out):
-        (tmp_path / "input").read_bytes()
-    with pytest.raises(FastetlError, match="out: cannot write the output; this machine is out of"), replace_file(out):
-        raise full
-    with pytest.raises(FastetlError, match="out: cannot write the output; found No such"), replace_file(out) as file:
-        (file / "inner").touch()
-    monkeypatch.setattr(os, "fsync", Mock(side_effect=full))
-    with pytest.raises(FastetlError, match=r"out: cannot write the output; this machine is out of space"):
-        write_file(str(tmp_path), "out", b"shard")
-    assert not list(tmp_path.iterdir())
