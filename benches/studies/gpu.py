@@ -25,9 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Batches
@@ -39,9 +37,7 @@ from fastetl.files.atomic import replace_file
 from fastetl_cli.quickstart import Quickstart
 from model.config import TrainConfig
 from model.folders import unfinished_folder
-from model.network import NETWORKS, Network
 from model.progress import Epoch, Progress
-from model.step import load_weights, weights_of
 from model.training import train
 
 SIZE = 64
@@ -158,42 +154,12 @@ class Bench:
         self.add("writers", characters=characters)
 
     def devices(self) -> None:
-        """Describe the machine, time its matrix products, and compare its logits with a CPU's."""
+        """Describe the machine."""
         device = jax.devices()[0]
         machine = {"device": device.device_kind, "platform": device.platform, "count": jax.device_count()}
         machine |= {"processors": PROCESSORS, "python": platform.python_version()}
         packages = ("fastetl", "jax", "jaxlib", "flax", "optax", "numpy", "numba")
         self.add("machine", **machine, **{name: version(name) for name in packages})
-        side = 8192 if device.platform != "cpu" else 1024
-        for precision in ("bfloat16", "float32"):
-            factors = jax.random.normal(jax.random.key(0), (2, side, side), precision)
-            product = jax.jit(jnp.matmul)
-            product(*factors).block_until_ready()
-            start_time = time.perf_counter()
-            jax.block_until_ready([product(*factors) for _ in range(10)])
-            teraflops = 10 * 2 * side**3 / (time.perf_counter() - start_time) / 1e12
-            self.add("peak", precision=precision, side=side, teraflops=teraflops)
-        self.against_cpu(self.final, self.parts[0].charset)
-        self.against_cpu(USUAL, "hiragana")
-
-    def against_cpu(self, config: TrainConfig, charset: str) -> None:
-        """Compare the logits of a batch by initial weights, and count the operations of one reading."""
-        self.watch()
-        spec = replace(config.preprocessing(Preprocessing(size=SIZE)), readings=1)
-        classes = len(load_charset(charset))
-        network = nnx.jit(lambda: Network(NETWORKS[config.network], spec, classes, rngs=nnx.Rngs(0)))()
-        weights = jax.tree.map(np.asarray, weights_of(network))
-        pictures = np.random.default_rng(1).integers(0, 255, (64, SIZE, SIZE)).astype(np.uint8)
-        pictures[:, :20] = 0
-        logits = []
-        for device in (jax.devices()[0], jax.devices("cpu")[0]):
-            with jax.default_device(device):
-                program = jax.jit(lambda w, p: load_weights(network, w)(p)).lower(weights, pictures).compile()
-                logits.append(np.asarray(program(weights, pictures)))
-        difference, largest = float(np.abs(logits[0] - logits[1]).max()), float(np.abs(logits[1]).max())
-        counted: Any = program.cost_analysis()
-        row = {"max_abs_diff": difference, "largest": largest, "operations": counted["flops"] / len(pictures)}
-        self.add("logits", network=config.network, **row)
 
     def short_trainings(self) -> None:
         """The quickstart's training, with several steps in one dispatch and larger batches too: accuracy over time."""
@@ -233,8 +199,6 @@ class Bench:
         """Pictures a second in the fastest epoch of a short training, and the share of time it waited for pictures."""
         history = self.history(data, replace(config, epochs=2 if self.is_rehearsal else 4))
         best = max(history[1:], key=lambda entry: entry.images_per_second)
-        teraflops = next(row["teraflops"] for row in self.rows["peak"] if row["precision"] == config.precision)
-        operations = next(row["operations"] for row in self.rows["logits"] if row["network"] == config.network)
         self.add(
             "speed",
             network=config.network,
@@ -243,7 +207,6 @@ class Bench:
             threads=config.threads,
             pictures_per_second=round(best.images_per_second),
             milliseconds=1000 * config.batch_size / best.images_per_second,
-            of_peak=3 * operations * best.images_per_second / (1e12 * teraflops),
             compiling=history[0].seconds - best.seconds,
         )
         return round(best.images_per_second), best.data_wait
