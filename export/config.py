@@ -1,7 +1,6 @@
 """The options of an export."""
 
 import re
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -9,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, unsuitable
-from fastetl.data.charset import LARGE_FORM, SCRIPTS, Charset, script_of
+from fastetl.checks import Options
+from fastetl.data.charset import LARGE_FORM, Charset, script_of
 from fastetl.errors import ArgumentError
 
 License = Literal["data", "kanjivg"]
@@ -21,7 +20,6 @@ Target = Literal["iOS15", "iOS16", "iOS17", "iOS18", "iOS26"]
 SPECIFICATION: dict[Target, int] = {"iOS15": 6, "iOS16": 7, "iOS17": 8, "iOS18": 9, "iOS26": 10}
 """Core ML's specification version for each deployment target. Source: coremltools, SPECIFICATION_VERSION."""
 
-_NAMES = (*SCRIPTS, "small")
 _PRIOR = re.compile(r"[^=]+=(?=.*[1-9])(\d{1,9}(\.\d{0,20})?|\.\d{1,20})")
 """SCRIPT=FACTOR, where the factor is a decimal number over 0 and below 1,000,000,000."""
 
@@ -47,17 +45,12 @@ class ExportConfig(Options):
     small: small kana, whose factor multiplies that of their script. Default: that of what training began with."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.prior, list | tuple) or not all(isinstance(text, str) for text in self.prior):
-            raise unsuitable("prior", 'a tuple of texts such as ("hiragana=12",)', self.prior)
         super().__post_init__()
         if self.storage != "plain" and self.target == "iOS15":
             what = f"`storage` {self.storage} needs `target` iOS16 or newer"
             raise ArgumentError(what, found=self.target, do="check `target`")
         if not all(map(_PRIOR.fullmatch, self.prior)) or len(self.factors) < len(self.prior):
             raise self._unknown_prior("SCRIPT=FACTOR, each script once, factors over 0 and below 1,000,000,000")
-        for script in self.factors.keys() - set(_NAMES):
-            if all(script_of(chr(code)) != script for code in range(sys.maxunicode + 1)):
-                raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(_NAMES)} or another of Unicode")
 
     @cached_property
     def factors(self) -> dict[str, float]:

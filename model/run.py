@@ -22,7 +22,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from fastetl import __version__
-from fastetl.checks import as_path, require_instance, unsuitable
+from fastetl.checks import as_path, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import SplitRecord
@@ -218,7 +218,7 @@ def open_run(path: StrPath) -> Run:
 
     Raises ModelError if anything is missing, damaged or of another format version; it names the file.
     """
-    return _opened(as_path("path", path), f"a directory with {RUN_JSON}")
+    return opened_run("path", as_path("path", path), f"a directory with {RUN_JSON}")
 
 
 def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path") -> Run:
@@ -226,22 +226,9 @@ def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path
 
     name: the parameter that the run is given as. expected: what the parameter takes, in words.
     """
-    if isinstance(run, str | os.PathLike):
-        return _opened(as_path(name, run), expected)
-    require_instance(name, run, Run, expected)
-    return run
-
-
-def opened_package(function: str, path: StrPath) -> Any:
-    """What this public function of `export` gives for the package at `path`, None if there is none.
-
-    The only step up: `model` takes the paths of packages, too, and `export`, which is built upon it, opens them.
-    """
-    is_package = import_extra("export.package_files").is_package
-    return getattr(import_extra("export"), function)(path) if is_package(path) else None
-
-
-def _opened(path: Path, expected: str) -> Run:
+    if isinstance(run, Run):
+        return run
+    path = as_path(name, run, expected)
     file = path / RUN_JSON
     if not file.exists():
         folder = unfinished_folder(path)
@@ -260,3 +247,12 @@ def _opened(path: Path, expected: str) -> Run:
     except (FastetlError, OSError, *DAMAGE) as error:
         found = getattr(error, "found", None) or reason_of(error)
         raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error
+
+
+def opened_package(function: str, path: StrPath) -> Any:
+    """What this public function of `export` gives for the package at `path`, None if there is none.
+
+    The only step up: `model` takes the paths of packages, too, and `export`, which is built upon it, opens them.
+    """
+    is_package = import_extra("export.package_files").is_package
+    return getattr(import_extra("export"), function)(path) if is_package(path) else None
