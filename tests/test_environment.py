@@ -186,6 +186,20 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("mark", ["dataset.json", "run.json", "verification.json"])
+def test_no_output_is_put_into_an_input_that_fastetl_wrote(mark: str, tmp_path: Path) -> None:
+    """`train data data/run` did, and then `build --overwrite` refused to renew the data."""
+    data = tmp_path / "data"
+    check_output(data / "out", DATASET_KIND, False, [data])  # such as a folder of ETL files
+    data.mkdir()
+    (data / mark).touch()
+    for out in (data / "out", data / "reports" / "out"):
+        if mark != "run.json" or out == data / "out":
+            with pytest.raises(FastetlError, match=f"{out}: the output would be in an input; expected a place outside"):
+                check_output(out, DATASET_KIND, False, [None, data / ".." / "data"])
+    check_output(tmp_path / "run" / "reports", DATASET_KIND, False, [data])
+
+
 def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: Path) -> None:
     source = tmp_path / os.fsdecode(b"bad\xff")
     shutil.copytree(etl, source)

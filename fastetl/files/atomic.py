@@ -28,6 +28,7 @@ Inputs = Sequence[Path | None]  # what an output is made of; None for what is in
 _LOCK = "lock"
 _MARK_BYTES = 1 << 23  # at a file's ends; the end of a Parquet file names each character four times
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
+_OWN = {"dataset.json": "", "run.json": "report*", "verification.json": ""}  # marks of our folders, what may be added
 _REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
@@ -76,6 +77,7 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs =
         expected, do = f"a name that ends in {kind.suffix}", "choose another output"
         raise ArgumentError(f"not the name of {kind.name}", file=path, expected=expected, do=do)
     _require_folder(path)
+    _require_outside(path, inputs)
     if not (path.exists() or path.is_symlink()):
         for remnant in sorted(path.parent.glob(f".{escape(path.name)}.old-*")):
             what, do = "an interrupted command left the old output aside", "move it back to its name, or delete it"
@@ -102,6 +104,18 @@ def _require_folder(path: Path) -> None:
         raise FastetlError(what, file=path, expected="a folder", found=folder, do=do)
     if not os.access(folder, os.W_OK):
         raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
+
+
+def _require_outside(path: Path, inputs: Inputs) -> None:
+    """Raise FastetlError for an output in a dataset, run or package that is an input: it would be a stranger there."""
+    for source in (source.resolve() for source in inputs if source and source.resolve() in path.resolve().parents):
+        name = path.resolve().relative_to(source).parts[0]
+        if any((source / mark).is_file() and not fnmatch.fnmatch(name, added) for mark, added in _OWN.items()):
+            what, do = (
+                "the output would be in an input",
+                "choose another, or the input could not be renewed",
+            )
+            raise ArgumentError(what, file=path, expected=f"a place outside of {source}", do=do)
 
 
 def _exchanged(a: Path, b: Path) -> bool:
