@@ -8,9 +8,8 @@ from pathlib import Path
 
 from export.config import ExportConfig
 from export.package_files import VERIFICATION
-from fastetl.building.build import BuildConfig
+from fastetl.building.build import BuildConfig, with_plan
 from fastetl.data.augmentation import Augmentation
-from fastetl.etl.detection import find_files
 from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import read_json
 from fastetl.synth import SynthConfig
@@ -54,7 +53,7 @@ class Quickstart(WritingCommand):
         check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
         characters_of(self.charset)  # what would fail after minutes, first
         if self.etl is not None:
-            find_files([self.etl])
+            with_plan([self.etl], BuildConfig(charset=self.charset), lambda plan: plan)
         seconds: dict[str, float] = {}
         for step in self._steps():
             name = type(step).__name__.lower()

@@ -29,7 +29,7 @@ from fastetl_cli.pad import Pad
 from fastetl_cli.quickstart import Quickstart
 from fastetl_cli.train import Train
 from model.config import TrainConfig
-from tests.conftest import sample
+from tests.conftest import Write, sample
 
 Quick = tuple[Path, dict[str, Any]]
 
@@ -235,6 +235,16 @@ def test_the_whole_way_small(quick: Quick, tmp_path: Path, capsys: pytest.Captur
         assert main([*evaluate, str(path)]) == 0
     reports = {file.parent.name: file.read_text(encoding="utf-8") for file in folder.glob("run/reports/*/*.json")}
     assert [len(json.loads(reports[name])["sets"][0]["characters"]) for name in ("dataset", "dataset-2")] == [71, 1]
+
+
+def test_quickstart_looks_for_the_characters_in_your_files_first(
+    etl_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It synthesized files for minutes before."""
+    arguments = ["--folder", str(tmp_path / "new"), "--etl", str(etl_file().parent), "--charset", "katakana"]
+    assert main(["quickstart", *arguments]) == 2
+    assert "no record" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 EXAMPLES = [
