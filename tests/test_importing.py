@@ -274,7 +274,7 @@ def test_what_a_dataset_is_made_of_is_told(symbols: Path, tmp_path: Path) -> Non
     Dataset.create([np.eye(9, dtype=np.uint8)], ["あ"]).write(tmp_path / "data")
     fastetl.open_dataset(tmp_path / "data").to_parquet(tmp_path / "data.parquet")
     for path in (tmp_path / "data", tmp_path / "data.parquet"):
-        with pytest.raises(FastetlError, match=f"^{path}: a dataset already; .* Train on it, or give the files"):
+        with pytest.raises(FastetlError, match=f"^{path}: a dataset already; .* See `fastetl sheet`, train on it, or"):
             fastetl.build(path, tmp_path / "again")
     with pytest.raises(FastetlError, match=f"no dataset here; .*[.] Give its folder, {tmp_path}/data$"):
         fastetl.open_dataset(tmp_path / "data" / "images.npy")

@@ -261,15 +261,16 @@ def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> li
             raise MissingFileError("there is no such file or folder", file=path, do="check the path")
         is_own_parquet = path.suffix.lower() == ".parquet" and not PARQUET_KIND.why_foreign(path)
         if is_own_parquet or (path / "dataset.json").is_file():
-            what, do = "a dataset already", "train on it, or give the files that it was built from"
+            what, do = "a dataset already", "see `fastetl sheet`, train on it, or give the files that it was built from"
             raise FastetlError(what, file=path, expected="ETL files or labelled pictures", do=do)
     errors: list[FastetlError] = [] if faults is None else faults
     files = [file for path in paths for file in _detect_in(path, errors)]
     if errors and (faults is None or not files):
         raise errors[0]
     if not files:
-        places, do = ", ".join(map(str, paths)), "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures"
-        raise FastetlError("no ETL files here", file=places, expected="files such as ETL8G_01", do=do)
+        what, places = "no ETL files here", ", ".join(map(str, paths))
+        do = "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures, and `fastetl samples` takes drawings"
+        raise FastetlError(what, file=places, expected="files such as ETL8G_01", do=do)
     sorted_files = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))
     by_inode: dict[tuple[int, int], EtlFile] = {}
     for file in sorted_files:  # of the names of one file, that with a number counts
