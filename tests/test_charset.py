@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import export
 from fastetl.data.charset import HIRAGANA, JAPANESE, NAMES, SHAPES, Charset, is_kanji, load_charset, one_shape
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import assigned_codes, char_to_jis, class_of_code, codes_of, jis_to_char
@@ -100,6 +101,7 @@ def test_files_of_characters_and_unknown_names(tmp_path: Path) -> None:
     path = tmp_path / "vowels.txt"
     path.write_text("あ いう\n", encoding="utf-8")
     assert load_charset(str(path)) == Charset("vowels", ("あ", "い", "う"))
+    assert load_charset(Path(export.__file__).with_name("pretrained") / "kana") == KANA
     assert load_charset(["う", "い", "あ"]) == Charset("own", ("う", "い", "あ"))
     for name in ("hirgana", "xyz" * 100, ""):
         with pytest.raises(FastetlError, match="expected one of hiragana"):

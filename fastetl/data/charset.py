@@ -216,14 +216,14 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     """A charset by its name, of a UTF-8 text file (a character a line, or code points in one line), or of characters.
 
     Args:
-        name: A name, a file, the directory of a dataset or run, several characters, or a Charset, which is returned.
+        name: A name, a file, the directory of a dataset, run or package, several characters, or a Charset.
         present: The characters of the data, needed for `all` (these characters) and `kanji` (the kanji among them).
     Raises:
         FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
     """
     if isinstance(name, Charset):
         return name
-    expected = f"one of {', '.join(NAMES)}, a text file of characters, a dataset or run; in Python also a list"
+    expected = f"one of {', '.join(NAMES)}, a text file of characters, a dataset, run or package; in Python also a list"
     require_instance("charset", name, str | os.PathLike | Sequence, expected)  # a set has no order
     require_instance("present", present, Iterable, "characters")
     if not isinstance(name, str | os.PathLike):
@@ -239,10 +239,13 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
             raise ArgumentError(what, found=found, do="choose another `charset`, or other data")
         return Charset(name, characters)
     path = Path(name)
-    for file in (path / "dataset.json", path / "run.json"):
+    for file in (path / "dataset.json", path / "run.json", path / "labels.json"):
         if os.path.isfile(file):  # noqa: PTH113 - as below
             with expecting("the description of a charset", file, "cannot read the charset"):
-                return Charset.from_dict(read_json(file)["charset"])
+                values = read_json(file)
+                if "no_character" in values:  # of a package
+                    return Charset(values["charset"], values["labels"][: values["no_character"]])
+                return Charset.from_dict(values["charset"])
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         with about(path):
             return Charset(path.stem, read_entries(path))
