@@ -84,6 +84,8 @@ def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[
     some = samples_to_dataset(folder, tmp_path / "nu", SamplesConfig(str(tmp_path / "nu.txt")))
     assert (open_dataset(some.out).groups == data.groups[data.labels == data.labels[1]]).all()
     assert samples_to_dataset(folder, tmp_path / "all", SamplesConfig("all")).classes == 4
+    everything = samples_to_dataset(folder, tmp_path / "japanese")  # kana alone before, without 山
+    assert (everything.classes, everything.left_out) == (4, {"no label": 1})
     assert set(data.records["device"]) == {"pen"}
     assert load_labelled(tmp_path / "out", HIRAGANA, Preprocessing(size=64)).images.shape == (30, 64, 64)
     assert len(np.unique(data.split(valid=0, test=0.3).train)) > 0
@@ -116,5 +118,5 @@ def test_what_cannot_become_a_dataset(tmp_path: Path) -> None:
         (tmp_path / "none.jsonl", "there is no such file"),
     ):
         with pytest.raises(FastetlError, match=message):
-            samples_to_dataset(source, tmp_path / "out")
+            samples_to_dataset(source, tmp_path / "out", charset="kana")
     assert not (tmp_path / "out").exists()

@@ -74,7 +74,7 @@ class KeptDrawing:
         version = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
         if not isinstance(values, dict) or version != FORMAT:
             expected = f"an object of format {FORMAT}"
-            raise FastetlError("not a sample", expected=expected, found=repr(version)[:40])
+            raise FastetlError("not a sample", expected=expected, found=repr(version)[:40], do="see docs/formats.md")
         texts: dict[str, Any] = {name: values.get(name) for name in ("id", "label", "answer", "time")}
         texts |= {name: values.get(name, default) for name, default in (("device", "unknown"), ("app", ""))}
         for name, text in texts.items():
@@ -132,9 +132,9 @@ def find_samples(source: StrPath) -> list[Path]:
 class SamplesConfig(Options):
     """Which samples to take, and at what size."""
 
-    charset: Characters = "kana"
-    """The network's charset, by name (see docs/formats.md), as a text file of characters or as a dataset that has it:
-    labels outside of it are left out."""
+    charset: Characters = "japanese"
+    """The network's charset, by name (see docs/formats.md), as a text file of characters, or as a dataset, run or
+    package that has it: labels outside of it are left out."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels."""
 
