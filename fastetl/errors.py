@@ -137,6 +137,8 @@ class Findings:
     """How many codes of the headers that were read stand for no character. Their records are left out."""
     characterless: int = 0
     """How many records have no character by the rules of their set, as ▲ of ETL2. They are left out."""
+    words: tuple[str, ...] = ()
+    """Names of several letters, such as those of folders, that were taken as characters."""
 
 
 class ArgumentError(FastetlError, ValueError):

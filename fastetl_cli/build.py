@@ -74,6 +74,8 @@ def _notices(result: BuildResult) -> Iterator[str]:
     if result.left_out:
         pictures = counted(sum(result.left_out.values()), "picture")
         yield f"Left out, not in the charset: {pictures} of {in_a_line(sorted(result.left_out), MAX_LISTED)}"
+    if result.words:
+        yield f"Names of several letters, taken as characters: {in_a_line(result.words, MAX_LISTED)}"
     if result.unknown_codes:
         yield f"Left out: {counted(result.unknown_codes, 'code')} not in JIS X 0208 (see `fastetl inspect`)"
     if result.characterless:

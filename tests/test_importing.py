@@ -59,7 +59,7 @@ def write_idx(path: Path, array: np.ndarray, *, packed: bool = False) -> None:
 def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
     result = fastetl.build(symbols, tmp_path / "out", size=48)
     assert (result.images, result.classes, result.groups, result.noticed) == (len(NAMES) * EACH, len(NAMES), 0, ())
-    assert result.ungrouped == result.images
+    assert (result.ungrouped, result.words) == (result.images, ("spiral",))
     data = fastetl.open_dataset(tmp_path / "out")
     assert data.charset.characters == CHARACTERS
     assert data.images.shape[1:] == (48, 48)

@@ -1,6 +1,7 @@
 """Labelled pictures from elsewhere → Dataset."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, about, 
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture
 
+_WORD = re.compile(r"[^\W\d_]{2}")  # two letters; in क्ष a mark is between them
 _FILE_WIDTH = 60  # a dataset keeps so many characters of the name of a file, or of a writer
 IndexedPicture = tuple[int, NDArray[np.uint8], int]  # index in its source, picture uint8 (H, W), digest
 
@@ -48,7 +50,9 @@ def import_pictures(
         raise unread[0]
     data, copies = _group_copies(concatenate(parts))
     passed_over = [notice for source in sources for notice in source.passed_over]
-    return data, Findings((*passed_over, *(error.notice("left out") for error in unread), *copies), left_out)
+    noticed = (*passed_over, *(error.notice("left out") for error in unread), *copies)
+    words = tuple(c for c in charset.characters if counts[c] and _WORD.search(c))
+    return data, Findings(noticed, left_out, words=words)
 
 
 def _read_sources(
