@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import numpy as np
@@ -62,6 +63,13 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
     answer = client.post("/read", content=pictures.tobytes(), headers=BYTES)
     probabilities = np.frombuffer(answer.content, "<f4").reshape(5, -1)
     assert np.abs(probabilities - package.probabilities(pictures)).max() < 1e-6
+
+
+def test_a_lack_of_memory_is_told(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recognizer, "probabilities", Mock(side_effect=MemoryError("Unable to allocate 9 GiB")))
+    answer = client.post("/read", content=bytes(128**2), headers=BYTES)
+    line = "this machine is out of memory: Unable to allocate 9 GiB\n"
+    assert (answer.status_code, answer.text, "content-security-policy" in answer.headers) == (503, line, True)
 
 
 @pytest.mark.parametrize(

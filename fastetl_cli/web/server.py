@@ -28,7 +28,7 @@ from starlette.staticfiles import StaticFiles
 from export.recognizer import Recognizer
 from fastetl import __version__
 from fastetl.building.kept_drawings import LINE_BYTES
-from fastetl.errors import FastetlError, MissingFileError
+from fastetl.errors import FastetlError, MissingFileError, scarcity
 from fastetl.files.untrusted import parse_json
 from fastetl.ink import SIDE
 from fastetl_cli.base import error_line, note
@@ -133,6 +133,8 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, ClientDisconnect | LocalProtocolError):
         note(f"fastetl pad: {error_line(error, 'pad')}")
     response = _one_line(500, "a fault in fastetl; the terminal says which")
+    if scarcity(error):
+        response = _one_line(503, error_line(error, "pad"))
     response.headers.update(HEADERS)
     return response
 
