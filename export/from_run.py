@@ -5,17 +5,17 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from os import fspath
-from typing import Any, assert_never, cast
+from typing import assert_never, cast
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from export import graph as exported
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.metadata import split_record_of
 from export.package_files import REFERENCE, file_of, is_package
+from fastetl.arrays import Bytes, Float32s, Reals
 from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
@@ -24,8 +24,6 @@ from model.devices import replicate
 from model.run import RUN_OR_PACKAGE, Run, opened_run
 from model.start import InitialNetwork, start_of
 from model.step import make_forward, predict, weights_of
-
-_Array = NDArray[np.float32]
 
 
 def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, exported.Logits]:
@@ -46,11 +44,11 @@ def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, expo
     return graph.with_prior(config.prior, prior), flax_logits(network, run.temperature, prior)
 
 
-def flax_logits(network: trained.Network, temperature: float, prior: _Array | float = 0.0) -> exported.Logits:
+def flax_logits(network: trained.Network, temperature: float, prior: Float32s | float = 0.0) -> exported.Logits:
     """The trained network as a function, by JAX in full float32; `prior`, of `ExportConfig.prior_logits`, is added."""
     answers = partial(make_forward(network), replicate(weights_of(network)))
 
-    def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def ask(pictures: Bytes) -> Float32s:
         with jax.default_matmul_precision("highest"):
             logits = predict(answers, pictures)
         return np.asarray(logits / np.float32(temperature) + prior, np.float32)
@@ -73,7 +71,7 @@ def graph_from_network(
     for number, layer in enumerate(parts):
         spec, kind = layer.spec, type(layer.spec).__name__
         name = f"{kind.lower()}_{number}"
-        weights: Mapping[str, _Array] = {}
+        weights: Mapping[str, Float32s] = {}
         options: dict[str, int | tuple[int, ...]] = {}
         match spec:
             case trained.Conv() if isinstance(parts[number + 1].spec, trained.Norm):
@@ -100,7 +98,7 @@ def graph_from_network(
     return exported.Graph(side, network.preprocessing, _balance(layers), charset, temperature)
 
 
-def _exchange(kernel: NDArray[Any], outer_count: int, inputs: int) -> NDArray[Any]:
+def _exchange(kernel: Reals, outer_count: int, inputs: int) -> Reals:
     """The rows of a dense layer's kernel, reordered for a picture flattened the other way.
 
     Flax flattens (rows, columns, channels), the layer graph (channels, rows, columns). outer_count: how many channels
@@ -131,7 +129,7 @@ def _balance(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, ..
     return tuple(result)
 
 
-def _fold(layer: trained.Layer, norm: Mapping[str, _Array]) -> dict[str, _Array]:
+def _fold(layer: trained.Layer, norm: Mapping[str, Float32s]) -> dict[str, Float32s]:
     """The weights of a convolution with the batch norm that follows it folded in."""
     values = {part: array.astype(np.float64) for part, array in norm.items()}
     gain = values["scale"] / np.sqrt(values["var"] + trained.NORM_EPSILON)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ExportError
+from fastetl.arrays import Bytes, Column, Float32s
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing
 
@@ -27,8 +28,7 @@ FAINTEST = 15.5
 MIN_INK, MAX_INK = 0.003, 0.7
 """Bounds of the mean ink after contrast, 0–1. Less is a speck (three pixels of 32 × 32), more a filled picture."""
 
-_Array = NDArray[np.float32]
-Logits = Callable[[NDArray[np.uint8]], _Array]
+Logits = Callable[[Bytes], Float32s]
 """The trained network: pictures uint8 (N, size, size) → logits float32 (N, classes), divided by its temperature."""
 
 
@@ -49,7 +49,7 @@ class GraphLayer:
 
     kind: LayerKind
     name: str
-    weights: Mapping[str, _Array] = field(default_factory=dict)
+    weights: Mapping[str, Float32s] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -80,7 +80,7 @@ class Graph:
         return (*self.charset.characters, NO_CHARACTER)
 
     @property
-    def weights(self) -> dict[str, _Array]:
+    def weights(self) -> dict[str, Float32s]:
         """Every trained array, named `<layer>_weight` or `<layer>_bias`."""
         return {f"{layer.name}_{part}": array for layer in self.layers for part, array in layer.weights.items()}
 
@@ -97,7 +97,7 @@ class Graph:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
 
-    def with_prior(self, prior: Sequence[str], logits: _Array) -> Self:
+    def with_prior(self, prior: Sequence[str], logits: Float32s) -> Self:
         """The network with `logits`, float32 (classes,), added to its own, since it is used where `prior` holds."""
         if not prior:
             return self
@@ -106,7 +106,7 @@ class Graph:
         return dataclasses.replace(self, layers=(*layers, last), about={**self.about, "prior": " ".join(prior)})
 
 
-def graph_to_arrays(graph: Graph) -> dict[str, NDArray[Any]]:
+def graph_to_arrays(graph: Graph) -> dict[str, Column]:
     """A graph as named arrays for an `.npz`: `graph` (JSON text), and one array for each weight."""
     layers = [{"kind": layer.kind, "name": layer.name, **layer.options} for layer in graph.layers]
     parts = {"preprocessing": graph.preprocessing.as_dict(), "charset": graph.charset.as_dict(), "layers": layers}

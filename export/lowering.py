@@ -7,11 +7,11 @@ it may rename an operation that has to stay in float32.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export import graph as layer_graph
 from export.config import Precision, Storage
 from export.operations import IMAGE, Builder, Op, Ref, Term
+from fastetl.arrays import Floats
 from fastetl.data.preprocessing import (
     BORDER,
     MIN_SCALE,
@@ -76,7 +76,7 @@ class _Moments(NamedTuple):
     squares: Ref  # (1, 2, 1, size), (position - centre)² of each row and each column
 
 
-def _for_both_axes(array: NDArray[np.float64]) -> NDArray[np.float64]:
+def _for_both_axes(array: Floats) -> Floats:
     """(1, 2, …): the same values in the channel of y and in that of x."""
     return np.stack([array, array])[None]
 

@@ -16,6 +16,7 @@ from export.lowering import lower
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
 from export.operations import Op, Ref, Value, expand
 from export.runtimes import onnx_session
+from fastetl.arrays import Bytes, Column, Float32s
 
 OPSET = 17  # onnxruntime reads it from version 1.12 (2022) on
 IR_VERSION = 8
@@ -77,7 +78,7 @@ def write_onnx(graph: Graph, config: ExportConfig, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def onnx_answers(model: bytes, images: NDArray[np.uint8], file: Path | None = None) -> dict[str, NDArray[Any]]:
+def onnx_answers(model: bytes, images: Bytes, file: Path | None = None) -> dict[str, NDArray[Any]]:
     """onnxruntime's outputs, by name, for pictures uint8 (N, side, side)."""
     session = onnx_session(model, file, threads=1)
     names = [output.name for output in session.get_outputs()]
@@ -85,8 +86,8 @@ def onnx_answers(model: bytes, images: NDArray[np.uint8], file: Path | None = No
 
 
 def evaluate_ops(
-    ops: Sequence[Op], images: NDArray[np.uint8], names: Sequence[str] = ("logits",), arithmetic: Precision = "float32"
-) -> dict[str, NDArray[Any]]:
+    ops: Sequence[Op], images: Bytes, names: Sequence[str] = ("logits",), arithmetic: Precision = "float32"
+) -> dict[str, Float32s]:
     """Compute operations, lowered or read from a package, by onnxruntime: float32 (N, ...) for each of `names`.
 
     arithmetic: `float32` computes everything in float32; `float16` rounds to float16 after each operation whose output
@@ -98,7 +99,7 @@ def evaluate_ops(
     return onnx_answers(writer.model([image, *outputs]).SerializeToString(), images)
 
 
-def graph_logits(graph: Graph, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def graph_logits(graph: Graph, images: Bytes) -> Float32s:
     """The logits of a graph in float32, (N, classes + 1), for pictures uint8 (N, side, side)."""
     return evaluate_ops(lower(graph), images)["logits"]
 
@@ -127,7 +128,7 @@ class _Writer:
     def node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
 
-    def constant(self, name: str, value: NDArray[Any]) -> str:
+    def constant(self, name: str, value: Column) -> str:
         array = value.astype(np.float32) if value.dtype == np.float16 else value
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name

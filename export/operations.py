@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from export.config import Storage
+from fastetl.arrays import Column, Float32s, Reals
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Ref:
     name: str
 
 
-Value = Ref | NDArray[Any] | str | tuple[Ref, ...]
-Term = Ref | float | NDArray[Any]
+Value = Ref | Column | str | tuple[Ref, ...]
+Term = Ref | float | Column
 IMAGE = Ref("image")  # the program's input
 
 
@@ -37,7 +38,7 @@ _SMALL = 2048  # elements: fewer save next to nothing in 8 bits, and all layers 
 _KIND = {"fp16": np.float16, "fp32": np.float32}
 
 
-def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
+def in_8_bits(array: Float32s, real: str) -> dict[str, Column]:
     """An array, output channels first, in 8 bits: inputs of `constexpr_affine_dequantize`; expanded it is `real`."""
     # Each output channel has a step of its own, 1/127 of its largest magnitude.
     maxima = np.abs(array).reshape(len(array), -1).max(1)
@@ -51,7 +52,7 @@ def in_8_bits(array: NDArray[np.float32], real: str) -> dict[str, NDArray[Any]]:
     }
 
 
-def expand(inputs: dict[str, NDArray[Any]]) -> NDArray[Any]:
+def expand(inputs: dict[str, Column]) -> Reals:
     """The array that a runtime expands from the result of `in_8_bits`, in the type of the scale."""
     data = inputs["quantized_data"]
     shape = [-1 if k == int(inputs["axis"]) else 1 for k in range(data.ndim)]
@@ -87,7 +88,7 @@ class Builder:
         yield
         self.prefix, self.suffix = names
 
-    def constant(self, value: ArrayLike, x: Ref) -> NDArray[Any]:
+    def constant(self, value: ArrayLike, x: Ref) -> Column:
         """A constant of the type that `x` has."""
         return np.asarray(value, _KIND[self.types[x]])
 
@@ -130,7 +131,7 @@ class Builder:
         options = {"strides": (stride, stride), "pad_type": "custom", "pad": pads, "dilations": (1, 1), "groups": 1}
         return self.add("conv", name, self.types[x], x=x, weight=weight, bias=self.constant(bias, x), **options)
 
-    def weight(self, name: str, array: NDArray[np.float32]) -> Value:
+    def weight(self, name: str, array: Float32s) -> Value:
         """A trained array as it is stored: a constant, or the operation that expands it. All readings share it."""
         if name not in self.weights:
             if self.storage == "plain" or array.ndim < 2 or array.size <= _SMALL:

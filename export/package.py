@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export import check_on_mac, package_files
 from export.card import model_card, repeated_card
@@ -19,6 +18,7 @@ from export.metadata import exporting_versions, labels_text, terms_of
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Reference, make_reference, read_reference, resized, write_reference
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
+from fastetl.arrays import Bytes, Float32s
 from fastetl.checks import as_path, as_progress, config_of, require_instance, require_unset
 from fastetl.errors import ArgumentError, ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, check_output, new_output
@@ -55,7 +55,7 @@ def content_of_package(path: StrPath, config: ExportConfig) -> Content:
     config = replace(config, license=terms_of(graph))
     size = graph.preprocessing.size
 
-    def logits(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def logits(pictures: Bytes) -> Float32s:
         if np.array_equal(pictures, resized(reference.images, size)):
             return reference.logits + change  # Flax's
         return graph_logits(replace(reference.graph, side=size), pictures)[:, :-1] + change

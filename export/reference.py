@@ -8,10 +8,8 @@ import math
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export.config import ExportConfig
 from export.errors import ExportError, package_errors
@@ -20,6 +18,7 @@ from export.lowering import HALF_UP, lower
 from export.metadata import split_record_of
 from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
 from export.onnx_structure import parse_model
+from fastetl.arrays import Bytes, Float32s, Floats, Integers, Mask, Reals
 from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
 from fastetl.files.untrusted import read_npz
 from fastetl.ink import SIDE
@@ -34,13 +33,13 @@ class Reference:
 
     graph: Graph
     config: ExportConfig
-    images: NDArray[np.uint8]  # uint8 (N, side, side): the test pictures
+    images: Bytes  # uint8 (N, side, side): the test pictures
     kinds: tuple[str, ...]  # the kind of each picture: strokes, faint, inverted, random, blank or adversarial
-    logits: NDArray[np.float32]  # float32 (N, classes): the trained network's logits, divided by its temperature
-    answers: NDArray[np.float32]  # float32 (N, classes + 1): the stored program's probabilities, in its own precision
+    logits: Float32s  # float32 (N, classes): the trained network's logits, divided by its temperature
+    answers: Float32s  # float32 (N, classes + 1): the stored program's probabilities, in its own precision
 
 
-def is_blank(images: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.bool_]:
+def is_blank(images: Bytes, spec: Preprocessing) -> Mask:
     """bool (N,): which of the pictures uint8 (N, H, W) hold no character. The program's rule, plainly."""
     pixels = resize(images, spec.size).astype(np.float32)
     is_light = border_sum(pixels).ravel() > spec.darkest_paper
@@ -59,7 +58,7 @@ def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Refere
     return Reference(graph, config, images, kinds, expected_logits, answers)
 
 
-def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def resized(images: Bytes, size: int) -> Bytes:
     """Pictures uint8 (N, side, side) as the program resizes them, in float64; `HALF_UP` says where datasets differ."""
     if images.shape[1] == size:
         return images
@@ -68,10 +67,10 @@ def resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 @cache
-def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def pictures(side: int, seed: int = 0) -> tuple[Bytes, tuple[str, ...]]:
     """The test pictures, uint8 (N, side, side), read-only, ink high unless inverted, and the kind of each."""
     rng = np.random.default_rng([seed, side])
-    samples: list[tuple[str, NDArray[Any]]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
+    samples: list[tuple[str, Integers | Reals]] = [("strokes", _strokes(rng, side)) for _ in range(24)]
     samples += [("faint", _strokes(rng, side) * level) for level in (0.2, 0.35, 0.5, 0.8)]
     samples += [("inverted", 255 - _strokes(rng, side)) for _ in range(4)]
     samples += [("random", rng.integers(0, top, (side, side))) for top in (256, 200, 120, 60)]
@@ -83,7 +82,7 @@ def pictures(side: int, seed: int = 0) -> tuple[NDArray[np.uint8], tuple[str, ..
     return pixels, tuple(kind for kind, _ in samples)
 
 
-def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+def _strokes(rng: np.random.Generator, side: int) -> Floats:
     """A picture of up to four quadratic curves by a round pen, 0–255."""
     grid = (np.arange(side) + 0.5) / side
     width = rng.uniform(0.02, 0.06)
@@ -99,7 +98,7 @@ def _strokes(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
     return picture * rng.uniform(140, 255)
 
 
-def _adversarial(rng: np.random.Generator, side: int) -> list[NDArray[np.float64]]:
+def _adversarial(rng: np.random.Generator, side: int) -> list[Floats]:
     """Difficult pictures: ink at the edges, one dot, lines of one pixel, noise."""
     y, x = np.mgrid[:side, :side]
     unit = side // 32

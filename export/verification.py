@@ -18,7 +18,6 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export import check_on_mac, package_files
 from export.card import card_head
@@ -31,6 +30,7 @@ from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, wr
 from export.onnx_structure import labels_of, parse_model
 from export.reference import Reference, is_blank, pictures, read_reference, resized
 from export.runtimes import NO_NATIVE_PARTS, native_parts
+from fastetl.arrays import Reals
 from fastetl.checks import as_progress
 from fastetl.errors import FastetlError, NotInstalledError, ShowProgress, StrPath, scarcity
 from fastetl.files.untrusted import MODEL_BYTES, is_clutter, parse_json, read_bytes, read_json
@@ -98,7 +98,7 @@ def _unchecked(name: str, reason: str) -> Check:
     return Check(name, True, "not checked", "", f"cannot be checked with these versions: {reason}", checked=False)
 
 
-def max_abs_diff(a: NDArray[Any], b: NDArray[Any]) -> float:
+def max_abs_diff(a: Reals, b: Reals) -> float:
     """The largest difference of two arrays (parity); infinite if shapes differ or any number is not finite."""
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("inf")
@@ -303,14 +303,14 @@ def _interface_checks(package: MlPackage, reference: Reference) -> Iterator[Chec
     yield _equal("predicted", names, ("classLabel", "classLabel_probs"))
 
 
-def _parity_check(name: str, logits: NDArray[Any], reference: Reference, bound: float) -> Check:
+def _parity_check(name: str, logits: Reals, reference: Reference, bound: float) -> Check:
     number = int(np.abs(logits[:, :-1] - reference.logits).max(1).argmax())
     parity = max_abs_diff(logits[:, :-1], reference.logits)
     return _within(name, parity, bound, f"worst on {reference.kinds[number]}")
 
 
 def _answer_check(
-    name: str, labels: tuple[str, ...], probabilities: NDArray[Any], reference: Reference, doubt: float
+    name: str, labels: tuple[str, ...], probabilities: Reals, reference: Reference, doubt: float
 ) -> Check:
     """Whether pictures get the right label: blank ones, and those whose two top logits differ by over 2 · `doubt`."""
     blanks = is_blank(reference.images, reference.graph.preprocessing)

@@ -1,15 +1,14 @@
 """Losses with smoothed labels, and confidence that matches accuracy: the temperature that divides the logits."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Float32s, Floats, Integers, Mask, Reals
 from fastetl.data.preprocessing import Array, ArrayModule
 
 
-def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def log_softmax(logits: Reals) -> Floats:
     """Logits (N, classes) → logarithms of the probabilities, float64 (N, classes)."""
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
@@ -27,7 +26,7 @@ def smoothed_losses(log: Array, labels: Array, smoothing: float, xp: ArrayModule
     return -((1 - spread) * of_label + spread * log.mean(1))
 
 
-def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> float:
+def fit_temperature(logits: Float32s, labels: Integers) -> float:
     """The temperature, from 0.05 to 20, at which softmax(logits / temperature) has the least cross-entropy.
 
     logits: (N, classes); labels: (N,). The loss is convex in 1 / temperature. One answer spread over all classes is
@@ -58,7 +57,7 @@ class Reliability:
     """Expected calibration error: mean difference of confidence and accuracy, weighted by count."""
 
 
-def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 15) -> Reliability:
+def reliability(confidence: Floats, right: Mask, bins: int = 15) -> Reliability:
     """The reliability of N answers. confidence: float64 (N,), 0–1; right: bool (N,)."""
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(bin_of, minlength=bins)

@@ -80,11 +80,11 @@ def replicate(tree: Any) -> Any:
     return jax.tree.map(lambda x: _put(np.asarray(x), sharding()), tree)
 
 
-def shard(array: NDArray[Any]) -> jax.Array:
+def shard(array: NDArray[np.generic]) -> jax.Array:
     """Divide an array along its first axis, the batch, among the devices, whose number divides its length."""
     return _put(array, sharding("batch"))
 
 
-def _put(array: NDArray[Any], sharding: NamedSharding) -> jax.Array:
+def _put(array: NDArray[np.generic], sharding: NamedSharding) -> jax.Array:
     """Copy an array to this process's devices as `sharding` says; the copying goes on after this returns."""
     return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastetl.arrays import Float32s, Floats, Ints, Mask
 from fastetl.checks import as_path, require_instance
@@ -47,7 +46,7 @@ class Reader(Protocol):
     def split_record(self) -> SplitRecord | None:
         """What it was trained on; None if that is unknown."""
 
-    def predict(self, pictures: Pictures) -> NDArray[np.float32]:
+    def predict(self, pictures: Pictures) -> Float32s:
         """uint8 (N, side, side) → float32 logits (N, classes), whose softmax is the confidence in each class."""
 
 

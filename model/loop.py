@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from numpy.typing import NDArray
 
+from fastetl.arrays import Float32s
 from fastetl.data.batches import Batch as HostBatch
 from fastetl.data.batches import Batches
 from fastetl.data.dataset import Dataset, Samples
@@ -203,7 +203,7 @@ class Training:
         count = sum(map(len, self.validation))
         return loss / count, right / count
 
-    def _note_losses(self, add_event: AddEvent, done: int, losses: NDArray[np.float32]) -> None:
+    def _note_losses(self, add_event: AddEvent, done: int, losses: Float32s) -> None:
         """Report the losses of the last steps, of which `done` is the newest; a loss that is not finite is an error."""
         for step, loss in enumerate(losses.tolist(), done - len(losses) + 1):
             if not math.isfinite(loss):
@@ -236,7 +236,7 @@ class Dispatches:
     training: Training
     state: Tree
     stream: Iterator[HostBatch]
-    note: Callable[[int, NDArray[np.float32]], object]  # gets the steps done and the last losses, a dispatch later
+    note: Callable[[int, Float32s], object]  # gets the steps done and the last losses, a dispatch later
     done: int  # steps that were dispatched since training began
     seconds: float = 0.0  # duration of all calls of `advance`
     wait_seconds: float = 0.0  # how long the devices had nothing to do but to wait for pictures

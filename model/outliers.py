@@ -6,12 +6,12 @@ Hendrycks et al., 2019).
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from fastetl.arrays import Bytes, Integers, Ints
 from fastetl.data.dataset import Samples
 from fastetl.data.preprocessing import resize
 from model.config import TrainConfig
@@ -32,8 +32,8 @@ _OFFSETS = (-0.08, 0.08)  # how far the second character is moved across that li
 _SIZES = (0.5, 0.85)  # of the larger character in parts of the picture; what lies outside of the picture is lost
 _NEAR_SAMPLES = 40  # samples at most this far apart are mostly by one writer, and so alike in pen and size
 _ATTEMPTS = 6  # pairs of samples that are tried for each picture that is wanted
-_Pixels = NDArray[np.uint8]  # a picture (S, S), or the part of one, with high ink
-_Window = tuple[_Pixels, NDArray[np.int64], NDArray[Any]]  # pictures (N, S, S), each sample's row in them, labels
+_Pixels = Bytes  # a picture (S, S), or the part of one, with high ink
+_Window = tuple[_Pixels, Ints, Integers]  # pictures (N, S, S), each sample's row in them, labels
 
 
 class _Ink(NamedTuple):

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes
 from fastetl.checks import as_path, require_instance, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
@@ -99,7 +99,7 @@ def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
     return InitialNetwork(str(start.path), *known, start.split_record, start.prior)
 
 
-def initial_weights(start: InitialNetwork, network: Network, charset: Charset, pictures: NDArray[np.uint8]) -> Tree:
+def initial_weights(start: InitialNetwork, network: Network, charset: Charset, pictures: Bytes) -> Tree:
     """The weights of `start` for an untrained network, with batch norms that fit to training pictures.
 
     pictures: a batch, uint8 (B, size, size). In training, a norm uses the mean and variance of its batch. So each norm

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from numpy.typing import NDArray
 from optax.contrib import MuonDimensionNumbers, muon
 
+from fastetl.arrays import Float32s
 from fastetl.data.dataset import Pictures
 from model.calibration import smoothed_losses
 from model.config import RATES, TrainConfig
@@ -160,10 +160,10 @@ def make_forward(network: Network) -> Callable[[Tree, jax.Array], jax.Array]:
     return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=sharding())
 
 
-def predict(forward: Callable[[jax.Array], jax.Array], pictures: Pictures) -> NDArray[np.float32]:
+def predict(forward: Callable[[jax.Array], jax.Array], pictures: Pictures) -> Float32s:
     """uint8 (N, size, size) → float32 logits (N, classes). `forward` gets batches of one shape: it compiles once."""
     size = -(-PREDICT_BATCH // jax.device_count()) * jax.device_count()
-    parts: list[NDArray[Any]] = []
+    parts: list[Float32s] = []
     for first in range(0, max(len(pictures), 1), size):
         part = pictures[first : first + size]
         padded = np.zeros((size, *pictures.shape[1:]), np.uint8)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Integers
 from fastetl.checks import Options, Range, as_path, as_progress, config_of, require_unset
 from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import About, Dataset, require_own_name
@@ -207,7 +207,7 @@ def _plan(files: list[EtlFile], config: BuildConfig, by_order: bool, noticed: tu
     return replace(plan, findings=replace(plan.findings, noticed=noticed, left_out=left_out))
 
 
-def _require_all(charset: Charset, noticed: Sequence[Notice], labels: NDArray[np.integer[Any]]) -> None:
+def _require_all(charset: Charset, noticed: Sequence[Notice], labels: Integers) -> None:
     """Raise FastetlError if anything is odd, or if a character of the charset has no sample."""
     if noticed:
         raise noticed[0].error()
@@ -217,7 +217,7 @@ def _require_all(charset: Charset, noticed: Sequence[Notice], labels: NDArray[np
         raise FastetlError("characters without a sample", expected=charset.name, found=found, do=do)
 
 
-def _missing(charset: Charset, labels: NDArray[np.integer[Any]]) -> tuple[str, ...]:
+def _missing(charset: Charset, labels: Integers) -> tuple[str, ...]:
     """The characters of the charset without a sample."""
     present = set(labels.tolist())
     return tuple(c for k, c in enumerate(charset.characters) if k not in present)

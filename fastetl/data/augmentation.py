@@ -7,7 +7,7 @@ gives the same pixels.
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
     return tables
 
 
-def _require_array(name: str, array: NDArray[Any], dtype: type[np.generic], *shape: int) -> None:
+def _require_array(name: str, array: NDArray[np.generic], dtype: type[np.generic], *shape: int) -> None:
     fits = isinstance(array, np.ndarray) and array.dtype == dtype and array.shape == shape
     if not fits or not array.flags.c_contiguous:
         raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", "one that is not contiguous" if fits else array)

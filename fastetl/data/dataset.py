@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, get_args, ove
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastetl.arrays import Bytes, Column
 from fastetl.checks import ABOVE_0, require_choice, require_instance, require_range, unsuitable
 from fastetl.data import identity, parquet, writing
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset, nfc
@@ -36,6 +37,8 @@ _NEIGHBOURS_OF_SHARDS = 4096  # fragments come from so many pictures, where pict
 
 Pictures: TypeAlias = "NDArray[np.uint8] | ShardedImages"
 """Pictures uint8 (N, S, S), ink high: an array, in memory or mapped, or read in pieces."""
+Index: TypeAlias = slice | Sequence[int] | NDArray[np.integer | np.bool_]
+"""Which samples: a slice, numbers, or a mask."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,7 +47,7 @@ class Samples:
 
     images: Pictures
     """uint8 (N, S, S), ink high."""
-    labels: NDArray[np.integer[Any]]
+    labels: NDArray[np.integer]
     """Integers (N,), classes."""
     indices: NDArray[np.int64]
     """int64 (M,), the samples to use."""
@@ -105,14 +108,14 @@ class Samples:
             return self.images, self.indices
         return self.take(next(self.windows(np.random.default_rng(0)))[:_NEIGHBOURS_OF_SHARDS])
 
-    def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]]:
+    def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.integer]]]:
         """Pictures uint8 (B, S, S) and classes (B,) of the samples in their order, `rows` at a time."""
         require_range("rows", rows, 1)
         parts = (self.indices[start : start + rows] for start in range(0, len(self), rows))
         return ((self.images[part], self.labels[part]) for part in parts)
 
 
-def are_within(values: NDArray[Any], start: int, end: int) -> bool:
+def are_within(values: Column, start: int, end: int) -> bool:
     """Whether these are whole numbers from `start` to `end` − 1, or none at all."""
     if values.dtype.kind not in "iu":
         return False
@@ -162,7 +165,7 @@ class Dataset:
     """uint16 (N,), indices into `sources`."""
     sources: tuple[str, ...]
     """Names; one that begins with "unnamed:" means something in this dataset alone."""
-    records: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    records: Mapping[str, Column] = field(default_factory=dict)
     """Header fields, each an array of length N."""
     about: About = field(default_factory=About)
     path: Path | None = None
@@ -173,7 +176,7 @@ class Dataset:
         cls,
         images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]",
         characters: Sequence[str] | NDArray[np.str_],
-        groups: Sequence[int | str] | NDArray[Any] | None = None,
+        groups: Sequence[int | str] | Column | None = None,
         *,
         source: str = "",
         size: int | None = None,
@@ -203,11 +206,7 @@ class Dataset:
         count = len(pictures)
         texts = _checked_texts(characters, count)
         names = _column("groups", np.full(count, -1) if groups is None else groups, count)
-        if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
-            digests = np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
-        digests = _column("digests", digests, count)
-        if digests.dtype != np.uint64:
-            raise unsuitable("digests", "uint64", digests)
+        digests = _checked_digests(digests, pictures)
         named = {"writer": names.astype("U60")} if names.dtype.kind in "UO" else {}  # pandas' texts are objects
         fields = named | _checked_records(records, count)
         charset = _charset_of(texts, charset, source)
@@ -215,7 +214,7 @@ class Dataset:
             (height, width), *others = {picture.shape for picture in pictures}
             size = height if MIN_SIDE <= height == width <= MAX_SIDE and not others else _DEFAULT_SIDE
         preprocessing = Preprocessing(size=size)
-        blank = [int(digest) for digest, picture in zip(digests, pictures, strict=True) if not picture.any()]
+        blank = digests[[not picture.any() for picture in pictures]].tolist()
         one_source = np.zeros(count, np.uint16)
         numbers, *_ = identity.group_copies(identity.group_numbers(names.tolist()), one_source, digests, blank)
         return cls(
@@ -246,10 +245,10 @@ class Dataset:
         return len(self.labels)
 
     @overload
-    def __getitem__(self, index: int | np.integer[Any]) -> tuple[NDArray[np.uint8], int]: ...
+    def __getitem__(self, index: int | np.integer) -> tuple[NDArray[np.uint8], int]: ...
     @overload
-    def __getitem__(self, index: slice | NDArray[Any] | Sequence[int]) -> "Dataset": ...
-    def __getitem__(self, index: Any) -> "tuple[NDArray[np.uint8], int] | Dataset":
+    def __getitem__(self, index: Index) -> "Dataset": ...
+    def __getitem__(self, index: int | np.integer | Index) -> "tuple[NDArray[np.uint8], int] | Dataset":
         if isinstance(index, int | np.integer) and not isinstance(index, bool):
             # A copy: mapped pictures are read-only, which torch.from_numpy does not take.
             return np.array(self.images[index]), int(self.labels[index])
@@ -319,7 +318,7 @@ class Dataset:
         """How many groups are known, over all sources."""
         return sum(map(len, self.groups_by_source().values()))
 
-    def samples(self, indices: NDArray[Any] | Sequence[int] | slice | None = None, weight: float = 1.0) -> Samples:
+    def samples(self, indices: Index | None = None, weight: float = 1.0) -> Samples:
         """Samples to draw batches from.
 
         Args:
@@ -361,7 +360,7 @@ def require_own_name(source: str) -> None:
         raise unsuitable("source", expected, repr(source), "choose another")
 
 
-def _column(name: str, values: ArrayLike, count: int) -> NDArray[Any]:
+def _column(name: str, values: ArrayLike, count: int) -> Column:
     """The values of a parameter as an array (count,). Raises FastetlError if they do not fit."""
     try:
         column = np.asarray(values)
@@ -370,6 +369,16 @@ def _column(name: str, values: ArrayLike, count: int) -> NDArray[Any]:
     if column.shape != (count,):
         raise unsuitable(name, f"{count}, one for each picture", column, f"check `{name.partition(':')[0]}`")
     return column if column.dtype.isnative else column.astype(column.dtype.newbyteorder("="))  # as Arrow needs
+
+
+def _checked_digests(digests: NDArray[np.uint64] | None, pictures: Sequence[Bytes]) -> NDArray[np.uint64]:
+    """The digests given, or those of the pictures. Raises FastetlError if they do not fit."""
+    if digests is None:  # without the shape: handwriting cut into rows of another length is no picture
+        return np.array([digest_of(picture.tobytes()) for picture in pictures], np.uint64)
+    column = _column("digests", digests, len(pictures))
+    if column.dtype != np.uint64:
+        raise unsuitable("digests", "uint64", column)
+    return column.astype(np.uint64, copy=False)
 
 
 def _checked_texts(characters: Sequence[str] | NDArray[np.str_], count: int) -> list[str]:
@@ -383,7 +392,7 @@ def _checked_texts(characters: Sequence[str] | NDArray[np.str_], count: int) -> 
     return list(map(nfc, texts))
 
 
-def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dict[str, NDArray[Any]]:
+def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dict[str, Column]:
     require_instance("records", records, Mapping | None, "names and values")
     fields = {name: _column(f"records: {name}", values, count) for name, values in (records or {}).items()}
     for name, values in fields.items():

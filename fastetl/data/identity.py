@@ -120,7 +120,7 @@ def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.fromiter(map(xxhash.xxh64_intdigest, rows), np.uint64, len(rows))
 
 
-def count_within(values: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+def count_within(values: NDArray[np.integer]) -> NDArray[np.int64]:
     """int64 (N,): how many earlier values equal each value."""
     order = np.argsort(values, kind="stable")
     sorted_values = values[order]

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Column, Int32s
 from fastetl.data.charset import MAX_CODE_POINTS, is_character, nfc, read_entries
 from fastetl.data.identity import group_numbers
 from fastetl.errors import FastetlError, Notice, expecting
@@ -37,9 +37,9 @@ class Labelled(NamedTuple):
     """The labelled pictures of one source: of a file, or of a folder."""
 
     path: Path
-    images: NDArray[np.uint8] | list[Path]  # uint8 (N, H, W), ink high, or N files
+    images: Bytes | list[Path]  # uint8 (N, H, W), ink high, or N files
     characters: list[str]  # N texts
-    groups: NDArray[np.int32]  # int32 (N,), −1 where unknown
+    groups: Int32s  # int32 (N,), −1 where unknown
     writers: Sequence[str]  # N names or numbers of these groups, "" where unknown
     passed_over: Sequence[Notice] = ()  # one of each subfolder that is of no character
 
@@ -98,7 +98,7 @@ def _reader_of(path: Path) -> Callable[[Path], Labelled | None] | None:
     return _from_pair if "arr_0" in arrays and arrays["arr_0"].ndim in (1, 3) else None
 
 
-def _not_labelled(path: Path, arrays: Mapping[str, NDArray[Any]]) -> FastetlError:
+def _not_labelled(path: Path, arrays: Mapping[str, Column]) -> FastetlError:
     if path.suffix.lower() in _TABLES:
         expected, found = "a first line in UTF-8 with the columns file and character", repr(_header(path)[:80])
     else:
@@ -144,7 +144,7 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
         return {int(row["index"]): _character(row["char"], maps[0]) for row in rows}
 
 
-def _named(labels: NDArray[Any], path: Path) -> list[str]:
+def _named(labels: Column, path: Path) -> list[str]:
     names, numbers = _names_of_numbers(path), labels.tolist()
     for k, number in enumerate(numbers):
         if number not in names:
@@ -219,15 +219,15 @@ def _from_csv(path: Path) -> Labelled:
     return Labelled(path, files, characters, group_numbers(writers, path), writers)
 
 
-def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, Column]:
     """The arrays of an `.npz`; the array of an IDX file of bytes, compressed or not, as `arr_0`; else none.
 
     Arrays that are not `wanted` have their shape and dtype only, and take no memory. Raises FastetlError for a damaged
     `.npz`.
     """
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Column] = {}
 
-    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> bool:
         arrays[name] = np.broadcast_to(np.zeros((), dtype), shape)
         return name in wanted
 
@@ -250,14 +250,15 @@ def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Labelled:
+def _from_arrays(path: Path, arrays: Mapping[str, Column]) -> Labelled:
     images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
     groups = arrays.get("groups", arrays.get("writers", np.full(images.shape[:1], "")))
     fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
     if not fits or not labels.shape == groups.shape == images.shape[:1]:
         raise _not_labelled(path, arrays)
     characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
-    return Labelled(path, images, characters, group_numbers(groups.tolist(), path), list(map(str, groups)))
+    pictures = images.astype(np.uint8, copy=False)
+    return Labelled(path, pictures, characters, group_numbers(groups.tolist(), path), list(map(str, groups)))
 
 
 def from_npz(path: Path) -> Labelled:

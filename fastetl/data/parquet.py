@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Column
 from fastetl.data.writing import description_of
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
@@ -26,16 +26,16 @@ METADATA_KEY = "fastetl dataset"  # under which charset, preprocessing and sourc
 _ROWS = 4096  # rows of a file that are in memory together
 
 
-def pictures_of(column: "pa.ChunkedArray", side: int) -> NDArray[np.uint8]:
+def pictures_of(column: "pa.ChunkedArray", side: int) -> Bytes:
     """The pictures uint8 (N, side, side) in the column `image` of a table without PNG files."""
     array = column.combine_chunks()
     pixels = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * side**2 :]
     return pixels[: len(array) * side**2].reshape(-1, side, side)
 
 
-def column_values(column: "pa.ChunkedArray") -> NDArray[Any]:
+def column_values(column: "pa.ChunkedArray") -> Column:
     """The array that `table` made a column of."""
-    values: NDArray[Any] = column.to_numpy()
+    values: Column = column.to_numpy()
     return values.astype(str) if values.dtype == object else values
 
 
@@ -47,7 +47,7 @@ def table(data: "Dataset", *, png: bool = False) -> "pa.Table":
     """
     pa = import_extra("pyarrow")
 
-    def dictionary(indices: NDArray[Any], names: tuple[str, ...]) -> Any:
+    def dictionary(indices: Column, names: tuple[str, ...]) -> Any:
         return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(list(names), pa.string()))
 
     side, pixels = data.images.shape[-1], np.ascontiguousarray(data.images)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Column
 from fastetl.data.parquet import column_values, pictures_of, table
 from fastetl.data.writing import MANIFEST, REBUILD, write_description
 from fastetl.errors import FastetlError, expecting
@@ -82,7 +83,7 @@ class ShardedImages:
             raise ValueError("pictures in shards are copied: give `copy` None or True")
         return self[:]
 
-    def __getitem__(self, index: int | np.integer[Any] | slice | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    def __getitem__(self, index: int | np.integer | slice | NDArray[np.integer]) -> NDArray[np.uint8]:
         index = np.arange(len(self))[index]
         if not index.ndim:
             return np.asarray(self[index[None]][0])
@@ -141,18 +142,18 @@ class ShardedImages:
             return rows
 
 
-class HeaderFields(Mapping[str, NDArray[Any]]):
+class HeaderFields(Mapping[str, Column]):
     """The header fields of all shards by name. All are read when the first one is asked for."""
 
     def __init__(self, images: ShardedImages, names: Sequence[str]) -> None:
         self._images, self._names = images, tuple(map(str, names))
 
     @cached_property
-    def _columns(self) -> dict[str, NDArray[Any]]:
+    def _columns(self) -> dict[str, Column]:
         tables = [self._images.table(shard, self._names) for shard in self._images.shards]
         return {name: np.concatenate([column_values(rows[name]) for rows in tables]) for name in self._names}
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
+    def __getitem__(self, name: str) -> Column:
         return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Column
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
 from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures, are_within
@@ -34,8 +34,8 @@ IDENTITY_COLUMNS = {name: np.dtype(kind) for name, kind in (("group", "i4"), ("s
 """Columns of records.npz that are fields of a Dataset."""
 
 
-def _records(path: Path, count: int | None) -> dict[str, NDArray[Any]]:
-    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+def _records(path: Path, count: int | None) -> dict[str, Column]:
+    def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> bool:
         if shape != (count,) or dtype.kind not in "biufU" or dtype.itemsize > MAX_VALUE_BYTES:
             raise ValueError(f"{name} {dtype} {shape}, not one value for each of {count} samples")
         if dtype != IDENTITY_COLUMNS.get(name, dtype):
@@ -132,7 +132,7 @@ def _read_directory(folder: Path, address: str) -> Dataset:
 
 
 def _dataset(
-    path: Path, description: Mapping[str, Any], images: Pictures, labels: NDArray[Any], records: dict[str, NDArray[Any]]
+    path: Path, description: Mapping[str, Any], images: Pictures, labels: Column, records: dict[str, Column]
 ) -> Dataset:
     """The Dataset of a description and arrays, checked against each other. records: `IDENTITY_COLUMNS`, and others."""
     with expecting("a description, and arrays that fit it", path, "the dataset is damaged", REBUILD):
@@ -212,7 +212,7 @@ def _read_parquet(path: Path) -> Dataset:
         return _dataset(path, description, images, columns.pop("label"), columns)
 
 
-def _decode(column: Any, side: int) -> NDArray[np.uint8]:
+def _decode(column: Any, side: int) -> Bytes:
     """The pictures uint8 (N, side, side) of a column of PNG files, an Arrow array."""
     from PIL import Image
 

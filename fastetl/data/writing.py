@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Column
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import sealed
@@ -34,7 +34,7 @@ def description_of(data: "Dataset") -> dict[str, Any]:
 def write_description(folder: Path, data: "Dataset", shards: Mapping[str, Any] | None = None) -> None:
     """Write all files of a dataset's directory but its pictures. shards: what is to be said of a dataset of shards."""
     np.save(folder / "labels.npy", data.labels)
-    identity: dict[str, NDArray[Any]] = {"group": data.groups, "source": data.source, "digest": data.digests}
+    identity: dict[str, Column] = {"group": data.groups, "source": data.source, "digest": data.digests}
     with zipfile.ZipFile(folder / "records.npz", "w") as archive:  # np.savez takes no column called file
         for name, values in {**identity, **data.records}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

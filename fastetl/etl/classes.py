@@ -6,12 +6,11 @@ first. Several classes may be one character. The table of each set in `tables/` 
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastetl.arrays import Mask
+from fastetl.arrays import Mask, Records, Uint16s
 from fastetl.etl.jis import assigned_codes, char_to_jis
 from fastetl.etl.layouts import TABLES, Layout
 from fastetl.files.tables import table_rows
@@ -56,7 +55,7 @@ def classes(name: str) -> tuple[EtlClass, ...]:
     return tuple(entry for part in classes_by_file(name) for entry in part)
 
 
-def match_classes(layout: Layout, records: NDArray[Any], entries: Sequence[EtlClass]) -> tuple[Mask, Mask]:
+def match_classes(layout: Layout, records: Records, entries: Sequence[EtlClass]) -> tuple[Mask, Mask]:
     """Whether the code of each record or header is that of one of the classes, and whether its letters are: bool (N,).
 
     If a class's code is not known, any code matches beside its letters. In a set without letters the codes decide both.
@@ -70,7 +69,7 @@ def match_classes(layout: Layout, records: NDArray[Any], entries: Sequence[EtlCl
 
 
 @cache
-def _jis_by_code(layout: Layout) -> NDArray[np.uint16]:
+def _jis_by_code(layout: Layout) -> Uint16s:
     """uint16 (65536,): the JIS X 0208 code of each of the set's codes, 0 for one without a character."""
     jis_codes = np.zeros(65536, np.uint16)
     if layout.code_table == "jis":
@@ -82,13 +81,13 @@ def _jis_by_code(layout: Layout) -> NDArray[np.uint16]:
     return jis_codes
 
 
-def character_codes(layout: Layout, records: NDArray[Any]) -> NDArray[np.uint16]:
+def character_codes(layout: Layout, records: Records) -> Uint16s:
     """uint16 (N,): the JIS X 0208 code of the character of each record or header.
 
     0 for a record without a character: an empty one, an unknown sign, ▲ in ETL2. In ETL6, where some codes are not
     known, letters and code must agree, unless the letters are those of a class without a known code.
     """
-    by_code: NDArray[np.uint16] = _jis_by_code(layout)[layout.column(records, "code")]
+    by_code: Uint16s = _jis_by_code(layout)[layout.column(records, "code")]
     if layout.code_table == "jis" or all(entry.code_is_known for entry in classes(layout.name)):
         return by_code
     letters, position = np.unique(layout.column(records, "letters"), return_inverse=True)

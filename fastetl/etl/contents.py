@@ -8,11 +8,11 @@ share their groups.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Int32s, Mask, Records, Uint16s
 from fastetl.data.identity import count_within, digest_rows
 from fastetl.errors import Notice
 from fastetl.etl.classes import character_codes, classes
@@ -29,12 +29,12 @@ class Contents(NamedTuple):
     """What the headers of one file say of its records."""
 
     file: EtlFile
-    codes: NDArray[np.uint16]  # uint16 (count,), JIS X 0208; 0 for a record without a character
-    groups: NDArray[np.int32]  # int32 (count,); −1 for a record that is no sample
-    model_patterns: NDArray[np.bool_]  # bool (count,), whether the record is a model pattern, which no writer wrote
+    codes: Uint16s  # uint16 (count,), JIS X 0208; 0 for a record without a character
+    groups: Int32s  # int32 (count,); −1 for a record that is no sample
+    model_patterns: Mask  # bool (count,), whether the record is a model pattern, which no writer wrote
     noticed: tuple[Notice, ...]
 
-    def usable(self, model_pattern: bool) -> NDArray[np.bool_]:
+    def usable(self, model_pattern: bool) -> Mask:
         """bool (count,): whether a dataset may have the record."""
         samples = (self.groups >= 0) & (self.codes > 0)
         return samples if model_pattern else samples & ~self.model_patterns
@@ -50,7 +50,7 @@ def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
     return [list(group) for _, group in groupby(files, key=lambda file: file.layout.name)]
 
 
-def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.bool_]:
+def _trailing_models(codes: Uint16s, characters: int) -> Mask:
     """bool (N,): which records are ETL8B2's model patterns: behind the last class, each character once more.
 
     characters: how many the set has. The order of the model patterns is not documented.
@@ -62,7 +62,7 @@ def _trailing_models(codes: NDArray[np.uint16], characters: int) -> NDArray[np.b
     return models
 
 
-def _contents_from_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) -> Iterator[Contents]:
+def _contents_from_order(files: list[EtlFile], codes: list[Uint16s]) -> Iterator[Contents]:
     """The contents of files of ETL8G, ETL9G or ETL9B, where the order of the records tells the data sets."""
     layout = files[0].layout
     genuine_codes = np.array([entry.code for entry in classes(layout.name)], np.uint16)
@@ -82,7 +82,7 @@ def _contents_from_order(files: list[EtlFile], codes: list[NDArray[np.uint16]]) 
         yield Contents(file, code, groups, models, noticed)
 
 
-def _contents_from_headers(file: EtlFile, headers: NDArray[Any]) -> Contents:
+def _contents_from_headers(file: EtlFile, headers: Records) -> Contents:
     """The contents of a file of another set, where a field (in ETL8B2 the position in the class) tells the group."""
     layout, codes = file.layout, character_codes(file.layout, headers)
     models = np.zeros(len(codes), bool)
@@ -104,7 +104,7 @@ def _contents_from_headers(file: EtlFile, headers: NDArray[Any]) -> Contents:
     return Contents(file, codes, groups, models, tuple(notices_of_classes(file, headers, groups, models)))
 
 
-def contents_of(files: Sequence[EtlFile], heads: Sequence[NDArray[Any]] | None = None) -> list[Contents]:
+def contents_of(files: Sequence[EtlFile], heads: Sequence[Records] | None = None) -> list[Contents]:
     """What the headers of all files say, in the order of `files`, which must be sorted by set.
 
     heads: the headers of each file, if they have been read already. Raises FastetlError if a file cannot be read.
@@ -114,7 +114,8 @@ def contents_of(files: Sequence[EtlFile], heads: Sequence[NDArray[Any]] | None =
         start, layout = len(contents), members[0].layout
         headers = map(read_headers, members) if heads is None else heads[start : start + len(members)]
         if layout.grouped_by == "data set":
-            contents += _contents_from_order(members, [layout.column(header, "code") for header in headers])
+            codes = [layout.column(header, "code").astype(np.uint16, copy=False) for header in headers]
+            contents += _contents_from_order(members, codes)
         else:
             contents += map(_contents_from_headers, members, headers)
     return contents

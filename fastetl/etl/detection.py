@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Mask, Records, Uint16s
 from fastetl.checks import as_path, unsuitable
 from fastetl.data.parquet import PARQUET_KIND
 from fastetl.errors import FastetlError, MissingFileError, StrPath
@@ -77,7 +76,7 @@ def set_by_name(name: str) -> Layout | None:
     return next((layout for layout in LAYOUTS if layout.number(name) is not None), None)
 
 
-def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
+def _is_plausible(layout: Layout, heads: Records, name: str) -> bool:
     """Whether the headers of a file's first records look like those of the layout's type of record."""
     if layout.has_empty_record:
         # The bytes of any text are codes of JIS X 0208. Only the empty record or the name tells these files.
@@ -87,7 +86,7 @@ def _is_plausible(layout: Layout, heads: NDArray[Any], name: str) -> bool:
     return bool(len(heads) and _are_plausible(layout, heads).mean() >= _MIN_SHARE)
 
 
-def _are_plausible(layout: Layout, heads: NDArray[Any]) -> NDArray[np.bool_]:
+def _are_plausible(layout: Layout, heads: Records) -> Mask:
     """bool (N,): whether each of N headers looks like one of the layout's type of record."""
     if layout.code_table == "jis":
         is_valid = character_codes(layout, heads) > 0
@@ -98,13 +97,13 @@ def _are_plausible(layout: Layout, heads: NDArray[Any]) -> NDArray[np.bool_]:
             texts = layout.column(heads, field.name).view(np.uint8).reshape(len(heads), field.dtype.itemsize)
             is_valid = is_valid & (((texts >= 32) & (texts < 127)) | (texts == 0)).all(1)
         elif field.name == "sex":
-            is_valid = is_valid & (layout.column(heads, "sex") <= 2)
+            is_valid = is_valid & (layout.column(heads, "sex").astype(np.int64) <= 2)
         elif field.name == "style":
             is_valid = is_valid & np.isin(layout.column(heads, "style"), [b"A", b"B", b"C", b"D"])
     return is_valid
 
 
-def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> NDArray[Any]:
+def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> Records:
     """The headers of the records numbered `index`, structured, without those that end too early."""
     size = layout.header_dtype.itemsize
     parts = [read(number * layout.record_bytes, size) for number in index]
@@ -242,7 +241,7 @@ def as_paths(sources: Sources) -> list[Path]:
     return [as_path("sources", source, "a path, or several") for source in paths]
 
 
-def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tuple[str, ...], NDArray[np.uint16]]:
+def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tuple[str, ...], Uint16s]:
     """The names of the files' sources, and the index among them of each record: uint16 (sum of `counts`,)."""
     sources = tuple(dict.fromkeys(file.source for file in files))
     return sources, np.repeat([sources.index(file.source) for file in files], counts).astype(np.uint16)

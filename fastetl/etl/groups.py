@@ -16,8 +16,8 @@ from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Int32s, Ints, Mask, Uint16s
 from fastetl.etl.detection import EtlFile
 
 # Chosen by trial: of 300 files of 40 to 355 records with up to 30 defects, 0.58 % of records get a wrong data set.
@@ -34,13 +34,13 @@ _GENUINE_ADVANTAGE = 2
 class Alignment(NamedTuple):
     """How the N records of a file follow its order."""
 
-    order: NDArray[np.uint16]  # uint16 (L,), the codes of one data set
-    groups: NDArray[np.int32]  # int32 (N,), the data set of each record, from 0; it falls at displaced records alone
-    rank: NDArray[np.int64]  # int64 (N,), the rank of each record's code; −1 for a code that is not in the order
-    strays: NDArray[np.int64]  # int64, the numbers of the displaced records
-    expected: NDArray[np.int64]  # int64 (N,), the rank that each record should have
+    order: Uint16s  # uint16 (L,), the codes of one data set
+    groups: Int32s  # int32 (N,), the data set of each record, from 0; it falls at displaced records alone
+    rank: Ints  # int64 (N,), the rank of each record's code; −1 for a code that is not in the order
+    strays: Ints  # int64, the numbers of the displaced records
+    expected: Ints  # int64 (N,), the rank that each record should have
 
-    def filled_slots(self) -> NDArray[np.bool_]:
+    def filled_slots(self) -> Mask:
         """bool (data sets × L,): whether a record has the data set and the rank of each slot."""
         groups, is_ranked = self.groups.astype(np.int64), self.rank >= 0
         is_filled = np.zeros((int(groups.max()) + 1) * len(self.order), bool)
@@ -54,7 +54,7 @@ class Alignment(NamedTuple):
         return int(len(self.strays) + np.count_nonzero(~is_filled) + repeats)
 
 
-def align(codes: NDArray[np.uint16], genuine_codes: NDArray[np.uint16] | None = None) -> Alignment:
+def align(codes: Uint16s, genuine_codes: Uint16s | None = None) -> Alignment:
     """Learn the order of a file's codes, uint16 (N,), and align the file to it; N may be any number.
 
     The order begins where this gives the fewest faults. If several beginnings are as good, it is that of
@@ -80,14 +80,14 @@ def align(codes: NDArray[np.uint16], genuine_codes: NDArray[np.uint16] | None = 
     return alignments[int(np.argmin(faults))]
 
 
-def _begin_as_genuine(order: NDArray[np.uint16], genuine_codes: NDArray[np.uint16]) -> NDArray[np.uint16] | None:
+def _begin_as_genuine(order: Uint16s, genuine_codes: Uint16s) -> Uint16s | None:
     """The order rotated to the beginning of a genuine data set, if it is such a sequence apart from its beginning."""
     rank = _ranks(genuine_codes, order)
     falls = np.flatnonzero(rank < np.roll(rank, 1))
     return np.roll(order, -int(falls[0])) if (rank >= 0).all() and len(falls) == 1 else None
 
 
-def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment:
+def _align_to(order: Uint16s, codes: Uint16s) -> Alignment:
     """The codes aligned to an order that begins where data sets begin."""
     length = len(order)
     rank = _ranks(order, codes)
@@ -102,7 +102,7 @@ def _align_to(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> Alignment
     return Alignment(order, (slots // length).astype(np.int32), rank, np.flatnonzero(~is_kept), slots % length)
 
 
-def _fill_gaps(slots: NDArray[np.int64], is_kept: NDArray[np.bool_], length: int) -> None:
+def _fill_gaps(slots: Ints, is_kept: Mask, length: int) -> None:
     """Give each record set aside the slot after that of the record before it, but none past the next kept record's.
 
     An example, of the order あいうえお with two records aside, いうXXお: slots 1, 2, −1, −1, 4 become 1, 2, 3, 3, 4.
@@ -117,20 +117,20 @@ def _fill_gaps(slots: NDArray[np.int64], is_kept: NDArray[np.bool_], length: int
     slots[:] = np.where(is_kept, slots, np.clip(target, 0, np.maximum(limit, 0)))
 
 
-def _ranks(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.int64]:
+def _ranks(order: Uint16s, codes: Uint16s) -> Ints:
     """int64 (N,): rank of each code in the order, −1 for one that is not there."""
     table = np.full(65536, -1, np.int64)
     table[order[::-1]] = np.arange(len(order))[::-1]
     return table[codes]
 
 
-def _breaks(rank: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
+def _breaks(rank: Ints, length: int) -> Mask:
     """bool (N − 1,): whether a record does not follow the one before it."""
     follows = (rank[1:] - rank[:-1] == 1) | ((rank[1:] == 0) & (rank[:-1] == length - 1))
     return np.asarray(~follows | (rank[1:] < 0) | (rank[:-1] < 0))
 
 
-def _most_followed_order(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _most_followed_order(codes: Uint16s) -> Uint16s:
     """The codes of one data set, each once: of the one that most of the file follows."""
     best_order, min_breaks = codes, len(codes)
     for length in _likely_lengths(codes):
@@ -144,12 +144,12 @@ def _most_followed_order(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     return best_order
 
 
-def _distinct(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _distinct(codes: Uint16s) -> Uint16s:
     """Each code once, in the order in which they first appear."""
     return codes[np.sort(np.unique(codes, return_index=True)[1])]
 
 
-def _likely_lengths(codes: NDArray[np.uint16]) -> list[int]:
+def _likely_lengths(codes: Uint16s) -> list[int]:
     """How many characters a data set may have, the likeliest number first."""
     is_first = np.zeros(len(codes), bool)
     is_first[np.unique(codes, return_index=True)[1]] = True
@@ -178,7 +178,7 @@ def _likely_begins(length: int, count: int) -> Iterator[int]:
             yield max(0, begin - shift)
 
 
-def _begin_as_file(order: NDArray[np.uint16], codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def _begin_as_file(order: Uint16s, codes: Uint16s) -> Uint16s:
     """The order rotated so that it begins where most of the first few records say that data sets begin."""
     head = codes[:_FIRST_RECORDS]
     rank = _ranks(order, head[np.append(True, head[1:] != head[:-1])])  # a doubled record is no new beginning
@@ -255,7 +255,7 @@ def _step(end: int, rank: int, strays: int, length: int) -> tuple[int, int]:
     return forward_cost, (end + gap) // length
 
 
-def number_groups(files: list[EtlFile], data_sets: list[NDArray[np.int32]]) -> list[NDArray[np.int32]]:
+def number_groups(files: list[EtlFile], data_sets: list[Int32s]) -> list[Int32s]:
     """Group of each record of each file of a set, from the number of its data set in the file, of `data_sets`.
 
     Groups are numbered as in genuine files (for ETL8G 5 × (file − 1) + data set) if the numbers of a source's files

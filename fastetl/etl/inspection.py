@@ -3,11 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Records, Uint64s
 from fastetl.checks import as_progress
 from fastetl.data.identity import digest_rows
 from fastetl.errors import FastetlError, Notice, ShowProgress
@@ -79,7 +78,7 @@ class FileReport:
     """What a user should know; empty for a sound file."""
 
 
-def _scan(file: EtlFile, buffer: NDArray[np.uint8]) -> tuple[str, NDArray[Any], NDArray[np.uint64]]:
+def _scan(file: EtlFile, buffer: Bytes) -> tuple[str, Records, Uint64s]:
     """A file's fingerprint, and of each record the header, structured (count,), and the digest of its picture."""
     layout = file.layout
     size = file.record_count * layout.record_bytes

@@ -3,8 +3,8 @@
 from functools import cache, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Int32s, Uint16s
 from fastetl.data.charset import Charset, in_a_line
 from fastetl.errors import ArgumentError
 
@@ -30,7 +30,7 @@ def jis_to_char(code: int) -> str | None:
     return character.translate(_TYPED)
 
 
-def assigned_codes() -> NDArray[np.uint16]:
+def assigned_codes() -> Uint16s:
     """uint16 (6879,), ascending: the codes of JIS X 0208 that `jis_to_char` knows. All are decoded at once."""
     cells = np.arange(0x21, 0x7F, dtype=np.uint16)
     codes = (cells[:, None] << 8 | cells).ravel()
@@ -50,7 +50,7 @@ def char_to_jis(character: str) -> int | None:
     return ((data[0] & 0x7F) << 8 | (data[1] & 0x7F)) if is_single else None
 
 
-def codes_of(charset: Charset) -> NDArray[np.uint16]:
+def codes_of(charset: Charset) -> Uint16s:
     """uint16 (classes,): the JIS X 0208 code of each class, 0 for a character that is not in JIS X 0208.
 
     Raises FastetlError if two characters have one code, as A and its full-width form have.
@@ -65,7 +65,7 @@ def codes_of(charset: Charset) -> NDArray[np.uint16]:
 
 
 @lru_cache(8)
-def class_of_code(charset: Charset) -> NDArray[np.int32]:
+def class_of_code(charset: Charset) -> Int32s:
     """int32 (65536,): the class of each JIS X 0208 code, −1 for a code that is not in the charset."""
     table = np.full(65536, -1, np.int32)
     codes = codes_of(charset)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from fastetl.arrays import Bytes, Column, Ints, Records, Uint64s
 from fastetl.files.tables import table_rows
 
 GROUPS_OF_FAMILY = 1_000_000  # the groups of a family are numbered from its number times this one
@@ -24,7 +25,7 @@ TABLES = Path(__file__).parent / "tables"
 _T56_BITS = 6  # bits of a T56 character
 # Source: AIST's page of type K. Its own script prints a space for 31, 32 and 58 and | for 48; those are \\, ↑, ← and +
 # of the code that the rest equals (48 is + by AIST's example "S  +"); ↑ and ←, which no label has, are ^ and _ here.
-T56: NDArray[np.uint8] = np.frombuffer(b"0123456789[#@:>? ABCDEFGHI&.](<\\^JKLMNOPQR-$*);'+/STUVWXYZ_,%=\"!", np.uint8)
+T56: Bytes = np.frombuffer(b"0123456789[#@:>? ABCDEFGHI&.](<\\^JKLMNOPQR-$*);'+/STUVWXYZ_,%=\"!", np.uint8)
 """uint8 (64,): the ASCII character of each 6-bit unit in which ETL2 to ETL5 keep text."""
 _TO_T56 = np.full(256, 16, np.uint8)  # 16 is the space
 _TO_T56[T56] = np.arange(len(T56))
@@ -44,14 +45,14 @@ class Field:
     text: Text | None = None
 
     @cached_property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         """The dtype of the column that `Layout.column` gives: the smallest unsigned number that fits, or bytes."""
         if self.text is not None:
             return np.dtype(f"S{self.bits // (8 if self.text == 'ascii' else _T56_BITS)}")
         return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if 8 * size >= self.bits)}")
 
     @property
-    def stored(self) -> np.dtype[Any] | None:
+    def stored(self) -> np.dtype[np.generic] | None:
         """The dtype that views the field in place, or None where it does not begin and end with a byte."""
         if self.at % 8 or self.text == "t56" or (self.text is None and self.bits not in (8, 16, 32)):
             return None
@@ -103,7 +104,7 @@ class Layout:
         rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
         by_offset = {field.at // 8: (field.name, field.stored) for field in self.fields if field.stored is not None}
         by_offset[self.image_offset] = ("image", rows)
-        fields: list[tuple[str, np.dtype[Any]]] = []
+        fields: list[tuple[str, np.dtype[np.generic]]] = []
         end = 0
         for start, (name, kind) in [*sorted(by_offset.items()), (self.record_bytes, ("", np.dtype("V0")))]:
             if start > end:
@@ -122,7 +123,7 @@ class Layout:
     def by_name(self) -> dict[str, Field]:
         return {field.name: field for field in self.fields}
 
-    def column(self, records: NDArray[Any], name: str) -> NDArray[Any]:
+    def column(self, records: Records, name: str) -> Column:
         """One field of structured records or headers (N,): numbers in native byte order, or text as ASCII bytes."""
         field = self.by_name[name]
         if field.stored is not None:
@@ -133,7 +134,7 @@ class Layout:
         units = [_bits(data, k, _T56_BITS).astype(np.uint8) for k in range(field.at, field.at + field.bits, _T56_BITS)]
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
-    def put(self, records: NDArray[Any], name: str, values: ArrayLike) -> None:
+    def put(self, records: Records, name: str, values: ArrayLike) -> None:
         """Write `values`, one or (N,), into the field `name` of structured records."""
         field = self.by_name[name]
         if field.stored is not None:
@@ -155,15 +156,15 @@ class Layout:
         bits[:, field.at % 8 : field.at % 8 + field.bits] = digits.reshape(len(records), -1)
         data[:] = np.packbits(bits, axis=1)
 
-    def packed(self, records: NDArray[Any]) -> NDArray[np.uint8]:
+    def packed(self, records: Records) -> Bytes:
         """uint8 (N, image bytes): the pictures of structured records."""
         return bytes_of(records)[:, self.image_offset : self.image_offset + self.image_bytes]
 
-    def copy_headers(self, records: NDArray[Any], headers: NDArray[Any]) -> None:
+    def copy_headers(self, records: Records, headers: Records) -> None:
         """Fill structured `headers` (N,) from structured records (N,)."""
         bytes_of(headers)[:] = bytes_of(records)[:, : self.image_offset]
 
-    def image_starts(self, count: int) -> NDArray[np.int64]:
+    def image_starts(self, count: int) -> Ints:
         """int64 (count,): where the pictures begin in the bytes of `count` records one after another."""
         return np.arange(count) * self.record_bytes + self.image_offset
 
@@ -183,12 +184,12 @@ class Layout:
         return sum(sizes[part] if part in sizes else int(part) for part in parts) if parts else 1
 
 
-def bytes_of(records: NDArray[Any]) -> NDArray[np.uint8]:
+def bytes_of(records: Records) -> Bytes:
     """uint8 (N, bytes): a writable view of structured records or headers as the bytes of a file."""
     return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
 
 
-def _bits(data: NDArray[np.uint8], offset: int, bits: int) -> NDArray[np.uint64]:
+def _bits(data: Bytes, offset: int, bits: int) -> Uint64s:
     """uint64 (N,): the number in `bits` bits (at most 57) from bit `offset` of each row."""
     first, last = offset // 8, (offset + bits - 1) // 8
     value = np.zeros(len(data), np.uint64)

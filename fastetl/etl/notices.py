@@ -2,12 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastetl.arrays import Ints, Mask
+from fastetl.arrays import Int32s, Ints, Mask, Records, Uint16s, Uint64s
 from fastetl.data.identity import count_within, digest_of, group_copies
 from fastetl.errors import Notice
 from fastetl.etl.classes import classes, match_classes
@@ -15,8 +13,8 @@ from fastetl.etl.detection import EtlFile, set_by_name
 from fastetl.etl.groups import Alignment
 from fastetl.etl.jis import jis_to_char
 
-Codes = NDArray[np.uint16]
-Groups = NDArray[np.int32]
+Codes = Uint16s
+Groups = Int32s
 _MAX_LISTED = 5  # records named in one notice
 
 
@@ -33,7 +31,7 @@ def summarize(notices: Sequence[Notice]) -> list[str]:
     return lines
 
 
-def format_code(code: int | np.integer[Any]) -> str:
+def format_code(code: int | np.integer) -> str:
     """A code, with its character where it has one."""
     return f"0x{code:02X} {jis_to_char(int(code)) or ''}".strip()
 
@@ -65,9 +63,9 @@ def group_copies_in_files(
     files: Sequence[EtlFile],
     records: Sequence[Ints],
     groups: Groups,
-    source: NDArray[np.uint16],
-    digests: NDArray[np.uint64],
-) -> tuple[Groups, NDArray[np.uint16], tuple[Notice, ...]]:
+    source: Uint16s,
+    digests: Uint64s,
+) -> tuple[Groups, Uint16s, tuple[Notice, ...]]:
     """Groups and sources as `group_copies` gives them, and notices of pictures without ink and of copies.
 
     Most likely a file with copies is there under two names. records: for each file, the numbers of its records.
@@ -185,7 +183,7 @@ def notices_of_order(
 _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}  # records that genuine files lack: ナ of sheet 2672, リ of 2708
 
 
-def notices_of_classes(file: EtlFile, headers: NDArray[Any], groups: Groups, models: Mask) -> Iterator[Notice]:
+def notices_of_classes(file: EtlFile, headers: Records, groups: Groups, models: Mask) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another by class or by sheet.
 
     headers: (count,), structured. groups: (count,), −1 for an empty record. models: (count,), the model patterns.

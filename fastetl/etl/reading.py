@@ -9,12 +9,11 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastetl.arrays import Bytes, Ints
+from fastetl.arrays import Bytes, Column, Int32s, Ints, Records, Uint16s
 from fastetl.checks import as_progress
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
@@ -42,8 +41,8 @@ class Selection:
 
     file: EtlFile
     index: Ints  # int64 (N,), the numbers of the records
-    codes: NDArray[np.uint16]  # uint16 (N,), the JIS X 0208 code that is expected in each
-    groups: NDArray[np.int32]  # int32 (N,), as in a dataset
+    codes: Uint16s  # uint16 (N,), the JIS X 0208 code that is expected in each
+    groups: Int32s  # int32 (N,), as in a dataset
 
 
 def block_records(layout: Layout) -> int:
@@ -56,7 +55,7 @@ def new_buffer(layout: Layout) -> Bytes:
     return np.empty(block_records(layout) * layout.record_bytes + _SLACK, np.uint8)
 
 
-def read_records(file: EtlFile, index: Ints, buffer: Bytes) -> Iterator[tuple[slice, NDArray[Any]]]:
+def read_records(file: EtlFile, index: Ints, buffer: Bytes) -> Iterator[tuple[slice, Records]]:
     """Read the records numbered `index`, ascending, at most a block at a time, to the beginning of `buffer`.
 
     Yields a slice of `index` and its records, structured (n,), which the next step overwrites. Raises FastetlError if
@@ -76,7 +75,7 @@ def read_records(file: EtlFile, index: Ints, buffer: Bytes) -> Iterator[tuple[sl
             yield slice(start, start + len(part)), records[: len(part)]
 
 
-def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> NDArray[Any]:
+def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> Records:
     """The headers of records `begin` to `end` − 1 (or the last one), structured (n,).
 
     Records are read whole, which takes no longer than a system call for each header. Raises as `read_records` does.
@@ -109,7 +108,7 @@ class DisorderError(FastetlError):
     """A record does not have the code that the plan expects."""
 
 
-def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
+def _require_order(part: Selection, span: slice, records: Records) -> None:
     """Raise DisorderError unless these records have the codes that a part expects."""
     layout, expected = part.file.layout, part.codes[span]
     codes = records["code"] if layout.code_table == "jis" else character_codes(layout, records)
@@ -121,7 +120,7 @@ def _require_order(part: Selection, span: slice, records: NDArray[Any]) -> None:
         raise DisorderError(what, file=part.file.path, record=record, expected=code, found=found, do=do)
 
 
-def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _columns(parts: Sequence[Selection], headers: Sequence[Records]) -> dict[str, Column]:
     """Where each record comes from, and the fields of its header that a dataset keeps: arrays (N,) by their names."""
     counts = [len(part.index) for part in parts]
     columns = {
@@ -135,7 +134,7 @@ def _columns(parts: Sequence[Selection], headers: Sequence[NDArray[Any]]) -> dic
     return columns | {name: _column(name, layouts, headers) for name in names}
 
 
-def _column(name: str, layouts: Sequence[Layout], headers: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def _column(name: str, layouts: Sequence[Layout], headers: Sequence[Records]) -> Column:
     """A field of all records; −1 or an empty text in records whose set does not have it."""
     fields = [layout.by_name.get(name) for layout in layouts]
     dtype = np.result_type(*(field.dtype for field in fields if field is not None))

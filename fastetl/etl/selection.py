@@ -10,9 +10,8 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastetl.arrays import Ints
+from fastetl.arrays import Ints, Uint16s
 from fastetl.data.charset import NAMED, Characters, Charset, load_charset
 from fastetl.errors import FastetlError, Findings
 from fastetl.etl.contents import Contents, by_layout, contents_of
@@ -35,7 +34,7 @@ class Plan:
     findings: Findings
 
 
-def learn_order(files: list[EtlFile]) -> NDArray[np.uint16] | None:
+def learn_order(files: list[EtlFile]) -> Uint16s | None:
     """The codes of one data set, uint16, if all files of a set may be sequences of such data sets; otherwise None.
 
     The codes are those of the first data set, and the last one must agree: otherwise, a damaged code in the first one
@@ -87,12 +86,6 @@ def _left_out(samples: Ints, codes: set[int]) -> dict[str, int]:
     return {character: int(samples[code]) for code in other_codes if (character := jis_to_char(code))}
 
 
-def _codes_in(contents: list[Contents]) -> set[int]:
-    """The codes of a set's records."""
-    # `np.unique` would import a large part of numpy, which a build has no other use for.
-    return set(np.flatnonzero(np.bincount(np.concatenate([content.codes for content in contents]))).tolist())
-
-
 def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[Contents]]:
     """The charset, how many codes stand for no character, and the contents of all files.
 
@@ -101,7 +94,9 @@ def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple
     assumptions = [_contents_by_order(members) if by_order else None for members in sets]
     contents = [contents_of(sets[index]) if basis is None else basis for index, basis in enumerate(assumptions)]
     while True:
-        codes = list(map(_codes_in, contents))
+        # `np.unique` would import a large part of numpy, which a build has no other use for.
+        counts = [np.bincount(np.concatenate([content.codes for content in members])) for members in contents]
+        codes = [set(np.flatnonzero(count).tolist()) for count in counts]
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
         targets = set(codes_of(charset).tolist())

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fastetl.arrays import Column
 from fastetl.errors import RENEW, FastetlError, MissingFileError, StrPath, expecting, reason_of
 
 JSON_BYTES = 1 << 26  # most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer
@@ -27,7 +28,7 @@ TEXT_BYTES = 1 << 20  # most bytes of a text that people write, such as a list o
 _END_BYTES = 1 << 16
 _CLUTTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-Accept = Callable[[str, tuple[int, ...], np.dtype[Any]], bool]
+Accept = Callable[[str, tuple[int, ...], np.dtype[np.generic]], bool]
 """Whether an array of this name, shape and dtype may be read."""
 
 
@@ -193,7 +194,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, a
     return array
 
 
-def _digest(described: Mapping[str, Any], arrays: tuple[NDArray[Any], ...]) -> str:
+def _digest(described: Mapping[str, Any], arrays: tuple[Column, ...]) -> str:
     values = {key: value for key, value in described.items() if key != "digest"}
     hashed = hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16)
     for array in arrays:
@@ -202,13 +203,13 @@ def _digest(described: Mapping[str, Any], arrays: tuple[NDArray[Any], ...]) -> s
     return hashed.hexdigest()
 
 
-def sealed(described: Mapping[str, Any], *arrays: NDArray[Any]) -> dict[str, Any]:
+def sealed(described: Mapping[str, Any], *arrays: Column) -> dict[str, Any]:
     """A description to be written as JSON, with a digest of itself and of the arrays that are stored beside it."""
     return {**described, "digest": _digest(described, arrays)}
 
 
 def require_sealed(
-    described: Mapping[str, Any], file: StrPath, *arrays: NDArray[Any], kind: type[FastetlError] = FastetlError
+    described: Mapping[str, Any], file: StrPath, *arrays: Column, kind: type[FastetlError] = FastetlError
 ) -> None:
     """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
     stored, digest = described.get("digest"), _digest(described, arrays)

@@ -1,11 +1,14 @@
 """A picture reduced to at most 160 × 160 blocks, and filters on them: integers alone, as in the Swift twin."""
 
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]  # a picture, or its blocks, uint8 (H, W)
+from fastetl.arrays import Bytes, Integers, Mask
+
+Grey = Bytes  # a picture, or its blocks, uint8 (H, W)
+S = TypeVar("S", bound=np.generic)
 MAX_BLOCKS = 160  # blocks along a picture's longest side, at most
 SPECK_BLOCKS = 4  # that may be darker than the darkest ink
 
@@ -34,14 +37,14 @@ def pool(picture: Grey, op: np.ufunc, max_blocks: int = MAX_BLOCKS) -> Grey:
     return picture
 
 
-def expand(blocks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def expand(blocks: NDArray[S], shape: tuple[int, ...]) -> NDArray[S]:
     """A picture of `shape` in which each pixel has its block's value: the inverse of `pool`."""
     for axis in (1, 0):
         blocks = np.repeat(blocks, np.diff(_edges(shape[axis], blocks.shape[axis]), append=shape[axis]), axis=axis)
     return blocks
 
 
-def extreme_of_rows(picture: NDArray[Any], size: int, op: np.ufunc) -> NDArray[Any]:
+def extreme_of_rows(picture: NDArray[S], size: int, op: np.ufunc) -> NDArray[S]:
     """The least (`np.minimum`) or greatest (`np.maximum`) value of each `size` successive rows, in each column."""
     count, span = len(picture) - size + 1, 1
     while 2 * span <= size:
@@ -50,7 +53,7 @@ def extreme_of_rows(picture: NDArray[Any], size: int, op: np.ufunc) -> NDArray[A
     return np.asarray(op(picture[:count], picture[size - span : size - span + count]))
 
 
-def extreme(picture: NDArray[Any], size: int, op: np.ufunc, fill: int) -> NDArray[Any]:
+def extreme(picture: NDArray[S], size: int, op: np.ufunc, fill: int) -> NDArray[S]:
     """The least (`np.minimum`) or greatest (`np.maximum`) value in a square of odd `size` around each pixel.
 
     fill: the value of what lies beyond the picture.
@@ -77,12 +80,12 @@ def closing(blocks: Grey, size: int) -> Grey:
     return extreme(extreme(blocks, size, np.maximum, 0), size, np.minimum, 255)
 
 
-def opening(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+def opening(mask: Mask, size: int) -> Mask:
     """Morphological opening: what of the mask is at least `size` wide, if the mask went on beyond the picture."""
     return extreme(extreme(mask, size, np.minimum, 1), size, np.maximum, 0)
 
 
-def odd_share(blocks: NDArray[Any], per_cent: int) -> int:
+def odd_share(blocks: NDArray[S], per_cent: int) -> int:
     """So many per cent of the longest side, as an odd size of at least 3."""
     return max(3, int(max(blocks.shape)) * per_cent // 100 | 1)
 
@@ -93,7 +96,7 @@ def peak_of(levels: Grey, min_count: int = SPECK_BLOCKS) -> int:
     return 255 - int((counts >= min(min_count, levels.size // 8 + 1)).argmax())
 
 
-def quantile(values: NDArray[Any], per_cent: int) -> int:
+def quantile(values: Integers, per_cent: int) -> int:
     """The least of integers 0–65,535 that at least so many per cent of them do not exceed; 0 if there are none."""
     counts = np.bincount(values.ravel(), minlength=1).cumsum()
     return int((counts * 100 >= per_cent * values.size).argmax())

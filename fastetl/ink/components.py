@@ -1,13 +1,11 @@
 """Connected components of ink, and which of them are one character."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.arrays import Mask
+from fastetl.arrays import Int32s, Integers, Mask, Reals
 
-Components = NDArray[np.int32]  # the number of each pixel's component, from 1; 0 where there is no ink
+Components = Int32s  # the number of each pixel's component, from 1; 0 where there is no ink
 Runs = NDArray[np.intp]  # their numbers, or their positions, ascending
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; the last two are the first outside
 _MAX_COMPONENTS = 60  # that are looked at for the character, the largest ones
@@ -55,12 +53,12 @@ def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
     return np.stack([*corners, *(np.maximum.reduceat(values, begin) + 1 for values in (x, y))], 1)
 
 
-def extents_of(boxes: NDArray[Any]) -> NDArray[Any]:
+def extents_of(boxes: Integers | Reals) -> Integers | Reals:
     """(N,): the longer side of each box."""
     return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(1, initial=0))
 
 
-def weighted_median_extent(boxes: NDArray[Any]) -> float:
+def weighted_median_extent(boxes: Integers | Reals) -> float:
     """Weighted median of the boxes' extents; each extent is its own weight."""
     extents = np.sort(extents_of(boxes))
     return float(extents[np.searchsorted(np.cumsum(extents), extents.sum() / 2)])

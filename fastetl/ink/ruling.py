@@ -1,11 +1,11 @@
 """Ruled, squared and printed lines, thin, straight and longer than strokes: how to find, judge and erase them."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.arrays import Floats, Mask
+from fastetl.arrays import Floats, Int32s, Mask
 from fastetl.ink.blocks import SPECK_BLOCKS, Grey, extreme_of_rows, peak_of, quantile
 from fastetl.ink.pens import mean_width
 
@@ -54,7 +54,7 @@ def _offsets(rises: int | NDArray[np.intp], width: int) -> NDArray[np.intp]:
     return np.rint(np.multiply.outer(rises, position)).astype(np.intp)
 
 
-def _sums(masks: tuple[Mask, Mask], offsets: NDArray[np.intp]) -> NDArray[np.int32]:
+def _sums(masks: tuple[Mask, Mask], offsets: NDArray[np.intp]) -> Int32s:
     """How many blocks of each mask (H, W) lie on each line: (2, rises, H), by the line's row in the middle.
 
     offsets: (rises, W), those of flat lines first.
@@ -219,7 +219,7 @@ class _Page(NamedTuple):
         return 4 * line.thickness <= 3 * self.width or not 8 * self.level < 10 * line.level < 13 * self.level
 
 
-def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], threshold: int) -> None:
+def erase(plane: Grey, line: PrintedLine, shape: tuple[int, ...], threshold: int) -> None:
     """Take a line out of a plane (H, W), in place: what crosses it goes on as it is beside it.
 
     shape: rows and columns of the blocks on which the line was found. threshold: pixels from this level on are ink.
@@ -240,8 +240,8 @@ def erase(plane: NDArray[Any], line: PrintedLine, shape: tuple[int, ...], thresh
 
 
 def _strip_along(
-    line: PrintedLine, plane: NDArray[Any], shape: tuple[int, ...], reach: int
-) -> tuple[NDArray[np.intp], NDArray[Any], Mask]:
+    line: PrintedLine, plane: Grey, shape: tuple[int, ...], reach: int
+) -> tuple[NDArray[np.intp], Grey, Mask]:
     """The pixels of a plane (H, W) along a line, which is level in the strip's middle: (2 * reach + 1, W).
 
     Returns each one's row in the plane, its value (beyond the plane that of the nearest row), and whether the row is

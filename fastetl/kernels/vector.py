@@ -108,7 +108,7 @@ class Code:
         """Store to any address."""
         self.builder.store(value, self.address(pointer, offset), align=1)
 
-    def constant(self, array: NDArray[Any]) -> Value:
+    def constant(self, array: NDArray[np.generic]) -> Value:
         """The address of a constant array's bytes."""
         module, kind = self.builder.module, ir.ArrayType(I8, array.nbytes)
         table = ir.GlobalVariable(module, kind, module.get_unique_name("table"))

@@ -10,8 +10,8 @@ from functools import cache, partial
 from itertools import groupby, pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Float32s
 from fastetl.data.charset import LARGE_FORM
 from fastetl.files.tables import table_rows
 from fastetl.synth.glyphs import Glyph, make_glyph
@@ -82,5 +82,5 @@ def forms_of(character: str) -> tuple[Glyph, ...]:
     return textbook, *(make([*_strokes_of(way, body, small_of), *of_marks]) for way in WAYS.get(large, ()))
 
 
-def _middle(points: Polyline) -> NDArray[np.float32]:
+def _middle(points: Polyline) -> Float32s:
     return np.asarray((points.min(0) + points.max(0)) / 2)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Ints, Records
 from fastetl.checks import Options, Range, Share, as_progress, config_of, require_choice, require_unset, unsuitable
 from fastetl.data.charset import HIRAGANA, Characters, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import ShowProgress, StrPath
@@ -91,7 +91,7 @@ def layout_of(characters: tuple[str, ...]) -> Layout:
     return ETL9G if len(characters) == ETL9G.data_set_records else ETL8G
 
 
-def file_numbers(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64]:
+def file_numbers(writers: Ints, layout: Layout) -> Ints:
     """int64 (N,): number of the file with each writer's data set, from 1, without ETL8G's file of model patterns."""
     numbers = 1 + writers // layout.data_sets_per_file
     return numbers + ((numbers >= ETL8G.files) & (layout is ETL8G))
@@ -99,7 +99,7 @@ def file_numbers(writers: NDArray[np.int64], layout: Layout) -> NDArray[np.int64
 
 def draw_data_set(
     seed: int, writer: int, characters: tuple[str, ...] = ORDER, scans: float = SynthConfig.scans
-) -> NDArray[Any]:
+) -> Records:
     """The records of one writer, a structured array of ETL8G's dtype (ETL9G's for its 3,036 characters).
 
     scans: probability (0–1) that the writer's sheets are scanned. Headers are filled as in a genuine file.
@@ -171,7 +171,7 @@ def synthesize(
     return Path(out)
 
 
-def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Iterator[tuple[str, NDArray[Any]]]:
+def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Iterator[tuple[str, Records]]:
     """The data sets one after the other: name of the file, and records."""
     _, characters = characters_of(config.charset)
     lost = [c for c in characters if char_to_jis(c) is None]
@@ -188,7 +188,7 @@ def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Itera
         progress(done, len(writers))
 
 
-def _files_of_sets(config: SynthConfig, progress: ShowProgress) -> Iterator[tuple[str, NDArray[Any]]]:
+def _files_of_sets(config: SynthConfig, progress: ShowProgress) -> Iterator[tuple[str, Records]]:
     names = list(dict.fromkeys(config.set))
     draw_set = partial(draw_pictures, seed=config.seed, scans=config.scans)
     total = sum(len(list(PLANS[name](config.writers))) for name in names)

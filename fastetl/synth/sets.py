@@ -7,18 +7,17 @@ writer (ETL5, ETL7), sheet numbers that restart in every file and serial numbers
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastetl.arrays import Bytes, Column, Ints, Records
 from fastetl.data.identity import count_within
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.detection import STAMP
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
 
-Draw = Callable[[Layout, int, int], NDArray[np.uint8]]
+Draw = Callable[[Layout, int, int], Bytes]
 """(layout, writer, time) → packed pictures of the set's classes, uint8 (classes, image bytes), another time others."""
 
 MODEL_WRITER = -1  # the writer's number of model patterns
@@ -30,9 +29,9 @@ class FilePlan:
     """One file. entry, writer: class (index into the set's) and writer of each record. columns: other header fields."""
 
     name: str
-    entry: NDArray[np.int64]
-    writer: NDArray[np.int64]
-    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    entry: Ints
+    writer: Ints
+    columns: dict[str, Column] = field(default_factory=dict)
 
 
 def by_class(name: str, entries: Sequence[int], writers: Sequence[int]) -> FilePlan:
@@ -110,15 +109,15 @@ def _files(writers: int, each: int) -> Iterator[tuple[int, range]]:
 def _etl3(writers: int) -> Iterator[FilePlan]:
     for k, part in _files(writers, -(-writers // 2)):
         file = by_class(f"ETL3C_{k}", _all("ETL3"), part)
-        file.columns["sheet"] = 3901 + 100 * k + file.writer - part.start
-        file.columns["old_number"] = file.columns["sheet"] * 100 + file.entry
+        sheet = 3901 + 100 * k + file.writer - part.start
+        file.columns.update(sheet=sheet, old_number=sheet * 100 + file.entry)
         yield file
 
 
 def _etl4(writers: int) -> Iterator[FilePlan]:
     file = by_writer("ETL4C", _all("ETL4"), range(writers))
-    file.columns["sheet"] = 5001 + file.writer
-    file.columns["number"] = file.columns["sheet"] * 100 + file.entry
+    sheet = 5001 + file.writer
+    file.columns.update(sheet=sheet, number=sheet * 100 + file.entry)
     yield file
 
 
@@ -144,7 +143,7 @@ def _etl7(writers: int) -> Iterator[FilePlan]:
             yield file
 
 
-def _sheets(name: str, sheets_of: str) -> NDArray[np.int64]:
+def _sheets(name: str, sheets_of: str) -> Ints:
     """The sheet, from 1, on which each class of the set `name` stands in a data set of the set `sheets_of`."""
     numbers = {e.character: number for number, sheet in enumerate(classes_by_file(sheets_of), 1) for e in sheet}
     return np.array([numbers[entry.character] for entry in classes(name)])
@@ -216,7 +215,7 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
     return {name: value for name, value in about.items() if name in layout.by_name}
 
 
-def stamp(records: NDArray[Any], layout: Layout, seed: int) -> None:
+def stamp(records: Records, layout: Layout, seed: int) -> None:
     """Stamp records as those of synthetic writers of a seed, in the spare bytes, if there is room."""
     text = STAMP + str(seed).encode()
     room = bytes_of(records)[:, layout.unused_bytes]
@@ -224,7 +223,7 @@ def stamp(records: NDArray[Any], layout: Layout, seed: int) -> None:
         room[:, : len(text)] = np.frombuffer(text, np.uint8)
 
 
-def fill(layout: Layout, file: FilePlan, seed: int) -> NDArray[Any]:
+def fill(layout: Layout, file: FilePlan, seed: int) -> Records:
     """The records of a file, without pictures and without the empty record 0."""
     records = np.zeros(len(file.entry), layout.record_dtype)
     if not layout.has_empty_record:
@@ -247,10 +246,10 @@ def fill(layout: Layout, file: FilePlan, seed: int) -> NDArray[Any]:
     return records
 
 
-def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, NDArray[Any]]]:
+def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, Records]]:
     """The files of a set one after the other: name and structured records."""
     layout = BY_NAME[name]
-    drawn: dict[tuple[int, int], NDArray[np.uint8]] = {}
+    drawn: dict[tuple[int, int], Bytes] = {}
     written = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
     for file in PLANS[name](writers):
         whole = np.zeros(len(file.entry) + layout.has_empty_record, layout.record_dtype)
