@@ -143,6 +143,8 @@ def test_repeated_samples_are_augmented_differently() -> None:
     batches = Batches(repeated, batch_size=4, augmentation=Augmentation())
     [(_, numbers)] = next(batches.picks(0, 0))
     assert len(np.unique(numbers)) == 4
+    one = Batches(some_pictures().samples([5]), batch_size=1, augmentation=Augmentation())
+    assert (next(one.epoch(0))[0] != next(one.epoch(1))[0]).any()
 
 
 def test_the_order_of_an_epoch_takes_little_memory() -> None:

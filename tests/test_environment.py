@@ -22,10 +22,10 @@ from fastetl.building.kept_drawings import find_samples
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
-from fastetl.files.atomic import check_output, replace_file, write_file
+from fastetl.files.atomic import check_output, new_output, replace_file, write_file
 from fastetl_cli.base import error_line
 from fastetl_cli.recognize import find_pictures
-from tests.conftest import Write, python, write_shards
+from tests.conftest import Write, one_line, python, some_pictures, write_shards
 
 DEFAULT = f"""
 import onnxruntime, time
@@ -167,6 +167,22 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path: Path
     with pytest.raises(FastetlError, match="cannot write the output"):
         check_output(Path("/proc/1/none"), DATASET_KIND, False)
     check_output(tmp_path / "new" / "out", DATASET_KIND, False)
+
+
+def test_no_input_and_nothing_that_another_command_wrote_is_lost(tmp_path: Path) -> None:
+    out, new = tmp_path / "out", tmp_path / "new"
+    some_pictures().write(out)
+    for source in (out, out / "images.npy"):
+        with one_line("out: an input of this command would be replaced"):
+            check_output(out, DATASET_KIND, True, [None, tmp_path, source])
+    aside = out.rename(tmp_path / ".out.old-1")  # killed between two renames
+    with one_line("out: an interrupted command left the old output aside; found …/.out.old-1. Move it back"):
+        check_output(out, DATASET_KIND, True)
+    aside.rename(out)
+    (tmp_path / ".new.new-1").mkdir()  # of a killed command
+    with pytest.raises(FastetlError, match="new: the output exists already"), new_output(new, DATASET_KIND):
+        new.mkdir()  # by another command meanwhile
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "out"]
 
 
 def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,8 @@ def test_absent_ink_is_no_character() -> None:
     assert none.tolist() == is_blank(images, graph.preprocessing).tolist()
     assert none[[kind == "blank" for kind in kinds]].all()
     assert not none[[kind in ("strokes", "inverted", "faint") for kind in kinds]].any()
+    certain = graph_of(random_network(), temperature=0.01)  # with logits of hundreds
+    assert ((graph_logits(certain, images).argmax(1) == len(CHARSET)) == none).all()
     strokes = images[[kind == "strokes" for kind in kinds]]  # whose polarity does not matter
     np.testing.assert_allclose(graph_logits(graph, strokes), graph_logits(graph, 255 - strokes), atol=0.01)
 

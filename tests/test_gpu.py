@@ -18,7 +18,7 @@ def test_the_page_is_what_the_results_say() -> None:
 
 
 def test_a_rehearsal_without_a_gpu_ends_with_a_trained_network(tmp_path: Path) -> None:
-    options = ["--minutes", "0.4", "--rehearsal", "--skip", "speeds", "quickstart"]
+    options = ["--minutes", "0.25", "--rehearsal", "--skip", "speeds", "quickstart"]
     command = [sys.executable, "-W", "error", "-m", "benches.studies.gpu", "--out", str(tmp_path), *options]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=400)
     rows = json.loads((tmp_path / "results.json").read_text("utf-8"))

@@ -173,6 +173,15 @@ def test_pictures_saved_elsewhere_may_be_of_any_file() -> None:
             assert set(known.tolist()) == {TRAIN, VALID, TEST}
 
 
+def test_what_is_in_several_parts_was_trained_on() -> None:
+    """A picture that is in a training set and a test set; a writer of whom a picture is in each."""
+    data = own()
+    first, second, none = data.digests[:1], data.digests[1:2], data.digests[:0]
+    assert SplitRecord(digests=(first, none, first)).parts_of(data)[0] == TRAIN
+    record = SplitRecord(digests=(first, none, second)).with_data(data, by="group", valid=0.25, test=0.25, seed=0)
+    assert record.parts_of(data)[2] == TRAIN
+
+
 def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) -> None:
     """Their numbers alone told which samples of any such file a run was trained on."""
     pictures = np.random.default_rng(0).integers(0, 256, (2, 12, 8, 8), np.uint8)
@@ -215,7 +224,9 @@ def test_groups_mean_something_within_a_source_only() -> None:
     by_digest = SplitRecord().with_data(loose, **HALVES)
     assert (by_digest.parts_of(data) == by_digest.parts_of(loose)).all()
     assert by_digest.counts(loose) == (6, 3, 3)
-    assert (by_digest.parts_of(dataclasses.replace(loose, digests=loose.digests + np.uint64(1))) == NEW).all()
+    unknown = dataclasses.replace(loose, digests=loose.digests + np.uint64(1))
+    assert (by_digest.parts_of(unknown) == NEW).all()
+    assert (trained.parts_of(unknown) == UNKNOWN).all()  # of the source, and perhaps of a group that was trained on
     data.digests[::3] = 7  # a picture without ink in each group: it took them all to the part of the first one
     renamed = dataclasses.replace(data, digests=data.digests + np.arange(12, dtype=np.uint64) % 3, sources=("renamed",))
     record = SplitRecord()

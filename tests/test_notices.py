@@ -89,6 +89,18 @@ def test_a_damaged_first_data_set_makes_no_character_unwanted(etl_file: Write, t
     assert "record 70: records out of order: 1" in lines(result.noticed)
 
 
+def test_what_only_a_later_writer_wrote_is_found(etl_file: Write, tmp_path: Path) -> None:
+    records = make_records(3)
+    records["code"][135 + 70] = 0x2522  # ア
+    assert build(etl_file(records=records), tmp_path / "out", BuildConfig("katakana", size=8)).images == 1
+
+
+def test_a_code_of_no_character_is_told_if_all_writers_have_it(etl_file: Write, tmp_path: Path) -> None:
+    records = make_records(2)
+    records["code"][[70, 135 + 70]] = 0xFFFF
+    assert "unknown codes: 2" in lines(build(etl_file(records=records), tmp_path / "out", SMALL).noticed)
+
+
 def test_a_file_with_the_name_of_another_set_is_told(etl_file: Write, tmp_path: Path) -> None:
     source = etl_file("ETL4C")
     text = "ETL4C: the name is that of another set; expected ETL8G; found ETL4"
