@@ -7,8 +7,8 @@ from .answers import Text as Text
 from .answers import TextLine as TextLine
 from .config import ExportConfig as ExportConfig
 from .errors import ExportError as ExportError
+from .exporting import export as export
 from .from_run import open_start as open_start
-from .package import export as export
 from .recognizer import Recognizer as Recognizer
 from .recognizer import open_recognizer as open_recognizer
 from .verification import Check as Check

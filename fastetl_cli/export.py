@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from export.config import ExportConfig
-from export.package import export
+from export.exporting import export
 from export.package_files import is_onnx, is_package
 from export.verification import FailedChecksError
 from fastetl_cli.base import Out, RunPath, Verbose, WritingCommand, bar

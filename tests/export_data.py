@@ -14,10 +14,10 @@ from flax import nnx
 
 from export.card import card_head
 from export.config import ExportConfig
+from export.exporting import Content, write_package
 from export.from_run import flax_logits, graph_from_network
 from export.graph import Graph
 from export.metadata import exporting_versions
-from export.package import Content, write_package
 from export.verification import Check
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing

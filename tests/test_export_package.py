@@ -16,10 +16,10 @@ from export import check_on_mac as mac
 from export.config import SPECIFICATION, ExportConfig, Storage, Target
 from export.coreml import read_package
 from export.errors import ExportError
+from export.exporting import export
 from export.from_run import open_start
 from export.lowering import lower
 from export.onnx_export import evaluate_ops, onnx_model, write_onnx
-from export.package import export
 from export.package_files import BUNDLED, COREML, FILES, ONNX, REFERENCE, VERIFICATION, package_path
 from export.recognizer import open_recognizer
 from export.reference import Reference, read_reference

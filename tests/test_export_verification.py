@@ -18,9 +18,9 @@ from export import verification
 from export.card import card_head
 from export.config import ExportConfig
 from export.errors import ExportError
+from export.exporting import Content, export, write_package
 from export.from_run import flax_logits, open_start
 from export.onnx_export import graph_logits
-from export.package import Content, export, write_package
 from export.package_files import CARD, COREML, FILES, LABELS, MAC_CHECK, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
 from export.runtimes import coremltools
 from export.verification import file_checks, file_hashes, package_checks, run_checks, verify

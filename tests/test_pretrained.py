@@ -14,7 +14,7 @@ from PIL import Image
 
 import export
 from benches.studies import pretrained
-from export.package import content_of_package, write_package
+from export.exporting import content_of_package, write_package
 from export.package_files import BUNDLED, CARD, COREML, LABELS, ONNX, REFERENCE, package_path
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from export.reference import read_reference, write_reference
