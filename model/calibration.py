@@ -10,8 +10,8 @@ from fastetl.data.preprocessing import Array, ArrayModule
 
 def log_softmax(logits: Reals) -> Floats:
     """Logits (N, classes) → logarithms of the probabilities, float64 (N, classes)."""
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+    differences = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    return np.asarray(differences - np.log(np.exp(differences).sum(1, keepdims=True)))
 
 
 def smoothed_losses(log: Array, labels: Array, smoothing: float, xp: ArrayModule) -> Array:
@@ -21,9 +21,9 @@ def smoothed_losses(log: Array, labels: Array, smoothing: float, xp: ArrayModule
     spread evenly over all classes. An outlier's label is beyond the classes: its whole target is spread evenly.
     """
     is_character = labels < log.shape[1]
-    of_label = xp.take_along_axis(log, xp.where(is_character, labels, 0)[:, None], 1)[:, 0]
+    label_logs = xp.take_along_axis(log, xp.where(is_character, labels, 0)[:, None], 1)[:, 0]
     spread = xp.where(is_character, smoothing, 1)
-    return -((1 - spread) * of_label + spread * log.mean(1))
+    return -((1 - spread) * label_logs + spread * log.mean(1))
 
 
 def fit_temperature(logits: Float32s, labels: Integers) -> float:
@@ -35,10 +35,10 @@ def fit_temperature(logits: Float32s, labels: Integers) -> float:
     """
     from scipy.optimize import minimize_scalar  # takes a quarter of a second
 
-    unsure = 1 / (len(labels) + 1)
+    smoothing = 1 / (len(labels) + 1)
 
     def loss(inverse: float) -> float:
-        return float(smoothed_losses(log_softmax(logits * inverse), labels, unsure, np).mean())
+        return float(smoothed_losses(log_softmax(logits * inverse), labels, smoothing, np).mean())
 
     return 1 / float(minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x)
 
@@ -61,8 +61,8 @@ def reliability(confidence: Floats, right: Mask, bins: int = 15) -> Reliability:
     """The reliability of N answers. confidence: float64 (N,), 0–1; right: bool (N,)."""
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(bin_of, minlength=bins)
-    filled = count > 0
-    mean = np.bincount(bin_of, confidence, bins)[filled] / count[filled]
-    share = np.bincount(bin_of, right, bins)[filled] / count[filled]
-    error = float((np.abs(mean - share) * count[filled]).sum() / max(len(right), 1))
-    return Reliability(tuple(mean.tolist()), tuple(share.tolist()), tuple(count[filled].tolist()), error)
+    has_answers = count > 0
+    mean = np.bincount(bin_of, confidence, bins)[has_answers] / count[has_answers]
+    share = np.bincount(bin_of, right, bins)[has_answers] / count[has_answers]
+    error = float((np.abs(mean - share) * count[has_answers]).sum() / max(len(right), 1))
+    return Reliability(tuple(mean.tolist()), tuple(share.tolist()), tuple(count[has_answers].tolist()), error)

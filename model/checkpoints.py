@@ -27,12 +27,12 @@ def _leaves(tree: Tree) -> dict[str, Any]:
 
 def digest(tree: Tree) -> str:
     """Hash of the names, dtypes, shapes and values of all arrays of a tree: 128 bits, as hex digits."""
-    hashed = hashlib.blake2b(digest_size=16)
+    hasher = hashlib.blake2b(digest_size=16)
     for name, leaf in _leaves(tree).items():
         array = np.ascontiguousarray(leaf)
-        hashed.update(f"{name} {array.dtype} {np.shape(leaf)}".encode())
-        hashed.update(array.data)
-    return hashed.hexdigest()
+        hasher.update(f"{name} {array.dtype} {np.shape(leaf)}".encode())
+        hasher.update(array.data)
+    return hasher.hexdigest()
 
 
 def save(folder: Path, name: Literal["best", "last"], tree: Tree) -> str:
@@ -55,22 +55,22 @@ def restore(folder: Path, name: Literal["best", "last"], expected: Tree, expecte
     file = folder / f"{name}.safetensors"
     if not file.exists():
         raise MissingRunError("no checkpoint", file=file, do="train it further, or again")
-    damaged = partial(ModelError, file=file, do="copy it again, or train again")
+    damage = partial(ModelError, file=file, do="copy it again, or train again")
     require_regular(file)
     try:
-        with safe_open(file, framework="numpy") as stored:
-            arrays = {path: stored.get_tensor(path) for path in stored.keys()}  # noqa: SIM118
-            expected_digest = expected_digest or (stored.metadata() or {}).get("digest", "")
+        with safe_open(file, framework="numpy") as tensors:
+            arrays = {path: tensors.get_tensor(path) for path in tensors.keys()}  # noqa: SIM118
+            expected_digest = expected_digest or (tensors.metadata() or {}).get("digest", "")
     except (SafetensorError, OSError, *DAMAGE) as error:
-        raise damaged("cannot read the checkpoint", found=str(error).rstrip(".")) from error
+        raise damage("cannot read the checkpoint", found=str(error).rstrip(".")) from error
     types = {path: f"{leaf.shape} of {leaf.dtype}" for path, leaf in _leaves(expected).items()}
     stored_types = {path: f"{array.shape} of {array.dtype}" for path, array in arrays.items()}
     if stored_types != types:
         path, _ = min(types.items() ^ stored_types.items())
         expected_type = f"{path} {types.get(path, 'none')}"
-        raise damaged("cannot read the checkpoint", expected=expected_type, found=stored_types.get(path, "none"))
+        raise damage("cannot read the checkpoint", expected=expected_type, found=stored_types.get(path, "none"))
     tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
     tree_digest = digest(tree)
     if tree_digest != expected_digest:
-        raise damaged("the checkpoint is not what was written", expected=f"digest {expected_digest}", found=tree_digest)
+        raise damage("the checkpoint is not what was written", expected=f"digest {expected_digest}", found=tree_digest)
     return tree

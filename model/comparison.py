@@ -57,21 +57,21 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     """
     if isinstance(runs, str) or not isinstance(runs, Iterable):
         runs = [runs]
-    compared = [opened_run("runs", run, "runs or their paths") for run in runs]
-    if len(compared) < 2:
-        raise ArgumentError("nothing to compare", expected="two runs or more", found=len(compared), do="name another")
-    for run in compared:
+    all_runs = [opened_run("runs", run, "runs or their paths") for run in runs]
+    if len(all_runs) < 2:
+        raise ArgumentError("nothing to compare", expected="two runs or more", found=len(all_runs), do="name another")
+    for run in all_runs:
         if not run.history:
             raise ModelError("the run has no complete epoch", file=run.path, do="train it further")
-    options = _by_name([_options(run) for run in compared])
-    results = [stored_results(run.path) for run in compared]
-    accuracy = _by_name([{_TEST.format_map(r): r["accuracy"] for r in of_run} for of_run in results])
+    options = _by_name([_options(run) for run in all_runs])
+    results = [stored_results(run.path) for run in all_runs]
+    accuracy = _by_name([{_TEST.format_map(r): r["accuracy"] for r in rows} for rows in results])
     return Comparison(
-        runs=tuple(str(run.path) for run in compared),
+        runs=tuple(str(run.path) for run in all_runs),
         options={name: values for name, values in options.items() if len({json.dumps(v) for v in values}) > 1},
-        best=tuple(run.best_epoch for run in compared),
+        best=tuple(run.best_epoch for run in all_runs),
         accuracy=dict(sorted(accuracy.items())),
-        curves=tuple(tuple(epoch.valid_accuracy for epoch in run.history) for run in compared),
+        curves=tuple(tuple(epoch.valid_accuracy for epoch in run.history) for run in all_runs),
     )
 
 

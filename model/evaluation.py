@@ -78,13 +78,13 @@ def evaluate(
             is unknown to the network, or a logit is not finite.
     """
     run = opened_reader(run)
-    answered = run.charset if charset is None else load_charset(charset, run.charset.characters)
-    columns = run.charset.columns_of(answered, run.path)
+    competitors = run.charset if charset is None else load_charset(charset, run.charset.characters)
+    columns = run.charset.columns_of(competitors, run.path)
     if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):
         datasets = [datasets]
     sets: list[SetResult] = []
     for dataset in datasets:
-        result = _evaluate_set(run, columns, load_labelled(dataset, answered, Preprocessing(size=run.side)))
+        result = _evaluate_set(run, columns, load_labelled(dataset, competitors, Preprocessing(size=run.side)))
         if result in sets:
             raise ModelError(f"{result.name}: the set is given twice", do="leave one out")
         sets.append(result)
@@ -92,7 +92,7 @@ def evaluate(
         raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")
     confidence = np.exp(log_softmax(_predict(run, columns, scribbles(SCRIBBLES, run.side))).max(1))
     rejected = float((confidence < run.threshold).mean())
-    return Evaluation(str(run.path), answered, run.threshold, rejected, tuple(sets))
+    return Evaluation(str(run.path), competitors, run.threshold, rejected, tuple(sets))
 
 
 def _predict(run: Reader, columns: list[int], pictures: Pictures) -> Float32s:
@@ -109,14 +109,14 @@ def _part(run: Reader, dataset: Dataset) -> tuple[Part, Ints, int]:
     if run.split_record is None:
         return "all", np.arange(len(dataset)), len(dataset)
     part_of = run.split_record.parts_of(dataset)
-    unseen = np.flatnonzero(part_of >= TEST)
-    if len(unseen):
-        return "all" if (part_of > TEST).all() else "test", unseen, int((part_of == UNKNOWN).sum())
-    valid = np.flatnonzero(part_of == VALID)
-    if not len(valid):
+    new_indices = np.flatnonzero(part_of >= TEST)
+    if len(new_indices):
+        return "all" if (part_of > TEST).all() else "test", new_indices, int((part_of == UNKNOWN).sum())
+    valid_indices = np.flatnonzero(part_of == VALID)
+    if not len(valid_indices):
         what = f"{dataset.name}: the run was trained on all of it"
         raise ModelError(what, expected="writers it has not seen", do="use another set")
-    return "valid", valid, 0
+    return "valid", valid_indices, 0
 
 
 class _Answers(NamedTuple):
@@ -137,10 +137,10 @@ def _answers(run: Reader, columns: list[int], dataset: Dataset, indices: Ints) -
     for start in range(0, count, _BLOCK_PICTURES):
         block = slice(start, start + _BLOCK_PICTURES)
         logits = _predict(run, columns, dataset.images[indices[block]])
-        of_label = np.take_along_axis(logits, labels[block, None], 1)
+        label_logits = np.take_along_axis(logits, labels[block, None], 1)
         answers.classes[block] = logits.argmax(1)
         answers.confidence[block] = np.exp(log_softmax(logits).max(1))
-        answers.in_top5[block] = (logits > of_label).sum(1) < 5
+        answers.in_top5[block] = (logits > label_logits).sum(1) < 5
     return answers
 
 
@@ -189,20 +189,20 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
 
 def _digest(dataset: Dataset, indices: Ints) -> str:
     """Identifies the samples at `indices` and their characters, at any size and in any order."""
-    ordered = indices[np.argsort(dataset.digests[indices], kind="stable")]
-    characters = "".join(dataset.charset.characters[label] for label in dataset.labels[ordered].tolist())
-    return f"{digest_of(dataset.digests[ordered].tobytes() + characters.encode()):016x}"
+    order = indices[np.argsort(dataset.digests[indices], kind="stable")]
+    characters = "".join(dataset.charset.characters[label] for label in dataset.labels[order].tolist())
+    return f"{digest_of(dataset.digests[order].tobytes() + characters.encode()):016x}"
 
 
 def _mistakes(answers: _Answers, characters: Sequence[str]) -> tuple[Mistake, ...]:
     """The mistakes with the highest confidence, in descending order."""
-    wrong = np.flatnonzero(answers.classes != answers.labels)
-    most_confident = wrong[np.argsort(-answers.confidence[wrong], kind="stable")][:MAX_MISTAKES]
+    indices = np.flatnonzero(answers.classes != answers.labels)
+    order = indices[np.argsort(-answers.confidence[indices], kind="stable")][:MAX_MISTAKES]
     mistakes = []
-    for k in most_confident.tolist():
-        truth = characters[answers.labels[k]]
-        answer = characters[answers.classes[k]]
-        mistakes.append(Mistake(int(answers.indices[k]), truth, answer, float(answers.confidence[k])))
+    for index in order.tolist():
+        truth = characters[answers.labels[index]]
+        answer = characters[answers.classes[index]]
+        mistakes.append(Mistake(int(answers.indices[index]), truth, answer, float(answers.confidence[index])))
     return tuple(mistakes)
 
 
@@ -211,16 +211,16 @@ def _difference(a: str, b: str) -> Difference:
         return "shape"
     if one_shape(a, True) == one_shape(b, True):
         return "size"
-    unvoiced = [unicodedata.normalize("NFD", character).rstrip("\u3099\u309a") for character in (a, b)]
-    return "voicing" if unvoiced[0] == unvoiced[1] else "other"
+    bases = [unicodedata.normalize("NFD", character).rstrip("\u3099\u309a") for character in (a, b)]
+    return "voicing" if bases[0] == bases[1] else "other"
 
 
 def _confusions(counts: Ints, characters: Sequence[str]) -> tuple[Confusion, ...]:
     """All confusions that occur, the most frequent first."""
     mistakes = counts[counts[:, 0] != counts[:, 1]]
-    ordered = mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
-    named = [(characters[label], characters[answer], count) for label, answer, count in ordered]
-    return tuple(Confusion(a, b, count, _difference(a, b)) for a, b, count in named)
+    rows = mistakes[np.argsort(-mistakes[:, 2], kind="stable")].tolist()
+    texts = [(characters[label], characters[answer], count) for label, answer, count in rows]
+    return tuple(Confusion(a, b, count, _difference(a, b)) for a, b, count in texts)
 
 
 def _accuracy_by_shape(counts: Ints, charset: Charset, sizes: bool) -> float | None:

@@ -57,18 +57,18 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     return training, validation
 
 
-def _calibrated(run: Run, validation: Sequence[Samples]) -> Run:
+def _calibrate(run: Run, validation: Sequence[Samples]) -> Run:
     """The run with temperature and threshold of its best weights, fitted to samples at equal distances."""
     max_samples = max(1, min(MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS // len(run.charset)))
     distance = -(-sum(map(len, validation)) // max_samples)
     logits_of_blocks, labels_of_blocks = [], []
-    passed = 0
+    count = 0
     for source in validation:
         for pictures, labels in source.blocks(BLOCK_SAMPLES):
-            chosen = slice(-passed % distance, None, distance)  # as if all blocks were one
-            logits_of_blocks.append(run.predict(pictures[chosen]))
-            labels_of_blocks.append(labels[chosen])
-            passed += len(labels)
+            rows = slice(-count % distance, None, distance)  # as if all blocks were one
+            logits_of_blocks.append(run.predict(pictures[rows]))
+            labels_of_blocks.append(labels[rows])
+            count += len(labels)
     logits = np.concatenate(logits_of_blocks)
     temperature = fit_temperature(logits, np.concatenate(labels_of_blocks))
     confidence = np.exp(log_softmax(logits / temperature).max(1))
@@ -133,8 +133,8 @@ class Training:
             seconds_left = (1 - RESERVED_SHARE) * (start_time + 60 * config.minutes - time.perf_counter())
             seconds_of_step = step_seconds + validation_seconds / len(self.batches)
             self.steps = max(1, int((seconds_left - validation_seconds) / seconds_of_step))
-            by_steps = dataclasses.replace(config, steps=self.steps, minutes=0.0)
-            self.run = dataclasses.replace(self.run, config=by_steps, minutes=config.minutes)
+            step_config = dataclasses.replace(config, steps=self.steps, minutes=0.0)
+            self.run = dataclasses.replace(self.run, config=step_config, minutes=config.minutes)
             self.run.save()
         state |= {"steps": replicate(np.int32(self.steps))}
         done = int(state["step"])
@@ -144,7 +144,7 @@ class Training:
             for number in range(complete_epochs, self.epochs):
                 state, epoch = self._train_epoch(state, number, add_event)
                 self._complete(state, epoch, add_event)
-        dataclasses.replace(_calibrated(self.run, self.validation), finished=True).save()
+        dataclasses.replace(_calibrate(self.run, self.validation), finished=True).save()
 
     def _measure(self, state: Tree) -> tuple[float, float]:
         """The seconds of a step and of a validation once compiled. state: is trained further, and then lost."""
@@ -152,12 +152,12 @@ class Training:
         dispatches = Dispatches(self, state, endless_stream, lambda *_: None, int(state["step"]))
         dispatches.advance(1)  # a single step, as at an epoch's end, compiles a program of its own
         dispatches.advance(UNTIMED_STEPS + self.batches.prefetch)
-        first = dispatches.done
+        start = dispatches.done
         begin = time.perf_counter()
-        while dispatches.done == first or time.perf_counter() < begin + TIMED_SHARE * 60 * self.run.config.minutes:
+        while dispatches.done == start or time.perf_counter() < begin + TIMED_SHARE * 60 * self.run.config.minutes:
             dispatches.add(self.run.config.steps_per_dispatch)
         weights = dispatches.finish()["ema"]
-        step_seconds = (time.perf_counter() - begin) / (dispatches.done - first)
+        step_seconds = (time.perf_counter() - begin) / (dispatches.done - start)
         self._validate(weights)  # compiles
         begin = time.perf_counter()
         self._validate(weights)
@@ -167,11 +167,11 @@ class Training:
         """Train the rest of epoch `number`, from 0, then validate. The state's sums are 0 again."""
         first = number * len(self.batches)
         last = min(first + len(self.batches), self.steps)
-        resumed_at = int(state["step"])
-        stream = self.batches.epoch(number, resumed_at - first)
+        start = int(state["step"])
+        stream = self.batches.epoch(number, start - first)
         interval = self.run.config.checkpoint_steps
         begin = time.perf_counter()
-        dispatches = Dispatches(self, state, stream, partial(self._note_losses, add_event), resumed_at)
+        dispatches = Dispatches(self, state, stream, partial(self._note_losses, add_event), start)
         while dispatches.done < last:
             next_checkpoint = (dispatches.done // interval + 1) * interval
             state = dispatches.advance(min(next_checkpoint, last) - dispatches.done)
@@ -186,7 +186,7 @@ class Training:
             valid_loss=valid_loss,
             valid_accuracy=valid_accuracy,
             seconds=time.perf_counter() - begin,
-            images_per_second=(last - resumed_at) * self.run.config.batch_size / dispatches.seconds,
+            images_per_second=(last - start) * self.run.config.batch_size / dispatches.seconds,
             data_wait=dispatches.wait_seconds / dispatches.seconds,
         )
         return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, epoch

@@ -172,14 +172,14 @@ class Network(nnx.Module):
             views = [frames(pictures, self.preprocessing, stretch, jnp) for stretch in stretches]
         logits = []
         for x, place in views:
-            for k in range(len(self.specs)):
-                x = self.layer(k, x, place, key)
+            for number in range(len(self.specs)):
+                x = self.layer(number, x, place, key)
             logits.append(x)
         return jnp.stack(logits).mean(0)
 
-    def layer(self, k: int, x: jax.Array, place: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        """The output of layer `k` for its input. place: what a `Place` appends."""
-        spec, block = self.specs[k], self.blocks[k]
+    def layer(self, number: int, x: jax.Array, place: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """The output of layer `number` for its input. place: what a `Place` appends."""
+        spec, block = self.specs[number], self.blocks[number]
         if isinstance(block, nnx.BatchNorm):
             x = block(x, use_running_average=key is None)
         elif block is not None:
@@ -194,7 +194,7 @@ class Network(nnx.Module):
             case Place():
                 x = jnp.concatenate([x, place], 1)
             case Dropout() if key is not None:
-                mask = jax.random.bernoulli(jax.random.fold_in(key, k), 1 - spec.rate, x.shape)
+                mask = jax.random.bernoulli(jax.random.fold_in(key, number), 1 - spec.rate, x.shape)
                 x = jnp.where(mask, x / (1 - spec.rate), 0)
         return x
 
@@ -223,7 +223,7 @@ def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str,
     """The module of each layer, None for one without weights; tracks the shape from layer to layer."""
     side = preprocessing.frame
     features = preprocessing.channels
-    initial: dict[str, Any] = {"kernel_init": nnx.initializers.he_uniform(), "rngs": rngs}
+    options: dict[str, Any] = {"kernel_init": nnx.initializers.he_uniform(), "rngs": rngs}
     blocks: list[_Block | None] = []
     for k, spec in enumerate(specs):
         block: _Block | None = None
@@ -231,13 +231,13 @@ def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str,
             case Conv():
                 size = (spec.kernel, spec.kernel)
                 bias = not isinstance(specs[k + 1], Norm)
-                block = nnx.Conv(features, spec.features, size, spec.stride, padding=spec.pad, use_bias=bias, **initial)
+                block = nnx.Conv(features, spec.features, size, spec.stride, padding=spec.pad, use_bias=bias, **options)
                 features = spec.features
                 side = (side + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case Norm():
                 block = nnx.BatchNorm(features, momentum=0.9, epsilon=NORM_EPSILON, rngs=rngs)
             case Dense():
-                block = nnx.Linear(features, spec.features, **initial)
+                block = nnx.Linear(features, spec.features, **options)
                 features = spec.features
             case MaxPool():
                 side //= spec.size

@@ -69,7 +69,7 @@ def scribbles(count: int, size: int, seed: int = 0) -> _Pixels:
     """uint8 (count, size, size), ink high: two to six random curves each, drawn over the whole canvas."""
     rng = np.random.default_rng(seed)
     canvases = np.empty((count, _CANVAS_SIDE, _CANVAS_SIDE), np.uint8)
-    for k in range(count):
+    for number in range(count):
         canvas = Image.new("L", (_CANVAS_SIDE, _CANVAS_SIDE))
         pen = ImageDraw.Draw(canvas)
         width = int(rng.integers(3, 9))
@@ -80,7 +80,7 @@ def scribbles(count: int, size: int, seed: int = 0) -> _Pixels:
                 near_end = 0.25 * curve[:-1] + 0.75 * curve[1:]
                 curve = np.stack([near_start, near_end], 1).reshape(-1, 2)
             pen.line([(float(x), float(y)) for x, y in curve], fill=255, width=width, joint="curve")
-        canvases[k] = np.asarray(canvas)
+        canvases[number] = np.asarray(canvas)
     return resize(canvases, size)
 
 
@@ -100,8 +100,8 @@ def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> _P
         pictures, rows = source.take(indices)
         windows.append((pictures, rows, source.labels[indices]))
     attempts = rng.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist()
-    drawn = (_pair_from(windows[k], rng) for k in attempts)
-    pairs = list(islice((pair for pair in drawn if pair is not None), count))
+    candidates = (_pair_from(windows[k], rng) for k in attempts)
+    pairs = list(islice((pair for pair in candidates if pair is not None), count))
     return np.array(pairs, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
 
 
@@ -109,11 +109,11 @@ def _pair_from(window: _Window, rng: np.random.Generator) -> _Pixels | None:
     """Two near samples of a window in one picture, side by side or one above the other, or None."""
     pictures, rows, labels = window
     first = int(rng.integers(len(rows)))
-    second = (first + int(rng.integers(1, _NEAR_SAMPLES))) % len(rows)
+    other = (first + int(rng.integers(1, _NEAR_SAMPLES))) % len(rows)
     is_vertical = rng.random() < _VERTICAL_SHARE
-    if labels[first] == labels[second]:
+    if labels[first] == labels[other]:
         return None
-    a, b = pictures[rows[first]], pictures[rows[second]]
+    a, b = pictures[rows[first]], pictures[rows[other]]
     if not is_vertical:
         return _side_by_side(a, b, rng)
     pair = _side_by_side(a.T, b.T, rng)
@@ -126,30 +126,30 @@ def _side_by_side(first: _Pixels, second: _Pixels, rng: np.random.Generator) -> 
     if a is None or b is None:
         return None
     size = max(a.size, b.size)
-    cut = rng.random()
-    if cut < _CUT_SHARE / 2:
+    draw = rng.random()
+    if draw < _CUT_SHARE / 2:
         a = a._replace(left=_thinnest(first, a, 1 - rng.uniform(*_KEPT_SHARES)), crossings=0)
-    elif cut < _CUT_SHARE:
+    elif draw < _CUT_SHARE:
         b = b._replace(right=_thinnest(second, b, rng.uniform(*_KEPT_SHARES)), crossings=0)
     gap = round(size * rng.uniform(*_GAPS))
     offset = round(size * rng.uniform(*_OFFSETS))
     first_ink = first[a.top : a.bottom, a.left : a.right]
     second_ink = second[b.top : b.bottom, b.left : b.right]
-    joined = _joined(first_ink, second_ink, gap, b.top + offset - a.top)
-    height, length = joined.shape
+    ink = _join(first_ink, second_ink, gap, b.top + offset - a.top)
+    height, length = ink.shape
     if max(a.crossings, b.crossings) < _MIN_CROSSINGS or length < _MIN_PAIR_ASPECT * height:
         return None
     window = round(size / rng.uniform(*_SIZES))
     top = (height - window) // 2  # below 0 where there is less ink
     left = (length - window) // 2
-    visible = Image.fromarray(joined).crop((left, top, left + window, top + window))
-    return np.asarray(visible.resize(first.shape, Image.Resampling.BILINEAR))
+    crop = Image.fromarray(ink).crop((left, top, left + window, top + window))
+    return np.asarray(crop.resize(first.shape, Image.Resampling.BILINEAR))
 
 
-def _joined(left: _Pixels, right: _Pixels, gap: int, lower: int) -> _Pixels:
-    """Two pieces of ink side by side, `gap` pixels apart, the right one `lower` pixels lower at its top."""
-    left_rows = slice(max(-lower, 0), max(-lower, 0) + len(left))
-    right_rows = slice(max(lower, 0), max(lower, 0) + len(right))
+def _join(left: _Pixels, right: _Pixels, gap: int, offset: int) -> _Pixels:
+    """Two pieces of ink side by side, `gap` pixels apart, the right one `offset` pixels lower at its top."""
+    left_rows = slice(max(-offset, 0), max(-offset, 0) + len(left))
+    right_rows = slice(max(offset, 0), max(offset, 0) + len(right))
     layers = np.zeros((2, max(left_rows.stop, right_rows.stop), left.shape[1] + gap + right.shape[1]), np.uint8)
     layers[0, left_rows, : left.shape[1]] = left
     layers[1, right_rows, -right.shape[1] :] = right
@@ -164,12 +164,12 @@ def _ink_of(picture: _Pixels) -> _Ink | None:
     if box is None or min(box) < 1 or max(box) >= side:
         return None
     left, top, right, bottom = box
-    short, long = sorted((bottom - top, right - left))
-    if short < _MIN_ASPECT * long or long < _MIN_LENGTH * side:
+    width, length = sorted((bottom - top, right - left))
+    if width < _MIN_ASPECT * length or length < _MIN_LENGTH * side:
         return None
-    in_rows = np.diff(ink, axis=1).sum() / (bottom - top)
-    in_columns = np.diff(ink, axis=0).sum() / (right - left)
-    return _Ink(left, top, right, bottom, float(in_rows + in_columns) / 2)
+    row_edges = np.diff(ink, axis=1).sum() / (bottom - top)
+    column_edges = np.diff(ink, axis=0).sum() / (right - left)
+    return _Ink(left, top, right, bottom, float(row_edges + column_edges) / 2)
 
 
 def _thinnest(picture: _Pixels, ink: _Ink, share: float) -> int:

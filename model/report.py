@@ -40,9 +40,9 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
     """
     run = opened_reader(run)
     require_instance("evaluation", evaluation, Evaluation, "what `evaluate` gave")
-    evaluated = Path(evaluation.run)
-    if (evaluated.resolve(), evaluation.threshold) != (run.path.resolve(), run.threshold):
-        raise ModelError("the evaluation is of another run", file=run.path, found=evaluated, do="evaluate this one")
+    path = Path(evaluation.run)
+    if (path.resolve(), evaluation.threshold) != (run.path.resolve(), run.threshold):
+        raise ModelError("the evaluation is of another run", file=run.path, found=path, do="evaluate this one")
     out = as_path("out", out)
     values_of_sets = evaluation.as_dict()
     text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"
@@ -91,8 +91,8 @@ def _training(run: Run) -> dict[str, Any]:
 def _by_character(result: SetResult, characters: Sequence[str]) -> list[list[object]]:
     """Each character that occurs with its number of samples, accuracy and most frequent wrong answer."""
     mistakes = result.confusion_counts[result.confusion_counts[:, 0] != result.confusion_counts[:, 1]]
-    ordered = mistakes[np.argsort(mistakes[:, 2], kind="stable")].tolist()
-    answers = {characters[truth]: f"{characters[answer]} {count:,}" for truth, answer, count in ordered}
+    rows = mistakes[np.argsort(mistakes[:, 2], kind="stable")].tolist()
+    answers = {characters[truth]: f"{characters[answer]} {count:,}" for truth, answer, count in rows}
     return [[c.character, c.samples, round(c.accuracy, 4), answers.get(c.character, "")] for c in result.characters]
 
 

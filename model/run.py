@@ -129,8 +129,8 @@ class Run:
             "epochs": f"{len(self.history)}{'' if self.finished else ', not finished'}",
         }
         if self.history:
-            best = self.best_epoch
-            facts["validation accuracy"] = f"{best.valid_accuracy:.2%} (epoch {best.epoch})"
+            best_epoch = self.best_epoch
+            facts["validation accuracy"] = f"{best_epoch.valid_accuracy:.2%} (epoch {best_epoch.epoch})"
         return facts
 
     def untrained(self) -> Network:

@@ -55,11 +55,11 @@ class InitialNetwork:
         """The architecture to train. If unknown: one of `NETWORKS` that differs in dropout alone, or these layers."""
         if self.network_config is not None:
             return self.network_config
-        stored = tuple(layer.spec for layer in self.layers[:-1])
+        specs = tuple(layer.spec for layer in self.layers[:-1])
         for config in NETWORKS.values():
-            if tuple(spec for spec in config.layers if not isinstance(spec, Dropout)) == stored:
+            if tuple(spec for spec in config.layers if not isinstance(spec, Dropout)) == specs:
                 return config
-        return NetworkConfig(self.name, stored)
+        return NetworkConfig(self.name, specs)
 
     def check(self, dataset: Dataset, config: TrainConfig) -> None:
         """Raise ArgumentError if a dataset has another picture size, or if an option is set that the weights decide."""
@@ -75,16 +75,16 @@ class InitialNetwork:
         weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
         blocks = weights["params"]["blocks"]
         last_layer = max(blocks)
-        stored = dict(zip(sorted(blocks), (layer.weights for layer in self.layers if layer.weights), strict=True))
+        sources = dict(zip(sorted(blocks), (layer.weights for layer in self.layers if layer.weights), strict=True))
         for tree in weights.values():
             for number, arrays in tree.get("blocks", {}).items():
                 if number != last_layer:
-                    arrays.update({name: stored[number][name] for name in arrays})
-        shared = [character for character in charset.characters if character in self.charset.class_of]
-        classes = [charset.class_of[character] for character in shared]
-        stored_classes = [self.charset.class_of[character] for character in shared]
+                    arrays.update({name: sources[number][name] for name in arrays})
+        characters = [character for character in charset.characters if character in self.charset.class_of]
+        classes = [charset.class_of[character] for character in characters]
+        stored_classes = [self.charset.class_of[character] for character in characters]
         for name, array in blocks[last_layer].items():
-            array[..., classes] = stored[last_layer][name][..., stored_classes]
+            array[..., classes] = sources[last_layer][name][..., stored_classes]
         return weights
 
 
@@ -95,8 +95,8 @@ def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
     require_instance("start", start, InitialNetwork | Run, RUN_OR_PACKAGE)
     if isinstance(start, InitialNetwork):
         return start
-    known = start.charset, start.preprocessing, tuple(start.network().layers()), start.network_config
-    return InitialNetwork(str(start.path), *known, start.split_record, start.prior)
+    values = start.charset, start.preprocessing, tuple(start.network().layers()), start.network_config
+    return InitialNetwork(str(start.path), *values, start.split_record, start.prior)
 
 
 def initial_weights(start: InitialNetwork, network: Network, charset: Charset, pictures: Bytes) -> Tree:
@@ -105,16 +105,16 @@ def initial_weights(start: InitialNetwork, network: Network, charset: Charset, p
     pictures: a batch, uint8 (B, size, size). In training, a norm uses the mean and variance of its batch. So each norm
     gets those of this batch, and a scale and a bias with which its outputs stay as they were.
     """
-    loaded = load_weights(network, jax.tree.map(jnp.asarray, start.weights_for(network, charset)))
-    _fit_norms(loaded, jnp.asarray(pictures))
-    return weights_of(loaded)
+    copy = load_weights(network, jax.tree.map(jnp.asarray, start.weights_for(network, charset)))
+    _fit_norms(copy, jnp.asarray(pictures))
+    return weights_of(copy)
 
 
 @nnx.jit
 def _fit_norms(network: Network, pictures: jax.Array) -> None:
     with jax.default_matmul_precision("highest"):
         inputs, place = frames(pictures, network.preprocessing, (1.0, 1.0), jnp)
-    for k, norm in enumerate(network.blocks):
+    for number, norm in enumerate(network.blocks):
         if isinstance(norm, nnx.BatchNorm) and norm.scale is not None and norm.bias is not None:
             axes = tuple(range(inputs.ndim - 1))
             mean, variance = inputs.mean(axes), inputs.var(axes)
@@ -122,4 +122,4 @@ def _fit_norms(network: Network, pictures: jax.Array) -> None:
             norm.bias[...] += gain * (mean - norm.mean[...])
             norm.scale[...] = gain * jnp.sqrt(variance + NORM_EPSILON)
             norm.mean[...], norm.var[...] = mean, variance
-        inputs = network.layer(k, inputs, place)
+        inputs = network.layer(number, inputs, place)

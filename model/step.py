@@ -42,8 +42,8 @@ def load_weights(network: Network, weights: Tree) -> Network:
     graph, state = nnx.split(network)
     nnx.replace_by_pure_dict(state, weights["params"])
     nnx.replace_by_pure_dict(state, weights["stats"])
-    loaded: Network = nnx.merge(graph, state)
-    return loaded
+    copy: Network = nnx.merge(graph, state)
+    return copy
 
 
 def learning_rate(peak: float, warmup: float, steps: int | jax.Array) -> optax.Schedule:
@@ -52,8 +52,8 @@ def learning_rate(peak: float, warmup: float, steps: int | jax.Array) -> optax.S
 
     def rate(count: jax.Array | int) -> jax.Array:
         warmup_share = count / jnp.maximum(warmup_steps, 1)
-        falling = jnp.maximum((steps - count) / (steps - warmup_steps), 0)
-        return peak * jnp.where(count < warmup_steps, 1 / 25 + (1 - 1 / 25) * warmup_share, falling)
+        decay_share = jnp.maximum((steps - count) / (steps - warmup_steps), 0)
+        return peak * jnp.where(count < warmup_steps, 1 / 25 + (1 - 1 / 25) * warmup_share, decay_share)
 
     return rate
 
@@ -111,10 +111,10 @@ def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequenc
         if len(batches) == 1:
             state, loss = step(state, *batches[0])
             return state, loss[None]
-        stacked = tuple(jnp.stack(parts) for parts in zip(*batches, strict=True))
+        stack = tuple(jnp.stack(parts) for parts in zip(*batches, strict=True))
         # Within a loop, XLA's convolutions on a CPU take eight times as long: there the steps are written out.
         unroll = jax.default_backend() == "cpu"
-        return jax.lax.scan(lambda carried, batch: step(carried, *batch), state, stacked, unroll=unroll)
+        return jax.lax.scan(lambda carried, batch: step(carried, *batch), state, stack, unroll=unroll)
 
     return jax.jit(train_batches, donate_argnums=0)
 
@@ -166,7 +166,7 @@ def predict(forward: Callable[[jax.Array], jax.Array], pictures: Pictures) -> Fl
     parts: list[Float32s] = []
     for first in range(0, max(len(pictures), 1), size):
         part = pictures[first : first + size]
-        padded = np.zeros((size, *pictures.shape[1:]), np.uint8)
-        padded[: len(part)] = part
-        parts.append(np.asarray(forward(shard(padded)))[: len(part)])
+        batch = np.zeros((size, *pictures.shape[1:]), np.uint8)
+        batch[: len(part)] = part
+        parts.append(np.asarray(forward(shard(batch)))[: len(part)])
     return np.concatenate(parts)

@@ -68,18 +68,18 @@ def train(
         config = config_of(TrainConfig, config, options)
     if start is not None and resume:
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
-    initial = None if start is None else start_of(start)
+    initial_network = None if start is None else start_of(start)
     mixture = [(open_dataset(d), weight) for d, weight in weigh("data", data)]
     with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite) as folder:
         check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
         if resume:
             run = resumed_run(open_run(folder), mixture, config)
         else:
-            run = new_run(folder, mixture, config or TrainConfig(), initial, command)
+            run = new_run(folder, mixture, config or TrainConfig(), initial_network, command)
         training = Training(run, mixture, progress)
         barrier("all processes have seen what is there")
         if not resume:
-            training.begin(initial)
+            training.begin(initial_network)
         barrier("the run has begun")
         training.fit(start_time)
         barrier("the run is complete")
@@ -123,11 +123,11 @@ def _require_trainable(datasets: list[Dataset]) -> None:
     if not datasets:
         raise ArgumentError("nothing to train on", expected="at least one dataset", do="give one")
     require_same_characters([dataset.charset for dataset in datasets])
-    for one, other in itertools.combinations(datasets, 2):
-        if other.preprocessing != one.preprocessing:
-            what = f"{other.name}: its preprocessing differs from {one.name}'s"
+    for first, other in itertools.combinations(datasets, 2):
+        if other.preprocessing != first.preprocessing:
+            what = f"{other.name}: its preprocessing differs from {first.name}'s"
             raise ModelError(what, do="build both with the same options")
-        if other == one:
+        if other == first:
             raise ModelError(f"{other.name}: the dataset is given twice", do="leave one out, or give it more weight")
     if len(np.unique(np.concatenate([dataset.labels for dataset in datasets]))) < 2:
         what, do = f"{datasets[0].name}: nothing to tell apart", "build it with another character, too"
@@ -142,13 +142,13 @@ def _guessing(data: Dataset) -> float:
 
 def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:
     """The interrupted run, if data and configuration are those that it began with."""
-    as_begun = run.config
+    begun_config = run.config
     if run.minutes:  # which chose the steps
-        as_begun = dataclasses.replace(run.config, steps=0, minutes=run.minutes)
+        begun_config = dataclasses.replace(run.config, steps=0, minutes=run.minutes)
     config = config and config.with_rates(run.config.learning_rate, run.config.muon_learning_rate)
-    if config is not None and config not in (as_begun, run.config):
-        begun_with = vars(as_begun).items()
-        expected = ", ".join(f"{name} {value}" for name, value in begun_with if value != getattr(config, name))
+    if config is not None and config not in (begun_config, run.config):
+        options = vars(begun_config).items()
+        expected = ", ".join(f"{name} {value}" for name, value in options if value != getattr(config, name))
         raise ModelError("the run has other options", file=run.path, expected=expected, do="resume without options")
     if [(d.digest, weight) for d, weight in mixture] != [(d.digest, d.weight) for d in run.data]:
         expected = ", ".join(f"{d.name} ({d.samples} samples, weight {d.weight:g})" for d in run.data)
