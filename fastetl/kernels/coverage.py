@@ -11,8 +11,8 @@ def cover(segments: Reals, shift: Reals, min_length: np.floating, out: Reals) ->
     """Raise each pixel of `out` to its coverage by the segment that covers it most, times that segment's ink.
 
     All arguments are float32 or all float64. segments: (M, 7): x and y of both ends, radius at both, in pixels, and ink
-    0–1. shift: (2,), x and y by which they are moved. least: the squared length of a segment is taken for at least so
-    much. The centre of pixel (row i, column j) is x = j, y = i. out: (height, width), 0–1.
+    0–1. shift: (2,), x and y by which they are moved. min_length: the squared length of a segment is taken for at least
+    so much. The centre of pixel (row i, column j) is x = j, y = i. out: (height, width), 0–1.
     """
     real = out.dtype.type
     zero, half, one = real(0), real(0.5), real(1)

@@ -35,20 +35,20 @@ MARGIN = 1 / 25  # how much paper a crop leaves around the ink at most
 def ink_box(picture: Bytes, box: Ints) -> bool:
     """Set box to the left, top, right and bottom pixels of the ink; return False if there is none."""
     height, width = picture.shape
-    darkest = picture.max()
-    if darkest == 0:
+    peak = picture.max()
+    if peak == 0:
         return False
-    least = np.uint8((INK_PER_CENT * np.int64(darkest) + 99) // 100)
+    threshold = np.uint8((INK_PER_CENT * np.int64(peak) + 99) // 100)
     box[0], box[1], box[2], box[3] = width, height, -1, -1
     for y in range(height):
         row = picture[y]
         first = 0
-        while first < width and row[first] < least:
+        while first < width and row[first] < threshold:
             first += 1
         if first == width:
             continue
         last = width - 1
-        while row[last] < least:
+        while row[last] < threshold:
             last -= 1
         box[0], box[2] = min(box[0], first), max(box[2], last)
         box[1], box[3] = min(box[1], y), y
@@ -64,11 +64,11 @@ def share_of(draw: np.float32) -> float:
 @jit
 def depth_of(share: float, depths: Floats) -> float:
     """Interpolate the depth at a cumulative share. (np.interp would take numba seconds to compile.)"""
-    k = 1
-    while depths[k, 0] < share:
-        k += 1
-    along = (share - depths[k - 1, 0]) / (depths[k, 0] - depths[k - 1, 0])
-    return float(depths[k - 1, 1] + along * (depths[k, 1] - depths[k - 1, 1]))
+    index = 1
+    while depths[index, 0] < share:
+        index += 1
+    fraction = (share - depths[index - 1, 0]) / (depths[index, 0] - depths[index - 1, 0])
+    return float(depths[index - 1, 1] + fraction * (depths[index, 1] - depths[index - 1, 1]))
 
 
 @jit
@@ -83,12 +83,12 @@ def paste_at(edge: int, target: Bytes, source: Bytes, ink: Ints, depth: int, sli
         first, last = side - depth, side
         move = ink[axis] - (side - depth)
     # What lies outside of the source is left as it is.
-    for inwards in range(max(first, -move), min(last, side - move)):
-        for along in range(max(0, -slide), min(side, side - slide)):
+    for step in range(max(first, -move), min(last, side - move)):
+        for position in range(max(0, -slide), min(side, side - slide)):
             if axis == 0:
-                target[along, inwards] = max(target[along, inwards], source[along + slide, inwards + move])
+                target[position, step] = max(target[position, step], source[position + slide, step + move])
             else:
-                target[inwards, along] = max(target[inwards, along], source[inwards + move, along + slide])
+                target[step, position] = max(target[step, position], source[step + move, position + slide])
 
 
 @jit
@@ -111,11 +111,11 @@ def add_fragments(images: Bytes, pool: Ints, draws: Float32s, edges: Edges, out:
             if share_of(draw[_HAS]) >= edges.sides[edge]:
                 continue
             paper = box[edge // 2] if edge % 2 == 0 else side - 1 - box[edge // 2 + 2]
-            wanted = int(depth_of(share_of(draw[_DEPTH]), edges.depths) * side / 128 + 0.5)
-            depth = min(max(1, wanted), int(paper - GAP * side))
+            new_depth = int(depth_of(share_of(draw[_DEPTH]), edges.depths) * side / 128 + 0.5)
+            depth = min(max(1, new_depth), int(paper - GAP * side))
             # The halves make 32 bits: a share of the pool in 1/2³².
-            high, low = np.int64(share_of(draw[_HIGH]) * 65536), np.int64(share_of(draw[_LOW]) * 65536)
-            neighbour = images[pool[((high << 16 | low) * pool.size) >> 32]]
+            high_half, low_half = np.int64(share_of(draw[_HIGH]) * 65536), np.int64(share_of(draw[_LOW]) * 65536)
+            neighbour = images[pool[((high_half << 16 | low_half) * pool.size) >> 32]]
             if depth < 1 or not ink_box(neighbour, neighbour_box):
                 continue
             slide = int(np.floor(np.float64(draw[_SLIDE]) * SLIDE * side + 0.5))
@@ -127,7 +127,7 @@ def crop_maps(out: Bytes, draws: Float32s, share: float, indices: Ints, affines:
     """Find the affine maps, as `warp` takes them, that crop `share` of the pictures to their ink; return their number.
 
     The longer side of the ink fills the picture up to the margin; the shorter side is centred. out uint8 (B, S, S).
-    draws float32 (B, FRAGMENT_DRAWS) in −1 … 1. The first entries of chosen, int64 (B,), become the numbers of the
+    draws float32 (B, FRAGMENT_DRAWS) in −1 … 1. The first entries of indices, int64 (B,), become the numbers of the
     cropped pictures, and those of affines, float32 (B, 2, 3), their maps.
     """
     side, count = out.shape[1], 0
@@ -135,8 +135,8 @@ def crop_maps(out: Bytes, draws: Float32s, share: float, indices: Ints, affines:
     for b in range(out.shape[0]):
         if share_of(draws[b, _CROPPED]) >= share or not ink_box(out[b], box):
             continue
-        longest = max(box[2] - box[0], box[3] - box[1]) + 1
-        zoom = longest / (side * (1 - 2 * MARGIN * share_of(draws[b, _MARGIN])))
+        length = max(box[2] - box[0], box[3] - box[1]) + 1
+        zoom = length / (side * (1 - 2 * MARGIN * share_of(draws[b, _MARGIN])))
         affines[count] = 0
         for axis in range(2):
             affines[count, axis, axis] = np.float32(zoom)

@@ -19,11 +19,11 @@ _OPTIONS: dict[str, Any] = {
 
 def jit(function: F) -> F:
     """Compile `function` with fastetl's options: once on a machine, or once a process where no file can be written."""
-    compiled = numba.njit(**_OPTIONS)(function)
+    kernel = numba.njit(**_OPTIONS)(function)
     if ENABLED:
         try:
-            compiled.enable_caching()
+            kernel.enable_caching()
         except RuntimeError:  # no file can be written beside the source or below the user's home
             message = "no folder to keep compiled kernels in, so each process starts for seconds. Set NUMBA_CACHE_DIR"
             warnings.warn(message, RuntimeWarning, stacklevel=1)  # of this line, since Python tells that once
-    return cast(F, compiled)
+    return cast(F, kernel)

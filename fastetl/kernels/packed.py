@@ -18,10 +18,10 @@ def packed_bytes(pixels: int, bits: int) -> int:
     return -(-pixels * bits // 8)
 
 
-def levels_of(raw: Bytes, starts: Starts, height: int, width: int, bits: int) -> Bytes:
+def levels_of(data: Bytes, starts: Starts, height: int, width: int, bits: int) -> Bytes:
     """uint8 (N, height, width): the levels of the packed pictures that begin at `starts`."""
     count, length = height * width, packed_bytes(height * width, bits)
-    levels = unpack(np.stack([raw[s : s + length] for s in starts.tolist()]), bits)
+    levels = unpack(np.stack([data[s : s + length] for s in starts.tolist()]), bits)
     return levels[:, :count].reshape(len(starts), height, width)
 
 
@@ -57,9 +57,9 @@ def unpack_vector(code: Code, source: Value, bits: int) -> tuple[Value, Value, l
         return code.shift(packed, -4), code.mask(packed, 15), [64 * (x % 2) + x // 2 for x in range(128)]
     # Three bytes to two lanes of 16 bits, the second byte to both: (first, second) and (second, third), the earlier
     # one high. Each lane then holds two levels; the first goes to its low byte, the second to its high one.
-    order = [k for three in range(0, 48, 3) for k in (three + 1, three, three + 2, three + 1)]
+    order = [k for start in range(0, 48, 3) for k in (start + 1, start, start + 2, start + 1)]
     lanes = code.cast(code.shuffle(packed, packed, order), I16)
     first = b.lshr(lanes, code.lanes(I16, [10, 6] * 16))
-    second = b.shl(lanes, code.lanes(I16, [4, 8] * 16))
-    levels = code.cast(b.or_(code.mask(first, 63), code.mask(second, 63 << 8)), I8)
+    shifts = b.shl(lanes, code.lanes(I16, [4, 8] * 16))
+    levels = code.cast(b.or_(code.mask(first, 63), code.mask(shifts, 63 << 8)), I8)
     return levels, levels, list(range(64))

@@ -47,19 +47,19 @@ def fill_parameters(
         aspect = limits.aspect * draws[b, _ASPECT] / 2
         shear = limits.shear * draws[b, _SHEAR]
         cosine, sine = math.cos(angle), math.sin(angle)
-        by_x, by_y = math.exp(-zoom - aspect), math.exp(aspect - zoom)
-        xx, xy = by_x * (cosine + shear * sine), by_x * (sine - shear * cosine)
-        yx, yy = -by_y * sine, by_y * cosine
-        to_x = limits.shift * side * draws[b, _SHIFT_X]
-        to_y = limits.shift * side * draws[b, _SHIFT_Y]
+        scale_x, scale_y = math.exp(-zoom - aspect), math.exp(aspect - zoom)
+        xx, xy = scale_x * (cosine + shear * sine), scale_x * (sine - shear * cosine)
+        yx, yy = -scale_y * sine, scale_y * cosine
+        shift_x = limits.shift * side * draws[b, _SHIFT_X]
+        shift_y = limits.shift * side * draws[b, _SHIFT_Y]
         affines[b, 0, 0], affines[b, 0, 1] = np.float32(xx), np.float32(xy)
         affines[b, 1, 0], affines[b, 1, 1] = np.float32(yx), np.float32(yy)
-        affines[b, 0, 2] = np.float32(centre - xx * to_x - xy * to_y)
-        affines[b, 1, 2] = np.float32(centre - yx * to_x - yy * to_y)
+        affines[b, 0, 2] = np.float32(centre - xx * shift_x - xy * shift_y)
+        affines[b, 1, 2] = np.float32(centre - yx * shift_x - yy * shift_y)
         for k in range(draws.shape[1] - AFFINE_DRAWS):
             displacements[b, k // 8, k // 4 % 2, k % 4] = draws[b, AFFINE_DRAWS + k] * amplitude
         pen_changes[b] = 0
         if (draws[b, _PEN_CHANGES] + 1) / 2 < limits.pen_share:
-            most = limits.thicker if draws[b, _PEN] > 0 else limits.thinner
-            pen_changes[b] = np.int16(round(most * draws[b, _PEN]))
+            limit = limits.thicker if draws[b, _PEN] > 0 else limits.thinner
+            pen_changes[b] = np.int16(round(limit * draws[b, _PEN]))
         table_of[b] = np.int64((draws[b, _CONTRAST] + 1) / 2 * contrast_steps)

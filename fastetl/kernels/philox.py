@@ -47,7 +47,7 @@ def uniforms(samples: NDArray[np.int64], key: NDArray[np.uint64], first: int, ou
             words = philox(sample & _WORD_MASK, sample >> _WORD_BITS, epoch, np.uint64(first + block), k0, k1)
             for w in range(4):
                 low, high = words[w] & _HALF_MASK, words[w] >> _HALF_BITS
-                at = block * PER_BLOCK + 2 * w
+                start = block * PER_BLOCK + 2 * w
                 # (2 h + 1) / 65536 − 1: exact in float32, symmetrical, never ±1.
-                out[b, at] = np.float32((2.0 * np.float64(low) - 65535.0) / 65536.0)
-                out[b, at + 1] = np.float32((2.0 * np.float64(high) - 65535.0) / 65536.0)
+                out[b, start] = np.float32((2.0 * np.float64(low) - 65535.0) / 65536.0)
+                out[b, start + 1] = np.float32((2.0 * np.float64(high) - 65535.0) / 65536.0)

@@ -25,32 +25,32 @@ Operands = list[list[tuple[Value, Value]]]  # of each chunk and row, two registe
 
 
 def resize_records(
-    raw: Bytes, starts: Starts, height: int, width: int, out: Bytes, *, bits: int = 4, form: str | None = None
+    data: Bytes, starts: Starts, height: int, width: int, out: Bytes, *, bits: int = 4, form: str | None = None
 ) -> None:
     """Decode and resize the packed pictures that begin at `starts`.
 
-    raw: uint8 (bytes,), records of any stride, and OVERREAD bytes behind the last picture. starts: int64 (N,), byte
+    data: uint8 (bytes,), records of any stride, and OVERREAD bytes behind the last picture. starts: int64 (N,), byte
     offset of each picture. height, width: of the stored pictures. out: uint8 (N, size, size), contiguous, pixels 0–255,
     ink high: floor(255 · v + 0.5) of the triangle-filtered picture v, where 1 is the highest level. bits: 1, 4 or 6 of
     a stored pixel, the first in the highest bits, rows without a gap. form: "twin", or a form of the vector
     kernel other than the processor's best (see `vector.forms`).
 
-    Raises ValueError if a picture and what is read behind it are not inside of `raw`, or an array is not contiguous:
+    Raises ValueError if a picture and what is read behind it are not inside of `data`, or an array is not contiguous:
     the kernel does not look where it reads and writes.
     """
-    if len(out) != len(starts) or not (raw.flags.c_contiguous and out.flags.c_contiguous):
-        raise ValueError("raw and out must be contiguous, and out as long as starts")
-    last = raw.size - packed_bytes(height * width, bits) - OVERREAD
-    if starts.min(initial=0) < 0 or starts.max(initial=last) > last:
-        raise ValueError(f"a picture or the {OVERREAD} bytes behind it lie outside raw")
+    if len(out) != len(starts) or not (data.flags.c_contiguous and out.flags.c_contiguous):
+        raise ValueError("data and out must be contiguous, and out as long as starts")
+    last_start = data.size - packed_bytes(height * width, bits) - OVERREAD
+    if starts.min(initial=0) < 0 or starts.max(initial=last_start) > last_start:
+        raise ValueError(f"a picture or the {OVERREAD} bytes behind it lie outside data")
     kernel = compiled_kernel(height, width, bits, out.shape[1], form or forms()[0])
     if kernel is not None:
-        pointers = starts + raw.ctypes.data
+        pointers = starts + data.ctypes.data
         kernel(pointers.ctypes.data, len(pointers), out.ctypes.data)
         return
-    for k in range(0, len(starts), 256):  # the twin needs much memory
-        levels = levels_of(raw, starts[k : k + 256], height, width, bits)
-        out[k : k + 256] = resize_twin(levels, out.shape[1], bits)
+    for start in range(0, len(starts), 256):  # the twin needs much memory
+        levels = levels_of(data, starts[start : start + 256], height, width, bits)
+        out[start : start + 256] = resize_twin(levels, out.shape[1], bits)
 
 
 @lru_cache(maxsize=CACHED)
@@ -64,10 +64,10 @@ def compiled_kernel(height: int, width: int, bits: int, size: int, form: str) ->
         b = code.builder
         scratch = code.stack(64 * len(plan.rows) * plan.registers)
         with code.loop(count) as index:
-            following = b.add(index, I64(1))
-            following = b.select(b.icmp_signed("<", following, count), following, index)
-            source, ahead = (code.load(code.element_address(addresses, k, 8), POINTER) for k in (index, following))
-            _columns(code, plan, source, ahead, scratch)
+            next_index = b.add(index, I64(1))
+            next_index = b.select(b.icmp_signed("<", next_index, count), next_index, index)
+            source, follower = (code.load(code.element_address(addresses, k, 8), POINTER) for k in (index, next_index))
+            _columns(code, plan, source, follower, scratch)
             _rows(code, plan, scratch, code.element_address(out, index, size**2))
 
     return compile_kernel("resize", (POINTER, I64, POINTER), write, form)
@@ -81,14 +81,14 @@ def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> Bytes:
     return np.asarray((sums + denominator) // (2 * denominator), np.uint8)
 
 
-def _columns(code: Code, plan: RowPlan, source: Value, following: Value, scratch: Value) -> None:
-    """Write the lines of column sums to `scratch`. following: the next picture, which is fetched meanwhile."""
+def _columns(code: Code, plan: RowPlan, source: Value, next_picture: Value, scratch: Value) -> None:
+    """Write the lines of column sums to `scratch`. next_picture: the next picture, which is fetched meanwhile."""
     b, geometry = code.builder, plan.geometry
     row_bytes = geometry.width * geometry.bits // 8
     lines = len(plan.rows)
     paper = code.constant(np.zeros(OVERREAD, np.uint8))
     with code.loop(lines) as line:
-        _fetch(code, following, line, -(-geometry.height * row_bytes // (64 * lines)))
+        _fetch(code, next_picture, line, -(-geometry.height * row_bytes // (64 * lines)))
         rows = []
         for row_of_line in plan.rows.T:
             place = code.entry(row_of_line * row_bytes, line)
@@ -97,34 +97,34 @@ def _columns(code: Code, plan: RowPlan, source: Value, following: Value, scratch
             rows.append(registers)
         if plan.weighted:
             rows = _sum_and_weighted_sum(code, rows)
-        to = code.element_address(scratch, line, 64 * plan.registers)
-        for k, total in enumerate(_column_sums(code, plan, rows, lanes)):
-            code.store(total, to, 64 * k)
+        target = code.element_address(scratch, line, 64 * plan.registers)
+        for number, total in enumerate(_column_sums(code, plan, rows, lanes)):
+            code.store(total, target, 64 * number)
 
 
 def _fetch(code: Code, picture: Value, line: Value, count: int) -> None:
     """Fetch a line's share of a picture, `count` cache lines, into the processor's first cache."""
-    for_reading = [ir.Constant(I32, value) for value in (0, 3, 1)]
+    hints = [ir.Constant(I32, value) for value in (0, 3, 1)]
     share = code.element_address(picture, line, 64 * count)
     for k in range(count):
-        code.call("llvm.prefetch.p0", ir.VoidType(), code.address(share, 64 * k), *for_reading)
+        code.call("llvm.prefetch.p0", ir.VoidType(), code.address(share, 64 * k), *hints)
 
 
 def _sum_and_weighted_sum(code: Code, rows: list[list[Value]]) -> list[list[Value]]:
     """The sum of all rows, and of row k times k, in bytes."""
     # The sums of the last row, of the last two, and so on: row k is in k of those that leave out row 0.
-    partial = [list(accumulate(reversed(register), code.builder.add)) for register in zip(*rows, strict=True)]
-    return [[sums[-1] for sums in partial], [reduce(code.builder.add, sums[:-1]) for sums in partial]]
+    partial_sums = [list(accumulate(reversed(register), code.builder.add)) for register in zip(*rows, strict=True)]
+    return [[sums[-1] for sums in partial_sums], [reduce(code.builder.add, sums[:-1]) for sums in partial_sums]]
 
 
 def _column_sums(code: Code, plan: RowPlan, rows: list[list[Value]], lanes: list[int]) -> list[Value]:
     """The registers of a line: the column sums of two rows, side by side. lanes: see `unpack_vector`."""
     geometry = plan.geometry
-    by_four = [chunks_of(geometry.columns[group], 4) for group in geometry.groups]
-    by_two = [chunks_of(geometry.columns[span], 2) for span in geometry.spans]
-    if code.form == "vnni" and not plan.in_bytes and sum(map(len, by_four)) <= sum(map(len, by_two)):
-        return [_sum_by_four(code, _operands(code, rows, lanes, four)) for four in by_four]
-    return [total for two in by_two for total in _sums_by_two(code, plan, _operands(code, rows, lanes, two))]
+    fours = [chunks_of(geometry.columns[group], 4) for group in geometry.groups]
+    twos = [chunks_of(geometry.columns[span], 2) for span in geometry.spans]
+    if code.form == "vnni" and not plan.in_bytes and sum(map(len, fours)) <= sum(map(len, twos)):
+        return [_sum_by_four(code, _operands(code, rows, lanes, chunks)) for chunks in fours]
+    return [total for chunks in twos for total in _sums_by_two(code, plan, _operands(code, rows, lanes, chunks))]
 
 
 def _operands(code: Code, rows: list[list[Value]], lanes: list[int], chunks: list[Chunk]) -> Operands:
@@ -140,17 +140,17 @@ def _operands(code: Code, rows: list[list[Value]], lanes: list[int], chunks: lis
 def _sum_by_four(code: Code, operands: Operands) -> Value:
     """The column sums of two rows, in the lower and upper 16 bits of 32. operands: of each chunk and row."""
     total = code.splat(I32, LANES, 0)
-    for of_row in reversed(list(zip(*operands, strict=True))):
+    for row in reversed(list(zip(*operands, strict=True))):
         total = code.shift(total, 16)
-        for pixels, weights in of_row:
+        for pixels, weights in row:
             total = code.dot4(total, pixels, weights)
     return total
 
 
 def _sums_by_two(code: Code, plan: RowPlan, operands: Operands) -> list[Value]:
     """The column sums of two rows, alternately: one register in bytes, else two. operands: of each chunk and row."""
-    products = [[code.products(*pair) for pair in of_chunk] for of_chunk in operands]
-    first, second = (reduce(code.builder.add, of_row) for of_row in zip(*products, strict=True))
+    products = [[code.products(*pair) for pair in chunk] for chunk in operands]
+    first, second = (reduce(code.builder.add, row) for row in zip(*products, strict=True))
     if not plan.in_bytes:
         return list(code.interleaved(first, second))
     interleaved = code.cast(code.builder.or_(first, code.shift(second, 8)), I8)
@@ -173,8 +173,8 @@ def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
         else:
             sums = _sums_of_numbers(code, plan, lines, row_weights)
         row = code.element_address(out, y, geometry.size)
-        for k, group in enumerate(geometry.groups):
-            pixels = _rounded(code, sums[k], _factors_of_group(code, geometry, k, row_factors))
+        for number, group in enumerate(geometry.groups):
+            pixels = _rounded(code, sums[number], _factors_of_group(code, geometry, number, row_factors))
             code.store(code.shuffle(pixels, pixels, range(min(LANES, geometry.size))), row, int(group[0]))
 
 
@@ -195,15 +195,15 @@ def _sums_of_numbers(code: Code, plan: RowPlan, lines: Value, weights: Value) ->
     return totals
 
 
-def _factors_of_group(code: Code, geometry: Resizing, k: int, row_factors: Value) -> Value:
+def _factors_of_group(code: Code, geometry: Resizing, number: int, row_factors: Value) -> Value:
     """The factors of the k-th group of columns, a vector. row_factors: the address of those of the row."""
-    table, group = geometry.factors[0], geometry.groups[k]
+    table, group = geometry.factors[0], geometry.groups[number]
     kind = F32 if table.dtype == np.float32 else F64
     # A factor that many columns share is loaded once for all of them.
-    [same] = np.nonzero((table == table[:, group[:1]]).all(0))
-    if np.isin(group, same).all():
-        return code.broadcast(code.load(row_factors, kind, 0, int(same[0]) * table.itemsize), LANES)
-    return code.load(row_factors, kind, LANES, k * LANES * table.itemsize)
+    [equals] = np.nonzero((table == table[:, group[:1]]).all(0))
+    if np.isin(group, equals).all():
+        return code.broadcast(code.load(row_factors, kind, 0, int(equals[0]) * table.itemsize), LANES)
+    return code.load(row_factors, kind, LANES, number * LANES * table.itemsize)
 
 
 def _rounded(code: Code, sums: Value, factor: Value) -> Value:
@@ -212,5 +212,5 @@ def _rounded(code: Code, sums: Value, factor: Value) -> Value:
     integer, magic, name = (I32, 2.0**23, "f32") if factor.type.element == F32 else (I64, 2.0**52, "f64")
     numbers = code.builder.sitofp(sums, factor.type)
     fma = f"llvm.fma.v{LANES}{name}"  # with a single rounding
-    rounded = code.call(fma, factor.type, numbers, factor, code.splat(factor.type.element, LANES, magic))
-    return code.builder.trunc(code.builder.bitcast(rounded, ir.VectorType(integer, LANES)), ir.VectorType(I8, LANES))
+    result = code.call(fma, factor.type, numbers, factor, code.splat(factor.type.element, LANES, magic))
+    return code.builder.trunc(code.builder.bitcast(result, ir.VectorType(integer, LANES)), ir.VectorType(I8, LANES))

@@ -80,15 +80,15 @@ class Resizing:
         """
         row_weights, kinds = np.unique(self.rows.sum(1), return_inverse=True)
         column_weights, places = np.unique(self.columns.sum(1), return_inverse=True)
-        white = TOP[self.bits] * row_weights[:, None] * column_weights  # the sums that stand for 255
-        exact = 255 / white
-        nearest = exact.astype(np.float32)
-        above = np.where(nearest > exact, nearest, np.nextafter(nearest, np.float32(np.inf)))
+        white_sums = TOP[self.bits] * row_weights[:, None] * column_weights  # the sums that stand for 255
+        quotients = 255 / white_sums
+        floats = quotients.astype(np.float32)
+        above = np.where(floats > quotients, floats, np.nextafter(floats, np.float32(np.inf)))
         pixel = np.arange(1, 256)[:, None, None]
-        largest_below = ((2 * pixel - 1) * white - 1) // (2 * 255)  # the half below each pixel
+        largest_below = ((2 * pixel - 1) * white_sums - 1) // (2 * 255)  # the half below each pixel
         product = largest_below * above.astype(np.float64)  # without rounding
-        is_float32 = white.max() < 1 << 24 and (product < pixel - 0.5).all()  # float32 holds sums below 2²⁴
-        table = above if is_float32 else exact * (1 + 2.0**-45)
+        is_float32 = white_sums.max() < 1 << 24 and (product < pixel - 0.5).all()  # float32 holds sums below 2²⁴
+        table = above if is_float32 else quotients * (1 + 2.0**-45)
         return table[:, places], kinds
 
     def plan(self, form: str) -> RowPlan | None:
@@ -112,12 +112,12 @@ class Resizing:
         """Lines of two rows each."""
         pairs = -(-self.height // 2)
         rows = np.arange(2 * pairs).reshape(pairs, 2)
-        by_pair = np.pad(self.rows, ((0, 0), (0, 2 * pairs - self.height))).reshape(self.size, pairs, 2)
-        is_used = by_pair.max(2) > 0
+        pair_weights = np.pad(self.rows, ((0, 0), (0, 2 * pairs - self.height))).reshape(self.size, pairs, 2)
+        is_used = pair_weights.max(2) > 0
         first_used, last_used = is_used.argmax(1), pairs - 1 - is_used[:, ::-1].argmax(1)
         taps = int((last_used - first_used).max()) + 1
         first = np.minimum(first_used, pairs - taps)
-        weights = np.take_along_axis(by_pair, (first[:, None] + np.arange(taps))[:, :, None], 1)
+        weights = np.take_along_axis(pair_weights, (first[:, None] + np.arange(taps))[:, :, None], 1)
         rows[rows >= self.height] = -1
         return RowPlan(self, rows, False, first, weights.astype(np.int16))
 
@@ -138,8 +138,8 @@ class Resizing:
         # they are, with their weights; a longer one holds two sums: the first row's weight, and the step to the next.
         y = np.arange(self.size)
         first_rows = np.stack([begins[:-1], begins[1:]], 1)
-        padded = np.pad(self.rows, ((0, 0), (0, 1)))
-        weights = padded[y[:, None, None], first_rows[:, :, None] + np.arange(2)]
+        padded_rows = np.pad(self.rows, ((0, 0), (0, 1)))
+        weights = padded_rows[y[:, None, None], first_rows[:, :, None] + np.arange(2)]
         weighted = counts.max() > 2
         if weighted:
             first, second = weights[counts.argmax(), 0]
@@ -159,15 +159,15 @@ class Resizing:
         return replace(plan, in_bytes=True, bias=bias)
 
 
-def chunks_of(columns: NDArray[np.int64], each: int) -> list[Chunk]:
-    """The pixels of output columns, `each` of every column at a time. columns: (N, width), weights of all pixels."""
+def chunks_of(columns: NDArray[np.int64], size: int) -> list[Chunk]:
+    """The pixels of output columns, `size` of every column at a time. columns: (N, width), weights of all pixels."""
     width = columns.shape[1]
     is_used = columns > 0
-    taps = -(-int(is_used.sum(1).max()) // each) * each  # pixels that are taken of each column
+    taps = -(-int(is_used.sum(1).max()) // size) * size  # pixels that are taken of each column
     first = np.minimum(is_used.argmax(1), max(0, width - taps))
     pixels = first[:, None] + np.arange(taps)
     # Even pixels first: of 4 bits, they lie in another register than odd ones, and a chunk then needs one of both.
     pixels = np.take_along_axis(pixels, (pixels % 2).argsort(1, kind="stable"), 1)
     weights = np.take_along_axis(np.pad(columns, ((0, 0), (0, taps))), pixels, 1)
-    inside = np.minimum(pixels, width - 2 + pixels % 2)  # those beyond the row weigh nothing
-    return [(inside[:, k : k + each].ravel(), weights[:, k : k + each].ravel()) for k in range(0, taps, each)]
+    indices = np.minimum(pixels, width - 2 + pixels % 2)  # those beyond the row weigh nothing
+    return [(indices[:, k : k + size].ravel(), weights[:, k : k + size].ravel()) for k in range(0, taps, size)]

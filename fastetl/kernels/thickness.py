@@ -9,15 +9,15 @@ FULL = 256  # the change at which a picture is replaced by its maximum
 
 
 @jit
-def largest(padded: NDArray[np.uint8], row: NDArray[np.uint8], extreme: NDArray[np.uint8], stride: int) -> None:
-    """extreme[i] = maximum of the 3 × 3 pixels whose first is padded[i]."""
+def find_maxima(picture: NDArray[np.uint8], row: NDArray[np.uint8], maxima: NDArray[np.uint8], stride: int) -> None:
+    """maxima[i] = maximum of the 3 × 3 pixels whose first is picture[i]."""
     # Views, since an index with an offset may be negative, and that check keeps the loop from becoming vectors.
-    left, middle, right = padded[: row.size], padded[1 : row.size + 1], padded[2 : row.size + 2]
+    left, middle, right = picture[: row.size], picture[1 : row.size + 1], picture[2 : row.size + 2]
     for i in range(row.size):
         row[i] = max(left[i], middle[i], right[i])
-    upper, centre, lower = row[: extreme.size], row[stride : stride + extreme.size], row[2 * stride :]
-    for i in range(extreme.size):
-        extreme[i] = max(upper[i], centre[i], lower[i])
+    top, centre, bottom = row[: maxima.size], row[stride : stride + maxima.size], row[2 * stride :]
+    for i in range(maxima.size):
+        maxima[i] = max(top[i], centre[i], bottom[i])
 
 
 @jit
@@ -29,23 +29,23 @@ def change_thickness(pen_changes: NDArray[np.int16], images: NDArray[np.uint8]) 
     """
     side = images.shape[1]
     stride = side + 2
-    padded = np.empty(stride * stride, np.uint8)
+    picture = np.empty(stride * stride, np.uint8)
     row = np.zeros(stride * stride - 2, np.uint8)
-    extreme = np.zeros(stride * side - 2, np.uint8)
+    maxima = np.zeros(stride * side - 2, np.uint8)
     for b in range(pen_changes.size):
         change = np.int32(pen_changes[b])
         if change == 0:
             continue
         # The minimum is the maximum of the negative.
-        share, negative = abs(change), np.uint8(255 if change < 0 else 0)
-        padded[:] = negative
+        share, inversion = abs(change), np.uint8(255 if change < 0 else 0)
+        picture[:] = inversion
         for y in range(side):
-            source, target = images[b, y], padded[(y + 1) * stride + 1 : (y + 1) * stride + 1 + side]
+            source, target = images[b, y], picture[(y + 1) * stride + 1 : (y + 1) * stride + 1 + side]
             for x in range(side):
-                target[x] = source[x] ^ negative
-        largest(padded, row, extreme, stride)
+                target[x] = source[x] ^ inversion
+        find_maxima(picture, row, maxima, stride)
         for y in range(side):
-            target, changed = images[b, y], extreme[y * stride : y * stride + side]
+            target, maximum = images[b, y], maxima[y * stride : y * stride + side]
             for x in range(side):
-                mixed = np.int32(target[x]) * (FULL - share) + np.int32(changed[x] ^ negative) * share
-                target[x] = np.uint8((mixed + FULL // 2) >> 8)
+                mixture = np.int32(target[x]) * (FULL - share) + np.int32(maximum[x] ^ inversion) * share
+                target[x] = np.uint8((mixture + FULL // 2) >> 8)

@@ -12,5 +12,5 @@ def triangle(n_in: int, n_out: int) -> NDArray[np.int64]:
     """
     top = 2 * max(n_in, n_out)
     i, x = np.arange(n_in), np.arange(n_out)
-    dense = np.maximum(0, top - np.abs((2 * i + 1) * n_out - (2 * x[:, None] + 1) * n_in))
-    return np.asarray(dense // np.gcd.reduce(dense, axis=None), np.int64)
+    weights = np.maximum(0, top - np.abs((2 * i + 1) * n_out - (2 * x[:, None] + 1) * n_in))
+    return np.asarray(weights // np.gcd.reduce(weights, axis=None), np.int64)

@@ -41,7 +41,7 @@ def forms() -> tuple[str, ...]:
     """The forms that this processor runs, best first; only "twin" with NUMBA_DISABLE_JIT=1."""
     if not ENABLED:
         return (TWIN,)
-    return (*(form for form, needed in FORMS.items() if all(map(has_feature, needed))), TWIN)
+    return (*(form for form, features in FORMS.items() if all(map(has_feature, features))), TWIN)
 
 
 @cache
@@ -61,13 +61,13 @@ def compile_kernel(name: str, arguments: Sequence[Value], body: Callable[..., No
     code = Code(ir.IRBuilder(function.append_basic_block()), form)
     body(code, *function.args)
     code.builder.ret_void()
-    parsed = llvm.parse_assembly(str(module))
-    parsed.verify()
+    llvm_module = llvm.parse_assembly(str(module))
+    llvm_module.verify()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
-    engine = llvm.create_mcjit_compiler(parsed, machine)  # which owns the machine
+    engine = llvm.create_mcjit_compiler(llvm_module, machine)  # which owns the machine
     engine.finalize_object()
     prototype = ctypes.CFUNCTYPE(None, *(ctypes.c_void_p if kind is POINTER else ctypes.c_int64 for kind in arguments))
     kernel = prototype(engine.get_function_address(name))
@@ -130,9 +130,9 @@ class Code:
 
     def broadcast(self, scalar: Value, count: int) -> Value:
         """A vector of equal lanes."""
-        empty = ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
-        first = self.builder.insert_element(empty, scalar, ir.Constant(I32, 0))
-        return self.shuffle(first, empty, [0] * count)
+        vector = ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
+        first = self.builder.insert_element(vector, scalar, ir.Constant(I32, 0))
+        return self.shuffle(first, vector, [0] * count)
 
     def shuffle(self, x: Value, y: Value, order: Sequence[int]) -> Value:
         """Lanes of x and y (counted on after x's) in the given order."""
@@ -142,8 +142,8 @@ class Code:
         """The lanes of x and y alternately, within each 128 bits: of their lower halves, and of their upper halves."""
         count, half = x.type.count, x.type.count // 8
         begins = [k for quarter in range(0, count, 2 * half) for k in range(quarter, quarter + half)]
-        lower, upper = ([lane for k in begins for lane in (k + n, count + k + n)] for n in (0, half))
-        return self.shuffle(x, y, lower), self.shuffle(x, y, upper)
+        low_lanes, high_lanes = ([lane for k in begins for lane in (k + n, count + k + n)] for n in (0, half))
+        return self.shuffle(x, y, low_lanes), self.shuffle(x, y, high_lanes)
 
     def cast(self, value: Value, kind: Value) -> Value:
         """A vector's 512 bits as lanes of another width."""
@@ -180,8 +180,8 @@ class Code:
         if self.form == "avx2":
             return self._halves("llvm.x86.avx2.pmadd.ub.sw", ir.VectorType(I16, 16), x, y)
         x, y = self.cast(x, I16), self.cast(y, I16)
-        low = self.builder.mul(self.mask(x, 255), self.mask(y, 255))
-        return self.builder.add(low, self.builder.mul(self.shift(x, -8), self.shift(y, -8)))
+        low_products = self.builder.mul(self.mask(x, 255), self.mask(y, 255))
+        return self.builder.add(low_products, self.builder.mul(self.shift(x, -8), self.shift(y, -8)))
 
     def dot4(self, total: Value, x: Value, y: Value) -> Value:
         """16 × i32: `total` plus the sums of each four neighbouring products. x: 64 bytes; y: 64 bytes, 0–127."""
@@ -200,21 +200,21 @@ class Code:
             return self.builder.add(total, self._halves("llvm.x86.avx2.pmadd.wd", ir.VectorType(I32, 8), x, y))
         x, y = self.cast(x, I32), self.cast(y, I32)
         by = self.splat(I32, 16, 16)
-        low = self.builder.mul(self.mask(x, 0xFFFF), self.builder.ashr(self.builder.shl(y, by), by))
-        high = self.builder.mul(self.builder.lshr(x, by), self.builder.ashr(y, by))
-        return self.builder.add(total, self.builder.add(low, high))
+        low_products = self.builder.mul(self.mask(x, 0xFFFF), self.builder.ashr(self.builder.shl(y, by), by))
+        high_products = self.builder.mul(self.builder.lshr(x, by), self.builder.ashr(y, by))
+        return self.builder.add(total, self.builder.add(low_products, high_products))
 
     @contextmanager
     def loop(self, count: Value | int) -> Iterator[Value]:
         """Repeat the code written inside for index 0 … count − 1 (i64)."""
         count = I64(count) if isinstance(count, int) else count
-        before, block, after = self.builder.block, self.builder.append_basic_block(), self.builder.append_basic_block()
-        self.builder.cbranch(self.builder.icmp_signed(">", count, I64(0)), block, after)
+        entry, block, end = self.builder.block, self.builder.append_basic_block(), self.builder.append_basic_block()
+        self.builder.cbranch(self.builder.icmp_signed(">", count, I64(0)), block, end)
         self.builder.position_at_end(block)
         index = self.builder.phi(I64)
-        index.add_incoming(I64(0), before)
+        index.add_incoming(I64(0), entry)
         yield index
-        following = self.builder.add(index, I64(1))
-        index.add_incoming(following, self.builder.block)
-        self.builder.cbranch(self.builder.icmp_signed("<", following, count), block, after)
-        self.builder.position_at_end(after)
+        next_index = self.builder.add(index, I64(1))
+        index.add_incoming(next_index, self.builder.block)
+        self.builder.cbranch(self.builder.icmp_signed("<", next_index, count), block, end)
+        self.builder.position_at_end(end)

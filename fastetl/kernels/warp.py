@@ -29,14 +29,14 @@ def lagrange_weights(side: int) -> Float32s:
 
     They are Lagrange's polynomials for four nodes spread from edge to edge, at each pixel's centre.
     """
-    at = (2 * np.arange(side) + 1) / side - 1
-    lagrange = [np.prod([(at - k) / (n - k) for k in _NODES if k != n], 0) for n in _NODES]
+    centres = (2 * np.arange(side) + 1) / side - 1
+    lagrange = [np.prod([(centres - k) / (n - k) for k in _NODES if k != n], 0) for n in _NODES]
     return np.ascontiguousarray(lagrange, np.float32)
 
 
 @jit
-def gather_quads(image: Bytes, padded: Bytes, pairs: NDArray[np.uint16], quads: Words) -> None:
-    """Set quads[i] to the four neighbours padded[i], [i + 1], [i + stride], [i + stride + 1], lowest byte first.
+def gather_quads(image: Bytes, padded_image: Bytes, pairs: NDArray[np.uint16], quads: Words) -> None:
+    """Set quads[i] to the four neighbours padded_image[i], [i + 1], [i + stride], [i + stride + 1], lowest byte first.
 
     pairs: scratch, the two that are side by side.
     """
@@ -44,62 +44,62 @@ def gather_quads(image: Bytes, padded: Bytes, pairs: NDArray[np.uint16], quads: 
     count = quads.size
     stride = side + 2
     for y in range(side):
-        at = (y + 1) * stride + 1
-        row, target = image[y], padded[at : at + side]
+        start = (y + 1) * stride + 1
+        row, target = image[y], padded_image[start : start + side]
         for x in range(side):
             target[x] = row[x]
     # Views, since an index with an offset may be negative, and that check keeps the loop from becoming vectors.
-    left, right = padded[: pairs.size], padded[1 : pairs.size + 1]
+    left, right = padded_image[: pairs.size], padded_image[1 : pairs.size + 1]
     for i in range(pairs.size):
         pairs[i] = np.uint16(left[i]) | np.uint16(right[i]) << np.uint16(8)
-    upper, lower = pairs[:count], pairs[stride : stride + count]
+    top, bottom = pairs[:count], pairs[stride : stride + count]
     for i in range(count):
-        quads[i] = np.uint32(upper[i]) | np.uint32(lower[i]) << np.uint32(16)
+        quads[i] = np.uint32(top[i]) | np.uint32(bottom[i]) << np.uint32(16)
 
 
 @jit
-def locate_straight(affine: Float32s, at: Float32s, places: Float32s) -> None:
+def locate_straight(affine: Float32s, points: Float32s, places: Float32s) -> None:
     """Set places[axis, y, x] to the position in the padded picture that output pixel (y, x) shows.
 
-    affine: (2, 3). at: (S,), the place of each row or column from the middle. Beyond the border of paper everything is
-    paper, so the nearest border pixel stands for it.
+    affine: (2, 3). points: (S,), the place of each row or column from the middle. Beyond the border of paper everything
+    is paper, so the nearest border pixel stands for it.
     """
-    side = at.size
-    last = _F(side + 1)
+    side = points.size
+    limit = _F(side + 1)
     for axis in range(2):
-        across, down, start = affine[axis, 0], affine[axis, 1], affine[axis, 2]
+        x_step, y_step, start = affine[axis, 0], affine[axis, 1], affine[axis, 2]
         for y in range(side):
-            base = down * at[y] + start
+            base = y_step * points[y] + start
             target = places[axis, y]
             for x in range(side):
-                target[x] = min(max(across * at[x] + base, _ZERO), last)
+                target[x] = min(max(x_step * points[x] + base, _ZERO), limit)
 
 
 @jit
 def locate_warped(
-    affine: Float32s, displacements: Float32s, lagrange: Float32s, at: Float32s, columns: Float32s, places: Float32s
+    affine: Float32s, displacements: Float32s, lagrange: Float32s, points: Float32s, columns: Float32s, places: Float32s
 ) -> None:
     """Set places as `locate_straight` does, moved by displacements, (4, 2, 4). columns: scratch, (2, 4, S)."""
-    side = at.size
-    last = _F(side + 1)
+    side = points.size
+    limit = _F(side + 1)
     for axis in range(2):
-        across, down, start = affine[axis, 0], affine[axis, 1], affine[axis, 2]
+        x_step, y_step, start = affine[axis, 0], affine[axis, 1], affine[axis, 2]
         for j in range(4):
             column = columns[axis, j]
-            along = across * _F(_NODES[j] * side / 2)  # the straight part is a polynomial, too
+            offset = x_step * _F(_NODES[j] * side / 2)  # the straight part is a polynomial, too
             d0, d1 = displacements[0, axis, j], displacements[1, axis, j]
             d2, d3 = displacements[2, axis, j], displacements[3, axis, j]
             for y in range(side):
-                total = down * at[y] + start + along + lagrange[0, y] * d0
+                total = y_step * points[y] + start + offset + lagrange[0, y] * d0
                 column[y] = total + lagrange[1, y] * d1 + lagrange[2, y] * d2 + lagrange[3, y] * d3
     for y in range(side):
         (u0, u1, u2, u3), (v0, v1, v2, v3) = columns[0, :, y], columns[1, :, y]
-        by_x, by_y = places[0, y], places[1, y]
+        row_x, row_y = places[0, y], places[1, y]
         for x in range(side):  # for both axes, which is a third faster than one after the other
             place = u0 * lagrange[0, x] + u1 * lagrange[1, x] + u2 * lagrange[2, x] + u3 * lagrange[3, x]
-            by_x[x] = min(max(place, _ZERO), last)
+            row_x[x] = min(max(place, _ZERO), limit)
             place = v0 * lagrange[0, x] + v1 * lagrange[1, x] + v2 * lagrange[2, x] + v3 * lagrange[3, x]
-            by_y[x] = min(max(place, _ZERO), last)
+            row_y[x] = min(max(place, _ZERO), limit)
 
 
 @jit
@@ -107,10 +107,10 @@ def gather(px: Float32s, py: Float32s, stride: int, index: Words, quads: Words, 
     """Set neighbourhoods[i] to the neighbourhood of position i. index: scratch. Both have an even length."""
     for i in range(px.size):
         index[i] = np.uint32(np.int32(py[i]) * np.int32(stride) + np.int32(px[i]))
-    twos, targets = index.view(np.uint64), neighbourhoods.view(np.uint64)
-    for i in range(twos.size):
-        two = twos[i]
-        targets[i] = np.uint64(quads[two & _WORD_MASK]) | np.uint64(quads[two >> _WORD_BITS]) << _WORD_BITS
+    pairs, targets = index.view(np.uint64), neighbourhoods.view(np.uint64)
+    for i in range(pairs.size):
+        pair = pairs[i]
+        targets[i] = np.uint64(quads[pair & _WORD_MASK]) | np.uint64(quads[pair >> _WORD_BITS]) << _WORD_BITS
 
 
 @jit
@@ -121,8 +121,8 @@ def interpolate(px: Float32s, py: Float32s, neighbourhoods: Words, out: Bytes) -
         fx, fy = px[i] - np.floor(px[i]), py[i] - np.floor(py[i])
         a, b = _F(np.int32(quad & _BYTE)), _F(np.int32(quad >> np.uint32(8) & _BYTE))
         c, d = _F(np.int32(quad >> np.uint32(16) & _BYTE)), _F(np.int32(quad >> np.uint32(24)))
-        upper, lower = a + (b - a) * fx, c + (d - c) * fx
-        out[i] = np.uint8(np.int32(upper + (lower - upper) * fy + _HALF))
+        top, bottom = a + (b - a) * fx, c + (d - c) * fx
+        out[i] = np.uint8(np.int32(top + (bottom - top) * fy + _HALF))
 
 
 @jit
@@ -140,7 +140,7 @@ def warp(
     side = images.shape[1]
     stride = side + 2
     count = side * side
-    padded = np.zeros(stride * (stride + 1) + 1, np.uint8)
+    padded_image = np.zeros(stride * (stride + 1) + 1, np.uint8)
     pairs = np.empty(stride * (stride + 1), np.uint16)
     quads = np.empty(stride * stride, np.uint32)
     places = np.empty((2, side, side), np.float32)
@@ -148,14 +148,14 @@ def warp(
     # Of an even length, which `gather` needs.
     index, neighbourhoods = np.zeros(count + count % 2, np.uint32), np.empty(count + count % 2, np.uint32)
     columns = np.empty((2, 4, side), np.float32)
-    at = np.empty(side, np.float32)
+    points = np.empty(side, np.float32)
     for x in range(side):
-        at[x] = _F(x) - _F(side - 1) / _F(2)
+        points[x] = _F(x) - _F(side - 1) / _F(2)
     for b in range(indices.size):
-        gather_quads(images[indices[b]], padded, pairs, quads)
+        gather_quads(images[indices[b]], padded_image, pairs, quads)
         if displacements.shape[0]:
-            locate_warped(affines[b], displacements[b], lagrange, at, columns, places)
+            locate_warped(affines[b], displacements[b], lagrange, points, columns, places)
         else:
-            locate_straight(affines[b], at, places)
+            locate_straight(affines[b], points, places)
         gather(px, py, stride, index, quads, neighbourhoods)
         interpolate(px, py, neighbourhoods, out[b].reshape(count))
