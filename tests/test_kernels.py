@@ -137,7 +137,7 @@ def test_kernels_of_few_sizes_are_kept() -> None:
 def test_pictures_outside_the_buffer_are_rejected() -> None:
     raw = np.zeros(packed_bytes(127 * 128, 4) + OVERREAD + 10, np.uint8)
     for start in (-1, 11):
-        with pytest.raises(ValueError, match="outside raw"):
+        with pytest.raises(ValueError, match="outside data"):
             resize_records(raw, np.array([start]), 127, 128, np.empty((1, 32, 32), np.uint8))
     with pytest.raises(ValueError, match="contiguous"):
         resize_records(raw, np.array([0]), 127, 128, np.empty((1, 32, 64), np.uint8)[:, :, ::2])
