@@ -88,6 +88,7 @@ HEADING = [(110 * k, top, 110 * k + 100, bottom) for top, bottom in EDGES for k 
         pytest.param(HIGH, False, [5], id="a high mark and a low stroke"),
         pytest.param(SLOPE, False, [12, 12], id="lines on a slope"),
         pytest.param(HEADING, False, [8] * 5, id="a heading close above the text"),
+        pytest.param([*grid(3, 6, 8, 3), (-9, 5, -7, 31)], False, [6, 7, 6], id="the edge of a sheet"),
     ],
 )
 def test_boxes_are_in_one_line_or_in_several(boxes: list[Any], are_strokes: bool, sizes: list[int]) -> None:

@@ -26,6 +26,7 @@ _MIN_BAND = 0.5  # height of a band that is a line of its own, in sizes of the w
 _THIN_AND_NEXT = 1.8  # a thinner one is part of the next if both together are lower, in sizes
 _ONE_LINE = 1.5  # two overlapping bands are one line if together they are lower than so many heights of the higher one
 _HALVES_GAP, _HALVES_WIDTH = 0.25, 3  # of the halves of one line, at most, in heights of the lower one and of both
+_HIGHEST = 1.75  # in sizes: no higher does a box count, so that the edge of a sheet or a joined stroke joins no lines
 _LINE_GAP = 0.75  # bands that are farther apart are never joined, in sizes
 _UNDERLINE_LENGTH = 3.5  # in usual lengths of boxes: an underline is longer
 _UNDERLINE_THICKNESS = 0.12  # in its own lengths: an underline is thinner
@@ -121,6 +122,8 @@ def line_members(boxes: Boxes, *, are_strokes: bool = False) -> list[Ints]:
     x = middles(boxes)[:, 0]
     shift = _skew(boxes, size) * x
     top, bottom = boxes[:, 1] - shift, boxes[:, 3] - shift
+    excess = np.maximum(bottom - top - _HIGHEST * size, 0) / 2
+    top, bottom = top + excess, bottom - excess
     # A stroke that reaches into the next line must not join the two.
     shrinkage = _OVERLAP_OF_BANDS * (bottom - top)
     bands: list[list[int]] = []

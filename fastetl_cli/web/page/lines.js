@@ -9,7 +9,7 @@ import { authorized, fetchJson } from "./server.js";
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
   MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7], MIN_ALONE = 0.5,
   MIN_SHOWN = 0.003;
-const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5;
+const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5, HIGHEST = 1.75;
 const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33;
 const THICKEST_PEN = 0.15, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
 const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01;
@@ -82,8 +82,10 @@ function skew(boxes, size) {
 function lineMembers(boxes) {
   if (!boxes.length) return [];
   const size = weightedMedianExtent(boxes), tilt = skew(boxes, size);
-  const top = boxes.map((box) => box[1] - tilt * middleX(box));
-  const bottom = boxes.map((box) => box[3] - tilt * middleX(box));
+  // No higher does a box count, so that a joined stroke joins no lines.
+  const excess = boxes.map((box) => Math.max(box[3] - box[1] - HIGHEST * size, 0) / 2);
+  const top = boxes.map((box, k) => box[1] - tilt * middleX(box) + excess[k]);
+  const bottom = boxes.map((box, k) => box[3] - tilt * middleX(box) - excess[k]);
   const shrunk = top.map((value, k) => 0.2 * (bottom[k] - value));
   let bands = [], reach = -Infinity;
   for (const k of range(boxes.length).sort((a, b) => top[a] + shrunk[a] - top[b] - shrunk[b])) {

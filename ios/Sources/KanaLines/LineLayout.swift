@@ -113,6 +113,8 @@ enum LineLayout {
     private static let minBand = 0.5
     /// Two overlapping bands are one line if together they are less high than this, in heights of the higher one.
     private static let oneLine = 1.5
+    /// No higher does a box count, in sizes, so that a joined stroke joins no lines.
+    private static let highest = 1.75
     /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
     private static let (underlineLength, underlineThickness) = (3.5, 0.12)
     /// Greatest length of a ー, in usual lengths of boxes.
@@ -185,9 +187,11 @@ enum LineLayout {
     static func lineMembers(_ boxes: [InkBox]) -> [[Int]] {
         let size = weightedMedianExtent(boxes)
         let slope = skew(boxes, size: size)
-        let (top, bottom) = (boxes.map { $0.top - slope * $0.x }, boxes.map { $0.bottom - slope * $0.x })
+        let excess = boxes.map { max($0.height - highest * size, 0) / 2 }
+        let top = zip(boxes, excess).map { $0.top - slope * $0.x + $1 }
+        let bottom = zip(boxes, excess).map { $0.bottom - slope * $0.x - $1 }
         // A stroke that reaches into the next line must not join the two.
-        let shrunk = boxes.map { 0.2 * $0.height }
+        let shrunk = zip(top, bottom).map { 0.2 * ($1 - $0) }
         var bands: [[Int]] = []
         var reach = -Double.infinity
         for k in boxes.indices.sorted(by: { top[$0] + shrunk[$0] < top[$1] + shrunk[$1] }) {
