@@ -21,7 +21,7 @@ from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import MAX_LISTED, Command, Paths, bar, note, say, show_json, table
+from fastetl_cli.base import MAX_LISTED, Command, Paths, bar, counted, note, say, show_json, table
 
 BOXES = OutputKind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
 
@@ -30,11 +30,13 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """All files of `paths`, and the pictures in its folders and below. Raises FastetlError for a folder without any."""
     pictures: list[Path] = []
     for path in paths:
-        below = files_below(path) if path.is_dir() else ()
-        files = [file for file in below if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()]
+        below = [file for file in files_below(path) if file.is_file()] if path.is_dir() else []
+        files = [file for file in below if file.suffix.lower() in PICTURE_SUFFIXES]
         if path.is_dir() and not files:
-            expected, do = ", ".join(sorted(PICTURE_SUFFIXES)), "name a picture, or another folder"
+            expected, do = ", ".join(PICTURE_SUFFIXES), "name a picture, or another folder"
             raise FastetlError("no pictures in the folder", file=path, expected=expected, do=do)
+        if others := set(below) - set(files):
+            note(f"{path}: passed over {counted(len(others), 'file')} not named as pictures (first: {min(others)})")
         pictures += files or [path]
     return pictures
 

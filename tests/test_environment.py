@@ -231,7 +231,9 @@ def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["._a.png", ".DS_Store", "Thumbs.db", "desktop.ini"])
-def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Path) -> None:
+def test_what_systems_leave_behind_is_skipped(
+    name: str, etl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for folder in ("pictures", "pictures/__MACOSX", "pictures/.thumbs", "samples"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(b"\0" * 2052)
@@ -241,6 +243,11 @@ def test_what_systems_leave_behind_is_skipped(name: str, etl: Path, tmp_path: Pa
     (tmp_path / "pictures" / "folder.png").mkdir()
     shutil.copy(tmp_path / "pictures" / "a.png", tmp_path / "pictures" / ".thumbs")
     assert find_pictures((tmp_path / "pictures",)) == [tmp_path / "pictures" / "a.png"]
+    assert not capsys.readouterr().err
+    (tmp_path / "pictures" / "a.pdf").touch()
+    shutil.copy(tmp_path / "pictures" / "a.png", tmp_path / "pictures" / "b.jfif")
+    assert [file.name for file in find_pictures((tmp_path / "pictures",))] == ["a.png", "b.jfif"]
+    assert "pictures: passed over 1 file not named as pictures (first: " in capsys.readouterr().err
     (tmp_path / "samples" / "._2026-11-24.jsonl").write_bytes(b"x")
     (tmp_path / "samples" / "2026-11-24.jsonl").write_bytes(b"")
     assert [file.name for file in find_samples(tmp_path / "samples")] == ["2026-11-24.jsonl"]

@@ -23,7 +23,7 @@ from fastetl.data.identity import group_numbers
 from fastetl.errors import FastetlError, Notice, expecting
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
 
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif"})
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif")
 """Endings of file names that are taken for pictures in a folder."""
 FILE_BYTES = 1 << 28  # most of a picture, or of a table
 _TEXT_SUFFIXES = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html"})  # passed over among pictures

@@ -84,7 +84,7 @@ export class Recognizer {
     const characters = new Set(charset), known = new Set(this.labels.slice(0, this.facts.no_character));
     const unknown = [...characters].filter((one) => !known.has(one));
     if (unknown.length || !characters.size) {
-      throw new TypeError(`charset: expected characters of the network; found ${JSON.stringify(unknown.join(""))}`);
+      throw new TypeError(`charset: expected characters of the network; found ${JSON.stringify(unknown)}`);
     }
     return characters;
   }
