@@ -70,7 +70,6 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (Preprocessing, {"surroundings": "yes"}, "unsuitable surroundings; expected true or false"),
     (SynthConfig, {"set": "ETL8G"}, "unsuitable set; expected a tuple such as ('ETL8G',); found 'ETL8G'"),
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
-    (SynthConfig, {"seed": 10**16}, "seed is out of range; expected 0 to 9,999,999,999,999,999; found 1"),
     # Characters
     (load_charset, {"name": {"あ", "い"}}, "unsuitable charset; expected one of hiragana, …; found "),
     (load_charset, {"name": "HIRGANA"}, "no charset 'HIRGANA'; expected one of hiragana… Did you mean hiragana?"),
@@ -92,7 +91,6 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (CREATE, {"characters": {"あ"}}, "unsuitable characters; expected texts in the order"),
     (CREATE, {"characters": ["あ", "い"]}, "unsuitable characters; expected 1"),
     (CREATE, {"characters": [None]}, "unsuitable characters; expected texts; found None. Convert them"),
-    (CREATE, {"charset": "kanas"}, "no charset 'kanas'"),
     (CREATE, {"groups": [[1, 2], [3]]}, "unsuitable groups"),
     (CREATE, {"groups": [0.5]}, "no group; expected a name, a whole"),
     (CREATE, {"groups": np.zeros((1, 1), int)}, "unsuitable groups; expected 1, … found int64 (1, 1)"),
@@ -116,7 +114,6 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     *((CHANGED, {"weight": weight}, "weight is out of range; expected over 0 to 1,") for weight in (0.0, 1e10)),
     (partial(replace, OWN.samples()), {"labels": np.ones(1, int)}, "unsuitable labels; expected … from 0 to 0, one"),
     *((SPLIT, {"valid": share}, "valid is out of range; expected 0 to below 1") for share in (-0.1, 1.0)),
-    (SPLIT, {"test": "a"}, "test is out of range; expected a number, 0 to below 1; found 'a'"),
     (SPLIT, {"valid": 0.5, "test": 0.5}, "unsuitable split"),
     (SPLIT, {"by": "writers"}, "unknown by; expected one of group, sample; found 'writers'"),
     # Batches and augmentation
@@ -194,7 +191,6 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (model.open_run, {"path": None}, "unsuitable path; expected a path; found None"),
     (model.evaluate, {"run": 3, "datasets": OWN}, "unsuitable run; expected a run, a package…found 3"),
     (model.compare_runs, {"runs": [3, 4]}, "unsuitable runs; expected runs or their paths; found 3"),
-    (model.write_report, {"run": 3, "evaluation": 4, "out": "out"}, "unsuitable run; expected a run, a package"),
     # Clusters
     (fastetl_ray.connect, {"address": 3}, "unsuitable address; expected an address; found 3"),
     (fastetl_ray.train_on_ray, {"data": "data", "out": "out", "epoch": 5}, "no option 'epoch'; …mean epochs"),
@@ -212,12 +208,10 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (export.export, {"run": "kana", "out": "a", "sets": 3}, "unsuitable sets; expected an Evaluation; found 3"),
     (export.export, {"run": "kana", "out": "a", "sets": [{"x": 1}]}, "no results in `sets`; … Give what"),
     (export.export, {"run": "kana", "out": "a", "sets": [RESULT]}, "`sets` is for the model card of a run's package"),
-    (export.verify, {"path": None}, "unsuitable path; expected … found None"),
     (export.verify, {"path": "kana", "against": 5}, "unsuitable against; expected … found 5"),
     (READER.restricted, {"charset": 5}, "unsuitable charset; expected … found 5"),
     (READER.read, {"picture": None}, "a Drawing, a file, …; found None. Check `pict"),
     (READER.read, {"picture": INK[0], "top": 0}, "top is out of range"),
-    (READER.read, {"picture": INK[0], "by_shape": "x"}, "unsuitable by_shape; expected … found 'x'"),
     (READER.predict, {"pictures": [[1]]}, "unsuitable pictures; expected … found [[1"),
     (READER.read_line, {"picture": INK[0], "down": "yes"}, "unsuitable down; expected … found 'yes'"),
     # Each function that writes
@@ -229,7 +223,6 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
             *(partial(fastetl_ray.build_on_ray, "etl"), partial(fastetl_ray.train_on_ray, "data")),
         )
     ),
-    (OWN.write, {"out": None}, "unsuitable out; expected a path; found None"),
     (OWN.write, {"out": ""}, "unsuitable out; expected a path; found an empty text"),
     (OWN.write, {"out": "a\0b"}, "unsuitable out; expected a path; found a null character"),
     # Each function that shows progress
