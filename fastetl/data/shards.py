@@ -19,9 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastetl.arrays import Column
+from fastetl.arrays import Bytes, Column, Integers, Ints
 from fastetl.data.parquet import column_values, pictures_of, table
 from fastetl.data.writing import MANIFEST, REBUILD, write_description
 from fastetl.errors import FastetlError, expecting
@@ -69,7 +68,7 @@ class ShardedImages:
         self.folder, self.shards = folder, tuple(shards)
         self.starts = np.cumsum([0, *(shard.rows for shard in shards)], dtype=np.int64)
         self.shape = (int(self.starts[-1]), side, side)
-        self._cache: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._cache: OrderedDict[int, Bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> Any:
@@ -78,12 +77,12 @@ class ShardedImages:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint8]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Bytes:
         if copy is False:
             raise ValueError("pictures in shards are copied: give `copy` None or True")
         return self[:]
 
-    def __getitem__(self, index: int | np.integer | slice | NDArray[np.integer]) -> NDArray[np.uint8]:
+    def __getitem__(self, index: int | np.integer | slice | Integers) -> Bytes:
         index = np.arange(len(self))[index]
         if not index.ndim:
             return np.asarray(self[index[None]][0])
@@ -94,7 +93,7 @@ class ShardedImages:
             pictures[part] = self._pictures(number)[index[part] - self.starts[number]]
         return pictures
 
-    def windows(self, indices: NDArray[np.int64], rng: "np.random.Generator") -> Iterator[NDArray[np.int64]]:
+    def windows(self, indices: Ints, rng: "np.random.Generator") -> Iterator[Ints]:
         """All `indices` in random order. A part mixes the pictures of as many shards as half of the cache holds."""
         indices = np.sort(indices)
         bounds = np.searchsorted(indices, self.starts)
@@ -104,7 +103,7 @@ class ShardedImages:
         for window in np.split(shards, np.flatnonzero(np.diff(window_numbers)) + 1):
             yield rng.permutation(np.concatenate([indices[bounds[number] : bounds[number + 1]] for number in window]))
 
-    def _pictures(self, number: int) -> NDArray[np.uint8]:
+    def _pictures(self, number: int) -> Bytes:
         with self._lock:  # so that no two threads read the same shard
             if number not in self._cache:
                 column = self.table(self.shards[number], ["image"])["image"]

@@ -151,33 +151,38 @@ def _column(name: str, layouts: Sequence[Layout], headers: Sequence[Records]) ->
     return values
 
 
+def _read_resized(part: Selection, buffer: Bytes, block: Bytes, file: BinaryIO) -> Iterator[tuple[slice, Records]]:
+    """What `read_records` yields, while the pictures are resized to those of `block` and written to `file`."""
+    from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
+
+    layout = part.file.layout
+    for span, records in read_records(part.file, part.index, buffer):
+        _require_order(part, span, records)
+        pictures = block[: len(records)]
+        starts = layout.image_starts(len(records))
+        resize_records(buffer, starts, layout.height, layout.width, pictures, bits=layout.bits)
+        file.write(pictures.data)
+        yield span, records
+
+
 def read_parts(
     parts: Sequence[Selection], charset: Charset, size: int, file: BinaryIO, progress: ShowProgress | None = None
 ) -> Dataset:
     """Read the records of a plan, or of some of its parts, as a dataset without pictures, which go to `file`."""
-    from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
-
     progress = as_progress(progress)
     counts = [len(part.index) for part in parts]
-    total = sum(counts)
-    digests = np.empty(total, np.uint64)
+    digests = np.empty(sum(counts), np.uint64)
     headers = [np.empty(len(part.index), part.file.layout.header_dtype) for part in parts]
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
     blocks = {layout: np.empty((block_records(layout), size, size), np.uint8) for layout in buffers}
     done = 0  # records, of all parts
     for part, header in zip(parts, headers, strict=True):
         layout = part.file.layout
-        buffer = buffers[layout]
-        for span, records in read_records(part.file, part.index, buffer):
-            _require_order(part, span, records)
-            pictures = blocks[layout][: len(records)]
-            starts = layout.image_starts(len(records))
-            resize_records(buffer, starts, layout.height, layout.width, pictures, bits=layout.bits)
-            file.write(pictures.data)
+        for span, records in _read_resized(part, buffers[layout], blocks[layout], file):
             digests[done : done + len(records)] = digest_rows(layout.packed(records))
             layout.copy_headers(records, header[span])
             done += len(records)
-            progress(done, total)
+            progress(done, len(digests))
     sources, source = source_column([part.file for part in parts], counts)
     columns = _columns(parts, headers)
     return Dataset(

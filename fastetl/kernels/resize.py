@@ -11,9 +11,8 @@ from itertools import accumulate
 
 import numpy as np
 from llvmlite import ir
-from numpy.typing import NDArray
 
-from fastetl.arrays import Bytes
+from fastetl.arrays import Bytes, Integers
 from fastetl.kernels.packed import TOP, Starts, levels_of, packed_bytes, unpack_vector
 from fastetl.kernels.resize_plan import LANES, Chunk, Resizing, RowPlan, chunks_of
 from fastetl.kernels.triangle import triangle
@@ -73,7 +72,7 @@ def compiled_kernel(height: int, width: int, bits: int, size: int, form: str) ->
     return compile_kernel("resize", (POINTER, I64, POINTER), write, form)
 
 
-def resize_twin(levels: NDArray[np.integer], size: int, bits: int = 4) -> Bytes:
+def resize_twin(levels: Integers, size: int, bits: int = 4) -> Bytes:
     """The readable twin: uint8 (N, size, size). levels: (N, height, width), 0 to 2^bits − 1."""
     rows, columns = triangle(levels.shape[1], size), triangle(levels.shape[2], size)
     products = rows.astype(np.float64) @ levels.astype(np.float64) @ columns.T.astype(np.float64)  # whole numbers

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,7 +17,7 @@ from PIL import Image
 from fastetl.arrays import Bytes, Floats, Ints, Mask
 from fastetl.errors import FastetlError
 from fastetl.ink import SIDE
-from fastetl.ink.components import weighted_median_extent
+from fastetl.ink.components import Components, weighted_median_extent
 from fastetl.ink.drawings import Drawing, paint, segments_of
 from fastetl.lines import layout
 from fastetl.lines.layout import Boxes
@@ -133,6 +133,45 @@ class Line(ABC):
         return pictures + [np.rot90(pictures[span]) for span in self.turned_spans]
 
 
+class _Writing(NamedTuple):
+    """What is written in a picture."""
+
+    ink: Bytes  # uint8 (H, W), ink high
+    numbers: Components
+    boxes: Boxes  # of all pieces
+    indices: Ints  # the pieces that are no underlines
+    scale: float  # as of `lines_of_picture`
+
+    def lines(self, down: bool, is_character: bool = False) -> Iterator[Line]:
+        """The lines in a direction, or all ink as one. They are made one at a time, since each is a large picture."""
+        row_boxes = layout.turned(self.boxes) if down else self.boxes
+        for members in [np.arange(len(self.indices))] if is_character else layout.line_members(row_boxes[self.indices]):
+            indices = self.indices[members]
+            zoom = _LINE_HEIGHT / layout.line_size(row_boxes[indices])
+            left, top, right, bottom = layout.unions(self.boxes, [indices])[0].astype(int)
+            upright_ink = self._excerpt(indices, np.s_[top:bottom, left:right], zoom)
+            ink = np.rot90(upright_ink) if down else upright_ink
+            pieces = part_pieces(*pieces_of(ink), _LINE_HEIGHT, down=down)
+            if len(pieces.boxes):
+                yield PictureLine(
+                    boxes=pieces.boxes,
+                    joints=pieces.joints,
+                    down=down,
+                    is_character=is_character,
+                    ink=np.pad(ink, SIDE),
+                    pieces=pieces._replace(numbers=np.pad(pieces.numbers, SIDE)),
+                    zoom=zoom / self.scale,
+                    corner=(left * self.scale, top * self.scale),
+                )
+
+    def _excerpt(self, indices: Ints, window: tuple[slice, slice], zoom: float) -> Bytes:
+        """The ink of some pieces alone, `zoom` times as large."""
+        is_shown = np.isin(self.numbers[window], [0, *indices + 1])  # 0 is the number of no piece
+        height, width = (max(1, round(zoom * length)) for length in is_shown.shape)
+        crop = Image.fromarray(np.where(is_shown, self.ink[window], 0))
+        return np.asarray(crop.resize((width, height), Image.Resampling.BILINEAR))
+
+
 def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[Iterator[Line]]:
     """The lines of a picture in reading order: in each likely direction, the likelier first, and as one character.
 
@@ -146,39 +185,14 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
     if rules.any():
         ink = np.where(rules, 0, ink).astype(np.uint8)
         numbers, boxes = pieces_of(ink)
-    writing = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
-
-    def lines(down: bool, is_character: bool = False) -> Iterator[Line]:  # one at a time, since each is a large picture
-        row_boxes = layout.turned(boxes) if down else boxes
-        for members in [np.arange(len(writing))] if is_character else layout.line_members(row_boxes[writing]):
-            indices = writing[members]
-            left, top, right, bottom = layout.unions(boxes, [indices])[0].astype(int)
-            window = np.s_[top:bottom, left:right]
-            is_shown = np.isin(numbers[window], [0, *indices + 1])  # 0 is the number of no piece
-            zoom = _LINE_HEIGHT / layout.line_size(row_boxes[indices])
-            height, width = (max(1, round(zoom * length)) for length in is_shown.shape)
-            crop = Image.fromarray(np.where(is_shown, ink[window], 0))
-            upright_ink = np.asarray(crop.resize((width, height), Image.Resampling.BILINEAR))
-            line_ink = np.rot90(upright_ink) if down else upright_ink
-            pieces = part_pieces(*pieces_of(line_ink), _LINE_HEIGHT, down=down)
-            if len(pieces.boxes):
-                yield PictureLine(
-                    boxes=pieces.boxes,
-                    joints=pieces.joints,
-                    down=down,
-                    is_character=is_character,
-                    ink=np.pad(line_ink, SIDE),
-                    pieces=pieces._replace(numbers=np.pad(pieces.numbers, SIDE)),
-                    zoom=zoom / scale,
-                    corner=(left * scale, top * scale),
-                )
-
-    steepness = layout.steepness(boxes[writing])
+    indices = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
+    writing = _Writing(ink, numbers, boxes, indices, scale)
+    steepness = layout.steepness(boxes[indices])
     directions = [steepness > 0, steepness <= 0][: 1 + (abs(steepness) < _UNSURE_STEEPNESS)] if down is None else [down]
-    ways = [lines(way) for way in directions]
-    width, height = boxes[writing, 2:].max(0, initial=0) - boxes[writing, :2].min(0, initial=np.inf)
-    if 0 < len(writing) <= _MAX_PIECES_ALONE and 1 / _HIGHEST_ALONE <= width / height <= _WIDEST_ALONE:
-        ways.append(lines(bool(down), is_character=True))
+    ways = [writing.lines(way) for way in directions]
+    width, height = boxes[indices, 2:].max(0, initial=0) - boxes[indices, :2].min(0, initial=np.inf)
+    if 0 < len(indices) <= _MAX_PIECES_ALONE and 1 / _HIGHEST_ALONE <= width / height <= _WIDEST_ALONE:
+        ways.append(writing.lines(bool(down), is_character=True))
     return ways
 
 
