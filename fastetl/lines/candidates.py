@@ -73,7 +73,7 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, rivals: Ints
     whole_bonus = np.zeros(labels.shape)
     if weights_sha256 == FITTED_NETWORK_SHA256 and not line.are_strokes:  # strokes are not cut
         table = np.fromfile(WHOLE_FILE, "<f2").astype(np.float32).reshape(3, -1)
-        bonuses = logits[: len(labels), :-1] @ table[:, :-1].T + table[:, -1]
+        bonuses = np.einsum("sk,gk->sg", logits[: len(labels), :-1], table[:, :-1]) + table[:, -1]  # `@` wakes threads
         whole_bonus += np.take_along_axis(bonuses, GROUP_OF_SCRIPT[scripts()[classes]], 1)
     return Candidates(labels, classes, log_shape, log_share, beyond_part, whole_bonus)
 
