@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from flax import nnx
 
 from export.errors import ExportError
 from export.from_run import flax_logits
@@ -111,6 +112,16 @@ def test_operations_that_do_not_fit_are_named() -> None:
     ):
         with pytest.raises(ExportError, match=words):
             evaluate_ops((op,), images, ("r",))
+
+
+def test_weights_of_all_input_channels_are_about_as_large() -> None:
+    """They share the steps of 8 bits: small ones would be lost beside large ones."""
+    network = m.Network(TINY, Preprocessing(), len(CHARSET), rngs=nnx.Rngs(0))
+    second = [block for block in network.blocks if isinstance(block, nnx.Conv)][1]
+    second.kernel[...] *= 4.0 ** np.arange(8)[:, None]
+    convolutions = [layer for layer in graph_of(network).layers if layer.kind == "Conv"]
+    largest = np.abs(convolutions[1].weights["weight"]).max((0, 2, 3))
+    assert largest.max() <= 2 * largest.min()
 
 
 @pytest.mark.parametrize("real", ["fp16", "fp32"])

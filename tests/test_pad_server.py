@@ -1,6 +1,7 @@
 """The pad's server: what it answers, what it turns away, what it keeps."""
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,11 +66,31 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
     assert np.abs(probabilities - package.probabilities(pictures)).max() < 1e-6
 
 
-def test_a_lack_of_memory_is_told(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Recognizer, "probabilities", Mock(side_effect=MemoryError("Unable to allocate 9 GiB")))
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (MemoryError("Unable to allocate 9 GiB"), 503, "this machine is out of memory: Unable to allocate 9 GiB\n"),
+        (RuntimeError("nobody knows"), 500, "a fault in fastetl; the terminal says which\n"),
+    ],
+)
+def test_a_fault_that_is_not_the_pages_is_told(
+    error: Exception, status: int, line: str, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recognizer, "probabilities", Mock(side_effect=error))
     answer = client.post("/read", content=bytes(128**2), headers=BYTES)
-    line = "this machine is out of memory: Unable to allocate 9 GiB\n"
-    assert (answer.status_code, answer.text, "content-security-policy" in answer.headers) == (503, line, True)
+    assert (answer.status_code, answer.text, "content-security-policy" in answer.headers) == (status, line, True)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastetl_cli.web.server.SECONDS", 0.05)
+    head = (
+        f"POST /read HTTP/1.1\r\nhost: localhost\r\ncontent-type: {BYTES['content-type']}\r\ncontent-length: 9\r\n\r\n"
+    )
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), 20) as connection:
+        connection.sendall(head.encode())
+        answer = connection.makefile().read()
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert answer.endswith("the body did not come within 0.05 seconds\n")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +149,7 @@ def test_samples_are_kept_listed_and_deleted(package: Recognizer, tmp_path: Path
         assert (rasterize(sample.drawing) == rasterize(LINE)).all()
 
 
-def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
+def test_the_store_writes_only_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, outside = tmp_path / "kept", tmp_path / "outside.jsonl"
     outside.write_text("before\n")
     store = SampleFolder(folder)
@@ -149,6 +170,15 @@ def test_the_store_writes_only_its_own_files(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="no such file"):
         store.list_samples(file.name)
     assert outside.read_text() == "before\n"
+    file.unlink()
+    kept, newest = store.add(SAMPLE, "pad 1"), store.add(SAMPLE, "pad 1")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, line, write=os.write: write(descriptor, line[:9]))
+        with pytest.raises(OSError, match="the disk is full"):
+            store.add(SAMPLE, "pad 1")
+    assert file.read_text("utf-8") == f"{kept.as_line()}\n{newest.as_line()}\n"
+    monkeypatch.setattr("fastetl_cli.web.sample_files.MAX_LISTED", 1)
+    assert [sample["id"] for sample in store.list_samples(file.name)["samples"]] == [newest.id]
     store.close()
     SampleFolder(folder).close()
 
