@@ -57,16 +57,16 @@ export const engineOf = ({ engine, side }) => (engine === "browser" ? new Browse
 
 /** Probabilities of any number of pictures, asked for in batches. Stops between batches when `isCurrent()` is false. */
 export async function askAll(engine, pictures, isCurrent = () => true) {
-  const one = engine.side ** 2;
+  const size = engine.side ** 2;
   const parts = [];
-  for (let at = 0; at < pictures.length && isCurrent(); at += engine.most * one) {
-    parts.push(await engine.probabilities(pictures.slice(at, at + engine.most * one)));
+  for (let start = 0; start < pictures.length && isCurrent(); start += engine.most * size) {
+    parts.push(await engine.probabilities(pictures.slice(start, start + engine.most * size)));
   }
-  const all = new Float32Array(sum(parts.map((part) => part.length)));
-  let at = 0;
+  const result = new Float32Array(sum(parts.map((part) => part.length)));
+  let start = 0;
   for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+    result.set(part, start);
+    start += part.length;
   }
-  return all;
+  return result;
 }

@@ -15,7 +15,7 @@ export class Lesson {
   constructor({ kana, labels, cards, board, order, read, saveCards, rendered }) {
     Object.assign(this, { labels, cards, board, order, read, saveCards, rendered, said: () => {} });
     this.known = new Set(labels.labels);
-    this.kana = new Map(kana.map((one) => [one.character, one]));
+    this.kana = new Map(kana.map((entry) => [entry.character, entry]));
     this.script = "hiragana";
     this.row = null; // of the table, or null for all
     this.current = null;
@@ -34,11 +34,11 @@ export class Lesson {
   }
 
   members() {
-    return [...this.kana.values()].filter((one) => one.script === this.script && this.known.has(one.character));
+    return [...this.kana.values()].filter((kana) => kana.script === this.script && this.known.has(kana.character));
   }
 
   chosen() {
-    return this.members().filter((one) => this.row === null || one.row === this.row).map((one) => one.character);
+    return this.members().filter((kana) => this.row === null || kana.row === this.row).map((kana) => kana.character);
   }
 
   choose(script) {
@@ -52,7 +52,7 @@ export class Lesson {
     for (const button of document.querySelectorAll("[data-set]")) {
       button.setAttribute("aria-pressed", String(button.dataset.set === this.script));
     }
-    const rows = new Map(this.members().map((one) => [one.row, one.character]).reverse()); // each by its first
+    const rows = new Map(this.members().map((kana) => [kana.row, kana.character]).reverse()); // each by its first
     const options = [...rows].sort(([a], [b]) => a - b).map(([row, first]) => new Option(t("rowOf", first), row));
     element("practice-row").replaceChildren(new Option(t("allRows"), ""), ...options);
     element("practice-row").value = this.row ?? "";
@@ -92,12 +92,12 @@ export class Lesson {
   }
 
   render() {
-    const one = this.current;
+    const kana = this.current;
     this.said();
-    element("prompt-script").textContent = one ? t("prompt", t(one.script).toLowerCase()) : t("nothingToPractise");
-    element("prompt-sound").textContent = one ? one.sound : "";
-    const blank = one?.word && one.word.replace(one.character, "◯");
-    element("prompt-word").textContent = blank ? t("promptWord", blank, one.meaning) : "";
+    element("prompt-script").textContent = kana ? t("prompt", t(kana.script).toLowerCase()) : t("nothingToPractise");
+    element("prompt-sound").textContent = kana ? kana.sound : "";
+    const blank = kana?.word && kana.word.replace(kana.character, "◯");
+    element("prompt-word").textContent = blank ? t("promptWord", blank, kana.meaning) : "";
     const asked = this.state === "asked";
     element("check").hidden = element("unknown").hidden = !asked;
     element("next").hidden = element("strokes").hidden = this.state !== "done";
@@ -109,7 +109,7 @@ export class Lesson {
     element("boxes").replaceChildren(
       ...counts.map((count, k) => {
         const box = document.createElement("span");
-        const card = one && this.cards.get(one.character);
+        const card = kana && this.cards.get(kana.character);
         box.classList.toggle("here", Boolean(card) && card.asked > 0 && card.box === k);
         const fill = document.createElement("i");
         fill.style.height = `${(count / most) * 100}%`;
@@ -131,10 +131,10 @@ export class Lesson {
   async check() {
     if (this.state !== "asked" || this.board.empty) return;
     this.state = "checking";
-    const one = this.current;
+    const kana = this.current;
     try {
       const probabilities = await this.read();
-      if (this.current !== one) return;
+      if (this.current !== kana) return;
       this.state = "asked";
       this.judge(answers(probabilities, this.labels, new Set(this.chosen())));
     } catch (error) {
@@ -144,37 +144,37 @@ export class Lesson {
   }
 
   judge(list) {
-    const one = this.current, drawn = this.board.drawing.strokes.length;
+    const kana = this.current, drawn = this.board.drawing.strokes.length;
     const kind = confidence(list, this.labels.threshold);
-    const size = otherSize(one.character) === list[0].label;
+    const size = otherSize(kana.character) === list[0].label;
     // Alone on a canvas, a small and a large kana look alike, so that the size of the drawing decides.
-    const fits = size && this.board.drawing.extent() < HALF === SMALL.test(one.sound);
+    const fits = size && this.board.drawing.extent() < HALF === SMALL.test(kana.sound);
     // Among the kana of a row, what is none of them is like one of them.
-    const alike = fits || list[0].label === one.character || twins(list[0].label).includes(one.character);
+    const alike = fits || list[0].label === kana.character || twins(list[0].label).includes(kana.character);
     const same = alike && !list[0].foreign;
     if (kind === "none" || (kind === "unsure" && !same)) {
       this.say(() => t("unread"), undefined, "unread");
       return;
     }
     if (same) {
-      const needed = one.strokes.length;
+      const needed = kana.strokes.length;
       const counts = () => (needed === drawn ? "" : t(needed === 1 ? "strokesOne" : "strokes", needed, drawn));
       const key = this.misses ? "rightAgain" : "right";
-      this.finish(() => t(key, one.character), counts, "right");
+      this.finish(() => t(key, kana.character), counts, "right");
       return;
     }
     this.misses++;
     const read = list[0].label;
     // A difference in size alone is explained: another attempt would look the same.
-    const explanation = () => (size ? t(SMALL.test(one.sound) ? "wroteLarge" : "wroteSmall", read, one.character) : "");
+    const reason = () => (size ? t(SMALL.test(kana.sound) ? "wroteLarge" : "wroteSmall", read, kana.character) : "");
     if (this.misses < 2) {
-      this.say(() => explanation() || t("missed", read), undefined, "missed");
+      this.say(() => reason() || t("missed", read), undefined, "missed");
       this.board.clear();
       return;
     }
     this.board.renew();
-    this.order.show(one.strokes);
-    this.finish(() => t("missedTwice", read, one.character), explanation, "missed");
+    this.order.show(kana.strokes);
+    this.finish(() => t("missedTwice", read, kana.character), reason, "missed");
   }
 
   /** "I do not know": the answer at once. */

@@ -21,8 +21,8 @@ const range = (count) => Array.from({ length: count }, (_, k) => k);
 
 function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = share * (sorted.length - 1), low = Math.floor(at);
-  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+  const place = share * (sorted.length - 1), low = Math.floor(place);
+  return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 }
 
 // Layout: boxes are [left, top, right, bottom].
@@ -32,7 +32,7 @@ const unturned = ([a, b, c, d]) => [-d, a, -b, c];
 const extent = ([a, b, c, d]) => Math.max(c - a, d - b);
 const middleX = (box) => (box[0] + box[2]) / 2;
 const middleY = (box) => (box[1] + box[3]) / 2;
-const around = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? least : most)(boxes.map((box) => box[side])));
+const boxAround = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? least : most)(boxes.map((box) => box[side])));
 
 /** Whether each box is much longer than characters and marks them: an underline, a sideline of a column, a frame.
  * `strokes`: of the boxes. */
@@ -40,42 +40,42 @@ function underlines(boxes, strokes) {
   const extents = boxes.map(extent), order = [...extents].sort((a, b) => a - b);
   return boxes.map(([a, b, c, d], k) => {
     // What is shorter than two pens are dots, which say nothing of the size.
-    const thickness = Math.min(c - a, d - b), flat = thickness < UNDERLINE_THICKNESS * extents[k];
-    const sizes = flat ? order.filter((value) => value > 2 * thickness) : order;
-    const usual = sizes[Math.floor(0.7 * (sizes.length - 1))];
-    if (sizes.length <= 3 || extents[k] <= UNDERLINE_LENGTH * usual) return false;
-    const [besideX, besideY] = [c - a, d - b].map((length) => (length < extents[k] ? usual : 0));
-    const isNear = (x, y) => x >= a - besideX && x <= c + besideX && y >= b - besideY && y <= d + besideY;
-    const marked = boxes.filter((box) => isNear(middleX(box), middleY(box))).length > 2;
+    const thickness = Math.min(c - a, d - b), isFlat = thickness < UNDERLINE_THICKNESS * extents[k];
+    const sizes = isFlat ? order.filter((value) => value > 2 * thickness) : order;
+    const usualExtent = sizes[Math.floor(0.7 * (sizes.length - 1))];
+    if (sizes.length <= 3 || extents[k] <= UNDERLINE_LENGTH * usualExtent) return false;
+    const [marginX, marginY] = [c - a, d - b].map((length) => (length < extents[k] ? usualExtent : 0));
+    const isNear = (x, y) => x >= a - marginX && x <= c + marginX && y >= b - marginY && y <= d + marginY;
+    const isMarked = boxes.filter((box) => isNear(middleX(box), middleY(box))).length > 2;
     // A long ー has no writing over or under it.
-    if (flat) return marked || extents[k] > VOWEL_LENGTH * usual;
-    const away = (x, y) => Math.max(Math.abs(x - (a + c) / 2) / (c - a), Math.abs(y - (b + d) / 2) / (d - b));
-    return marked && strokes[k].x.every((x, n) => away(x, strokes[k].y[n]) > HOLLOW);
+    if (isFlat) return isMarked || extents[k] > VOWEL_LENGTH * usualExtent;
+    const distance = (x, y) => Math.max(Math.abs(x - (a + c) / 2) / (c - a), Math.abs(y - (b + d) / 2) / (d - b));
+    return isMarked && strokes[k].x.every((x, n) => distance(x, strokes[k].y[n]) > HOLLOW);
   });
 }
 
 function weightedMedianExtent(boxes) {
   const extents = boxes.map(extent).sort((a, b) => a - b);
   const half = sum(extents) / 2;
-  let reached = 0;
-  return extents.find((value) => (reached += value) >= half);
+  let total = 0;
+  return extents.find((value) => (total += value) >= half);
 }
 
 function skew(boxes, size) {
   if (boxes.length < 4) return 0;
-  let best = 0, highest = -1;
+  let bestSlope = 0, bestValue = -1;
   for (let step = -20; step <= 20; step++) {
     const slope = step / 100, counts = new Map();
     for (const box of boxes) {
       const band = Math.floor((middleY(box) - slope * middleX(box)) / (0.15 * size));
-      for (const [near, weight] of [[-1, 1], [0, 2], [1, 1]]) {
-        counts.set(band + near, (counts.get(band + near) ?? 0) + weight * extent(box));
+      for (const [offset, weight] of [[-1, 1], [0, 2], [1, 1]]) {
+        counts.set(band + offset, (counts.get(band + offset) ?? 0) + weight * extent(box));
       }
     }
     const value = sum([...counts.values()].map((count) => count ** 2)) * (1 - Math.abs(slope));
-    if (value > highest) [best, highest] = [slope, value];
+    if (value > bestValue) [bestSlope, bestValue] = [slope, value];
   }
-  return best;
+  return bestSlope;
 }
 
 /** The lines of strokes in the order of time. */
@@ -86,62 +86,62 @@ function lineMembers(boxes) {
   const excess = boxes.map((box) => Math.max(box[3] - box[1] - HIGHEST * size, 0) / 2);
   const top = boxes.map((box, k) => box[1] - tilt * middleX(box) + excess[k]);
   const bottom = boxes.map((box, k) => box[3] - tilt * middleX(box) - excess[k]);
-  const shrunk = top.map((value, k) => 0.2 * (bottom[k] - value));
+  const shrinkage = top.map((value, k) => 0.2 * (bottom[k] - value));
   let bands = [], reach = -Infinity;
-  for (const k of range(boxes.length).sort((a, b) => top[a] + shrunk[a] - top[b] - shrunk[b])) {
-    if (top[k] + shrunk[k] > reach) bands.push([]);
+  for (const k of range(boxes.length).sort((a, b) => top[a] + shrinkage[a] - top[b] - shrinkage[b])) {
+    if (top[k] + shrinkage[k] > reach) bands.push([]);
     bands.at(-1).push(k);
-    reach = Math.max(reach, bottom[k] - shrunk[k]);
+    reach = Math.max(reach, bottom[k] - shrinkage[k]);
   }
-  bands = inTurn(bands);
-  join(bands, top, bottom, most(boxes.map((box) => box[2])) - least(boxes.map((box) => box[0])), size);
+  bands = joinByTime(bands);
+  joinBands(bands, top, bottom, most(boxes.map((box) => box[2])) - least(boxes.map((box) => box[0])), size);
   return bands.map((band) => band.sort((a, b) => middleX(boxes[a]) - middleX(boxes[b])));
 }
 
-function inTurn(bands) {
-  const joined = bands.slice(0, 1);
+function joinByTime(bands) {
+  const result = bands.slice(0, 1);
   for (const band of bands.slice(1)) {
-    const both = [...joined.at(-1), ...band].sort((a, b) => a - b), lower = both.map((k) => band.includes(k));
-    if (lower.filter((one, k) => k && one !== lower[k - 1]).length > 2) joined[joined.length - 1] = both;
-    else joined.push(band);
+    const both = [...result.at(-1), ...band].sort((a, b) => a - b), isOfBand = both.map((k) => band.includes(k));
+    if (isOfBand.filter((isOf, k) => k && isOf !== isOfBand[k - 1]).length > 2) result[result.length - 1] = both;
+    else result.push(band);
   }
-  return joined;
+  return result;
 }
 
-function join(bands, top, bottom, width, size) {
+function joinBands(bands, top, bottom, width, size) {
   while (bands.length > 1) {
-    const low = bands.map((band) => least(band.map((k) => top[k])));
-    const high = bands.map((band) => most(band.map((k) => bottom[k])));
-    const heights = low.map((value, k) => high[k] - value), tallest = most(heights);
+    const tops = bands.map((band) => least(band.map((k) => top[k])));
+    const ends = bands.map((band) => most(band.map((k) => bottom[k])));
+    const heights = tops.map((value, k) => ends[k] - value), maxHeight = most(heights);
     const gaps = range(bands.length - 1).map((k) => {
-      const gap = low[k + 1] - high[k], smaller = Math.min(heights[k], heights[k + 1]), together = high[k + 1] - low[k];
-      const halves = bands.length === 2 && gap < 0.25 * smaller && width < 3 * together;
-      const largest = Math.max(size, tallest), thin = smaller < MIN_BAND * size && together < 1.8 * largest;
+      const gap = tops[k + 1] - ends[k], height = Math.min(heights[k], heights[k + 1]), span = ends[k + 1] - tops[k];
+      const areHalves = bands.length === 2 && gap < 0.25 * height && width < 3 * span;
+      const largest = Math.max(size, maxHeight), isThin = height < MIN_BAND * size && span < 1.8 * largest;
       // Where characters of one line stand high and low, their bands overlap.
-      const overlapping = gap < 0 && together < ONE_LINE * Math.max(size, heights[k], heights[k + 1]);
-      return thin || halves || overlapping ? gap : Infinity;
+      const isOverlapping = gap < 0 && span < ONE_LINE * Math.max(size, heights[k], heights[k + 1]);
+      return isThin || areHalves || isOverlapping ? gap : Infinity;
     });
-    const nearest = least(gaps), k = gaps.indexOf(nearest);
-    if (nearest > 0.75 * size) break;
+    const minGap = least(gaps), k = gaps.indexOf(minGap);
+    if (minGap > 0.75 * size) break;
     bands.splice(k, 2, [...bands[k], ...bands[k + 1]]);
   }
 }
 
 export function isDown(boxes) {
   if (boxes.length < 2) return false;
-  const size = weightedMedianExtent(boxes), sideways = turned(boxes);
-  const [rows, columns] = [boxes, sideways].map((one) => lineMembers(one).length);
+  const size = weightedMedianExtent(boxes), turnedBoxes = turned(boxes);
+  const [rows, columns] = [boxes, turnedBoxes].map((view) => lineMembers(view).length);
   // The characters of one row follow each other to the right; columns do so to the left.
   const goesRight = sum(boxes.map((box, k) => (k - (boxes.length - 1) / 2) * middleX(box))) > 0;
   const isRow = rows === 1 && (columns === 1 || goesRight || thickness(boxes, size) < THIN * size);
-  if (isRow || (columns === 1 && thickness(sideways, size) < THIN * size)) {
-    const [left, top, right, bottom] = around(boxes);
+  if (isRow || (columns === 1 && thickness(turnedBoxes, size) < THIN * size)) {
+    const [left, top, right, bottom] = boxAround(boxes);
     return columns === 1 && bottom - top > 1.3 * (right - left);
   }
-  const large = boxes.filter((box) => extent(box) > 0.4 * size);
-  const ofPen = range(boxes.length - 1).map((k) => stepTo(boxes[k], boxes[k + 1]));
-  const ofCharacters = ofPen.filter((step) => Math.hypot(...step) > NEXT_OF_PEN * size);
-  return excessOfSteep(stepsToNearest(large, size)) + PEN_WEIGHT * excessOfSteep(ofCharacters) > 0;
+  const largeBoxes = boxes.filter((box) => extent(box) > 0.4 * size);
+  const penSteps = range(boxes.length - 1).map((k) => stepTo(boxes[k], boxes[k + 1]));
+  const characterSteps = penSteps.filter((step) => Math.hypot(...step) > NEXT_OF_PEN * size);
+  return excessOfSteep(stepsToNearest(largeBoxes, size)) + PEN_WEIGHT * excessOfSteep(characterSteps) > 0;
 }
 
 /** Height of all boxes together, measured across the slope of their lines. */
@@ -156,16 +156,16 @@ function stepTo(box, next) {
 }
 
 /** From each box to the nearest by the gap between edges; those whose middles are nearer are of the same character. */
-function stepsToNearest(boxes, nearer) {
+function stepsToNearest(boxes, minDistance) {
   return boxes.flatMap((box) => {
-    let nearest = null, shortest = Infinity;
+    let nearestStep = null, minGap = Infinity;
     for (const other of boxes) {
       const step = stepTo(box, other);
       const [x, y] = [0, 1].map((k) => Math.max(0, box[k] - other[k + 2], other[k] - box[k + 2]));
-      const gap = Math.hypot(...step) < nearer ? Infinity : Math.hypot(x, y);
-      if (gap < shortest) [nearest, shortest] = [step, gap];
+      const gap = Math.hypot(...step) < minDistance ? Infinity : Math.hypot(x, y);
+      if (gap < minGap) [nearestStep, minGap] = [step, gap];
     }
-    return nearest ? [nearest] : [];
+    return nearestStep ? [nearestStep] : [];
   });
 }
 
@@ -176,17 +176,17 @@ function excessOfSteep(steps) {
 
 function fittedLine(x, y) {
   const [mx, my] = [mean(x), mean(y)];
-  const across = sum(x.map((value) => (value - mx) ** 2));
-  return [mx, my, sum(x.map((value, k) => (value - mx) * (y[k] - my))) / Math.max(across, 1e-6)];
+  const variance = sum(x.map((value) => (value - mx) ** 2));
+  return [mx, my, sum(x.map((value, k) => (value - mx) * (y[k] - my))) / Math.max(variance, 1e-6)];
 }
 
 function slopeOf(boxes, size) {
-  const large = boxes.filter((box) => extent(box) > 0.4 * size);
-  const used = large.length ? large : boxes;
-  const x = used.map(middleX), y = used.map(middleY);
-  if (used.length < 4 || most(x) - least(x) < 3 * size) return [mean(y), 0];
-  const [mx, my, raw] = fittedLine(x, y);
-  const slope = clip(raw, -0.35, 0.35);
+  const largeBoxes = boxes.filter((box) => extent(box) > 0.4 * size);
+  const boxesUsed = largeBoxes.length ? largeBoxes : boxes;
+  const x = boxesUsed.map(middleX), y = boxesUsed.map(middleY);
+  if (boxesUsed.length < 4 || most(x) - least(x) < 3 * size) return [mean(y), 0];
+  const [mx, my, fit] = fittedLine(x, y);
+  const slope = clip(fit, -0.35, 0.35);
   return [my - slope * mx, slope];
 }
 
@@ -207,13 +207,13 @@ function atomsOf(boxes, order, overlap = 0.5) {
   for (const k of order) {
     let [left, , right] = boxes[k], members = [k];
     while (groups.length) {
-      const common = groups.map(
+      const lengths = groups.map(
         ([a, b]) => Math.min(b, right) - Math.max(a, left) - overlap * Math.min(b - a, right - left),
       );
-      const largest = most(common);
-      if (largest <= 0) break;
-      const [[a, b, others]] = groups.splice(common.indexOf(largest), 1);
-      [left, right, members] = [Math.min(a, left), Math.max(b, right), [...others, ...members]];
+      const maxLength = most(lengths);
+      if (maxLength <= 0) break;
+      const [[a, b, neighbours]] = groups.splice(lengths.indexOf(maxLength), 1);
+      [left, right, members] = [Math.min(a, left), Math.max(b, right), [...neighbours, ...members]];
     }
     groups.push([left, right, members]);
   }
@@ -244,14 +244,14 @@ export class Tables {
   constructor(about, bigrams, shapes) {
     Object.assign(this, about);
     const n = about.characters, bytes = new Uint8Array(bigrams), view = new DataView(bigrams);
-    const stored = (at, count) => Float64Array.from({ length: count }, (_, k) => -bytes[at + k] / 16);
+    const column = (start, count) => Float64Array.from({ length: count }, (_, k) => -bytes[start + k] / 16);
     const counts = Array.from({ length: n }, (_, k) => view.getUint16(2 * n + 2 * k, true));
     this.starts = [0];
     for (const count of counts) this.starts.push(this.starts.at(-1) + count);
     const total = this.starts[n];
     this.second = Uint16Array.from({ length: total }, (_, k) => view.getUint16(4 * n + 2 * k, true));
-    [this.shares, this.factors, this.values] = [stored(0, n), stored(n, n), stored(4 * n + 2 * total, total)];
-    this.beginnings = stored(4 * n + 3 * total, n);
+    [this.shares, this.factors, this.values] = [column(0, n), column(n, n), column(4 * n + 2 * total, total)];
+    this.beginnings = column(4 * n + 3 * total, n);
     const table = new Int8Array(shapes);
     this.forms = [false, true].map((down) => this.formsOf(table, down));
     this.strokes = [...range(n).map((k) => table[13 * k + 12]), 4];
@@ -259,12 +259,12 @@ export class Tables {
 
   formsOf(table, down) {
     const rows = range(this.characters).map((k) => {
-      const stands = down && !this.turned.includes(k), places = stands ? DOWN : ACROSS;
-      const [means, deviations] = [0, 6].map((from) => places.map((at) => table[13 * k + from + at] / 100));
-      if (stands) {
-        const toCorner = this.corner[k] ?? 0;
-        means[2] = -(means[2] + toCorner);
-        deviations[2] = Math.hypot(deviations[2], toCorner);
+      const isUpright = down && !this.turned.includes(k), places = isUpright ? DOWN : ACROSS;
+      const [means, deviations] = [0, 6].map((start) => places.map((place) => table[13 * k + start + place] / 100));
+      if (isUpright) {
+        const cornerShift = this.corner[k] ?? 0;
+        means[2] = -(means[2] + cornerShift);
+        deviations[2] = Math.hypot(deviations[2], cornerShift);
       }
       const logs = means.slice(0, 2).map((length) => Math.log(Math.max(length, MIN_LENGTH)));
       return [...logs, ...means.slice(2), ...deviations];
@@ -324,24 +324,24 @@ function features(line, geometry, competing, beyond, tables) {
   }
   const gap = (k) => clip(gaps[k] / geometry.size, -0.4, 0.6);
   return spans.map(([i, j], r) => {
-    const [a, b, c, d] = boxes[r], inner = Math.max(0, most(gaps.slice(i + 1, j + 1)));
+    const [a, b, c, d] = boxes[r], innerGap = Math.max(0, most(gaps.slice(i + 1, j + 1)));
     const offset = (b + d) / 2 - geometry.middle - (geometry.slope * (a + c)) / 2;
-    const measures = [(c - a) / geometry.stretch, d - b, offset, inner / geometry.stretch];
+    const measures = [(c - a) / geometry.stretch, d - b, offset, innerGap / geometry.stretch];
     const inSizes = measures.map((value) => value / geometry.size);
     const logs = inSizes.slice(0, 2).map((value) => Math.log(Math.max(value, MIN_LENGTH)));
-    const measured = [...logs, ...inSizes.slice(2)];
+    const values = [...logs, ...inSizes.slice(2)];
     // The last counts cuts through ink, of which strokes have none.
-    const ofSpan = [Math.max(inSizes[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
+    const spanFeatures = [Math.max(inSizes[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
     return competing[r].map(({ shape, share, character }, candidate) => {
-      const usual = tables.strokes.at(character), fit = likelihood(measured, tables.form(character, down), geometry);
-      const joined = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
-      return [1, shape, share, fit, ...ofSpan, beyond[r][candidate], joined, moreStrokes];
+      const usual = tables.strokes.at(character), fit = likelihood(values, tables.form(character, down), geometry);
+      const absence = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
+      return [1, shape, share, fit, ...spanFeatures, beyond[r][candidate], absence, moreStrokes];
     });
   });
 }
 
-function likelihood(measured, row, { uneven, wander }) {
-  const [length, height, offset, gap] = measured.map((value, k) => value - row[k]);
+function likelihood(spanMeasures, row, { uneven, wander }) {
+  const [length, height, offset, gap] = spanMeasures.map((value, k) => value - row[k]);
   const [lengthDeviation, heightDeviation, offsetDeviation, gapDeviation] = row.slice(4);
   const sizeDeviation = Math.hypot(lengthDeviation, heightDeviation);
   const residuals = [
@@ -356,76 +356,76 @@ function likelihood(measured, row, { uneven, wander }) {
 /** [{span, candidate, scores, rival}] of the best path. `scores`: of each candidate of each span. */
 function bestPath(scores, competing, spans, count, tables, plain) {
   // States are [span, candidate].
-  const forward = scores.map((row) => [...row]), previous = scores.map((row) => row.map(() => null)), steps = [];
+  const reach = scores.map((row) => [...row]), parents = scores.map((row) => row.map(() => null)), steps = [];
   const follows = (first, second) => tables.weights.bigram * tables.follows(first, second, plain);
   const character = ([span, candidate]) => competing[span][candidate].character;
-  const states = (chosen) => spans.flatMap((span, r) => (chosen(span) ? scores[r].map((_, c) => [r, c]) : []));
-  for (const state of states(([first]) => first === 0)) forward[state[0]][state[1]] += follows(-1, character(state));
+  const states = (isMeant) => spans.flatMap((span, r) => (isMeant(span) ? scores[r].map((_, c) => [r, c]) : []));
+  for (const state of states(([first]) => first === 0)) reach[state[0]][state[1]] += follows(-1, character(state));
   for (let boundary = 1; boundary < count; boundary++) {
-    const before = states(([, last]) => last === boundary - 1), after = states(([first]) => first === boundary);
-    const order = range(before.length).sort((p, q) => value(forward, before[q]) - value(forward, before[p]) || p - q);
-    const best = order.slice(0, NEIGHBOURS).map((k) => before[k]);
-    const gains = best.map((state) => after.map((next) => follows(character(state), character(next))));
-    steps.push([best, after, gains]);
-    after.forEach(([span, candidate], k) => {
-      const totals = best.map((state, n) => value(forward, state) + gains[n][k]);
-      const nearest = totals.reduce((highest, total, n) => (total > totals[highest] ? n : highest), 0);
-      forward[span][candidate] += totals[nearest];
-      previous[span][candidate] = best[nearest];
+    const origins = states(([, last]) => last === boundary - 1), targets = states(([first]) => first === boundary);
+    const order = range(origins.length).sort((p, q) => value(reach, origins[q]) - value(reach, origins[p]) || p - q);
+    const bestStates = order.slice(0, NEIGHBOURS).map((k) => origins[k]);
+    const gains = bestStates.map((state) => targets.map((next) => follows(character(state), character(next))));
+    steps.push([bestStates, targets, gains]);
+    targets.forEach(([span, candidate], k) => {
+      const totals = bestStates.map((state, n) => value(reach, state) + gains[n][k]);
+      const bestIndex = totals.reduce((index, total, n) => (total > totals[index] ? n : index), 0);
+      reach[span][candidate] += totals[bestIndex];
+      parents[span][candidate] = bestStates[bestIndex];
     });
   }
-  const backward = backwardOf(scores, spans, count, steps);
-  const through = forward.map((row, span) => row.map((score, candidate) => score + backward[span][candidate]));
-  const final = states(([, last]) => last === count - 1);
-  let state = final.reduce((best, next) => (value(forward, next) > value(forward, best) ? next : best));
+  const backwardScores = backwardOf(scores, spans, count, steps);
+  const pathScores = reach.map((row, span) => row.map((score, candidate) => score + backwardScores[span][candidate]));
+  const ends = states(([, last]) => last === count - 1);
+  let state = ends.reduce((best, next) => (value(reach, next) > value(reach, best) ? next : best));
   const path = [];
   while (state) {
     const [span, candidate] = state, [first, last] = spans[span];
-    const rivals = through.filter((_, r) => r !== span && spans[r][0] <= last && spans[r][1] >= first);
-    path.push({ span, candidate, scores: through[span], rival: most(rivals.flat()) });
-    state = previous[span][candidate];
+    const rivals = pathScores.filter((_, r) => r !== span && spans[r][0] <= last && spans[r][1] >= first);
+    path.push({ span, candidate, scores: pathScores[span], rival: most(rivals.flat()) });
+    state = parents[span][candidate];
   }
   return path.reverse();
 }
 
 /** The best score of a path from each state to the line's end, without its own. */
 function backwardOf(scores, spans, count, steps) {
-  const backward = scores.map((row, r) => row.map(() => (spans[r][1] === count - 1 ? 0 : -Infinity)));
-  for (const [before, after, gains] of steps.reverse()) {
-    before.forEach(([span, candidate], n) => {
-      const totals = after.map((next, k) => gains[n][k] + value(scores, next) + value(backward, next));
-      backward[span][candidate] = most(totals);
+  const scoresBehind = scores.map((row, r) => row.map(() => (spans[r][1] === count - 1 ? 0 : -Infinity)));
+  for (const [origins, targets, gains] of steps.reverse()) {
+    origins.forEach(([span, candidate], n) => {
+      const totals = targets.map((next, k) => gains[n][k] + value(scores, next) + value(scoresBehind, next));
+      scoresBehind[span][candidate] = most(totals);
     });
   }
-  return backward;
+  return scoresBehind;
 }
 
 const value = (table, [span, candidate]) => table[span][candidate];
 
 function fittedGeometry(boxes, characters, geometry, down, tables) {
   const forms = characters.map((character) => tables.form(character, down));
-  const telling = (length) => length > Math.log(0.3);
+  const isTelling = (length) => length > Math.log(0.3);
   const residuals = boxes.map(([a, b, c, d], k) =>
     [c - a, d - b].map((length, side) => Math.log(Math.max(length, 1e-3)) - forms[k][side]),
   );
-  const [along, across] = [0, 1].map((side) => {
-    const values = residuals.map((residual) => residual[side]).filter((_, k) => telling(forms[k][side]));
+  const [logX, logY] = [0, 1].map((side) => {
+    const values = residuals.map((residual) => residual[side]).filter((_, k) => isTelling(forms[k][side]));
     return values.length ? quantile(values, 0.5) : Math.log(geometry.size);
   });
-  const stretch = ((along - across) * boxes.length) / (boxes.length + PRIOR_COUNT);
-  const size = Math.exp((along + across - stretch) / 2);
+  const stretch = ((logX - logY) * boxes.length) / (boxes.length + PRIOR_COUNT);
+  const size = Math.exp((logX + logY - stretch) / 2);
   const x = boxes.map(middleX), y = boxes.map((box, k) => middleY(box) - forms[k][2] * size);
   let { slope } = geometry;
   if (boxes.length >= 4) slope = clip(fittedLine(x, y)[2], -0.35, 0.35);
-  const middle = mean(y.map((one, k) => one - slope * x[k]));
+  const middle = mean(y.map((mid, k) => mid - slope * x[k]));
   const addedDeviation = (usual, residuals) => {
-    const added = sum(residuals.map(([residual, own]) => Math.max(residual ** 2 - own ** 2, 0)));
-    return Math.sqrt((PRIOR_COUNT * usual ** 2 + added) / (PRIOR_COUNT + residuals.length));
+    const excess = sum(residuals.map(([residual, deviation]) => Math.max(residual ** 2 - deviation ** 2, 0)));
+    return Math.sqrt((PRIOR_COUNT * usual ** 2 + excess) / (PRIOR_COUNT + residuals.length));
   };
-  const whole = range(boxes.length).filter((k) => telling(forms[k][0]) && telling(forms[k][1]));
-  const sizeResidual = (k) => [mean(residuals[k]) - (along + across) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2];
-  const uneven = addedDeviation(USUAL_UNEVEN, whole.map(sizeResidual));
-  const wander = addedDeviation(USUAL_WANDER, y.map((one, k) => [(one - middle - slope * x[k]) / size, forms[k][6]]));
+  const indices = range(boxes.length).filter((k) => isTelling(forms[k][0]) && isTelling(forms[k][1]));
+  const sizeResidual = (k) => [mean(residuals[k]) - (logX + logY) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2];
+  const uneven = addedDeviation(USUAL_UNEVEN, indices.map(sizeResidual));
+  const wander = addedDeviation(USUAL_WANDER, y.map((mid, k) => [(mid - middle - slope * x[k]) / size, forms[k][6]]));
   return { middle, slope, size, stretch: Math.exp(stretch), uneven, wander };
 }
 
@@ -438,27 +438,27 @@ export async function loadTables() {
 // Reading
 
 /** A line of strokes in the order of time, in coordinates in which it runs across. */
-function lineOf(strokes, oriented, pen, down) {
-  const zoom = LINE_HEIGHT / lineSize(oriented);
-  const boxes = oriented.map((box) => box.map((one) => one * zoom));
+function lineOf(strokes, rowBoxes, pen, down) {
+  const zoom = LINE_HEIGHT / lineSize(rowBoxes);
+  const boxes = rowBoxes.map((box) => box.map((number) => number * zoom));
   const members = atomsOf(boxes, range(strokes.length));
-  const atoms = members.map((atom) => around(atom.map((k) => boxes[k])));
-  const spans = spansOf(atoms, LINE_HEIGHT), spanBoxes = spans.map(([i, j]) => around(atoms.slice(i, j + 1)));
+  const atoms = members.map((atom) => boxAround(atom.map((k) => boxes[k])));
+  const spans = spansOf(atoms, LINE_HEIGHT), spanBoxes = spans.map(([i, j]) => boxAround(atoms.slice(i, j + 1)));
   const [middle, slope] = slopeOf(boxes, LINE_HEIGHT);
   const pictures = spans.map(([i, j], r) => {
     const x = middleX(spanBoxes[r]), y = middle + slope * x;
     const side = Math.max(SIDE, MIN_WINDOW * (spanBoxes[r][2] - spanBoxes[r][0])) / zoom;
     const [px, py] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
-    const shown = members.slice(i, j + 1).flat().map((k) => ({
+    const shownStrokes = members.slice(i, j + 1).flat().map((k) => ({
       ...strokes[k],
-      x: strokes[k].x.map((one) => one - px + side / 2),
-      y: strokes[k].y.map((one) => one - py + side / 2),
+      x: strokes[k].x.map((number) => number - px + side / 2),
+      y: strokes[k].y.map((number) => number - py + side / 2),
     }));
-    return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: shown });
+    return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: shownStrokes });
   });
   // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
   const turnedSpans = down ? spans.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
-  const back = (box) => (down ? unturned(box) : box).map((one) => one / zoom);
+  const back = (box) => (down ? unturned(box) : box).map((number) => number / zoom);
   const strokesOf = (r) => members.slice(spans[r][0], spans[r][1] + 1).flat().map((k) => strokes[k]);
   const geometry = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
   pictures.push(...turnedSpans.map((r) => quarter(pictures[r])));
@@ -474,40 +474,40 @@ function quarter(picture) {
 
 /** For each span the characters that compete: label, class, and what the network says of them. */
 function competition(line, probabilities, labels, tables, isOut) {
-  const lying = new Set(tables.lying), none = labels - 1;
-  const summed = (likely, groups) => {
+  const lyingLabels = new Set(tables.lying), none = labels - 1;
+  const sumsOf = (likely, groups) => {
     const sums = new Float64Array(most(groups) + 1);
     groups.forEach((group, k) => (sums[group] += likely[k]));
     return sums;
   };
   // The bigrams already say how often a script occurs, so the network's prior is taken off.
   const answer = (r) => {
-    const ofSpan = probabilities.subarray(r * labels, (r + 1) * labels);
-    const likely = Float64Array.from(ofSpan, (one, k) => one / tables.prior[k]);
+    const row = probabilities.subarray(r * labels, (r + 1) * labels);
+    const likely = Float64Array.from(row, (share, k) => share / tables.prior[k]);
     const total = sum(likely);
-    return likely.map((one) => one / total);
+    return likely.map((share) => share / total);
   };
   return line.spans.map((_, r) => {
     const likely = answer(r);
     if (line.down) {
-      const k = line.turnedSpans.indexOf(r), ofTurned = k < 0 ? null : answer(line.spans.length + k);
-      for (const label of lying) likely[label] = ofTurned ? ofTurned[label] : 0;
+      const k = line.turnedSpans.indexOf(r), turnedAnswer = k < 0 ? null : answer(line.spans.length + k);
+      for (const label of lyingLabels) likely[label] = turnedAnswer ? turnedAnswer[label] : 0;
       const total = Math.max(sum(likely), 1e-9);
-      likely.forEach((one, k) => (likely[k] = one / total));
+      likely.forEach((share, k) => (likely[k] = share / total));
     }
-    const shapes = summed(likely, tables.groups), sizes = summed(likely, tables.sizes), best = [];
+    const shapes = sumsOf(likely, tables.groups), sizes = sumsOf(likely, tables.sizes), candidates = [];
     const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], MIN_PUNCTUATION) : value);
     const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
     for (let k = 0; k < none; k++) {
       if (isOut(k)) continue;
       const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * likely[k];
-      if (best.length === MAX_CANDIDATES && score <= best[MAX_CANDIDATES - 1].score) continue;
-      let rank = best.length;
-      while (rank && best[rank - 1].score < score) rank--;
-      best.splice(rank, 0, { k, score });
-      if (best.length > MAX_CANDIDATES) best.pop();
+      if (candidates.length === MAX_CANDIDATES && score <= candidates[MAX_CANDIDATES - 1].score) continue;
+      let rank = candidates.length;
+      while (rank && candidates[rank - 1].score < score) rank--;
+      candidates.splice(rank, 0, { k, score });
+      if (candidates.length > MAX_CANDIDATES) candidates.pop();
     }
-    return best.map(({ k }) => {
+    return candidates.map(({ k }) => {
       const shape = shapeOf(k);
       const share = clip(Math.log(Math.max(sizeOf(k), 1e-9) / Math.max(shape, 1e-9)), -3, 0);
       return { label: k, character: tables.classes[k], shape: Math.log(Math.max(shape, 1e-6)), share };
@@ -518,10 +518,10 @@ function competition(line, probabilities, labels, tables, isOut) {
 function textOf(line, competing, path, geometry, names) {
   const boxes = path.map(({ span }) => line.boxes[span]);
   const characters = path.map(({ span, candidate, scores, rival }) => {
-    const best = scores[candidate];
-    const odds = scores.map((score) => Math.exp(Math.min(score - best, 0)));
-    const total = sum(odds) + Math.exp(Math.min(rival - best, 50));
-    const shares = odds.map((one) => one / total), name = (k) => names[competing[span][k].label];
+    const bestScore = scores[candidate];
+    const odds = scores.map((score) => Math.exp(Math.min(score - bestScore, 0)));
+    const total = sum(odds) + Math.exp(Math.min(rival - bestScore, 50));
+    const shares = odds.map((odd) => odd / total), name = (k) => names[competing[span][k].label];
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[candidate];
@@ -531,7 +531,7 @@ function textOf(line, competing, path, geometry, names) {
   });
   const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);
   const usual = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
-  characters.forEach((one, k) => (one.space = k > 0 && gaps[k - 1] > SPACE_GAP * geometry.size + usual));
+  characters.forEach((character, k) => (character.space = k > 0 && gaps[k - 1] > SPACE_GAP * geometry.size + usual));
   const text = characters.map(({ label, space }) => (space ? ` ${label}` : label)).join("");
   return { text, characters, down: line.down };
 }
@@ -541,7 +541,7 @@ function bestOf(line, competing, tables) {
   const beyond = beyondParts(line, competing), total = ([[first]]) => first.scores[first.candidate];
   const best = (geometry, plain = false) => {
     const { features: weights } = tables.weights;
-    const score = (values) => sum(values.map((one, k) => one * weights[k]));
+    const score = (values) => sum(values.map((value, k) => value * weights[k]));
     const scores = features(line, geometry, competing, beyond, tables).map((columns) => columns.map(score));
     return [bestPath(scores, competing, line.spans, line.atoms.length, tables, plain), geometry];
   };
@@ -551,14 +551,14 @@ function bestOf(line, competing, tables) {
     return best(fittedGeometry(path.map(({ span }) => line.boxes[span]), characters, geometry, line.down, tables));
   });
   // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
-  const whole = line.spans.findIndex(([first, last]) => !first && last === line.atoms.length - 1);
-  if (whole >= 0 && competing[whole][0].shape > Math.log(MIN_ALONE)) {
-    const [{ character }] = competing[whole];
-    outcomes.push(best(fittedGeometry([line.boxes[whole]], [character], line.geometry, line.down, tables)));
+  const wholeSpan = line.spans.findIndex(([first, last]) => !first && last === line.atoms.length - 1);
+  if (wholeSpan >= 0 && competing[wholeSpan][0].shape > Math.log(MIN_ALONE)) {
+    const [{ character }] = competing[wholeSpan];
+    outcomes.push(best(fittedGeometry([line.boxes[wholeSpan]], [character], line.geometry, line.down, tables)));
   }
   const likelier = (first, second) => (total(second) > total(first) ? second : first);
-  const likeliest = outcomes.reduce(likelier), foreign = best(likeliest[1], true);
-  return total(foreign) + FOREIGN_BONUS * foreign[0].length > total(likeliest) ? foreign : likeliest;
+  const bestOutcome = outcomes.reduce(likelier), rival = best(bestOutcome[1], true);
+  return total(rival) + FOREIGN_BONUS * rival[0].length > total(bestOutcome) ? rival : bestOutcome;
 }
 
 /**
@@ -566,30 +566,30 @@ function bestOf(line, competing, tables) {
  * Set of the characters that may be meant; all if it is null.
  */
 export async function readDrawing(drawing, engine, labels, tables, isCurrent = () => true, competing = null) {
-  const drawn = drawing.strokes.filter((stroke) => stroke.x.length);
-  const bare = drawn.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
+  const drawnStrokes = drawing.strokes.filter((stroke) => stroke.x.length);
+  const bareBoxes = drawnStrokes.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
   // The default pen is that of one character on the whole canvas.
   const side = Math.max(drawing.width, drawing.height);
-  const thickest = bare.length ? (THICKEST_PEN * weightedMedianExtent(bare)) / side : 1;
-  const pen = Math.min(drawing.pen, Math.max(thickest, 1e-5)) * side;
+  const maxPen = bareBoxes.length ? (THICKEST_PEN * weightedMedianExtent(bareBoxes)) / side : 1;
+  const pen = Math.min(drawing.pen, Math.max(maxPen, 1e-5)) * side;
   const boxOf = ({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2];
-  const underlined = underlines(drawn.map(boxOf), drawn);
-  const strokes = drawn.filter((_, k) => !underlined[k]), boxes = strokes.map(boxOf);
+  const isUnderline = underlines(drawnStrokes.map(boxOf), drawnStrokes);
+  const strokes = drawnStrokes.filter((_, k) => !isUnderline[k]), boxes = strokes.map(boxOf);
   if (!strokes.length) return [];
-  const down = isDown(boxes), oriented = down ? turned(boxes) : boxes;
-  const inTime = (band) => [...band].sort((a, b) => a - b);
-  const lines = lineMembers(oriented).map((band) => {
-    const members = inTime(band);
-    return lineOf(members.map((k) => strokes[k]), members.map((k) => oriented[k]), pen, down);
+  const down = isDown(boxes), rowBoxes = down ? turned(boxes) : boxes;
+  const sortByTime = (band) => [...band].sort((a, b) => a - b);
+  const lines = lineMembers(rowBoxes).map((band) => {
+    const members = sortByTime(band);
+    return lineOf(members.map((k) => strokes[k]), members.map((k) => rowBoxes[k]), pen, down);
   });
   const pictures = lines.flatMap((line) => line.pictures);
-  const stacked = new Uint8Array(pictures.length * SIDE * SIDE);
-  pictures.forEach((picture, k) => stacked.set(picture, k * SIDE * SIDE));
-  const answers = await askAll(engine, stacked, isCurrent);
+  const pixels = new Uint8Array(pictures.length * SIDE * SIDE);
+  pictures.forEach((picture, k) => pixels.set(picture, k * SIDE * SIDE));
+  const answers = await askAll(engine, pixels, isCurrent);
   if (!isCurrent()) return null;
   const count = labels.labels.length;
   let begin = 0;
-  const read = lines.map((line) => {
+  const texts = lines.map((line) => {
     const end = begin + line.pictures.length * count;
     const isOut = (k) => competing !== null && !competing.has(labels.labels[k]);
     const candidates = competition(line, answers.subarray(begin, end), count, tables, isOut);
@@ -597,5 +597,5 @@ export async function readDrawing(drawing, engine, labels, tables, isCurrent = (
     const [path, geometry] = bestOf(line, candidates, tables);
     return textOf(line, candidates, path, geometry, labels.labels);
   });
-  return read.filter(({ characters }) => characters.length);
+  return texts.filter(({ characters }) => characters.length);
 }

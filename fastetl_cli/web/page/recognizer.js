@@ -30,7 +30,7 @@ function checked(drawing) {
   if (!Array.isArray(strokes)) wrong("strokes", "a list of strokes, each with lists x and y", strokes);
   if (strokes.length > MAX_STROKES) wrong("strokes", `at most ${MAX_STROKES}`, strokes.length);
   const far = REACH * Math.max(width, height);
-  const isColumn = (values, low, high) => Array.isArray(values) && values.every((one) => isNumber(one, low, high));
+  const isColumn = (values, low, high) => Array.isArray(values) && values.every((value) => isNumber(value, low, high));
   for (const stroke of strokes) {
     const { x, y, pressure } = stroke ?? {};
     const isWhole = isColumn(x, -far, far) && isColumn(y, -far, far) && x.length === y.length;
@@ -82,7 +82,7 @@ export class Recognizer {
   competing(charset) {
     if (charset === null) return null;
     const characters = new Set(charset), known = new Set(this.labels.slice(0, this.facts.no_character));
-    const unknown = [...characters].filter((one) => !known.has(one));
+    const unknown = [...characters].filter((value) => !known.has(value));
     if (unknown.length || !characters.size) {
       throw new TypeError(`charset: expected characters of the network; found ${JSON.stringify(unknown)}`);
     }

@@ -10,34 +10,34 @@ const MAX_LABELS = 400; // labels that are all shown
 export function showTables(root, kana, known, cards, chosen) {
   root.replaceChildren();
   for (const script of ["hiragana", "katakana"]) {
-    const members = kana.filter((one) => one.script === script);
-    if (!members.some((one) => known.has(one.character))) continue;
+    const members = kana.filter((entry) => entry.script === script);
+    if (!members.some((entry) => known.has(entry.character))) continue;
     const table = document.createElement("table");
     table.createCaption().textContent = t(script);
     const body = table.createTBody();
-    const last = Math.max(...members.map((one) => one.row));
+    const last = Math.max(...members.map((entry) => entry.row));
     for (let row = 0; row <= last; row++) {
       const line = body.insertRow();
       for (let column = 0; column < 5; column++) {
-        const one = members.find((k) => k.row === row && k.column === column);
+        const entry = members.find((k) => k.row === row && k.column === column);
         const cell = line.insertCell();
-        if (one) cell.append(cellOf(one, known, cards, chosen));
+        if (entry) cell.append(cellOf(entry, known, cards, chosen));
       }
     }
     root.append(table);
   }
 }
 
-function cellOf(one, known, cards, chosen) {
-  const button = newButton("", () => chosen(one.character));
-  button.disabled = !known.has(one.character);
-  const card = cards.get(one.character);
+function cellOf(entry, known, cards, chosen) {
+  const button = newButton("", () => chosen(entry.character));
+  button.disabled = !known.has(entry.character);
+  const card = cards.get(entry.character);
   const glyph = document.createElement("span");
   glyph.className = "glyph";
   glyph.lang = "ja";
-  glyph.textContent = one.character;
+  glyph.textContent = entry.character;
   const counts = document.createElement("small");
-  counts.textContent = card.asked ? `${card.right}/${card.asked}` : one.sound;
+  counts.textContent = card.asked ? `${card.right}/${card.asked}` : entry.sound;
   const dots = document.createElement("span");
   dots.className = "dots";
   for (let k = 0; k < 5; k++) {
@@ -49,8 +49,8 @@ function cellOf(one, known, cards, chosen) {
   button.classList.toggle("practised", Boolean(card.asked));
   const box = t("box", card.box + 1);
   const label = card.asked
-    ? t("tableCell", one.character, one.sound, card.right, card.asked, box)
-    : t(button.disabled ? "tableUnknown" : "tableNew", one.character, one.sound);
+    ? t("tableCell", entry.character, entry.sound, card.right, card.asked, box)
+    : t(button.disabled ? "tableUnknown" : "tableNew", entry.character, entry.sound);
   button.setAttribute("aria-label", label);
   button.title = label;
   return button;
@@ -65,7 +65,7 @@ export function sumOf(cards) {
 /** Labels of the network as buttons, "no character" first; of many, the kana and what is typed into `find`. */
 export function showPicker(root, find, labels, kana, chosen) {
   const none = labels.labels[labels.no_character];
-  const order = new Map(kana.map((one, k) => [one.character, k]));
+  const order = new Map(kana.map((entry, k) => [entry.character, k]));
   const listed = labels.labels.filter((label) => label !== none);
   listed.sort((a, b) => (order.get(a) ?? 1e4) - (order.get(b) ?? 1e4));
   const many = listed.length > MAX_LABELS;

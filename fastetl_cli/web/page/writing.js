@@ -204,8 +204,8 @@ export class Writing {
   }
 
   next() {
-    const others = this.words.filter((one) => one !== this.word);
-    return others[Math.floor(Math.random() * others.length)];
+    const otherWords = this.words.filter((word) => word !== this.word);
+    return otherWords[Math.floor(Math.random() * otherWords.length)];
   }
 
   /** A word to practise, or null. */
