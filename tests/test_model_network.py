@@ -88,6 +88,8 @@ def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
 
     _, same = run(None)
     jax.tree.map(np.testing.assert_array_equal, same, weights["stats"])
+    dropped = network.layer(6, jnp.ones((4, 9)), jnp.zeros(3), jax.random.key(0))
+    assert set(np.unique(dropped).tolist()) == {0, 2}  # half of them are left, and count twice
     (one, stats), (other, _), (again, _) = (run(jax.random.key(k)) for k in (0, 1, 0))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > 0

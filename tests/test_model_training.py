@@ -136,12 +136,22 @@ def test_a_step_in_bfloat16_is_nearly_the_same_and_uses_its_state_up() -> None:
         first = first_state(make, config, 9)
         state, loss = make_train(make(), config)(first, [batch, batch])
         assert all(array.is_deleted() for array in jax.tree.leaves(first["weights"]))
-        losses.append(float(loss[1]))  # the first answers are all alike
+        assert float(loss[0]) == pytest.approx(np.log(8))  # the first answers are all alike
+        losses.append(float(loss[1]))
         states.append(state)
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
     types = [jax.tree.map(lambda a: a.dtype, state) for state in states]
     assert types[0] == types[1]
+
+
+def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = Mock(side_effect=[(1.0, 0.9), (0.5, 0.8), (1.2, 0.9)])
+    monkeypatch.setattr(loop.Training, "_validate", results)
+    run = train(tiny(), tmp_path / "run", CONFIG)
+    best, last = (load_file(run.path / "checkpoints" / f"{name}.safetensors") for name in ("best", "last"))
+    assert run.best_epoch.epoch == 1
+    assert any((array != last[f"ema.{name}"]).any() for name, array in best.items())
 
 
 def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
