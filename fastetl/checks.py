@@ -52,9 +52,9 @@ def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
     require_instance(name, value, str | PathLike, expected)
     if not fspath(value) or "\0" in fspath(value):
         raise unsuitable(name, expected, "a null character" if fspath(value) else "an empty text")
-    longest = max(map(len, fspath(value).encode(errors="replace").split(b"/")))
-    if longest > 255:  # what disks of Linux and macOS take
-        raise unsuitable(name, f"{expected}, each name of at most 255 bytes", f"one of {longest:,}")
+    length = max(map(len, fspath(value).encode(errors="replace").split(b"/")))
+    if length > 255:  # what disks of Linux and macOS take
+        raise unsuitable(name, f"{expected}, each name of at most 255 bytes", f"one of {length:,}")
     return Path(value)
 
 
@@ -69,13 +69,13 @@ def as_python(value: Any) -> Any:
     return value.item() if isinstance(value, Real) and hasattr(value, "item") else value
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, names: Iterable[str]) -> str:
     """Advice that names the known word which is most like `word`; "" if none is, in any case."""
     import difflib
 
-    by_folded = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_folded, 1)
-    return f"did you mean {by_folded[near[0]]}?" if near else ""
+    by_folded = {name.lower(): name for name in names}
+    matches = difflib.get_close_matches(word.lower(), by_folded, 1)
+    return f"did you mean {by_folded[matches[0]]}?" if matches else ""
 
 
 def require_range(name: str, value: object, low: float, high: float = math.inf, *, integer: bool = True) -> None:
@@ -85,8 +85,8 @@ def require_range(name: str, value: object, low: float, high: float = math.inf, 
         return
     least, most = (_BOUNDS.get(bound, f"{bound:,}") for bound in (low, high))
     kind = "" if is_number else f"{_KINDS[int if integer else float]}, "
-    more = " or more" if low != ABOVE_0 else ""
-    expected = f"{kind}{least}{more}" if high == math.inf else f"{kind}{least} to {most}"
+    ending = " or more" if low != ABOVE_0 else ""
+    expected = f"{kind}{least}{ending}" if high == math.inf else f"{kind}{least} to {most}"
     raise ArgumentError(f"{name} is out of range", expected=expected, found=repr(value)[:80], do=f"check `{name}`")
 
 
@@ -157,8 +157,8 @@ class Options:
         kind: Any = cls
         defaults = {field.name: field.default for field in dataclasses.fields(kind)}
         for name in (name for name in options if name not in defaults):
-            nested = [key for key, value in defaults.items() if name in getattr(value, "__dataclass_fields__", ())]
-            do = f"it is an option of `{nested[0]}`" if nested else suggestion(name, defaults) or "choose one of these"
+            fields = [key for key, value in defaults.items() if name in getattr(value, "__dataclass_fields__", ())]
+            do = f"it is an option of `{fields[0]}`" if fields else suggestion(name, defaults) or "choose one of these"
             raise ArgumentError(f"no option {name!r}", expected=f"one of {', '.join(defaults)}", do=do)
         return super().__new__(cls)
 
@@ -183,8 +183,8 @@ def config_of(kind: type[T], config: T | None, options: Mapping[str, Any]) -> T:
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     require_instance("config", config, kind | None, f"{article} {kind.__name__}")
     base: Any = kind() if config is None else config
-    changed: T = dataclasses.replace(base, **options)
-    return changed
+    result: T = dataclasses.replace(base, **options)
+    return result
 
 
 def require_unset(options: Any, names: Iterable[str], reason: str, do: str = "") -> None:

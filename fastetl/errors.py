@@ -34,15 +34,15 @@ def _lacking(error: BaseException) -> tuple[str, str] | None:
     text = getattr(error, "strerror", None) or str(error)  # without the name of a file
     if isinstance(error, DAMAGE) and "(os error" not in text:  # it may quote what a file says, unless Rust reports it
         return None
-    named = (resource for resource, words in _WORDS.items() if re.search(words, text, re.IGNORECASE))
-    resource = "memory" if isinstance(error, MemoryError) else next(named, None)
+    resources = (resource for resource, words in _WORDS.items() if re.search(words, text, re.IGNORECASE))
+    resource = "memory" if isinstance(error, MemoryError) else next(resources, None)
     return None if resource is None else (resource, str(error).partition("\n")[0])
 
 
 def scarcity(error: BaseException) -> tuple[str, str] | None:
     """The resource that the machine has run out of and the words that say so, if an error or one of its causes does."""
-    lacking = error._scarcity if isinstance(error, FastetlError) else _lacking(error)
-    return scarcity(error.__cause__) if lacking is None and error.__cause__ is not None else lacking
+    resource = error._scarcity if isinstance(error, FastetlError) else _lacking(error)
+    return scarcity(error.__cause__) if resource is None and error.__cause__ is not None else resource
 
 
 class FastetlError(Exception):
@@ -74,12 +74,12 @@ class FastetlError(Exception):
         self._scarcity: tuple[str, str] | None = None  # by the cause, in the process that this error comes from
 
     def __str__(self) -> str:
-        if (lacking := scarcity(self)) is not None:  # then any other advice would mislead
+        if (resource := scarcity(self)) is not None:  # then any other advice would mislead
             prefix = f"{self.file}: " if self.file else ""
-            return f"{prefix}{self.what}; this machine is out of {lacking[0]}: {lacking[1]}"
+            return f"{prefix}{self.what}; this machine is out of {resource[0]}: {resource[1]}"
         place = {"": self.file or None, "record ": self.record, "byte ": self.offset}
-        where = ", ".join(f"{name}{value}" for name, value in place.items() if value is not None)
-        text = f"{where}: {self.what}" if where else self.what
+        place_text = ", ".join(f"{name}{value}" for name, value in place.items() if value is not None)
+        text = f"{place_text}: {self.what}" if place_text else self.what
         for name, value in (("expected", self.expected), ("found", self.found)):
             text += "" if value is None else f"; {name} {value}"
         if self.do:
@@ -88,9 +88,9 @@ class FastetlError(Exception):
 
     def replace(self, **changes: object) -> Self:
         """A copy of this error with other values of the fields in `changes`."""
-        other = copy(self)
-        vars(other).update(changes)
-        return other
+        error = copy(self)
+        vars(error).update(changes)
+        return error
 
     def notice(self, done: str, what: str = "") -> "Notice":
         """What a user is told of this error about a file where a build goes on."""
@@ -163,9 +163,9 @@ def reason_of(error: BaseException) -> str:
         return error.what if error.found is None else f"{error.what}: {error.found}"
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    missing = " is missing" if isinstance(error, KeyError) else ""
+    ending = " is missing" if isinstance(error, KeyError) else ""
     text = getattr(error, "strerror", None) or str(error).partition("\n")[0]  # without the name of a file
-    return (text or type(error).__name__) + missing
+    return (text or type(error).__name__) + ending
 
 
 class _NoWarnings:

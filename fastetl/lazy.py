@@ -26,7 +26,7 @@ _OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its publi
 _ELSEWHERE = {"recognize": "export.open_recognizer", "train": "model.train", "evaluate": "model.evaluate"}
 
 
-def error_naming_extra(error: ImportError, *needed: str) -> FastetlError | None:
+def error_naming_extra(error: ImportError, *names: str) -> FastetlError | None:
     """An error that names the extra which installs the module that `error` misses; None if no extra does.
 
     needed: the extras of a command. If one of them installs the module, all of them are named. A user's own file that
@@ -37,10 +37,10 @@ def error_naming_extra(error: ImportError, *needed: str) -> FastetlError | None:
     if file is not None and Path(file).resolve().parent.parent != Path(__file__).resolve().parent.parent:
         what = f"this file is imported in place of fastetl's package {package}"
         return NotInstalledError(what, file=file, do="rename it, or work in another folder")
-    bringing = [extra for extra, modules in EXTRAS.items() if package in modules]
-    if not bringing:
+    choices = [extra for extra, modules in EXTRAS.items() if package in modules]
+    if not choices:
         return None
-    extras = needed if set(needed) & set(bringing) else bringing[:1]
+    extras = names if set(names) & set(choices) else choices[:1]
     do = f"run in the checkout: pip install '.[{','.join(extras)}]'"
     return NotInstalledError(f"{package} is not installed", do=do)
 

@@ -96,8 +96,8 @@ def show_json(value: object) -> None:
 
 def width_of(text: str) -> int:
     """The columns that a text takes on a terminal."""
-    visible = [c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
-    return len(visible) + sum(unicodedata.east_asian_width(c) in "WF" for c in visible)
+    characters = [c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
+    return len(characters) + sum(unicodedata.east_asian_width(c) in "WF" for c in characters)
 
 
 def _aligned(column: Sequence[str]) -> Iterator[str]:
@@ -137,12 +137,12 @@ def say(text: str) -> bool:
 def error_line(error: Exception, name: str, *extras: str) -> str:
     """The message of an error of the command `name`, in one line. extras: those that the command needs."""
     if isinstance(error, ImportError):
-        missing = error.__cause__  # by a package, which does not know what else the command needs
-        error = error_naming_extra(missing if isinstance(missing, ImportError) else error, *extras) or error
+        cause = error.__cause__  # by a package, which does not know what else the command needs
+        error = error_naming_extra(cause if isinstance(cause, ImportError) else error, *extras) or error
     text = " ".join(str(error).split()) or type(error).__name__
-    lacking = None if isinstance(error, FastetlError) else scarcity(error)
-    if lacking is not None:
-        return f"this machine is out of {lacking[0]}: {text}"
+    resource = None if isinstance(error, FastetlError) else scarcity(error)
+    if resource is not None:
+        return f"this machine is out of {resource[0]}: {text}"
     if isinstance(error, FastetlError | OSError):
         return with_options(text, name)
     return f"a fault in fastetl: {type(error).__name__}: {text}. Run it with --debug and report what it prints"
@@ -165,9 +165,9 @@ def write(text: str, stream: TextIO) -> bool:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())  # Python flushes what is left when it exits
-        os.close(nowhere)
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, stream.fileno())  # Python flushes what is left when it exits
+        os.close(null_device)
         return False
     return True
 
@@ -181,11 +181,11 @@ def bar(what: str) -> Iterator[Callable[..., None]]:
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0  # no thread beside
-    with tqdm(desc=what, leave=False, file=sys.stderr, dynamic_ncols=True, miniters=1) as shown:
+    with tqdm(desc=what, leave=False, file=sys.stderr, dynamic_ncols=True, miniters=1) as progress_bar:
 
         def step(done: int, total: int, text: str = "") -> None:
-            shown.total = total
-            shown.set_postfix_str(text, refresh=False)
-            shown.update(done - shown.n)
+            progress_bar.total = total
+            progress_bar.set_postfix_str(text, refresh=False)
+            progress_bar.update(done - progress_bar.n)
 
         yield step

@@ -38,8 +38,8 @@ def _rows(comparison: Comparison) -> Iterator[Sequence[object]]:
     yield "accuracy on validation writers", *(f"{entry.valid_accuracy:.2%}" for entry in comparison.best)
     for name, accuracies in comparison.accuracy.items():
         yield f"accuracy on {name}", *(None if accuracy is None else f"{accuracy:.2%}" for accuracy in accuracies)
-    longest = max(map(len, comparison.curves))
-    step = -(-longest // _ROWS)
-    for epoch in sorted({*range(step, longest + 1, step), longest}):
+    count = max(map(len, comparison.curves))
+    step = -(-count // _ROWS)
+    for epoch in sorted({*range(step, count + 1, step), count}):
         cells = (f"{curve[epoch - 1]:.2%}" if epoch <= len(curve) else None for curve in comparison.curves)
         yield f"validation after epoch {epoch}", *cells

@@ -17,11 +17,11 @@ from model.run import Run
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
     """The names of the datasets at `paths`; equal ones begin with the folders in which the paths differ."""
-    whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  a link keeps its name
-    named = [path.with_suffix("") if path.suffix.lower() in (".npz", ".parquet") else path for path in whole]
-    common = os.path.commonpath([path.parent for path in named])
+    absolute_paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  a link keeps its name
+    named = [path.with_suffix("") if path.suffix.lower() in (".npz", ".parquet") else path for path in absolute_paths]
+    folder = os.path.commonpath([path.parent for path in named])
     names = [path.name for path in named]
-    return ["-".join(path.relative_to(common).parts) if names.count(path.name) > 1 else path.name for path in named]
+    return ["-".join(path.relative_to(folder).parts) if names.count(path.name) > 1 else path.name for path in named]
 
 
 _COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")
@@ -63,8 +63,8 @@ def details(result: SetResult) -> Iterator[str]:
 def _own_folder(report: Path, evaluation: Evaluation, number: int = 1) -> Path:
     """`report`; where a report of other sets has the name, with a number behind it."""
     folder = report if number == 1 else report.with_name(f"{report.name}-{number}")
-    stored = (folder / "evaluation.json").read_text("utf-8") if folder.exists() else None
-    is_free = stored is None or all(result.digest in stored for result in evaluation.sets)
+    text = (folder / "evaluation.json").read_text("utf-8") if folder.exists() else None
+    is_free = text is None or all(result.digest in text for result in evaluation.sets)
     return folder if is_free else _own_folder(report, evaluation, number + 1)
 
 
@@ -101,15 +101,15 @@ class Evaluate(WritingCommand):
         else:
             check_output(report, REPORT_KIND, overwrite, [self.run_path, *self.sets])
         evaluation = evaluate(run, self.sets, self.charset)
-        only = "" if self.charset is None else f", {evaluation.charset.name} only"
-        named = [replace(s, name=name + only) for s, name in zip(evaluation.sets, names, strict=True)]
-        evaluation = replace(evaluation, sets=tuple(named))
+        suffix = "" if self.charset is None else f", {evaluation.charset.name} only"
+        results = [replace(s, name=name + suffix) for s, name in zip(evaluation.sets, names, strict=True)]
+        evaluation = replace(evaluation, sets=tuple(results))
         if report is not None:
             report = _own_folder(report, evaluation) if overwrite > self.overwrite else report
             write_report(run, evaluation, report, overwrite=overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]
         lines += [f"{result.name}: {line}" for result in evaluation.sets for line in details(result)]
-        where = f". Report: {report / 'index.html'}" if report is not None else ""
+        report_text = f". Report: {report / 'index.html'}" if report is not None else ""
         samples = counted(sum(result.samples for result in evaluation.sets), "sample")
-        lines.append(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{where}")
+        lines.append(f"{self.run_path}: {evaluation.accuracy:.2%} of {samples}{report_text}")
         return self.answer(evaluation.as_dict(), *lines)

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         write(_USAGE, sys.stdout)
         return 0 if arguments else 2
-    name, *rest = arguments
+    name, *options = arguments
     if name in ("--version", "-V", "-v", "version"):
         write(f"fastetl {__version__}\n", sys.stdout)
         return 0
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         expected = f"expected one of {', '.join(COMMANDS)}"
         note("; ".join(filter(None, (f"fastetl: no command {name}", expected, suggestion(name, COMMANDS)))))
         return 2
-    return _execute(name, rest)
+    return _execute(name, options)
 
 
 @contextlib.contextmanager

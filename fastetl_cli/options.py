@@ -88,8 +88,8 @@ def with_options(text: str, name: str) -> str:
 
 def parser_of(name: str) -> Parser:
     """The parser of a command, without its help, which `explained_parser_of` has."""
-    in_80_columns: Any = partial(_Help, max_help_position=22, width=79)
-    parser = Parser(f"fastetl {name}", formatter_class=in_80_columns, add_help=False, allow_abbrev=False)
+    formatter: Any = partial(_Help, max_help_position=22, width=79)
+    parser = Parser(f"fastetl {name}", formatter_class=formatter, add_help=False, allow_abbrev=False)
     fields = sorted(_fields(command_of(name)), key=lambda field: _LAST.get(field.arg.section, 0))
     sections = dict.fromkeys(field.arg.section for field in fields)
     groups = {section: parser.add_argument_group(section or None) for section in sections}
@@ -120,18 +120,18 @@ def explained_parser_of(name: str) -> Parser:
 def _fields(kind: type, config: Any = None) -> Iterator[_Field]:
     """The fields of a command's class, and of the configurations within it. config: one of these, with the defaults."""
     title = "Options" if config is None else vars(kind)["__doc__"].partition(".")[0]
-    within: list[Any] = []
+    types: list[Any] = []
     for field in dataclasses.fields(kind):
         default = field.default if config is None else getattr(config, field.name)
         if dataclasses.is_dataclass(default):
-            within.append(default)
+            types.append(default)
             continue
         hint = hints_of(kind)[field.name]
         arg = hint.extra(Arg) or Arg()
         names = (f"--{field.name.replace('_', '-')}",) if arg.names is None else arg.names
         section = (arg.section or title) if names else ""
         yield _Field(field.name, hint, default, dataclasses.replace(arg, names=names, section=section))
-    for inner in within:
+    for inner in types:
         yield from _fields(type(inner), inner)
 
 
@@ -161,13 +161,13 @@ def parse(name: str, arguments: Sequence[str]) -> Any:
     parser.given_lists = [option for option in lists if option in arguments]
     if not all(arguments):  # a variable that is not set: as a path it would be the current folder
         parser.error("expected a path or a value; found an empty text")
-    values, unknown = parser.parse_known_intermixed_args(list(arguments))
-    if unknown:
-        first = unknown[0].partition("=")[0]
+    values, unknowns = parser.parse_known_intermixed_args(list(arguments))
+    if unknowns:
+        first = unknowns[0].partition("=")[0]
         if not first.startswith("-"):
-            parser.error(f"one word too many: {unknown[0]}")
-        known = [option for argument in parser.arguments for option in argument.option_strings]
-        parser.error("; ".join(filter(None, (f"no option {first}", suggestion(first, known)))))
+            parser.error(f"one word too many: {unknowns[0]}")
+        options = [option for argument in parser.arguments for option in argument.option_strings]
+        parser.error("; ".join(filter(None, (f"no option {first}", suggestion(first, options)))))
     return _construct(command_of(name), vars(values))
 
 

@@ -68,8 +68,8 @@ class Pad(Command):
     def _serve(self, recognizer: Recognizer, store: SampleFolder | None) -> None:
         from fastetl_cli.web.server import LOOPBACK, make_app, make_server
 
-        listening = listen(self.host, self.port)
-        port = listening.getsockname()[1]
+        listener = listen(self.host, self.port)
+        port = listener.getsockname()[1]
         token = "" if self.host in LOOPBACK else secrets.token_urlsafe(16)
         app = make_app(recognizer, store, token)
         host = _own_address() if self.host in ("0.0.0.0", "::") else self.host
@@ -86,7 +86,7 @@ class Pad(Command):
                 segno.make(address).terminal(compact=True)
         if not self.no_browser:
             webbrowser.open(address)
-        make_server(app).run([listening])
+        make_server(app).run([listener])
 
 
 def _own_address() -> str:

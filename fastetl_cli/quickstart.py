@@ -67,7 +67,7 @@ class Quickstart(WritingCommand):
         report = self.folder / "run" / "reports" / "dataset"
         checks = read_json(self.folder / "package" / VERIFICATION)["checks"]
         sets = read_json(report / "evaluation.json")["sets"]
-        times = "  ".join(f"{name} {taken:.0f} s" for name, taken in seconds.items())
+        times = "  ".join(f"{name} {duration:.0f} s" for name, duration in seconds.items())
         verdict = f"{self.folder}: done in {sum(seconds.values()):.0f} s. Look at {report / 'index.html'} and sheet.png"
         return self.answer({"seconds": seconds, "checks": checks, "sets": sets}, times, verdict)
 

@@ -99,8 +99,8 @@ class Recognize(Command):
         elif not self.lines:
             rows = []
             for entry in (entry for entry in results if "error" not in entry):
-                first, *others = (Answer(**answer) for answer in entry["answers"])
-                rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *others])
+                first, *rivals = (Answer(**answer) for answer in entry["answers"])
+                rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *rivals])
             say(table(["picture", *map(str, range(1, 1 + min(self.top, len(recognizer.labels))))], rows))
         return 1 if any("error" in entry for entry in results) else 0
 
@@ -113,11 +113,11 @@ class Recognize(Command):
                     yield {"image": path, **self._read(recognizer, path, len(paths) == 1).as_dict()}
                 except FastetlError as error:
                     what = "there is no such file or folder" if isinstance(error, FileNotFoundError) else error.what
-                    of_picture = error.replace(file=error.file or str(path), what=what)
+                    picture_error = error.replace(file=error.file or str(path), what=what)
                     if len(paths) == 1:
-                        raise of_picture from error
-                    note(f"fastetl recognize: {of_picture}")
-                    yield {"image": path, "error": str(of_picture)}
+                        raise picture_error from error
+                    note(f"fastetl recognize: {picture_error}")
+                    yield {"image": path, "error": str(picture_error)}
 
     def _read(self, recognizer: Recognizer, path: Path, is_alone: bool) -> Recognition | Text:
         """The text of a picture, which is printed at once, or its likeliest characters, for the table at the end."""
@@ -136,10 +136,10 @@ class Recognize(Command):
             for line in str(text).split("\n"):
                 if not say(line if is_alone else f"{path}\t{line}") and self.boxes is None:
                     raise SystemExit(128 + signal.SIGPIPE)  # what is still to be read, nobody would see
-            uncertain = [c.label for c in text.characters if c.uncertain]
-            if uncertain:
-                doubts = f"{len(uncertain)} of {len(text.characters)} characters are uncertain"
-                note(f"{path}: {doubts}: {in_a_line(uncertain, MAX_LISTED)}")
+            labels = [c.label for c in text.characters if c.uncertain]
+            if labels:
+                doubts = f"{len(labels)} of {len(text.characters)} characters are uncertain"
+                note(f"{path}: {doubts}: {in_a_line(labels, MAX_LISTED)}")
             if text.fault:
                 note(f"{path}: {text.fault}")
         if self.boxes is not None:

@@ -28,6 +28,6 @@ class Sheet(WritingCommand):
     """Seeds the choice of characters and samples."""
 
     def execute(self) -> int:
-        how = {"rows": self.rows, "columns": self.columns, "seed": self.seed}
-        write_sheet(self.dataset, self.png, **how, overwrite=self.overwrite)
+        options = {"rows": self.rows, "columns": self.columns, "seed": self.seed}
+        write_sheet(self.dataset, self.png, **options, overwrite=self.overwrite)
         return self.answer({"png": self.png}, str(self.png))

@@ -35,7 +35,7 @@ class Sweep(WritingCommand):
         trials = sweep_on_ray(self.dataset, self.out, config, cpus=self.cpus, gpus=self.gpus, overwrite=self.overwrite)
         results = [(len(trial.history), trial.error or f"{trial.best:.2%}") for trial in trials]
         rows = [[t.number, *map(t.options.get, config.search), *r] for t, r in zip(trials, results, strict=True)]
-        failed = sum(trial.error is not None for trial in trials)
-        failures = f", {failed} of {len(trials)} failed" if failed else ""
+        failure_count = sum(trial.error is not None for trial in trials)
+        failures = f", {failure_count} of {len(trials)} failed" if failure_count else ""
         verdict = f"{self.out}: at best {trials[0].best:.2%} on writers never trained on{failures}"
         return self.answer(trials, table(["trial", *config.search, "epochs", "validation"], rows), verdict)

@@ -21,8 +21,8 @@ from model.training import train
 
 def _path_and_weight(text: str) -> tuple[str, float]:
     """The parts of PATH or PATH=WEIGHT; the weight is 1 unless given."""
-    path, equals, weight = text.rpartition("=")
-    if not equals:
+    path, sign, weight = text.rpartition("=")
+    if not sign:
         return text, 1.0
     with suppress(ValueError):
         if 0 < float(weight) < math.inf:
@@ -108,12 +108,12 @@ class Train(WritingCommand):
         return self._show(run) if is_first() else 0
 
     def _show(self, run: Run) -> int:
-        unseen = "by writers" if run.config.by == "group" else "on pictures"
-        best = run.best_epoch
-        result = {"run": self.run_path, "best": best, "diagnosis": run.diagnosis}
+        basis = "by writers" if run.config.by == "group" else "on pictures"
+        best_epoch = run.best_epoch
+        result = {"run": self.run_path, "best": best_epoch, "diagnosis": run.diagnosis}
         result |= {"temperature": run.temperature, "parameters": run.parameters}
         curves = f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)"
         characters = counted(len(run.charset), "character")
-        accuracy = f"{best.valid_accuracy:.2%} right, among {characters} {unseen} never trained on"
-        verdict = f"{self.run_path}: {accuracy} (best epoch {best.epoch}), {run.parameters:,} parameters"
+        accuracy = f"{best_epoch.valid_accuracy:.2%} right, among {characters} {basis} never trained on"
+        verdict = f"{self.run_path}: {accuracy} (best epoch {best_epoch.epoch}), {run.parameters:,} parameters"
         return self.answer(result, *run.diagnosis, curves, verdict)

@@ -17,20 +17,20 @@ def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbos
     if as_json:
         show_json(checks)
         return 1 if failures else 0
-    skipped = [check for check in checks if not check.checked]
+    unchecked = [check for check in checks if not check.checked]
     show = say if verbose else note
-    for group, shown in groupby(checks if verbose else failures, key=lambda check: check.group):
+    for group, members in groupby(checks if verbose else failures, key=lambda check: check.group):
         show(f"{group}:")
-        for check in shown:
+        for check in members:
             show(f"  {_line(check)}")
     if failures:
         say(f"{package}: FAILED, {len(failures)} of {counted(len(checks), 'check')}")
         return 1
-    for reason in dict.fromkeys(check.detail for check in skipped if not verbose):
-        names = ", ".join(check.name for check in skipped if check.detail == reason)
+    for reason in dict.fromkeys(check.detail for check in unchecked if not verbose):
+        names = ", ".join(check.name for check in unchecked if check.detail == reason)
         note(f"{names}: {reason}")
-    partly = f", {len(skipped)} not possible here" if skipped else ""
-    say(f"{package}: sound, {counted(len(checks) - len(skipped), 'check')} passed{partly}")
+    ending = f", {len(unchecked)} not possible here" if unchecked else ""
+    say(f"{package}: sound, {counted(len(checks) - len(unchecked), 'check')} passed{ending}")
     return 0
 
 

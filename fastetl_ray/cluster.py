@@ -106,7 +106,7 @@ def train_on_ray(
         config = config_of(TrainConfig, config, options)
     sources = addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
-    initial = None if start is None else start_of(start)
+    initial_network = None if start is None else start_of(start)
     connect_for(workers, 1, gpus)
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
@@ -114,7 +114,7 @@ def train_on_ray(
     beside = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
     with beside as temporary:
         fault_file = Path(temporary, "fault")  # beside the files of Ray Train
-        run = {"config": config, "start": initial, "command": command}
+        run = {"config": config, "start": initial_network, "command": command}
         work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, run=run)
         _fit(partial(work, fault_file=fault_file), fault_file, workers, gpus)
     return open_run(path)

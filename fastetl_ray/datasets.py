@@ -64,11 +64,11 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Reco
     pieces = []
     for first in range(0, sum(len(part.index) for part in plan.parts), rows):
         parts: list[Selection] = []
-        before = 0  # records of the parts that were cut
+        first_record = 0  # records of the parts that were cut
         for part in plan.parts:
-            span = slice(max(first - before, 0), max(first + rows - before, 0))
+            span = slice(max(first - first_record, 0), max(first + rows - first_record, 0))
             selection = replace(part, index=part.index[span], codes=part.codes[span], groups=part.groups[span])
-            before += len(part.index)
+            first_record += len(part.index)
             # The first one of a set also without records, so that all pieces have the same columns.
             if len(selection.index) or part is first_of[part.file.layout]:
                 parts.append(selection)
@@ -97,9 +97,9 @@ def read_etl(
     require_range("rows", rows, 1)
     config = config_of(BuildConfig, config, options)
     files = list(map(as_address, as_paths(sources)))
-    local = [local_copy(file).absolute() for file in files]
+    paths = [local_copy(file).absolute() for file in files]
     # By every header: rows that were handed out cannot be replaced when a record turns out to be out of order.
-    pieces = with_plan(local, config, lambda plan: _pieces(plan, files, config.size, rows), by_order=False)
+    pieces = with_plan(paths, config, lambda plan: _pieces(plan, files, config.size, rows), by_order=False)
     connect()
     import ray.data
 
@@ -137,8 +137,8 @@ def _write_shards(
 
     def work(number: int, piece: RecordRange | WriterRange) -> tuple[Dataset, Shard, list[str]]:
         rows = piece.dataset()
-        shard, stored = encode_shard(number, rows)
-        write_file(folder, shard.file, stored)
+        shard, data = encode_shard(number, rows)
+        write_file(folder, shard.file, data)
         return replace(rows, images=rows.images[:0].copy(), records={}), shard, list(rows.records)
 
     with closing(results_of_tasks(work, pieces, progress)) as results:

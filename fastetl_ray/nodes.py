@@ -44,9 +44,9 @@ def connect_for(tasks: int, cpus: float, gpus: float) -> None:
     require_range("cpus", cpus, ABOVE_0, integer=False)
     require_range("gpus", gpus, 0, integer=False)
     available = connect().cluster_resources()
-    for kind, needed in (("CPU", cpus * tasks), ("GPU", gpus * tasks)):
-        if available.get(kind, 0) < needed:
-            expected, found = f"{needed:g} {kind}", f"{available.get(kind, 0):g}"
+    for kind, count in (("CPU", cpus * tasks), ("GPU", gpus * tasks)):
+        if available.get(kind, 0) < count:
+            expected, found = f"{count:g} {kind}", f"{available.get(kind, 0):g}"
             raise FastetlError("the cluster is too small", expected=expected, found=found, do="ask for less")
 
 

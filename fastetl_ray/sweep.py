@@ -74,9 +74,9 @@ class SweepConfig(Options):
         trials = [{name: _draw(rng, name, values) for name, values in self.search.items()} for _ in range(self.trials)]
         return [(options, self.configured(options)) for options in trials]
 
-    def configured(self, drawn: Mapping[str, Any]) -> TrainConfig:
+    def configured(self, values: Mapping[str, Any]) -> TrainConfig:
         """The configuration of `train` and the drawn options. Raises FastetlError for what `TrainConfig` rejects."""
-        options = {**self.train, **drawn}
+        options = {**self.train, **values}
         changes = {name.removeprefix(_NESTED): options.pop(name) for name in list(options) if name.startswith(_NESTED)}
         augmentation = config_of(Augmentation, None, changes)
         return config_of(TrainConfig, None, {"augmentation": augmentation, **options})
@@ -104,10 +104,10 @@ def _draw(rng: np.random.Generator, name: str, values: "list[Any] | Mapping[str,
     low, high = _bounds(name, values)
     if values.get("log"):
         exponent = rng.uniform(math.log(low), math.log(high))
-        drawn = min(max(math.exp(exponent), low), high)  # it may be rounded beyond
+        value = min(max(math.exp(exponent), low), high)  # it may be rounded beyond
     else:
-        drawn = rng.uniform(low, high)
-    return round(drawn) if name in _WHOLE_NUMBERS else drawn
+        value = rng.uniform(low, high)
+    return round(value) if name in _WHOLE_NUMBERS else value
 
 
 def _bounds(name: str, values: Mapping[str, Any]) -> tuple[float, float]:
@@ -155,7 +155,7 @@ def _tuner(config: SweepConfig, sources: list[tuple[str, float]], out: Path, cpu
     scheduler = ASHAScheduler("epoch", max_t=_LAST_EPOCH, grace_period=config.grace, reduction_factor=config.reduction)
     return tune.Tuner(
         tune.with_resources(partial(_train_trial, sources, out / "trials"), {"cpu": cpus, "gpu": gpus}),
-        param_space={"trial": tune.grid_search([(number, *drawn) for number, drawn in enumerate(config.drawn())])},
+        param_space={"trial": tune.grid_search([(number, *trial) for number, trial in enumerate(config.drawn())])},
         tune_config=tune.TuneConfig(metric=_METRIC, mode="max", scheduler=scheduler),
         run_config=tune.RunConfig(storage_path=str(out / "ray"), name="sweep", verbose=0),
     )

@@ -55,11 +55,11 @@ class KeptDrawing:
             ("device", ", ".join(DEVICES), self.device in DEVICES),
             ("drawing", "strokes with ink on the canvas", rasterize(self.drawing).any()),
         ]
-        for name, text, most in (("answer", self.answer, MAX_CODE_POINTS), ("app", self.app, 64)):
-            is_text = len(text) <= most and all(c.isprintable() or c == "\u3000" or category(c) == "Co" for c in text)
-            rules.append((name, f"at most {most} printable characters", is_text))
-        for name, expected, valid in rules:
-            if not valid:
+        for name, text, limit in (("answer", self.answer, MAX_CODE_POINTS), ("app", self.app, 64)):
+            is_text = len(text) <= limit and all(c.isprintable() or c == "\u3000" or category(c) == "Co" for c in text)
+            rules.append((name, f"at most {limit} printable characters", is_text))
+        for name, expected, is_valid in rules:
+            if not is_valid:
                 raise unsuitable(name, expected, repr(getattr(self, name))[:80])
 
     def as_line(self) -> str:
@@ -93,9 +93,9 @@ def read_samples(path: StrPath) -> tuple[list[tuple[int, KeptDrawing]], list[Fas
 
     Raises FastetlError if the file cannot be read.
     """
-    parsed = list(_parse(path))
-    samples = [(number, content) for number, _, content in parsed if isinstance(content, KeptDrawing)]
-    return samples, [content for *_, content in parsed if isinstance(content, FastetlError)]
+    values = list(_parse(path))
+    samples = [(number, content) for number, _, content in values if isinstance(content, KeptDrawing)]
+    return samples, [content for *_, content in values if isinstance(content, FastetlError)]
 
 
 def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError | None]]:
@@ -167,7 +167,7 @@ def _read_all(files: list[Path]) -> tuple[list[GroupedDrawing], list[FastetlErro
     A group is named by the first id in its lines, and a sample stays in the group of its first version. So neither
     another charset, a correction, a removal nor damage moves samples to a group that a run does not know.
     """
-    latest: dict[str, GroupedDrawing] = {}
+    drawing_of: dict[str, GroupedDrawing] = {}
     group_of_block: dict[tuple[Path, int], int] = {}
     group_of: dict[str, int] = {}
     faults: list[FastetlError] = []
@@ -180,9 +180,9 @@ def _read_all(files: list[Path]) -> tuple[list[GroupedDrawing], list[FastetlErro
             block = file, line // LINES_PER_GROUP
             group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
             if isinstance(content, KeptDrawing):
-                latest.pop(identity, None)  # since a key that is replaced keeps its place
-                latest[identity] = GroupedDrawing(content, file, line, group_of.setdefault(identity, group))
-    return list(latest.values()), faults
+                drawing_of.pop(identity, None)  # since a key that is replaced keeps its place
+                drawing_of[identity] = GroupedDrawing(content, file, line, group_of.setdefault(identity, group))
+    return list(drawing_of.values()), faults
 
 
 def samples_to_dataset(

@@ -45,12 +45,12 @@ def import_pictures(
     if not total:
         what, do = "no picture of a character of the charset", "choose another `charset`"
         raise FastetlError(what, file=sources[0].path, expected=charset.name, found=in_a_line(left_out, 10), do=do)
-    parts, unread = _read_sources(sources, charset, size, name, lambda done: progress(done, total))
+    parts, faults = _read_sources(sources, charset, size, name, lambda done: progress(done, total))
     if not parts:
-        raise unread[0]
+        raise faults[0]
     data, copies = _group_copies(concatenate(parts))
     passed_over = [notice for source in sources for notice in source.passed_over]
-    noticed = (*passed_over, *(error.notice("left out") for error in unread), *copies)
+    noticed = (*passed_over, *(error.notice("left out") for error in faults), *copies)
     words = tuple(c for c in charset.characters if counts[c] and _WORD.search(c))
     return data, Findings(noticed, left_out, words=words)
 
@@ -60,7 +60,7 @@ def _read_sources(
 ) -> tuple[list[Dataset], list[FastetlError]]:
     """The datasets of those with samples, and an error for each file that is no picture. show: takes the count done."""
     parts: list[Dataset] = []
-    unread: list[FastetlError] = []
+    faults: list[FastetlError] = []
     done = 0
     for source in sources:
         samples: list[IndexedPicture] = []
@@ -68,14 +68,14 @@ def _read_sources(
         with closing(_read(source, charset, size)) as pictures:
             for picture in pictures:
                 if isinstance(picture, FastetlError):
-                    unread.append(picture)
+                    faults.append(picture)
                 else:
                     samples.append(picture)
                 done += 1
                 show(done)
         if samples:
             parts.append(_dataset(source, samples, charset, size, name))
-    return parts, unread
+    return parts, faults
 
 
 def _read(source: Labelled, charset: Charset, size: int) -> Generator[IndexedPicture | FastetlError, None, None]:
@@ -83,18 +83,18 @@ def _read(source: Labelled, charset: Charset, size: int) -> Generator[IndexedPic
 
     Pictures of files are `size` × `size`. Their digests are of the file's bytes, those of arrays of the picture's.
     """
-    indices = [k for k, character in enumerate(source.characters) if character in charset.class_of]
+    indices = [number for number, character in enumerate(source.characters) if character in charset.class_of]
     images = source.images
     if not isinstance(images, list):
-        yield from ((k, images[k], digest_of(images[k].tobytes())) for k in indices)
+        yield from ((number, images[number], digest_of(images[number].tobytes())) for number in indices)
         return
 
-    def read(k: int) -> IndexedPicture | FastetlError:
+    def read(number: int) -> IndexedPicture | FastetlError:
         try:
-            picture = read_picture(images[k], size)
+            picture = read_picture(images[number], size)
             if not picture.any():
-                return FastetlError("no ink in the picture", file=images[k], do="look at the picture")
-            return k, picture, digest_of(read_bytes(images[k], FILE_BYTES))
+                return FastetlError("no ink in the picture", file=images[number], do="look at the picture")
+            return number, picture, digest_of(read_bytes(images[number], FILE_BYTES))
         except FastetlError as error:
             if scarcity(error):
                 raise
@@ -112,21 +112,21 @@ def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Chars
     file_names = ["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]
     writers = np.array([source.writers[k][:_FILE_WIDTH] for k in index])
     records = {"file_name": np.array(file_names), "record": np.array(index, np.int32), "writer": writers}
-    known: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
+    columns: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
     with about(source.path):  # which may have pictures on white paper
-        data = Dataset.create(images, characters, source=name, size=size, **known)
+        data = Dataset.create(images, characters, source=name, size=size, **columns)
     return replace(data, groups=source.groups[index])
 
 
 def _group_copies(data: Dataset) -> tuple[Dataset, list[Notice]]:
     """The dataset with copies in the group of the first, and a notice of those of another character or group."""
-    blank = data.digests[np.asarray(data.images).max((1, 2)) == 0].tolist()
-    groups, source, first = group_copies(data.groups, data.source, data.digests, blank)
+    blanks = data.digests[np.asarray(data.images).max((1, 2)) == 0].tolist()
+    groups, source, first = group_copies(data.groups, data.source, data.digests, blanks)
     is_regrouped = (data.groups >= 0) & ((groups != data.groups) | (source != data.source))
     names, records = data.records["file_name"].tolist(), data.records["record"].tolist()
     what, expected = "one picture with two characters or in two groups", "a picture of its own"
     copies = []
-    for k in np.flatnonzero(is_regrouped | (data.labels != data.labels[first])).tolist():
-        found = f"that of {names[first[k]]}, record {records[first[k]]}"
-        copies.append(Notice(what, names[k], records[k], expected, found, "taken, in the group of the first"))
+    for number in np.flatnonzero(is_regrouped | (data.labels != data.labels[first])).tolist():
+        found = f"that of {names[first[number]]}, record {records[first[number]]}"
+        copies.append(Notice(what, names[number], records[number], expected, found, "taken, in the group of the first"))
     return replace(data, groups=groups, source=source), copies

@@ -211,12 +211,12 @@ class Dataset:
         fields = named | _checked_records(records, count)
         charset = _charset_of(texts, charset, source)
         if size is None:
-            (height, width), *others = {picture.shape for picture in pictures}
-            size = height if MIN_SIDE <= height == width <= MAX_SIDE and not others else _DEFAULT_SIDE
+            (height, width), *other_shapes = {picture.shape for picture in pictures}
+            size = height if MIN_SIDE <= height == width <= MAX_SIDE and not other_shapes else _DEFAULT_SIDE
         preprocessing = Preprocessing(size=size)
-        blank = digests[[not picture.any() for picture in pictures]].tolist()
+        blanks = digests[[not picture.any() for picture in pictures]].tolist()
         one_source = np.zeros(count, np.uint16)
-        numbers, *_ = identity.group_copies(identity.group_numbers(names.tolist()), one_source, digests, blank)
+        numbers, *_ = identity.group_copies(identity.group_numbers(names.tolist()), one_source, digests, blanks)
         return cls(
             name=source or "own",
             images=np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),

@@ -55,10 +55,10 @@ def labelled_in(path: Path) -> list[Labelled]:
         _require_unlabelled(path, entries)
         return []
     first, read = next(iter(reader_of.items()))
-    unlike = next((entry for entry, reader in reader_of.items() if reader is not read), None)
-    if unlike is not None:
+    other_entry = next((entry for entry, reader in reader_of.items() if reader is not read), None)
+    if other_entry is not None:
         what, do = "several kinds of labelled pictures in one folder", "name the one to read"
-        raise FastetlError(what, file=path, expected="one kind", found=f"{first.name} and {unlike.name}", do=do)
+        raise FastetlError(what, file=path, expected="one kind", found=f"{first.name} and {other_entry.name}", do=do)
     if read is _from_folders:
         return [_from_folders(path)]  # its subfolders are one source
     sources = [source for source in map(read, reader_of) if source is not None]
@@ -146,10 +146,10 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
 
 def _named(labels: Column, path: Path) -> list[str]:
     names, numbers = _names_of_numbers(path), labels.tolist()
-    for k, number in enumerate(numbers):
+    for record, number in enumerate(numbers):
         if number not in names:
             what, do = "a label without a name", f"list more characters in {_LABELS}"
-            raise FastetlError(what, file=path, record=k, expected=f"0 to {max(names)}", found=number, do=do)
+            raise FastetlError(what, file=path, record=record, expected=f"0 to {max(names)}", found=number, do=do)
     return [names[number] for number in numbers]
 
 
@@ -208,10 +208,10 @@ def _file_named(name: str, folder: Path) -> Path:
 
 def _from_csv(path: Path) -> Labelled:
     rows = _rows_of(path)
-    for k, row in enumerate(rows):
+    for record, row in enumerate(rows):
         if None in row or not (row["file"] or "").strip() or row["character"] is None:  # None: cells beyond the header
             what, do = "a line of other cells than the header", "put a text with commas in quotes, or add cells"
-            raise FastetlError(what, file=path, record=k, expected=", ".join(filter(None, row)), do=do)
+            raise FastetlError(what, file=path, record=record, expected=", ".join(filter(None, row)), do=do)
     # Windows writes backslashes.
     files = [_file_named(row["file"].strip().replace("\\", "/"), path.parent) for row in rows]
     characters = _characters((row["character"].strip() for row in rows), path)
@@ -219,25 +219,25 @@ def _from_csv(path: Path) -> Labelled:
     return Labelled(path, files, characters, group_numbers(writers, path), writers)
 
 
-def _arrays(path: Path, wanted: Container[str] = ()) -> dict[str, Column]:
+def _arrays(path: Path, names: Container[str] = ()) -> dict[str, Column]:
     """The arrays of an `.npz`; the array of an IDX file of bytes, compressed or not, as `arr_0`; else none.
 
-    Arrays that are not `wanted` have their shape and dtype only, and take no memory. Raises FastetlError for a damaged
+    Arrays that are not `names` have their shape and dtype only, and take no memory. Raises FastetlError for a damaged
     `.npz`.
     """
     arrays: dict[str, Column] = {}
 
     def accept(name: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> bool:
         arrays[name] = np.broadcast_to(np.zeros((), dtype), shape)
-        return name in wanted
+        return name in names
 
     if path.suffix.lower() == _NPZ:
         arrays.update(read_npz(path, accept))
         return arrays
     with open_regular(path) as file:
-        packed = file.read(2) == b"\x1f\x8b"
+        is_packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if packed else file
+        stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if is_packed else file
         try:
             head = stream.read(4)
             if head in (b"\0\0\x08\1", b"\0\0\x08\3"):
@@ -274,11 +274,11 @@ def _from_pair(path: Path) -> Labelled | None:
     name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
     if name == path.name:
         raise _not_labelled(path, alone)
-    beside = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
-    labels = next((file for file in beside if file != path and file.is_file()), None)
+    paths = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
+    labels = next((file for file in paths if file != path and file.is_file()), None)
     if labels is None:
         what = "no file of labels beside the pictures"
-        raise FastetlError(what, file=path, expected=beside[0].name, do="put it there")
+        raise FastetlError(what, file=path, expected=paths[0].name, do="put it there")
     arrays_of = {file: _arrays(file, ("arr_0",)) for file in (path, labels)}
     for file, arrays in arrays_of.items():
         if "arr_0" not in arrays:

@@ -55,15 +55,15 @@ def fsspec_for(what: str, address: str, do: str) -> Iterator[Any]:
         raise kind(what, file=address, found="none" if kind is MissingFileError else reason_of(error), do=do) from error
 
 
-def read_file(folder: str, name: str, most: int) -> bytes:
-    """The contents of a file. Raises FastetlError if it cannot be read or has more than `most` bytes."""
+def read_file(folder: str, name: str, size: int) -> bytes:
+    """The contents of a file. Raises FastetlError if it cannot be read or has more than `size` bytes."""
     if not is_url(folder):
-        return read_bytes(Path(folder) / name, most)
+        return read_bytes(Path(folder) / name, size)
     address = f"{folder.rstrip('/')}/{name}"
     with fsspec_for("cannot read the file", address, "check the address") as fsspec, fsspec.open(address, "rb") as file:
-        data: bytes = file.read(most + 1)
-    if len(data) > most:
-        raise FastetlError("the file is too large", file=address, expected=f"at most {most:,} bytes", do="give another")
+        data: bytes = file.read(size + 1)
+    if len(data) > size:
+        raise FastetlError("the file is too large", file=address, expected=f"at most {size:,} bytes", do="give another")
     return data
 
 

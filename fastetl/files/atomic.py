@@ -51,11 +51,11 @@ class OutputKind(NamedTuple):
         if not path.is_dir():
             return "a file"
         names = sorted(entry.name for entry in path.iterdir() if not is_clutter(entry.name))
-        missing = [name for name in self.marks if name not in names]
-        known = (*self.entries, *_REMNANTS)
-        strangers = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in known)]
-        if missing:
-            return f"a folder without {missing[0]}"
+        marks = [name for name in self.marks if name not in names]
+        patterns = (*self.entries, *_REMNANTS)
+        strangers = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+        if marks:
+            return f"a folder without {marks[0]}"
         return f"{strangers[0]!r} in it, which is none of its files" if strangers else None
 
 
@@ -124,15 +124,15 @@ def _exchanged(a: Path, b: Path) -> bool:
         libc = ctypes.CDLL(None, use_errno=True)
         if sys.platform == "darwin":
             swap = 2
-            failed = libc.renamex_np(os.fsencode(a), os.fsencode(b), swap)
+            status = libc.renamex_np(os.fsencode(a), os.fsencode(b), swap)
         else:
-            at_cwd, exchange = -100, 2
-            failed = libc.renameat2(at_cwd, os.fsencode(a), at_cwd, os.fsencode(b), exchange)
+            folder, exchange = -100, 2
+            status = libc.renameat2(folder, os.fsencode(a), folder, os.fsencode(b), exchange)
     except (OSError, AttributeError):  # a C library without this function
         return False
-    if failed and ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
+    if status and ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(b))
-    return not failed
+    return not status
 
 
 def _put(temporary: Path, path: Path) -> None:
@@ -140,10 +140,10 @@ def _put(temporary: Path, path: Path) -> None:
     if not path.is_dir():
         temporary.replace(path)
     elif not _exchanged(temporary, path):
-        old = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
-        path.rename(old)
+        old_path = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
+        path.rename(old_path)
         temporary.rename(path)
-        shutil.rmtree(old)
+        shutil.rmtree(old_path)
 
 
 def _failed(path: Path, error: OSError) -> FastetlError:
@@ -156,8 +156,8 @@ def output_errors(path: Path, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        ours = error.errno in _DISK_ERRORS or Path(str(error.filename)).is_relative_to(folder)
-        if isinstance(error, FastetlError) or not ours:  # an input that is gone, a connection
+        is_ours = error.errno in _DISK_ERRORS or Path(str(error.filename)).is_relative_to(folder)
+        if isinstance(error, FastetlError) or not is_ours:  # an input that is gone, a connection
             raise
         raise _failed(path, error) from error
 

@@ -95,12 +95,12 @@ def open_file(path: StrPath) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_bytes(path: StrPath, most: int) -> bytes:
-    """The contents of a regular file. Raises FastetlError if they are more than `most` bytes, or cannot be read."""
+def read_bytes(path: StrPath, limit: int) -> bytes:
+    """The contents of a regular file. Raises FastetlError if they are more than `limit` bytes, or cannot be read."""
     with open_file(path) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise FastetlError("the file is too large", file=path, expected=f"at most {most:,} bytes", do="give another")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise FastetlError("the file is too large", file=path, expected=f"at most {limit:,} bytes", do="give another")
     return data
 
 
@@ -150,9 +150,9 @@ def mapped_array(path: StrPath, dtype: str, ndim: int, written: int = 0) -> Mapp
             raise ValueError(f"{size:,} bytes are another size than its header says")
         if array.dtype != np.dtype(dtype) or array.ndim != ndim:
             raise ValueError(f"{array.dtype} with {array.ndim} axes")
-        mapped = array.view(MappedArray)
-        mapped.arguments = Path(path).absolute(), dtype, ndim, time
-        return mapped
+        view = array.view(MappedArray)
+        view.arguments = Path(path).absolute(), dtype, ndim, time
+        return view
 
 
 def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
@@ -183,9 +183,9 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, a
             raise ValueError("Python objects, not numbers or texts: give them a dtype such as str")
         if not accept(name, shape, dtype):
             return None
-        claimed, stored = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
-    if stored != claimed:
-        raise ValueError(f"{name} has {stored:,} bytes, not {claimed:,}")
+        size, room = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+    if room != size:
+        raise ValueError(f"{name} has {room:,} bytes, not {size:,}")
     with archive.open(member) as file:
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
         file.read(1)  # the checksum is compared at the end
@@ -194,24 +194,24 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, a
     return array
 
 
-def _digest(described: Mapping[str, Any], arrays: tuple[Column, ...]) -> str:
-    values = {key: value for key, value in described.items() if key != "digest"}
-    hashed = hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16)
+def _digest(description: Mapping[str, Any], arrays: tuple[Column, ...]) -> str:
+    values = {key: value for key, value in description.items() if key != "digest"}
+    hasher = hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16)
     for array in arrays:
-        hashed.update(f"{array.dtype} {array.shape}".encode())
-        hashed.update(np.ascontiguousarray(array).data)
-    return hashed.hexdigest()
+        hasher.update(f"{array.dtype} {array.shape}".encode())
+        hasher.update(np.ascontiguousarray(array).data)
+    return hasher.hexdigest()
 
 
-def sealed(described: Mapping[str, Any], *arrays: Column) -> dict[str, Any]:
+def sealed(description: Mapping[str, Any], *arrays: Column) -> dict[str, Any]:
     """A description to be written as JSON, with a digest of itself and of the arrays that are stored beside it."""
-    return {**described, "digest": _digest(described, arrays)}
+    return {**description, "digest": _digest(description, arrays)}
 
 
 def require_sealed(
-    described: Mapping[str, Any], file: StrPath, *arrays: Column, kind: type[FastetlError] = FastetlError
+    description: Mapping[str, Any], file: StrPath, *arrays: Column, kind: type[FastetlError] = FastetlError
 ) -> None:
     """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
-    stored, digest = described.get("digest"), _digest(described, arrays)
-    if stored != digest:
-        raise kind("not what was written", file=file, expected=f"digest {stored}", found=digest, do=RENEW)
+    old_digest, digest = description.get("digest"), _digest(description, arrays)
+    if old_digest != digest:
+        raise kind("not what was written", file=file, expected=f"digest {old_digest}", found=digest, do=RENEW)

@@ -39,11 +39,11 @@ class SampleFolder:
 
     def add(self, values: dict[str, Any], app: str) -> KeptDrawing:
         """Append a sample: the values that the page sends, an id, and this machine's time."""
-        now = datetime.now(UTC)
-        values = {"format": 1, **values, "id": secrets.token_hex(8), "time": f"{now:%Y-%m-%dT%H:%M:%SZ}", "app": app}
+        time = datetime.now(UTC)
+        values = {"format": 1, **values, "id": secrets.token_hex(8), "time": f"{time:%Y-%m-%dT%H:%M:%SZ}", "app": app}
         sample = KeptDrawing.from_values(values)
         with self._turn:
-            _append(self.folder / f"{now:%Y-%m-%d}.jsonl", sample.as_line().encode() + b"\n")
+            _append(self.folder / f"{time:%Y-%m-%d}.jsonl", sample.as_line().encode() + b"\n")
         return sample
 
     def list_files(self) -> list[dict[str, Any]]:

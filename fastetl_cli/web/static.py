@@ -50,7 +50,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         "small": LARGE_FORM,
         "lowness": [LOWNESS_WEIGHT, LOWNESS_MARGIN],
     }
-    described = {
+    description = {
         "about.json": about,
         LABELS: {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold},
         "kana.json": practice_data(),
@@ -58,7 +58,7 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
     }
     in_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
     tables = {path.name: path.read_bytes() for path in (bigrams.FILE, shapes.FILE)}
-    return {name: in_json(value).encode() for name, value in described.items()} | tables
+    return {name: in_json(value).encode() for name, value in description.items()} | tables
 
 
 def _lines(recognizer: Recognizer) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
         "classes": [JAPANESE.class_of.get(c, -1) for c in labels],
         "lying": [k for k, c in enumerate(recognizer.labels) if c in LYING],
         "turned": sorted(JAPANESE.class_of[c] for c in LYING),
-        "corner": {JAPANESE.class_of[c]: far for c, far in CORNER.items()},
+        "corner": {JAPANESE.class_of[c]: shift for c, shift in CORNER.items()},
         "scripts": {"of": bigrams.scripts().tolist(), "follows": bigrams.load_follows().tolist()},
         "prior": np.exp(recognizer.prior_logits).round(4).tolist(),
         "weights": {"features": list(weights.values()), "bigram": bigram_weight},
