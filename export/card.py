@@ -1,5 +1,6 @@
 """Model cards in Hugging Face's format: the template `card.txt`, filled in from a run."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from export.config import ExportConfig
 from export.graph import Graph
 from export.metadata import terms_of
-from fastetl.data.charset import in_a_line
+from fastetl.data.charset import HIRAGANA, in_a_line
 
 if TYPE_CHECKING:
     from model.run import Run
@@ -21,7 +22,9 @@ _LICENSE = {"data": "license: other\nlicense_name: terms-of-the-training-data", 
 
 def card_head(graph: Graph, config: ExportConfig) -> str:
     """Front matter, title, and what the model takes and gives. `verify` expects this part word for word."""
-    japanese = any("\u3041" <= c[0] <= "\u30ff" or "\u4e00" <= c[0] <= "\u9fff" for c in graph.charset.characters)
+    characters = graph.charset.characters
+    japanese = any("\u3041" <= c[0] <= "\u30ff" or "\u4e00" <= c[0] <= "\u9fff" for c in characters)
+    some = "hiragana" if set(HIRAGANA.characters) <= set(characters) else characters[:2]
     prior = graph.about.get("prior", "")
     sentence = f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
     return Template(_TITLE + _BREAK + _USE).substitute(
@@ -29,12 +32,13 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
         language="language: ja\n" if japanese else "",
         license=_LICENSE[terms_of(graph)],
         charset=graph.charset.name,
-        count=len(graph.charset),
+        count=len(characters),
         side=graph.side,
         none=graph.labels[-1],
         threshold=f"{graph.threshold:.2f}",
         likelier=sentence,
-        characters=in_a_line(graph.charset.characters),
+        characters=in_a_line(characters),
+        some=json.dumps(some, ensure_ascii=False),
         parameters=f"{graph.parameters:,}",
     )
 

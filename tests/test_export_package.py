@@ -141,6 +141,8 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     assert failures(verify(tmp_path / "again", run)) == []
     card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert all(words in card for words in ("---\nlanguage: ja", "ETL Character Database", "KanjiVG", "tiny3"))
+    example = json.loads(card.partition("open_recognizer(package, charset=")[2].partition(")")[0])
+    assert example == list(run.charset.characters[:2])
     assert open_recognizer(out).split_record == open_start(out).split_record == run.split_record
     with pytest.raises(FastetlError, match="exists already"):
         export(run, out)
