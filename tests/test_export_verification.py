@@ -180,7 +180,7 @@ def test_damage_is_named(name: str, copy: Path) -> None:
     refit(copy)
     checks = verify(copy)
     assert expected in failures(checks), failures(checks)
-    for opening in (open_start, lambda path: export(path, copy / "out")) if expected == "reference" else ():
+    for opening in (open_start, lambda path: export(path, copy.with_name("out"))) if expected == "reference" else ():
         with pytest.raises(ExportError, match=REFERENCE):
             opening(copy)
     assert all(check.group and "\n" not in check.detail for check in checks)
