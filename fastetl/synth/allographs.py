@@ -36,14 +36,14 @@ def _line(text: str) -> Polyline:
     """The stroke through the targets in `text`: smooth (Catmull–Rom) between sharp turns."""
     targets = text.split()
     points = np.array([target.rstrip("!").split(",") for target in targets], float) / 100 - 0.5
-    sharp = [k for k, target in enumerate(targets) if target.endswith("!")]
+    corners = [k for k, target in enumerate(targets) if target.endswith("!")]
     t = np.linspace(0, 1, 13)[:, None]
     pieces = []
-    for first, last in pairwise([0, *sharp, len(points) - 1]):
-        around = np.concatenate([points[first : first + 1], points[first : last + 1], points[last : last + 1]])
+    for first, last in pairwise([0, *corners, len(points) - 1]):
+        padded_points = np.concatenate([points[first : first + 1], points[first : last + 1], points[last : last + 1]])
         pieces += [
             0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-            for a, b, c, d in zip(around, around[1:], around[2:], around[3:], strict=False)
+            for a, b, c, d in zip(padded_points, padded_points[1:], padded_points[2:], padded_points[3:], strict=False)
         ]
     return resample(np.concatenate(pieces), SPACING)
 
@@ -68,18 +68,18 @@ def _strokes_of(way: str, textbook: Sequence[Polyline], large: str) -> list[Poly
 @cache
 def forms_of(character: str) -> tuple[Glyph, ...]:
     """All ways of writing one character, the textbook's first."""
-    decomposed = unicodedata.normalize("NFD", character)
-    large = LARGE_FORM.get(character, decomposed[0])
-    mark_strokes = {"": 0, "\u3099": 2}.get(decomposed[1:], 1)  # strokes of a dakuten or handakuten
+    parts = unicodedata.normalize("NFD", character)
+    large = LARGE_FORM.get(character, parts[0])
+    mark_strokes = {"": 0, "\u3099": 2}.get(parts[1:], 1)  # strokes of a dakuten or handakuten
     least = 0.85 if large in _NEEDS_END else 0.3
     variation = 0.55 if large in _FIRM else 1.0
     make = partial(make_glyph, mark_strokes=mark_strokes, min_loop_scale=least, variation=variation)
     is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
     strokes = load_strokes(character, SPACING if is_simple else SPACING_KANJI)
     textbook = make(strokes, detailed=is_simple, components=() if is_simple else load_components(character))
-    body, of_marks = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
+    body, marks = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
     small_of = large if character in LARGE_FORM else ""
-    return textbook, *(make([*_strokes_of(way, body, small_of), *of_marks]) for way in WAYS.get(large, ()))
+    return textbook, *(make([*_strokes_of(way, body, small_of), *marks]) for way in WAYS.get(large, ()))
 
 
 def _middle(points: Polyline) -> Float32s:

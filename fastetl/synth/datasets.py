@@ -38,9 +38,9 @@ class WriterRange:
         writers = np.arange(self.first, self.end)
         records = np.concatenate([draw_data_set(self.seed, w, self.characters, self.scans) for w in writers.tolist()])
         count = len(records)
-        raw = np.pad(bytes_of(records).ravel(), (0, OVERREAD))
+        data = np.pad(bytes_of(records).ravel(), (0, OVERREAD))
         pictures = np.empty((count, self.size, self.size), np.uint8)
-        resize_records(raw, layout.image_starts(count), layout.height, layout.width, pictures)
+        resize_records(data, layout.image_starts(count), layout.height, layout.width, pictures)
         columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}
         columns["record"] = np.tile(np.arange(len(self.characters), dtype=np.int32), len(writers))
         # As in files.

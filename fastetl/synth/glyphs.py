@@ -42,10 +42,10 @@ class Glyph:
 
     def scaled(self, factor: float, centre: tuple[float, float]) -> "Glyph":
         """The glyph scaled by `factor`; the point `centre` of the box stays where it is."""
-        fixed = np.array(centre, np.float32)
+        origin = np.array(centre, np.float32)
         places = {name: getattr(self, name) for name in ("points", "anchor", "body_corner")}
-        scaled = {name: (values - fixed) * np.float32(factor) + fixed for name, values in places.items()}
-        return replace(self, **scaled, length=self.length * np.float32(factor))
+        result = {name: (values - origin) * np.float32(factor) + origin for name, values in places.items()}
+        return replace(self, **result, length=self.length * np.float32(factor))
 
     @property
     def count(self) -> int:
@@ -120,10 +120,10 @@ def _loop(stroke: Polyline) -> tuple[int, int, Float32s] | None:
     """The first loop of a stroke: its first and last point and where it closes, or None."""
     begin, step = stroke[:-1].astype(float), np.diff(stroke, axis=0).astype(float)
     # Segments i and j cross where begin[i] + u·step[i] = begin[j] + v·step[j].
-    apart = begin[None] - begin[:, None]
+    differences = begin[None] - begin[:, None]
     turn = _cross(step[:, None], step[None])
     turn = np.where(np.abs(turn) < 1e-12, np.inf, turn)
-    u, v = _cross(apart, step[None]) / turn, _cross(apart, step[:, None]) / turn
+    u, v = _cross(differences, step[None]) / turn, _cross(differences, step[:, None]) / turn
     index = np.arange(len(begin))
     is_crossing = (u >= 0) & (u < 1) & (v >= 0) & (v < 1) & (index[None] - index[:, None] > 4)
     if is_crossing.any():
@@ -153,9 +153,9 @@ def _hook(stroke: Polyline) -> float:
     steps = np.diff(stroke, axis=0)
     heading = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
     left = np.hypot(*steps.T)[::-1].cumsum()[::-1]  # length from each point to the end
-    near = max(1, round(_TURN * len(steps) / left[0]))
+    reach = max(1, round(_TURN * len(steps) / left[0]))
     for k in range(1, len(steps)):
-        turn = heading[min(k + near, len(steps)) - 1] - heading[max(k - near, 0)]
+        turn = heading[min(k + reach, len(steps)) - 1] - heading[max(k - reach, 0)]
         if left[k] < min(_HOOK, 0.35 * left[0]) and abs(turn) > _SHARP:
             return k / len(steps)
     return 1.0
@@ -171,9 +171,9 @@ def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Mask, Fl
     loop = _loop(line) if detailed else None
     if loop is not None:
         first, last, crossing = loop
-        inside = slice(first, last + 1)
-        anchor[inside] = crossing
-        body_share[inside] = min(max((float(np.ptp(line[inside], axis=0).max()) - 0.25) / 0.2, 0), 1)
+        span = slice(first, last + 1)
+        anchor[span] = crossing
+        body_share[span] = min(max((float(np.ptp(line[span], axis=0).max()) - 0.25) / 0.2, 0), 1)
         freedom[(targets >= first - 2) & (targets <= last)] = 0.2 if is_tight else 0.6
     return np.isin(np.arange(len(line)), targets), freedom, anchor, body_share
 

@@ -79,15 +79,15 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     starts = np.searchsorted(stroke, np.arange(len(glyph.length) + 1))
     change = _leg_changes(glyph, np.angle(legs), starts, style, rng)
     factors = np.exp(change[:, 0] + 1j * change[:, 1]).astype(np.complex64)
-    shifted = _target_shifts(targets, legs * factors, stroke, starts)
+    shifts = _target_shifts(targets, legs * factors, stroke, starts)
     # The leg of each point, as the number of its first target, and the point's position on it, 0–1.
     leg, target = np.cumsum(glyph.is_target) - 1, np.flatnonzero(glyph.is_target)
     leg[glyph.last] -= 1  # the last point of a stroke begins no leg, but ends one
     position = ((np.arange(len(leg)) - target[leg]) / np.diff(target)[leg]).astype(np.float32)
     # With `factors[leg]` as a variable numpy would round these products otherwise, and pictures would change.
-    from_target = position * legs[leg]
-    straight = targets[leg] + shifted[leg] + from_target * factors[leg]
-    bulge = (points - targets[leg] - from_target) * factors[leg]
+    offset = position * legs[leg]
+    straight = targets[leg] + shifts[leg] + offset * factors[leg]
+    bulge = (points - targets[leg] - offset) * factors[leg]
     return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
 
 
@@ -187,16 +187,16 @@ def _move_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) 
     looseness = style.sloppiness * (1 - 0.5 * glyph.is_mark[:, None]) * glyph.variation[glyph.character, None]
     # Half a wave and a whole wave along the stroke, zero at its ends.
     direction = points[glyph.last] - points[glyph.first]
-    across = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(glyph.length, 0.05)[:, None]
-    half_wave = _normal(rng, SPREAD["half wave"], count, 2) * looseness * size + np.float32(style.bend) * across * size
+    normals = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(glyph.length, 0.05)[:, None]
+    half_wave = _normal(rng, SPREAD["half wave"], count, 2) * looseness * size + np.float32(style.bend) * normals * size
     wave = _normal(rng, SPREAD["wave"], count, 2) * looseness * size
     points = points + np.sin(np.pi * position) * half_wave[stroke] + np.sin(2 * np.pi * position) * wave[stroke]
     shift = _normal(rng, SPREAD["stroke place"], count, 2) * looseness
     shift = shift * np.exp(_normal(rng, SPREAD["stroke place tails"], count, 1))
     tilt = _normal(rng, SPREAD["stroke tilt"], count, 2) * looseness * np.sqrt(size)
     growth = _normal(rng, SPREAD["stroke size"], count, 1) * looseness
-    tilted = points + (shift - growth * glyph.middles)[stroke] + (2 * position - 1) * tilt[stroke]
-    return np.asarray(tilted + growth[stroke] * points, np.float32)
+    result = points + (shift - growth * glyph.middles)[stroke] + (2 * position - 1) * tilt[stroke]
+    return np.asarray(result + growth[stroke] * points, np.float32)
 
 
 def _end_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
@@ -261,8 +261,8 @@ def _place_characters(points: Float32s, glyph: Glyph, style: WriterStyle, rng: R
     # Rows: x, y. Leaning right moves what is above (negative y) to the right.
     matrix = np.stack([np.exp(aspect / 2), -slant, -rise, np.exp(-aspect / 2)], 1).reshape(-1, 2, 2)
     matrix = matrix.astype(np.float32) * size[:, None, None]
-    spare = 0.3 * (1 - style.size)
-    offset = np.array(style.centre, np.float32) + _normal(rng, style.wander, count, 2).clip(-0.5, 0.5) * spare
+    room = 0.3 * (1 - style.size)
+    offset = np.array(style.centre, np.float32) + _normal(rng, style.wander, count, 2).clip(-0.5, 0.5) * room
     centre = (np.array([WIDTH, HEIGHT], np.float32) - 1) / 2 + offset.astype(np.float32) * WIDTH
     character = glyph.point_character
     return np.asarray(np.einsum("pj,pij->pi", points, matrix[character]) + centre[character], np.float32)
@@ -288,18 +288,18 @@ def _trace(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tupl
     """Radius in pixels and ink (0–1) at each point: float32 (P,) each."""
     count, stroke = len(glyph.length), glyph.stroke
     distance = glyph.position * glyph.length[stroke]
-    remaining = glyph.length[stroke] - distance
+    rest_length = glyph.length[stroke] - distance
     phase = rng.uniform(0, 2 * np.pi, (count, 3)).astype(np.float32)
     width = 1 + np.float32(style.pressure) * np.sin(distance * 9 + phase[stroke, 0])
     if style.nib[0]:
         x, y = (points[glyph.near(REACH)] - points[glyph.near(-REACH)]).T
         width += np.float32(style.nib[0]) * np.cos(2 * (np.arctan2(y, x) - np.float32(style.nib[1])))
     if style.brush_swell:
-        width += np.float32(style.brush_swell) * (np.exp(-distance * 16) + 0.7 * np.exp(-remaining * 16) - 0.4)
+        width += np.float32(style.brush_swell) * (np.exp(-distance * 16) + 0.7 * np.exp(-rest_length * 16) - 0.4)
     # Speed thins the line towards its ends: over a sixth of the box, or two fifths of a short stroke.
     rate = np.maximum(6, 2.5 / glyph.length)[stroke]
-    at_begin, at_end = np.maximum(1 - distance * rate, 0), np.maximum(1 - remaining * rate, 0)
-    thinning = style.taper[0] * at_begin + style.taper[1] * at_end
+    begin_share, end_share = np.maximum(1 - distance * rate, 0), np.maximum(1 - rest_length * rate, 0)
+    thinning = style.taper[0] * begin_share + style.taper[1] * end_share
     pens = np.float32(style.pen / 2) * np.exp(_normal(rng, SPREAD["pen"] * style.sloppiness, count))
     radius = np.maximum(pens[stroke] * width * (1 - thinning), 0.35)
     gaps = np.sin(distance * 31 + phase[stroke, 1]) * np.sin(distance * 17 + phase[stroke, 2])
@@ -312,15 +312,15 @@ def _joins(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tupl
     first, last = glyph.first[1:], glyph.last[:-1]  # points of each stroke's next one, and of the stroke
     gap = np.hypot(*(points[first] - points[last]).T) / box
     odds = np.where(glyph.is_mark[1:] > 0, style.mark_joined, style.joined - 14 * gap)
-    belongs = (glyph.character[1:] == glyph.character[:-1]) & (glyph.is_mark[1:] == glyph.is_mark[:-1])
-    joined = np.flatnonzero(belongs & (rng.random(len(gap)) < 1 / (1 + np.exp(-np.maximum(odds, -80)))))
+    is_same = (glyph.character[1:] == glyph.character[:-1]) & (glyph.is_mark[1:] == glyph.is_mark[:-1])
+    joined = np.flatnonzero(is_same & (rng.random(len(gap)) < 1 / (1 + np.exp(-np.maximum(odds, -80)))))
     first, last = first[joined], last[joined]
     begin, end = points[last], points[first]
     # The pen swings on in the direction in which it left, and arrives in that of the next stroke.
-    leave, arrive = begin - points[glyph.near(-REACH)[last]], points[glyph.near(REACH)[first]] - end
+    departure, arrival = begin - points[glyph.near(-REACH)[last]], points[glyph.near(REACH)[first]] - end
     swing = (rng.uniform(0.1, 0.5, len(joined)) * gap[joined] * box)[:, None]
-    after_begin = begin + leave / np.maximum(np.hypot(*leave.T), 1e-3)[:, None] * swing
-    before_end = end - arrive / np.maximum(np.hypot(*arrive.T), 1e-3)[:, None] * swing
+    after_begin = begin + departure / np.maximum(np.hypot(*departure.T), 1e-3)[:, None] * swing
+    before_end = end - arrival / np.maximum(np.hypot(*arrival.T), 1e-3)[:, None] * swing
     shares = bezier_shares(np.linspace(0, 1, 8)[:, None, None].astype(np.float32))
     line = sum(share * point for share, point in zip(shares, (begin, after_begin, before_end, end), strict=True))
     return joined, np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
@@ -347,8 +347,8 @@ def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Ints]
     count = len(pictures)
     frame = np.array([WIDTH, HEIGHT], np.float32)
     corner = frame / 2 + np.array([0.38, -0.36], np.float32) * WIDTH * style.size
-    anywhere = rng.uniform(0.06, 0.94, (count, 2)) * frame
-    begin = np.where(rng.random((count, 1)) < 0.5, anywhere, corner + rng.normal(0, 6, (count, 2)))
+    places = rng.uniform(0.06, 0.94, (count, 2)) * frame
+    begin = np.where(rng.random((count, 1)) < 0.5, places, corner + rng.normal(0, 6, (count, 2)))
     begin = np.clip(begin, 6, frame - 7)
     radius = np.maximum(style.pen / 2 * rng.uniform(0.2, 0.7, count), 0.35)
     return _segments(begin, begin + rng.normal(0, 1.2, (count, 2)), radius, radius), pictures

@@ -60,12 +60,12 @@ def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: in
     pool = ProcessPoolExecutor(processes, context, _prepare)
     try:
         # Before the first `yield`: whoever shows progress may start a thread, and then nothing can be forked.
-        others = iter(jobs[1:])
-        ahead = deque(pool.submit(work, job) for job in islice(others, 2 * processes))
+        later_jobs = iter(jobs[1:])
+        futures = deque(pool.submit(work, job) for job in islice(later_jobs, 2 * processes))
         yield first
-        while ahead:
-            yield ahead.popleft().result()
-            ahead.extend(pool.submit(work, job) for job in islice(others, 1))
+        while futures:
+            yield futures.popleft().result()
+            futures.extend(pool.submit(work, job) for job in islice(later_jobs, 1))
     except BrokenProcessPool as error:
         do = "free memory, or give fewer `processes`"
         raise FastetlError("a process was killed", expected=f"{processes} to work", do=do) from error

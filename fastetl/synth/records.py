@@ -69,9 +69,9 @@ class SynthConfig(Options):
 def characters_of(name: Characters) -> tuple[Charset, tuple[str, ...]]:
     """The charset as in a build, and its characters as written. Raises FastetlError for characters without strokes."""
     charset = load_charset(name, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
-    without = [c for c in charset.characters if not has_strokes(c)]
-    if without:
-        raise unsuitable("charset", "characters that KanjiVG holds", in_a_line(without, 20), "leave them out of it")
+    unknowns = [c for c in charset.characters if not has_strokes(c)]
+    if unknowns:
+        raise unsuitable("charset", "characters that KanjiVG holds", in_a_line(unknowns, 20), "leave them out of it")
     return charset, ORDER if name == "all" else charset.characters
 
 
@@ -81,9 +81,9 @@ def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
 
     KanjiVG has no readings. So characters other than hiragana have their JIS code instead ("KAN.3026").
     """
-    known = {k.character: f"{k.sound.upper()}.HIRA" for k in kana() if k.character in HIRAGANA.class_of} | _READINGS
-    coded = [f"{'KAN' if is_kanji(c) else 'SYM'}.{char_to_jis(c) or 0:04X}" for c in characters]
-    return tuple(known.get(c, code).encode().ljust(8) for c, code in zip(characters, coded, strict=True))
+    names = {k.character: f"{k.sound.upper()}.HIRA" for k in kana() if k.character in HIRAGANA.class_of} | _READINGS
+    codes = [f"{'KAN' if is_kanji(c) else 'SYM'}.{char_to_jis(c) or 0:04X}" for c in characters]
+    return tuple(names.get(c, code).encode().ljust(8) for c, code in zip(characters, codes, strict=True))
 
 
 def layout_of(characters: tuple[str, ...]) -> Layout:
@@ -174,11 +174,11 @@ def synthesize(
 def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Iterator[tuple[str, Records]]:
     """The data sets one after the other: name of the file, and records."""
     _, characters = characters_of(config.charset)
-    lost = [c for c in characters if char_to_jis(c) is None]
-    if lost:
+    unknowns = [c for c in characters if char_to_jis(c) is None]
+    if unknowns:
         expected = "characters of JIS X 0208, since records hold its codes"
         do = "leave them out of it, or give `size`: a dataset without files may have them"
-        raise unsuitable("charset", expected, in_a_line(lost, 20), do)
+        raise unsuitable("charset", expected, in_a_line(unknowns, 20), do)
     layout = layout_of(characters)
     writers = range(config.files * layout.data_sets_per_file)
     work = partial(draw_data_set, config.seed, characters=characters, scans=config.scans)

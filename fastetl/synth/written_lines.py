@@ -67,8 +67,8 @@ def _in_boxes(strokes: list[PenStroke], character: str, size: float, em: float, 
     for stroke in strokes:
         points = (stroke.points - np.array([WIDTH - 1, HEIGHT - 1]) / 2) * size / em
         if down:
-            turned = np.stack([-points[:, 1], points[:, 0]], 1)
-            points = turned if character in LYING else points + corner_shift * np.array([1, -1])
+            turned_points = np.stack([-points[:, 1], points[:, 0]], 1)
+            points = turned_points if character in LYING else points + corner_shift * np.array([1, -1])
         yield stroke._replace(points=points, radii=stroke.radii / em)
 
 
@@ -85,7 +85,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     em = WIDTH * style.size  # pixels
     written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
-    shapes = [list(_in_boxes(*each, em, config.down)) for each in zip(written, letters, sizes, strict=True)]
+    shapes = [list(_in_boxes(*arguments, em, config.down)) for arguments in zip(written, letters, sizes, strict=True)]
     inks = [np.stack(extent_of(shape)) for shape in shapes]
     places = list(_places(text, inks, config, rng))
     strokes: list[PenStroke] = []
@@ -102,13 +102,13 @@ def _places(text: str, inks: list[Reals], config: LineConfig, rng: np.random.Gen
     slope, bulge = rng.normal(0, config.slope), rng.normal(0, 0.02)
     tightness = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
     gap_deviation = rng.uniform(0.02, 0.08)
-    following = iter(inks)
+    next_inks = iter(inks)
     end = 0.0  # of what is written
     for character in text:
         if character.isspace():
             end += rng.uniform(0.7, 1.1)
             continue
-        low, high = next(following)[:, int(config.down)]
+        low, high = next(next_inks)[:, int(config.down)]
         gap = max(config.spacing + rng.normal(0, gap_deviation), 0.02)
         if rng.random() < config.touching:
             gap = rng.uniform(-0.12, 0)
@@ -122,11 +122,11 @@ def _places(text: str, inks: list[Reals], config: LineConfig, rng: np.random.Gen
 
 def random_text(rng: np.random.Generator, length: int) -> str:
     """Draw characters from the bigrams, one after another: like Japanese text, but most make no words."""
-    table, every, text = load_bigrams(), np.arange(len(JAPANESE)), [-1]
+    table, classes, text = load_bigrams(), np.arange(len(JAPANESE)), [-1]
     for _ in range(length):
-        log_odds = table.shares[:-1] if text == [-1] else table.log_probability(np.array(text[-1]), every)
+        log_odds = table.shares[:-1] if text == [-1] else table.log_probability(np.array(text[-1]), classes)
         odds = np.exp(log_odds - log_odds.max())
-        text.append(int(rng.choice(every, p=odds / odds.sum())))
+        text.append(int(rng.choice(classes, p=odds / odds.sum())))
     return "".join(JAPANESE.characters[k] for k in text[1:])
 
 
@@ -173,10 +173,10 @@ def _on_canvas(text: str, strokes: list[PenStroke], boxes: Reals, style: WriterS
 
 def _timed(stroke: PenStroke, corner: Reals, pen: float, begin: float) -> Stroke:
     """Every second point of a stroke and its last one; the pressure is the line's thickness in pens less a half."""
-    sampled = np.unique([*range(0, len(stroke.points), 2), len(stroke.points) - 1])
-    x, y = np.round(stroke.points[sampled], 3).T.tolist()
+    indices = np.unique([*range(0, len(stroke.points), 2), len(stroke.points) - 1])
+    x, y = np.round(stroke.points[indices], 3).T.tolist()
     left, top = corner.tolist()
-    pressure = np.round(np.clip(stroke.radii[sampled] / pen - 0.5, 0, 1), 3)
-    time = begin + _STEP * np.arange(len(sampled))
+    pressure = np.round(np.clip(stroke.radii[indices] / pen - 0.5, 0, 1), 3)
+    time = begin + _STEP * np.arange(len(indices))
     columns = tuple(round(value - left, 2) for value in x), tuple(round(value - top, 2) for value in y)
     return Stroke(*columns, tuple(pressure.tolist()), tuple(time.tolist()))
