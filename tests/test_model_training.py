@@ -154,6 +154,21 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, monkeypatch: pyt
     assert any((array != last[f"ema.{name}"]).any() for name, array in best.items())
 
 
+@pytest.mark.parametrize("config", [TrainConfig(), TrainConfig(optimizer="adamw", network="small")])
+def test_steps_and_answers_lower_for_cuda_without_calls_of_its_runtime(config: TrainConfig) -> None:
+    """On a machine that has no such device: operations that every runtime compiles itself."""
+
+    def make() -> Network:
+        return Network(NETWORKS[config.network], Preprocessing(size=64), 162, rngs=nnx.Rngs(0))
+
+    network, state = nnx.eval_shape(make), jax.eval_shape(lambda: first_state(make, config, 100))
+    pictures, labels = np.zeros((64, 64, 64), np.uint8), np.zeros(64, np.int32)
+    step: tuple[Any, Any] = make_train(network, config), (state, [(pictures, labels)])
+    answers: tuple[Any, Any] = make_forward(network), (state["ema"], pictures)
+    for function, arguments in (step, answers):
+        assert "custom_call" not in jax.export.export(function, platforms=["cuda"])(*arguments).mlir_module()
+
+
 def test_only_training_writers_are_trained_on(tmp_path: Path) -> None:
     """The pictures of the others may be anything: the weights are the same."""
     run = open_run(finished_run()[0])
