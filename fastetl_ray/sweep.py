@@ -27,7 +27,7 @@ from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import addresses
 from fastetl_ray.nodes import connect_for, fault_of
-from model.config import TrainConfig
+from model.config import TrainConfig, without_effect
 from model.errors import ModelError
 from model.progress import Progress
 from model.training import train
@@ -69,17 +69,28 @@ class SweepConfig(Options):
         self.drawn()  # values that do not go together, such as shares for validation and test
 
     def drawn(self) -> list[tuple[dict[str, Any], TrainConfig]]:
-        """For each trial the options drawn for it, and what `configured` makes of them; always the same."""
+        """For each trial, what `configured` makes of the options drawn for it; always the same."""
         rng = np.random.default_rng(self.seed)
-        trials = [{name: _draw(rng, name, values) for name, values in self.search.items()} for _ in range(self.trials)]
-        return [(options, self.configured(options)) for options in trials]
+        trials = []
+        for _ in range(self.trials):
+            options = {name: _draw(rng, name, values) for name, values in self.search.items()}
+            trials.append(self.configured(options))
+        return trials
 
-    def configured(self, values: Mapping[str, Any]) -> TrainConfig:
-        """The configuration of `train` and the drawn options. Raises FastetlError for what `TrainConfig` rejects."""
+    def configured(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], TrainConfig]:
+        """Those of the drawn options that have an effect, and the configuration of them and `train`.
+
+        An option, drawn or in `train`, is left out where the optimizer that was drawn gives it no effect.
+        Raises FastetlError for an unknown name, and for a value that `TrainConfig` rejects.
+        """
         options = {**self.train, **values}
+        for name, cause in without_effect(options).items():
+            if cause == "optimizer" in values:  # `steps` would have no effect in any trial: an error
+                options.pop(name, None)
+        effective = {name: value for name, value in values.items() if name in options}
         changes = {name.removeprefix(_NESTED): options.pop(name) for name in list(options) if name.startswith(_NESTED)}
         augmentation = config_of(Augmentation, None, changes)
-        return config_of(TrainConfig, None, {"augmentation": augmentation, **options})
+        return effective, config_of(TrainConfig, None, {"augmentation": augmentation, **options})
 
 
 @dataclass(frozen=True)

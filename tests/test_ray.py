@@ -27,7 +27,7 @@ from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import main
 from fastetl_ray import build_on_ray, connect, datasets, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
-from fastetl_ray.sweep import read_sweep, sweep_on_ray, trial_error
+from fastetl_ray.sweep import SweepConfig, read_sweep, sweep_on_ray, trial_error
 from model.folders import unfinished_folder
 from model.training import train
 from tests.conftest import python, write_shards
@@ -282,6 +282,14 @@ def test_a_sweep_of_nothing_starts_nothing(etl: Path, tmp_path: Path, monkeypatc
         sweep_on_ray(tmp_path / "nothing", tmp_path / "out", read_sweep(SWEEP))
     with pytest.raises(FastetlError, match="cpus is out of range; expected over 0; found -1"):
         sweep_on_ray(etl.with_name("here"), tmp_path / "out", read_sweep(SWEEP), cpus=-1)
+
+
+def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
+    shared, searched = {"muon_learning_rate": 0.05}, {"muon_learning_rate": [0.05]}
+    for common, search in ((shared, {}), ({}, searched)):
+        for options, config in SweepConfig(common, {"optimizer": ["muon", "adamw"], **search}).drawn():
+            assert (config.muon_learning_rate == 0.05) == (config.optimizer == "muon")
+            assert options.keys() == {"optimizer", *(search if config.optimizer == "muon" else ())}
 
 
 @pytest.mark.parametrize(
