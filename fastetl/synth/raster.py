@@ -29,12 +29,12 @@ def draw(ink: PenInk) -> NDArray[np.uint8]:
             if n >= 0:
                 cover(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, _LEAST, canvas)
         for _ in range(2):  # columns, then rows; outside of the picture is paper
-            beside, canvas = outer_tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
-            canvas[1:] += beside[:-1]
-            canvas[:-1] += beside[1:]
+            edge_share, canvas = outer_tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
+            canvas[1:] += edge_share[:-1]
+            canvas[:-1] += edge_share[1:]
             canvas = canvas.T
-        at = c * GRAIN_STEP % len(ink.grain)
-        levels = canvas * ink.levels[c] * grain[at : at + HEIGHT * WIDTH].reshape(HEIGHT, WIDTH) + np.float32(0.5)
+        start = c * GRAIN_STEP % len(ink.grain)
+        levels = canvas * ink.levels[c] * grain[start : start + HEIGHT * WIDTH].reshape(HEIGHT, WIDTH) + np.float32(0.5)
         pixels = np.minimum(levels, TOP[4]).astype(np.uint8)
         picture[:] = pixels[:, 0::2] << 4 | pixels[:, 1::2]
     return out
@@ -42,8 +42,8 @@ def draw(ink: PenInk) -> NDArray[np.uint8]:
 
 def _threshold(grey: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 1, 1): the threshold by which AIST made ETL9B of ETL9G, 0.4 of Otsu's and 0.6 of each picture's mean."""
-    flat = np.clip(np.rint(grey * 4), 0, 63).astype(np.int64).reshape(len(grey), -1)
-    counts = np.stack([np.bincount(row, minlength=64) for row in flat]) / flat.shape[1]
+    levels = np.clip(np.rint(grey * 4), 0, 63).astype(np.int64).reshape(len(grey), -1)
+    counts = np.stack([np.bincount(row, minlength=64) for row in levels]) / levels.shape[1]
     below, mean = np.cumsum(counts, 1), np.cumsum(counts * np.arange(64), 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (mean[:, -1:] * below - mean) ** 2 / (below * (1 - below))
@@ -78,9 +78,9 @@ def _levels(layout: Layout, writer: int, time: int, seed: int, scans: float) -> 
     """uint8 (classes, 127, 128): a writer's pictures, levels 0–15. Sets of one family are the same writing."""
     family = [] if layout.family == 8 else [layout.family]  # as in the releases that wrote ETL8G alone
     rng = np.random.default_rng([seed, *family, max(writer, 0)])
-    printed = writer == MODEL_WRITER or layout.kind == "K"
+    is_printed = writer == MODEL_WRITER or layout.kind == "K"
     grain = 0.02 * (layout.kind == "K")  # prints differ in their paper, also where two stand at the same place
-    style = WriterStyle(grain=grain) if printed else draw_style(rng, bool(rng.random() < scans))
+    style = WriterStyle(grain=grain) if is_printed else draw_style(rng, bool(rng.random() < scans))
     rng = rng.spawn(time)[-1] if time else rng
     signs = [_sign(entry, layout) for entry in classes(layout.name)]
     return unpack(draw(ink_of(choose_glyphs(style, rng, signs), style, rng)))

@@ -183,8 +183,8 @@ def _etl9g(writers: int) -> Iterator[FilePlan]:
         file = by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
         # Sheet numbers restart in every file. Serial numbers restart with each sheet in some files, else with each set.
         file.columns["sheet"] = 20 * (file.writer - part.start) + sheets[file.entry]
-        in_sheet = file.entry - np.searchsorted(sheets, sheets)[file.entry]
-        file.columns["number"] = 1 + (in_sheet if k % 2 else file.entry)
+        place = file.entry - np.searchsorted(sheets, sheets)[file.entry]
+        file.columns["number"] = 1 + (place if k % 2 else file.entry)
         yield file
 
 
@@ -249,7 +249,7 @@ def fill(layout: Layout, file: FilePlan, seed: int) -> Records:
 def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, Records]]:
     """The files of a set one after the other: name and structured records."""
     layout = BY_NAME[name]
-    drawn: dict[tuple[int, int], Bytes] = {}
+    drawings: dict[tuple[int, int], Bytes] = {}
     written = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
     for file in PLANS[name](writers):
         whole = np.zeros(len(file.entry) + layout.has_empty_record, layout.record_dtype)
@@ -258,9 +258,9 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
         records[:] = fill(layout, file, seed)
         written = np.append(written, file.writer * len(classes(name)) + file.entry)
         times = count_within(written)[len(written) - len(file.entry) :]  # over 0 in ETL2, ETL5 and ETL7
-        needed = sorted({*zip(file.writer.tolist(), times.tolist(), strict=True)})
-        drawn = {key: drawn[key] if key in drawn else draw(layout, *key) for key in needed}
-        for (writer, time), pictures in drawn.items():
-            own = np.flatnonzero((file.writer == writer) & (times == time))
-            records["image"][own] = pictures[file.entry[own]].reshape(-1, *records["image"].shape[1:])
+        keys = sorted({*zip(file.writer.tolist(), times.tolist(), strict=True)})
+        drawings = {key: drawings[key] if key in drawings else draw(layout, *key) for key in keys}
+        for (writer, time), pictures in drawings.items():
+            rows = np.flatnonzero((file.writer == writer) & (times == time))
+            records["image"][rows] = pictures[file.entry[rows]].reshape(-1, *records["image"].shape[1:])
         yield file.name, whole
