@@ -38,7 +38,7 @@ class TrainConfig(Options):
     """Pictures in one step, over all devices together. The learning rates are for 64: batches of 128 need twice the
     rates, batches of 512 or more eight times. Accuracy is a little lower all the same (docs/decisions/0024)."""
     optimizer: Literal["muon", "adamw"] = "muon"
-    """muon: Muon for the kernels of all convolutions but the first, Adam for the rest (Jordan, 2024). adamw: AdamW."""
+    """muon: Muon for kernels of several input channels, Adam for the rest (Jordan, 2024). adamw: AdamW."""
     learning_rate: _Rate = None
     """Peak learning rate of the weights that Adam updates. It falls linearly to 0 after the warm-up. Default: 0.004;
     0.0004 from weights that know all characters."""

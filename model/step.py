@@ -63,7 +63,7 @@ def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTra
         return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
     def matrix_axes(params: Tree) -> Any:
-        """The axes of inputs and outputs of each kernel that Muon updates: all convolutions' but the first's."""
+        """The axes of inputs and outputs of each kernel that Muon updates: those of several input channels."""
         shape = MuonDimensionNumbers((0, 1, 2), (3,))
         return jax.tree.map(lambda value: shape if value.ndim == 4 and value.shape[2] > 1 else None, params)
 
