@@ -48,19 +48,19 @@ def _line(text: str) -> Polyline:
     return resample(np.concatenate(pieces), SPACING)
 
 
-def _strokes_of(way: str, textbook: Sequence[Polyline], large: str) -> list[Polyline]:
+def _strokes_of(way: str, usual_strokes: Sequence[Polyline], large_form: str) -> list[Polyline]:
     """The strokes of a way, without marks; "=2" is the textbook's 2.
 
-    large: the character of which the textbook's is the small form, or "". The other ways of a small kana are those of
-    its large form, as small and as low as KanjiVG draws it.
+    large_form: the character of which the textbook's is the small form, or "". The other ways of a small kana are those
+    of its large form, as small and as low as KanjiVG draws it.
     """
     ratio, shift = np.float32(1), np.zeros(2, np.float32)
-    if large:
-        small_ink, large_ink = np.concatenate(textbook), np.concatenate(load_strokes(large, SPACING))
+    if large_form:
+        small_ink, large_ink = np.concatenate(usual_strokes), np.concatenate(load_strokes(large_form, SPACING))
         ratio = np.ptp(small_ink, 0).max() / np.ptp(large_ink, 0).max()
         shift = _middle(small_ink) - ratio * _middle(large_ink)
     return [
-        textbook[int(text[1:])] if text.startswith("=") else (ratio * _line(text) + shift).astype(np.float32)
+        usual_strokes[int(text[1:])] if text.startswith("=") else (ratio * _line(text) + shift).astype(np.float32)
         for text in way.split(";")
     ]
 
@@ -69,17 +69,17 @@ def _strokes_of(way: str, textbook: Sequence[Polyline], large: str) -> list[Poly
 def forms_of(character: str) -> tuple[Glyph, ...]:
     """All ways of writing one character, the textbook's first."""
     parts = unicodedata.normalize("NFD", character)
-    large = LARGE_FORM.get(character, parts[0])
+    base = LARGE_FORM.get(character, parts[0])
     mark_strokes = {"": 0, "\u3099": 2}.get(parts[1:], 1)  # strokes of a dakuten or handakuten
-    least = 0.85 if large in _NEEDS_END else 0.3
-    variation = 0.55 if large in _FIRM else 1.0
-    make = partial(make_glyph, mark_strokes=mark_strokes, min_loop_scale=least, variation=variation)
+    min_loop_scale = 0.85 if base in _NEEDS_END else 0.3
+    variation = 0.55 if base in _FIRM else 1.0
+    make = partial(make_glyph, mark_strokes=mark_strokes, min_loop_scale=min_loop_scale, variation=variation)
     is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
     strokes = load_strokes(character, SPACING if is_simple else SPACING_KANJI)
-    textbook = make(strokes, detailed=is_simple, components=() if is_simple else load_components(character))
+    usual_form = make(strokes, detailed=is_simple, components=() if is_simple else load_components(character))
     body, marks = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
-    small_of = large if character in LARGE_FORM else ""
-    return textbook, *(make([*_strokes_of(way, body, small_of), *marks]) for way in WAYS.get(large, ()))
+    large_form = base if character in LARGE_FORM else ""
+    return usual_form, *(make([*_strokes_of(way, body, large_form), *marks]) for way in WAYS.get(base, ()))
 
 
 def _middle(points: Polyline) -> Float32s:

@@ -68,10 +68,10 @@ def split_writers(config: SynthConfig, size: int, pictures: int = 2048) -> list[
     require_range("shard_rows", pictures, 1)
     require_unset(config, ("set",), "is for files, and a dataset has none")
     charset, characters = characters_of(config.charset)
-    writers, each = config.files * layout_of(characters).data_sets_per_file, max(1, pictures // len(characters))
+    writers, count = config.files * layout_of(characters).data_sets_per_file, max(1, pictures // len(characters))
     return [
-        WriterRange(config.seed, first, min(first + each, writers), characters, charset, size, config.scans)
-        for first in range(0, writers, each)
+        WriterRange(config.seed, first, min(first + count, writers), characters, charset, size, config.scans)
+        for first in range(0, writers, count)
     ]
 
 

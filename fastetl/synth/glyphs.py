@@ -129,19 +129,19 @@ def _loop(stroke: Polyline) -> tuple[int, int, Float32s] | None:
     if is_crossing.any():
         i, j = np.argwhere(is_crossing)[0]
         return int(i) + 1, int(j), (begin[i] + u[i, j] * step[i]).astype(np.float32)
-    early = stroke[: int(len(stroke) * 0.7)]
-    gap = np.hypot(*(early - stroke[-1]).T)
-    if len(early) and gap.min() < _LOOSE:
-        return int(gap.argmin()) + 1, len(stroke) - 1, early[gap.argmin()]
+    beginning = stroke[: int(len(stroke) * 0.7)]
+    gap = np.hypot(*(beginning - stroke[-1]).T)
+    if len(beginning) and gap.min() < _LOOSE:
+        return int(gap.argmin()) + 1, len(stroke) - 1, beginning[gap.argmin()]
     return None
 
 
 def _corners(points: Polyline, first: int, last: int) -> list[int]:
     """Indices of the points at which a line made of few straight pieces turns (Douglas–Peucker), without its ends."""
-    ends = points[last] - points[first]
-    away = points[first : last + 1] - points[first]
-    size = float(np.hypot(*ends))
-    distance = np.abs(_cross(away, ends)) / size if size > 1e-3 else np.hypot(*away.T)
+    chord = points[last] - points[first]
+    offsets = points[first : last + 1] - points[first]
+    size = float(np.hypot(*chord))
+    distance = np.abs(_cross(offsets, chord)) / size if size > 1e-3 else np.hypot(*offsets.T)
     corner = int(distance.argmax()) + first
     if distance.max() < _BEND:
         return []

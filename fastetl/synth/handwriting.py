@@ -50,17 +50,17 @@ def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Gl
     If the style shows fragments, `BESIDE` kanji follow. On a genuine sheet kana stand among kanji, so that most
     fragments are of kanji.
     """
-    beside = rng.choice(_KANJI, BESIDE).tolist() if any(style.fragments) else []
+    kanji = rng.choice(_KANJI, BESIDE).tolist() if any(style.fragments) else []
     glyphs = []
-    draws = rng.random((len(characters) + len(beside), 2)).tolist()
-    for character, (draw, smaller) in zip((*characters, *beside), draws, strict=True):
+    draws = rng.random((len(characters) + len(kanji), 2)).tolist()
+    for character, (draw, shrink_draw) in zip((*characters, *kanji), draws, strict=True):
         usual_form, *variants = forms_of(character)
         probability = min(SHARE * style.ways * len(variants), 0.8)  # of another form than the textbook's
         form = variants[int(draw / probability * len(variants))] if draw < probability else usual_form
         if character in LARGE_FORM:
             form = form.scaled(style.small, LOWER)
         elif character in LARGE_FORM.values():
-            form = form.scaled(1 - style.shrink * smaller, (0.0, 0.0))
+            form = form.scaled(1 - style.shrink * shrink_draw, (0.0, 0.0))
         glyphs.append(form)
     return compose(glyphs)
 
@@ -86,9 +86,9 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     position = ((np.arange(len(leg)) - target[leg]) / np.diff(target)[leg]).astype(np.float32)
     # With `factors[leg]` as a variable numpy would round these products otherwise, and pictures would change.
     offset = position * legs[leg]
-    straight = targets[leg] + shifts[leg] + offset * factors[leg]
+    chord_points = targets[leg] + shifts[leg] + offset * factors[leg]
     bulge = (points - targets[leg] - offset) * factors[leg]
-    return np.stack([straight + bulge, straight]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
+    return np.stack([chord_points + bulge, chord_points]).astype(np.complex64).view(np.float32).reshape(2, -1, 2)
 
 
 def _target_shifts(
@@ -96,8 +96,8 @@ def _target_shifts(
 ) -> NDArray[np.complex64]:
     """By how much each target moves; the middle of each stroke's targets stays where it is. All complex, (T,)."""
     first = starts[:-1]
-    drawn = np.concatenate([[0], np.cumsum(drawn_legs)[:-1]])
-    deviations = drawn - drawn[first][stroke] - (targets - targets[first][stroke])
+    positions = np.concatenate([[0], np.cumsum(drawn_legs)[:-1]])
+    deviations = positions - positions[first][stroke] - (targets - targets[first][stroke])
     return np.asarray(deviations - (np.add.reduceat(deviations, first) / np.diff(starts))[stroke])
 
 
@@ -122,45 +122,45 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after changes of legs, loops, corners and ends."""
     character = glyph.point_character
     is_body = 1 - glyph.is_mark[glyph.stroke]
-    points, straight = _change_legs(glyph, style, rng)  # (P, 2) each
+    points, chord_points = _change_legs(glyph, style, rng)  # (P, 2) each
     # Loops are scaled about the point where they close, so that the line stays whole.
     loop = np.array(style.loop, np.float32) + _normal(rng, SPREAD["loop"] * style.sloppiness, glyph.count, 2)
     loop = np.exp(loop)[character]
     loop_freedom = (1 - 0.75 * glyph.body_share) * is_body
     loop = (np.clip(loop, glyph.min_loop_scale[character, None], 1.8) - 1) * loop_freedom[:, None]
-    angular = style.angular + _normal(rng, SPREAD["angular"] * style.sloppiness, glyph.count)
-    angular = np.clip(angular, 0, 1)[character] * is_body
-    points = points + (glyph.points - glyph.anchor) * loop + (straight - points) * angular[:, None]
-    around = points[glyph.near(-REACH)] + points[glyph.near(REACH)]
-    points = points + np.float32(style.corner_rounding) * (around / 2 - points)
+    angularity = style.angular + _normal(rng, SPREAD["angular"] * style.sloppiness, glyph.count)
+    angularity = np.clip(angularity, 0, 1)[character] * is_body
+    points = points + (glyph.points - glyph.anchor) * loop + (chord_points - points) * angularity[:, None]
+    neighbour_sum = points[glyph.near(-REACH)] + points[glyph.near(REACH)]
+    points = points + np.float32(style.corner_rounding) * (neighbour_sum / 2 - points)
     return _leave_off(np.asarray(points, np.float32), glyph, style, rng)
 
 
 def _leave_off(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points if some strokes lack their beginning or end."""
-    cut, stroke = _cut_shares(glyph, style, rng), glyph.stroke
+    shares, stroke = _cut_shares(glyph, style, rng), glyph.stroke
     # Each point takes the place of one between two others of its stroke, whose numbers count from the stroke's first.
     last = glyph.last - glyph.first
-    number = (cut[:, 0][stroke] + glyph.position * (1 - cut.sum(1))[stroke]) * last[stroke]
-    before = np.minimum(number.astype(np.int64), np.maximum(last - 1, 0)[stroke])
-    fraction = (number - before)[:, None]
-    earlier = glyph.first[stroke] + before
-    later = np.minimum(earlier + 1, len(points) - 1)
-    return np.asarray(points[earlier] * (1 - fraction) + points[later] * fraction, np.float32)
+    number = (shares[:, 0][stroke] + glyph.position * (1 - shares.sum(1))[stroke]) * last[stroke]
+    floor = np.minimum(number.astype(np.int64), np.maximum(last - 1, 0)[stroke])
+    fraction = (number - floor)[:, None]
+    begin = glyph.first[stroke] + floor
+    end = np.minimum(begin + 1, len(points) - 1)
+    return np.asarray(points[begin] * (1 - fraction) + points[end] * fraction, np.float32)
 
 
 def _cut_shares(glyph: Glyph, style: WriterStyle, rng: Rng) -> Floats:
     """float64 (S, 2): the shares (0–1) of each stroke's length that its beginning and its end lack."""
     count = len(glyph.length)
-    cut: Floats = rng.uniform(0, (0.1, 0.16), (count, 2))
-    cut *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.is_mark)[:, None]
+    shares: Floats = rng.uniform(0, (0.1, 0.16), (count, 2))
+    shares *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.is_mark)[:, None]
     # An end that tells one character from another is never left off.
-    cut[glyph.min_loop_scale[glyph.character] > TIGHT, 1] = 0
+    shares[glyph.min_loop_scale[glyph.character] > TIGHT, 1] = 0
     is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
-    cut[:, 1] = np.maximum(cut[:, 1], is_hookless * (1 - glyph.hook))
+    shares[:, 1] = np.maximum(shares[:, 1], is_hookless * (1 - glyph.hook))
     is_open = glyph.is_ring & (rng.random(count) < style.ring_open)
-    cut[is_open, 1] = rng.uniform(0.05, 0.3, is_open.sum())
-    return cut
+    shares[is_open, 1] = rng.uniform(0.05, 0.3, is_open.sum())
+    return shares
 
 
 def _move_components(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
@@ -203,12 +203,12 @@ def _end_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -
     """The points after the ends of strokes become longer or shorter and the pen trembles."""
     count, stroke = len(glyph.length), glyph.stroke
     position = glyph.position[:, None]
-    least = -0.25 * np.minimum(glyph.length, 0.8)[:, None]
+    min_growth = -0.25 * np.minimum(glyph.length, 0.8)[:, None]
     # By how much each stroke becomes longer, at its beginning and at its end.
     growth = _normal(rng, SPREAD["end"] * style.sloppiness, count, 2) + np.array(style.ends, np.float32)
-    growth = np.clip(growth, least, 0.3)
-    reaches = rng.random((count, 2)) < style.reach * (1 - glyph.is_mark)[:, None]
-    growth += reaches * np.clip(rng.normal(0.04, 0.07, (count, 2)), least / 2, 0.16)
+    growth = np.clip(growth, min_growth, 0.3)
+    has_reach = rng.random((count, 2)) < style.reach * (1 - glyph.is_mark)[:, None]
+    growth += has_reach * np.clip(rng.normal(0.04, 0.07, (count, 2)), min_growth / 2, 0.16)
     first, last = glyph.first, glyph.last
     head = points[first] - points[np.minimum(first + 3, last)]
     tail = points[last] - points[np.maximum(last - 3, first)]
@@ -246,8 +246,8 @@ def _bend_plane(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) ->
     """The points after the plane of each character is warped."""
     x, y = points[:, :1], points[:, 1:]
     basis = np.concatenate([x * x, x * y, y * y, x**3, y**3], 1) - np.array([0.08, 0, 0.08, 0, 0], np.float32)
-    own = np.array(style.bow, np.float32).reshape(2, 5)
-    bow = own + _normal(rng, SPREAD["bow"] * style.sloppiness, glyph.count, 2, 5)
+    writer_bow = np.array(style.bow, np.float32).reshape(2, 5)
+    bow = writer_bow + _normal(rng, SPREAD["bow"] * style.sloppiness, glyph.count, 2, 5)
     return np.asarray(points + np.einsum("pk,pjk->pj", basis, bow[glyph.point_character]), np.float32)
 
 
@@ -313,17 +313,17 @@ def _joins(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tupl
     gap = np.hypot(*(points[first] - points[last]).T) / box
     odds = np.where(glyph.is_mark[1:] > 0, style.mark_joined, style.joined - 14 * gap)
     is_same = (glyph.character[1:] == glyph.character[:-1]) & (glyph.is_mark[1:] == glyph.is_mark[:-1])
-    joined = np.flatnonzero(is_same & (rng.random(len(gap)) < 1 / (1 + np.exp(-np.maximum(odds, -80)))))
-    first, last = first[joined], last[joined]
+    strokes = np.flatnonzero(is_same & (rng.random(len(gap)) < 1 / (1 + np.exp(-np.maximum(odds, -80)))))
+    first, last = first[strokes], last[strokes]
     begin, end = points[last], points[first]
     # The pen swings on in the direction in which it left, and arrives in that of the next stroke.
     departure, arrival = begin - points[glyph.near(-REACH)[last]], points[glyph.near(REACH)[first]] - end
-    swing = (rng.uniform(0.1, 0.5, len(joined)) * gap[joined] * box)[:, None]
+    swing = (rng.uniform(0.1, 0.5, len(strokes)) * gap[strokes] * box)[:, None]
     after_begin = begin + departure / np.maximum(np.hypot(*departure.T), 1e-3)[:, None] * swing
     before_end = end - arrival / np.maximum(np.hypot(*arrival.T), 1e-3)[:, None] * swing
     shares = bezier_shares(np.linspace(0, 1, 8)[:, None, None].astype(np.float32))
     line = sum(share * point for share, point in zip(shares, (begin, after_begin, before_end, end), strict=True))
-    return joined, np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
+    return strokes, np.clip(line, 1, np.array([WIDTH, HEIGHT]) - 2)
 
 
 def _segments(begin: Reals, end: Reals, begin_radius: Reals, end_radius: Reals, ink: Reals | float = 1.0) -> Float32s:
@@ -334,11 +334,11 @@ def _segments(begin: Reals, end: Reals, begin_radius: Reals, end_radius: Reals, 
 
 def _links(points: Float32s, radius: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Ints]:
     """The lines between joined strokes: segments, and the character of each."""
-    joined, line = _joins(points, glyph, style, rng)
+    strokes, line = _joins(points, glyph, style, rng)
     pieces = len(line) - 1  # of each line
-    radii = np.tile(np.maximum(np.float32(style.link) * radius[glyph.last[joined]], 0.35), pieces)
+    radii = np.tile(np.maximum(np.float32(style.link) * radius[glyph.last[strokes]], 0.35), pieces)
     segments = _segments(line[:-1].reshape(-1, 2), line[1:].reshape(-1, 2), radii, radii)
-    return segments, np.tile(glyph.character[joined], pieces)
+    return segments, np.tile(glyph.character[strokes], pieces)
 
 
 def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Ints]:
@@ -381,8 +381,8 @@ def pen_strokes(glyph: Glyph, style: WriterStyle, rng: Rng) -> list[list[PenStro
     """The strokes of each character, in pixels. Joined strokes are one stroke."""
     all_points = _points_of(glyph, style, rng)
     all_radii, _ = _trace(all_points, glyph, style, rng)
-    joined, lines = _joins(all_points, glyph, style, rng)
-    line_after = dict(zip(joined.tolist(), lines.swapaxes(0, 1), strict=True))
+    strokes, lines = _joins(all_points, glyph, style, rng)
+    line_after = dict(zip(strokes.tolist(), lines.swapaxes(0, 1), strict=True))
     characters: list[list[PenStroke]] = [[] for _ in range(glyph.count)]
     points, radii = [all_points[:0]], [all_radii[:0]]
     for stroke, (begin, end) in enumerate(zip(glyph.first, glyph.last + 1, strict=True)):
@@ -393,8 +393,8 @@ def pen_strokes(glyph: Glyph, style: WriterStyle, rng: Rng) -> list[list[PenStro
             points.append(line)
             radii.append(np.full(len(line), max(style.link * all_radii[end - 1], 0.35), np.float32))
             continue
-        whole = PenStroke(np.concatenate(points), np.concatenate(radii), bool(glyph.is_mark[stroke]))
-        characters[glyph.character[stroke]].append(whole)
+        pen_stroke = PenStroke(np.concatenate(points), np.concatenate(radii), bool(glyph.is_mark[stroke]))
+        characters[glyph.character[stroke]].append(pen_stroke)
         points, radii = [all_points[:0]], [all_radii[:0]]
     return characters
 
@@ -406,9 +406,9 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> PenInk:
     begin = np.flatnonzero(glyph.stroke[1:] == glyph.stroke[:-1])
     strokes = _segments(points[begin], points[begin + 1], radius[begin], radius[begin + 1], ink[begin])
     neighbours, shifts = _fragments(points, radius, glyph, style, rng)
-    links, linked = _links(points, radius, glyph, style, rng)
-    specks, specked = _specks(glyph, style, rng)
-    character = np.concatenate([glyph.point_character[begin], linked, specked])
+    links, link_characters = _links(points, radius, glyph, style, rng)
+    specks, speck_characters = _specks(glyph, style, rng)
+    character = np.concatenate([glyph.point_character[begin], link_characters, speck_characters])
     order = np.argsort(character, kind="stable")
     return PenInk(
         segments=np.concatenate([strokes, links, specks])[order],
@@ -426,15 +426,15 @@ def _fragments(points: Float32s, radii: Float32s, glyph: Glyph, style: WriterSty
 
     Each stays where it is along the edge, and reaches into the frame as far as on real scans.
     """
-    drawn = glyph.count - BESIDE if any(style.fragments) else glyph.count  # C, without the kanji beside
-    has_fragment = rng.random((drawn, 4)) < style.fragments
-    is_kanji = rng.random((drawn, 4)) < 0.9
-    least = np.where(is_kanji, min(drawn, glyph.count - 1), 0)
-    neighbours = np.where(has_fragment, rng.integers(least, np.where(is_kanji, glyph.count, drawn)), -1)
+    count = glyph.count - BESIDE if any(style.fragments) else glyph.count  # C, without the kanji beside
+    has_fragment = rng.random((count, 4)) < style.fragments
+    is_kanji = rng.random((count, 4)) < 0.9
+    first = np.where(is_kanji, min(count, glyph.count - 1), 0)
+    neighbours = np.where(has_fragment, rng.integers(first, np.where(is_kanji, glyph.count, count)), -1)
     low = np.minimum.reduceat(points - radii[:, None], glyph.character_starts)
     high = np.maximum.reduceat(points + radii[:, None], glyph.character_starts)
-    depths = np.interp(rng.random((drawn, 4)), CUMULATIVE, FRAGMENT_DEPTHS) * (1, *[OTHER_DEPTHS] * 3)
-    shifts = _normal(rng, SPREAD["fragment place"], drawn, 4, 2)
+    depths = np.interp(rng.random((count, 4)), CUMULATIVE, FRAGMENT_DEPTHS) * (1, *[OTHER_DEPTHS] * 3)
+    shifts = _normal(rng, SPREAD["fragment place"], count, 4, 2)
     for side, (neighbour, depth) in enumerate(zip(neighbours.T, depths.T, strict=True)):
         axis = side // 2
         if side % 2 == 0:  # left or top

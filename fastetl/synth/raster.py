@@ -44,10 +44,10 @@ def _threshold(grey: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 1, 1): the threshold by which AIST made ETL9B of ETL9G, 0.4 of Otsu's and 0.6 of each picture's mean."""
     levels = np.clip(np.rint(grey * 4), 0, 63).astype(np.int64).reshape(len(grey), -1)
     counts = np.stack([np.bincount(row, minlength=64) for row in levels]) / levels.shape[1]
-    below, mean = np.cumsum(counts, 1), np.cumsum(counts * np.arange(64), 1)
+    weight, mean = np.cumsum(counts, 1), np.cumsum(counts * np.arange(64), 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        between = (mean[:, -1:] * below - mean) ** 2 / (below * (1 - below))
-    otsu = np.nan_to_num(between, posinf=0).argmax(1) / 4
+        variance = (mean[:, -1:] * weight - mean) ** 2 / (weight * (1 - weight))
+    otsu = np.nan_to_num(variance, posinf=0).argmax(1) / 4
     return np.asarray(0.4 * otsu + 0.6 * grey.mean((1, 2)))[:, None, None]
 
 
@@ -61,8 +61,8 @@ def to_layout(levels: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
     if layout.bits == 1:
         return pack((grey > _threshold(grey)).astype(np.uint8), 1)
     # Only ETL2 has 64 levels. It is printed, so the ink of each picture reaches the highest level.
-    scaled = grey if layout.bits == 4 else grey * 63 / np.maximum(grey.max((1, 2), keepdims=True), 1)
-    return pack(np.minimum(scaled + 0.5, TOP[layout.bits]).astype(np.uint8), layout.bits)
+    values = grey if layout.bits == 4 else grey * 63 / np.maximum(grey.max((1, 2), keepdims=True), 1)
+    return pack(np.minimum(values + 0.5, TOP[layout.bits]).astype(np.uint8), layout.bits)
 
 
 def _sign(entry: EtlClass, layout: Layout) -> str:

@@ -125,8 +125,8 @@ def draw_data_set(
     # 0 is good; higher numbers mark sloppy writing.
     records["evaluation"] = np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3)
     records["group_evaluation"] = int(style.sloppiness > 1.5)
-    for name, least, most in (("sex", 1, 2), ("age", 18, 60), ("industry", 100, 999), ("occupation", 100, 999)):
-        records[name] = rng.integers(least, most + 1)
+    for name, minimum, maximum in (("sex", 1, 2), ("age", 18, 60), ("industry", 100, 999), ("occupation", 100, 999)):
+        records[name] = rng.integers(minimum, maximum + 1)
     records["collected"] = 7600 + rng.integers(1, 7)
     records["scanned"] = 7600 + rng.integers(7, 13)
     return records

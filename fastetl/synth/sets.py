@@ -7,6 +7,7 @@ writer (ETL5, ETL7), sheet numbers that restart in every file and serial numbers
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 
@@ -59,13 +60,13 @@ def _parts(name: str) -> Iterator[tuple[int, range]]:
 def _etl1(writers: int) -> Iterator[FilePlan]:
     # The last writer wrote no katakana, like 34 of the 1,445 genuine ones.
     kana_writers = max(1, writers - 1)
-    lost = {"ナ": min(1, kana_writers - 1), "リ": kana_writers - 1} if writers > 1 else {}
-    lost_by = np.array([lost.get(entry.character or "", -1) for entry in classes("ETL1")])
+    losses = {"ナ": min(1, kana_writers - 1), "リ": kana_writers - 1} if writers > 1 else {}
+    loss_writers = np.array([losses.get(entry.character or "", -1) for entry in classes("ETL1")])
     sheets = np.append(1001 + np.arange(writers - 1), 2961)  # the numbers of those sheets are not known
     for k, part in _parts("ETL1"):
         file = by_class(f"ETL1C_{k:02d}", part, range(kana_writers if k > 6 else writers))
-        present = lost_by[file.entry] != file.writer
-        file = FilePlan(file.name, file.entry[present], file.writer[present])
+        is_present = loss_writers[file.entry] != file.writer
+        file = FilePlan(file.name, file.entry[is_present], file.writer[is_present])
         # The data number restarts after every four classes.
         file.columns["data_number"] = 1 + count_within((file.entry - part.start) // 4)
         file.columns["sheet"] = sheets[file.writer]
@@ -78,9 +79,9 @@ def _etl2(writers: int) -> Iterator[FilePlan]:
     contents = np.array([_contents(character) for character in characters])
     has_none = np.array([character is None for character in characters])
     count = len(characters)
-    first, second, eighth = range(count // 2), range(count // 2, count), range(count // 8)
+    halves, eighth = (range(count // 2), range(count // 2, count)), range(count // 8)
     number = 1
-    for k, (styles, part) in enumerate((("A", first), ("A", second), ("C", first), ("C", second), ("BD", eighth)), 1):
+    for k, (styles, part) in enumerate((*product("AC", halves), ("BD", eighth)), 1):
         file = by_class(f"ETL2_{k}", np.tile(part, len(styles)).tolist(), range(writers))
         style = np.repeat([*styles], len(part) * writers)
         file.columns["style"] = style
@@ -101,9 +102,9 @@ def _contents(character: str | None) -> str:
     return {0x24: "HRKANA", 0x25: "KTKANA"}.get(row, "KANJI" if row >= 0x30 else "KIGO")
 
 
-def _files(writers: int, each: int) -> Iterator[tuple[int, range]]:
-    """The writers of each file, `each` of them or in the last one fewer, and the file's number."""
-    return ((k, range(first, min(first + each, writers))) for k, first in enumerate(range(0, writers, each), 1))
+def _files(writers: int, count: int) -> Iterator[tuple[int, range]]:
+    """The writers of each file, `count` of them or in the last one fewer, and the file's number."""
+    return ((k, range(first, min(first + count, writers))) for k, first in enumerate(range(0, writers, count), 1))
 
 
 def _etl3(writers: int) -> Iterator[FilePlan]:
@@ -168,8 +169,8 @@ def _etl8g(writers: int) -> Iterator[FilePlan]:
 
 def _etl9b(writers: int) -> Iterator[FilePlan]:
     layout, sheets = BY_NAME["ETL9B"], _sheets("ETL9B", "ETL9G")
-    most = layout.files * layout.data_sets_per_file
-    files = dict(_files(min(writers, most), layout.data_sets_per_file))
+    limit = layout.files * layout.data_sets_per_file
+    files = dict(_files(min(writers, limit), layout.data_sets_per_file))
     for k in sorted({*files, layout.model_file}):
         models = [MODEL_WRITER] if k == layout.model_file else []
         file = by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
@@ -200,7 +201,7 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
         return {"collected": 8212, "scanned": 8310}  # nothing else is recorded of its writers
     days = (1, 0) if layout.kind != "C" else (100, 15)
     dates = [(7400 + month) * days[0] + days[1] for month in sorted(rng.integers(1, 13, 2).tolist())]
-    about = {
+    header = {
         "sex": int(rng.integers(1, 3)),
         "age": int(rng.integers(18, 61)),
         "industry": 3552,
@@ -209,10 +210,10 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
         "scanned": dates[1],
     }
     if layout.kind == "C":
-        about |= {"width": 72, "height": 76, "levels": 16, "magnification": 100 if layout.name == "ETL5" else 133}
+        header |= {"width": 72, "height": 76, "levels": 16, "magnification": 100 if layout.name == "ETL5" else 133}
     if layout.kind == "M":
-        about |= {"lowest": 0, "highest": 255}
-    return {name: value for name, value in about.items() if name in layout.by_name}
+        header |= {"lowest": 0, "highest": 255}
+    return {name: value for name, value in header.items() if name in layout.by_name}
 
 
 def stamp(records: Records, layout: Layout, seed: int) -> None:
@@ -229,14 +230,14 @@ def fill(layout: Layout, file: FilePlan, seed: int) -> Records:
     if not layout.has_empty_record:
         stamp(records, layout, seed)
     entries = classes(layout.name)
-    of_classes = {
+    class_columns = {
         "code": [entry.code for entry in entries],
         "letters": [entry.letters.encode() for entry in entries],
         "ebcdic": [entry.ebcdic for entry in entries],
         "reading": [f"KAN.{entry.code:04X}".encode() for entry in entries],
     }
     people = {writer: _person(layout, seed, writer) for writer in np.unique(file.writer).tolist()}
-    columns = {name: np.array(values)[file.entry] for name, values in of_classes.items()}
+    columns = {name: np.array(values)[file.entry] for name, values in class_columns.items()}
     columns |= {"number": 1 + np.arange(len(records)), "x": file.entry % 10, "y": file.entry // 10 % 10}
     for name in next(iter(people.values()), {}):
         columns[name] = np.array([people[writer][name] for writer in file.writer.tolist()])
@@ -250,17 +251,17 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
     """The files of a set one after the other: name and structured records."""
     layout = BY_NAME[name]
     drawings: dict[tuple[int, int], Bytes] = {}
-    written = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
+    pairs = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
     for file in PLANS[name](writers):
-        whole = np.zeros(len(file.entry) + layout.has_empty_record, layout.record_dtype)
-        stamp(whole[: layout.has_empty_record], layout, seed)
-        records = whole[int(layout.has_empty_record) :]
+        all_records = np.zeros(len(file.entry) + layout.has_empty_record, layout.record_dtype)
+        stamp(all_records[: layout.has_empty_record], layout, seed)
+        records = all_records[int(layout.has_empty_record) :]
         records[:] = fill(layout, file, seed)
-        written = np.append(written, file.writer * len(classes(name)) + file.entry)
-        times = count_within(written)[len(written) - len(file.entry) :]  # over 0 in ETL2, ETL5 and ETL7
+        pairs = np.append(pairs, file.writer * len(classes(name)) + file.entry)
+        times = count_within(pairs)[len(pairs) - len(file.entry) :]  # over 0 in ETL2, ETL5 and ETL7
         keys = sorted({*zip(file.writer.tolist(), times.tolist(), strict=True)})
         drawings = {key: drawings[key] if key in drawings else draw(layout, *key) for key in keys}
         for (writer, time), pictures in drawings.items():
             rows = np.flatnonzero((file.writer == writer) & (times == time))
             records["image"][rows] = pictures[file.entry[rows]].reshape(-1, *records["image"].shape[1:])
-        yield file.name, whole
+        yield file.name, all_records

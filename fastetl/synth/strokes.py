@@ -34,21 +34,21 @@ _BEZIER = np.concatenate(bezier_shares(np.linspace(0, 1, 13)[1:, None]), 1)
 
 def _outline(path: str) -> NDArray[np.float64]:
     """float64 (n, 2): points on one SVG path of the commands M, L, C and S, absolute or relative."""
-    here = reflected = np.zeros(2)
+    position = reflection = np.zeros(2)
     pieces: list[NDArray[np.float64]] = []
     for command, numbers in _COMMAND.findall(path):
         count = {"m": 1, "l": 1, "c": 3, "s": 2}[command.lower()]  # points each time that the command is carried out
         for points in np.array(_NUMBER.findall(numbers), float).reshape(-1, count, 2):
             if command.islower():
-                points += here
+                points += position
             if count == 1:
                 pieces.append(points)
-                reflected = points[-1]
+                reflection = points[-1]
             else:
-                first = points[0] if count == 3 else reflected
-                pieces.append(_BEZIER @ np.stack([here, first, points[-2], points[-1]]))
-                reflected = 2 * points[-1] - points[-2]
-            here = points[-1]
+                first = points[0] if count == 3 else reflection
+                pieces.append(_BEZIER @ np.stack([position, first, points[-2], points[-1]]))
+                reflection = 2 * points[-1] - points[-2]
+            position = points[-1]
     return np.concatenate(pieces)
 
 
@@ -56,10 +56,10 @@ def resample(points: NDArray[np.floating], spacing: float) -> Polyline:
     """A line through points, with points about `spacing` apart instead, at least three."""
     step = np.hypot(*np.diff(points, axis=0).T)
     points = points[np.concatenate([[True], step > 0])]
-    along = np.concatenate([[0.0], np.cumsum(step[step > 0])])
-    count = max(3, int(np.ceil(along[-1] / spacing)) + 1)
-    at = np.linspace(0, along[-1], count)
-    return np.stack([np.interp(at, along, points[:, k]) for k in range(2)], 1).astype(np.float32)
+    lengths = np.concatenate([[0.0], np.cumsum(step[step > 0])])
+    count = max(3, int(np.ceil(lengths[-1] / spacing)) + 1)
+    positions = np.linspace(0, lengths[-1], count)
+    return np.stack([np.interp(positions, lengths, points[:, k]) for k in range(2)], 1).astype(np.float32)
 
 
 @cache

@@ -83,9 +83,9 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     if not letters:
         raise unsuitable("text", "characters to write", repr(text))
     em = WIDTH * style.size  # pixels
-    written = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
+    writing = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
-    shapes = [list(_in_boxes(*arguments, em, config.down)) for arguments in zip(written, letters, sizes, strict=True)]
+    shapes = [list(_in_boxes(*arguments, em, config.down)) for arguments in zip(writing, letters, sizes, strict=True)]
     inks = [np.stack(extent_of(shape)) for shape in shapes]
     places = list(_places(text, inks, config, rng))
     strokes: list[PenStroke] = []
@@ -112,12 +112,12 @@ def _places(text: str, inks: list[Reals], config: LineConfig, rng: np.random.Gen
         gap = max(config.spacing + rng.normal(0, gap_deviation), 0.02)
         if rng.random() < config.touching:
             gap = rng.uniform(-0.12, 0)
-        before = tightness * low + (1 - tightness) * min(-0.42, low)
-        behind = tightness * high + (1 - tightness) * max(0.42, high)
-        along = end + (gap if end else 0) - before
-        end = along + behind
-        across = slope * along + bulge * np.sin(along / 3) + rng.normal(0, 0.5 * gap_deviation)
-        yield np.array([across, along] if config.down else [along, across])
+        begin_offset = tightness * low + (1 - tightness) * min(-0.42, low)
+        end_offset = tightness * high + (1 - tightness) * max(0.42, high)
+        middle = end + (gap if end else 0) - begin_offset
+        end = middle + end_offset
+        deviation = slope * middle + bulge * np.sin(middle / 3) + rng.normal(0, 0.5 * gap_deviation)
+        yield np.array([deviation, middle] if config.down else [middle, deviation])
 
 
 def random_text(rng: np.random.Generator, length: int) -> str:
