@@ -124,9 +124,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
 
 
-def counted(count: int, what: str) -> str:
+def counted(count: int, noun: str) -> str:
     """A number with what it counts: 1 file, 2,000 files."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def say(text: str) -> bool:
@@ -173,7 +173,7 @@ def write(text: str, stream: TextIO) -> bool:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[..., None]]:
+def bar(title: str) -> Iterator[Callable[..., None]]:
     """Show a progress bar on standard error, if it is a terminal; yields the library's callback (done, total)."""
     if not sys.stderr.isatty():
         yield lambda *_: None
@@ -181,7 +181,7 @@ def bar(what: str) -> Iterator[Callable[..., None]]:
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0  # no thread beside
-    with tqdm(desc=what, leave=False, file=sys.stderr, dynamic_ncols=True, miniters=1) as progress_bar:
+    with tqdm(desc=title, leave=False, file=sys.stderr, dynamic_ncols=True, miniters=1) as progress_bar:
 
         def step(done: int, total: int, text: str = "") -> None:
             progress_bar.total = total

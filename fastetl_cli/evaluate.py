@@ -18,10 +18,10 @@ from model.run import Run
 def distinct_names(paths: Sequence[Path]) -> list[str]:
     """The names of the datasets at `paths`; equal ones begin with the folders in which the paths differ."""
     absolute_paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  a link keeps its name
-    named = [path.with_suffix("") if path.suffix.lower() in (".npz", ".parquet") else path for path in absolute_paths]
-    folder = os.path.commonpath([path.parent for path in named])
-    names = [path.name for path in named]
-    return ["-".join(path.relative_to(folder).parts) if names.count(path.name) > 1 else path.name for path in named]
+    stems = [path.with_suffix("") if path.suffix.lower() in (".npz", ".parquet") else path for path in absolute_paths]
+    folder = os.path.commonpath([path.parent for path in stems])
+    names = [path.name for path in stems]
+    return ["-".join(path.relative_to(folder).parts) if names.count(path.name) > 1 else path.name for path in stems]
 
 
 _COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")

@@ -16,25 +16,25 @@ def _summary(name: str, reports: Sequence[FileReport]) -> str:
     first_group = min(report.first_group for report in reports)
     last_group = max(report.last_group for report in reports)
     sources = len({report.source for report in reports})
-    where = f" of {sources} sources" if sources > 1 else ""
-    parts = [counted(len(reports), "file"), counted(records, "record"), f"groups {first_group}–{last_group}{where}"]
-    if genuine := sum(bool(report.genuine) for report in reports):
-        parts.append(f"{genuine} genuine")
-    if differ := sum(bool(report.differs) for report in reports):
-        parts.append(f"{differ} with other contents than the genuine files")
+    suffix = f" of {sources} sources" if sources > 1 else ""
+    parts = [counted(len(reports), "file"), counted(records, "record"), f"groups {first_group}–{last_group}{suffix}"]
+    if genuine_count := sum(bool(report.genuine) for report in reports):
+        parts.append(f"{genuine_count} genuine")
+    if difference_count := sum(bool(report.differs) for report in reports):
+        parts.append(f"{difference_count} with other contents than the genuine files")
     numbers = {BY_NAME[name].number(Path(report.file).stem) for report in reports}
-    missing = [file.name for file in genuine_files(BY_NAME[name]) if BY_NAME[name].number(file.name) not in numbers]
-    if missing and len(reports) > 1 and None not in numbers and not any(r.source.startswith("synth:") for r in reports):
-        parts.append(f"without {', '.join(missing[:MAX_LISTED])}" + " …" * (len(missing) > MAX_LISTED))
+    losses = [file.name for file in genuine_files(BY_NAME[name]) if BY_NAME[name].number(file.name) not in numbers]
+    if losses and len(reports) > 1 and None not in numbers and not any(r.source.startswith("synth:") for r in reports):
+        parts.append(f"without {', '.join(losses[:MAX_LISTED])}" + " …" * (len(losses) > MAX_LISTED))
     return f"{name}: {', '.join(parts)}"
 
 
 def _lines(reports: Sequence[FileReport]) -> Iterator[str]:
     """A line for each set and each kind of irregularity, and a verdict."""
-    readable = [report for report in reports if report.set]
-    for name in dict.fromkeys(report.set for report in readable):
-        yield _summary(name, [report for report in readable if report.set == name])
-    yield from summarize([notice for report in readable for notice in report.noticed])
+    set_reports = [report for report in reports if report.set]
+    for name in dict.fromkeys(report.set for report in set_reports):
+        yield _summary(name, [report for report in set_reports if report.set == name])
+    yield from summarize([notice for report in set_reports for notice in report.noticed])
     yield from (str(notice) for report in reports if not report.set for notice in report.noticed)
     odd_files = sum(bool(report.noticed) for report in reports)
     verdict = f"{odd_files} with irregularities" if odd_files else "nothing irregular"

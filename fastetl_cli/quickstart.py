@@ -91,7 +91,7 @@ class Quickstart(WritingCommand):
         folder, overwrite = self.folder, self.overwrite
         files, data, run = folder / "etl", folder / "dataset", folder / "run"
         config = BuildConfig(charset=self.charset)
-        also = (folder / "synthetic",) if self.etl else ()
+        additions = (folder / "synthetic",) if self.etl else ()
         source = self.etl or files
         terms = ExportConfig(license="data" if self.etl else "kanjivg")
         return [
@@ -99,8 +99,8 @@ class Quickstart(WritingCommand):
             Inspect((source,)),
             Build((source, data), config, overwrite=overwrite),
             Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),
-            *(Build((files, synthetic), config, overwrite=overwrite) for synthetic in also),
-            Train(data, run, also=tuple(map(str, also)), config=self.training, overwrite=overwrite),
+            *(Build((files, addition), config, overwrite=overwrite) for addition in additions),
+            Train(data, run, also=tuple(map(str, additions)), config=self.training, overwrite=overwrite),
             Evaluate(run, (data,), overwrite=overwrite),
             Export(run, folder / "package", terms, overwrite=overwrite),
         ]

@@ -30,14 +30,14 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """All files of `paths`, and the pictures in its folders and below. Raises FastetlError for a folder without any."""
     pictures: list[Path] = []
     for path in paths:
-        below = [file for file in files_below(path) if file.is_file()] if path.is_dir() else []
-        files = [file for file in below if file.suffix.lower() in PICTURE_SUFFIXES]
-        if path.is_dir() and not files:
+        files = [file for file in files_below(path) if file.is_file()] if path.is_dir() else []
+        picture_files = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
+        if path.is_dir() and not picture_files:
             expected, do = ", ".join(PICTURE_SUFFIXES), "name a picture, or another folder"
             raise FastetlError("no pictures in the folder", file=path, expected=expected, do=do)
-        if others := set(below) - set(files):
-            note(f"{path}: passed over {counted(len(others), 'file')} not named as pictures (first: {min(others)})")
-        pictures += files or [path]
+        if strays := set(files) - set(picture_files):
+            note(f"{path}: passed over {counted(len(strays), 'file')} not named as pictures (first: {min(strays)})")
+        pictures += picture_files or [path]
     return pictures
 
 

@@ -24,11 +24,11 @@ class Samples(WritingCommand):
 
     def execute(self) -> int:
         """Write the dataset and print what it contains. Damaged lines are reported, and the command exits with 1."""
-        built = samples_to_dataset(self.source, self.out, self.config, overwrite=self.overwrite, command=command_line())
-        for fault in built.faults:
+        data = samples_to_dataset(self.source, self.out, self.config, overwrite=self.overwrite, command=command_line())
+        for fault in data.faults:
             note(f"fastetl samples: {fault}")
-        if built.left_out:
-            counts = ", ".join(f"{label} {count}" for label, count in sorted(built.left_out.items())[:MAX_LISTED])
+        if data.left_out:
+            counts = ", ".join(f"{label} {count}" for label, count in sorted(data.left_out.items())[:MAX_LISTED])
             note(f"Left out, not in the charset {self.config.charset}: {counts}")
-        text = f"{built.out}: {counted(built.images, 'sample')} of {counted(built.classes, 'character')}"
-        return self.answer(built, f"{text}, {built.right:,} recognized when drawn", code=1 if built.faults else 0)
+        text = f"{data.out}: {counted(data.images, 'sample')} of {counted(data.classes, 'character')}"
+        return self.answer(data, f"{text}, {data.right:,} recognized when drawn", code=1 if data.faults else 0)

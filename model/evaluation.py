@@ -91,8 +91,8 @@ def evaluate(
     if not sets:
         raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")
     confidence = np.exp(log_softmax(_predict(run, columns, scribbles(SCRIBBLES, run.side))).max(1))
-    rejected = float((confidence < run.threshold).mean())
-    return Evaluation(str(run.path), competitors, run.threshold, rejected, tuple(sets))
+    rejection_rate = float((confidence < run.threshold).mean())
+    return Evaluation(str(run.path), competitors, run.threshold, rejection_rate, tuple(sets))
 
 
 def _predict(run: Reader, columns: list[int], pictures: Pictures) -> Float32s:
@@ -148,13 +148,13 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
     """The results on one set. Raises ModelError if it is empty, or the run was trained on all of it."""
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
-    part, indices, unknown = _part(run, dataset)
+    part, indices, unknown_count = _part(run, dataset)
     answers = _answers(run, columns, dataset, indices)
     right = answers.classes == answers.labels
     groups = dataset.groups[indices].astype(np.int64)
     identities = dataset.source[indices].astype(np.int64) << 32 | groups
     _, first, numbers = np.unique(identities, return_index=True, return_inverse=True)
-    writers = None if (groups < 0).any() else numbers
+    group_indices = None if (groups < 0).any() else numbers
     # Of thousands of classes, a confusion matrix would be mostly 0.
     pairs = np.stack([answers.labels, answers.classes], 1)
     counts = np.column_stack(np.unique(pairs, axis=0, return_counts=True))
@@ -165,16 +165,16 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
         digest=_digest(dataset, indices),
         part=part,
         excluded=len(dataset) - len(indices),
-        unknown=unknown,
+        unknown=unknown_count,
         left_out=dict(dataset.about.get("left_out", {})),
         samples=len(indices),
         accuracy=float(right.mean()),
-        interval=_interval(right, writers),
+        interval=_interval(right, group_indices),
         top5=float(answers.in_top5.mean()),
         shape_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=False),
         shape_and_size_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=True),
         characters=_by_character(counts, dataset.charset),
-        writers=None if writers is None else _by_writer(right, writers, dataset, indices[first]),
+        writers=None if group_indices is None else _by_writer(right, group_indices, dataset, indices[first]),
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
         size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
@@ -232,8 +232,8 @@ def _accuracy_by_shape(counts: Ints, charset: Charset, sizes: bool) -> float | N
     return float(counts[right, 2].sum() / counts[:, 2].sum())
 
 
-def _interval(right: Mask, writers: Ints | None) -> tuple[float, float]:
-    """Wilson's interval, for independent samples; wider where a bootstrap is that resamples writers, as theirs are not.
+def _interval(right: Mask, groups: Ints | None) -> tuple[float, float]:
+    """Wilson's interval, for independent samples; wider where a bootstrap is that resamples groups, as theirs are not.
 
     A bootstrap alone would give no width to samples without a mistake, and next to none to two writers.
     """
@@ -241,10 +241,10 @@ def _interval(right: Mask, writers: Ints | None) -> tuple[float, float]:
     middle = (right.sum() + z2 / 2) / (count + z2)
     half = np.sqrt(z2 * (count * right.mean() * (1 - right.mean()) + z2 / 4)) / (count + z2)
     bounds = [middle - half, middle + half]
-    if writers is not None:
+    if groups is not None:
         rng = np.random.default_rng(0)
-        total = np.bincount(writers)
-        hits = np.bincount(writers, right)
+        total = np.bincount(groups)
+        hits = np.bincount(groups, right)
         draws = (rng.integers(len(total), size=len(total)) for _ in range(RESAMPLES))  # all would take much memory
         bounds += np.quantile([hits[draw].sum() / total[draw].sum() for draw in draws], (0.025, 0.975)).tolist()
     return max(0.0, float(min(bounds))), min(1.0, float(max(bounds)))
@@ -258,13 +258,13 @@ def _by_character(counts: Ints, charset: Charset) -> tuple[CharacterResult, ...]
     return tuple(CharacterResult(c, int(n), hit / n) for c, n, hit in rows if n)
 
 
-def _by_writer(right: Mask, writers: Ints, dataset: Dataset, first: Ints) -> WriterResult:
+def _by_writer(right: Mask, groups: Ints, dataset: Dataset, first: Ints) -> WriterResult:
     """first: the index of a sample of each writer, which has the name, or else the number of the group."""
     numbers = dataset.groups[first].astype(str)
     names = dataset.records["writer"][first] if "writer" in dataset.records else numbers
     names = np.where(names == "", numbers, names)
-    counts = np.bincount(writers)
-    accuracy = np.bincount(writers, right) / counts
+    counts = np.bincount(groups)
+    accuracy = np.bincount(groups, right) / counts
     order = np.argsort(accuracy, kind="stable")
     rows = zip(names[order].tolist(), counts[order].tolist(), accuracy[order].tolist(), strict=True)
     deciles = np.quantile(accuracy, np.arange(1, 10) / 10)

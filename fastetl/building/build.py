@@ -142,7 +142,7 @@ def build(
 def _labelled_sources(paths: Sequence[Path], out: Path) -> list[Labelled]:
     """The labelled pictures at `paths`; none if these have records. Raises FastetlError if they have both."""
     by_path = [labelled_in(path) for path in paths]
-    labelled = list({source.path.resolve(): source for in_path in by_path for source in in_path}.values())  # once each
+    labelled = list({source.path.resolve(): source for sources in by_path for source in sources}.values())  # once each
     if labelled and not all(by_path):
         what, do = "records and labelled pictures in one dataset", "build two with one `charset`, and train on both"
         raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
@@ -219,8 +219,8 @@ def _require_all(charset: Charset, noticed: Sequence[Notice], labels: Integers) 
 
 def _missing(charset: Charset, labels: Integers) -> tuple[str, ...]:
     """The characters of the charset without a sample."""
-    present = set(labels.tolist())
-    return tuple(c for k, c in enumerate(charset.characters) if k not in present)
+    classes = set(labels.tolist())
+    return tuple(c for k, c in enumerate(charset.characters) if k not in classes)
 
 
 def build_result(out: str, data: Dataset, start_time: float, findings: Findings) -> BuildResult:

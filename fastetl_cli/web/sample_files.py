@@ -53,13 +53,13 @@ class SampleFolder:
     def list_samples(self, name: str) -> dict[str, Any]:
         """The newest samples of a file, and the numbers of all its samples and of its damaged lines."""
         with self._turn:
-            numbered, faults = read_samples(self._named(name))
+            entries, faults = read_samples(self._named(name))
         samples = [
             {key: getattr(sample, key) for key in ("id", "label", "answer", "time", "device")}
             | sample.drawing.as_dict()
-            for _, sample in reversed(numbered[-MAX_LISTED:])
+            for _, sample in reversed(entries[-MAX_LISTED:])
         ]
-        return {"name": name, "count": len(numbered), "damaged": len(faults), "samples": samples}
+        return {"name": name, "count": len(entries), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> None:
         """Remove a sample; what its line then says keeps the others in their groups."""

@@ -40,7 +40,7 @@ PAD_KIND = OutputKind("the folder of a pad", ("index.html", "about.json", "servi
 def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str, bytes]:
     """The page's documents by name. engine: "server" or "browser", which computes. samples: if corrections are kept."""
     labels = recognizer.labels
-    about = {
+    facts = {
         "version": __version__,
         "engine": engine,
         "samples": samples,
@@ -51,14 +51,14 @@ def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str
         "lowness": [LOWNESS_WEIGHT, LOWNESS_MARGIN],
     }
     description = {
-        "about.json": about,
+        "about.json": facts,
         LABELS: {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold},
         "kana.json": practice_data(),
         "lines.json": _lines(recognizer),
     }
-    in_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+    dumps = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
     tables = {path.name: path.read_bytes() for path in (bigrams.FILE, shapes.FILE)}
-    return {name: in_json(value).encode() for name, value in description.items()} | tables
+    return {name: dumps(value).encode() for name, value in description.items()} | tables
 
 
 def _lines(recognizer: Recognizer) -> dict[str, Any]:
