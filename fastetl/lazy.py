@@ -29,7 +29,7 @@ _ELSEWHERE = {"recognize": "export.open_recognizer", "train": "model.train", "ev
 def error_naming_extra(error: ImportError, *names: str) -> FastetlError | None:
     """An error that names the extra which installs the module that `error` misses; None if no extra does.
 
-    needed: the extras of a command. If one of them installs the module, all of them are named. A user's own file that
+    names: the extras of a command. If one of them installs the module, all of them are named. A user's own file that
     is imported in place of `model` or `export` is named, too.
     """
     package = (error.name or "").partition(".")[0]

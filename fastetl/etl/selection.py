@@ -80,7 +80,7 @@ def _selection(content: Contents, charset: Charset, model_pattern: bool) -> Sele
 
 
 def _left_out(samples: Ints, codes: set[int]) -> dict[str, int]:
-    """Kana that are not wanted, though others of their script are → number of samples. samples, wanted: by code."""
+    """Kana without those of `codes`, though others of their script are → number of samples. samples: of each code."""
     scripts = {code >> 8 for code in codes}.intersection(_KANA_ROWS)
     other_codes = [code for code in np.flatnonzero(samples).tolist() if code >> 8 in scripts and code not in codes]
     return {character: int(samples[code]) for code in other_codes if (character := jis_to_char(code))}

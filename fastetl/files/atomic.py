@@ -111,10 +111,7 @@ def _require_outside(path: Path, inputs: Inputs) -> None:
     for source in (source.resolve() for source in inputs if source and source.resolve() in path.resolve().parents):
         name = path.resolve().relative_to(source).parts[0]
         if any((source / mark).is_file() and not fnmatch.fnmatch(name, added) for mark, added in _OWN.items()):
-            what, do = (
-                "the output would be in an input",
-                "choose another, or the input could not be renewed",
-            )
+            what, do = "the output would be in an input", "choose another, or the input could not be renewed"
             raise ArgumentError(what, file=path, expected=f"a place outside of {source}", do=do)
 
 

@@ -255,7 +255,7 @@ def _strip_along(
 
 
 def _middle_runs(ink: Mask, reach: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where the run of ink nearest to the middle row begins and ends in each column; equal if none is `reach`."""
+    """Where the run of ink nearest to the middle row begins and ends in each column; equal if `reach` has none."""
     position = np.arange(len(ink))[:, None]
     order = np.argsort(np.abs(position.ravel() - len(ink) // 2), kind="stable")[: 2 * reach + 1]
     nearest_rows = order[ink[order].argmax(0)]

@@ -195,7 +195,7 @@ def _sums_of_numbers(code: Code, plan: RowPlan, lines: Value, weights: Value) ->
 
 
 def _factors_of_group(code: Code, geometry: Resizing, number: int, row_factors: Value) -> Value:
-    """The factors of the k-th group of columns, a vector. row_factors: the address of those of the row."""
+    """The factors of group `number` of the columns, a vector. row_factors: the address of those of the row."""
     table, group = geometry.factors[0], geometry.groups[number]
     kind = F32 if table.dtype == np.float32 else F64
     # A factor that many columns share is loaded once for all of them.

@@ -197,7 +197,7 @@ def _thickness(boxes: Boxes, size: float) -> float:
 def _steps_to_nearest(boxes: Boxes, min_distance: float) -> Floats:
     """float64 (M, 2): x and y from the middle of each box to that of the nearest one, by the gap between their edges.
 
-    least: boxes whose middles are nearer are of the same character. A box without any other has no step.
+    min_distance: boxes whose middles are nearer are of the same character. A box without any other has no step.
     """
     centres = middles(boxes)
     steps = []

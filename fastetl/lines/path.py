@@ -114,7 +114,7 @@ def _backward_scores(score: Floats, final_states: Ints, steps: list[Steps]) -> F
 
 
 def _choice(state: int, path_scores: Floats, spans: Spans) -> Choice:
-    """The character of a state. through: (S, K), the score of the best path through each state."""
+    """The character of a state. path_scores: (S, K), the score of the best path through each state."""
     span, candidate = divmod(state, path_scores.shape[1])
     first, last = spans.ends[span]
     is_rival = (spans.ends[:, 0] <= last) & (spans.ends[:, 1] >= first)
