@@ -81,16 +81,25 @@ def test_a_fault_that_is_not_the_pages_is_told(
     assert (answer.status_code, answer.text, "content-security-policy" in answer.headers) == (status, line, True)
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("path", "kind", "header", "status", "line"),
+    [
+        ("/read", "octet-stream", "content-length: 9", 408, "the body did not come within 0.05 seconds"),
+        ("/read", "octet-stream", "content-length: 1048577", 413, "content-length, at most 1,048,576 bytes"),
+        ("/read", "octet-stream", "transfer-encoding: chunked", 413, "content-length, at most 1,048,576 bytes"),
+        ("/samples", "json", "content-length: 1048577", 413, "content-length, at most 1,048,576 bytes"),
+    ],
+)
+def test_a_body_that_does_not_come_or_is_too_long_is_not_waited_for(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str, kind: str, header: str, status: int, line: str
+) -> None:
     monkeypatch.setattr("fastetl_cli.web.server.SECONDS", 0.05)
-    head = (
-        f"POST /read HTTP/1.1\r\nhost: localhost\r\ncontent-type: {BYTES['content-type']}\r\ncontent-length: 9\r\n\r\n"
-    )
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/{kind}\r\n{header}"
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), 20) as connection:
-        connection.sendall(head.encode())
+        connection.sendall(f"{head}\r\n\r\n".encode())  # of a body, the rest would come back as a reset connection
         answer = connection.makefile().read()
-    assert answer.startswith("HTTP/1.1 408 ")
-    assert answer.endswith("the body did not come within 0.05 seconds\n")
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert answer.endswith(f"{line}\n")
 
 
 @pytest.mark.parametrize(
@@ -98,14 +107,11 @@ def test_a_body_that_does_not_come_is_not_waited_for(client: httpx.Client, monke
     [
         ("POST", "/read", {"content": b"", "headers": BYTES}, 400, "expected 1 to 64 pictures"),
         ("POST", "/read", {"content": b"x" * 16383, "headers": BYTES}, 400, "expected 1 to 64 pictures"),
-        ("POST", "/read", {"content": b"x" * (65 * 16384), "headers": BYTES}, 413, "at most 1,048,576 bytes"),
-        ("POST", "/read", {"content": iter([b"x"]), "headers": BYTES}, 413, "expected content-length"),
         ("POST", "/read", {"content": b"x" * 16384}, 415, "expected content of type application/octet-stream"),
         ("GET", "/read", {}, 404, "Not Found"),
         ("POST", "/samples", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "Expecting"),
         ("POST", "/samples", {"json": [1]}, 400, "expected a JSON object"),
         ("POST", "/samples", {"json": {**SAMPLE, "format": 2}}, 400, "expected an object of format 1; found 2"),
-        ("POST", "/samples", {"json": {**SAMPLE, "x": "y" * (1 << 20)}}, 413, "at most 1,048,576 bytes"),
         ("POST", "/samples", {"data": SAMPLE}, 415, "application/json"),
         ("GET", "/samples/nothing.jsonl", {}, 404, "no such file"),
         ("GET", "/samples/..%2f..%2fetc%2fpasswd", {}, 404, "Not Found"),
