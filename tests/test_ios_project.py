@@ -153,8 +153,8 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     for name, value in re.findall(r" static let (\w+) = (.*)", thresholds):
         assert json.dumps(of_python[re.sub("([A-Z])", r"_\1", name).upper()]) == value, name
     tables = (IOS / "Sources/KanaLines/LineTables.swift").read_text(encoding="utf-8")
-    (turned,) = re.findall(r'turned: .*= Set\("(.*?)"', tables)
-    assert set(turned) == shapes.LYING
+    (lying,) = re.findall(r'lying: .*= Set\("(.*?)"', tables)
+    assert set(lying) == shapes.LYING
     path_in_swift = (IOS / "Sources/KanaLines/LinePath.swift").read_text(encoding="utf-8")
     assert re.findall(r"neighbours = (\d+)", path_in_swift) == [str(path.NEIGHBOURS)]
     script = (ROOT / "fastetl_cli/web/page/lines.js").read_text(encoding="utf-8")

@@ -48,10 +48,10 @@ struct LineGeometry {
 
     /// The line through the middles of the larger boxes.
     init(_ boxes: [InkBox], size: Double) {
-        let large = boxes.filter { $0.extent > 0.4 * size }
-        let used = large.isEmpty ? boxes : large
-        let (x, y) = (used.map(\.x), used.map(\.y))
-        let isShort = used.count < 4 || (x.max() ?? 0) - (x.min() ?? 0) < 3 * size
+        let largeBoxes = boxes.filter { $0.extent > 0.4 * size }
+        let boxesUsed = largeBoxes.isEmpty ? boxes : largeBoxes
+        let (x, y) = (boxesUsed.map(\.x), boxesUsed.map(\.y))
+        let isShort = boxesUsed.count < 4 || (x.max() ?? 0) - (x.min() ?? 0) < 3 * size
         (middle, slope) = isShort ? (mean(y), 0) : Self.line(x, y)
         self.size = size
     }
@@ -63,32 +63,32 @@ struct LineGeometry {
         }
         let medians = [0, 1].map { side in
             // The thickness of a ー says nothing about the size.
-            let telling = zip(residuals, forms).filter { $1[side] > log(0.3) }.map { $0.0[side] }
-            return telling.isEmpty ? log(size) : quantile(telling, 0.5)
+            let values = zip(residuals, forms).filter { $1[side] > log(0.3) }.map { $0.0[side] }
+            return values.isEmpty ? log(size) : quantile(values, 0.5)
         }
         let (count, prior) = (Double(boxes.count), Self.usual.characters)
-        let larger = (medians[0] - medians[1]) * count / (count + prior)
-        (size, stretch) = (exp((medians[0] + medians[1] - larger) / 2), exp(larger))
-        let (x, y) = (boxes.map(\.x), zip(boxes, forms).map { $0.y - $1[2] * size })
-        if boxes.count >= 4 { slope = Self.line(x, y).1 }
-        middle = mean(zip(x, y).map { $1 - slope * $0 })
-        func spread(_ usual: Double, _ residuals: [(residual: Double, own: Double)]) -> Double {
-            let more = residuals.reduce(0) { $0 + max($1.residual * $1.residual - $1.own * $1.own, 0) }
-            return ((prior * usual * usual + more) / (prior + Double(residuals.count))).squareRoot()
+        let logStretch = (medians[0] - medians[1]) * count / (count + prior)
+        (size, stretch) = (exp((medians[0] + medians[1] - logStretch) / 2), exp(logStretch))
+        let (x, centres) = (boxes.map(\.x), zip(boxes, forms).map { $0.y - $1[2] * size })
+        if boxes.count >= 4 { slope = Self.line(x, centres).1 }
+        middle = mean(zip(x, centres).map { $1 - slope * $0 })
+        func spread(_ usualSpread: Double, _ residuals: [(residual: Double, deviation: Double)]) -> Double {
+            let excess = residuals.reduce(0) { $0 + max($1.residual * $1.residual - $1.deviation * $1.deviation, 0) }
+            return ((prior * usualSpread * usualSpread + excess) / (prior + Double(residuals.count))).squareRoot()
         }
         let sizes = zip(residuals, forms).filter { $1[0] > log(0.3) && $1[1] > log(0.3) }.map { residual, form in
             ((residual[0] + residual[1] - medians[0] - medians[1]) / 2, hypot(form[4], form[5]) / 2)
         }
         uneven = spread(Self.usual.uneven, sizes)
         wander = spread(
-            Self.usual.wander, zip(zip(x, y), forms).map { (($0.1 - middle - slope * $0.0) / size, $1[6]) })
+            Self.usual.wander, zip(zip(x, centres), forms).map { (($0.1 - middle - slope * $0.0) / size, $1[6]) })
     }
 
     private static func line(_ x: [Double], _ y: [Double]) -> (Double, Double) {
         let (a, b) = (mean(x), mean(y))
-        let square = x.reduce(0) { $0 + ($1 - a) * ($1 - a) }
-        let product = zip(x, y).reduce(0) { $0 + ($1.0 - a) * ($1.1 - b) }
-        let slope = min(max(product / max(square, 1e-6), -0.35), 0.35)
+        let variance = x.reduce(0) { $0 + ($1 - a) * ($1 - a) }
+        let covariance = zip(x, y).reduce(0) { $0 + ($1.0 - a) * ($1.1 - b) }
+        let slope = min(max(covariance / max(variance, 1e-6), -0.35), 0.35)
         return (b - slope * a, slope)
     }
 }
@@ -108,7 +108,7 @@ enum LineLayout {
     /// Most atoms of one character.
     private static let maxAtoms = 9
     /// Largest width of a character, in sizes of the line.
-    private static let widest = 2.2
+    private static let widestOfStrokes = 2.2
     /// Least height of a band that is a line of its own, in sizes of the writing.
     private static let minBand = 0.5
     /// Two overlapping bands are one line if together they are less high than this, in heights of the higher one.
@@ -136,20 +136,20 @@ enum LineLayout {
             // What is shorter than two pens are dots, which say nothing of the size.
             let sizes = isFlat ? order.filter { $0 > 2 * thickness } : order
             guard sizes.count > 3 else { return false }
-            let usual = sizes[Int(0.7 * Double(sizes.count - 1))]
-            guard box.extent > underlineLength * usual else { return false }
-            let besideX = box.width < box.extent ? usual : 0
-            let besideY = box.height < box.extent ? usual : 0
-            let near = InkBox(box.left - besideX, box.top - besideY, box.right + besideX, box.bottom + besideY)
-            let marked = boxes.filter {
-                $0.x >= near.left && $0.x <= near.right && $0.y >= near.top && $0.y <= near.bottom
+            let usualExtent = sizes[Int(0.7 * Double(sizes.count - 1))]
+            guard box.extent > underlineLength * usualExtent else { return false }
+            let marginX = box.width < box.extent ? usualExtent : 0
+            let marginY = box.height < box.extent ? usualExtent : 0
+            let window = InkBox(box.left - marginX, box.top - marginY, box.right + marginX, box.bottom + marginY)
+            let neighbours = boxes.filter {
+                $0.x >= window.left && $0.x <= window.right && $0.y >= window.top && $0.y <= window.bottom
             }
             // A long ー has no writing over or under it.
-            if isFlat { return marked.count > 2 || box.extent > vowelLength * usual }
+            if isFlat { return neighbours.count > 2 || box.extent > vowelLength * usualExtent }
             let isHollow = zip(stroke.x, stroke.y).allSatisfy { x, y in
                 max(abs(x - box.x) / box.width, abs(y - box.y) / box.height) > hollow
             }
-            return marked.count > 2 && isHollow
+            return neighbours.count > 2 && isHollow
         }
     }
 
@@ -167,19 +167,19 @@ enum LineLayout {
     /// The slope of the lines: along it, the boxes fall into the clearest bands.
     private static func skew(_ boxes: [InkBox], size: Double) -> Double {
         guard boxes.count >= 4 else { return 0 }
-        var (best, highest) = (0.0, -1.0)
+        var (bestSlope, bestValue) = (0.0, -1.0)
         for slope in (-20...20).map({ Double($0) / 100 }) {
             var counts: [Int: Double] = [:]
             for box in boxes {
-                let place = Int(((box.y - slope * box.x) / (0.15 * size)).rounded(.down))
-                for (near, weight) in [(-1, 1.0), (0, 2), (1, 1)] {
-                    counts[place + near, default: 0] += weight * box.extent
+                let band = Int(((box.y - slope * box.x) / (0.15 * size)).rounded(.down))
+                for (offset, weight) in [(-1, 1.0), (0, 2), (1, 1)] {
+                    counts[band + offset, default: 0] += weight * box.extent
                 }
             }
             let value = counts.values.reduce(0) { $0 + $1 * $1 } * (1 - abs(slope))
-            if value > highest { (best, highest) = (slope, value) }
+            if value > bestValue { (bestSlope, bestValue) = (slope, value) }
         }
-        return best
+        return bestSlope
     }
 
     /// The lines from the top: for each its boxes' places. `boxes` in the order of time: one line is written after the
@@ -191,26 +191,26 @@ enum LineLayout {
         let top = zip(boxes, excess).map { $0.top - slope * $0.x + $1 }
         let bottom = zip(boxes, excess).map { $0.bottom - slope * $0.x - $1 }
         // A stroke that reaches into the next line must not join the two.
-        let shrunk = zip(top, bottom).map { 0.2 * ($1 - $0) }
+        let shrinkage = zip(top, bottom).map { 0.2 * ($1 - $0) }
         var bands: [[Int]] = []
         var reach = -Double.infinity
-        for k in boxes.indices.sorted(by: { top[$0] + shrunk[$0] < top[$1] + shrunk[$1] }) {
-            if top[k] + shrunk[k] > reach { bands.append([]) }
+        for k in boxes.indices.sorted(by: { top[$0] + shrinkage[$0] < top[$1] + shrinkage[$1] }) {
+            if top[k] + shrinkage[k] > reach { bands.append([]) }
             bands[bands.count - 1].append(k)
-            reach = max(reach, bottom[k] - shrunk[k])
+            reach = max(reach, bottom[k] - shrinkage[k])
         }
-        bands = inTurn(bands)
+        bands = joinedByTime(bands)
         join(&bands, top, bottom, width: InkBox(boxes).width, size: size)
         return bands
     }
 
     /// Join neighbouring bands if the pen went back and forth between them.
-    private static func inTurn(_ bands: [[Int]]) -> [[Int]] {
-        bands.reduce(into: []) { joined, band in
-            guard let last = joined.last else { return joined.append(band) }
-            let (both, lower) = ((last + band).sorted(), Set(band))
-            let changes = zip(both, both.dropFirst()).filter { lower.contains($0) != lower.contains($1) }.count
-            if changes > 2 { joined[joined.count - 1] += band } else { joined.append(band) }
+    private static func joinedByTime(_ bands: [[Int]]) -> [[Int]] {
+        bands.reduce(into: []) { result, band in
+            guard let last = result.last else { return result.append(band) }
+            let (both, members) = ((last + band).sorted(), Set(band))
+            let changes = zip(both, both.dropFirst()).filter { members.contains($0) != members.contains($1) }.count
+            if changes > 2 { result[result.count - 1] += band } else { result.append(band) }
         }
     }
 
@@ -219,21 +219,21 @@ enum LineLayout {
         _ bands: inout [[Int]], _ top: [Double], _ bottom: [Double], width: Double, size: Double
     ) {
         while bands.count > 1 {
-            let low = bands.map { $0.map { top[$0] }.min() ?? 0 }
-            let high = bands.map { $0.map { bottom[$0] }.max() ?? 0 }
-            let heights = zip(low, high).map { $1 - $0 }
-            let tallest = heights.max() ?? 0
+            let tops = bands.map { $0.map { top[$0] }.min() ?? 0 }
+            let bottoms = bands.map { $0.map { bottom[$0] }.max() ?? 0 }
+            let heights = zip(tops, bottoms).map { $1 - $0 }
+            let maxHeight = heights.max() ?? 0
             let gaps = (0..<(bands.count - 1)).map { k in
-                let (gap, together) = (low[k + 1] - high[k], high[k + 1] - low[k])
-                let smaller = min(heights[k], heights[k + 1])
+                let (gap, joint) = (tops[k + 1] - bottoms[k], bottoms[k + 1] - tops[k])
+                let minHeight = min(heights[k], heights[k + 1])
                 // The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
-                let areHalves = bands.count == 2 && gap < 0.25 * smaller && width < 3 * together
-                let isThin = smaller < minBand * size && together < 1.8 * max(size, tallest)
+                let areHalves = bands.count == 2 && gap < 0.25 * minHeight && width < 3 * joint
+                let isThin = minHeight < minBand * size && joint < 1.8 * max(size, maxHeight)
                 // Where characters of one line stand high and low, their bands overlap.
-                let areOverlapping = gap < 0 && together < oneLine * max(size, heights[k], heights[k + 1])
+                let areOverlapping = gap < 0 && joint < oneLine * max(size, heights[k], heights[k + 1])
                 return areHalves || isThin || areOverlapping ? gap : .infinity
             }
-            guard let nearest = gaps.min(), nearest <= 0.75 * size, let k = gaps.firstIndex(of: nearest) else { return }
+            guard let minGap = gaps.min(), minGap <= 0.75 * size, let k = gaps.firstIndex(of: minGap) else { return }
             bands[k] += bands.remove(at: k + 1)
         }
     }
@@ -242,21 +242,21 @@ enum LineLayout {
     /// above or below them. A single line is a column if it is higher than wide.
     static func isDown(_ boxes: [InkBox]) -> Bool {
         guard boxes.count > 1 else { return false }
-        let (size, turned) = (weightedMedianExtent(boxes), boxes.map(\.turned))
-        let (rows, columns) = (lineMembers(boxes).count, lineMembers(turned).count)
+        let (size, turnedBoxes) = (weightedMedianExtent(boxes), boxes.map(\.turned))
+        let (rows, columns) = (lineMembers(boxes).count, lineMembers(turnedBoxes).count)
         // The characters of one row follow each other to the right; columns do so to the left.
         let middle = Double(boxes.count - 1) / 2
         let goesRight = boxes.enumerated().reduce(0) { $0 + (Double($1.offset) - middle) * $1.element.x } > 0
         let isRow = rows == 1 && (columns == 1 || goesRight || thickness(boxes, size: size) < thin * size)
-        if isRow || (columns == 1 && thickness(turned, size: size) < thin * size) {
-            let all = InkBox(boxes)
-            return columns == 1 && all.height > 1.3 * all.width
+        if isRow || (columns == 1 && thickness(turnedBoxes, size: size) < thin * size) {
+            let box = InkBox(boxes)
+            return columns == 1 && box.height > 1.3 * box.width
         }
-        let ofPen = zip(boxes, boxes.dropFirst()).map { step(from: $0, to: $1) }.filter {
+        let penSteps = zip(boxes, boxes.dropFirst()).map { step(from: $0, to: $1) }.filter {
             ($0.x * $0.x + $0.y * $0.y).squareRoot() > nextOfPen * size
         }
-        let large = boxes.filter { $0.extent > 0.4 * size }
-        return excessOfSteep(stepsToNearest(large, nearer: size)) + penWeight * excessOfSteep(ofPen) > 0
+        let largeBoxes = boxes.filter { $0.extent > 0.4 * size }
+        return excessOfSteep(stepsToNearest(largeBoxes, minDistance: size)) + penWeight * excessOfSteep(penSteps) > 0
     }
 
     /// Height of all boxes together, measured across the slope of their lines.
@@ -271,20 +271,20 @@ enum LineLayout {
     }
 
     /// From each box to the nearest by the gap between edges; those whose middles are nearer are of the same character.
-    private static func stepsToNearest(_ boxes: [InkBox], nearer: Double) -> [(x: Double, y: Double)] {
+    private static func stepsToNearest(_ boxes: [InkBox], minDistance: Double) -> [(x: Double, y: Double)] {
         boxes.compactMap { box in
-            var nearest: (x: Double, y: Double)?
-            var shortest = Double.infinity
-            for other in boxes {
-                let way = step(from: box, to: other)
-                let x = max(0, box.left - other.right, other.left - box.right)
-                let y = max(0, box.top - other.bottom, other.top - box.bottom)
+            var nearestStep: (x: Double, y: Double)?
+            var minGap = Double.infinity
+            for neighbour in boxes {
+                let offset = step(from: box, to: neighbour)
+                let x = max(0, box.left - neighbour.right, neighbour.left - box.right)
+                let y = max(0, box.top - neighbour.bottom, neighbour.top - box.bottom)
                 let gap = (x * x + y * y).squareRoot()
-                if (way.x * way.x + way.y * way.y).squareRoot() >= nearer, gap < shortest {
-                    (nearest, shortest) = (way, gap)
+                if (offset.x * offset.x + offset.y * offset.y).squareRoot() >= minDistance, gap < minGap {
+                    (nearestStep, minGap) = (offset, gap)
                 }
             }
-            return nearest
+            return nearestStep
         }
     }
 
@@ -310,18 +310,18 @@ enum LineLayout {
     static func atoms(_ boxes: [InkBox]) -> [[Int]] {
         var groups: [(left: Double, right: Double, members: [Int])] = []
         for (k, box) in boxes.enumerated() {
-            var new = (left: box.left, right: box.right, members: [k])
+            var atom = (left: box.left, right: box.right, members: [k])
             while true {
-                let common = groups.map { group in
-                    min(group.right, new.right) - max(group.left, new.left)
-                        - 0.5 * min(group.right - group.left, new.right - new.left)
+                let lengths = groups.map { group in
+                    min(group.right, atom.right) - max(group.left, atom.left)
+                        - 0.5 * min(group.right - group.left, atom.right - atom.left)
                 }
                 // A mark that lies over two characters belongs to one of them and must not join them.
-                guard let most = common.max(), most > 0, let place = common.firstIndex(of: most) else { break }
-                let old = groups.remove(at: place)
-                new = (min(old.left, new.left), max(old.right, new.right), old.members + new.members)
+                guard let length = lengths.max(), length > 0, let place = lengths.firstIndex(of: length) else { break }
+                let group = groups.remove(at: place)
+                atom = (min(group.left, atom.left), max(group.right, atom.right), group.members + atom.members)
             }
-            groups.append(new)
+            groups.append(atom)
         }
         return groups.sorted { $0.left + $0.right < $1.left + $1.right }.map(\.members)
     }
@@ -334,7 +334,7 @@ enum LineLayout {
             for j in i..<min(atoms.count, i + maxAtoms) {
                 if j > i, atoms[j].left - right > 0.7 * size { break }
                 (left, right) = (min(left, atoms[j].left), max(right, atoms[j].right))
-                if j > i, right - left > widest * size { break }
+                if j > i, right - left > widestOfStrokes * size { break }
                 spans.append(i...j)
             }
             return spans

@@ -49,27 +49,27 @@ struct LinePath {
     /// The score of each state: about the logarithm of the odds that just this span is just this character.
     private func scores(_ candidates: [Candidates], _ geometry: LineGeometry) -> [[Double]] {
         var reach = -Double.infinity
-        var apart: [Double] = []
+        var distances: [Double] = []
         for atom in atoms {
-            apart.append(atom.left - reach)
+            distances.append(atom.left - reach)
             reach = max(reach, atom.right)
         }
-        apart.append(.infinity)
-        let gaps = apart.map { min(max($0 / geometry.size, -0.4), 0.6) }
+        distances.append(.infinity)
+        let gaps = distances.map { min(max($0 / geometry.size, -0.4), 0.6) }
         return spans.indices.map { number in
             let (span, box, c, strokes) = (spans[number], boxes[number], candidates[number], Double(strokes[number]))
-            let inside = max(span.dropFirst().map { apart[$0] }.max() ?? 0, 0)
-            let measured = [
+            let innerGap = max(span.dropFirst().map { distances[$0] }.max() ?? 0, 0)
+            let measures = [
                 box.width / geometry.stretch, box.height, box.y - geometry.middle - geometry.slope * box.x,
-                inside / geometry.stretch,
+                innerGap / geometry.stretch,
             ].map { $0 / geometry.size }
             // The last counts cuts through ink, of which strokes have none.
-            let ofSpan = [max(measured[0] - 1, 0), gaps[span.lowerBound] + gaps[span.upperBound + 1], 0]
+            let spanFeatures = [max(measures[0] - 1, 0), gaps[span.lowerBound] + gaps[span.upperBound + 1], 0]
             return c.characters.indices.map { k in
-                let fit = tables.fit(measured, c.characters[k], geometry, isDown: isDown)
-                let usual = Double(tables.strokes[c.characters[k]])
-                let counted = [max(usual - strokes, 0) / usual, log1p(max(strokes - usual, 0))]
-                let values = [1, c.logShape[k], c.logShare[k], fit] + ofSpan + [c.beyondPart[k]] + counted
+                let fit = tables.fit(measures, c.characters[k], geometry, isDown: isDown)
+                let usualCount = Double(tables.strokes[c.characters[k]])
+                let strokeFeatures = [max(usualCount - strokes, 0) / usualCount, log1p(max(strokes - usualCount, 0))]
+                let values = [1, c.logShape[k], c.logShare[k], fit] + spanFeatures + [c.beyondPart[k]] + strokeFeatures
                 return zip(values, tables.weights).reduce(0) { $0 + $1.0 * $1.1 }
             }
         }
@@ -78,75 +78,75 @@ struct LinePath {
     /// Fill in `beyondPart`: the network often takes the picture of two characters for one of them.
     func addBeyondPart(to candidates: inout [Candidates], size: Double) {
         let numbers = Dictionary(uniqueKeysWithValues: zip(spans, spans.indices))
-        let likely = candidates.map { c in
+        let partProbabilities = candidates.map { c in
             zip(c.characters, c.logShape.map { exp($0) }).filter { $1 > Self.minSeen }
         }
         for (number, span) in spans.enumerated() {
             let places = Dictionary(uniqueKeysWithValues: zip(candidates[number].characters, 0...))
-            var beyond = candidates[number].characters.map { _ in 0.0 }
+            var excess = candidates[number].characters.map { _ in 0.0 }
             for first in span {
                 for last in first...span.upperBound {
                     guard first...last != span, let part = numbers[first...last] else { continue }
-                    let longer = (boxes[number].width - boxes[part].width) / size
-                    for (character, p) in likely[part] {
+                    let difference = (boxes[number].width - boxes[part].width) / size
+                    for (character, p) in partProbabilities[part] {
                         guard let k = places[character] else { continue }
-                        beyond[k] = max(beyond[k], p * longer)
+                        excess[k] = max(excess[k], p * difference)
                     }
                 }
             }
-            candidates[number].beyondPart = beyond
+            candidates[number].beyondPart = excess
         }
     }
 
     /// The characters of the best path. `isPlain`: without bigrams, by the scripts of neighbours alone.
     func best(_ candidates: [Candidates], _ geometry: LineGeometry, isPlain: Bool = false) -> [Choice] {
-        let ofSpans = scores(candidates, geometry)
-        let (score, characters) = (ofSpans.flatMap { $0 }, candidates.flatMap(\.characters))
-        let firsts = ofSpans.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+        let spanScores = scores(candidates, geometry)
+        let (score, characters) = (spanScores.flatMap { $0 }, candidates.flatMap(\.characters))
+        let firsts = spanScores.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
         let states = spans.indices.map { firsts[$0]..<firsts[$0 + 1] }
         let ends = Dictionary(grouping: spans.indices) { spans[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
         let byBegin = Dictionary(grouping: spans.indices) { spans[$0].lowerBound }
         let begins = byBegin.mapValues { $0.flatMap { states[$0] } }
         func follows(_ second: Int, _ first: Int?) -> Double {
-            tables.bigram
+            tables.bigramWeight
                 * tables.logProbability(of: characters[second], after: first.map { characters[$0] }, isPlain: isPlain)
         }
-        var forward = score
-        for state in begins[0] ?? [] { forward[state] += follows(state, nil) }
-        var source = [Int?](repeating: nil, count: score.count)
-        var cuts: [(left: [Int], right: [Int], added: [[Double]])] = []
+        var reach = score
+        for state in begins[0] ?? [] { reach[state] += follows(state, nil) }
+        var predecessors = [Int?](repeating: nil, count: score.count)
+        var steps: [(origins: [Int], targets: [Int], gains: [[Double]])] = []
         for t in atoms.indices.dropFirst() {
-            guard let before = ends[t - 1], let right = begins[t] else { continue }
-            let left = Array(before.sorted { (-forward[$0], $0) < (-forward[$1], $1) }.prefix(Self.neighbours))
-            let added = right.map { b in left.map { follows(b, $0) } }
-            cuts.append((left, right, added))
-            for (b, row) in zip(right, added) {
-                var (most, best) = (-Double.infinity, left[0])
-                for (a, value) in zip(left, row) where forward[a] + value > most {
-                    (most, best) = (forward[a] + value, a)
+            guard let origins = ends[t - 1], let targets = begins[t] else { continue }
+            let bestOrigins = Array(origins.sorted { (-reach[$0], $0) < (-reach[$1], $1) }.prefix(Self.neighbours))
+            let gains = targets.map { b in bestOrigins.map { follows(b, $0) } }
+            steps.append((bestOrigins, targets, gains))
+            for (b, row) in zip(targets, gains) {
+                var (bestTotal, best) = (-Double.infinity, bestOrigins[0])
+                for (a, value) in zip(bestOrigins, row) where reach[a] + value > bestTotal {
+                    (bestTotal, best) = (reach[a] + value, a)
                 }
-                forward[b] += most
-                source[b] = best
+                reach[b] += bestTotal
+                predecessors[b] = best
             }
         }
-        let last = ends[atoms.count - 1] ?? []
-        var backward = [Double](repeating: -.infinity, count: score.count)
-        for state in last { backward[state] = 0 }
-        for (left, right, added) in cuts.reversed() {
-            for (k, a) in left.enumerated() {
-                backward[a] = zip(right, added).map { $1[k] + score[$0] + backward[$0] }.max() ?? -.infinity
+        let finalStates = ends[atoms.count - 1] ?? []
+        var scoresBehind = [Double](repeating: -.infinity, count: score.count)
+        for state in finalStates { scoresBehind[state] = 0 }
+        for (bestOrigins, targets, gains) in steps.reversed() {
+            for (k, a) in bestOrigins.enumerated() {
+                scoresBehind[a] = zip(targets, gains).map { $1[k] + score[$0] + scoresBehind[$0] }.max() ?? -.infinity
             }
         }
-        let through = zip(forward, backward).map { $0 + $1 }
+        let pathScores = zip(reach, scoresBehind).map { $0 + $1 }
         var path: [Choice] = []
-        var at = last.max { forward[$0] < forward[$1] }
-        while let state = at, let span = states.firstIndex(where: { $0.contains(state) }) {
+        var nextState = finalStates.max { reach[$0] < reach[$1] }
+        while let state = nextState, let span = states.firstIndex(where: { $0.contains(state) }) {
             let rivals = spans.indices.filter { $0 != span && spans[$0].overlaps(spans[span]) }.flatMap { states[$0] }
             path.append(
                 Choice(
-                    span: span, candidate: state - firsts[span], scores: Array(through[states[span]]),
-                    rival: rivals.map { through[$0] }.max() ?? -.infinity))
-            at = source[state]
+                    span: span, candidate: state - firsts[span], scores: Array(pathScores[states[span]]),
+                    rival: rivals.map { pathScores[$0] }.max() ?? -.infinity))
+            nextState = predecessors[state]
         }
         return path.reversed()
     }

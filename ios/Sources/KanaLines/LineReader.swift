@@ -76,14 +76,14 @@ public actor LineReader {
     }
 
     private func read(_ drawing: Drawing, competes: (String) -> Bool) async throws -> [LineText] {
-        let drawn = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
-        let strokes = drawn.map { drawing.strokes[$0] }
+        let drawnIndices = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
+        let strokes = drawnIndices.map { drawing.strokes[$0] }
         // The default pen is that of one character on the whole canvas.
-        let (bare, side) = (strokes.map { InkBox($0, reach: 0) }, max(drawing.width, drawing.height))
-        let thickest = max(0.15 * LineLayout.weightedMedianExtent(bare) / side, 1e-5)
-        let reach = min(drawing.pen, thickest) * side / 2
-        let underlined = LineLayout.underlines(strokes.map { InkBox($0, reach: reach) }, strokes)
-        let places = zip(drawn, underlined).filter { !$1 }.map { $0.0 }
+        let (bareBoxes, side) = (strokes.map { InkBox($0, reach: 0) }, max(drawing.width, drawing.height))
+        let maxPen = max(0.15 * LineLayout.weightedMedianExtent(bareBoxes) / side, 1e-5)
+        let reach = min(drawing.pen, maxPen) * side / 2
+        let isUnderline = LineLayout.underlines(strokes.map { InkBox($0, reach: reach) }, strokes)
+        let places = zip(drawnIndices, isUnderline).filter { !$1 }.map { $0.0 }
         guard !places.isEmpty else { return [] }
         let known = try await known()
         var boxes = places.map { InkBox(drawing.strokes[$0], reach: reach) }
@@ -108,24 +108,24 @@ public actor LineReader {
     private func read(
         _ line: Line, strokes: [Int], _ known: Known, _ competes: (String) -> Bool
     ) async throws -> LineText {
-        var likely: [[Double]] = []
+        var probabilities: [[Double]] = []
         for span in line.path.spans.indices {
             try Task.checkCancellation()
-            likely.append(known.ordered(try await reader.probabilities(of: line.picture(span))))
+            probabilities.append(known.ordered(try await reader.probabilities(of: line.picture(span))))
         }
         // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
         if line.path.isDown {
             for (k, span) in line.path.spans.enumerated() {
                 try Task.checkCancellation()
-                let turned =
+                let turnedAnswer =
                     span.count == 1
                     ? known.ordered(try await reader.probabilities(of: line.picture(k).turned)) : nil
-                for lying in known.lying { likely[k][lying] = turned?[lying] ?? 0 }
-                let sum = max(likely[k].reduce(0, +), 1e-9)
-                likely[k] = likely[k].map { $0 / sum }
+                for label in known.lyingLabels { probabilities[k][label] = turnedAnswer?[label] ?? 0 }
+                let sum = max(probabilities[k].reduce(0, +), 1e-9)
+                probabilities[k] = probabilities[k].map { $0 / sum }
             }
         }
-        var candidates = likely.map { known.candidates($0, competes, most: Self.maxCandidates) }
+        var candidates = probabilities.map { known.candidates($0, competes, maxCount: Self.maxCandidates) }
         line.path.addBeyondPart(to: &candidates, size: Self.writingSize * Self.lineHeight)
         var outcome: (choices: [LinePath.Choice], geometry: LineGeometry) = ([], line.geometry)
         for stretch in Self.firstStretches {
@@ -153,16 +153,16 @@ public actor LineReader {
         }
         let geometry = outcome.geometry
         // Text that is no Japanese scores higher without the bigrams.
-        let plain = line.path.best(candidates, geometry, isPlain: true)
-        let isForeign = plain.score + Self.foreignBonus * Double(plain.count) > outcome.choices.score
-        let choices = isForeign ? plain : outcome.choices
+        let foreignChoices = line.path.best(candidates, geometry, isPlain: true)
+        let isForeign = foreignChoices.score + Self.foreignBonus * Double(foreignChoices.count) > outcome.choices.score
+        let choices = isForeign ? foreignChoices : outcome.choices
         let boxes = choices.map { line.path.boxes[$0.span] }
         let gaps = zip(boxes, boxes.dropFirst()).map { $1.left - $0.right }
-        let wide = Self.spaceGap * geometry.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
+        let minSpace = Self.spaceGap * geometry.size + (gaps.isEmpty ? 0 : max(quantile(gaps, 0.5), 0))
         let characters = zip(choices, [0] + gaps).map { choice, gap in
-            let best = choice.scores[choice.candidate]
-            let odds = choice.scores.map { exp(min($0 - best, 0)) }
-            let sum = odds.reduce(0, +) + exp(min(choice.rival - best, 50))
+            let bestScore = choice.scores[choice.candidate]
+            let odds = choice.scores.map { exp(min($0 - bestScore, 0)) }
+            let sum = odds.reduce(0, +) + exp(min(choice.rival - bestScore, 50))
             let answers = zip(candidates[choice.span].characters, odds).map {
                 Answer(label: known.characters[$0], probability: $1 / sum)
             }
@@ -173,7 +173,7 @@ public actor LineReader {
                 label: answers[choice.candidate].label, confidence: confidence,
                 alternatives: Array(answers.sorted { $0.probability > $1.probability }.prefix(Verdict.most)),
                 strokes: line.members(choice.span).map { strokes[$0] }.sorted(),
-                left: box.left, top: box.top, right: box.right, bottom: box.bottom, isAfterSpace: gap > wide,
+                left: box.left, top: box.top, right: box.right, bottom: box.bottom, isAfterSpace: gap > minSpace,
                 isSure: confidence >= 0.5 && isSeen)
         }
         return LineText(characters: characters, isDown: line.path.isDown)
@@ -203,15 +203,15 @@ public actor LineReader {
         func members(_ span: Int) -> [Int] { groups[path.spans[span]].flatMap { $0 } }
 
         func picture(_ span: Int) throws -> Picture {
-            let (box, along) = (path.boxes[span], path.boxes[span].x)
+            let (box, x) = (path.boxes[span], path.boxes[span].x)
             let side = max(Double(Rasterizer.side), LineReader.minWindow * box.width)
-            let across = geometry.middle + geometry.slope * along
-            let (x, y) = path.isDown ? (-across, along) : (along, across)
-            let shown = members(span).map { k in
-                strokes[k].mapped({ $0 * zoom - x + side / 2 }, { $0 * zoom - y + side / 2 })
+            let y = geometry.middle + geometry.slope * x
+            let (px, py) = path.isDown ? (-y, x) : (x, y)
+            let parts = members(span).map { k in
+                strokes[k].mapped({ $0 * zoom - px + side / 2 }, { $0 * zoom - py + side / 2 })
             }
             return Rasterizer.picture(
-                of: try Drawing(width: side, height: side, strokes: shown, pen: min(max(pen * zoom / side, 1e-5), 0.5)))
+                of: try Drawing(width: side, height: side, strokes: parts, pen: min(max(pen * zoom / side, 1e-5), 0.5)))
         }
 
         func onCanvas(_ box: InkBox) -> InkBox { (path.isDown ? box.unturned : box).scaled(1 / zoom) }
@@ -238,7 +238,7 @@ private struct Known {
     let characters: [String]
     let noCharacter: String
     /// Characters that lie on their side in lines that run down.
-    let lying: [Int]
+    let lyingLabels: [Int]
     /// To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
     private let marks: Set<Int>
     /// For each character, a number that it shares with all that are written alike, and one with those that differ only in
@@ -248,9 +248,9 @@ private struct Known {
     init(_ facts: ModelFacts) throws {
         (characters, noCharacter) = (facts.characters, facts.noCharacter)
         tables = try LineTables(characters)
-        lying = characters.indices.filter { [characters] in LineTables.turned.contains(characters[$0]) }
+        lyingLabels = characters.indices.filter { [characters] in LineTables.lying.contains(characters[$0]) }
         marks = Set(characters.indices.filter { [characters] in "、。・,.".contains(characters[$0]) })
-        func numbered(_ names: [String]) -> [Int] {
+        func classes(_ names: [String]) -> [Int] {
             var numbers: [String: Int] = [:]
             return names.map { name in
                 let number = numbers[name] ?? numbers.count
@@ -259,39 +259,42 @@ private struct Known {
             }
         }
         (groups, sizes) = (
-            numbered(characters.map(Script.shapeOfAnySize)), numbered(characters.map(Script.ofLargeSize))
+            classes(characters.map(Script.shapeOfAnySize)), classes(characters.map(Script.ofLargeSize))
         )
     }
 
     /// In the order of the characters; the last is no character's. How often a script occurs is in the network's answers
     /// and in the table of bigrams: once is enough.
     func ordered(_ probabilities: [String: Double]) -> [Double] {
-        let likely = zip(characters + [noCharacter], tables.prior).map { (probabilities[$0] ?? 0) / $1 }
-        let sum = max(likely.reduce(0, +), 1e-9)
-        return likely.map { $0 / sum }
+        let quotients = zip(characters + [noCharacter], tables.prior).map { (probabilities[$0] ?? 0) / $1 }
+        let sum = max(quotients.reduce(0, +), 1e-9)
+        return quotients.map { $0 / sum }
     }
 
-    func candidates(_ likely: [Double], _ competes: (String) -> Bool, most: Int) -> LinePath.Candidates {
-        var (pooled, sized) = ([Double](repeating: 0, count: groups.count), [Double](repeating: 0, count: groups.count))
+    func candidates(_ answer: [Double], _ competes: (String) -> Bool, maxCount: Int) -> LinePath.Candidates {
+        var shapeSums = [Double](repeating: 0, count: groups.count)
+        var sizeSums = shapeSums
         for (k, (group, size)) in zip(groups, sizes).enumerated() {
-            pooled[group] += likely[k]
-            sized[size] += likely[k]
+            shapeSums[group] += answer[k]
+            sizeSums[size] += answer[k]
         }
-        func of(_ sums: [Double], _ names: [Int], _ k: Int) -> Double {
-            marks.contains(k) ? max(sums[names[k]], likely[characters.count], Self.minPunctuation) : sums[names[k]]
+        func sum(_ sums: [Double], _ names: [Int], _ k: Int) -> Double {
+            marks.contains(k) ? max(sums[names[k]], answer[characters.count], Self.minPunctuation) : sums[names[k]]
         }
-        var best: [(key: Double, character: Int)] = []
+        var ranking: [(rank: Double, character: Int)] = []
         for k in characters.indices {
-            let key = of(pooled, groups, k) + 1e-3 * of(sized, sizes, k) + 1e-6 * likely[k]
-            if best.count == most, key <= best[most - 1].key { continue }
+            let rank = sum(shapeSums, groups, k) + 1e-3 * sum(sizeSums, sizes, k) + 1e-6 * answer[k]
+            if ranking.count == maxCount, rank <= ranking[maxCount - 1].rank { continue }
             guard competes(characters[k]) else { continue }
-            best.insert((key, k), at: best.firstIndex { $0.key < key } ?? best.count)
-            if best.count > most { best.removeLast() }
+            ranking.insert((rank, k), at: ranking.firstIndex { $0.rank < rank } ?? ranking.count)
+            if ranking.count > maxCount { ranking.removeLast() }
         }
-        let chosen = best.map(\.character)
-        let shape = chosen.map { of(pooled, groups, $0) }
+        let labels = ranking.map(\.character)
+        let shapes = labels.map { sum(shapeSums, groups, $0) }
         return LinePath.Candidates(
-            characters: chosen, logShape: shape.map { log(max($0, 1e-6)) },
-            logShare: zip(chosen, shape).map { min(max(log(max(of(sized, sizes, $0), 1e-9) / max($1, 1e-9)), -3), 0) })
+            characters: labels, logShape: shapes.map { log(max($0, 1e-6)) },
+            logShare: zip(labels, shapes).map {
+                min(max(log(max(sum(sizeSums, sizes, $0), 1e-9) / max($1, 1e-9)), -3), 0)
+            })
     }
 }

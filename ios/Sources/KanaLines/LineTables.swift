@@ -11,14 +11,14 @@ struct LineTables: Sendable {
     typealias Form = [Double]
 
     /// Characters that lie on their side in lines that run down.
-    static let turned: Set<String> = Set("ー〜…-=()「」『』".map { String($0) })
+    static let lying: Set<String> = Set("ー〜…-=()「」『』".map { String($0) })
     /// How far a character moves to the upper right in lines that run down, in sizes of the writing.
     private static let corner = Dictionary(uniqueKeysWithValues: "、。,.".map { (String($0), 0.5) })
         .merging(Script.large.mapValues { _ in 0.14 }) { first, _ in first }
     /// Lengths below this, in sizes of the writing, count as this.
-    private static let least = 0.02
+    private static let minLength = 0.02
     /// Least log probability of a bigram: no word is impossible.
-    private static let rarest = -9.0
+    private static let minBigram = -9.0
     /// Standard deviation that real writers' inner gaps have beyond the synthetic writers', in sizes of the writing.
     private static let unevenGap = 0.06
     private static let features = [
@@ -32,10 +32,10 @@ struct LineTables: Sendable {
     /// Weights of the features of `LinePath`, in their order.
     let weights: [Double]
     /// Weight of the log probability of a bigram.
-    let bigram: Double
+    let bigramWeight: Double
     /// How many strokes each character has.
     let strokes: [Int]
-    private let across, down: [Form]
+    private let rowForms, columnForms: [Form]
     /// Of each character, and how many characters each has.
     private let scripts, sizes: [Int]
     /// Probability of each script after each.
@@ -62,29 +62,29 @@ struct LineTables: Sendable {
             guard let weight = fitted.features[feature] else { throw LineError.otherTables(missing: feature) }
             return weight
         }
-        bigram = fitted.bigram
+        bigramWeight = fitted.bigram
         let rows = try JSONDecoder().decode([String: [Double]].self, from: KanaLineTables.file("follows.json"))
         follows = try Self.scriptNames.map { script in
             guard let row = rows[script] else { throw LineError.otherTables(missing: script) }
             return row
         }
         scripts = characters.map(Self.script) + [5]
-        let expected = Self.scriptNames.map { fitted.prior[$0] ?? 1 }
-        let small = fitted.prior["small"] ?? 1
-        prior = characters.map { expected[Self.script($0)] * (Script.large[$0] == nil ? 1 : small) } + [1]
+        let priors = Self.scriptNames.map { fitted.prior[$0] ?? 1 }
+        let smallPrior = fitted.prior["small"] ?? 1
+        prior = characters.map { priors[Self.script($0)] * (Script.large[$0] == nil ? 1 : smallPrior) } + [1]
         sizes = (0...5).map { [scripts] script in scripts.filter { $0 == script }.count }
-        func whole(_ at: Int) -> UInt16 { UInt16(bytes[at]) | UInt16(bytes[at + 1]) << 8 }
-        starts = (0..<count).reduce(into: [0]) { $0.append($0[$1] + Int(whole(2 * count + 2 * $1))) }
+        func number(_ base: Int) -> UInt16 { UInt16(bytes[base]) | UInt16(bytes[base + 1]) << 8 }
+        starts = (0..<count).reduce(into: [0]) { $0.append($0[$1] + Int(number(2 * count + 2 * $1))) }
         let total = starts[count]
-        seconds = (0..<total).map { whole(4 * count + 2 * $0) }
-        func logarithms(_ at: Int, _ count: Int) -> [Double] { bytes[at..<(at + count)].map { -Double($0) / 16 } }
+        seconds = (0..<total).map { number(4 * count + 2 * $0) }
+        func logarithms(_ base: Int, _ count: Int) -> [Double] { bytes[base..<(base + count)].map { -Double($0) / 16 } }
         (shares, factors) = (logarithms(0, count), logarithms(count, count))
         (values, beginnings) = (logarithms(4 * count + 2 * total, total), logarithms(4 * count + 3 * total, count))
         func forms(isDown: Bool) -> [Form] {
             characters.indices.map { Self.form(characters[$0], shapes[(13 * $0)..<(13 * $0 + 12)], isDown: isDown) }
         }
         strokes = (0..<count).map { Int(table[13 * $0 + 12]) }
-        (across, down) = (forms(isDown: false), forms(isDown: true))
+        (rowForms, columnForms) = (forms(isDown: false), forms(isDown: true))
     }
 
     private static func script(_ character: String) -> Int {
@@ -99,50 +99,50 @@ struct LineTables: Sendable {
     }
 
     private static func form(_ character: String, _ row: ArraySlice<Double>, isDown: Bool) -> Form {
-        let stands = isDown && !turned.contains(character)
-        let places = stands ? [1, 0, 2, 5] : [0, 1, 3, 4]
+        let isUpright = isDown && !lying.contains(character)
+        let places = isUpright ? [1, 0, 2, 5] : [0, 1, 3, 4]
         var means = places.map { row[row.startIndex + $0] }
         var deviations = places.map { row[row.startIndex + 6 + $0] }
-        if stands {
-            let toCorner = corner[character] ?? 0
-            means[2] = -(means[2] + toCorner)
-            deviations[2] = hypot(deviations[2], toCorner)  // not every writer moves them
+        if isUpright {
+            let cornerShift = corner[character] ?? 0
+            means[2] = -(means[2] + cornerShift)
+            deviations[2] = hypot(deviations[2], cornerShift)  // not every writer moves them
         }
-        return means[..<2].map { log(max($0, least)) } + means[2...] + deviations
+        return means[..<2].map { log(max($0, minLength)) } + means[2...] + deviations
     }
 
-    func form(_ character: Int, isDown: Bool) -> Form { isDown ? down[character] : across[character] }
+    func form(_ character: Int, isDown: Bool) -> Form { isDown ? columnForms[character] : rowForms[character] }
 
     /// How well a form fits a character. `measured`: lengths along and across the line, place across it, largest gap.
-    func fit(_ measured: [Double], _ character: Int, _ geometry: LineGeometry, isDown: Bool) -> Double {
+    func fit(_ measures: [Double], _ character: Int, _ geometry: LineGeometry, isDown: Bool) -> Double {
         let form = form(character, isDown: isDown)
-        let length = log(max(measured[0], Self.least)) - form[0]
-        let height = log(max(measured[1], Self.least)) - form[1]
-        let own = hypot(form[4], form[5])
+        let length = log(max(measures[0], Self.minLength)) - form[0]
+        let height = log(max(measures[1], Self.minLength)) - form[1]
+        let sizeDeviation = hypot(form[4], form[5])
         // Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.
-        let rests = [
-            ((length + height) / 2, hypot(own / 2, geometry.uneven)), (length - height, own),
-            (measured[2] - form[2], hypot(form[6], geometry.wander)),
-            (measured[3] - form[3], hypot(form[7], Self.unevenGap)),
+        let residuals = [
+            ((length + height) / 2, hypot(sizeDeviation / 2, geometry.uneven)), (length - height, sizeDeviation),
+            (measures[2] - form[2], hypot(form[6], geometry.wander)),
+            (measures[3] - form[3], hypot(form[7], Self.unevenGap)),
         ]
-        return -rests.reduce(0) { $0 + 2.5 * log1p($1.0 / $1.1 * $1.0 / $1.1 / 4) + log($1.1 / 0.2) }
+        return -residuals.reduce(0) { $0 + 2.5 * log1p($1.0 / $1.1 * $1.0 / $1.1 / 4) + log($1.1 / 0.2) }
     }
 
     /// The logarithm of the probability that a character follows another, or begins a line; by its script alone where
     /// the text is no Japanese.
     func logProbability(of second: Int, after first: Int?, isPlain: Bool) -> Double {
         if isPlain {
-            let (before, script) = (first.map { scripts[$0] } ?? 5, scripts[second])
-            return log(follows[before][script] / Double(sizes[script]))
+            let (firstScript, script) = (first.map { scripts[$0] } ?? 5, scripts[second])
+            return log(follows[firstScript][script] / Double(sizes[script]))
         }
-        guard let first else { return max(beginnings[second], Self.rarest) }
+        guard let first else { return max(beginnings[second], Self.minBigram) }
         var (low, high) = (starts[first], starts[first + 1])
         while low < high {
             let middle = (low + high) / 2
             if Int(seconds[middle]) < second { low = middle + 1 } else { high = middle }
         }
         let isListed = low < starts[first + 1] && Int(seconds[low]) == second
-        return max(isListed ? values[low] : factors[first] + shares[second], Self.rarest)
+        return max(isListed ? values[low] : factors[first] + shares[second], Self.minBigram)
     }
 }
 
