@@ -23,17 +23,17 @@ export function hint(list, known) {
   if (first.none) return "";
   const alike = twins(first.label).filter((label) => known.has(label));
   if (alike.length) return t("alike", first.label, alike.join(", "));
-  const other = otherSize(first.label);
-  if (other && second?.label === other && second.probability > 0.1) return t("size", first.label, other);
+  const variant = otherSize(first.label);
+  if (variant && second?.label === variant && second.probability > 0.1) return t("size", first.label, variant);
   return "";
 }
 
 /** The list of five candidates. Its rows are made once, so that a new answer moves no button under a finger. */
 export class Answer {
-  constructor(chosen) {
+  constructor(onChoice) {
     this.rows = Array.from({ length: MAX_ANSWERS }, (_, k) => {
       const item = document.createElement("li");
-      const button = newButton("", () => this.list && chosen(this.list[k]));
+      const button = newButton("", () => this.list && onChoice(this.list[k]));
       const [glyph, bar, share] = ["glyph", "bar", "share"].map((name) => {
         const part = document.createElement("span");
         part.className = name;
@@ -78,7 +78,7 @@ export class Answer {
   /** For a screen reader: the sentence and the next two candidates. */
   spoken(threshold) {
     if (!this.list) return "";
-    const others = this.list.slice(1, 3).map((a) => `${shownLabel(a)} ${percent(a.probability)}`);
-    return `${sentence(this.list, threshold)} ${others.join(", ")}`;
+    const rivals = this.list.slice(1, 3).map((a) => `${shownLabel(a)} ${percent(a.probability)}`);
+    return `${sentence(this.list, threshold)} ${rivals.join(", ")}`;
   }
 }

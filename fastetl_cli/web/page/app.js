@@ -67,7 +67,7 @@ function ask(text) {
 class Live {
   constructor(board, engine, answered, lost) {
     Object.assign(this, { board, engine, answered, lost });
-    this.wanted = false;
+    this.isWanted = false;
     this.busy = false;
     this.sheet = 0; // changes with every edit, so that an answer to what is gone is dropped
   }
@@ -77,18 +77,18 @@ class Live {
   }
 
   async request(time) {
-    this.wanted = true;
+    this.isWanted = true;
     this.time = time;
     if (this.busy) return;
     this.busy = true;
-    while (this.wanted) {
-      this.wanted = false;
+    while (this.isWanted) {
+      this.isWanted = false;
       const { sheet } = this, pointTime = this.time;
       if (this.board.empty) continue;
       const picture = this.board.ink.picture();
       try {
         const probabilities = await this.engine.probabilities(picture);
-        if (sheet === this.sheet) this.answered(probabilities, picture, pointTime, !this.wanted);
+        if (sheet === this.sheet) this.answered(probabilities, picture, pointTime, !this.isWanted);
       } catch (error) {
         if (sheet === this.sheet) this.lost();
         failed(error);
@@ -112,23 +112,23 @@ async function start() {
   const [about, labels, { kana, box }] = await Promise.all(["about.json", "labels.json", "kana.json"].map(fetchJson));
   startTables(about);
   const known = new Set(labels.labels);
-  const ofScript = (script) => kana.filter((one) => one.script === script && known.has(one.character));
+  const ofScript = (script) => kana.filter((entry) => entry.script === script && known.has(entry.character));
   const scripts = Object.fromEntries(
-    ["hiragana", "katakana"].map((script) => [script, new Set(ofScript(script).map((one) => one.character))]),
+    ["hiragana", "katakana"].map((script) => [script, new Set(ofScript(script).map((entry) => entry.character))]),
   );
   const ofKana = scripts.hiragana.size + scripts.katakana.size;
   scripts.kanji = new Set(labels.labels.filter((label) => /^\p{Script=Han}$/u.test(label)));
-  const strokesOf = new Map(kana.map((one) => [one.character, one.strokes]));
+  const strokesOf = new Map(kana.map((entry) => [entry.character, entry.strokes]));
   const engine = engineOf(about);
   const samples = about.engine === "browser" ? new BrowserSamples(`pad ${about.version}`) : new ServerSamples();
-  const cards = new Cards(kana.map((one) => one.character), stored(PRACTISED));
+  const cards = new Cards(kana.map((entry) => entry.character), stored(PRACTISED));
   let view = "draw", compete = null, last = null;
 
   const board = new Board(about.side, (kind, time) => changed(kind, time));
   const order = new StrokeOrder(board, box);
   const sight = new Sight(board, engine, about.preprocessing, labels);
   const keeping = () => about.samples || (about.engine === "browser" && stored(KEEP_HERE) === true);
-  const answer = new Answer((one) => keep(one.none ? "" : one.label));
+  const answer = new Answer((entry) => keep(entry.none ? "" : entry.label));
   const live = new Live(board, engine, answered, () => {
     last = null; // an answer to fewer strokes is none to these
     show(null, null);
@@ -241,8 +241,8 @@ async function start() {
       go("practice");
       lesson.ask(character);
     });
-    const asked = kana.filter((one) => known.has(one.character));
-    element("table-sum").textContent = sumOf(asked.map((one) => cards.get(one.character)));
+    const asked = kana.filter((entry) => known.has(entry.character));
+    element("table-sum").textContent = sumOf(asked.map((entry) => cards.get(entry.character)));
   }
 
   for (const button of document.querySelectorAll("[data-go]")) {
@@ -275,8 +275,8 @@ async function start() {
     button.hidden = button.dataset.compete !== "" && !scripts[button.dataset.compete].size;
     button.addEventListener("click", () => {
       compete = button.dataset.compete || null;
-      for (const one of document.querySelectorAll("[data-compete]")) {
-        one.setAttribute("aria-pressed", String(one === button));
+      for (const control of document.querySelectorAll("[data-compete]")) {
+        control.setAttribute("aria-pressed", String(control === button));
       }
       show(last?.probabilities ?? null, last?.picture ?? null);
     });
@@ -309,8 +309,8 @@ async function start() {
       if (lesson.state === "done") lesson.ask();
       else lesson.check();
     } else if (view === "draw" && keeping() && answer.list && /^[1-5]$/.test(key)) {
-      const one = answer.list[Number(key) - 1];
-      if (one) keep(one.none ? "" : one.label);
+      const entry = answer.list[Number(key) - 1];
+      if (entry) keep(entry.none ? "" : entry.label);
     } else if (key in commands && (["draw", "write", "practice"].includes(view) || key === "?")) {
       event.preventDefault();
       commands[key]();

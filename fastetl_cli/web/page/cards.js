@@ -16,10 +16,10 @@ export class Cards {
     this.turn = 0;
     this.cards = new Map();
     for (const character of kana) {
-      const known = stored?.[character];
-      const whole = (value, most) => Number.isInteger(value) && value >= 0 && value <= most;
-      if (Array.isArray(known) && whole(known[0], 4) && known.slice(1, 4).every((value) => whole(value, 1e7))) {
-        const [box, due, asked, right] = known;
+      const values = stored?.[character];
+      const isCount = (value, most) => Number.isInteger(value) && value >= 0 && value <= most;
+      if (Array.isArray(values) && isCount(values[0], 4) && values.slice(1, 4).every((value) => isCount(value, 1e7))) {
+        const [box, due, asked, right] = values;
         this.cards.set(character, { box, due, asked, right: Math.min(right, asked), last: 0 });
       }
     }
@@ -29,13 +29,13 @@ export class Cards {
     return this.cards.get(character) ?? { box: 0, due: 0, asked: 0, right: 0, last: 0 };
   }
 
-  /** The next character of `chosen`: what is due, then what is new, then what is due soonest; never twice in a row. */
-  next(chosen, day = today()) {
-    const open = chosen.filter((c) => this.cards.get(c)?.last !== this.turn || chosen.length === 1 || !this.turn);
-    const known = open.filter((c) => this.cards.has(c));
+  /** The next character of `kana`: what is due, then what is new, then what is due soonest; never twice in a row. */
+  next(kana, day = today()) {
+    const choices = kana.filter((c) => this.cards.get(c)?.last !== this.turn || kana.length === 1 || !this.turn);
+    const known = choices.filter((c) => this.cards.has(c));
     const order = (a, b) => this.get(a).due - this.get(b).due || this.get(a).last - this.get(b).last;
     const due = known.filter((c) => this.get(c).due <= day).sort(order);
-    const fresh = open.filter((c) => !this.cards.has(c));
+    const fresh = choices.filter((c) => !this.cards.has(c));
     // What was just missed comes back after a few others.
     const rested = due.filter((c) => !this.get(c).last || this.turn - this.get(c).last >= 3);
     return rested[0] ?? fresh[0] ?? due[0] ?? known.sort(order)[0] ?? null;

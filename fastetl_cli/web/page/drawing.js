@@ -35,8 +35,8 @@ export class Drawing {
   /** Whether the point was added: not if it stands where the last one does, or the drawing is full. */
   extend(stroke, x, y, pressure, time) {
     const last = stroke.x.length - 1;
-    const near = (value) => Math.round(Math.min(Math.max(value, -8), 9) * 1e5) / 1e5;
-    const [px, py] = [near(x), near(y)];
+    const rounded = (value) => Math.round(Math.min(Math.max(value, -8), 9) * 1e5) / 1e5;
+    const [px, py] = [rounded(x), rounded(y)];
     if (this.points >= MAX_POINTS) return false;
     if (last >= 0 && stroke.x[last] === px && stroke.y[last] === py && !stroke.pressure) return false;
     stroke.x.push(px);
@@ -91,9 +91,9 @@ export class Drawing {
 
   /** The longer side of the box around all points. */
   extent() {
-    const along = (axis) => this.strokes.flatMap((stroke) => stroke[axis]);
+    const coordinates = (axis) => this.strokes.flatMap((stroke) => stroke[axis]);
     const range = (values) => most(values) - least(values);
-    return this.points ? Math.max(range(along("x")), range(along("y"))) : 0;
+    return this.points ? Math.max(range(coordinates("x")), range(coordinates("y"))) : 0;
   }
 
   /** As fastetl.ink.Drawing reads it. */

@@ -15,9 +15,9 @@ export class Gallery {
   async open() {
     try {
       const files = await this.samples.files();
-      const select = element("files"), before = select.value;
+      const select = element("files"), selection = select.value;
       select.replaceChildren(...files.map(({ name }) => new Option(name)));
-      if (files.some(({ name }) => name === before)) select.value = before;
+      if (files.some(({ name }) => name === selection)) select.value = selection;
       select.closest("label").hidden = !files.length;
       element("save").hidden = !this.samples.save || !files.length;
       if (files.length) this.show(await this.samples.shown(select.value));

@@ -10,17 +10,17 @@ const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 /** Steps 1–3: [ax, ay, bx, by, ra, rb] of each segment of one stroke, in pixels, from point `first` on. */
 export function* segments(drawing, stroke, side, first = 0) {
   const scale = side / Math.max(drawing.width, drawing.height);
-  const right = (side - drawing.width * scale) / 2;
-  const down = (side - drawing.height * scale) / 2;
-  const at = (k) => [
-    stroke.x[k] * scale + right,
-    stroke.y[k] * scale + down,
+  const offsetX = (side - drawing.width * scale) / 2;
+  const offsetY = (side - drawing.height * scale) / 2;
+  const point = (k) => [
+    stroke.x[k] * scale + offsetX,
+    stroke.y[k] * scale + offsetY,
     ((drawing.pen ?? PEN) * side / 2) * (0.5 + (stroke.pressure ? stroke.pressure[k] : 0.5)),
   ];
   const count = stroke.x.length;
   for (let k = first; k < Math.max(count - 1, Math.min(count, 1)); k++) {
-    const [ax, ay, ra] = at(k);
-    const [bx, by, rb] = at(count === 1 ? k : k + 1);
+    const [ax, ay, ra] = point(k);
+    const [bx, by, rb] = point(count === 1 ? k : k + 1);
     yield [ax, ay, bx, by, ra, rb];
   }
 }
@@ -49,9 +49,9 @@ export class Ink {
       // Only the part of the segment that is near in y bounds the columns: a long slanted one costs its own area.
       let first = 0, last = 1;
       if (dy !== 0) {
-        const one = (y - reach - ay) / dy, two = (y + reach - ay) / dy;
-        first = clamp(Math.min(one, two), 0, 1);
-        last = clamp(Math.max(one, two), 0, 1);
+        const upper = (y - reach - ay) / dy, lower = (y + reach - ay) / dy;
+        first = clamp(Math.min(upper, lower), 0, 1);
+        last = clamp(Math.max(upper, lower), 0, 1);
       }
       const left = ax + first * dx, right = ax + last * dx;
       const begin = Math.max(0, Math.floor(Math.min(left, right) - reach));

@@ -37,13 +37,13 @@ export class Lesson {
     return [...this.kana.values()].filter((kana) => kana.script === this.script && this.known.has(kana.character));
   }
 
-  chosen() {
+  selection() {
     return this.members().filter((kana) => this.row === null || kana.row === this.row).map((kana) => kana.character);
   }
 
   choose(script) {
     this.script = script;
-    if (!this.chosen().length) this.row = null;
+    if (!this.selection().length) this.row = null;
     this.mark();
     this.ask();
   }
@@ -59,14 +59,14 @@ export class Lesson {
   }
 
   open() {
-    if (!this.chosen().length) this.script = this.script === "hiragana" ? "katakana" : "hiragana";
+    if (!this.selection().length) this.script = this.script === "hiragana" ? "katakana" : "hiragana";
     this.mark();
     if (!this.current) this.ask();
     else this.render();
   }
 
   /** The next card, or the one that the user chose in the table. */
-  ask(character = this.cards.next(this.chosen())) {
+  ask(character = this.cards.next(this.selection())) {
     this.current = character ? this.kana.get(character) : null;
     if (this.current) this.script = this.current.script;
     if (this.current && this.row !== null) this.row = this.current.row;
@@ -103,7 +103,7 @@ export class Lesson {
     element("next").hidden = element("strokes").hidden = this.state !== "done";
     this.rendered();
     element("check").disabled = this.board.empty;
-    const cards = this.chosen().map((c) => this.cards.get(c));
+    const cards = this.selection().map((c) => this.cards.get(c));
     const counts = DAYS.map((_, k) => cards.filter((card) => card.asked && card.box === k).length);
     const most = Math.max(...counts, 1);
     element("boxes").replaceChildren(
@@ -136,7 +136,7 @@ export class Lesson {
       const probabilities = await this.read();
       if (this.current !== kana) return;
       this.state = "asked";
-      this.judge(answers(probabilities, this.labels, new Set(this.chosen())));
+      this.judge(answers(probabilities, this.labels, new Set(this.selection())));
     } catch (error) {
       this.state = "asked";
       this.say(() => t("failed", error.message), undefined, "missed");
@@ -144,21 +144,21 @@ export class Lesson {
   }
 
   judge(list) {
-    const kana = this.current, drawn = this.board.drawing.strokes.length;
+    const kana = this.current, count = this.board.drawing.strokes.length;
     const kind = confidence(list, this.labels.threshold);
     const size = otherSize(kana.character) === list[0].label;
     // Alone on a canvas, a small and a large kana look alike, so that the size of the drawing decides.
-    const fits = size && this.board.drawing.extent() < HALF === SMALL.test(kana.sound);
+    const isOfSize = size && this.board.drawing.extent() < HALF === SMALL.test(kana.sound);
     // Among the kana of a row, what is none of them is like one of them.
-    const alike = fits || list[0].label === kana.character || twins(list[0].label).includes(kana.character);
-    const same = alike && !list[0].foreign;
-    if (kind === "none" || (kind === "unsure" && !same)) {
+    const isAlike = isOfSize || list[0].label === kana.character || twins(list[0].label).includes(kana.character);
+    const isRight = isAlike && !list[0].foreign;
+    if (kind === "none" || (kind === "unsure" && !isRight)) {
       this.say(() => t("unread"), undefined, "unread");
       return;
     }
-    if (same) {
-      const needed = kana.strokes.length;
-      const counts = () => (needed === drawn ? "" : t(needed === 1 ? "strokesOne" : "strokes", needed, drawn));
+    if (isRight) {
+      const target = kana.strokes.length;
+      const counts = () => (target === count ? "" : t(target === 1 ? "strokesOne" : "strokes", target, count));
       const key = this.misses ? "rightAgain" : "right";
       this.finish(() => t(key, kana.character), counts, "right");
       return;

@@ -46,11 +46,11 @@ function underlines(boxes, strokes) {
     if (sizes.length <= 3 || extents[k] <= UNDERLINE_LENGTH * usualExtent) return false;
     const [marginX, marginY] = [c - a, d - b].map((length) => (length < extents[k] ? usualExtent : 0));
     const isNear = (x, y) => x >= a - marginX && x <= c + marginX && y >= b - marginY && y <= d + marginY;
-    const isMarked = boxes.filter((box) => isNear(middleX(box), middleY(box))).length > 2;
+    const hasWriting = boxes.filter((box) => isNear(middleX(box), middleY(box))).length > 2;
     // A long ー has no writing over or under it.
-    if (isFlat) return isMarked || extents[k] > VOWEL_LENGTH * usualExtent;
+    if (isFlat) return hasWriting || extents[k] > VOWEL_LENGTH * usualExtent;
     const distance = (x, y) => Math.max(Math.abs(x - (a + c) / 2) / (c - a), Math.abs(y - (b + d) / 2) / (d - b));
-    return isMarked && strokes[k].x.every((x, n) => distance(x, strokes[k].y[n]) > HOLLOW);
+    return hasWriting && strokes[k].x.every((x, n) => distance(x, strokes[k].y[n]) > HOLLOW);
   });
 }
 
@@ -102,7 +102,7 @@ function joinByTime(bands) {
   const result = bands.slice(0, 1);
   for (const band of bands.slice(1)) {
     const both = [...result.at(-1), ...band].sort((a, b) => a - b), isOfBand = both.map((k) => band.includes(k));
-    if (isOfBand.filter((isOf, k) => k && isOf !== isOfBand[k - 1]).length > 2) result[result.length - 1] = both;
+    if (isOfBand.filter((value, k) => k && value !== isOfBand[k - 1]).length > 2) result[result.length - 1] = both;
     else result.push(band);
   }
   return result;
@@ -296,25 +296,25 @@ export class Tables {
 // The best path
 
 /** For each span and character: how much longer it is than a part of it that the network takes for the same one. */
-function beyondParts({ spans, boxes, geometry }, competing) {
+function beyondParts({ spans, boxes, geometry }, candidates) {
   const spanOf = new Map(spans.map(([i, j], r) => [`${i} ${j}`, r]));
   const length = (r) => (boxes[r][2] - boxes[r][0]) / geometry.size;
-  const likely = competing.map((columns) =>
+  const partProbabilities = candidates.map((columns) =>
     columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > MIN_SEEN),
   );
   return spans.map(([i, j], r) => {
-    const out = new Map(competing[r].map(({ label }) => [label, 0]));
+    const excess = new Map(candidates[r].map(({ label }) => [label, 0]));
     for (let first = i; first <= j; first++) for (let last = first; last < j + (first > i); last++) {
       const part = spanOf.get(`${first} ${last}`);
-      for (const [label, p] of likely[part] ?? []) {
-        if (out.has(label)) out.set(label, Math.max(out.get(label), p * (length(r) - length(part))));
+      for (const [label, p] of partProbabilities[part] ?? []) {
+        if (excess.has(label)) excess.set(label, Math.max(excess.get(label), p * (length(r) - length(part))));
       }
     }
-    return competing[r].map(({ label }) => out.get(label));
+    return candidates[r].map(({ label }) => excess.get(label));
   });
 }
 
-function features(line, geometry, competing, beyond, tables) {
+function features(line, geometry, candidates, beyond, tables) {
   const { spans, boxes, atoms, down } = line;
   const gaps = [];
   let reach = -Infinity;
@@ -332,7 +332,7 @@ function features(line, geometry, competing, beyond, tables) {
     const values = [...logs, ...inSizes.slice(2)];
     // The last counts cuts through ink, of which strokes have none.
     const spanFeatures = [Math.max(inSizes[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
-    return competing[r].map(({ shape, share, character }, candidate) => {
+    return candidates[r].map(({ shape, share, character }, candidate) => {
       const usual = tables.strokes.at(character), fit = likelihood(values, tables.form(character, down), geometry);
       const absence = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
       return [1, shape, share, fit, ...spanFeatures, beyond[r][candidate], absence, moreStrokes];
@@ -354,11 +354,11 @@ function likelihood(spanMeasures, row, { uneven, wander }) {
 }
 
 /** [{span, candidate, scores, rival}] of the best path. `scores`: of each candidate of each span. */
-function bestPath(scores, competing, spans, count, tables, plain) {
+function bestPath(scores, candidates, spans, count, tables, plain) {
   // States are [span, candidate].
-  const reach = scores.map((row) => [...row]), parents = scores.map((row) => row.map(() => null)), steps = [];
+  const reach = scores.map((row) => [...row]), predecessors = scores.map((row) => row.map(() => null)), steps = [];
   const follows = (first, second) => tables.weights.bigram * tables.follows(first, second, plain);
-  const character = ([span, candidate]) => competing[span][candidate].character;
+  const character = ([span, candidate]) => candidates[span][candidate].character;
   const states = (isMeant) => spans.flatMap((span, r) => (isMeant(span) ? scores[r].map((_, c) => [r, c]) : []));
   for (const state of states(([first]) => first === 0)) reach[state[0]][state[1]] += follows(-1, character(state));
   for (let boundary = 1; boundary < count; boundary++) {
@@ -371,7 +371,7 @@ function bestPath(scores, competing, spans, count, tables, plain) {
       const totals = bestStates.map((state, n) => value(reach, state) + gains[n][k]);
       const bestIndex = totals.reduce((index, total, n) => (total > totals[index] ? n : index), 0);
       reach[span][candidate] += totals[bestIndex];
-      parents[span][candidate] = bestStates[bestIndex];
+      predecessors[span][candidate] = bestStates[bestIndex];
     });
   }
   const backwardScores = backwardOf(scores, spans, count, steps);
@@ -383,7 +383,7 @@ function bestPath(scores, competing, spans, count, tables, plain) {
     const [span, candidate] = state, [first, last] = spans[span];
     const rivals = pathScores.filter((_, r) => r !== span && spans[r][0] <= last && spans[r][1] >= first);
     path.push({ span, candidate, scores: pathScores[span], rival: most(rivals.flat()) });
-    state = parents[span][candidate];
+    state = predecessors[span][candidate];
   }
   return path.reverse();
 }
@@ -408,24 +408,24 @@ function fittedGeometry(boxes, characters, geometry, down, tables) {
   const residuals = boxes.map(([a, b, c, d], k) =>
     [c - a, d - b].map((length, side) => Math.log(Math.max(length, 1e-3)) - forms[k][side]),
   );
-  const [logX, logY] = [0, 1].map((side) => {
+  const [length, height] = [0, 1].map((side) => {
     const values = residuals.map((residual) => residual[side]).filter((_, k) => isTelling(forms[k][side]));
     return values.length ? quantile(values, 0.5) : Math.log(geometry.size);
   });
-  const stretch = ((logX - logY) * boxes.length) / (boxes.length + PRIOR_COUNT);
-  const size = Math.exp((logX + logY - stretch) / 2);
-  const x = boxes.map(middleX), y = boxes.map((box, k) => middleY(box) - forms[k][2] * size);
+  const stretch = ((length - height) * boxes.length) / (boxes.length + PRIOR_COUNT);
+  const size = Math.exp((length + height - stretch) / 2);
+  const x = boxes.map(middleX), centres = boxes.map((box, k) => middleY(box) - forms[k][2] * size);
   let { slope } = geometry;
-  if (boxes.length >= 4) slope = clip(fittedLine(x, y)[2], -0.35, 0.35);
-  const middle = mean(y.map((mid, k) => mid - slope * x[k]));
+  if (boxes.length >= 4) slope = clip(fittedLine(x, centres)[2], -0.35, 0.35);
+  const middle = mean(centres.map((y, k) => y - slope * x[k]));
   const addedDeviation = (usual, residuals) => {
     const excess = sum(residuals.map(([residual, deviation]) => Math.max(residual ** 2 - deviation ** 2, 0)));
     return Math.sqrt((PRIOR_COUNT * usual ** 2 + excess) / (PRIOR_COUNT + residuals.length));
   };
   const indices = range(boxes.length).filter((k) => isTelling(forms[k][0]) && isTelling(forms[k][1]));
-  const sizeResidual = (k) => [mean(residuals[k]) - (logX + logY) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2];
+  const sizeResidual = (k) => [mean(residuals[k]) - (length + height) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2];
   const uneven = addedDeviation(USUAL_UNEVEN, indices.map(sizeResidual));
-  const wander = addedDeviation(USUAL_WANDER, y.map((mid, k) => [(mid - middle - slope * x[k]) / size, forms[k][6]]));
+  const wander = addedDeviation(USUAL_WANDER, centres.map((y, k) => [(y - middle - slope * x[k]) / size, forms[k][6]]));
   return { middle, slope, size, stretch: Math.exp(stretch), uneven, wander };
 }
 
@@ -458,11 +458,11 @@ function lineOf(strokes, rowBoxes, pen, down) {
   });
   // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
   const turnedSpans = down ? spans.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
-  const back = (box) => (down ? unturned(box) : box).map((number) => number / zoom);
+  const toOriginal = (box) => (down ? unturned(box) : box).map((number) => number / zoom);
   const strokesOf = (r) => members.slice(spans[r][0], spans[r][1] + 1).flat().map((k) => strokes[k]);
   const geometry = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
   pictures.push(...turnedSpans.map((r) => quarter(pictures[r])));
-  return { atoms, spans, boxes: spanBoxes, geometry, down, pictures, turnedSpans, back, strokesOf };
+  return { atoms, spans, boxes: spanBoxes, geometry, down, pictures, turnedSpans, toOriginal, strokesOf };
 }
 
 /** numpy.rot90 of a square picture. */
@@ -474,33 +474,33 @@ function quarter(picture) {
 
 /** For each span the characters that compete: label, class, and what the network says of them. */
 function competition(line, probabilities, labels, tables, isOut) {
-  const lyingLabels = new Set(tables.lying), none = labels - 1;
-  const sumsOf = (likely, groups) => {
+  const lyingLabels = new Set(tables.lying), count = labels - 1;
+  const sumsOf = (shares, groups) => {
     const sums = new Float64Array(most(groups) + 1);
-    groups.forEach((group, k) => (sums[group] += likely[k]));
+    groups.forEach((group, k) => (sums[group] += shares[k]));
     return sums;
   };
   // The bigrams already say how often a script occurs, so the network's prior is taken off.
   const answer = (r) => {
     const row = probabilities.subarray(r * labels, (r + 1) * labels);
-    const likely = Float64Array.from(row, (share, k) => share / tables.prior[k]);
-    const total = sum(likely);
-    return likely.map((share) => share / total);
+    const shares = Float64Array.from(row, (share, k) => share / tables.prior[k]);
+    const total = sum(shares);
+    return shares.map((share) => share / total);
   };
   return line.spans.map((_, r) => {
-    const likely = answer(r);
+    const shares = answer(r);
     if (line.down) {
       const k = line.turnedSpans.indexOf(r), turnedAnswer = k < 0 ? null : answer(line.spans.length + k);
-      for (const label of lyingLabels) likely[label] = turnedAnswer ? turnedAnswer[label] : 0;
-      const total = Math.max(sum(likely), 1e-9);
-      likely.forEach((share, k) => (likely[k] = share / total));
+      for (const label of lyingLabels) shares[label] = turnedAnswer ? turnedAnswer[label] : 0;
+      const total = Math.max(sum(shares), 1e-9);
+      shares.forEach((share, k) => (shares[k] = share / total));
     }
-    const shapes = sumsOf(likely, tables.groups), sizes = sumsOf(likely, tables.sizes), candidates = [];
-    const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, likely[none], MIN_PUNCTUATION) : value);
+    const shapes = sumsOf(shares, tables.groups), sizes = sumsOf(shares, tables.sizes), candidates = [];
+    const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, shares[count], MIN_PUNCTUATION) : value);
     const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
-    for (let k = 0; k < none; k++) {
+    for (let k = 0; k < count; k++) {
       if (isOut(k)) continue;
-      const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * likely[k];
+      const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * shares[k];
       if (candidates.length === MAX_CANDIDATES && score <= candidates[MAX_CANDIDATES - 1].score) continue;
       let rank = candidates.length;
       while (rank && candidates[rank - 1].score < score) rank--;
@@ -515,45 +515,45 @@ function competition(line, probabilities, labels, tables, isOut) {
   });
 }
 
-function textOf(line, competing, path, geometry, names) {
+function textOf(line, candidates, path, geometry, names) {
   const boxes = path.map(({ span }) => line.boxes[span]);
   const characters = path.map(({ span, candidate, scores, rival }) => {
     const bestScore = scores[candidate];
     const odds = scores.map((score) => Math.exp(Math.min(score - bestScore, 0)));
     const total = sum(odds) + Math.exp(Math.min(rival - bestScore, 50));
-    const shares = odds.map((odd) => odd / total), name = (k) => names[competing[span][k].label];
+    const shares = odds.map((odd) => odd / total), name = (k) => names[candidates[span][k].label];
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[candidate];
-    const unseen = competing[span][candidate].shape < Math.log(MIN_SHOWN);
-    const uncertain = confidence < MIN_SURE || unseen, box = line.back(line.boxes[span]);
+    const isUnseen = candidates[span][candidate].shape < Math.log(MIN_SHOWN);
+    const uncertain = confidence < MIN_SURE || isUnseen, box = line.toOriginal(line.boxes[span]);
     return { label: name(candidate), box, confidence, uncertain, alternatives, strokes: line.strokesOf(span) };
   });
   const gaps = range(Math.max(boxes.length - 1, 0)).map((k) => boxes[k + 1][0] - boxes[k][2]);
-  const usual = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
-  characters.forEach((character, k) => (character.space = k > 0 && gaps[k - 1] > SPACE_GAP * geometry.size + usual));
+  const usualGap = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
+  characters.forEach((character, k) => (character.space = k > 0 && gaps[k - 1] > SPACE_GAP * geometry.size + usualGap));
   const text = characters.map(({ label, space }) => (space ? ` ${label}` : label)).join("");
   return { text, characters, down: line.down };
 }
 
 /** The best path and the geometry of its line. */
-function bestOf(line, competing, tables) {
-  const beyond = beyondParts(line, competing), total = ([[first]]) => first.scores[first.candidate];
+function bestOf(line, candidates, tables) {
+  const beyond = beyondParts(line, candidates), total = ([[first]]) => first.scores[first.candidate];
   const best = (geometry, plain = false) => {
     const { features: weights } = tables.weights;
     const score = (values) => sum(values.map((value, k) => value * weights[k]));
-    const scores = features(line, geometry, competing, beyond, tables).map((columns) => columns.map(score));
-    return [bestPath(scores, competing, line.spans, line.atoms.length, tables, plain), geometry];
+    const scores = features(line, geometry, candidates, beyond, tables).map((columns) => columns.map(score));
+    return [bestPath(scores, candidates, line.spans, line.atoms.length, tables, plain), geometry];
   };
   const outcomes = FIRST_STRETCHES.map((stretch) => {
     const geometry = { ...line.geometry, stretch }, [path] = best(geometry);
-    const characters = path.map(({ span, candidate }) => competing[span][candidate].character);
+    const characters = path.map(({ span, candidate }) => candidates[span][candidate].character);
     return best(fittedGeometry(path.map(({ span }) => line.boxes[span]), characters, geometry, line.down, tables));
   });
   // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
   const wholeSpan = line.spans.findIndex(([first, last]) => !first && last === line.atoms.length - 1);
-  if (wholeSpan >= 0 && competing[wholeSpan][0].shape > Math.log(MIN_ALONE)) {
-    const [{ character }] = competing[wholeSpan];
+  if (wholeSpan >= 0 && candidates[wholeSpan][0].shape > Math.log(MIN_ALONE)) {
+    const [{ character }] = candidates[wholeSpan];
     outcomes.push(best(fittedGeometry([line.boxes[wholeSpan]], [character], line.geometry, line.down, tables)));
   }
   const likelier = (first, second) => (total(second) > total(first) ? second : first);
@@ -565,7 +565,7 @@ function bestOf(line, competing, tables) {
  * [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. `competing`: a
  * Set of the characters that may be meant; all if it is null.
  */
-export async function readDrawing(drawing, engine, labels, tables, isCurrent = () => true, competing = null) {
+export async function readDrawing(drawing, engine, labels, tables, isCurrent = () => true, rivals = null) {
   const drawnStrokes = drawing.strokes.filter((stroke) => stroke.x.length);
   const bareBoxes = drawnStrokes.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
   // The default pen is that of one character on the whole canvas.
@@ -591,7 +591,7 @@ export async function readDrawing(drawing, engine, labels, tables, isCurrent = (
   let begin = 0;
   const texts = lines.map((line) => {
     const end = begin + line.pictures.length * count;
-    const isOut = (k) => competing !== null && !competing.has(labels.labels[k]);
+    const isOut = (k) => rivals !== null && !rivals.has(labels.labels[k]);
     const candidates = competition(line, answers.subarray(begin, end), count, tables, isOut);
     begin = end;
     const [path, geometry] = bestOf(line, candidates, tables);

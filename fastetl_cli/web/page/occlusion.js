@@ -27,8 +27,8 @@ export async function occlusion(engine, picture, side, [first, second], isCurren
   if (!isCurrent()) return null;
   const labels = probabilities.length / (places.length + 1);
   const odds = (n) => {
-    const at = (k) => Math.log(Math.max(probabilities[n * labels + k], 1e-7));
-    return at(first) - at(second);
+    const logProbability = (k) => Math.log(Math.max(probabilities[n * labels + k], 1e-7));
+    return logProbability(first) - logProbability(second);
   };
   const map = new Float32Array(side * side), times = new Float32Array(side * side);
   // A patch counts most in its middle, so that the map has no edges of its own.
@@ -61,6 +61,6 @@ export function strongest(map, picture, side, sign) {
     counts[cell]++;
   });
   const means = sums.map((value, k) => (counts[k] > 20 ? value / counts[k] : 0));
-  const best = means.indexOf(means.reduce((a, b) => Math.max(a, b), 0));
-  return means[best] > 0.05 ? [Math.floor(best / 3), best % 3] : null;
+  const index = means.indexOf(means.reduce((a, b) => Math.max(a, b), 0));
+  return means[index] > 0.05 ? [Math.floor(index / 3), index % 3] : null;
 }

@@ -6,8 +6,8 @@ import { t } from "./text.js";
 
 const MAX_LABELS = 400; // labels that are all shown
 
-/** Two tables of buttons; `chosen(character)` is called for one that the network knows. */
-export function showTables(root, kana, known, cards, chosen) {
+/** Two tables of buttons; `onChoice(character)` is called for one that the network knows. */
+export function showTables(root, kana, known, cards, onChoice) {
   root.replaceChildren();
   for (const script of ["hiragana", "katakana"]) {
     const members = kana.filter((entry) => entry.script === script);
@@ -21,15 +21,15 @@ export function showTables(root, kana, known, cards, chosen) {
       for (let column = 0; column < 5; column++) {
         const entry = members.find((k) => k.row === row && k.column === column);
         const cell = line.insertCell();
-        if (entry) cell.append(cellOf(entry, known, cards, chosen));
+        if (entry) cell.append(cellOf(entry, known, cards, onChoice));
       }
     }
     root.append(table);
   }
 }
 
-function cellOf(entry, known, cards, chosen) {
-  const button = newButton("", () => chosen(entry.character));
+function cellOf(entry, known, cards, onChoice) {
+  const button = newButton("", () => onChoice(entry.character));
   button.disabled = !known.has(entry.character);
   const card = cards.get(entry.character);
   const glyph = document.createElement("span");
@@ -63,7 +63,7 @@ export function sumOf(cards) {
 }
 
 /** Labels of the network as buttons, "no character" first; of many, the kana and what is typed into `find`. */
-export function showPicker(root, find, labels, kana, chosen) {
+export function showPicker(root, find, labels, kana, onChoice) {
   const none = labels.labels[labels.no_character];
   const order = new Map(kana.map((entry, k) => [entry.character, k]));
   const listed = labels.labels.filter((label) => label !== none);
@@ -74,7 +74,7 @@ export function showPicker(root, find, labels, kana, chosen) {
     const asked = code ? String.fromCodePoint(Math.min(parseInt(code[1], 16), 0x10ffff)) : text;
     const first = listed.slice(0, many ? order.size : undefined);
     const shown = asked ? listed.filter((label) => asked.includes(label)) : first;
-    root.replaceChildren(...[none, ...shown].map((label) => choice(label === none ? "" : label, chosen)));
+    root.replaceChildren(...[none, ...shown].map((label) => choice(label === none ? "" : label, onChoice)));
   };
   find.hidden = !many;
   find.placeholder = t("find");
@@ -83,8 +83,8 @@ export function showPicker(root, find, labels, kana, chosen) {
   show();
 }
 
-function choice(label, chosen) {
-  const button = newButton(label || t("noCharacter"), () => chosen(label));
+function choice(label, onChoice) {
+  const button = newButton(label || t("noCharacter"), () => onChoice(label));
   button.classList.toggle("words", !label);
   button.lang = label ? "ja" : document.documentElement.lang;
   return button;

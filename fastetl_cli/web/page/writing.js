@@ -14,7 +14,7 @@ export class Writing {
     Object.assign(this, { engine, labels, words, same, failed, toast });
     this.lines = [];
     this.taken = "";
-    this.chosen = new WeakMap(); // first stroke of a character → its number of strokes, and what its writer says it is
+    this.choices = new WeakMap(); // first stroke of a character → its number of strokes, and what its writer says it is
     this.word = null;
     this.turn = 0;
     this.wanted = false;
@@ -120,8 +120,8 @@ export class Writing {
 
   /** What was chosen for a character, unless strokes have come or gone since. */
   choiceOf({ strokes }) {
-    const chosen = this.chosen.get(strokes[0]);
-    return chosen?.count === strokes.length ? chosen.label : null;
+    const choice = this.choices.get(strokes[0]);
+    return choice?.count === strokes.length ? choice.label : null;
   }
 
   labelOf(character) {
@@ -161,7 +161,7 @@ export class Writing {
   offer(character) {
     const choices = character.alternatives.map(({ label }) => {
       const choice = newButton(label, () => {
-        this.chosen.set(character.strokes[0], { count: character.strokes.length, label });
+        this.choices.set(character.strokes[0], { count: character.strokes.length, label });
         this.render();
       });
       choice.lang = "ja";
