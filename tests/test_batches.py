@@ -86,6 +86,7 @@ def test_a_mixture_has_the_shares_that_the_weights_say() -> None:
         seen.append(set(labels[labels < 1000].tolist()))
         assert len(seen[-1]) == 110
     assert seen[0] != seen[1]
+    assert [len(indices) for indices, _ in next(Batches([samples(10)] * 60, batch_size=540).picks(0, 0))] == [9] * 60
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -107,7 +107,7 @@ def test_files_of_characters_and_unknown_names(tmp_path: Path) -> None:
         with pytest.raises(FastetlError, match="expected one of hiragana"):
             load_charset(name)
     path = path.with_name("mine.txt")
-    path.write_text("क्ष\n\n한\n  spiral-left\nか\u3099\n", encoding="utf-8")
+    path.write_text("क्ष\n\nU+D55C\n  spiral-left\nか\u3099\n", encoding="utf-8")
     charset = load_charset(str(path))
     assert charset == Charset("mine", ("क्ष", "한", "spiral-left", "が"))
     assert codes_of(charset).tolist() == [0, 0, 0, 0x242C]

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from fastetl.data.charset import NAMES, is_kanji, load_charset
 from fastetl.etl.classes import classes
@@ -40,10 +39,3 @@ def test_the_tables(layout: Layout) -> None:
     names = [name for name in NAMES if name != "all" and (name != "kanji" or any(map(is_kanji, characters)))]
     complete = [f"`{n}`" for n in names if characters.issuperset(load_charset(n, characters).characters)]
     assert f"| {layout.name} | {kinds(layout.name)} | {', '.join(complete)} |" in PAGE.splitlines()
-
-
-@each_set
-def test_sheets_are_of_the_sets_size(layout: Layout) -> None:
-    assert f"\n## {layout.name}\n\n![synthetic samples of {layout.name}]({layout.name}.png)\n" in PAGE
-    with Image.open(FOLDER / f"{layout.name}.png") as sheet:
-        assert (sheet.size[0] % layout.width, sheet.size[1]) == (0, 6 * layout.height)

@@ -142,6 +142,9 @@ def test_numbered_folders_with_a_list(tmp_path: Path) -> None:
     draw(tmp_path / "in" / "2" / "0.png", 3)
     with pytest.raises(FastetlError, match=r"in/2: a folder that is no number; expected 0 to 1"):
         imported(tmp_path / "in")
+    (tmp_path / "in" / "labels.txt").write_text("한\n\nक्ष\n", encoding="utf-8")
+    with pytest.raises(FastetlError, match=r"labels.txt: a label without a name; .* found none on line 2"):
+        imported(tmp_path / "in")
 
 
 def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:

@@ -145,8 +145,7 @@ class Batches:
     def _order_of_parts(self, epoch: int) -> NDArray[np.int16]:
         """int16 (samples of an epoch,): the part that each sample is drawn from."""
         total = len(self) * self.batch_size
-        counts = self._counts * total // self._counts.sum()
-        counts[counts.argmax()] += total - counts.sum()  # the largest share takes the rounding error
+        counts = np.diff(np.cumsum(self._counts) * total // self._counts.sum(), prepend=0)
         rng = np.random.default_rng([self.seed, epoch, 1, 0])
         return rng.permutation(np.repeat(np.arange(len(counts), dtype=np.int16), counts))
 

@@ -38,6 +38,7 @@ _ONE_SHAPE = {ord(c): group[0] for group in SHAPES for c in group}
 _ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
 Characters = StrPath | Sequence[str]
 """What `load_charset` takes: a name, a file, or characters."""
+_CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
 _JOINERS = "\u200c\u200d"  # invisible, but allowed within a character
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")  # of fonts of invented scripts
 
@@ -252,15 +253,30 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do=suggestion(name, NAMES) or "write a file")
 
 
-def read_entries(path: Path) -> tuple[str, ...]:
-    """The lines of a text file, or the code points of its only line. Raises FastetlError if it has none."""
-    with expecting("UTF-8 text", path, "cannot read the charset", do="save it as UTF-8"):
+def spelled_by_codes(text: str) -> str:
+    """The character that code points such as U+3042 or U+0915-U+094D spell, "" where there is none; or the text."""
+    if not _CODES.fullmatch(text):
+        return text
+    numbers = [int(code[2:], 16) for code in text.split("-")]
+    return "".join(map(chr, numbers)) if max(numbers) < 0x110000 else ""
+
+
+def read_entries(path: Path, *, are_labels: bool = False) -> tuple[str, ...]:
+    """The lines of a text file, characters or their code points; or the code points of its only line.
+
+    Raises FastetlError if it has none, or, where its lines are the names of labels 0, 1, …, if one is empty.
+    """
+    with expecting("UTF-8 text", path, "cannot read the charset", do="save it as UTF-8, or give a folder of `build`"):
         text = nfc(read_bytes(path, TEXT_BYTES).decode("utf-8-sig"))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.rstrip().splitlines()]
+    if are_labels and "" in lines:
+        expected, found = "a character on each line", f"none on line {lines.index('') + 1}"
+        raise FastetlError("a label without a name", file=path, expected=expected, found=found, do="write one there")
+    lines = list(filter(None, lines))
     if not lines:
         raise FastetlError("the charset file is empty", file=path, expected="characters", do="list some")
-    if len(lines) > 1:
-        return tuple(lines)
+    if len(lines) > 1 or _CODES.fullmatch(lines[0]):
+        return tuple(map(spelled_by_codes, lines))
     marks = [c for c in lines[0] if unicodedata.category(c)[0] == "M" or c in _JOINERS]
     if marks:
         what, do = "a character of several code points in a line of characters", "put each entry on a line of its own"

@@ -8,7 +8,6 @@ import gzip
 import io
 import math
 import os
-import re
 import unicodedata
 import zlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from fastetl.arrays import Bytes, Column, Int32s
-from fastetl.data.charset import MAX_CODE_POINTS, is_character, nfc, read_entries
+from fastetl.data.charset import MAX_CODE_POINTS, is_character, nfc, read_entries, spelled_by_codes
 from fastetl.data.identity import group_numbers
 from fastetl.errors import FastetlError, Notice, expecting
 from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
@@ -28,7 +27,6 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".
 FILE_BYTES = 1 << 28  # most of a picture, or of a table
 _TEXT_SUFFIXES = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".html"})  # passed over among pictures
 _LABELS = "labels.txt"
-_CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
 _IDX_BYTES = 1 << 33  # most of an array
 _TABLES, _NPZ = (".csv", ".tsv"), ".npz"
 
@@ -110,11 +108,7 @@ def _not_labelled(path: Path, arrays: Mapping[str, Column]) -> FastetlError:
 
 def _character(text: str, file: Path, record: int | None = None) -> str:
     """The character that a text spells, by itself or by its code points, such as U+3042."""
-    character = text
-    if _CODES.fullmatch(text):
-        numbers = [int(code[2:], 16) for code in text.split("-")]
-        character = "".join(map(chr, numbers)) if max(numbers) < 0x110000 else ""
-    character = nfc(character)
+    character = nfc(spelled_by_codes(text))
     if not is_character(character):
         what, found, do = "not a character", repr(text[:40]), "write one"
         expected = f"1 to {MAX_CODE_POINTS} code points without white space, or U+3042, or U+0915-U+094D"
@@ -131,7 +125,7 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
     """The characters of labels that are numbers, from `labels.txt` or a class map beside the file `path` of labels."""
     label_file = path.parent / _LABELS
     if label_file.is_file():
-        return dict(enumerate(_characters(read_entries(label_file), label_file)))
+        return dict(enumerate(_characters(read_entries(label_file, are_labels=True), label_file)))
     maps = [p for p in list_folder(path.parent) if p.name.endswith("classmap.csv")]
     maps = [p for p in maps if path.name.startswith(p.name.partition("_")[0])] or maps
     if len(maps) != 1:
@@ -155,7 +149,7 @@ def _named(labels: Column, path: Path) -> list[str]:
 
 def _from_folders(folder: Path) -> Labelled:
     label_file = folder / _LABELS
-    entries = _characters(read_entries(label_file), label_file) if label_file.is_file() else None
+    entries = _characters(read_entries(label_file, are_labels=True), label_file) if label_file.is_file() else None
     files: list[Path] = []
     characters: list[str] = []
     passed_over = []
