@@ -295,6 +295,7 @@ class Dataset:
 
         Args:
             by: "group" rejects samples whose group is unknown. "sample" divides those one by one; groups stay whole.
+                The fewer of the two, samples or groups, are all for training if they do not make three parts.
             valid: Fraction of the groups for validation, rounded; at least one group if it is over 0.
             test: Fraction of the groups for the test, as `valid`.
             seed: Decides which group goes where.

@@ -16,7 +16,6 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -254,14 +253,20 @@ class SplitRecord:
             do = "give `by` sample to divide these one by one; their writers may then be in both parts"
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
         is_next = any(map(len, self.groups + self.digests))
-        draw = partial(draw_parts, name=data.name, valid=valid, test=test, seed=seed, may_be_few=is_next)
+        ungrouped = np.unique(data.digests[data.groups < 0])
+        most = max(data.group_count, len(ungrouped))
+
+        def draw(count: int, unit: SplitUnit) -> NDArray[np.int8]:
+            may_be_few = is_next or count < most  # one picture by nobody, beside groups, or one group beside pictures
+            return draw_parts(count, unit, data.name, valid=valid, test=test, seed=seed, may_be_few=may_be_few)
+
         # The digest of pictures without ink, which are in several groups, tells no sample.
         first_groups, first_source, _ = group_copies(data.groups, data.source, data.digests)
         ambiguous_digests = data.digests[(first_groups != data.groups) | (first_source != data.source)]
         is_of_one_group = ~np.isin(data.digests, ambiguous_digests)
         parts_of_digests = self._parts_of_digests(data)
         groups = self._add_groups(data, np.where(is_of_one_group, parts_of_digests, NEW), draw)
-        new_digests = np.unique(data.digests[(data.groups < 0) & (parts_of_digests == NEW)])
+        new_digests = np.setdiff1d(ungrouped, data.digests[parts_of_digests != NEW])
         draws = draw(len(new_digests), "sample")
         digests = tuple(np.union1d(hashes, new_digests[draws == part]) for part, hashes in enumerate(self.digests))
         record = SplitRecord(groups, digests)
