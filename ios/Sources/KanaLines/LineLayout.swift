@@ -35,8 +35,8 @@ struct InkBox: Equatable {
     func scaled(_ k: Double) -> InkBox { InkBox(left * k, top * k, right * k, bottom * k) }
 }
 
-/// Where a line lies and how large it is written (`Geometry` in `segmentation.py`): y of its middle at x = 0, its slope, the size of
-/// the writing across the line, the size along it over that, and how much its characters' sizes and positions vary.
+/// Where a line lies and how large it is written (`Geometry` in `segmentation.py`): y of its middle at x = 0, its
+/// slope, the size of the writing across the line, the size along it over that, and how much its characters' sizes and positions vary.
 struct LineGeometry {
     /// `uneven` and `wander` of usual writing, and how many characters it takes to outweigh them.
     private static let usual = (uneven: 0.12, wander: 0.06, characters: 4.0)
@@ -126,8 +126,8 @@ enum LineLayout {
     /// A longer step of the pen, in sizes, is to another character, and counts more than a nearest neighbour.
     private static let (nextOfPen, penWeight) = (0.85, 1.5)
 
-    /// Which strokes are much longer than characters and mark them: underlines, sidelines of columns, frames. `boxes`: of
-    /// the strokes.
+    /// Which strokes are much longer than characters and mark them: underlines, sidelines of columns, frames. `boxes`:
+    /// of the strokes.
     static func underlines(_ boxes: [InkBox], _ strokes: [Stroke]) -> [Bool] {
         let order = boxes.map(\.extent).sorted()
         return zip(boxes, strokes).map { box, stroke -> Bool in

@@ -22,8 +22,8 @@ struct LinePath {
         var beyondPart: [Double] = []
     }
 
-    /// A character on the path: its span, which of the span's candidates it is, the scores of the best paths through each
-    /// of these, and of the best through a span that overlaps this one.
+    /// A character on the path: its span, which of the span's candidates it is, the scores of the best paths through
+    /// each of these, and of the best through a span that overlaps this one.
     struct Choice {
         var span, candidate: Int
         var scores: [Double]

@@ -241,8 +241,8 @@ private struct Known {
     let lyingLabels: [Int]
     /// To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
     private let marks: Set<Int>
-    /// For each character, a number that it shares with all that are written alike, and one with those that differ only in
-    /// size.
+    /// For each character, a number that it shares with all that are written alike, and one with those that differ only
+    /// in size.
     private let groups, sizes: [Int]
 
     init(_ facts: ModelFacts) throws {
@@ -263,8 +263,8 @@ private struct Known {
         )
     }
 
-    /// In the order of the characters; the last is no character's. How often a script occurs is in the network's answers
-    /// and in the table of bigrams: once is enough.
+    /// In the order of the characters; the last is no character's. How often a script occurs is in the network's
+    /// answers and in the table of bigrams: once is enough.
     func ordered(_ probabilities: [String: Double]) -> [Double] {
         let quotients = zip(characters + [noCharacter], tables.prior).map { (probabilities[$0] ?? 0) / $1 }
         let sum = max(quotients.reduce(0, +), 1e-9)

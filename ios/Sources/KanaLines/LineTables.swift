@@ -6,8 +6,8 @@ import KanaReading
 /// What is known of Japanese without a network: which characters follow which, how large each is on a line and where,
 /// and what that counts. The heads of `fastetl/lines/bigrams.py` and `shapes.py` describe the files.
 struct LineTables: Sendable {
-    /// Means of four measures of a character, then their standard deviations: log length along and log length across the
-    /// line, offset across it from the line's middle, largest inner gap along it. In sizes of the writing.
+    /// Means of four measures of a character, then their standard deviations: log length along and log length across
+    /// the line, offset across it from the line's middle, largest inner gap along it. In sizes of the writing.
     typealias Form = [Double]
 
     /// Characters that lie on their side in lines that run down.

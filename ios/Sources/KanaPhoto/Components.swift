@@ -14,10 +14,10 @@ struct Component: Equatable {
     /// Whether two components may be of one character: strokes are no farther apart than twice as long as they are;
     /// dirt is smaller, and has to be nearer.
     func belongs(to other: Component) -> Bool {
-        let across = max(other.left - right, left - other.right)
-        let gap = max(across, other.top - bottom, top - other.bottom)
-        let longer = max(longest, other.longest)
-        return gap <= (4 * min(size, other.size) >= max(size, other.size) ? 2 * longer : longer * 2 / 5)
+        let gapX = max(other.left - right, left - other.right)
+        let gap = max(gapX, other.top - bottom, top - other.bottom)
+        let maxLength = max(longest, other.longest)
+        return gap <= (4 * min(size, other.size) >= max(size, other.size) ? 2 * maxLength : maxLength * 2 / 5)
     }
 
     /// Around all of a mask; nil where it is empty.
@@ -53,16 +53,16 @@ struct Component: Equatable {
             }
             return run
         }
-        var above = 0
+        var upper = 0
         for (number, run) in runs.enumerated() {
-            while runs[above].row < run.row - 1 || (runs[above].row == run.row - 1 && runs[above].end < run.start) {
-                above += 1
+            while runs[upper].row < run.row - 1 || (runs[upper].row == run.row - 1 && runs[upper].end < run.start) {
+                upper += 1
             }
-            var at = above
-            while runs[at].row == run.row - 1 && runs[at].start <= run.end {
-                let (first, second) = (root(at), root(number))
+            var lower = upper
+            while runs[lower].row == run.row - 1 && runs[lower].start <= run.end {
+                let (first, second) = (root(lower), root(number))
                 parent[max(first, second)] = min(first, second)
-                at += 1
+                lower += 1
             }
         }
         var order: [Int: Int] = [:]
@@ -84,10 +84,10 @@ struct Component: Equatable {
 
     /// The group of components with the most ink, without specks; nil where there is no ink.
     static func character(of mask: Grid) -> Component? {
-        let listed = all(of: mask).enumerated().sorted {
+        let components = all(of: mask).enumerated().sorted {
             ($1.element.size, $0.offset) < ($0.element.size, $1.offset)
         }
-        var groups = listed.prefix(60).map(\.element).filter { 24 * $0.size >= listed[0].element.size }
+        var groups = components.prefix(60).map(\.element).filter { 24 * $0.size >= components[0].element.size }
         var first = 0
         while first < groups.count {
             let near = groups.indices.first { $0 > first && groups[first].belongs(to: groups[$0]) }
@@ -98,8 +98,8 @@ struct Component: Equatable {
             groups[first] = groups[first].joined(groups.remove(at: near))
             first = 0
         }
-        let most = groups.map(\.size).max()
-        return groups.first { $0.size == most }
+        let maxSize = groups.map(\.size).max()
+        return groups.first { $0.size == maxSize }
     }
 }
 

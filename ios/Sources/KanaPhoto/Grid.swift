@@ -78,11 +78,11 @@ struct Grid: Equatable {
         return Grid(newHeight, newWidth, rowOf.flatMap { row in columnOf.map { values[row * width + $0] } })
     }
 
-    /// The least or greatest value in a square of odd `size` around each value; beyond the edges all is `outside`.
-    func extreme(_ size: Int, greatest: Bool, outside: Int) -> Grid {
+    /// The least or greatest value in a square of odd `size` around each value; beyond the edges all is `fill`.
+    func extreme(_ size: Int, greatest: Bool, fill: Int) -> Grid {
         func filtered(_ out: inout [Int], lines: Int, length: Int, step: Int, jump: Int) {
             for line in 0..<lines {
-                var padded = [Int](repeating: outside, count: length + 2 * (size / 2))
+                var padded = [Int](repeating: fill, count: length + 2 * (size / 2))
                 for k in 0..<length { padded[size / 2 + k] = out[line * jump + k * step] }
                 var (count, span) = (padded.count, 1)
                 while 2 * span <= size {
@@ -106,18 +106,18 @@ struct Grid: Equatable {
 
     /// The mean of a square of odd `size` around each value.
     func smoothed(_ size: Int) -> Grid {
-        let around = padded(size / 2)
-        let columns = around.width + 1
-        var sums = [Int](repeating: 0, count: (around.height + 1) * columns)
-        for row in 0..<around.height {
+        let canvas = padded(size / 2)
+        let columns = canvas.width + 1
+        var sums = [Int](repeating: 0, count: (canvas.height + 1) * columns)
+        for row in 0..<canvas.height {
             var line = 0
-            for column in 0..<around.width {
-                line += around.values[row * around.width + column]
+            for column in 0..<canvas.width {
+                line += canvas.values[row * canvas.width + column]
                 sums[(row + 1) * columns + column + 1] = sums[row * columns + column + 1] + line
             }
         }
-        let out = (0..<values.count).map { at -> Int in
-            let first = at / width * columns + at % width
+        let out = (0..<values.count).map { index -> Int in
+            let first = index / width * columns + index % width
             let last = first + size * columns
             return (sums[last + size] - sums[last] - sums[first + size] + sums[first]) / (size * size)
         }
@@ -126,12 +126,12 @@ struct Grid: Equatable {
 
     /// Morphological closing: without what is dark and narrower than `size`.
     func closed(_ size: Int) -> Grid {
-        extreme(size, greatest: true, outside: 0).extreme(size, greatest: false, outside: 255)
+        extreme(size, greatest: true, fill: 0).extreme(size, greatest: false, fill: 255)
     }
 
     /// Morphological opening of a mask of 0 and 1: what is at least `size` wide, if it went on beyond the edges.
     func opened(_ size: Int) -> Grid {
-        extreme(size, greatest: false, outside: 1).extreme(size, greatest: true, outside: 0)
+        extreme(size, greatest: false, fill: 1).extreme(size, greatest: true, fill: 0)
     }
 
     /// With `size` more rows and columns on each side, of `value`, or of the nearest value if that is nil.
@@ -160,10 +160,10 @@ struct Grid: Equatable {
     static func quantile(_ values: [Int], _ perCent: Int) -> Int {
         var counts = [Int](repeating: 0, count: (values.max() ?? 0) + 1)
         for value in values { counts[value] += 1 }
-        var before = 0
+        var total = 0
         for (value, count) in counts.enumerated() {
-            before += count
-            if before * 100 >= perCent * values.count { return value }
+            total += count
+            if total * 100 >= perCent * values.count { return value }
         }
         return 0
     }

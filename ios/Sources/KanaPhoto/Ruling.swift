@@ -18,18 +18,18 @@ struct Line {
     /// How many rows a line of this rise is below its middle, in each of `width` columns.
     static func offsets(_ rise: Int, _ width: Int) -> [Int] {
         (0..<width).map { column in
-            let along = Double(rise) * (Double(column) - Double(width - 1) / 2) / Double(max(width - 1, 1))
-            return Int(along.rounded(.toNearestOrEven))
+            let position = Double(rise) * (Double(column) - Double(width - 1) / 2) / Double(max(width - 1, 1))
+            return Int(position.rounded(.toNearestOrEven))
         }
     }
 
-    /// The nearly horizontal lines, the one with the most ink first. `paper`: 1 where the sheet is. `least`: what is
-    /// missing at least where there is ink.
-    static func all(in missing: Grid, paper: Grid, least: Int) -> [Line] {
-        let (height, width) = (missing.height, missing.width)
-        let blocks = LineBlocks(missing: missing, paper: paper, least: least)
+    /// The nearly horizontal lines, the one with the most ink first. `paper`: 1 where the sheet is. `threshold`: what
+    /// is missing at least where there is ink.
+    static func all(in shade: Grid, paper: Grid, threshold: Int) -> [Line] {
+        let (height, width) = (shade.height, shade.width)
+        let blocks = LineBlocks(shade: shade, paper: paper, threshold: threshold)
         let columns = (0..<width).filter { column in
-            (0..<height).contains { blocks.thin.values[$0 * width + column] == 1 }
+            (0..<height).contains { blocks.thinInk.values[$0 * width + column] == 1 }
         }
         guard columns.count * 2 >= width else { return [] }
         let reach = max(width * 10 / 100, 2)
@@ -39,14 +39,14 @@ struct Line {
             (0..<height).map { row in blocks.score(of: offset.map { $0 + row }) }
         }
         var lines: [Line] = []
-        while lines.count < 60, let best = score.max(), best >= 0.35, let at = score.firstIndex(of: best) {
-            let (number, row) = (at / height, at % height)
+        while lines.count < 60, let value = score.max(), value >= 0.35, let index = score.firstIndex(of: value) {
+            let (number, row) = (index / height, index % height)
             lines.append(blocks.line(row: row, rise: rises[number], rows: offsets[number].map { $0 + row }))
             for (candidate, offset) in offsets.enumerated() {
                 for middle in 0..<height {
                     let first = abs(middle + offset[0] - row - offsets[number][0])
                     let last = abs(middle + offset[width - 1] - row - offsets[number][width - 1])
-                    let reach = blocks.thickest
+                    let reach = blocks.thickness
                     if abs(middle - row) <= reach || first <= reach + 1 || last <= reach + 1 {
                         score[candidate * height + middle] = 0
                     }
@@ -58,21 +58,22 @@ struct Line {
 
     /// The mask without the blocks that lines cover, and a margin above and below.
     static func without(_ mask: Grid, _ lines: [Line], margin: Int = 0) -> Grid {
-        var rest = mask
+        var remainder = mask
         for line in lines {
             let reach = Int(line.thickness / 2 + 1.5) + margin
             for (column, offset) in offsets(line.rise, mask.width).enumerated() {
                 for step in -reach...reach where (0..<mask.height).contains(line.row + offset + step) {
-                    rest.values[(line.row + offset + step) * mask.width + column] = 0
+                    remainder.values[(line.row + offset + step) * mask.width + column] = 0
                 }
             }
         }
-        return rest
+        return remainder
     }
 
-    /// Take the line out of a plane: what crosses it goes on as it is beside it. `shape`: rows and columns of the blocks on
-    /// which it was found. Where the ink, of at least `least`, is thicker than the line, it is a stroke and stays.
-    func erase(from plane: inout Grid, shape: (height: Int, width: Int), least: Int) {
+    /// Take the line out of a plane: what crosses it goes on as it is beside it. `shape`: rows and columns of the
+    /// blocks on which it was found. Where the ink, of at least `threshold`, is thicker than the line, it is a stroke
+    /// and stays.
+    func erase(from plane: inout Grid, shape: (height: Int, width: Int), threshold: Int) {
         let (height, width) = (plane.height, plane.width)
         let step = (height + shape.height - 1) / shape.height
         let near = step + 1
@@ -80,15 +81,15 @@ struct Line {
         let order = [0] + (1...near).flatMap { [-$0, $0] }
         var runs: [(column: Int, top: Int, bottom: Int, middle: Int)] = []
         for column in 0..<width {
-            let along =
+            let position =
                 ((Double(column) + 0.5) * Double(shape.width) / Double(width) - 0.5 - Double(shape.width - 1) / 2)
                 / Double(max(shape.width - 1, 1))
-            let centre = ((Double(row) + 0.5 + Double(rise) * along) * Double(height) / Double(shape.height)).rounded(
+            let y = ((Double(row) + 0.5 + Double(rise) * position) * Double(height) / Double(shape.height)).rounded(
                 .down)
-            let middle = Int(centre)
+            let middle = Int(y)
             func isInk(_ row: Int) -> Bool {
                 (0..<plane.height).contains(row) && abs(row - middle) <= reach
-                    && plane.values[row * width + column] >= least
+                    && plane.values[row * width + column] >= threshold
             }
             guard let start = order.map({ middle + $0 }).first(where: isInk) else { continue }
             var (top, bottom) = (start, start + 1)
@@ -97,17 +98,17 @@ struct Line {
             runs.append((column, top, bottom, middle))
         }
         guard !runs.isEmpty else { return }
-        let typical = Grid.quantile(runs.map { $0.bottom - $0.top }, 50)
+        let usualThickness = Grid.quantile(runs.map { $0.bottom - $0.top }, 50)
         let blur = max(1, step / 2) + 1
-        for run in runs where run.bottom - run.top <= max(typical * 8 / 5, typical + 1) {
+        for run in runs where run.bottom - run.top <= max(usualThickness * 8 / 5, usualThickness + 1) {
             let (first, last) = (run.top - blur, run.bottom + blur)
             func value(_ row: Int) -> Int {
                 let near = min(max(row, run.middle - reach), run.middle + reach)
                 return plane.values[min(max(near, 0), height - 1) * width + run.column]
             }
-            let beside = min(value(first - 1), value(last))
+            let paper = min(value(first - 1), value(last))
             for row in max(first, 0, run.middle - reach)..<max(min(last, height, run.middle + reach + 1), 0) {
-                plane.values[row * width + run.column] = beside
+                plane.values[row * width + run.column] = paper
             }
         }
     }
@@ -115,27 +116,27 @@ struct Line {
 
 /// What lines are looked for on.
 private struct LineBlocks {
-    let missing, ink, paper: Grid
+    let shade, ink, paper: Grid
     /// The ink that is no thicker than a line may be.
-    let thin: Grid
-    let thickest: Int
+    let thinInk: Grid
+    let thickness: Int
 
-    init(missing: Grid, paper: Grid, least: Int) {
-        self.missing = missing
+    init(shade: Grid, paper: Grid, threshold: Int) {
+        self.shade = shade
         self.paper = paper
-        thickest = max(2, missing.longest * 3 / 100)
-        ink = missing.map { $0 >= least ? 1 : 0 }
-        thin = Self.thin(ink, thickest)
+        thickness = max(2, shade.longest * 3 / 100)
+        ink = shade.map { $0 >= threshold ? 1 : 0 }
+        thinInk = Self.withoutLongRuns(ink, thickness)
     }
 
     /// The mask without runs of more than `most` blocks in a column.
-    private static func thin(_ mask: Grid, _ most: Int) -> Grid {
+    private static func withoutLongRuns(_ mask: Grid, _ maxLength: Int) -> Grid {
         var out = mask
         for column in 0..<mask.width {
             var start = 0
             for row in 0...mask.height {
                 if row < mask.height, mask.values[row * mask.width + column] == 1 { continue }
-                if row - start > most { for k in start..<row { out.values[k * mask.width + column] = 0 } }
+                if row - start > maxLength { for k in start..<row { out.values[k * mask.width + column] = 0 } }
                 start = row + 1
             }
         }
@@ -149,29 +150,29 @@ private struct LineBlocks {
 
     /// The share of the paper that a line covers; 0 for one too short or with too many gaps.
     func score(of rows: [Int]) -> Double {
-        let (spots, possible) = (columns(of: thin, rows), columns(of: paper, rows).count)
-        guard possible * 2 >= rows.count, let first = spots.first, let last = spots.last else { return 0 }
-        let (share, length) = (Double(spots.count) / Double(max(possible, 1)), Double(last - first + 1))
-        let isWhole = Double(spots.count) >= 0.45 * length && length >= 0.6 * Double(possible)
-        return share >= 0.35 && isWhole ? share : 0
+        let (spots, paperCount) = (columns(of: thinInk, rows), columns(of: paper, rows).count)
+        guard paperCount * 2 >= rows.count, let first = spots.first, let last = spots.last else { return 0 }
+        let (share, length) = (Double(spots.count) / Double(max(paperCount, 1)), Double(last - first + 1))
+        let isLine = Double(spots.count) >= 0.45 * length && length >= 0.6 * Double(paperCount)
+        return share >= 0.35 && isLine ? share : 0
     }
 
     func line(row: Int, rise: Int, rows: [Int]) -> Line {
-        let (spots, sheet) = (columns(of: thin, rows), columns(of: paper, rows))
+        let (spots, sheet) = (columns(of: thinInk, rows), columns(of: paper, rows))
         func value(_ grid: Grid, _ column: Int, _ step: Int) -> Int {
             grid.values[min(max(rows[column] + step, 0), grid.height - 1) * grid.width + column]
         }
-        var (across, level) = (0, 0)
+        var (area, level) = (0, 0)
         for column in spots {
-            level += (-1...1).reduce(0) { max($0, value(missing, column, $1)) }
-            across += (-thickest...thickest).reduce(0) { $0 + value(thin, column, $1) }
+            level += (-1...1).reduce(0) { max($0, value(shade, column, $1)) }
+            area += (-thickness...thickness).reduce(0) { $0 + value(thinInk, column, $1) }
         }
         let length = spots[0]...spots[spots.count - 1]
         let dashes = Self.pieces(
-            length.filter { column in (-thickest...thickest).contains { value(ink, column, $0) == 1 } })
+            length.filter { column in (-thickness...thickness).contains { value(ink, column, $0) == 1 } })
         let pieces = Self.pieces(length.filter { value(ink, $0, 0) == 1 })
         return Line(
-            row: row, rise: rise, thickness: Double(across) / Double(spots.count), level: level / spots.count,
+            row: row, rise: rise, thickness: Double(area) / Double(spots.count), level: level / spots.count,
             spansPaper: spots[0] - sheet[0] <= 2 && sheet[sheet.count - 1] - spots[spots.count - 1] <= 2,
             dashes: dashes, bends: pieces - dashes)
     }
