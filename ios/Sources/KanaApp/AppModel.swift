@@ -71,9 +71,9 @@ public final class AppModel {
     private func attempt(_ change: (SampleStore) throws -> Void) {
         do {
             try change(store)
-            let (samples, others) = try store.read()
+            let (samples, count) = try store.read()
             self.samples = samples
-            if others > 0 { troubles.report(.lines(others)) }
+            if count > 0 { troubles.report(.lines(count)) }
         } catch {
             troubles.report(.notSaved(file: store.file.lastPathComponent, why: error.localizedDescription))
         }

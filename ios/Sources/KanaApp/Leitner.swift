@@ -27,8 +27,9 @@ extension Card {
     }
 }
 
-/// Spaced repetition by Leitner's boxes (Leitner, So lernt man lernen, 1972), as on the pad. A character that is right at
-/// once moves to the next box; one that is right at the second attempt stays; one that is missed returns to the first.
+/// Spaced repetition by Leitner's boxes (Leitner, So lernt man lernen, 1972), as on the pad. A character that is right
+/// at once moves to the next box; one that is right at the second attempt stays; one that is missed returns to the
+/// first.
 public struct Deck: Equatable, Sendable, Codable {
     /// Days after which a character of each box is due.
     public static let days = [0, 1, 3, 7, 21]
@@ -60,19 +61,20 @@ public struct Deck: Equatable, Sendable, Codable {
 
     public func isKnown(_ character: String) -> Bool { cards[character]?.isKnown ?? false }
 
-    /// The character to ask next: the one that has been due longest, else a new one, of which there are `newPerDay` a day.
+    /// The character to ask next: the one that has been due longest, else a new one, of which there are `newPerDay` a
+    /// day.
     ///
-    /// `characters`: in the order in which they are learnt. `recent`: those asked last, in order; one of them is taken only
-    /// if there is no other, and then the one asked first. Nil if no character is due and none is new.
+    /// `characters`: in the order in which they are learnt. `recent`: those asked last, in order; one of them is taken
+    /// only if there is no other, and then the one asked first. Nil if no character is due and none is new.
     public func next(of characters: [String], today: Int, newPerDay: Int = .max, recent: [String] = []) -> String? {
-        let due = characters.enumerated()
+        let dueCharacters = characters.enumerated()
             .compactMap { position, character in cards[character].map { ($0.due, position, character) } }
             .filter { $0.0 <= today }
             .sorted { ($0.0, $0.1) < ($1.0, $1.1) }
             .map(\.2)
-        let begun = cards.values.filter { $0.first == today }.count
-        let waiting = due + characters.filter { cards[$0] == nil }.prefix(max(newPerDay - begun, 0))
-        return waiting.first { !recent.contains($0) } ?? recent.first { waiting.contains($0) }
+        let newCount = cards.values.filter { $0.first == today }.count
+        let queue = dueCharacters + characters.filter { cards[$0] == nil }.prefix(max(newPerDay - newCount, 0))
+        return queue.first { !recent.contains($0) } ?? recent.first { queue.contains($0) }
     }
 
     /// How many of `characters` are due today. Those that were never asked do not count.

@@ -36,8 +36,8 @@ public final class LiveReader {
     @ObservationIgnored private let isLive: Bool
     @ObservationIgnored private let lineReader: LineReader?
 
-    /// `isLive`: whether the ink is read after each stroke, or only by `readNow`. `readsLines`: whether the canvas is wide,
-    /// and words and lines are read.
+    /// `isLive`: whether the ink is read after each stroke, or only by `readNow`. `readsLines`: whether the canvas is
+    /// wide, and words and lines are read.
     public init(reader: any CharacterReading, clock: Clock, isLive: Bool = true, readsLines: Bool = false) {
         self.reader = reader
         lineReader = readsLines ? LineReader(reader: reader) : nil
@@ -129,24 +129,24 @@ public final class LiveReader {
         changed()
     }
 
-    private func readLater(_ asked: Int) async {
+    private func readLater(_ drawingRevision: Int) async {
         do { try await clock.sleep(Self.delay) } catch { return }
-        if asked == revision { verdict = await read() ?? verdict }
+        if drawingRevision == revision { verdict = await read() ?? verdict }
         changed()
     }
 
     private func read() async -> Verdict? {
-        let asked = revision
+        let drawingRevision = revision
         do {
             let drawing = try now.drawing(width: canvas.width, height: canvas.height, pen: pen)
             let lines = try await lineReader?.read(drawing, script: script) ?? []
             let verdict = try await lineReader == nil ? reader.verdict(on: drawing, script: script) : Verdict(lines)
-            guard asked == revision else { return nil }
+            guard drawingRevision == revision else { return nil }
             failure = nil
             self.lines = lines
             return verdict
         } catch {
-            if asked == revision { failure = "\(error)" }
+            if drawingRevision == revision { failure = "\(error)" }
             return nil
         }
     }
@@ -155,8 +155,8 @@ public final class LiveReader {
 extension Verdict {
     /// Lines as one answer, with the confidence of the least certain character.
     fileprivate init(_ lines: [LineText]) {
-        let least = lines.flatMap(\.characters).map(\.confidence).min()
+        let minConfidence = lines.flatMap(\.characters).map(\.confidence).min()
         let text = lines.map(\.text).joined(separator: "\n")
-        self = least.map { .read([Answer(label: text, probability: $0)]) } ?? .nothing
+        self = minConfidence.map { .read([Answer(label: text, probability: $0)]) } ?? .nothing
     }
 }

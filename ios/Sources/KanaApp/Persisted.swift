@@ -4,8 +4,8 @@ import Observation
 /// A value of the user's that is saved at each change, in a JSON file with the version of its format.
 ///
 /// One object owns a file, however many windows there are. `UserDefaults` is not used, so the privacy manifest needs no
-/// reason for it. A file that is damaged or of a newer app is renamed, and never overwritten. One that exists but cannot
-/// be read stays as it is, and nothing is saved over it. Unknown keys are ignored.
+/// reason for it. A file that is damaged or of a newer app is renamed, and never overwritten. One that exists but
+/// cannot be read stays as it is, and nothing is saved over it. Unknown keys are ignored.
 @MainActor @Observable
 public final class Persisted<Value: Codable & Equatable> {
     public var value: Value { didSet { if value != oldValue { save() } } }
@@ -21,8 +21,8 @@ public final class Persisted<Value: Codable & Equatable> {
         guard FileManager.default.fileExists(atPath: file.path) else { return }
         do {
             let data = try Data(contentsOf: file)
-            if let kept = try? JSONDecoder().decode(Versioned<Value>.self, from: data) {
-                self.value = kept.value
+            if let contents = try? JSONDecoder().decode(Versioned<Value>.self, from: data) {
+                self.value = contents.value
             } else {
                 troubles.report(.setAside(file: file.lastPathComponent, name: try setAside()))
             }

@@ -16,8 +16,8 @@ public enum PracticeMode: String, CaseIterable, Codable, Sendable {
 /// The result of one attempt.
 public enum Outcome: Equatable, Sendable {
     case right
-    /// Right except for the size (つ for っ). It is no miss, and reported only once: the network distinguishes sizes badly,
-    /// so a second attempt counts as right.
+    /// Right except for the size (つ for っ). It is no miss, and reported only once: the network distinguishes sizes
+    /// badly, so a second attempt counts as right.
     case otherSize(read: String)
     /// The first miss.
     case wrong(read: String)

@@ -24,12 +24,12 @@ public struct PracticeSession: Sendable {
     /// Ask the next character. If none is due, `anyway` asks the one that will be due first.
     public mutating func next(_ settings: AppSettings, deck: Deck, today: Int, now: Int, anyway: Bool = false) {
         if skipped.day != today || anyway { skipped = (today, []) }
-        let chosen = table.characters(of: settings.practised, rows: settings.rows)
-        let order = chosen.filter { !skipped.characters.contains($0) }
+        let members = table.characters(of: settings.practised, rows: settings.rows)
+        let order = members.filter { !skipped.characters.contains($0) }
         var character = deck.next(of: order, today: today, newPerDay: settings.newPerDay, recent: recent)
         if character == nil, anyway {
-            let others = order.filter { !recent.contains($0) }
-            character = (others.isEmpty ? order : others).min {
+            let choices = order.filter { !recent.contains($0) }
+            character = (choices.isEmpty ? order : choices).min {
                 (deck.cards[$0]?.due ?? 0) < (deck.cards[$1]?.due ?? 0)
             }
         }
@@ -80,16 +80,16 @@ public struct PracticeSession: Sendable {
 
     /// Show the answer at once, as after two misses: "I do not know".
     public mutating func give(deck: inout Deck, today: Int, now: Int) {
-        guard var given = task, !given.isFinished else { return }
-        given.give()
-        finish(given, deck: &deck, today: today, now: now)
+        guard var newTask = task, !newTask.isFinished else { return }
+        newTask.give()
+        finish(newTask, deck: &deck, today: today, now: now)
     }
 
-    private mutating func finish(_ judged: PracticeTask, deck: inout Deck, today: Int, now: Int) {
-        task = judged
+    private mutating func finish(_ newTask: PracticeTask, deck: inout Deck, today: Int, now: Int) {
+        task = newTask
         advice = []
-        guard judged.isFinished else { return }
-        deck.record(judged.character, misses: judged.misses, today: today)
+        guard newTask.isFinished else { return }
+        deck.record(newTask.character, misses: newTask.misses, today: today)
         appeared = now
     }
 }

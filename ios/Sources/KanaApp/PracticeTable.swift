@@ -67,8 +67,8 @@ public struct PracticeTable: Equatable, Sendable {
 
     /// The first kana of each row that a script has: あ, か …
     public func rows(of script: Script) -> [Kana] {
-        var seen: Set<Int> = []
-        return kana.filter { $0.isOf(script) && seen.insert($0.row).inserted }
+        var numbers: Set<Int> = []
+        return kana.filter { $0.isOf(script) && numbers.insert($0.row).inserted }
     }
 
     /// The table that comes with the app.

@@ -21,17 +21,17 @@ public enum StrokeAdvice: Equatable, Sendable {
         guard drawn.count == usual.count else { return [.count(drawn: drawn.count, usual: usual.count)] }
         // At most 8! orders are tried. No kana has more than six strokes.
         guard !drawn.isEmpty, drawn.count <= 8 else { return [] }
-        let drawnEnds = boxed(drawn).map(ends)
-        let usualEnds = boxed(usual).map(ends)
-        let costs = drawnEnds.map { a in usualEnds.map { min(distance(a, $0), distance(a, $0.reversed())) } }
+        let strokeEnds = boxed(drawn).map(ends)
+        let templateEnds = boxed(usual).map(ends)
+        let costs = strokeEnds.map { a in templateEnds.map { min(distance(a, $0), distance(a, $0.reversed())) } }
         let order = cheapest(costs)
         var advice: [StrokeAdvice] = []
         for (k, match) in order.enumerated() where match != k {
             advice.append(.order(drawn: k + 1, usual: match + 1))
         }
         for (k, match) in order.enumerated() {
-            let forwards = distance(drawnEnds[k], usualEnds[match])
-            let backwards = distance(drawnEnds[k], usualEnds[match].reversed())
+            let forwards = distance(strokeEnds[k], templateEnds[match])
+            let backwards = distance(strokeEnds[k], templateEnds[match].reversed())
             // A closed stroke or a dot has no clear direction. The margin was chosen by eye.
             if backwards < forwards - 0.15 { advice.append(.direction(stroke: k + 1)) }
         }
@@ -40,19 +40,19 @@ public enum StrokeAdvice: Equatable, Sendable {
 
     /// The order with the least sum of costs; the first one of equals.
     static func cheapest(_ costs: [[Double]]) -> [Int] {
-        var best = Array(costs.indices)
-        var least = Double.infinity
-        func go(_ chosen: [Int], _ sum: Double) {
-            if sum >= least { return }
-            if chosen.count == costs.count {
-                best = chosen
-                least = sum
+        var bestOrder = Array(costs.indices)
+        var minSum = Double.infinity
+        func search(_ order: [Int], _ sum: Double) {
+            if sum >= minSum { return }
+            if order.count == costs.count {
+                bestOrder = order
+                minSum = sum
                 return
             }
-            for k in costs.indices where !chosen.contains(k) { go(chosen + [k], sum + costs[chosen.count][k]) }
+            for k in costs.indices where !order.contains(k) { search(order + [k], sum + costs[order.count][k]) }
         }
-        go([], 0)
-        return best
+        search([], 0)
+        return bestOrder
     }
 
     /// A stroke's start, the middle of its length, and its end.
@@ -80,10 +80,10 @@ public enum StrokeAdvice: Equatable, Sendable {
         let x = strokes.flatMap { $0.map(\.x) }
         let y = strokes.flatMap { $0.map(\.y) }
         guard let left = x.min(), let right = x.max(), let top = y.min(), let bottom = y.max() else { return strokes }
-        let longest = max(right - left, bottom - top, 1e-9)
+        let length = max(right - left, bottom - top, 1e-9)
         return strokes.map { stroke in
             stroke.map {
-                InkPoint(x: ($0.x - (left + right) / 2) / longest, y: ($0.y - (top + bottom) / 2) / longest)
+                InkPoint(x: ($0.x - (left + right) / 2) / length, y: ($0.y - (top + bottom) / 2) / length)
             }
         }
     }

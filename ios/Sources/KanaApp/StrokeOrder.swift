@@ -14,22 +14,22 @@ public enum StrokeOrder {
 
     /// The part of the strokes that is written after so many seconds. `strokes`: in a box of side 1.
     public static func written(_ strokes: [[InkPoint]], after seconds: Double) -> [[InkPoint]] {
-        var rest = seconds
+        var remainder = seconds
         var written: [[InkPoint]] = []
-        for stroke in strokes where rest > 0 {
-            written.append(begin(of: stroke, length: rest * pace))
-            rest -= length(stroke) / pace + pause
+        for stroke in strokes where remainder > 0 {
+            written.append(begin(of: stroke, length: remainder * pace))
+            remainder -= length(stroke) / pace + pause
         }
         return written
     }
 
     private static func begin(of stroke: [InkPoint], length: Double) -> [InkPoint] {
-        var rest = length
+        var remainder = length
         var points = Array(stroke.prefix(1))
-        for (a, b) in zip(stroke, stroke.dropFirst()) where rest > 0 {
-            let share = min(rest / max(distance(a, b), 1e-9), 1)
+        for (a, b) in zip(stroke, stroke.dropFirst()) where remainder > 0 {
+            let share = min(remainder / max(distance(a, b), 1e-9), 1)
             points.append(InkPoint(x: a.x + share * (b.x - a.x), y: a.y + share * (b.y - a.y)))
-            rest -= distance(a, b)
+            remainder -= distance(a, b)
         }
         return points
     }

@@ -26,9 +26,9 @@ public actor KanaModel: CharacterReading {
     /// `url`: of the model, nil if the app has none: `KanaNetwork.model`, or
     /// `Bundle.main.url(forResource: "Kana", withExtension: "mlmodelc")`.
     ///
-    /// `units`: `.cpuOnly` by default, since the network is small, and its preprocessing is in float32, which the Neural
-    /// Engine does not compute: other choices move data between processors in every reading. "Check this device" in a
-    /// debug build measures whether another is faster on a device; nobody has done so yet.
+    /// `units`: `.cpuOnly` by default, since the network is small, and its preprocessing is in float32, which the
+    /// Neural Engine does not compute: other choices move data between processors in every reading. "Check this device"
+    /// in a debug build measures whether another is faster on a device; nobody has done so yet.
     public init(url: URL?, units: MLComputeUnits = .cpuOnly) {
         self.url = url
         self.units = units

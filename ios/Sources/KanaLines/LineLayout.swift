@@ -36,7 +36,8 @@ struct InkBox: Equatable {
 }
 
 /// Where a line lies and how large it is written (`Geometry` in `segmentation.py`): y of its middle at x = 0, its
-/// slope, the size of the writing across the line, the size along it over that, and how much its characters' sizes and positions vary.
+/// slope, the size of the writing across the line, the size along it over that, and how much its characters' sizes and
+/// positions vary.
 struct LineGeometry {
     /// `uneven` and `wander` of usual writing, and how many characters it takes to outweigh them.
     private static let usual = (uneven: 0.12, wander: 0.06, characters: 4.0)
@@ -226,7 +227,8 @@ enum LineLayout {
             let gaps = (0..<(bands.count - 1)).map { k in
                 let (gap, joint) = (tops[k + 1] - bottoms[k], bottoms[k + 1] - tops[k])
                 let minHeight = min(heights[k], heights[k + 1])
-                // The upper and lower halves of a few kanji are as high as lines, but they are close together and short.
+                // The upper and lower halves of a few kanji are as high as lines, but they are close together and
+                // short.
                 let areHalves = bands.count == 2 && gap < 0.25 * minHeight && width < 3 * joint
                 let isThin = minHeight < minBand * size && joint < 1.8 * max(size, maxHeight)
                 // Where characters of one line stand high and low, their bands overlap.

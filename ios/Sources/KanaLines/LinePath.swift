@@ -121,12 +121,12 @@ struct LinePath {
             let gains = targets.map { b in bestOrigins.map { follows(b, $0) } }
             steps.append((bestOrigins, targets, gains))
             for (b, row) in zip(targets, gains) {
-                var (bestTotal, best) = (-Double.infinity, bestOrigins[0])
+                var (bestTotal, bestOrigin) = (-Double.infinity, bestOrigins[0])
                 for (a, value) in zip(bestOrigins, row) where reach[a] + value > bestTotal {
-                    (bestTotal, best) = (reach[a] + value, a)
+                    (bestTotal, bestOrigin) = (reach[a] + value, a)
                 }
                 reach[b] += bestTotal
-                predecessors[b] = best
+                predecessors[b] = bestOrigin
             }
         }
         let finalStates = ends[atoms.count - 1] ?? []

@@ -55,7 +55,7 @@ public actor LineReader {
     private static let minAlone = 0.5
 
     private let reader: any CharacterReading
-    private var known: Known?
+    private var network: Network?
 
     /// `reader`: of the bundled network, whose characters the tables are about.
     public init(reader: any CharacterReading) { self.reader = reader }
@@ -85,33 +85,33 @@ public actor LineReader {
         let isUnderline = LineLayout.underlines(strokes.map { InkBox($0, reach: reach) }, strokes)
         let places = zip(drawnIndices, isUnderline).filter { !$1 }.map { $0.0 }
         guard !places.isEmpty else { return [] }
-        let known = try await known()
+        let network = try await network()
         var boxes = places.map { InkBox(drawing.strokes[$0], reach: reach) }
         let isDown = LineLayout.isDown(boxes)
         if isDown { boxes = boxes.map(\.turned) }
         var lines: [LineText] = []
         for row in LineLayout.lineMembers(boxes).map({ $0.sorted() }) {
             let line = Line(
-                row.map { drawing.strokes[places[$0]] }, row.map { boxes[$0] }, pen: 2 * reach, isDown, known.tables)
-            lines.append(try await read(line, strokes: row.map { places[$0] }, known, competes))
+                row.map { drawing.strokes[places[$0]] }, row.map { boxes[$0] }, pen: 2 * reach, isDown, network.tables)
+            lines.append(try await read(line, strokes: row.map { places[$0] }, network, competes))
         }
         return lines.filter { !$0.characters.isEmpty }
     }
 
-    private func known() async throws -> Known {
-        if let known { return known }
-        let new = try Known(try await reader.facts())
-        known = new
-        return new
+    private func network() async throws -> Network {
+        if let network { return network }
+        let result = try Network(try await reader.facts())
+        network = result
+        return result
     }
 
     private func read(
-        _ line: Line, strokes: [Int], _ known: Known, _ competes: (String) -> Bool
+        _ line: Line, strokes: [Int], _ network: Network, _ competes: (String) -> Bool
     ) async throws -> LineText {
         var probabilities: [[Double]] = []
         for span in line.path.spans.indices {
             try Task.checkCancellation()
-            probabilities.append(known.ordered(try await reader.probabilities(of: line.picture(span))))
+            probabilities.append(network.ordered(try await reader.probabilities(of: line.picture(span))))
         }
         // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
         if line.path.isDown {
@@ -119,13 +119,13 @@ public actor LineReader {
                 try Task.checkCancellation()
                 let turnedAnswer =
                     span.count == 1
-                    ? known.ordered(try await reader.probabilities(of: line.picture(k).turned)) : nil
-                for label in known.lyingLabels { probabilities[k][label] = turnedAnswer?[label] ?? 0 }
+                    ? network.ordered(try await reader.probabilities(of: line.picture(k).turned)) : nil
+                for label in network.lyingLabels { probabilities[k][label] = turnedAnswer?[label] ?? 0 }
                 let sum = max(probabilities[k].reduce(0, +), 1e-9)
                 probabilities[k] = probabilities[k].map { $0 / sum }
             }
         }
-        var candidates = probabilities.map { known.candidates($0, competes, maxCount: Self.maxCandidates) }
+        var candidates = probabilities.map { network.candidates($0, competes, maxCount: Self.maxCandidates) }
         line.path.addBeyondPart(to: &candidates, size: Self.writingSize * Self.lineHeight)
         var outcome: (choices: [LinePath.Choice], geometry: LineGeometry) = ([], line.geometry)
         for stretch in Self.firstStretches {
@@ -134,7 +134,7 @@ public actor LineReader {
             // Read once with a guess at the geometry, then again with that of the characters that were read.
             let first = line.path.best(candidates, geometry)
             let forms = first.map {
-                known.tables.form(candidates[$0.span].characters[$0.candidate], isDown: line.path.isDown)
+                network.tables.form(candidates[$0.span].characters[$0.candidate], isDown: line.path.isDown)
             }
             if !first.isEmpty { geometry.fit(first.map { line.path.boxes[$0.span] }, forms) }
             let choices = line.path.best(candidates, geometry)
@@ -146,7 +146,7 @@ public actor LineReader {
         {
             var geometry = line.geometry
             geometry.size = Self.writingSize * Self.lineHeight
-            let form = known.tables.form(candidates[span].characters[0], isDown: line.path.isDown)
+            let form = network.tables.form(candidates[span].characters[0], isDown: line.path.isDown)
             geometry.fit([line.path.boxes[span]], [form])
             let choices = line.path.best(candidates, geometry)
             if choices.score > outcome.choices.score { outcome = (choices, geometry) }
@@ -164,7 +164,7 @@ public actor LineReader {
             let odds = choice.scores.map { exp(min($0 - bestScore, 0)) }
             let sum = odds.reduce(0, +) + exp(min(choice.rival - bestScore, 50))
             let answers = zip(candidates[choice.span].characters, odds).map {
-                Answer(label: known.characters[$0], probability: $1 / sum)
+                Answer(label: network.characters[$0], probability: $1 / sum)
             }
             let box = line.onCanvas(line.path.boxes[choice.span])
             let confidence = answers[choice.candidate].probability
@@ -231,7 +231,7 @@ extension Picture {
 }
 
 /// The network's characters, and the tables about them.
-private struct Known {
+private struct Network {
     private static let minPunctuation = 0.05
 
     let tables: LineTables

@@ -22,11 +22,11 @@ struct Component: Equatable {
 
     /// Around all of a mask; nil where it is empty.
     static func box(of mask: Grid) -> Component? {
-        let inside = mask.values.indices.filter { mask.values[$0] == 1 }
-        let (rows, columns) = (inside.map { $0 / mask.width }, inside.map { $0 % mask.width })
+        let indices = mask.values.indices.filter { mask.values[$0] == 1 }
+        let (rows, columns) = (indices.map { $0 / mask.width }, indices.map { $0 % mask.width })
         guard let top = rows.min(), let bottom = rows.max(), let left = columns.min(), let right = columns.max()
         else { return nil }
-        return Component(left: left, top: top, right: right + 1, bottom: bottom + 1, size: inside.count)
+        return Component(left: left, top: top, right: right + 1, bottom: bottom + 1, size: indices.count)
     }
 
     /// The components of a mask of 0 and 1, from the top; neighbours at corners are connected, too.
@@ -90,12 +90,12 @@ struct Component: Equatable {
         var groups = components.prefix(60).map(\.element).filter { 24 * $0.size >= components[0].element.size }
         var first = 0
         while first < groups.count {
-            let near = groups.indices.first { $0 > first && groups[first].belongs(to: groups[$0]) }
-            guard let near else {
+            let neighbour = groups.indices.first { $0 > first && groups[first].belongs(to: groups[$0]) }
+            guard let neighbour else {
                 first += 1
                 continue
             }
-            groups[first] = groups[first].joined(groups.remove(at: near))
+            groups[first] = groups[first].joined(groups.remove(at: neighbour))
             first = 0
         }
         let maxSize = groups.map(\.size).max()

@@ -46,9 +46,9 @@ struct Grid: Equatable {
 
     /// Rows and columns of the blocks of a picture.
     static func blockShape(height: Int, width: Int) -> (height: Int, width: Int) {
-        let longest = max(height, width)
-        let most = min(Self.maxBlocks, longest)
-        return (max(1, height * most / longest), max(1, width * most / longest))
+        let length = max(height, width)
+        let maxCount = min(Self.maxBlocks, length)
+        return (max(1, height * maxCount / length), max(1, width * maxCount / length))
     }
 
     /// The block, of `count`, to which each of `length` pixels belongs.

@@ -246,7 +246,8 @@ extension Photograph {
         let logRatio = log(ink[0] / ink[1]) + 0.3 * log(ink[0] / total[0] * total[1] / ink[1])
         let middles = Double(medianEdge(dark) + 510 - medianEdge(light)) / 2
         let brightness = (middles - Double(minLevel) - Double(maxLevel)) / Double(max(maxLevel - minLevel, 1))
-        // 1 if most of the edge is white, -1 if it is black: then it outweighs strokes that are thicker than their gaps.
+        // 1 if most of the edge is white, -1 if it is black: then it outweighs strokes that are thicker than their
+        // gaps.
         return logRatio + 1.43 * brightness + 3 * pow(brightness, 27) < 0
     }
 
@@ -374,11 +375,11 @@ extension Photograph {
     /// to be both, or part of a practice square.
     private static func printedLines(_ paper: Paper) -> (horizontals: [Line], verticals: [Line], peak: Int) {
         let peak = paper.peak
-        let inside = paper.surroundings.map { 1 - $0 }
-        let horizontals = Line.all(in: paper.shade, paper: inside, threshold: peak / 3)
-        let verticals = Line.all(in: paper.shade.transposed, paper: inside.transposed, threshold: peak / 3)
+        let sheet = paper.surroundings.map { 1 - $0 }
+        let horizontals = Line.all(in: paper.shade, paper: sheet, threshold: peak / 3)
+        let verticals = Line.all(in: paper.shade.transposed, paper: sheet.transposed, threshold: peak / 3)
         guard !horizontals.isEmpty || !verticals.isEmpty else { return ([], [], peak) }
-        let remainder = Line.without(Line.without(inside, horizontals).transposed, verticals).transposed
+        let remainder = Line.without(Line.without(sheet, horizontals).transposed, verticals).transposed
         let besideLines = paper.shade.with(remainder) { $1 == 1 ? $0 : 0 }
         let level = Self.peak(besideLines, 6 * speckBlocks)
         let ink = besideLines.map { $0 >= max((level + 1) / 2, 1) ? 1 : 0 }

@@ -50,13 +50,13 @@ public struct Photograph: Equatable, Sendable {
             self.init(width, height, isFaint ? alpha.map { 255 - $0 } : grey)
             return
         }
-        let seen = alpha.indices.filter { alpha[$0] >= 128 }.map { Int(grey[$0]) }
+        let levels = alpha.indices.filter { alpha[$0] >= 128 }.map { Int(grey[$0]) }
         let area = (bottom - top + 1) * (right - left + 1)
-        if 10 * seen.count < 7 * area || Grid.quantile(seen, 95) - Grid.quantile(seen, 5) < 64 {
+        if 10 * levels.count < 7 * area || Grid.quantile(levels, 95) - Grid.quantile(levels, 5) < 64 {
             self.init(width, height, alpha.map { 255 - $0 })
             return
         }
-        let dark = 255 - Grid.quantile(seen, 50)
+        let dark = 255 - Grid.quantile(levels, 50)
         self.init(width, height, zip(grey, alpha).map { $0 - UInt8(min((255 - Int($1)) * dark / 255, Int($0))) })
     }
 

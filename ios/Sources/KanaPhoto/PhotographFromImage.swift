@@ -18,19 +18,19 @@ extension Photograph {
                     data: memory.baseAddress, width: width, height: height, bitsPerComponent: 8, bytesPerRow: width,
                     space: CGColorSpaceCreateDeviceGray(), bitmapInfo: info.rawValue)
             else { return false }
-            let whole = CGRect(x: 0, y: 0, width: CGFloat(width), height: CGFloat(height))
+            let bounds = CGRect(x: 0, y: 0, width: CGFloat(width), height: CGFloat(height))
             if info == .none {
                 context.setFillColor(gray: 1, alpha: 1)
-                context.fill(whole)
+                context.fill(bounds)
             }
-            context.draw(image, in: whole)  // the first row in memory is the top one
+            context.draw(image, in: bounds)  // the first row in memory is the top one
             return true
         }
         let isGrey = grey.withUnsafeMutableBytes { isDrawn(in: $0, .none) }
         let isAlpha = alpha.withUnsafeMutableBytes { isDrawn(in: $0, .alphaOnly) }
         guard isGrey && isAlpha else { throw PhotographError.drawing }
-        let drawn = Photograph(width, height, grey: grey, alpha: alpha)
-        try self.init(width: width, height: height, pixels: drawn.pixels)
+        let photograph = Photograph(width, height, grey: grey, alpha: alpha)
+        try self.init(width: width, height: height, pixels: photograph.pixels)
     }
 }
 #endif

@@ -29,21 +29,21 @@ enum Resampling {
     }
 
     /// For each pixel of the new line: the first old pixel that counts, and the weights from there, in 2⁻²².
-    private func weights(_ old: Int, _ new: Int) -> [(first: Int, weights: [Int])] {
-        let scale = Double(old) / Double(new)
+    private func weights(_ oldLength: Int, _ newLength: Int) -> [(first: Int, weights: [Int])] {
+        let scale = Double(oldLength) / Double(newLength)
         let reach = support * max(scale, 1)
         let narrowed = 1 / max(scale, 1)
-        return (0..<new).map { position in
+        return (0..<newLength).map { position in
             let centre = (Double(position) + 0.5) * scale
             let first = max(Int(centre - reach + 0.5), 0)
-            let last = min(Int(centre + reach + 0.5), old)
-            let raw = (first..<last).map { weight((Double($0) - centre + 0.5) * narrowed) }
-            let sum = raw.reduce(0, +)
+            let last = min(Int(centre + reach + 0.5), oldLength)
+            let values = (first..<last).map { weight((Double($0) - centre + 0.5) * narrowed) }
+            let sum = values.reduce(0, +)
             return (
                 first,
-                raw.map { value in
-                    let scaled = value / sum * Double(1 << Self.precision)
-                    return Int(scaled < 0 ? scaled - 0.5 : scaled + 0.5)
+                values.map { value in
+                    let product = value / sum * Double(1 << Self.precision)
+                    return Int(product < 0 ? product - 0.5 : product + 0.5)
                 }
             )
         }
@@ -51,24 +51,24 @@ enum Resampling {
 
     /// `pixels`: height × width, rows from the top. The result: `newHeight` × `newWidth`.
     func resized(_ pixels: [UInt8], width: Int, height: Int, newWidth: Int, newHeight: Int) -> [UInt8] {
-        let rows = pass(pixels, lines: height, length: width, step: 1, jump: width, new: newWidth)
-        return pass(rows, lines: newWidth, length: height, step: newWidth, jump: 1, new: newHeight)
+        let rows = pass(pixels, lines: height, length: width, step: 1, jump: width, newLength: newWidth)
+        return pass(rows, lines: newWidth, length: height, step: newWidth, jump: 1, newLength: newHeight)
     }
 
     /// Lines of `length` pixels that lie `step` apart, each line `jump` after the last; the result lies the same way.
-    private func pass(_ pixels: [UInt8], lines: Int, length: Int, step: Int, jump: Int, new: Int) -> [UInt8] {
-        guard length != new else { return pixels }
-        let table = weights(length, new)
-        let newJump = step == 1 ? new : 1
-        var out = [UInt8](repeating: 0, count: lines * new)
+    private func pass(_ pixels: [UInt8], lines: Int, length: Int, step: Int, jump: Int, newLength: Int) -> [UInt8] {
+        guard length != newLength else { return pixels }
+        let table = weights(length, newLength)
+        let newJump = step == 1 ? newLength : 1
+        var out = [UInt8](repeating: 0, count: lines * newLength)
         pixels.withUnsafeBufferPointer { source in
             for (position, (first, weights)) in table.enumerated() {
                 for line in 0..<lines {
                     var sum = 1 << (Self.precision - 1)
-                    var at = line * jump + first * step
+                    var index = line * jump + first * step
                     for weight in weights {
-                        sum += Int(source[at]) * weight
-                        at += step
+                        sum += Int(source[index]) * weight
+                        index += step
                     }
                     out[line * newJump + position * step] = UInt8(min(max(sum >> Self.precision, 0), 255))
                 }

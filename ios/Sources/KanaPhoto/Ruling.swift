@@ -76,9 +76,9 @@ struct Line {
     func erase(from plane: inout Grid, shape: (height: Int, width: Int), threshold: Int) {
         let (height, width) = (plane.height, plane.width)
         let step = (height + shape.height - 1) / shape.height
-        let near = step + 1
-        let reach = near + Int(3 * (thickness + 1) * Double(step)) + 2
-        let order = [0] + (1...near).flatMap { [-$0, $0] }
+        let maxDistance = step + 1
+        let reach = maxDistance + Int(3 * (thickness + 1) * Double(step)) + 2
+        let order = [0] + (1...maxDistance).flatMap { [-$0, $0] }
         var runs: [(column: Int, top: Int, bottom: Int, middle: Int)] = []
         for column in 0..<width {
             let position =
@@ -103,8 +103,8 @@ struct Line {
         for run in runs where run.bottom - run.top <= max(usualThickness * 8 / 5, usualThickness + 1) {
             let (first, last) = (run.top - blur, run.bottom + blur)
             func value(_ row: Int) -> Int {
-                let near = min(max(row, run.middle - reach), run.middle + reach)
-                return plane.values[min(max(near, 0), height - 1) * width + run.column]
+                let stripRow = min(max(row, run.middle - reach), run.middle + reach)
+                return plane.values[min(max(stripRow, 0), height - 1) * width + run.column]
             }
             let paper = min(value(first - 1), value(last))
             for row in max(first, 0, run.middle - reach)..<max(min(last, height, run.middle + reach + 1), 0) {

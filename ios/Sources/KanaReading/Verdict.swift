@@ -17,7 +17,8 @@ public struct Answer: Equatable, Sendable, Identifiable, Codable {
 public enum Verdict: Equatable, Sendable {
     /// No character: nothing drawn yet, a speck, a filled canvas.
     case nothing
-    /// The likeliest candidate is below the package's threshold, or none of those that compete. The candidates, likeliest first.
+    /// The likeliest candidate is below the package's threshold, or none of those that compete. The candidates,
+    /// likeliest first.
     case unsure([Answer])
     /// The candidates, likeliest first; the first is the answer.
     case read([Answer])
@@ -101,8 +102,8 @@ public enum Verdict: Equatable, Sendable {
             Answer(label: $0.element.label, probability: $0.element.probability / sum)
         }
         let shapes = Set(facts.characters.filter(competes).map(Script.shapeOfAnySize))
-        let own = facts.characters.filter { shapes.contains(Script.shapeOfAnySize($0)) }
-        let isForeign = own.reduce(none) { $0 + (probabilities[$1] ?? 0) } < Self.minOwn
+        let competitors = facts.characters.filter { shapes.contains(Script.shapeOfAnySize($0)) }
+        let isForeign = competitors.reduce(none) { $0 + (probabilities[$1] ?? 0) } < Self.minOwn
         self = candidates[0].probability < facts.threshold || isForeign ? .unsure(candidates) : .read(candidates)
     }
 }
