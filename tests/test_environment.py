@@ -213,7 +213,8 @@ def test_no_output_is_put_into_an_input_that_fastetl_wrote(mark: str, tmp_path: 
         if mark != "run.json" or out == data / "out":
             with pytest.raises(FastetlError, match=f"{out}: the output would be in an input; expected a place outside"):
                 check_output(out, DATASET_KIND, False, [None, data / ".." / "data"])
-    check_output(tmp_path / "run" / "reports", DATASET_KIND, False, [data])
+    (tmp_path / "circle").symlink_to("circle")
+    check_output(tmp_path / "run" / "reports", DATASET_KIND, False, [data, tmp_path / "circle"])
 
 
 def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: Path) -> None:

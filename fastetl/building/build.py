@@ -1,5 +1,6 @@
 """Building a dataset of ETL files or of labelled pictures: what both have in common, and what `strict` rejects."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -147,7 +148,7 @@ def _labelled_sources(paths: Sequence[Path], out: Path) -> list[Labelled]:
         what, do = "records and labelled pictures in one dataset", "build two with one `charset`, and train on both"
         raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
     for folder in (source.path for source in labelled if source.path.is_dir()):
-        if out.resolve().is_relative_to(folder.resolve()):
+        if Path(os.path.realpath(out)).is_relative_to(folder.resolve()):  # `resolve` raises for link circles
             what, expected = "the output would be among the folders of pictures", f"a place outside of {folder}"
             raise FastetlError(what, file=out, expected=expected, do="choose another output")
     return labelled

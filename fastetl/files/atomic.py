@@ -108,8 +108,9 @@ def _require_folder(path: Path) -> None:
 
 def _require_outside(path: Path, inputs: Inputs) -> None:
     """Raise FastetlError for an output in a dataset, run or package that is an input: it would be a stranger there."""
-    for source in (source.resolve() for source in inputs if source and source.resolve() in path.resolve().parents):
-        name = path.resolve().relative_to(source).parts[0]
+    real_path, *sources = (Path(os.path.realpath(p)) for p in (path, *inputs) if p)  # `resolve` raises for link circles
+    for source in (source for source in sources if source in real_path.parents):
+        name = real_path.relative_to(source).parts[0]
         if any((source / mark).is_file() and not fnmatch.fnmatch(name, added) for mark, added in _OWN.items()):
             what, do = "the output would be in an input", "choose another, or the input could not be renewed"
             raise ArgumentError(what, file=path, expected=f"a place outside of {source}", do=do)

@@ -96,7 +96,7 @@ export class Drawing {
     return this.points ? Math.max(range(coordinates("x")), range(coordinates("y"))) : 0;
   }
 
-  /** As fastetl.ink.Drawing reads it. */
+  /** As fastetl.Drawing reads it. */
   values() {
     const { width, height, pen, strokes } = this;
     return { width, height, pen, strokes };
