@@ -99,6 +99,8 @@ def test_removal_and_damage_leave_the_others_in_their_groups(tmp_path: Path) -> 
         assert store.list_samples("a.jsonl")["damaged"] == 0
     lines = file.read_text(encoding="utf-8").splitlines()
     write(file, *lines[:20], lines[20].replace("ぬ", "ぬ め"), *lines[21:24], b"{")
+    for export in ("a (1).jsonl", "b.jsonl"):  # of before: they sort before and after it
+        write(tmp_path / export, sample(0).as_line())
     (damaged, torn) = samples_to_dataset(tmp_path, tmp_path / "after").faults
     assert damaged.endswith('Write {"format":1,"id":"id-20","removed":true} instead')
     assert torn.endswith("Delete its text, but keep the line")

@@ -1,7 +1,8 @@
 """Samples that pad and phone keep: drawings with the character that was meant, as JSON lines (docs/formats.md).
 
 A later sample with the same id replaces an earlier one. One that was removed leaves
-{"format":1,"id":…,"removed":true}: its place and its id decide the groups of others.
+{"format":1,"id":…,"removed":true}, which also removes its copies in other files: its place and its id decide the
+groups of others.
 """
 
 import json
@@ -164,12 +165,15 @@ class GroupedDrawing(NamedTuple):
 def _read_all(files: list[Path]) -> tuple[list[GroupedDrawing], list[FastetlError]]:
     """Each sample of some files once, in its latest version, and an error for each line that is no sample.
 
+    A removal holds for lines before and after it, since no id is given twice and files are in no order of time: an
+    export of before, whose name may sort after that of a newer one, still has the sample.
     A group is named by the first id in its lines, and a sample stays in the group of its first version. So neither
     another charset, a correction, a removal nor damage moves samples to a group that a run does not know.
     """
     drawing_of: dict[str, GroupedDrawing] = {}
     group_of_block: dict[tuple[Path, int], int] = {}
     group_of: dict[str, int] = {}
+    removed_ids: set[str] = set()
     faults: list[FastetlError] = []
     for file in files:
         for line, identity, content in _parse(file):
@@ -182,7 +186,9 @@ def _read_all(files: list[Path]) -> tuple[list[GroupedDrawing], list[FastetlErro
             if isinstance(content, KeptDrawing):
                 drawing_of.pop(identity, None)  # since a key that is replaced keeps its place
                 drawing_of[identity] = GroupedDrawing(content, file, line, group_of.setdefault(identity, group))
-    return list(drawing_of.values()), faults
+            elif content is None:
+                removed_ids.add(identity)
+    return [drawing for identity, drawing in drawing_of.items() if identity not in removed_ids], faults
 
 
 def samples_to_dataset(
