@@ -258,6 +258,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "few labels": (lambda at: save(at / "a.npz", labels=["a", "b"]), "not labelled … labels <U1 (2,). Write"),
     "no Unicode": (lambda at: save(at / "a.npz", labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
     "a group below −1": (lambda at: save(at / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected … found -2"),
+    "a long group": (lambda at: save(at / "a.npz", groups=["w" * 65] * 3), "a name of up to 64 characters, a whole"),
     "float groups": (lambda at: save(at / "a.npz", groups=[1.0, 2, 3]), "record 0: no group; expected … found 1.0"),
 }
 

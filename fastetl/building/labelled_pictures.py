@@ -22,7 +22,7 @@ from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture
 
 _WORD = re.compile(r"[^\W\d_]{2}")  # two letters; in क्ष a mark is between them
-_FILE_WIDTH = 60  # a dataset keeps so many characters of the name of a file, or of a writer
+_FILE_WIDTH = 60  # a dataset keeps so many characters of the name of a file
 IndexedPicture = tuple[int, NDArray[np.uint8], int]  # index in its source, picture uint8 (H, W), digest
 
 
@@ -110,7 +110,7 @@ def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Chars
     characters = [source.characters[k] for k in index]
     files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in index]
     file_names = ["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]
-    writers = np.array([source.writers[k][:_FILE_WIDTH] for k in index])
+    writers = np.array([source.writers[k].strip() for k in index])
     records = {"file_name": np.array(file_names), "record": np.array(index, np.int32), "writer": writers}
     columns: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
     with about(source.path):  # which may have pictures on white paper

@@ -189,8 +189,8 @@ class Dataset:
         Args:
             images: uint8 (N, H, W), or N pictures uint8 (H, W), ink high: invert dark ink on white paper first.
             characters: N texts.
-            groups: N names or whole numbers from 0 (who wrote it), "" or −1 where unknown. Names are kept as the header
-                field `writer`. Copies of a picture get the first's group.
+            groups: N names of up to 64 characters or whole numbers from 0 (who wrote it), "" or −1 where unknown. Names
+                are kept as the header field `writer`. Copies of a picture get the first's group.
             source: The name under which these groups are known, none like ETL8, synth:1 or unnamed:1; "" if they mean
                 something in this dataset alone. If it begins with ETL, the pictures count as those of ETL sets.
             size: Side in pixels, 8 to 512 (to be augmented, up to 126). If None: the pictures' own, if all are square,
@@ -207,7 +207,9 @@ class Dataset:
         texts = _checked_texts(characters, count)
         names = _column("groups", np.full(count, -1) if groups is None else groups, count)
         digests = _checked_digests(digests, pictures)
-        named = {"writer": names.astype("U60")} if names.dtype.kind in "UO" else {}  # pandas' texts are objects
+        numbers = identity.group_numbers(names.tolist())
+        is_text = names.dtype.kind in "UO"  # pandas' texts are objects
+        named = {"writer": np.array([str(name).strip() for name in names.tolist()])} if is_text else {}
         fields = named | _checked_records(records, count)
         charset = _charset_of(texts, charset, source)
         if size is None:
@@ -216,7 +218,7 @@ class Dataset:
         preprocessing = Preprocessing(size=size)
         blanks = digests[[not picture.any() for picture in pictures]].tolist()
         one_source = np.zeros(count, np.uint16)
-        numbers, *_ = identity.group_copies(identity.group_numbers(names.tolist()), one_source, digests, blanks)
+        numbers, *_ = identity.group_copies(numbers, one_source, digests, blanks)
         return cls(
             name=source or "own",
             images=np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),

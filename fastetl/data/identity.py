@@ -38,6 +38,8 @@ UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
 RESERVED_SOURCE = re.compile(r"ETL\d+(:.*)?|synth:.*|unnamed:.*")
 """Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""
+MAX_NAME = 64
+"""Most characters of a group's name."""
 _SOURCE_OF_FILES = re.compile(r"ETL\d+(:.*)?|synth:.*|samples")  # names that files tell
 _PARTS = ("train", "valid", "test")
 _MAX_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
@@ -99,14 +101,16 @@ def digest_of(data: bytes) -> int:
 def group_numbers(names: Sequence[str | int], file: Path | None = None) -> NDArray[np.int32]:
     """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for "" and −1.
 
-    Raises ArgumentError about `file` for a number below −1, and for what is neither a whole number nor a text.
+    Raises ArgumentError about `file` for a number below −1, for what is neither a whole number nor a text, and for a
+    name of over 64 characters, which a header field would not hold.
     """
     numbers: dict[str | int, int] = {}
     for name in dict.fromkeys(names):
         text = str(name).strip() or "-1"
         is_name = isinstance(name, Integral | str) and not isinstance(name, bool)
-        if not is_name or (text != "-1" and re.fullmatch(r"-\d+", text)):
-            expected, do = "a name, a whole number from 0, or −1 where unknown", "name or number the groups so"
+        if not is_name or len(text) > MAX_NAME or (text != "-1" and re.fullmatch(r"-\d+", text)):
+            expected = f"a name of up to {MAX_NAME} characters, a whole number from 0, or −1 where unknown"
+            do = "name or number the groups so"
             record = None if file is None else names.index(name)
             raise ArgumentError("no group", file=file, record=record, expected=expected, found=text[:40], do=do)
         is_number = re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31
