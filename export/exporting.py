@@ -101,9 +101,9 @@ def export(
     if is_package:
         content = content_of_package(source, config)
     else:
-        opened = opened_run("run", run, RUN_OR_PACKAGE)
-        graph, logits = graph_from_run(opened, config)
-        content = Content(graph, config, logits, model_card(opened, graph, config, results))
+        source_run = opened_run("run", run, RUN_OR_PACKAGE)
+        graph, logits = graph_from_run(source_run, config)
+        content = Content(graph, config, logits, model_card(source_run, graph, config, results))
     checks = write_package(content, out, overwrite=overwrite, progress=progress)
     failures = [f"{check.name}: {check.figure}" for check in checks if not check.passed]
     if failures:

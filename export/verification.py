@@ -171,17 +171,17 @@ def file_checks(out: Path) -> Iterator[Check]:
     """Whether there are exactly the files of a package, all regular, with the hashes in `verification.json`."""
     expected = {*package_files.expected_files(out), package_files.VERIFICATION}
     folders = {parent.as_posix() for file in expected for parent in Path(file).parents}
-    regular, strangers = set(), []
+    regular_entries, strangers = set(), []
     for path in out.rglob("*"):
         mode = path.lstat().st_mode
         entry = path.relative_to(out).as_posix()
         if entry in expected and stat.S_ISREG(mode):
-            regular.add(entry)
+            regular_entries.add(entry)
         elif entry in expected:
             strangers.append(f"{entry}, which is no ordinary file")
         elif not (is_clutter(path.name) or (entry in folders and stat.S_ISDIR(mode))):
             strangers.append(entry)
-    missing_files = sorted(expected - regular)
+    missing_files = sorted(expected - regular_entries)
     yield _no_faults("contents", missing_files)
     yield _no_faults("nothing beside", sorted(strangers))
     if not missing_files:

@@ -111,8 +111,8 @@ def train_on_ray(
     with claim_folder(path, resume, overwrite) as folder:
         if not resume:
             clear_folder(folder)
-    beside = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
-    with beside as temporary:
+    directory = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
+    with directory as temporary:
         fault_file = Path(temporary, "fault")  # beside the files of Ray Train
         run = {"config": config, "start": initial_network, "command": command}
         work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, run=run)

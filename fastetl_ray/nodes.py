@@ -52,16 +52,16 @@ def connect_for(tasks: int, cpus: float, gpus: float) -> None:
 
 def fault_of(error: BaseException) -> BaseException:
     """The FastetlError of a worker that caused an error of Ray; without one, the worker's error, or Ray's."""
-    current: BaseException | None = error
-    while current is not None:
-        if isinstance(current, FastetlError):
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, FastetlError):
             # Ray's wrapper is a FastetlError too, but prints the worker's trace; its cause is the one raised.
-            cause = getattr(current, "cause", None)
-            return cause if isinstance(cause, FastetlError) else current
-        failures = getattr(current, "worker_failures", None)  # Ray Train has one error for each worker
+            cause = getattr(link, "cause", None)
+            return cause if isinstance(cause, FastetlError) else link
+        failures = getattr(link, "worker_failures", None)  # Ray Train has one error for each worker
         if failures:
             return fault_of(next(iter(failures.values())))
-        current = getattr(current, "cause", None) or current.__cause__
+        link = getattr(link, "cause", None) or link.__cause__
     return getattr(error, "cause", None) or error
 
 

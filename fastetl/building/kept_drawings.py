@@ -209,13 +209,13 @@ def samples_to_dataset(
     config = config_of(SamplesConfig, config, options)
     files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
-    read, faults = _read_all(files)
-    labels = [drawing.sample.label for drawing in read]
+    all_drawings, faults = _read_all(files)
+    labels = [drawing.sample.label for drawing in all_drawings]
     charset = load_charset(config.charset, sorted({*labels} - {""}))
-    drawings = [drawing for drawing in read if drawing.sample.label in charset.class_of]
+    drawings = [drawing for drawing in all_drawings if drawing.sample.label in charset.class_of]
     left_out = Counter(label or "no label" for label in labels if label not in charset.class_of)
     if not drawings:
-        if faults and not read:
+        if faults and not all_drawings:
             raise faults[0].replace(do="give the folder of samples, *.jsonl, or mend it")
         expected, found = f"labels of charset {charset.name}", in_a_line(sorted(left_out), 40) or "none"
         raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")

@@ -209,8 +209,8 @@ class Dataset:
         digests = _checked_digests(digests, pictures)
         numbers = identity.group_numbers(names.tolist())
         is_text = names.dtype.kind in "UO"  # pandas' texts are objects
-        named = {"writer": np.array([str(name).strip() for name in names.tolist()])} if is_text else {}
-        fields = named | _checked_records(records, count)
+        name_records = {"writer": np.array([str(name).strip() for name in names.tolist()])} if is_text else {}
+        fields = name_records | _checked_records(records, count)
         charset = _charset_of(texts, charset, source)
         if size is None:
             (height, width), *other_shapes = {picture.shape for picture in pictures}

@@ -52,14 +52,14 @@ def labelled_in(path: Path) -> list[Labelled]:
     if not reader_of:
         _require_unlabelled(path, entries)
         return []
-    first, read = next(iter(reader_of.items()))
-    other_entry = next((entry for entry, reader in reader_of.items() if reader is not read), None)
+    first, first_reader = next(iter(reader_of.items()))
+    other_entry = next((entry for entry, reader in reader_of.items() if reader is not first_reader), None)
     if other_entry is not None:
         what, do = "several kinds of labelled pictures in one folder", "name the one to read"
         raise FastetlError(what, file=path, expected="one kind", found=f"{first.name} and {other_entry.name}", do=do)
-    if read is _from_folders:
+    if first_reader is _from_folders:
         return [_from_folders(path)]  # its subfolders are one source
-    sources = [source for source in map(read, reader_of) if source is not None]
+    sources = [source for source in map(first_reader, reader_of) if source is not None]
     if not sources:  # labels without pictures
         raise _not_labelled(first, _arrays(first))
     return sources
@@ -247,8 +247,8 @@ def _arrays(path: Path, names: Container[str] = ()) -> dict[str, Column]:
 def _from_arrays(path: Path, arrays: Mapping[str, Column]) -> Labelled:
     images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
     groups = arrays.get("groups", arrays.get("writers", np.full(images.shape[:1], "")))
-    fits = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
-    if not fits or not labels.shape == groups.shape == images.shape[:1]:
+    is_valid = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
+    if not is_valid or not labels.shape == groups.shape == images.shape[:1]:
         raise _not_labelled(path, arrays)
     characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
     pictures = images.astype(np.uint8, copy=False)
@@ -262,12 +262,12 @@ def from_npz(path: Path) -> Labelled:
 
 def _from_pair(path: Path) -> Labelled | None:
     """Read a file of pictures with the file of labels beside it; None if `path` is the file of labels itself."""
-    alone = _arrays(path)
-    if alone["arr_0"].ndim == 1:
+    content = _arrays(path)
+    if content["arr_0"].ndim == 1:
         return None
     name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
     if name == path.name:
-        raise _not_labelled(path, alone)
+        raise _not_labelled(path, content)
     paths = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
     labels = next((file for file in paths if file != path and file.is_file()), None)
     if labels is None:

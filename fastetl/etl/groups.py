@@ -126,8 +126,8 @@ def _ranks(order: Uint16s, codes: Uint16s) -> Ints:
 
 def _breaks(rank: Ints, length: int) -> Mask:
     """bool (N − 1,): whether a record does not follow the one before it."""
-    follows = (rank[1:] - rank[:-1] == 1) | ((rank[1:] == 0) & (rank[:-1] == length - 1))
-    return np.asarray(~follows | (rank[1:] < 0) | (rank[:-1] < 0))
+    is_next = (rank[1:] - rank[:-1] == 1) | ((rank[1:] == 0) & (rank[:-1] == length - 1))
+    return np.asarray(~is_next | (rank[1:] < 0) | (rank[:-1] < 0))
 
 
 def _most_followed_order(codes: Uint16s) -> Uint16s:

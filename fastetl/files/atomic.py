@@ -111,7 +111,7 @@ def _require_outside(path: Path, inputs: Inputs) -> None:
     real_path, *sources = (Path(os.path.realpath(p)) for p in (path, *inputs) if p)  # `resolve` raises for link circles
     for source in (source for source in sources if source in real_path.parents):
         name = real_path.relative_to(source).parts[0]
-        if any((source / mark).is_file() and not fnmatch.fnmatch(name, added) for mark, added in _OWN.items()):
+        if any((source / mark).is_file() and not fnmatch.fnmatch(name, pattern) for mark, pattern in _OWN.items()):
             what, do = "the output would be in an input", "choose another, or the input could not be renewed"
             raise ArgumentError(what, file=path, expected=f"a place outside of {source}", do=do)
 

@@ -58,7 +58,7 @@ class Stroke:
     """Milliseconds from any start, or None if unknown."""
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _COLUMNS.items():
+        for name, (minimum, maximum) in _COLUMNS.items():
             values = getattr(self, name)
             if values is None and name in ("pressure", "time"):
                 continue
@@ -68,7 +68,7 @@ class Stroke:
             if len(column) != len(self.x):
                 raise unsuitable(name, f"{len(self.x):,} values, as x has", f"{len(column):,}")
             for value in column:
-                require_range(name, value, least, most, integer=False)
+                require_range(name, value, minimum, maximum, integer=False)
 
     def __len__(self) -> int:
         return len(self.x)

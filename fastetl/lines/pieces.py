@@ -63,10 +63,10 @@ def part_pieces(numbers: Components, boxes: Boxes, size: float, *, down: bool) -
         window = np.s_[top:bottom, left:right]
         mask = numbers[window] == number
         may_be_two = bottom - top >= _MIN_HEIGHT * size and right - left >= min_length
-        patch_of, parts, touches = _split(mask, size) if may_be_two else (np.array([1]), [np.array([1])], [])
+        patch_of, parts, contacts = _split(mask, size) if may_be_two else (np.array([1]), [np.array([1])], [])
         # The patches and parts of this piece are counted after those of all pieces before.
         patch_numbers[window][mask] = patch_count + patch_of
-        joints += [(len(patches) + a, len(patches) + b) for a, b in touches]
+        joints += [(len(patches) + a, len(patches) + b) for a, b in contacts]
         patches += [patch_count + part for part in parts]
         patch_count += int(patch_of.max())
     box_of = boxes_of(patch_numbers).astype(np.float64)
