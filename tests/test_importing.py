@@ -149,7 +149,8 @@ def test_numbered_folders_with_a_list(tmp_path: Path) -> None:
 
 def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     pictures = symbols.rglob("[0-9].png")
-    rows = [f"{nfc(str(p.relative_to(tmp_path)))},{p.parent.name},{'Nan' if p.stem == '0' else '7'}" for p in pictures]
+    writers = {"0": "Nan", "1": "7.0", "2": "7"}
+    rows = [f"{nfc(str(p.relative_to(tmp_path)))},{p.parent.name},{writers[p.stem]}" for p in pictures]
     table = tmp_path / "symbols.csv"
     table.write_text("\n".join(['"file","character","group"', *rows]), encoding="utf-8")
     data = imported(table)
@@ -166,7 +167,7 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     assert (apart.groups, apart.images) == (2 + 1 + 1, EACH * len(NAMES) + 2), "a file of two names once"
     own.write_text(f"file,character,writer\n{own.stem}.png,한,7\n", encoding="utf-8")
     assert fastetl.build(paths, tmp_path / "named", source="mine").groups == 2
-    assert set(fastetl.open_dataset(tmp_path / "named").records["writer"].tolist()) == {"Nan", "7"}
+    assert set(fastetl.open_dataset(tmp_path / "named").records["writer"].tolist()) == {*writers.values()}
     assert fastetl.open_dataset(tmp_path / "named").sources == ("mine",)
     line = "my.symbols\\\u1112\u1161\u11ab\\0.png;a\u2028b;Nan;한"
     table.write_text(f"File;note;group;Character\n{line}", encoding="utf-8")
@@ -245,6 +246,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "other columns": (lambda at: (at / "a.csv").write_text("path,label\nb.png,a\n"), "and character; found 'path"),
     "CSV of commas": (lambda at: (at / "a.csv").write_text("file,character\nb,c.png,あ\n"), "record 0: a line of"),
     "CSV without a file": (lambda at: (at / "a.csv").write_text("file,character\n,あ\n"), "record 0: a line of othe"),
+    "CSV of twins": (lambda at: (at / "a.csv").write_text("file,group,character,group\n"), "found two columns group"),
     "CSV beside pictures": (
         lambda at: [draw(at / "b.png", 0), (at / "a.csv").write_text("path,label\nb.png,a\n")],
         "a.csv: not labelled pictures; expected … in UTF-8 … found 'path",

@@ -99,7 +99,7 @@ def digest_of(data: bytes) -> int:
 
 
 def group_numbers(names: Sequence[str | int], file: Path | None = None) -> NDArray[np.int32]:
-    """int32 (N,): a whole number below 2³¹ itself, a hash of any other name, −1 for "" and −1.
+    """int32 (N,): a whole number below 2³¹ itself, also of 01 and 1.0, a hash of any other name, −1 for "" and −1.
 
     Raises ArgumentError about `file` for a number below −1, for what is neither a whole number nor a text, and for a
     name of over 64 characters, which a header field would not hold.
@@ -108,13 +108,16 @@ def group_numbers(names: Sequence[str | int], file: Path | None = None) -> NDArr
     for name in dict.fromkeys(names):
         text = str(name).strip() or "-1"
         is_name = isinstance(name, Integral | str) and not isinstance(name, bool)
-        if not is_name or len(text) > MAX_NAME or (text != "-1" and re.fullmatch(r"-\d+", text)):
+        whole = re.fullmatch(r"(-?\d{1,64})(\.0+)?", text)  # pandas writes 1 as 1.0 where another is unknown
+        number = int(whole[1]) if whole else None
+        if not is_name or len(text) > MAX_NAME or (number is not None and number < -1):
             expected = f"a name of up to {MAX_NAME} characters, a whole number from 0, or −1 where unknown"
             do = "name or number the groups so"
             record = None if file is None else names.index(name)
             raise ArgumentError("no group", file=file, record=record, expected=expected, found=text[:40], do=do)
-        is_number = re.fullmatch(r"-1|\d{1,10}", text) and int(text) < 2**31
-        numbers[name] = int(text) if is_number else digest_of(nfc(text).encode(errors="surrogatepass")) & 0x7FFFFFFF
+        if number is None or number >= 2**31:
+            number = digest_of(nfc(text).encode(errors="surrogatepass")) & 0x7FFFFFFF
+        numbers[name] = number
     return np.array([numbers[name] for name in names], np.int32)
 
 

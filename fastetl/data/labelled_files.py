@@ -188,6 +188,9 @@ def _rows_of(path: Path) -> list[dict[str, Any]]:
         text = io.StringIO(read_bytes(path, FILE_BYTES).decode("utf-8-sig"), newline="")
         reader = csv.DictReader(text, delimiter=_delimiter(path) or ",")
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        for name in ("file", "character", "group", "writer"):
+            if reader.fieldnames.count(name) > 1:
+                raise ValueError(f"two columns {name}")
         rows: list[dict[str, Any]] = list(reader)
         if not rows:
             raise ValueError("no rows")
