@@ -27,10 +27,18 @@ class BaselineResult:
     accuracy: float
 
 
+def guessing(data: Dataset) -> tuple[float, float]:
+    """Loss, in nats, and accuracy of guesses by the shares of the classes: their entropy, and the greatest share."""
+    shares = np.unique(data.labels, return_counts=True)[1] / len(data)
+    return float(-shares @ np.log(shares)), float(shares.max())
+
+
 def baselines(
     dataset: Dataset | StrPath, *, seed: int = 0, split_seed: int = 0, progress: ShowProgress | None = None
 ) -> tuple[BaselineResult, ...]:
     """Measure guessing, k nearest neighbours and a random forest; a fifth of a dataset is its test part.
+
+    Guessing is to always answer with the most frequent character of the dataset.
 
     Args:
         dataset: An opened one, or its path. It is split by group, if all groups are known, and at random.
@@ -59,7 +67,7 @@ def baselines(
         if counts[0] < neighbours or counts[1] == 0:
             expected = f"{neighbours} to train on and 1 to test"
             raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=counts, do="add some")
-        results.append(BaselineResult("guessing", by, *counts, 1 / len(dataset.charset)))
+        results.append(BaselineResult("guessing", by, *counts, guessing(dataset)[1]))
         for name, model in models.items():
             with warnings.catch_warnings():  # each tree would warn of few samples a character
                 warnings.filterwarnings("ignore", "The number of unique classes")

@@ -15,6 +15,7 @@ from fastetl.data.identity import SplitRecord
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.atomic import check_output, new_output, output_errors
+from model.baseline import guessing
 from model.config import RATES, TrainConfig
 from model.devices import barrier, is_first
 from model.errors import ModelError
@@ -111,7 +112,7 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
         preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
         start="" if start is None else str(start),
         prior=start.prior if start is not None and knows_all and len(first.charset) == len(start.charset) else "",
-        data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest, _guessing(d)) for d, w in mixture),
+        data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest, guessing(d)[0]) for d, w in mixture),
         split_record=record,
         command=command,
         versions=current_versions(),
@@ -132,12 +133,6 @@ def _require_trainable(datasets: list[Dataset]) -> None:
     if len(np.unique(np.concatenate([dataset.labels for dataset in datasets]))) < 2:
         what, do = f"{datasets[0].name}: nothing to tell apart", "build it with another character, too"
         raise ModelError(what, expected="pictures of two characters or more", do=do)
-
-
-def _guessing(data: Dataset) -> float:
-    """The entropy of the classes in nats, which is the loss of guesses by their frequencies."""
-    shares = np.unique(data.labels, return_counts=True)[1] / len(data)
-    return float(-shares @ np.log(shares))
 
 
 def resumed_run(run: Run, mixture: Mixture, config: TrainConfig | None) -> Run:

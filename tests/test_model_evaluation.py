@@ -283,6 +283,7 @@ def test_a_network_that_answers_with_the_most_frequent_character_has_learnt_litt
     data = small_set("ab", [0] * 19 + [1], [*range(20)])
     (dataset,) = new_run(Path("run"), [(data, 1.0)], TrainConfig(), None, "").data
     assert dataset.guessing == pytest.approx(-0.95 * np.log(0.95) - 0.05 * np.log(0.05))
+    assert baselines(data)[0].accuracy == 0.95
     assert "Little is learnt yet" in diagnose([Epoch(1, 1, 0.4, 0.9, 0.2, 0.9, 1.0, 1.0, 0.0)], 2, dataset.guessing)[0]
     (result,) = evaluate(answering(data, [0] * 20), data).sets
     assert next(details(result)) == "mean of the characters' accuracies: 50.00%"
