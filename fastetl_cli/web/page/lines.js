@@ -562,7 +562,7 @@ function bestOf(line, candidates, tables) {
 }
 
 /**
- * [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. `competing`: a
+ * [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. `rivals`: a
  * Set of the characters that may be meant; all if it is null.
  */
 export async function readDrawing(drawing, engine, labels, tables, isCurrent = () => true, rivals = null) {

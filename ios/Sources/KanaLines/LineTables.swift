@@ -113,7 +113,7 @@ struct LineTables: Sendable {
 
     func form(_ character: Int, isDown: Bool) -> Form { isDown ? columnForms[character] : rowForms[character] }
 
-    /// How well a form fits a character. `measured`: lengths along and across the line, place across it, largest gap.
+    /// How well a form fits a character. `measures`: lengths along and across the line, place across it, largest gap.
     func fit(_ measures: [Double], _ character: Int, _ geometry: LineGeometry, isDown: Bool) -> Double {
         let form = form(character, isDown: isDown)
         let length = log(max(measures[0], Self.minLength)) - form[0]
