@@ -113,12 +113,10 @@ def _draw(rng: np.random.Generator, name: str, values: "list[Any] | Mapping[str,
     if isinstance(values, list):
         return values[rng.integers(len(values))]
     low, high = _bounds(name, values)
-    if values.get("log"):
-        exponent = rng.uniform(math.log(low), math.log(high))
-        value = min(max(math.exp(exponent), low), high)  # it may be rounded beyond
-    else:
-        value = rng.uniform(low, high)
-    return round(value) if name in _WHOLE_NUMBERS else value
+    is_whole = name in _WHOLE_NUMBERS
+    start, end = (low - 0.5, high + 0.5) if is_whole else (low, high)  # as much is rounded to the ends as to others
+    value = math.exp(rng.uniform(math.log(start), math.log(end))) if values.get("log") else rng.uniform(start, end)
+    return min(max(round(value) if is_whole else value, low), high)  # it may be rounded beyond
 
 
 def _bounds(name: str, values: Mapping[str, Any]) -> tuple[float, float]:

@@ -72,13 +72,14 @@ def peak_memory(run: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def write_shards(data: Dataset, out: Path, rows: int = 4096) -> None:
-    """Write a dataset of shards, as builds on a cluster do."""
+def write_shards(data: Dataset, out: Path, rows: int = 4096) -> Path:
+    """Write a dataset of shards, as builds on a cluster do; returns its folder."""
     out.mkdir()
     stored = [encode_shard(number, data[k : k + rows]) for number, k in enumerate(range(0, len(data), rows))]
     for shard, content in stored:
         (out / shard.file).write_bytes(content)
     write_index(str(out), data, [shard for shard, _ in stored], list(data.records))
+    return out
 
 
 def some_pictures(groups: int = 6, each: int = 10) -> Dataset:

@@ -125,8 +125,7 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
 
 def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:
     whole, chosen = some_pictures(groups=12), np.arange(10, 120)
-    write_shards(whole, tmp_path / "shards", rows=30)
-    of_shards = open_dataset(tmp_path / "shards").samples(chosen)
+    of_shards = open_dataset(write_shards(whole, tmp_path / "shards", rows=30)).samples(chosen)
     first, again = (list(Batches(of_shards, batch_size=11, seed=3).epoch(2)) for _ in range(2))
     assert same(first, again)
     pictures = np.concatenate([images for images, _ in first])
@@ -169,8 +168,7 @@ def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     assert pictures(8) == pictures(16)
     assert any(before != after for before, after in pictures(8).items())
     many = some_pictures(groups=500)
-    write_shards(many, tmp_path / "many", rows=1000)
-    neighbours, _ = open_dataset(tmp_path / "many").samples().neighbours
+    neighbours, _ = open_dataset(write_shards(many, tmp_path / "many", rows=1000)).samples().neighbours
     assert len(neighbours) == 4096
     assert {picture.tobytes() for picture in neighbours} & {picture.tobytes() for picture in many.images[4096:]}
 

@@ -225,10 +225,9 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
 
 def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
     """Through Ray Train, by one worker: the weights of a training in this process, from the same shards."""
-    write_shards(tiny(16), tmp_path / "data", rows=64)
-    data, config = tmp_path / "data", dataclasses.replace(CONFIG, epochs=1)
+    data, config = write_shards(tiny(16), tmp_path / "data", rows=64), dataclasses.replace(CONFIG, epochs=1)
     there = train_on_ray(open_dataset(data), tmp_path / "there", CONFIG, epochs=1, gpus=1)
-    here = train(open_dataset(tmp_path / "data"), tmp_path / "here", config)
+    here = train(open_dataset(data), tmp_path / "here", config)
     assert there.best == here.best
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "here", "there"]
     shutil.copytree(tmp_path / "here", unfinished_folder(tmp_path / "half"))
@@ -252,8 +251,7 @@ def test_training_from_shards_is_training(cluster: Any, tmp_path: Path) -> None:
 
 
 def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(cluster: Any, tmp_path: Path) -> None:
-    write_shards(tiny(16), tmp_path / "data", rows=64)
-    data = tmp_path / "data"
+    data = write_shards(tiny(16), tmp_path / "data", rows=64)
     given = read_sweep(SWEEP)
     train = {"network": "small", "steps": 15, "valid": 0.2}  # 3 epochs
     search = {**given.search, "batch_size": [32, 1000]}
@@ -285,11 +283,17 @@ def test_a_sweep_of_nothing_starts_nothing(etl: Path, tmp_path: Path, monkeypatc
 
 
 def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
-    shared, searched = {"muon_learning_rate": 0.05}, {"muon_learning_rate": [0.05]}
-    for common, search in ((shared, {}), ({}, searched)):
+    for common, search in (({"muon_learning_rate": 0.05}, {}), ({}, {"muon_learning_rate": [0.05]})):
         for options, config in SweepConfig(common, {"optimizer": ["muon", "adamw"], **search}).drawn():
             assert (config.muon_learning_rate == 0.05) == (config.optimizer == "muon")
             assert options.keys() == {"optimizer", *(search if config.optimizer == "muon" else ())}
+
+
+def test_a_sweep_draws_the_ends_of_an_interval_as_often_as_other_whole_numbers() -> None:
+    for log, shares in ((False, np.full(3, 1 / 3)), (True, np.diff(np.log([0.5, 1.5, 2.5, 3.5])) / np.log(7))):
+        search = {"epochs": {"low": 1, "high": 3, "log": log}}
+        counts = np.bincount([config.epochs for _, config in SweepConfig({}, search, trials=3000).drawn()])
+        np.testing.assert_allclose(counts[1:], 3000 * shares, atol=90)
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,7 @@ def opened(folder: Path) -> ShardedImages:
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
-    write_shards(some_pictures(), tmp_path / "shards", rows=20)
-    return tmp_path / "shards"
+    return write_shards(some_pictures(), tmp_path / "shards", rows=20)
 
 
 def test_rows_are_the_same(shards: Path) -> None:
