@@ -155,13 +155,11 @@ def test_the_order_of_an_epoch_takes_little_memory() -> None:
 
 
 def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
-    write_shards(some_pictures(groups=12, each=4), tmp_path / "shards", rows=16)
+    data = open_dataset(write_shards(some_pictures(groups=12, each=4), tmp_path / "shards", rows=16))
+    configs = (None, Augmentation(fragments=1))
 
     def pictures(size: int) -> dict[bytes, bytes]:
-        data = open_dataset(tmp_path / "shards")
-        epochs = (
-            Batches(data, batch_size=size, seed=1, augmentation=config) for config in (None, Augmentation(fragments=1))
-        )
+        epochs = (Batches(data, batch_size=size, seed=1, augmentation=config) for config in configs)
         plain, changed = (np.concatenate([images for images, _ in epoch]) for epoch in epochs)
         return {before.tobytes(): after.tobytes() for before, after in zip(plain, changed, strict=True)}
 

@@ -149,8 +149,7 @@ def test_a_damaged_file_fails_with_its_line_and_leaves_nothing(cluster: Any, etl
     damaged.write_bytes(damaged.read_bytes()[:-10])
     with pytest.raises(FastetlError, match="ETL8G_02, record 49: the file ends inside a record"):
         build_on_ray(tmp_path, tmp_path / "out", BUILD)
-    assert not (tmp_path / "out").exists()
-    assert not list(tmp_path.glob(".out*"))
+    assert not list(tmp_path.glob("*out*"))
     np.savez(tmp_path / "a.npz", images=np.ones((1, 8, 8), np.uint8), labels=["あ"])
     with pytest.raises(FastetlError, match=r"a\.npz: labelled pictures are not built by Ray"):
         build_on_ray(tmp_path / "a.npz", tmp_path / "out", BUILD)
