@@ -170,7 +170,7 @@ def test_fragments_are_of_the_pool_alone() -> None:
     out = augmented(images, config, np.arange(20), np.arange(20))
     assert (out[:, :, 0] == 100).any()
     assert out.max() == 100
-    batches = Batches(Samples(images, np.zeros(40, int), np.arange(20)), batch_size=20, augmentation=config)
+    batches = Batches(Samples(images.copy("F"), np.zeros(40, int), np.arange(20)), batch_size=20, augmentation=config)
     assert next(batches.epoch(0))[0].max() == 100
     assert augmented(images[:0], config).shape == (0, 32, 32)
 
