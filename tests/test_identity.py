@@ -18,7 +18,7 @@ from PIL import Image
 from benches.etl_records import make_records, write_set
 from fastetl.building.build import BuildConfig, build
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import Dataset, concatenate
 from fastetl.data.identity import NEW, TEST, TRAIN, UNKNOWN, VALID, SplitRecord, digest_of, digest_rows
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -230,3 +230,5 @@ def test_groups_mean_something_within_a_source_only() -> None:
     for each in (data, renamed):
         record = record.with_data(each, by="group", valid=0.25, test=0.25, seed=0)
         assert np.bincount(record.parts_of(each)).tolist() == [6, 3, 3]
+    both = dataclasses.replace(concatenate([data, renamed]), digests=np.tile(np.arange(12, dtype=np.uint64), 2))
+    assert [*map(len, both.split(valid=0.25, test=0.25))] == [12, 6, 6], "groups of one number in two sources"
