@@ -16,12 +16,17 @@ from model.run import Run
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
-    """The names of the datasets at `paths`; equal ones begin with the folders in which the paths differ."""
+    """The names of the datasets at `paths`; equal ones begin with the folders in which the paths differ.
+
+    A suffix is left out, unless the paths differ in it alone.
+    """
     absolute_paths = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  a link keeps its name
     stems = [path.with_suffix("") if path.suffix.lower() in (".npz", ".parquet") else path for path in absolute_paths]
     folder = os.path.commonpath([path.parent for path in stems])
     names = [path.name for path in stems]
-    return ["-".join(path.relative_to(folder).parts) if names.count(path.name) > 1 else path.name for path in stems]
+    suffixed = [path if stems.count(stem) > 1 else stem for path, stem in zip(absolute_paths, stems, strict=True)]
+    longer_names = ["-".join(path.relative_to(folder).parts) for path in suffixed]
+    return [longer if names.count(name) > 1 else name for name, longer in zip(names, longer_names, strict=True)]
 
 
 _COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")

@@ -120,10 +120,9 @@ def test_bad_input_is_one_line_and_exit_2(
 
 
 def test_sets_of_one_name_are_told_apart() -> None:
-    paths = [Path("x/syn"), Path("y/syn.npz"), Path("other.1")]
-    assert distinct_names(paths) == ["x-syn", "y-syn", "other.1"]
+    assert distinct_names([Path("x/syn"), Path("y/syn.npz"), Path("other.1")]) == ["x-syn", "y-syn", "other.1"]
     assert distinct_names([Path(), Path("a/../b")]) == [Path.cwd().name, "b"]
-    assert len(distinct_names([Path("a/x.npz"), Path("a/x"), Path("b/x")])) == 3  # two stay of one name
+    assert distinct_names([Path("a/x.npz"), Path("a/x"), Path("b/x")]) == ["a-x.npz", "a-x", "b-x"]
 
 
 @pytest.mark.parametrize(
