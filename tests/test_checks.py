@@ -92,7 +92,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (CREATE, {"characters": ["あ", "い"]}, "unsuitable characters; expected 1"),
     (CREATE, {"characters": [None]}, "unsuitable characters; expected texts; found None. Convert them"),
     (CREATE, {"groups": [[1, 2], [3]]}, "unsuitable groups"),
-    (CREATE, {"groups": [0.5]}, "no group; expected a name, a whole"),
+    (CREATE, {"groups": [0.5]}, "no group; expected a name of up to 64"),
     (CREATE, {"groups": np.zeros((1, 1), int)}, "unsuitable groups; expected 1, … found int64 (1, 1)"),
     (CREATE, {"digests": np.arange(1)}, "unsuitable digests; expected uint64; found int64"),
     (CREATE, {"source": None}, "unsuitable source; expected a name; found None"),
