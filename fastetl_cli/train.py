@@ -1,8 +1,8 @@
 """fastetl train."""
 
 import math
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import fastetl_ray
@@ -19,16 +19,19 @@ from model.start import start_of
 from model.training import train
 
 
-def _path_and_weight(text: str) -> tuple[str, float]:
-    """The parts of PATH or PATH=WEIGHT; the weight is 1 unless given."""
-    path, sign, weight = text.rpartition("=")
-    if not sign:
+def path_and_weight(text: str) -> tuple[str, float]:
+    """The parts of PATH or PATH=WEIGHT; the weight is 1 unless a number is given. A path may have a = of its own."""
+    path, _, weight_text = text.rpartition("=")
+    try:
+        weight = float(weight_text)
+    except ValueError:
         return text, 1.0
-    with suppress(ValueError):
-        if 0 < float(weight) < math.inf:
-            return path, float(weight)
-    what, expected = f"{text} has no weight over 0", "DATASET or DATASET=WEIGHT"
-    raise ArgumentError(what, expected=expected, found=weight, do="check `also`")
+    if not path or Path(text).exists():
+        return text, 1.0
+    if not 0 < weight < math.inf:
+        what, expected = f"{text} has no weight over 0", "DATASET or DATASET=WEIGHT"
+        raise ArgumentError(what, expected=expected, found=weight_text, do="check `also`")
+    return path, weight
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Train(WritingCommand):
                 require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
 
     def execute(self) -> int:
-        sets = [(str(self.dataset), 1.0), *map(_path_and_weight, self.also)]
+        sets = [(str(self.dataset), 1.0), *map(path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.
         config = None if self.resume and self.config == TrainConfig() else self.config
         if self.coordinator:

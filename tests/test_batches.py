@@ -174,7 +174,7 @@ def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
 def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_shards(some_pictures(groups=120), tmp_path / "shards", rows=30)
+    data: Any = open_dataset(write_shards(some_pictures(groups=120), tmp_path / "shards", rows=30))
     read: list[str] = []
     held = 0
     once = ShardedImages.table
@@ -186,9 +186,8 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
         return once(self, shard, columns)
 
     monkeypatch.setattr(ShardedImages, "table", counted)
-    part: Any = open_dataset(tmp_path / "shards").samples(np.arange(20, 1180))
-    part.images.cache_bytes = 4 * 30 * 8**2
-    for _ in Batches([part], batch_size=16, seed=3, augmentation=None).epoch(0):
+    data.images.cache_bytes = 4 * 30 * 8**2
+    for _ in Batches([data.samples(np.arange(20, 1180))], batch_size=16, seed=3, augmentation=None).epoch(0):
         pass
     assert len(set(read)) == 40
     # A batch at the border of two windows, half the cache each, may find a shard gone that it needs again.

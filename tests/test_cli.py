@@ -27,7 +27,7 @@ from fastetl_cli.main import COMMANDS, main
 from fastetl_cli.options import command_of, parse
 from fastetl_cli.pad import Pad
 from fastetl_cli.quickstart import Quickstart
-from fastetl_cli.train import Train
+from fastetl_cli.train import Train, path_and_weight
 from model.config import TrainConfig
 from tests.conftest import Write, sample
 
@@ -55,7 +55,7 @@ def test_options_stand_in_sections(capsys: pytest.CaptureFixture[str]) -> None:
     assert text.index("Options:") < text.index("\nHow to train:") < places[0]
 
 
-def test_what_is_not_given_keeps_its_default() -> None:
+def test_what_is_not_given_keeps_its_default(tmp_path: Path) -> None:
     assert parse("pad", ["--no-browser"]) == Pad(no_browser=True)
     assert parse("pad", ["--no-browser", "mine"]).package == Path("mine")
     assert parse("build", ["a", "--charset", "kana", "b", "--strict"]) == Build(
@@ -64,6 +64,9 @@ def test_what_is_not_given_keeps_its_default() -> None:
     assert parse("train", ["a", "b", "--also", "c", "--also", "d=2", "--no-surroundings"]) == Train(
         dataset=Path("a"), run_path=Path("b"), also=("c", "d=2"), config=TrainConfig(surroundings=False)
     )
+    (tmp_path / "k=3").mkdir()
+    texts = [f"{tmp_path}/k=3", f"{tmp_path}/k=3=2", "lr=0.1/data", "c=2"]
+    assert [path_and_weight(text) for text in texts] == [(texts[0], 1), (texts[0], 2), (texts[2], 1), ("c", 2)]
 
 
 def test_tables_and_lines(capsys: pytest.CaptureFixture[str]) -> None:
