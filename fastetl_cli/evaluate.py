@@ -98,9 +98,10 @@ class Evaluate(WritingCommand):
         run = opened_reader(self.run_path)
         names = distinct_names(self.sets)
         report = self.report
-        if isinstance(run, Run) and report is None and self.charset is None:
+        is_own = isinstance(run, Run) and report is None and self.charset is None
+        if is_own:
             report = self.run_path / "reports" / "+".join(dict.fromkeys(names))
-        overwrite = self.overwrite or report is not self.report  # evaluating again renews the run's own report
+        overwrite = self.overwrite or is_own  # evaluating again renews the run's own report
         if report is None:
             require_unset(self, ("overwrite",), "is for a report", "give `report`")
         else:
@@ -110,7 +111,7 @@ class Evaluate(WritingCommand):
         results = [replace(s, name=name + suffix) for s, name in zip(evaluation.sets, names, strict=True)]
         evaluation = replace(evaluation, sets=tuple(results))
         if report is not None:
-            report = _own_folder(report, evaluation) if overwrite > self.overwrite else report
+            report = _own_folder(report, evaluation) if is_own and not self.overwrite else report
             write_report(run, evaluation, report, overwrite=overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]
         lines += [f"{result.name}: {line}" for result in evaluation.sets for line in details(result)]

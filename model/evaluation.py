@@ -10,7 +10,7 @@ import numpy as np
 
 from fastetl.arrays import Float32s, Floats, Ints, Mask
 from fastetl.checks import as_path, require_instance
-from fastetl.data.charset import Charset, load_charset, one_shape
+from fastetl.data.charset import Characters, Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord, digest_of
 from fastetl.data.preprocessing import Preprocessing
@@ -61,7 +61,7 @@ def opened_reader(run: Reader | StrPath) -> Reader:
 def evaluate(
     run: Reader | StrPath,
     datasets: Dataset | StrPath | Iterable[Dataset | StrPath],
-    charset: Charset | StrPath | None = None,
+    charset: Characters | None = None,
 ) -> Evaluation:
     """Measure how well a run, or a package's model, reads one or several sets.
 
@@ -72,7 +72,7 @@ def evaluate(
     Args:
         run: A run, what `export.open_recognizer` gives, or the path of a run or package ("pretrained": a bundled one).
         datasets: Datasets or paths. Their characters and picture size are fitted to those that the network takes.
-        charset: Answer with these characters only: a Charset, or a name or file. None: all that the network knows.
+        charset: Answer with these characters only: a Charset, name, file or list. None: all that the network knows.
     Raises:
         FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, a character
             is unknown to the network, or a logit is not finite.
