@@ -15,12 +15,12 @@ StrPath = str | PathLike[str]
 ShowProgress = Callable[[int, int], None]
 """Is called with how much of a work is done, and how much there is."""
 
-DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+PARSE_ERRORS = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading values raises where they are not as they were written."""
-RENEW = "copy it again from a good copy, or make it again"
+COPY_AGAIN = "copy it again from a good copy, or make it again"
 ErrorClasses = type[Exception] | tuple[type[Exception], ...]
 
-_WORDS = {
+_SHORTAGE_PATTERNS = {
     "memory": "cannot allocate memory|bad_alloc|bad allocation|resource_exhausted|low on memory",
     "file handles (ulimit -n)": "too many open files",
     "threads or processes (ulimit -u)": "can't start new thread",
@@ -32,9 +32,9 @@ _WORDS = {
 def _lacking(error: BaseException) -> tuple[str, str] | None:
     """The resource that an error says is used up, and the words that say so."""
     text = getattr(error, "strerror", None) or str(error)  # without the name of a file
-    if isinstance(error, DAMAGE) and "(os error" not in text:  # it may quote what a file says, unless Rust reports it
+    if isinstance(error, PARSE_ERRORS) and "(os error" not in text:  # it may quote a file, unless Rust reports it
         return None
-    resources = (resource for resource, words in _WORDS.items() if re.search(words, text, re.IGNORECASE))
+    resources = (resource for resource, words in _SHORTAGE_PATTERNS.items() if re.search(words, text, re.IGNORECASE))
     resource = "memory" if isinstance(error, MemoryError) else next(resources, None)
     return None if resource is None else (resource, str(error).partition("\n")[0])
 
@@ -207,7 +207,7 @@ def about(file: StrPath) -> Iterator[None]:
 
 @contextmanager
 def expecting(
-    expected: str, file: StrPath, what: str = "cannot read", do: str = RENEW, errors: ErrorClasses = DAMAGE
+    expected: str, file: StrPath, what: str = "cannot read", do: str = COPY_AGAIN, errors: ErrorClasses = PARSE_ERRORS
 ) -> Iterator[None]:
     """A block that reads a file: its exceptions of these classes become a FastetlError."""
     try:

@@ -14,7 +14,7 @@ from jax.tree_util import keystr, tree_leaves_with_path, tree_structure, tree_un
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors
 
-from fastetl.errors import DAMAGE
+from fastetl.errors import PARSE_ERRORS
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import require_regular
 from model.devices import Tree, barrier, is_first
@@ -61,7 +61,7 @@ def restore(folder: Path, name: Literal["best", "last"], expected: Tree, expecte
         with safe_open(file, framework="numpy") as tensors:
             arrays = {path: tensors.get_tensor(path) for path in tensors.keys()}  # noqa: SIM118
             expected_digest = expected_digest or (tensors.metadata() or {}).get("digest", "")
-    except (SafetensorError, OSError, *DAMAGE) as error:
+    except (SafetensorError, OSError, *PARSE_ERRORS) as error:
         raise damage("cannot read the checkpoint", found=str(error).rstrip(".")) from error
     types = {path: f"{leaf.shape} of {leaf.dtype}" for path, leaf in _leaves(expected).items()}
     stored_types = {path: f"{array.shape} of {array.dtype}" for path, array in arrays.items()}

@@ -27,7 +27,7 @@ from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import DAMAGE, FastetlError, StrPath, reason_of
+from fastetl.errors import PARSE_ERRORS, FastetlError, StrPath, reason_of
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from fastetl.html import html_table
@@ -244,7 +244,7 @@ def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path
         return Run.from_dict(path, values)
     except ModelError:
         raise
-    except (FastetlError, OSError, *DAMAGE) as error:
+    except (FastetlError, OSError, *PARSE_ERRORS) as error:
         found = getattr(error, "found", None) or reason_of(error)
         raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.arrays import Column
-from fastetl.errors import RENEW, FastetlError, MissingFileError, StrPath, expecting, reason_of
+from fastetl.errors import COPY_AGAIN, FastetlError, MissingFileError, StrPath, expecting, reason_of
 
 JSON_BYTES = 1 << 26  # most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer
 MODEL_BYTES = 1 << 30  # most bytes of a file with the weights of a network
@@ -214,4 +214,4 @@ def require_sealed(
     """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
     old_digest, digest = description.get("digest"), _digest(description, arrays)
     if old_digest != digest:
-        raise kind("not what was written", file=file, expected=f"digest {old_digest}", found=digest, do=RENEW)
+        raise kind("not what was written", file=file, expected=f"digest {old_digest}", found=digest, do=COPY_AGAIN)
