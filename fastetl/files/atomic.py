@@ -108,7 +108,8 @@ def _require_folder(path: Path) -> None:
 
 def _require_outside(path: Path, inputs: Inputs) -> None:
     """Raise FastetlError for an output in a dataset, run or package that is an input: it would be a stranger there."""
-    real_path, *sources = (Path(os.path.realpath(p)) for p in (path, *inputs) if p)  # `resolve` raises for link circles
+    real_path = Path(os.path.realpath(path))  # `resolve` raises for link circles
+    sources = [Path(os.path.realpath(p)) for p in inputs if p and p.is_dir()]
     for source in (source for source in sources if source in real_path.parents):
         name = real_path.relative_to(source).parts[0]
         if any((source / mark).is_file() and not fnmatch.fnmatch(name, pattern) for mark, pattern in _OWN.items()):
