@@ -59,6 +59,6 @@ def onnx_session(model: bytes, file: Path | None = None, threads: int = 0) -> An
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # it slows what is done between pictures
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # between pictures, where it slows other work
     with package_errors("onnxruntime rejects the model", file):
         return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"], enable_fallback=False)  # prints
