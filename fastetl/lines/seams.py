@@ -53,20 +53,26 @@ def ruled_ink(numbers: Components, boxes: Boxes) -> Mask:
     for number, (left, top, right, bottom) in enumerate(boxes.astype(int), 1):
         width, height = right - left, bottom - top
         if max(width, height) > _UNDERLINE_RATIO * min(width, height):
-            piece = numbers[top:bottom, left:right] == number
-            band = piece if width > height else piece.T
-            cost, paths = cheapest_paths(np.where(band.T, 0, _PAPER_COST))
-            runs = band * np.cumsum(band & ~np.pad(band, ((1, 0), (0, 0)))[:-1], 0)  # from 1 in each column
-            path_ink = band & (runs == runs[paths[:, cost.argmin()], np.arange(len(paths))])
-            thickness = path_ink.sum(0)
-            rule = path_ink & (thickness <= _CROSSED * np.median(thickness))
-            columns = rule.any(0)
-            is_thick = rule.sum() > _UNDERLINE_PENS * pen_width(band) * columns.sum()
-            is_straight = cost.min() < _UNDERLINE_MAX_COST * len(paths)
-            is_underline = columns.mean() > _UNDERLINE_ALONE and rule.sum() < _UNDERLINE_INK * piece.sum()
-            if is_straight and is_thick and is_underline:
-                rules[top:bottom, left:right] |= rule if width > height else rule.T
+            window = np.s_[top:bottom, left:right]
+            piece = numbers[window] == number
+            rules[window] |= _rule_across(piece) if width > height else _rule_across(piece.T).T
     return rules
+
+
+def _rule_across(piece: Mask) -> Mask:
+    """bool (H, W): the line that runs straight across a piece of ink, without what hangs to it; empty if none does."""
+    cost, paths = cheapest_paths(np.where(piece.T, 0, _PAPER_COST))  # from the left to the right
+    begins_run = piece & ~np.pad(piece, ((1, 0), (0, 0)))[:-1]
+    run_numbers = piece * np.cumsum(begins_run, 0)  # from 1 in each column
+    crossed_run = run_numbers[paths[:, cost.argmin()], np.arange(len(paths))]  # 0 where the path is on paper
+    path_ink = piece & (run_numbers == crossed_run)
+    thickness = path_ink.sum(0)
+    line = path_ink & (thickness <= _CROSSED * np.median(thickness))  # without the strokes that cross it
+    columns = line.any(0)
+    is_straight = cost.min() < _UNDERLINE_MAX_COST * len(paths)
+    is_thick = line.sum() > _UNDERLINE_PENS * pen_width(piece) * columns.sum()
+    is_underline = columns.mean() > _UNDERLINE_ALONE and line.sum() < _UNDERLINE_INK * piece.sum()
+    return line if is_straight and is_thick and is_underline else np.zeros_like(piece)
 
 
 def cheapest_paths(ink: Floats) -> tuple[Floats, Ints]:
