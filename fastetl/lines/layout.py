@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastetl.arrays import Floats, Ints, Mask
+from fastetl.arrays import Floats, Integers, Ints, Mask, Reals
 from fastetl.ink.components import extents_of, weighted_median_extent
 
 Boxes = Floats  # (N, 4): left, top, right, bottom
@@ -75,26 +75,29 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> Mask:
     extents = extents_of(boxes)
     thickness = (boxes[:, 2:] - boxes[:, :2]).min(1)
     is_flat = thickness < _UNDERLINE_THICKNESS * extents
-    # The usual extent is that of four others or more. What is shorter than two pens are dots, which say nothing of it.
-    sorted_extents = np.sort(extents)
-    first = np.searchsorted(sorted_extents, np.where(is_flat, 2 * thickness, 0), "right")
-    place = first + (_USUAL_SHARE * (len(sorted_extents) - first - 1)).astype(int)
-    usual_extent = np.where(len(sorted_extents) - first > 3, np.append(sorted_extents, np.inf)[place], np.inf)
-    is_underline = extents > _UNDERLINE_LENGTH * usual_extent
+    # What is shorter than two pens are dots, which say nothing of the usual extent.
+    usual_extents = _usual_extents(extents, np.where(is_flat, 2 * thickness, 0))
     centres = middles(boxes)
-    for index in np.flatnonzero(is_underline).tolist():
-        upper_left, lower_right = boxes[index, :2], boxes[index, 2:]
-        sides = lower_right - upper_left
-        margin = usual_extent[index] * (sides < extents[index])  # to both sides, but not at the ends
-        is_near = ((centres >= upper_left - margin) & (centres <= lower_right + margin)).all(1)
-        has_writing = is_near.sum() > _UNDERLINED
-        if is_flat[index]:
-            # A long ー has no writing over or under it.
-            is_underline[index] = has_writing or extents[index] > _VOWEL_LENGTH * usual_extent[index]
-        else:
-            offsets = np.abs(np.asarray(points(index)).T - centres[index]) / sides
+    is_underline = np.zeros(len(boxes), bool)
+    for index in np.flatnonzero(extents > _UNDERLINE_LENGTH * usual_extents).tolist():
+        begin, end = boxes[index, :2], boxes[index, 2:]
+        margin = usual_extents[index] * (end - begin < extents[index])  # to both sides, but not at the ends
+        has_writing = ((centres >= begin - margin) & (centres <= end + margin)).all(1).sum() > _UNDERLINED
+        if is_flat[index]:  # a long ー has no writing over or under it
+            is_underline[index] = has_writing or extents[index] > _VOWEL_LENGTH * usual_extents[index]
+        else:  # all ink of a frame is near to its edges
+            offsets = np.abs(np.asarray(points(index)).T - centres[index]) / (end - begin)
             is_underline[index] = has_writing and offsets.max(1).min() > _HOLLOW
     return is_underline
+
+
+def _usual_extents(extents: Integers | Reals, min_extents: Floats) -> Floats:
+    """float64 (N,): the usual one of the extents above each of `min_extents`; infinite where they are fewer than 4."""
+    sorted_extents = np.sort(extents)
+    first = np.searchsorted(sorted_extents, min_extents, "right")
+    counts = len(extents) - first
+    place = first + (_USUAL_SHARE * (counts - 1)).astype(int)
+    return np.where(counts > 3, np.append(sorted_extents, np.inf)[place], np.inf)
 
 
 def _skew(boxes: Boxes, size: float) -> float:
