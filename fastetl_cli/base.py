@@ -17,13 +17,13 @@ from typing import Annotated, Any, TextIO
 
 from fastetl.errors import FastetlError, scarcity
 from fastetl.lazy import error_naming_extra
-from fastetl_cli.options import COMMON, Arg, with_options
+from fastetl_cli.options import COMMON, Argument, with_options
 
-Out = Annotated[Path, Arg((), "OUT")]
-DatasetPath = Annotated[Path, Arg((), "DATASET")]
-RunPath = Annotated[Path, Arg((), "RUN")]
-Paths = Annotated[tuple[Path, ...], Arg((), "PATH [PATH …]")]
-Verbose = Annotated[bool, Arg(("-v", "--verbose"))]
+Out = Annotated[Path, Argument((), "OUT")]
+DatasetPath = Annotated[Path, Argument((), "DATASET")]
+RunPath = Annotated[Path, Argument((), "RUN")]
+Paths = Annotated[tuple[Path, ...], Argument((), "PATH [PATH …]")]
+Verbose = Annotated[bool, Argument(("-v", "--verbose"))]
 MAX_LISTED = 20  # characters in a line of notes
 
 # Control characters other than tab and newline, invisible and direction marks, surrogates; not the joiners of labels.
@@ -53,13 +53,13 @@ class Command(ABC):
     def execute(self) -> int:
         """Run the command and return its exit code."""
 
-    def answer(self, result: object, *lines: str, code: int = 0) -> int:
-        """Print the result, as JSON if --json was given and otherwise as lines of text. Returns `code`."""
+    def answer(self, result: object, *lines: str, exit_code: int = 0) -> int:
+        """Print the result, as JSON if --json was given and otherwise as lines of text. Returns `exit_code`."""
         if self.json:
             show_json(result)
         else:
             say("\n".join(lines))
-        return code
+        return exit_code
 
 
 @dataclass(frozen=True, kw_only=True)

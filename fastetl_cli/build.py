@@ -14,7 +14,7 @@ from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
 from fastetl.etl.notices import summarize
 from fastetl_cli.base import MAX_LISTED, WritingCommand, bar, choose_cluster, command_line, counted, note
-from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
+from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Argument
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Build(WritingCommand):
     fastetl build my-pictures own
     """
 
-    paths: Annotated[tuple[Path, ...], Arg((), "SRC [SRC …] OUT")]
+    paths: Annotated[tuple[Path, ...], Argument((), "SRC [SRC …] OUT")]
     """Files of the ETL Character Database, or folders of them; several sets make one dataset. Or labelled pictures: a
     folder with a subfolder for each character, a CSV of file and character, an .npz of images and labels, KMNIST's
     files, IDX (docs/own-pictures.md). The last path is the dataset directory to write."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl_cli.base import Command, table
-from fastetl_cli.options import Arg
+from fastetl_cli.options import Argument
 from model.comparison import Comparison, compare_runs
 
 _ROWS = 12  # epochs shown of a curve
@@ -19,7 +19,7 @@ class Compare(Command):
     fastetl compare run1 run2
     """
 
-    runs: Annotated[tuple[Path, ...], Arg((), "RUN RUN […]")]
+    runs: Annotated[tuple[Path, ...], Argument((), "RUN RUN […]")]
     """Run directories. Accuracies that `evaluate` reported in them are shown too."""
 
     def execute(self) -> int:

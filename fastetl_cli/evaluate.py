@@ -26,7 +26,8 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     names = [path.name for path in stems]
     suffixed = [path if stems.count(stem) > 1 else stem for path, stem in zip(absolute_paths, stems, strict=True)]
     longer_names = ["-".join(path.relative_to(folder).parts) for path in suffixed]
-    return [longer if names.count(name) > 1 else name for name, longer in zip(names, longer_names, strict=True)]
+    pairs = zip(names, longer_names, strict=True)
+    return [longer_name if names.count(name) > 1 else name for name, longer_name in pairs]
 
 
 _COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")
@@ -36,8 +37,9 @@ def _row(result: SetResult) -> tuple[str, ...]:
     """The row of the table for a set."""
     name = result.name if result.part == "all" else f"{result.name} ({result.part})"
     low, high = result.interval
-    worst = f"{result.writers.worst:.2%} ({result.writers.accuracies[0][0]})" if result.writers else "–"
-    return name, f"{result.samples:,}", f"{result.accuracy:.2%}", f"{low:.1%}–{high:.1%}", f"{result.top5:.2%}", worst
+    worst_writer = f"{result.writers.worst:.2%} ({result.writers.accuracies[0][0]})" if result.writers else "–"
+    shares = f"{result.accuracy:.2%}", f"{low:.1%}–{high:.1%}", f"{result.top5:.2%}"
+    return name, f"{result.samples:,}", *shares, worst_writer
 
 
 def details(result: SetResult) -> Iterator[str]:
@@ -65,12 +67,12 @@ def details(result: SetResult) -> Iterator[str]:
         yield f"left out: {counted(sum(result.left_out.values()), 'sample')} of {characters}"
 
 
-def _own_folder(report: Path, evaluation: Evaluation, number: int = 1) -> Path:
+def _report_folder(report: Path, evaluation: Evaluation, number: int = 1) -> Path:
     """`report`; where a report of other sets has the name, with a number behind it."""
     folder = report if number == 1 else report.with_name(f"{report.name}-{number}")
     text = (folder / "evaluation.json").read_text("utf-8") if folder.exists() else None
     is_free = text is None or all(result.digest in text for result in evaluation.sets)
-    return folder if is_free else _own_folder(report, evaluation, number + 1)
+    return folder if is_free else _report_folder(report, evaluation, number + 1)
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,10 @@ class Evaluate(WritingCommand):
         run = opened_reader(self.run_path)
         names = distinct_names(self.sets)
         report = self.report
-        is_own = isinstance(run, Run) and report is None and self.charset is None
-        if is_own:
+        is_run_report = isinstance(run, Run) and report is None and self.charset is None
+        if is_run_report:
             report = self.run_path / "reports" / "+".join(dict.fromkeys(names))
-        overwrite = self.overwrite or is_own  # evaluating again renews the run's own report
+        overwrite = self.overwrite or is_run_report  # evaluating again renews the run's own report
         if report is None:
             require_unset(self, ("overwrite",), "is for a report", "give `report`")
         else:
@@ -111,7 +113,7 @@ class Evaluate(WritingCommand):
         results = [replace(s, name=name + suffix) for s, name in zip(evaluation.sets, names, strict=True)]
         evaluation = replace(evaluation, sets=tuple(results))
         if report is not None:
-            report = _own_folder(report, evaluation) if is_own and not self.overwrite else report
+            report = _report_folder(report, evaluation) if is_run_report and not self.overwrite else report
             write_report(run, evaluation, report, overwrite=overwrite)
         lines = [table(_COLUMNS, map(_row, evaluation.sets))]
         lines += [f"{result.name}: {line}" for result in evaluation.sets for line in details(result)]

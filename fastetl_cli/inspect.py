@@ -22,14 +22,15 @@ def _summary(name: str, reports: Sequence[FileReport]) -> str:
         parts.append(f"{genuine_count} genuine")
     if difference_count := sum(bool(report.differs) for report in reports):
         parts.append(f"{difference_count} with other contents than the genuine files")
-    numbers = {BY_NAME[name].number(Path(report.file).stem) for report in reports}
-    losses = [file.name for file in genuine_files(BY_NAME[name]) if BY_NAME[name].number(file.name) not in numbers]
-    if losses and len(reports) > 1 and None not in numbers and not any(r.source.startswith("synth:") for r in reports):
-        parts.append(f"without {', '.join(losses[:MAX_LISTED])}" + " …" * (len(losses) > MAX_LISTED))
+    layout, is_synthetic = BY_NAME[name], any(report.source.startswith("synth:") for report in reports)
+    numbers = {layout.number(Path(report.file).stem) for report in reports}
+    missing = [file.name for file in genuine_files(layout) if layout.number(file.name) not in numbers]
+    if missing and len(reports) > 1 and None not in numbers and not is_synthetic:
+        parts.append(f"without {', '.join(missing[:MAX_LISTED])}" + " …" * (len(missing) > MAX_LISTED))
     return f"{name}: {', '.join(parts)}"
 
 
-def _lines(reports: Sequence[FileReport]) -> Iterator[str]:
+def _report_lines(reports: Sequence[FileReport]) -> Iterator[str]:
     """A line for each set and each kind of irregularity, and a verdict."""
     set_reports = [report for report in reports if report.set]
     for name in dict.fromkeys(report.set for report in set_reports):
@@ -56,5 +57,5 @@ class Inspect(Command):
     def execute(self) -> int:
         with bar("inspect") as progress:
             reports = inspect(self.paths, progress=progress)
-        code = int(self.strict and any(report.noticed for report in reports))
-        return self.answer(reports, *_lines(reports), code=code)
+        exit_code = int(self.strict and any(report.noticed for report in reports))
+        return self.answer(reports, *_report_lines(reports), exit_code=exit_code)

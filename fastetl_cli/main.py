@@ -82,8 +82,8 @@ def ended_by_signals() -> Iterator[None]:
     def terminate(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
 
-    ending = (signal.SIGTERM, signal.SIGHUP)
-    handlers = {n: signal.signal(n, terminate) for n in ending if signal.getsignal(n) is not signal.SIG_IGN}
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    handlers = {n: signal.signal(n, terminate) for n in signals if signal.getsignal(n) is not signal.SIG_IGN}
     try:
         yield
     finally:

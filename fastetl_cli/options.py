@@ -1,6 +1,6 @@
 """The options of a command, made from its dataclass: argparse parses and explains them.
 
-A field's name, type and default say how the option is given, its docstring is the help, and `Arg` says the rest. A
+A field's name, type and default say how the option is given, its docstring is the help, and `Argument` says the rest. A
 field that is itself a dataclass adds the options of its own fields; all names in a command are different.
 """
 
@@ -23,7 +23,7 @@ _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 
 
 @dataclass(frozen=True)
-class Arg:
+class Argument:
     """How a field is given, where its name and type do not say it."""
 
     names: tuple[str, ...] | None = None  # of the option, instead of the field's own; () for a positional argument
@@ -31,8 +31,8 @@ class Arg:
     section: str = ""  # title under which `--help` shows the option, if it is not that of the option's dataclass
 
 
-COMMON = Arg(section="Common options")
-SEVERAL_MACHINES = Arg(section="Several machines")
+COMMON = Argument(section="Common options")
+SEVERAL_MACHINES = Argument(section="Several machines")
 FOR_RAY = ("is for a Ray cluster", "give `engine` ray")
 _LAST = {SEVERAL_MACHINES.section: 1, COMMON.section: 2}  # the sections at the end of `--help`, in this order
 
@@ -43,7 +43,7 @@ class _Field(NamedTuple):
     name: str
     hint: Hint
     default: Any
-    arg: Arg
+    argument: Argument
 
 
 class Parser(argparse.ArgumentParser):
@@ -90,12 +90,15 @@ def parser_of(name: str) -> Parser:
     """The parser of a command, without its help, which `explained_parser_of` has."""
     formatter: Any = partial(_Help, max_help_position=22, width=79)
     parser = Parser(f"fastetl {name}", formatter_class=formatter, add_help=False, allow_abbrev=False)
-    fields = sorted(_fields(command_of(name)), key=lambda field: _LAST.get(field.arg.section, 0))
-    sections = dict.fromkeys(field.arg.section for field in fields)
+    fields = sorted(_fields(command_of(name)), key=lambda field: _LAST.get(field.argument.section, 0))
+    sections = dict.fromkeys(field.argument.section for field in fields)
     groups = {section: parser.add_argument_group(section or None) for section in sections}
-    parser.arguments = [groups[f.arg.section].add_argument(*(f.arg.names or (f.name,)), **_settings(f)) for f in fields]
-    positional = [argument for argument in parser.arguments if not argument.option_strings]
-    paths = [f"[{argument.metavar}]" if argument.nargs == "?" else str(argument.metavar) for argument in positional]
+    parser.arguments = [
+        groups[field.argument.section].add_argument(*(field.argument.names or (field.name,)), **_settings(field))
+        for field in fields
+    ]
+    positional = [action for action in parser.arguments if not action.option_strings]
+    paths = [f"[{action.metavar}]" if action.nargs == "?" else str(action.metavar) for action in positional]
     parser.usage = " ".join([parser.prog, *paths, "[OPTIONS]"])  # an option of several values would take the paths
     return parser
 
@@ -120,25 +123,25 @@ def explained_parser_of(name: str) -> Parser:
 def _fields(kind: type, config: Any = None) -> Iterator[_Field]:
     """The fields of a command's class, and of the configurations within it. config: one of these, with the defaults."""
     title = "Options" if config is None else vars(kind)["__doc__"].partition(".")[0]
-    types: list[Any] = []
+    nested_configs: list[Any] = []
     for field in dataclasses.fields(kind):
         default = field.default if config is None else getattr(config, field.name)
         if dataclasses.is_dataclass(default):
-            types.append(default)
+            nested_configs.append(default)
             continue
         hint = hints_of(kind)[field.name]
-        arg = hint.extra(Arg) or Arg()
-        names = (f"--{field.name.replace('_', '-')}",) if arg.names is None else arg.names
-        section = (arg.section or title) if names else ""
-        yield _Field(field.name, hint, default, dataclasses.replace(arg, names=names, section=section))
-    for inner in types:
-        yield from _fields(type(inner), inner)
+        argument = hint.extra(Argument) or Argument()
+        names = (f"--{field.name.replace('_', '-')}",) if argument.names is None else argument.names
+        section = (argument.section or title) if names else ""
+        yield _Field(field.name, hint, default, dataclasses.replace(argument, names=names, section=section))
+    for nested_config in nested_configs:
+        yield from _fields(type(nested_config), nested_config)
 
 
 def _settings(field: _Field) -> dict[str, Any]:
     """The other arguments of argparse's `add_argument`."""
     hint, default = field.hint, field.default
-    is_option = bool(field.arg.names)
+    is_option = bool(field.argument.names)
     settings: dict[str, Any] = {"dest": field.name, "required": default is MISSING} if is_option else {}
     if hint.kind is bool:
         return {**settings, "action": argparse.BooleanOptionalAction if hint.others else "store_true"}
@@ -150,24 +153,24 @@ def _settings(field: _Field) -> dict[str, Any]:
     kind = type(choices[0]) if choices else hint.kind
     if default is not MISSING:
         settings["default"] = list(default) if isinstance(default, tuple) else default
-    metavar = field.arg.metavar or (None if choices else _METAVARS[kind])
+    metavar = field.argument.metavar or (None if choices else _METAVARS[kind])
     return {**settings, "type": kind, "choices": choices, "metavar": metavar}
 
 
 def parse(name: str, arguments: Sequence[str]) -> Any:
     """The command of these arguments. Raises FastetlError for an unknown, missing or wrong option."""
     parser = parser_of(name)
-    lists = [option for argument in parser.arguments if argument.nargs == "+" for option in argument.option_strings]
-    parser.given_lists = [option for option in lists if option in arguments]
+    list_options = [option for action in parser.arguments if action.nargs == "+" for option in action.option_strings]
+    parser.given_lists = [option for option in list_options if option in arguments]
     if not all(arguments):  # a variable that is not set: as a path it would be the current folder
         parser.error("expected a path or a value; found an empty text")
     values, unknowns = parser.parse_known_intermixed_args(list(arguments))
     if unknowns:
-        first = unknowns[0].partition("=")[0]
-        if not first.startswith("-"):
+        word = unknowns[0].partition("=")[0]
+        if not word.startswith("-"):
             parser.error(f"one word too many: {unknowns[0]}")
-        options = [option for argument in parser.arguments for option in argument.option_strings]
-        parser.error("; ".join(filter(None, (f"no option {first}", suggestion(first, options)))))
+        options = [option for action in parser.arguments for option in action.option_strings]
+        parser.error("; ".join(filter(None, (f"no option {word}", suggestion(word, options)))))
     return _construct(command_of(name), vars(values))
 
 

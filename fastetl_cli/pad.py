@@ -14,7 +14,7 @@ from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range, require_unset
 from fastetl.errors import FastetlError, expecting
 from fastetl_cli.base import Command, note
-from fastetl_cli.options import Arg
+from fastetl_cli.options import Argument
 from fastetl_cli.web.sample_files import SampleFolder
 from fastetl_cli.web.static import write_static
 
@@ -28,7 +28,7 @@ class Pad(Command):
     fastetl pad --samples my-samples
     """
 
-    package: Annotated[Path, Arg((), "PACKAGE")] = Path(PRETRAINED)
+    package: Annotated[Path, Argument((), "PACKAGE")] = Path(PRETRAINED)
     """A package, the name of a bundled one, or an ONNX model alone."""
     samples: Path | None = None
     """Keep corrections ("I meant ぬ") in this folder. Default: nothing is kept."""
@@ -59,24 +59,24 @@ class Pad(Command):
             files = write_static(recognizer, self.static, self.runtime, overwrite=self.overwrite)
             size = f"{len(files)} files, {sum(files.values()) / 1e6:.1f} MB, for any web host (over HTTPS)"
             return self.answer({"out": self.static, "files": files}, f"{self.static}: {size}")
-        store = None if self.samples is None else SampleFolder(self.samples)
+        sample_folder = None if self.samples is None else SampleFolder(self.samples)
         ends_with_ctrl_c = contextlib.suppress(KeyboardInterrupt)
-        with contextlib.nullcontext() if store is None else contextlib.closing(store), ends_with_ctrl_c:
-            self._serve(recognizer, store)
+        with contextlib.nullcontext() if sample_folder is None else contextlib.closing(sample_folder), ends_with_ctrl_c:
+            self._serve(recognizer, sample_folder)
         return 0
 
-    def _serve(self, recognizer: Recognizer, store: SampleFolder | None) -> None:
+    def _serve(self, recognizer: Recognizer, sample_folder: SampleFolder | None) -> None:
         from fastetl_cli.web.server import LOOPBACK, make_app, make_server
 
         listener = listen(self.host, self.port)
         port = listener.getsockname()[1]
         token = "" if self.host in LOOPBACK else secrets.token_urlsafe(16)
-        app = make_app(recognizer, store, token)
-        host = _own_address() if self.host in ("0.0.0.0", "::") else self.host
+        app = make_app(recognizer, sample_folder, token)
+        host = _network_address() if self.host in ("0.0.0.0", "::") else self.host
         host = f"[{host}]" if ":" in host else host
         address = f"http://{host}:{port}/" + (f"#token={token}" if token else "")
-        corrections = "nothing is kept (--samples DIR keeps them)" if store is None else f"kept in {self.samples}"
-        text = f"Draw at {address}    (Ctrl-C ends)\nCorrections: {corrections}"
+        place = "nothing is kept (--samples DIR keeps them)" if sample_folder is None else f"kept in {self.samples}"
+        text = f"Draw at {address}    (Ctrl-C ends)\nCorrections: {place}"
         self.answer({"address": address, "samples": self.samples}, text)
         if token:
             note("Others on this network can reach the pad: give the address only to those who may draw.")
@@ -89,14 +89,14 @@ class Pad(Command):
         make_server(app).run([listener])
 
 
-def _own_address() -> str:
+def _network_address() -> str:
     """The address at which other machines of this network reach this one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            route.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737): looks up a route, sends nothing
+            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737): looks up a route, sends nothing
         except OSError:
             return "127.0.0.1"
-        return str(route.getsockname()[0])
+        return str(probe.getsockname()[0])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -60,10 +60,10 @@ class Quickstart(WritingCommand):
             start_time = time.perf_counter()
             note(f"── fastetl {name}")
             with contextlib.redirect_stdout(sys.stderr) if self.json else contextlib.nullcontext():
-                code = step.execute()
+                exit_code = step.execute()
             seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start_time
-            if code:
-                return code
+            if exit_code:
+                return exit_code
         report = self.folder / "run" / "reports" / "dataset"
         checks = read_json(self.folder / "package" / VERIFICATION)["checks"]
         sets = read_json(report / "evaluation.json")["sets"]
@@ -89,18 +89,18 @@ class Quickstart(WritingCommand):
 
     def _steps(self) -> list[Command]:
         folder, overwrite = self.folder, self.overwrite
-        files, data, run = folder / "etl", folder / "dataset", folder / "run"
+        etl_folder, dataset, run = folder / "etl", folder / "dataset", folder / "run"
         config = BuildConfig(charset=self.charset)
         additions = (folder / "synthetic",) if self.etl else ()
-        source = self.etl or files
-        terms = ExportConfig(license="data" if self.etl else "kanjivg")
+        source = self.etl or etl_folder
+        export_config = ExportConfig(license="data" if self.etl else "kanjivg")
         return [
-            Synth(files, SynthConfig(files=self.files, charset=self.charset), overwrite=overwrite),
+            Synth(etl_folder, SynthConfig(files=self.files, charset=self.charset), overwrite=overwrite),
             Inspect((source,)),
-            Build((source, data), config, overwrite=overwrite),
-            Sheet(data, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),
-            *(Build((files, addition), config, overwrite=overwrite) for addition in additions),
-            Train(data, run, also=tuple(map(str, additions)), config=self.training, overwrite=overwrite),
-            Evaluate(run, (data,), overwrite=overwrite),
-            Export(run, folder / "package", terms, overwrite=overwrite),
+            Build((source, dataset), config, overwrite=overwrite),
+            Sheet(dataset, folder / "sheet.png", rows=12, columns=20, overwrite=overwrite),
+            *(Build((etl_folder, addition), config, overwrite=overwrite) for addition in additions),
+            Train(dataset, run, also=tuple(map(str, additions)), config=self.training, overwrite=overwrite),
+            Evaluate(run, (dataset,), overwrite=overwrite),
+            Export(run, folder / "package", export_config, overwrite=overwrite),
         ]

@@ -35,8 +35,9 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir() and not picture_files:
             expected, do = ", ".join(PICTURE_SUFFIXES), "name a picture, or another folder"
             raise FastetlError("no pictures in the folder", file=path, expected=expected, do=do)
-        if strays := set(files) - set(picture_files):
-            note(f"{path}: passed over {counted(len(strays), 'file')} not named as pictures (first: {min(strays)})")
+        if other_files := set(files) - set(picture_files):
+            count = counted(len(other_files), "file")
+            note(f"{path}: passed over {count} not named as pictures (first: {min(other_files)})")
         pictures += picture_files or [path]
     return pictures
 
@@ -99,8 +100,8 @@ class Recognize(Command):
         elif not self.lines:
             rows = []
             for entry in (entry for entry in results if "error" not in entry):
-                first, *rivals = (Answer(**answer) for answer in entry["answers"])
-                rows.append([entry["image"], f"{first} ?" if entry["uncertain"] else first, *rivals])
+                likeliest, *rivals = (Answer(**answer) for answer in entry["answers"])
+                rows.append([entry["image"], f"{likeliest} ?" if entry["uncertain"] else likeliest, *rivals])
             say(table(["picture", *map(str, range(1, 1 + min(self.top, len(recognizer.labels))))], rows))
         return 1 if any("error" in entry for entry in results) else 0
 
@@ -136,10 +137,10 @@ class Recognize(Command):
             for line in str(text).split("\n"):
                 if not say(line if is_alone else f"{path}\t{line}") and self.boxes is None:
                     raise SystemExit(128 + signal.SIGPIPE)  # what is still to be read, nobody would see
-            labels = [c.label for c in text.characters if c.uncertain]
-            if labels:
-                doubts = f"{len(labels)} of {len(text.characters)} characters are uncertain"
-                note(f"{path}: {doubts}: {in_a_line(labels, MAX_LISTED)}")
+            uncertain_labels = [c.label for c in text.characters if c.uncertain]
+            if uncertain_labels:
+                summary = f"{len(uncertain_labels)} of {len(text.characters)} characters are uncertain"
+                note(f"{path}: {summary}: {in_a_line(uncertain_labels, MAX_LISTED)}")
             if text.fault:
                 note(f"{path}: {text.fault}")
         if self.boxes is not None:
@@ -153,7 +154,7 @@ def _write_boxes(path: Path, text: Text, out: Path, overwrite: bool) -> None:
     picture = Image.fromarray(grey).convert("RGB")
     draw = ImageDraw.Draw(picture)
     height = median([c.box[3] - c.box[1] for c in text.characters] or [0]) / reduction
-    frame, size = max(1, round(height / 40)), max(14.0, 0.4 * height)
+    frame, size = max(1, round(height / 40)), max(14.0, 0.4 * height)  # widths of lines, sides of letters
     for character in text.characters:
         left, top, right, bottom = (edge / reduction for edge in character.box)
         colour = (210, 30, 30) if character.uncertain else (20, 110, 200)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastetl.building.kept_drawings import SamplesConfig, samples_to_dataset
 from fastetl_cli.base import MAX_LISTED, Out, WritingCommand, command_line, counted, note
-from fastetl_cli.options import Arg
+from fastetl_cli.options import Argument
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Samples(WritingCommand):
     fastetl samples my-samples mine
     """
 
-    source: Annotated[Path, Arg((), "DIR")]
+    source: Annotated[Path, Argument((), "DIR")]
     """The folder of samples (*.jsonl), or one such file."""
     out: Out
     """The dataset directory to write."""
@@ -31,4 +31,4 @@ class Samples(WritingCommand):
             counts = ", ".join(f"{label} {count}" for label, count in sorted(data.left_out.items())[:MAX_LISTED])
             note(f"Left out, not in the charset {self.config.charset}: {counts}")
         text = f"{data.out}: {counted(data.images, 'sample')} of {counted(data.classes, 'character')}"
-        return self.answer(data, f"{text}, {data.right:,} recognized when drawn", code=1 if data.faults else 0)
+        return self.answer(data, f"{text}, {data.right:,} recognized when drawn", exit_code=1 if data.faults else 0)

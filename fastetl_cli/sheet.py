@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastetl.data.sheet import write_sheet
 from fastetl_cli.base import DatasetPath, WritingCommand
-from fastetl_cli.options import Arg
+from fastetl_cli.options import Argument
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Sheet(WritingCommand):
 
     dataset: DatasetPath
     """A dataset, a Parquet file of one, or an .npz."""
-    png: Annotated[Path, Arg((), "PNG")]
+    png: Annotated[Path, Argument((), "PNG")]
     """The picture to write."""
     rows: int = 24
     """Number of characters, drawn at random."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastetl_cli.base import DatasetPath, Out, WritingCommand, choose_cluster, table
-from fastetl_cli.options import Arg
+from fastetl_cli.options import Argument
 from fastetl_ray import read_sweep, sweep_on_ray
 
 
@@ -16,7 +16,7 @@ class Sweep(WritingCommand):
     fastetl sweep docs/sweep.toml kana sweep
     """
 
-    file: Annotated[Path, Arg((), "CONFIG")]
+    file: Annotated[Path, Argument((), "CONFIG")]
     """A TOML file: which options all trainings have, which vary, and how many trials there are (docs/scale.md)."""
     dataset: DatasetPath
     """A dataset, a Parquet file of one, or an .npz."""

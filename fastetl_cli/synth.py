@@ -81,10 +81,10 @@ class Synth(WritingCommand):
             texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(count)]
         else:
             text = nfc(read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig", "replace"))
-            rows = [row.strip() for row in text.split("\n") if row.strip()]
-            if not rows:
+            text_lines = [line.strip() for line in text.split("\n") if line.strip()]
+            if not text_lines:
                 raise FastetlError("no text", file=self.text, expected="lines to write", do="write some into it")
-            texts = [rows[k % len(rows)] for k in range(count)]
+            texts = [text_lines[k % len(text_lines)] for k in range(count)]
         write_lines(self.out, texts, self.line, seed=self.config.seed, overwrite=self.overwrite)
         text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"
         return self.answer({"out": self.out, "lines": texts}, text)

@@ -10,7 +10,7 @@ from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError
 from fastetl_cli.base import DatasetPath, RunPath, WritingCommand, bar, choose_cluster, command_line, counted, note
-from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Arg
+from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Argument
 from model.config import TrainConfig
 from model.devices import is_first, join
 from model.progress import Progress, print_epochs
@@ -51,7 +51,7 @@ class Train(WritingCommand):
     """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT. A dataset's share of each epoch's
     pictures, whatever its size, is its weight out of the sum of all weights; a weight that is not given is 1."""
     config: TrainConfig = TrainConfig()
-    start: Annotated[str, Arg(("--from",), "SOURCE")] = ""
+    start: Annotated[str, Argument(("--from",), "SOURCE")] = ""
     """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
     preprocessing. Characters that it does not know are learnt anew. If it knows all, the default learning rates are a
     tenth, so that little is forgotten."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from export.verification import Check, verify
 from fastetl_cli.base import Command, Verbose, bar, counted, note, say, show_json
-from fastetl_cli.options import Arg
+from fastetl_cli.options import Argument
 
 
 def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbose: bool) -> int:
@@ -22,7 +22,7 @@ def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbos
     for group, members in groupby(checks if verbose else failures, key=lambda check: check.group):
         show(f"{group}:")
         for check in members:
-            show(f"  {_line(check)}")
+            show(f"  {_check_line(check)}")
     if failures:
         say(f"{package}: FAILED, {len(failures)} of {counted(len(checks), 'check')}")
         return 1
@@ -34,7 +34,7 @@ def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbos
     return 0
 
 
-def _line(check: Check) -> str:
+def _check_line(check: Check) -> str:
     verdict = "ok" if check.passed else "FAILED"
     line = f"{verdict if check.checked else '–'}  {check.name}: {check.figure}"
     expected = f"expected {check.bound}" if check.bound not in ("", check.figure) else ""
@@ -52,7 +52,7 @@ class Verify(Command):
     fastetl verify package
     """
 
-    package: Annotated[Path, Arg((), "PACKAGE")]
+    package: Annotated[Path, Argument((), "PACKAGE")]
     """A package directory, or the name of a bundled one ("pretrained", "kana")."""
     against: Path | None = None
     """The run that it was exported from: the whole layer graph and the network's answers are compared, too."""

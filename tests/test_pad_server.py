@@ -21,7 +21,7 @@ from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl_cli.main import main
 from fastetl_cli.pad import listen
 from fastetl_cli.web.sample_files import SampleFolder
-from fastetl_cli.web.static import PAGE, RUNTIME
+from fastetl_cli.web.static import PAGE, RUNTIME_FILES
 from tests.pad import serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
@@ -93,7 +93,7 @@ def test_a_fault_that_is_not_the_pages_is_told(
 def test_a_body_that_does_not_come_or_is_too_long_is_not_waited_for(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str, kind: str, header: str, status: int, line: str
 ) -> None:
-    monkeypatch.setattr("fastetl_cli.web.server.SECONDS", 0.05)
+    monkeypatch.setattr("fastetl_cli.web.server.BODY_SECONDS", 0.05)
     head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/{kind}\r\n{header}"
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), 20) as connection:
         connection.sendall(f"{head}\r\n\r\n".encode())  # of a body, the rest would come back as a reset connection
@@ -183,7 +183,7 @@ def test_the_store_writes_only_its_own_files(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(OSError, match="the disk is full"):
             store.add(SAMPLE, "pad 1")
     assert file.read_text("utf-8") == f"{kept.as_line()}\n{newest.as_line()}\n"
-    monkeypatch.setattr("fastetl_cli.web.sample_files.MAX_LISTED", 1)
+    monkeypatch.setattr("fastetl_cli.web.sample_files.MAX_LISTED_SAMPLES", 1)
     assert [sample["id"] for sample in store.list_samples(file.name)["samples"]] == [newest.id]
     store.close()
     SampleFolder(folder).close()
@@ -221,7 +221,7 @@ def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: pytest.C
     assert "ort.wasm.bundle.min.mjs: there is no such file" in " ".join(capsys.readouterr().err.split())
     (runtime / "dist").mkdir(parents=True)
     for code, is_whole in ((2, False), (0, True)):
-        for name, mark in RUNTIME.items():
+        for name, mark in RUNTIME_FILES.items():
             (runtime / "dist" / name).write_bytes(mark if is_whole else b"x")
         assert main([*command, "--runtime", str(runtime), "--json"]) == code
     files = json.loads(capsys.readouterr().out)["files"]

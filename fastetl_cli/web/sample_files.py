@@ -11,7 +11,7 @@ from fastetl.building.kept_drawings import KeptDrawing, read_samples, removal_li
 from fastetl.errors import FastetlError, MissingFileError, expecting
 from fastetl.files.atomic import replace_file, try_lock
 
-MAX_LISTED = 500  # most samples of one file in a list: the newest ones
+MAX_LISTED_SAMPLES = 500  # most samples of one file in a list: the newest ones
 _LOCK = ".pad.lock"
 
 
@@ -28,7 +28,7 @@ class SampleFolder:
         if lock is None:
             raise FastetlError("another pad keeps samples here", file=folder, do="end it, or name another folder")
         self.folder, self._lock = folder, lock
-        self._turn = threading.Lock()  # one thread at a time reads or writes
+        self._thread_lock = threading.Lock()  # one thread at a time reads or writes
 
     def close(self) -> None:
         """Let another pad use the folder."""
@@ -42,7 +42,7 @@ class SampleFolder:
         time = datetime.now(UTC)
         values = {"format": 1, **values, "id": secrets.token_hex(8), "time": f"{time:%Y-%m-%dT%H:%M:%SZ}", "app": app}
         sample = KeptDrawing.from_values(values)
-        with self._turn:
+        with self._thread_lock:
             _append(self.folder / f"{time:%Y-%m-%d}.jsonl", sample.as_line().encode() + b"\n")
         return sample
 
@@ -52,20 +52,20 @@ class SampleFolder:
 
     def list_samples(self, name: str) -> dict[str, Any]:
         """The newest samples of a file, and the numbers of all its samples and of its damaged lines."""
-        with self._turn:
-            entries, faults = read_samples(self._named(name))
+        with self._thread_lock:
+            entries, faults = read_samples(self._find_file(name))
         samples = [
             {key: getattr(sample, key) for key in ("id", "label", "answer", "time", "device")}
             | sample.drawing.as_dict()
-            for _, sample in reversed(entries[-MAX_LISTED:])
+            for _, sample in reversed(entries[-MAX_LISTED_SAMPLES:])
         ]
         return {"name": name, "count": len(entries), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> None:
         """Remove a sample; what its line then says keeps the others in their groups."""
-        with self._turn:
-            path = self._named(name)
-            numbers = [line for line, sample in read_samples(path)[0] if sample.id == identity]
+        with self._thread_lock:
+            path = self._find_file(name)
+            numbers = [number for number, sample in read_samples(path)[0] if sample.id == identity]
             if not numbers:
                 raise MissingFileError("no such sample", file=name, do="load the list again")
             lines = path.read_bytes().split(b"\n")
@@ -74,7 +74,7 @@ class SampleFolder:
             with replace_file(path) as temporary:
                 temporary.write_bytes(b"\n".join(lines))
 
-    def _named(self, name: str) -> Path:
+    def _find_file(self, name: str) -> Path:
         for path in self._files():
             if path.name == name:
                 return path
@@ -88,8 +88,8 @@ def _append(path: Path, line: bytes) -> None:
         end = os.lseek(descriptor, 0, os.SEEK_END)
         if end and os.pread(descriptor, 1, end - 1) != b"\n":  # the last line was cut short
             line = b"\n" + line
-        count = os.write(descriptor, line)
-        if count != len(line):
+        written_bytes = os.write(descriptor, line)
+        if written_bytes != len(line):
             os.ftruncate(descriptor, end)
             raise OSError("the disk is full")
         os.fsync(descriptor)

@@ -46,8 +46,8 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "cache-control": "no-store",
 }
-PICTURES = 64  # most pictures in one request
-SECONDS = 10.0  # time limit for receiving the body of a request
+MAX_PICTURES = 64  # most pictures in one request
+BODY_SECONDS = 10.0  # time limit for receiving the body of a request
 _OCTETS = "application/octet-stream"
 _PUBLIC = {"/", *(f"/{path.name}" for path in PAGE.iterdir())}
 
@@ -59,23 +59,23 @@ def _one_line(status: int, text: str) -> Response:
     return PlainTextResponse(" ".join(text.split())[:300] + "\n", status)
 
 
-async def _body(request: Request, kind: str, most: int) -> bytes:
-    """The body of a request. Raises HTTPException if it is of another type, longer than `most` bytes, or too slow."""
+async def _body(request: Request, kind: str, max_bytes: int) -> bytes:
+    """The body of a request. Raises HTTPException if it is of another type, longer than `max_bytes`, or too slow."""
     # A page of another site cannot send JSON or an octet stream without a preflight request.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
         raise HTTPException(415, f"expected content of type {kind}")
-    if not 0 <= int(request.headers.get("content-length", "-1")) <= most:  # h11 accepts digits alone
-        raise HTTPException(413, f"expected content-length, at most {most:,} bytes")
+    if not 0 <= int(request.headers.get("content-length", "-1")) <= max_bytes:  # h11 accepts digits alone
+        raise HTTPException(413, f"expected content-length, at most {max_bytes:,} bytes")
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(BODY_SECONDS):
             return await request.body()
     except TimeoutError as error:
-        raise HTTPException(408, f"the body did not come within {SECONDS:g} seconds") from error
+        raise HTTPException(408, f"the body did not come within {BODY_SECONDS:g} seconds") from error
 
 
-def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
+def _network_routes(recognizer: Recognizer, keeps_samples: bool) -> list[Route]:
     limiter = CapacityLimiter(1)  # one request is computed at a time
-    contents = documents(recognizer, engine="server", samples=samples)
+    contents = documents(recognizer, engine="server", keeps_samples=keeps_samples)
 
     async def document(request: Request) -> Response:
         name = request.url.path.removeprefix("/")
@@ -83,9 +83,9 @@ def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
 
     async def read(request: Request) -> Response:
         """Body: N pictures of SIDE × SIDE bytes. Answer: N × labels probabilities, float32, little-endian."""
-        body = await _body(request, _OCTETS, PICTURES * SIDE**2)
+        body = await _body(request, _OCTETS, MAX_PICTURES * SIDE**2)
         if not body or len(body) % SIDE**2:
-            raise HTTPException(400, f"expected 1 to {PICTURES} pictures of {SIDE**2:,} bytes")
+            raise HTTPException(400, f"expected 1 to {MAX_PICTURES} pictures of {SIDE**2:,} bytes")
         pictures = np.frombuffer(body, np.uint8).reshape(-1, SIDE, SIDE)
         probabilities = await to_thread.run_sync(recognizer.probabilities, pictures, limiter=limiter)
         return Response(probabilities.astype("<f4").tobytes(), media_type=_OCTETS)
@@ -93,20 +93,20 @@ def _network_routes(recognizer: Recognizer, samples: bool) -> list[Route]:
     return [*(Route(f"/{name}", document) for name in contents), Route("/read", read, methods=["POST"])]
 
 
-def _sample_routes(store: SampleFolder) -> list[Route]:
+def _sample_routes(sample_folder: SampleFolder) -> list[Route]:
     async def keep(request: Request) -> Response:
         values = parse_json(await _body(request, "application/json", LINE_BYTES // 2), "the sample")
-        sample = await run_in_threadpool(store.add, values, f"pad {__version__}")
+        sample = await run_in_threadpool(sample_folder.add, values, f"pad {__version__}")
         return JSONResponse({"id": sample.id, "file": f"{sample.time[:10]}.jsonl"}, 201)
 
     async def list_files(request: Request) -> Response:
-        return JSONResponse({"files": await run_in_threadpool(store.list_files)})
+        return JSONResponse({"files": await run_in_threadpool(sample_folder.list_files)})
 
     async def list_samples(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(store.list_samples, request.path_params["name"]))
+        return JSONResponse(await run_in_threadpool(sample_folder.list_samples, request.path_params["name"]))
 
     async def remove(request: Request) -> Response:
-        await run_in_threadpool(store.remove, request.path_params["name"], request.path_params["identity"])
+        await run_in_threadpool(sample_folder.remove, request.path_params["name"], request.path_params["identity"])
         return Response(status_code=204)
 
     return [
@@ -155,18 +155,18 @@ async def _guard(token: str, request: Request, answer: RequestResponseEndpoint) 
     return response
 
 
-def make_app(recognizer: Recognizer, store: SampleFolder | None = None, token: str = "") -> Starlette:
+def make_app(recognizer: Recognizer, sample_folder: SampleFolder | None = None, token: str = "") -> Starlette:
     """The application, for uvicorn or a test client.
 
-    store: keeps corrections; without it they are not kept. token: what all requests but those for the page's own files
-    must carry; without it, requests must be addressed to this machine by one of `LOOPBACK`.
+    sample_folder: keeps corrections; without it they are not kept. token: what all requests but those for the page's
+    own files must carry; without it, requests must be addressed to this machine by one of `LOOPBACK`.
     """
     # asyncio logs every connection that breaks off. Errors of fastetl are printed by `_answer_error`.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     return Starlette(
         routes=[
-            *_network_routes(recognizer, samples=store is not None),
-            *(_sample_routes(store) if store else ()),
+            *_network_routes(recognizer, keeps_samples=sample_folder is not None),
+            *(_sample_routes(sample_folder) if sample_folder else ()),
             Mount("/", StaticFiles(directory=PAGE, html=True)),
         ],
         middleware=[

@@ -31,37 +31,37 @@ POLICY = (
     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
 )
 """The content security policy of the page: nothing from other hosts, nothing inline."""
-RUNTIME = {"ort.wasm.bundle.min.mjs": b"ONNX Runtime Web", "ort-wasm-simd-threaded.wasm": b"\0asm"}
+RUNTIME_FILES = {"ort.wasm.bundle.min.mjs": b"ONNX Runtime Web", "ort-wasm-simd-threaded.wasm": b"\0asm"}
 """The files of onnxruntime-web that the browser needs, from the folder `dist` of its npm package, each with a mark."""
 _ENTRIES = ("*.html", "*.css", "*.*js", "*.json", "*.svg", "*.webmanifest", "*.wasm", "*.onnx", "*.bin", "*.txt")
 PAD_KIND = OutputKind("the folder of a pad", ("index.html", "about.json", "service-worker.js"), _ENTRIES)
 
 
-def documents(recognizer: Recognizer, *, engine: str, samples: bool) -> dict[str, bytes]:
-    """The page's documents by name. engine: "server" or "browser", which computes. samples: if corrections are kept."""
+def documents(recognizer: Recognizer, *, engine: str, keeps_samples: bool) -> dict[str, bytes]:
+    """The page's documents by name. engine: "server" or "browser", which computes. keeps_samples: of corrections."""
     labels = recognizer.labels
     facts = {
         "version": __version__,
         "engine": engine,
-        "samples": samples,
+        "samples": keeps_samples,
         "side": SIDE,
         "preprocessing": recognizer.preprocessing.as_dict(),
         "shapes": SHAPES,
         "small": LARGE_FORM,
         "lowness": [LOWNESS_WEIGHT, LOWNESS_MARGIN],
     }
-    description = {
+    document_values = {
         "about.json": facts,
         LABELS: {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold},
         "kana.json": practice_data(),
-        "lines.json": _lines(recognizer),
+        "lines.json": _line_facts(recognizer),
     }
-    dumps = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+    to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
     tables = {path.name: path.read_bytes() for path in (bigrams.FILE, shapes.FILE)}
-    return {name: dumps(value).encode() for name, value in description.items()} | tables
+    return {name: to_json(value).encode() for name, value in document_values.items()} | tables
 
 
-def _lines(recognizer: Recognizer) -> dict[str, Any]:
+def _line_facts(recognizer: Recognizer) -> dict[str, Any]:
     """What the page needs to read lines beside the tables of `fastetl.lines`: which of their classes each label has."""
     labels = recognizer.labels[:-1]
     groups, sizes = shape_and_size_classes(recognizer.charset)
@@ -84,26 +84,26 @@ def _lines(recognizer: Recognizer) -> dict[str, Any]:
 def write_static(recognizer: Recognizer, out: Path, runtime: Path, *, overwrite: bool = False) -> dict[str, int]:
     """Write the folder `out` and return its files with their sizes in bytes.
 
-    runtime: a folder with the files of `RUNTIME`, or with a folder `dist` that has them. They are copied.
+    runtime: a folder with the files of `RUNTIME_FILES`, or with a folder `dist` that has them. They are copied.
     """
-    folder = runtime if (runtime / min(RUNTIME)).exists() else runtime / "dist"
-    contents = {name: read_bytes(folder / name, MODEL_BYTES) for name in RUNTIME}
-    for name in (name for name, mark in RUNTIME.items() if mark not in contents[name][:100]):
+    folder = runtime if (runtime / min(RUNTIME_FILES)).exists() else runtime / "dist"
+    contents = {name: read_bytes(folder / name, MODEL_BYTES) for name in RUNTIME_FILES}
+    for name in (name for name, signature in RUNTIME_FILES.items() if signature not in contents[name][:100]):
         raise FastetlError("not a file of onnxruntime-web", file=folder / name, do="give its npm package's folder")
     # Many hosts give .mjs a type with which no browser runs it.
     contents["ort.wasm.bundle.min.js"] = contents.pop("ort.wasm.bundle.min.mjs")
     contents[ONNX] = read_bytes(file_of(recognizer.path, ONNX), MODEL_BYTES)
     contents |= {path.name: path.read_bytes() for path in PAGE.iterdir()}
-    contents |= documents(recognizer, engine="browser", samples=False)
+    contents |= documents(recognizer, engine="browser", keeps_samples=False)
     # The policy must permit compiling WebAssembly.
     policy = POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
-    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
-    contents["index.html"] = contents["index.html"].replace(b"<!-- policy -->", meta)
+    meta_tag = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode()
+    contents["index.html"] = contents["index.html"].replace(b"<!-- policy -->", meta_tag)
     names = sorted(set(contents) - {"service-worker.js"})
     version = hashlib.sha256(b"".join(contents[name] for name in names)).hexdigest()[:16]
-    worker = contents["service-worker.js"].decode()
-    worker = worker.replace('"VERSION"', json.dumps(version)).replace('["FILES"]', json.dumps(["./", *names]))
-    contents["service-worker.js"] = worker.encode()
+    worker_source = contents["service-worker.js"].decode().replace('"VERSION"', json.dumps(version))
+    worker_source = worker_source.replace('["FILES"]', json.dumps(["./", *names]))
+    contents["service-worker.js"] = worker_source.encode()
     with new_output(out, PAD_KIND, overwrite, [recognizer.path, runtime]) as temporary:
         for name, data in contents.items():
             (temporary / name).write_bytes(data)
