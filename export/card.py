@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from model.run import Run
 
 _BREAK = "\n\n## "
-_TITLE, *_REST = Path(__file__).with_name("card.txt").read_text(encoding="utf-8").rstrip("\n").split(_BREAK)
-_USE, _DATA, _CHECKED, _LIMITS, *_TERMS = _REST
+_TITLE, *_SECTIONS = Path(__file__).with_name("card.txt").read_text(encoding="utf-8").rstrip("\n").split(_BREAK)
+_USE, _DATA, _CHECKED, _LIMITS, *_TERMS = _SECTIONS
 _LICENSE = {"data": "license: other\nlicense_name: terms-of-the-training-data", "kanjivg": "license: cc-by-sa-3.0"}
 
 
 def card_head(graph: Graph, config: ExportConfig) -> str:
     """Front matter, title, and what the model takes and gives. `verify` expects this part word for word."""
     characters = graph.charset.characters
-    japanese = any("\u3041" <= c[0] <= "\u30ff" or "\u4e00" <= c[0] <= "\u9fff" for c in characters)
-    some = "hiragana" if set(HIRAGANA.characters) <= set(characters) else characters[:2]
+    is_japanese = any("\u3041" <= c[0] <= "\u30ff" or "\u4e00" <= c[0] <= "\u9fff" for c in characters)
+    example = "hiragana" if set(HIRAGANA.characters) <= set(characters) else characters[:2]
     prior = graph.about.get("prior", "")
     sentence = f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
     return Template(_TITLE + _BREAK + _USE).substitute(
         vars(config),
-        language="language: ja\n" if japanese else "",
+        language="language: ja\n" if is_japanese else "",
         license=_LICENSE[terms_of(graph)],
         charset=graph.charset.name,
         count=len(characters),
@@ -38,7 +38,7 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
         threshold=f"{graph.threshold:.2f}",
         likelier=sentence,
         characters=in_a_line(characters),
-        some=json.dumps(some, ensure_ascii=False),
+        some=json.dumps(example, ensure_ascii=False),
         parameters=f"{graph.parameters:,}",
     )
 
@@ -70,8 +70,8 @@ def _accuracy(run: "Run", sets: Sequence[Mapping[str, Any]]) -> str:
     if not sets:
         return "\n".join([*lines, "No other set was given to the export."])
     lines += ["| set | part | samples | accuracy | 95 % interval | among the first five |", "|---|---|---|---|---|---|"]
-    for s in sets:
-        low, high = s["interval"]
-        row = f"| {s['name']} | {s['part']} | {s['samples']:,} | {s['accuracy']:.2%} | {low:.2%} to {high:.2%} |"
-        lines.append(f"{row} {s['top5']:.2%} |")
+    for result in sets:
+        low, high = result["interval"]
+        row = f"| {result['name']} | {result['part']} | {result['samples']:,} | {result['accuracy']:.2%} |"
+        lines.append(f"{row} {low:.2%} to {high:.2%} | {result['top5']:.2%} |")
     return "\n".join(lines)

@@ -59,11 +59,11 @@ class ExportConfig(Options):
 
     def prior_logits(self, charset: Charset) -> NDArray[np.float32]:
         """float32 (classes,): what `prior` adds to the logits. Raises ArgumentError if a script has no characters."""
-        names = [(script_of(c), "small" if c in LARGE_FORM else "") for c in charset.characters]
-        scripts = {name for pair in names for name in pair if name}
+        scripts_and_sizes = [(script_of(c), "small" if c in LARGE_FORM else "") for c in charset.characters]
+        scripts = {name for pair in scripts_and_sizes for name in pair if name}
         if not self.factors.keys() <= scripts:
             raise self._unknown_prior(f"SCRIPT=FACTOR, of {', '.join(sorted(scripts))}")
-        factors = [self.factors.get(script, 1.0) * self.factors.get(size, 1.0) for script, size in names]
+        factors = [self.factors.get(script, 1.0) * self.factors.get(size, 1.0) for script, size in scripts_and_sizes]
         return np.log(factors).astype(np.float32)
 
     def _unknown_prior(self, expected: str) -> ArgumentError:

@@ -15,9 +15,9 @@ from export.errors import ExportError, package_errors
 from export.graph import Graph
 from export.lowering import lower
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
-from export.operations import Op, Ref, Value
+from export.operations import Operation, Tensor, Value
 from export.package_files import MODEL, WEIGHTS
-from export.runtimes import NO_NATIVE_PARTS, coremltools, native_parts, quiet
+from export.runtimes import NO_NATIVE_PARTS, coremltools, has_native_parts, quiet
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 
 _SHARED = 64  # elements: equal constants of at least so many, such as the filter's edges, are stored once
@@ -26,12 +26,12 @@ _SHARED = 64  # elements: equal constants of at least so many, such as the filte
 def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
     """Write the package directory `path`, which must not exist yet. The same graph and config give the same bytes."""
     ct = coremltools()
-    if not native_parts():
+    if not has_native_parts():
         what = f"{NO_NATIVE_PARTS}: no Core ML package can be written"
         do = "use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx"
         raise ExportError(what, expected="its wheel for Linux or macOS", do=do)
     with tempfile.TemporaryDirectory() as folder, quiet():
-        folder_path = Path(folder) / "built.mlpackage"
+        built_path = Path(folder) / "built.mlpackage"
         model = ct.convert(
             _mil(ct, lower(graph, config.precision, config.storage), graph.side, config.target),
             convert_to="mlprogram",
@@ -42,18 +42,18 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
             inputs=[ct.ImageType("image", (1, 1, graph.side, graph.side), color_layout=ct.colorlayout.GRAYSCALE)],
             classifier_config=ct.ClassifierConfig(list(graph.labels)),
             skip_model_load=True,
-            package_dir=str(folder_path),
+            package_dir=str(built_path),
         )
         spec = model.get_spec()
         _describe(spec, graph, config)
         _write_package(path, spec, Path(model.weights_dir) / "weight.bin")
 
 
-def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
+def _mil(ct: Any, ops: tuple[Operation, ...], side: int, target: Target) -> Any:
     """coremltools' own form of the program."""
     from coremltools.converters.mil import Builder
 
-    def body(image: Any) -> Any:
+    def program_body(image: Any) -> Any:
         values = {"image": image}
         constants: dict[tuple[str, bytes], Any] = {}
         for op in ops:
@@ -64,14 +64,14 @@ def _mil(ct: Any, ops: tuple[Op, ...], side: int, target: Target) -> Any:
     spec = Builder.TensorSpec(shape=(1, 1, side, side))
     # coremltools numbers constants in this counter, and resets it only when a program was built without an error.
     Builder.name_count.clear()
-    return Builder.program(input_specs=[spec], opset_version=getattr(ct.target, target))(body)
+    return Builder.program(input_specs=[spec], opset_version=getattr(ct.target, target))(program_body)
 
 
 def _mil_operand(operand: Value, values: dict[str, Any], constants: dict[tuple[str, bytes], Any]) -> Any:
     """An input of an operation. values: the outputs of earlier ones. constants: the constants that are stored once."""
     from coremltools.converters.mil import Builder
 
-    if isinstance(operand, Ref):
+    if isinstance(operand, Tensor):
         return values[operand.name]
     if isinstance(operand, tuple):
         return [values[ref.name] for ref in operand]
@@ -103,15 +103,15 @@ def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
 
 def _write_package(path: Path, spec: Any, weights: Path) -> None:
     """Write `spec` and a copy of the weight file as the package `path`; ids are derived from the content."""
-    data = path / "Data"
-    (data / WEIGHTS).mkdir(parents=True)
+    data_folder = path / "Data"
+    (data_folder / WEIGHTS).mkdir(parents=True)
     program = spec.SerializeToString(deterministic=True)
-    (data / MODEL).write_bytes(program)
-    shutil.copyfile(weights, data / WEIGHTS / weights.name)
-    root, program_entry = _entry("model.mlmodel", "CoreML Model Specification", MODEL, program)
-    key, weights_entry = _entry("weights", "CoreML Model Weights", WEIGHTS, weights.read_bytes())
-    entries = {root: program_entry, key: weights_entry}
-    manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": root}
+    (data_folder / MODEL).write_bytes(program)
+    shutil.copyfile(weights, data_folder / WEIGHTS / weights.name)
+    program_id, program_entry = _entry("model.mlmodel", "CoreML Model Specification", MODEL, program)
+    weights_id, weights_entry = _entry("weights", "CoreML Model Weights", WEIGHTS, weights.read_bytes())
+    entries = {program_id: program_entry, weights_id: weights_entry}
+    manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": program_id}
     # Sorted keys, as Apple's library writes them.
     (path / "Manifest.json").write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -126,7 +126,7 @@ class MlPackage(NamedTuple):
     """What a saved Core ML package holds."""
 
     spec: Any  # the specification: the protobuf message `Model` of coremltools
-    ops: tuple[Op, ...]  # the program without its constants and without `classify`
+    ops: tuple[Operation, ...]  # the program without its constants and without `classify`
     labels: tuple[str, ...]  # the classes of `classify`, in order
 
 
@@ -140,7 +140,7 @@ def read_package(path: Path) -> MlPackage:
     with quiet(), package_errors("cannot read the program", path):
         spec.ParseFromString(read_bytes(model, MODEL_BYTES))
         program = load(spec, spec.specificationVersion, str(weights))
-    ops: list[Op] = []
+    ops: list[Operation] = []
     labels: tuple[str, ...] = ()
     for operation in program.functions["main"].operations:
         inputs = {key: _value(operand) for key, operand in operation.inputs.items()}
@@ -148,13 +148,13 @@ def read_package(path: Path) -> MlPackage:
             labels = tuple(operation.classes.val)
         elif operation.op_type != "const":
             (output,) = operation.outputs
-            ops.append(Op(operation.op_type, output.name, builtin_to_string(output.dtype), inputs))
+            ops.append(Operation(operation.op_type, output.name, builtin_to_string(output.dtype), inputs))
     return MlPackage(spec, tuple(ops), labels)
 
 
 def _value(operand: Any) -> Value:
     if isinstance(operand, tuple | list):
-        return tuple(Ref(part.name) for part in operand)
+        return tuple(Tensor(part.name) for part in operand)
     if operand.op is None or operand.op.op_type != "const":
-        return Ref(operand.name)
+        return Tensor(operand.name)
     return operand.val if isinstance(operand.val, str) else np.asarray(operand.val)

@@ -50,15 +50,15 @@ def content_of_package(path: StrPath, config: ExportConfig) -> Content:
     reference = read_reference(package_files.file_of(path, package_files.REFERENCE))
     card = read_bytes(package_files.file_of(path, package_files.CARD), TEXT_BYTES).decode("utf-8", "replace")
     old_config = ExportConfig(prior=reference.config.prior if config.prior else ())
-    change = config.prior_logits(reference.graph.charset) - old_config.prior_logits(reference.graph.charset)
-    graph = reference.graph.with_prior(config.prior, change)
+    prior_change = config.prior_logits(reference.graph.charset) - old_config.prior_logits(reference.graph.charset)
+    graph = reference.graph.with_prior(config.prior, prior_change)
     config = replace(config, license=terms_of(graph))
     size = graph.preprocessing.size
 
     def logits(pictures: Bytes) -> Float32s:
         if np.array_equal(pictures, resized(reference.images, size)):
-            return reference.logits + change  # Flax's
-        return graph_logits(replace(reference.graph, side=size), pictures)[:, :-1] + change
+            return reference.logits + prior_change  # Flax's
+        return graph_logits(replace(reference.graph, side=size), pictures)[:, :-1] + prior_change
 
     return Content(graph, config, logits, repeated_card(card, graph, config))
 
@@ -151,8 +151,8 @@ def _write_directory(folder: Path, reference: Reference, card: str, progress: Sh
     if package_files.MAC_CHECK in package_files.expected_files(folder):
         shutil.copyfile(check_on_mac.__file__, folder / package_files.MAC_CHECK)
     (folder / package_files.CARD).write_text(card, encoding="utf-8")
-    record = folder / package_files.VERIFICATION
-    record.write_text(verification_text(folder, ()), encoding="utf-8")
+    verification_file = folder / package_files.VERIFICATION
+    verification_file.write_text(verification_text(folder, ()), encoding="utf-8")
     checks = package_checks(folder, lambda _: (graph, None), progress)
-    record.write_text(verification_text(folder, checks), encoding="utf-8")
+    verification_file.write_text(verification_text(folder, checks), encoding="utf-8")
     return checks

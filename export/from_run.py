@@ -64,18 +64,18 @@ def graph_from_network(
     Weights are folded in float64 and rounded once. temperature: over 0; the logits are divided by it. Raises
     ExportError for a layer order that cannot be folded.
     """
-    parts = list(network.layers())
+    trained_layers = list(network.layers())
     channels, width = network.preprocessing.channels, network.preprocessing.frame
     inputs = 0  # how many inputs of the next dense layer are a flattened picture
     layers: list[exported.GraphLayer] = []
-    for number, layer in enumerate(parts):
+    for number, layer in enumerate(trained_layers):
         spec, kind = layer.spec, type(layer.spec).__name__
         name = f"{kind.lower()}_{number}"
         weights: Mapping[str, Float32s] = {}
         options: dict[str, int | tuple[int, ...]] = {}
         match spec:
-            case trained.Conv() if isinstance(parts[number + 1].spec, trained.Norm):
-                weights = _fold(layer, parts[number + 1].weights)
+            case trained.Conv() if isinstance(trained_layers[number + 1].spec, trained.Norm):
+                weights = _fold(layer, trained_layers[number + 1].weights)
                 options = {"stride": spec.stride, "pads": (spec.pad,) * 4}
                 channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case trained.Norm() if layers and layers[-1].kind == "Conv":
@@ -87,8 +87,8 @@ def graph_from_network(
                 inputs = channels * width**2
                 options = {"features": inputs}
             case trained.Dense():
-                divisor = temperature if layer is parts[-1] else 1.0
-                kernel, bias = (layer.weights[part].astype(np.float64) / divisor for part in ("kernel", "bias"))
+                divisor = temperature if layer is trained_layers[-1] else 1.0
+                kernel, bias = (layer.weights[key].astype(np.float64) / divisor for key in ("kernel", "bias"))
                 weight = np.ascontiguousarray(_exchange(kernel, inputs // channels, inputs).T, np.float32)
                 weights = {"weight": weight, "bias": bias.astype(np.float32)}
                 inputs = 0
@@ -118,20 +118,21 @@ def _balance(layers: list[exported.GraphLayer]) -> tuple[exported.GraphLayer, ..
     In 8 bits the weights of an output channel share a step, in which the weights of an input channel with large values
     would be lost (Nagel et al., Data-free quantization through weight equalization, 2019).
     """
-    i, j = [k for k, layer in enumerate(layers) if layer.kind == "Conv"][:2]
-    first, second = layers[i].weights, layers[j].weights
+    indices = [k for k, layer in enumerate(layers) if layer.kind == "Conv"][:2]
+    first, second = (layers[k].weights for k in indices)
     maxima = np.maximum(np.abs(second["weight"]).max((0, 2, 3)), np.float32(1e-6))
     factor = np.exp2(np.rint(np.log2(maxima.mean() / maxima))).astype(np.float32)
     quotient = {"weight": first["weight"] / factor[:, None, None, None], "bias": first["bias"] / factor}
     product = {**second, "weight": second["weight"] * factor[None, :, None, None]}
-    result = list(layers)
-    result[i], result[j] = (dataclasses.replace(layers[k], weights=w) for k, w in ((i, quotient), (j, product)))
-    return tuple(result)
+    balanced_layers = list(layers)
+    for index, weights in zip(indices, (quotient, product), strict=True):
+        balanced_layers[index] = dataclasses.replace(layers[index], weights=weights)
+    return tuple(balanced_layers)
 
 
 def _fold(layer: trained.Layer, norm: Mapping[str, Float32s]) -> dict[str, Float32s]:
     """The weights of a convolution with the batch norm that follows it folded in."""
-    values = {part: array.astype(np.float64) for part, array in norm.items()}
+    values = {name: array.astype(np.float64) for name, array in norm.items()}
     gain = values["scale"] / np.sqrt(values["var"] + trained.NORM_EPSILON)
     kernel = layer.weights["kernel"].astype(np.float64) * gain
     bias = values["bias"] - values["mean"] * gain

@@ -68,8 +68,8 @@ class Graph:
     def __post_init__(self) -> None:
         last_layer = self.layers[-1] if self.layers else None
         outputs = len(last_layer.weights["weight"]) if last_layer is not None and last_layer.kind == "Dense" else 0
-        in_range = 0 < self.temperature < math.inf and 0 <= self.threshold <= 1  # NaN is neither
-        if outputs != len(self.charset) or not in_range:
+        is_in_range = 0 < self.temperature < math.inf and 0 <= self.threshold <= 1  # NaN is neither
+        if outputs != len(self.charset) or not is_in_range:
             expected = f"{len(self.charset)} outputs of its last Dense layer, temperature over 0, threshold 0 to 1"
             found = f"{outputs} outputs, temperature {self.temperature}, threshold {self.threshold}"
             raise ExportError("no layer graph", expected=expected, found=found, do="export the run again")
@@ -101,9 +101,10 @@ class Graph:
         """The network with `logits`, float32 (classes,), added to its own, since it is used where `prior` holds."""
         if not prior:
             return self
-        *layers, last = self.layers
-        last = dataclasses.replace(last, weights={**last.weights, "bias": last.weights["bias"] + logits})
-        return dataclasses.replace(self, layers=(*layers, last), about={**self.about, "prior": " ".join(prior)})
+        *layers, last_layer = self.layers
+        weights = {**last_layer.weights, "bias": last_layer.weights["bias"] + logits}
+        last_layer = dataclasses.replace(last_layer, weights=weights)
+        return dataclasses.replace(self, layers=(*layers, last_layer), about={**self.about, "prior": " ".join(prior)})
 
 
 def graph_to_arrays(graph: Graph) -> dict[str, Column]:
@@ -129,8 +130,8 @@ def graph_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Graph:
         options = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         layers.append(GraphLayer(kind, name, weights, options))
     charset = Charset.from_dict(description["charset"])
-    spec = Preprocessing.from_dict(description["preprocessing"])
-    graph = Graph(**{**description, "layers": tuple(layers), "charset": charset, "preprocessing": spec})
+    preprocessing = Preprocessing.from_dict(description["preprocessing"])
+    graph = Graph(**{**description, "layers": tuple(layers), "charset": charset, "preprocessing": preprocessing})
     for name, array in graph.weights.items():
         if array.dtype != np.float32:
             raise TypeError(f"{name} is {array.dtype}, not float32")

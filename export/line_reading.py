@@ -28,9 +28,9 @@ def read_candidates(line: Line, candidates: Candidates, labels: Labels, *, plain
     geometries = _likely_geometries(line, candidates, plain=plain)
     outcomes = [(best_path(line, candidates, geometry, plain=plain), geometry) for geometry in geometries]
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)  # all choices have their path's score
-    foreign_path = path if plain else best_path(line, candidates, geometry, plain=True)
-    gain = path[0].score - foreign_path[0].score
-    text_path = foreign_path if gain < _FOREIGN_BONUS * len(foreign_path) else path
+    plain_path = path if plain else best_path(line, candidates, geometry, plain=True)
+    gain = path[0].score - plain_path[0].score
+    text_path = plain_path if gain < _FOREIGN_BONUS * len(plain_path) else path
     score = path[0].score + _GAIN_WEIGHT * gain - _LINE_COST
     if line.is_character:
         score -= _ALONE_COST if candidates.log_shape[0, 0] > np.log(_MIN_ALONE) else np.inf
@@ -48,9 +48,9 @@ def _likely_geometries(line: Line, candidates: Candidates, *, plain: bool) -> It
         spans = [choice.span for choice in path]
         classes = candidates.classes[spans, [choice.candidate for choice in path]]
         yield fitted_geometry(line.spans.boxes[spans], classes, guess, down=line.down)
-    for all_ink in np.flatnonzero((line.spans.ends == (0, len(line.spans.atom_boxes) - 1)).all(1)):
-        if candidates.log_shape[all_ink, 0] > np.log(_MIN_ALONE):
-            box, classes = line.spans.boxes[[all_ink]], candidates.classes[all_ink, :1]
+    for whole_span in np.flatnonzero((line.spans.ends == (0, len(line.spans.atom_boxes) - 1)).all(1)):
+        if candidates.log_shape[whole_span, 0] > np.log(_MIN_ALONE):
+            box, classes = line.spans.boxes[[whole_span]], candidates.classes[whole_span, :1]
             yield fitted_geometry(box, classes, line.geometry, down=line.down)
 
 

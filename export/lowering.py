@@ -10,7 +10,7 @@ import numpy as np
 
 from export import graph as layer_graph
 from export.config import Precision, Storage
-from export.operations import IMAGE, Builder, Op, Ref, Term
+from export.operations import IMAGE, Operation, Program, Tensor, Term
 from fastetl.arrays import Floats
 from fastetl.data.preprocessing import (
     BORDER,
@@ -36,33 +36,33 @@ READING_PREFIXES = ("", "second_", "third_")
 """What the names of each reading's operations begin with, in the order of `Preprocessing.stretches`."""
 
 
-def _resize(ops: Builder, x: Ref, side: int, size: int) -> Ref:
+def _resize(ops: Program, x: Tensor, side: int, size: int) -> Tensor:
     """Resize with the triangle filter, without rounding: by a convolution, which needs few constants, if it can."""
     weights = triangle_weights(side, size)
     if side % (2 * size):
         weights = weights.reshape(1, 1, size, side)
         return ops.matmul("resized_exactly", ops.matmul("resized_rows", weights, x), weights, transpose_y=True)
-    n = side // size
-    taps = weights[1, n // 2 : n // 2 + 2 * n]
+    reduction = side // size
+    taps = weights[1, reduction // 2 : reduction // 2 + 2 * reduction]
     weight = ops.constant(np.outer(taps, taps)[None, None], x)
-    x = ops.conv("resized_inside", x, weight, np.zeros(1), n, (n // 2,) * 4)
+    x = ops.conv("resized_inside", x, weight, np.zeros(1), reduction, (reduction // 2,) * 4)
     # The filter is cut off at the edges; what is left of it has to sum to 1 again.
     edge = np.ones(size)
-    edge[[0, -1]] = weights[0, 0] / taps[n // 2]
+    edge[[0, -1]] = weights[0, 0] / taps[reduction // 2]
     rows = ops.binary("mul", "resized_rows", x, edge.reshape(1, 1, -1, 1))
     return ops.binary("mul", "resized_exactly", rows, edge.reshape(1, 1, 1, -1))
 
 
-def _polarity(ops: Builder, x: Ref, spec: Preprocessing) -> Ref:
+def _polarity(ops: Program, x: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Make ink high: invert pictures whose paper is light."""
-    edge = np.zeros(spec.size)
+    edge = np.zeros(preprocessing.size)
     edge[:BORDER] = edge[-BORDER:] = 1
     # All of the outermost rows; of the other rows the outermost columns.
     rows = ops.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x)
-    paper = ops.binary("mul", "edges", rows, np.stack([np.ones(spec.size), edge])[None, None])
+    paper = ops.binary("mul", "edges", rows, np.stack([np.ones(preprocessing.size), edge])[None, None])
     # The threshold lies between two possible means, so that rounding cannot decide.
     brightness = ops.reduce("reduce_mean", "brightness", paper, (2, 3))
-    threshold = (spec.darkest_paper + 0.5) / (2 * spec.size)
+    threshold = (preprocessing.darkest_paper + 0.5) / (2 * preprocessing.size)
     is_inverted = ops.binary("greater", "dark_on_light", brightness, threshold, "bool")
     paper_level = ops.binary("mul", "paper", ops.cast(is_inverted, ops.types[x], "dark_on_light_number"), 255.0)
     return ops.unary("abs", "ink", ops.binary("sub", "above_paper", x, paper_level))
@@ -71,9 +71,9 @@ def _polarity(ops: Builder, x: Ref, spec: Preprocessing) -> Ref:
 class _Moments(NamedTuple):
     """Moments of the ink: tensors that hold both axes, y in channel 0 and x in channel 1."""
 
-    centre: Ref  # (1, 2, 1, 1), from -1 to 1
-    variance: Ref  # (1, 1, 1, 1), the mean of the two axes' variances, within `VARIANCE_BOUNDS`
-    squares: Ref  # (1, 2, 1, size), (position - centre)² of each row and each column
+    centre: Tensor  # (1, 2, 1, 1), from -1 to 1
+    variance: Tensor  # (1, 1, 1, 1), the mean of the two axes' variances, within `VARIANCE_BOUNDS`
+    squares: Tensor  # (1, 2, 1, size), (position - centre)² of each row and each column
 
 
 def _for_both_axes(array: Floats) -> Floats:
@@ -81,12 +81,12 @@ def _for_both_axes(array: Floats) -> Floats:
     return np.stack([array, array])[None]
 
 
-def _channels(ops: Builder, name: str, x: Ref, matrix: list[list[float]]) -> Ref:
+def _channels(ops: Program, name: str, x: Tensor, matrix: list[list[float]]) -> Tensor:
     """Exchange or select channels by a 1 × 1 convolution of ones and zeros, which is exact."""
     return ops.conv(name, x, ops.constant(np.array(matrix)[:, :, None, None], x), np.zeros(len(matrix)))
 
 
-def _moments(ops: Builder, axis_pictures: Ref, cross_window: Term, window: Term, size: int) -> _Moments:
+def _moments(ops: Program, axis_pictures: Tensor, cross_window: Term, window: Term, size: int) -> _Moments:
     """Centre and variance of the ink under a window, along both axes.
 
     seen(t) = window(t) · Σ crossing(u) · ink(t, u), where t and u are positions along an axis and along the other one
@@ -110,22 +110,23 @@ def _moments(ops: Builder, axis_pictures: Ref, cross_window: Term, window: Term,
     return _Moments(centre, clipped_variance, squares)
 
 
-def _adaptive_moments(ops: Builder, axis_pictures: Ref, spec: Preprocessing) -> _Moments:
+def _adaptive_moments(ops: Program, axis_pictures: Tensor, preprocessing: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
+    variance = preprocessing.window * preprocessing.start
     # The first window is in the middle of the picture: a constant.
-    first = _for_both_axes(np.exp(positions(spec.size)[None] ** 2 / (-2 * spec.window * spec.start)))
+    first_window = _for_both_axes(np.exp(positions(preprocessing.size)[None] ** 2 / (-2 * variance)))
     with ops.named(suffix="_1"):
-        moments = _moments(ops, axis_pictures, first, first, spec.size)
+        moments = _moments(ops, axis_pictures, first_window, first_window, preprocessing.size)
     for turn in range(2, WINDOW_MOVES + 1):
         with ops.named(suffix=f"_{turn}"):
-            sharpness = ops.binary("real_div", "sharpness", -1 / (4 * spec.window), moments.variance)
+            sharpness = ops.binary("real_div", "sharpness", -1 / (4 * preprocessing.window), moments.variance)
             window = ops.unary("exp", "window", ops.binary("mul", "exponent", moments.squares, sharpness))
             cross_window = _channels(ops, "crossing", window, [[0, 1], [1, 0]])
-            moments = _moments(ops, axis_pictures, cross_window, window, spec.size)
+            moments = _moments(ops, axis_pictures, cross_window, window, preprocessing.size)
     return moments
 
 
-def _sampled(ops: Builder, pictures: Ref, centres: Ref, scales: Ref, spec: Preprocessing) -> Ref:
+def _sampled(ops: Program, pictures: Tensor, centres: Tensor, scales: Tensor, preprocessing: Preprocessing) -> Tensor:
     """What lies in squares around the centres, resized by a triangle filter: (1, views, frame, frame).
 
     source = centre + scale · target, the position in the picture of each row and column of the frame
@@ -134,10 +135,11 @@ def _sampled(ops: Builder, pictures: Ref, centres: Ref, scales: Ref, spec: Prepr
 
     pictures: (1, views, size, size), all the same. centres, scales: (1, 2 · views, 1, 1), y and x of each view.
     """
-    position, target = positions(spec.size).reshape(1, 1, 1, -1), positions(spec.frame).reshape(1, 1, -1, 1)
-    pitch = ops.binary("mul", "target_pitch", scales, 2 / spec.frame)
-    support = ops.binary("maximum", "support", pitch, 2 / spec.size)
-    density = ops.binary("real_div", "density", 2 / spec.size, support)
+    position = positions(preprocessing.size).reshape(1, 1, 1, -1)
+    target = positions(preprocessing.frame).reshape(1, 1, -1, 1)
+    pitch = ops.binary("mul", "target_pitch", scales, 2 / preprocessing.frame)
+    support = ops.binary("maximum", "support", pitch, 2 / preprocessing.size)
+    density = ops.binary("real_div", "density", 2 / preprocessing.size, support)
     slope = ops.binary("real_div", "slope", density, support)
     source = ops.binary("add", "source", ops.binary("mul", "reach", scales, target), centres)
     # slope · |position - source| = |slope · position - slope · source|
@@ -145,75 +147,75 @@ def _sampled(ops: Builder, pictures: Ref, centres: Ref, scales: Ref, spec: Prepr
     sloped_source = ops.binary("mul", "sloped_source", slope, source)
     distance = ops.unary("abs", "distance", ops.binary("sub", "offset", sloped_position, sloped_source))
     weights = ops.unary("relu", "weights", ops.binary("sub", "hill", density, distance))
-    one_of_each = np.eye(2 * spec.channels).tolist()
-    row_weights = _channels(ops, "weights_y", weights, one_of_each[0::2])
-    column_weights = _channels(ops, "weights_x", weights, one_of_each[1::2])
+    identity = np.eye(2 * preprocessing.channels).tolist()
+    row_weights = _channels(ops, "weights_y", weights, identity[0::2])
+    column_weights = _channels(ops, "weights_x", weights, identity[1::2])
     return ops.matmul("framed", ops.matmul("framed_rows", row_weights, pictures), column_weights, transpose_y=True)
 
 
 class _NetworkInput(NamedTuple):
     """The input of the layers."""
 
-    frames: dict[str, Ref]  # (1, channels, side, side), by the prefix of each reading
-    place: tuple[Ref, ...]  # (1, PLACE_SIZE), where the frame lay; () if there is no layer `Place`
+    frames: dict[str, Tensor]  # (1, channels, side, side), by the prefix of each reading
+    place: tuple[Tensor, ...]  # (1, PLACE_SIZE), where the frame lay; () if there is no layer `Place`
 
 
-def _framed(ops: Builder, x: Ref, spec: Preprocessing, has_place: bool) -> _NetworkInput:
+def _framed(ops: Program, x: Tensor, preprocessing: Preprocessing, has_place: bool) -> _NetworkInput:
     """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
     axis_pictures = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
-    moments = _adaptive_moments(ops, axis_pictures, spec)
-    variance_factor = 4 * spec.window / (2 * spec.window - 1)  # of both axes; what the window took away comes back
+    moments = _adaptive_moments(ops, axis_pictures, preprocessing)
+    variance_factor = 4 * preprocessing.window / (2 * preprocessing.window - 1)  # of both axes; undoes the window
     deviation = ops.unary("sqrt", "deviation", moments.variance)
-    frame_scale = ops.binary("mul", "scale_to_frame", deviation, variance_factor**0.5 / (2 * spec.scale))
+    frame_scale = ops.binary("mul", "scale_to_frame", deviation, variance_factor**0.5 / (2 * preprocessing.scale))
     scale = ops.binary("maximum", "scale", frame_scale, MIN_SCALE)
-    views = np.array([1, SURROUNDINGS_SIDE] if spec.surroundings else [1])
-    pictures = ops.concat("pictures", (x, x)) if spec.surroundings else x
-    centres = ops.concat("centres", (moments.centre,) * 2) if spec.surroundings else moments.centre
-    frames: dict[str, Ref] = {}
-    for prefix, stretch in zip(READING_PREFIXES, spec.stretches, strict=False):
+    views = np.array([1, SURROUNDINGS_SIDE] if preprocessing.surroundings else [1])
+    pictures = ops.concat("pictures", (x, x)) if preprocessing.surroundings else x
+    centres = ops.concat("centres", (moments.centre,) * 2) if preprocessing.surroundings else moments.centre
+    frames: dict[str, Tensor] = {}
+    for prefix, stretch in zip(READING_PREFIXES, preprocessing.stretches, strict=False):
         with ops.named(prefix):
             scales = ops.binary("mul", "scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
-            frames[prefix] = _sampled(ops, pictures, centres, scales, spec)
+            frames[prefix] = _sampled(ops, pictures, centres, scales, preprocessing)
     if not has_place:
         return _NetworkInput(frames, ())
     place = ops.flatten("place", ops.concat("places", (moments.centre, scale)), PLACE_SIZE)
     return _NetworkInput(frames, (ops.cast(place, ops.real, "place_number"),))
 
 
-def _blank(ops: Builder, top: Ref, levels: Ref) -> Ref:
+def _blank(ops: Program, peak: Tensor, levels: Tensor) -> Tensor:
     """Whether the picture holds no character, (1, 1, 1, 1): one that is empty, nearly empty or filled."""
     amount = ops.reduce("reduce_mean", "amount", levels, (2, 3))
-    is_faint = ops.binary("less", "faint", top, layer_graph.FAINTEST, "bool")
+    is_faint = ops.binary("less", "faint", peak, layer_graph.FAINTEST, "bool")
     has_little = ops.binary("less", "little", amount, layer_graph.MIN_INK, "bool")
     is_full = ops.binary("greater", "much", amount, layer_graph.MAX_INK, "bool")
     return ops.binary("logical_or", "blank", ops.binary("logical_or", "faint_or_little", is_faint, has_little), is_full)
 
 
-def _preprocess(ops: Builder, graph: layer_graph.Graph) -> tuple[_NetworkInput, Ref]:
+def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_NetworkInput, Tensor]:
     """The network's input, and whether the picture is blank."""
-    spec = graph.preprocessing
+    preprocessing = graph.preprocessing
     x = IMAGE  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
-    if graph.side != spec.size:
-        sums = _resize(ops, x, graph.side, spec.size)
+    if graph.side != preprocessing.size:
+        sums = _resize(ops, x, graph.side, preprocessing.size)
         x = ops.unary("floor", "resized", ops.binary("add", "resized_and_half", sums, HALF_UP))
-    ink = _polarity(ops, x, spec)
-    top = ops.reduce("reduce_max", "top", ink, (2, 3))
+    ink = _polarity(ops, x, preprocessing)
+    peak = ops.reduce("reduce_max", "top", ink, (2, 3))
     # Stretch the levels from `floor` (a share of the brightest) to the brightest over 0 to 1.
-    gain = ops.binary("real_div", "gain", 1 / (1 - spec.floor), ops.binary("maximum", "top_or_one", top, 1.0))
+    gain = ops.binary("real_div", "gain", 1 / (1 - preprocessing.floor), ops.binary("maximum", "top_or_one", peak, 1.0))
     above_floor = ops.binary(
-        "sub", "above_floor", ops.binary("mul", "stretched", ink, gain), spec.floor / (1 - spec.floor)
+        "sub", "above_floor", ops.binary("mul", "stretched", ink, gain), preprocessing.floor / (1 - preprocessing.floor)
     )
     levels = ops.unary("relu", "contrasted", above_floor)
-    is_blank = _blank(ops, top, levels)
-    network_input = _framed(ops, levels, spec, any(layer.kind == "Place" for layer in graph.layers))
-    frames: dict[str, Ref] = {}
+    is_blank = _blank(ops, peak, levels)
+    network_input = _framed(ops, levels, preprocessing, any(layer.kind == "Place" for layer in graph.layers))
+    frames: dict[str, Tensor] = {}
     for prefix, frame in network_input.frames.items():
         with ops.named(prefix):
             frames[prefix] = ops.cast(frame, ops.real, "frame_number")
     return _NetworkInput(frames, network_input.place), is_blank
 
 
-def _layer(ops: Builder, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref, ...]) -> Ref:
+def _layer(ops: Program, x: Tensor, layer: layer_graph.GraphLayer, place: tuple[Tensor, ...]) -> Tensor:
     name, weights, options = layer.name, layer.weights, layer.options
     match layer.kind:
         case "Conv":
@@ -234,13 +236,15 @@ def _layer(ops: Builder, x: Ref, layer: layer_graph.GraphLayer, place: tuple[Ref
             return ops.add("linear", name, ops.real, x=x, weight=weight, bias=ops.constant(weights["bias"], x))
 
 
-def lower(graph: layer_graph.Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Op, ...]:
+def lower(
+    graph: layer_graph.Graph, precision: Precision = "float32", storage: Storage = "plain"
+) -> tuple[Operation, ...]:
     """The operations of a graph, from `image`, float32 (1, 1, side, side), 0–255, to `logits` and `probabilities`.
 
     Both outputs are float32 (1, classes + 1), the last one for "no character". precision: of the arithmetic from the
     first layer on; before it, all is float32. storage: of the weights.
     """
-    ops = Builder("fp16" if precision == "float16" else "fp32", storage)
+    ops = Program("fp16" if precision == "float16" else "fp32", storage)
     network_input, is_blank = _preprocess(ops, graph)
     logits_of_readings = []
     for prefix, x in network_input.frames.items():

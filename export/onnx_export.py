@@ -14,7 +14,7 @@ from export.errors import ExportError
 from export.graph import Graph
 from export.lowering import lower
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
-from export.operations import Op, Ref, Value, expand
+from export.operations import Operation, Tensor, Value, expand
 from export.runtimes import onnx_session
 from fastetl.arrays import Bytes, Column, Float32s
 
@@ -43,7 +43,7 @@ _FIXED: dict[str, dict[str, int]] = {"cast": {"to": TensorProto.FLOAT}, "linear"
 _TENSORS = ("x", "y", "alpha", "beta", "weight", "bias")
 
 
-def onnx_model(graph: Graph, ops: tuple[Op, ...]) -> onnx.ModelProto:
+def onnx_model(graph: Graph, ops: tuple[Operation, ...]) -> onnx.ModelProto:
     """The ONNX model of the operations of `graph`; constants of float16 become float32.
 
     Input `image` uint8 (batch, 1, side, side); outputs `logits` and `probabilities` float32 (batch, classes + 1)
@@ -86,7 +86,7 @@ def onnx_answers(model: bytes, images: Bytes, file: Path | None = None) -> dict[
 
 
 def evaluate_ops(
-    ops: Sequence[Op], images: Bytes, names: Sequence[str] = ("logits",), arithmetic: Precision = "float32"
+    ops: Sequence[Operation], images: Bytes, names: Sequence[str] = ("logits",), arithmetic: Precision = "float32"
 ) -> dict[str, Float32s]:
     """Compute operations, lowered or read from a package, by onnxruntime: float32 (N, ...) for each of `names`.
 
@@ -107,7 +107,7 @@ def graph_logits(graph: Graph, images: Bytes) -> Float32s:
 class _Writer:
     """Collects the nodes and constants of a model. Each tensor keeps its operation's name."""
 
-    def __init__(self, ops: Sequence[Op], arithmetic: Precision = "float32") -> None:
+    def __init__(self, ops: Sequence[Operation], arithmetic: Precision = "float32") -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.constant_names: dict[int, str] = {}
@@ -133,16 +133,16 @@ class _Writer:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def input(self, op: Op, key: str) -> str:
+    def input(self, op: Operation, key: str) -> str:
         value: Value = op.inputs[key]
-        if isinstance(value, Ref):
+        if isinstance(value, Tensor):
             return "image_number" if value.name == "image" else value.name
         # An array of several operations, as several readings have it, is stored once.
         if id(value) not in self.constant_names:
             self.constant_names[id(value)] = self.constant(f"{op.name}_{key}", np.asarray(value))
         return self.constant_names[id(value)]
 
-    def translate(self, op: Op) -> None:
+    def translate(self, op: Operation) -> None:
         if op.type in NODES:
             kind, options = NODES[op.type]
             attributes = {name: np.asarray(op.inputs[key]).tolist() for key, name in options.items()}
@@ -154,7 +154,7 @@ class _Writer:
         else:
             raise ExportError(f"no ONNX operation is known for {op.type!r} ({op.name})")
 
-    def write_constexpr_affine_dequantize(self, op: Op) -> None:
+    def write_constexpr_affine_dequantize(self, op: Operation) -> None:
         if op.dtype == "fp16":  # Core ML rounds what it expands; ONNX would not
             self.constant(op.name, expand({k: np.asarray(v) for k, v in op.inputs.items()}))
             return
@@ -167,7 +167,7 @@ class _Writer:
         self.node("Cast", [data], f"{op.name}_steps", to=TensorProto.FLOAT)
         self.node("Mul", [f"{op.name}_steps", step], op.name)
 
-    def write_conv(self, op: Op) -> None:
+    def write_conv(self, op: Operation) -> None:
         if op.inputs["pad_type"] != "custom":
             raise ExportError(f"no ONNX padding is known for {op.inputs['pad_type']!r} ({op.name})")
         strides, pads = (np.asarray(op.inputs[key]).tolist() for key in ("strides", "pad"))
@@ -184,18 +184,18 @@ class _Writer:
         inputs = [self.input(op, key) for key in ("x", "weight", "bias")]
         self.node("Conv", inputs, op.name, strides=strides, pads=[top, left, bottom, right])
 
-    def write_matmul(self, op: Op) -> None:
+    def write_matmul(self, op: Operation) -> None:
         y = op.inputs["y"]
         operand = f"{op.name}_y"
         if not np.asarray(op.inputs["transpose_y"]):
             operand = self.input(op, "y")
-        elif isinstance(y, Ref):
+        elif isinstance(y, Tensor):
             self.node("Transpose", [y.name], operand, perm=[0, 1, 3, 2])
         else:
             self.constant(operand, np.swapaxes(np.asarray(y), -1, -2))
         self.node("MatMul", [self.input(op, "x"), operand], op.name)
 
-    def write_reshape(self, op: Op) -> None:
+    def write_reshape(self, op: Operation) -> None:
         _, *sides = np.asarray(op.inputs["shape"]).tolist()
         shape = self.constant(f"{op.name}_shape", np.array([-1, *sides], np.int64))
         self.node("Reshape", [self.input(op, "x"), shape], op.name)

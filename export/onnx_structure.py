@@ -16,10 +16,10 @@ from export.onnx_export import OPERATIONS
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 
-_NEWEST = (22, 12)  # opset, IR version: what onnxruntime 1.22 reads
-_NODES = 4096  # the bundled packages have 151 and 220
+_MAX_OPSET, _MAX_IR_VERSION = 22, 12  # what onnxruntime 1.22 reads
+_MAX_NODES = 4096  # the bundled packages have 151 and 220
 _ATTRIBUTES = {AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT}
-_ELEMENTS = 1 << 24  # of one tensor for one picture, at most
+_MAX_ELEMENTS = 1 << 24  # of one tensor for one picture, at most
 
 
 def parse_model(data: bytes, file: StrPath) -> onnx.ModelProto:
@@ -42,7 +42,7 @@ def labels_of(model: onnx.ModelProto) -> tuple[str, ...]:
 def _origin(model: onnx.ModelProto) -> Iterator[str]:
     """Versions that are not read here, and parts that no export has."""
     opsets = {o.domain: o.version for o in model.opset_import}
-    if set(opsets) != {""} or not 1 <= opsets[""] <= _NEWEST[0] or not 1 <= model.ir_version <= _NEWEST[1]:
+    if set(opsets) != {""} or not 1 <= opsets[""] <= _MAX_OPSET or not 1 <= model.ir_version <= _MAX_IR_VERSION:
         yield f"opsets {opsets} in IR version {model.ir_version}"
     if model.functions or model.training_info or model.graph.sparse_initializer:
         yield "functions, training steps or sparse constants"
@@ -50,7 +50,7 @@ def _origin(model: onnx.ModelProto) -> Iterator[str]:
 
 def _contents(model: onnx.ModelProto) -> Iterator[str]:
     """Operations that no export has, and constants that are huge or in other files."""
-    if not 1 <= len(model.graph.node) <= _NODES:
+    if not 1 <= len(model.graph.node) <= _MAX_NODES:
         yield f"{len(model.graph.node)} operations"
     for node in model.graph.node:
         if node.domain or node.op_type not in OPERATIONS:
@@ -60,7 +60,7 @@ def _contents(model: onnx.ModelProto) -> Iterator[str]:
     for tensor in model.graph.initializer:
         if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
             yield f"constant {tensor.name!r} in another file"
-        if math.prod(tensor.dims) > _ELEMENTS or any(side < 0 for side in tensor.dims):
+        if math.prod(tensor.dims) > _MAX_ELEMENTS or any(side < 0 for side in tensor.dims):
             yield f"constant {tensor.name!r} of {list(tensor.dims)}"
 
 
@@ -71,8 +71,8 @@ def _interface(model: onnx.ModelProto) -> Iterator[str]:
     expected = [("image", "UINT8", [0, 1, SIDE, SIDE])]
     if inputs != expected:
         yield f"the input {inputs}; an export has {expected}"
-    scores = [(name, "FLOAT", [0, len(labels)]) for name in ("logits", "probabilities")]
-    if outputs != [*scores, ("label", "INT64", [0])]:
+    score_outputs = [(name, "FLOAT", [0, len(labels)]) for name in ("logits", "probabilities")]
+    if outputs != [*score_outputs, ("label", "INT64", [0])]:
         yield f"the outputs {outputs} for {len(labels)} labels"
     if len(labels) < 2 or len(set(labels)) != len(labels) or not all(labels):
         yield f"{len(labels)} labels, {len(set(labels))} different"
@@ -97,6 +97,6 @@ def _sizes(model: onnx.ModelProto) -> Iterator[str]:
             yield f"{name!r} of no known size"
             continue
         sides = [d.dim_value if d.HasField("dim_value") else -1 for d in shapes[name].dim]
-        constant = sides[1:] if sides and sides[0] == -1 else sides
-        if any(side < 0 for side in constant) or math.prod(constant) > _ELEMENTS:
+        fixed_sides = sides[1:] if sides and sides[0] == -1 else sides
+        if any(side < 0 for side in fixed_sides) or math.prod(fixed_sides) > _MAX_ELEMENTS:
             yield f"{name!r} of {sides}"

@@ -37,22 +37,22 @@ FILES = (
 _BUNDLED_IN = Path(__file__).with_name(PRETRAINED)
 
 
-def is_bundled(out: Path) -> bool:
-    """Whether the package directory `out` is one that comes with fastetl."""
-    return _BUNDLED_IN.resolve() in out.resolve().parents
+def is_bundled(folder: Path) -> bool:
+    """Whether the package directory `folder` is one that comes with fastetl."""
+    return _BUNDLED_IN.resolve() in folder.resolve().parents
 
 
-def expected_files(out: Path) -> tuple[str, ...]:
-    """The names in `FILES` that the package directory `out` should have."""
-    return tuple(file for file in FILES if file != MAC_CHECK or not is_bundled(out))
+def expected_files(folder: Path) -> tuple[str, ...]:
+    """The names in `FILES` that the package directory `folder` should have."""
+    return tuple(file for file in FILES if file != MAC_CHECK or not is_bundled(folder))
 
 
 def package_path(path: StrPath = PRETRAINED) -> Path:
     """The directory of a package: a bundled one for its name or "pretrained", unless a package or run has that name."""
     as_path("path", path)
     name = BUNDLED[0] if fspath(path) == PRETRAINED else fspath(path)
-    is_own = any(Path(path, file).exists() for file in (*FILES, "run.json"))
-    return _BUNDLED_IN / name if name in BUNDLED and not is_own else Path(path)
+    is_taken = any(Path(path, file).exists() for file in (*FILES, "run.json"))
+    return _BUNDLED_IN / name if name in BUNDLED and not is_taken else Path(path)
 
 
 def is_onnx(path: Path) -> bool:

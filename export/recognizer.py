@@ -35,7 +35,7 @@ _BATCH = 256
 _NO_INK_ON_CANVAS = "no ink is on the canvas: draw on it"
 _NO_WRITING = "there is no writing, only specks or long lines: look at the picture"
 _ACCEPTED = "a Drawing, a file, its bytes, a PIL image or an array"
-MIN_OWN = 0.01
+MIN_COMPETING = 0.01
 """Least probability that the competing characters together have among all: with less, another one was written."""
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
 """On a canvas, the log odds of a small kana against its large form rise by LOWNESS_WEIGHT · (lowness + LOWNESS_MARGIN).
@@ -102,7 +102,7 @@ class Recognizer:
         return np.array([*self.model_charset.columns_of(self.charset, self.path), len(self.model_charset)])
 
     @cached_property
-    def _is_own(self) -> NDArray[np.bool_]:
+    def _is_competing(self) -> NDArray[np.bool_]:
         """bool (model's labels,): whether each of the model's labels is one of `labels`, or alike in any size."""
         shapes = _shapes(self.model_charset)
         return np.append(np.isin(shapes, shapes[self._columns[:-1]]), True)
@@ -121,27 +121,28 @@ class Recognizer:
             pictures: uint8 (N, 128, 128), one character each, ink high or low.
             canvas: The pictures are whole canvases, ink high, as by `rasterize`: where the ink is tells small kana.
         """
-        shares = _shares(self._logits(pictures)[:, self._columns])
-        return self._weigh_by_height(shares, pictures) if canvas else shares
+        probabilities = _softmax(self._logits(pictures)[:, self._columns])
+        return self._weigh_by_height(probabilities, pictures) if canvas else probabilities
 
-    def _weigh_by_height(self, shares: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _weigh_by_height(self, probabilities: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities in which the lower the ink stands, the more of the probability of っ and つ together is っ's.
 
-        shares: float32 (N, labels), the network's probabilities for the canvases `pictures`, uint8 (N, 128, 128).
+        probabilities: float32 (N, labels), the network's for the canvases `pictures`, uint8 (N, 128, 128).
         """
         brightest_of_row = pictures.max(2)
         has_ink = brightest_of_row > brightest_of_row.max(1, keepdims=True) // 2
         rows_above, rows_below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)  # how many rows without ink
         lowness = (rows_above - rows_below) / (2 * SIDE)
         odds = np.exp(LOWNESS_WEIGHT * (lowness + LOWNESS_MARGIN)).astype(np.float32)
-        result = shares.copy()
+        weighed = probabilities.copy()
         for small_form, large_form in LARGE_FORM.items():
             if {small_form, large_form} <= self.charset.class_of.keys():
-                k, n = self.charset.class_of[small_form], self.charset.class_of[large_form]
-                share = shares[:, k] * odds
-                scale = (shares[:, k] + shares[:, n]) / np.maximum(share + shares[:, n], np.float32(1e-30))
-                result[:, k], result[:, n] = share * scale, shares[:, n] * scale
-        return result
+                small, large = self.charset.class_of[small_form], self.charset.class_of[large_form]
+                small_share, large_share = probabilities[:, small] * odds, probabilities[:, large]
+                total = np.maximum(small_share + large_share, np.float32(1e-30))
+                scale = (probabilities[:, small] + large_share) / total
+                weighed[:, small], weighed[:, large] = small_share * scale, large_share * scale
+        return weighed
 
     def _logits(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 (N, model's labels), calibrated; the last column is "no character"'s."""
@@ -189,16 +190,17 @@ class Recognizer:
                 raise error.replace(what=f"pictures[{number}]: {error.what}" if sources[1:] else error.what) from error
         images = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)
         logits = self._logits(images)
-        probabilities, shares = _shares(logits[:, self._columns]), _shares(logits)[:, self._is_own].sum(1)
+        probabilities = _softmax(logits[:, self._columns])
+        sums = _softmax(logits)[:, self._is_competing].sum(1)  # over what competes, of the model's probabilities
         indices = np.flatnonzero([isinstance(source, Drawing) for source in sources])
         probabilities[indices] = self._weigh_by_height(probabilities[indices], images[indices])
         if by_shape:
             probabilities = self._sum_by_shape(probabilities)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
         recognitions = []
-        for row, columns, share, (_, box, fault) in zip(probabilities, order, shares, inputs, strict=True):
+        for row, columns, total, (_, box, fault) in zip(probabilities, order, sums, inputs, strict=True):
             answers = tuple(Answer(self.labels[k], float(row[k])) for k in columns if row[k] >= 0)
-            is_unsure = answers[0].probability < self.threshold or share < MIN_OWN
+            is_unsure = answers[0].probability < self.threshold or total < MIN_COMPETING
             recognitions.append(Recognition(answers, box, fault, bool(is_unsure)))
         return recognitions
 
@@ -228,15 +230,15 @@ class Recognizer:
         require_instance("down", down, bool | None, "true, false or None")
         require_instance("plain", plain, bool, "true or false")
         if isinstance(picture, Drawing):
-            ways = [lines_of_drawing(picture, down)]
+            segmentations = [lines_of_drawing(picture, down)]
             fault = _NO_WRITING if any(len(stroke) for stroke in picture.strokes) else _NO_INK_ON_CANVAS
         else:
             ink = find_ink(picture, is_page=True, kinds=_ACCEPTED)
-            ways = lines_of_picture(ink.plane, down, ink.scale)
+            segmentations = lines_of_picture(ink.plane, down, ink.scale)
             fault = _NO_WRITING if ink.box else ink.fault
         readings = [
             [read_candidates(line, self.line_candidates(line)[0], self.labels, plain=plain) for line in lines]
-            for lines in ways
+            for lines in segmentations
         ]
         best_reading = max(readings, key=lambda reading: sum(score for _, score in reading))
         return Text(tuple(text for text, _ in best_reading), "" if best_reading else fault)
@@ -259,7 +261,7 @@ def _shapes(charset: Charset) -> NDArray[np.int64]:
     return charset.shape_classes(sizes=True)
 
 
-def _shares(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """The probabilities of logits float32 (N, L), each row summing to 1."""
     powers = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
     return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)

@@ -39,14 +39,14 @@ class Reference:
     answers: Float32s  # float32 (N, classes + 1): the stored program's probabilities, in its own precision
 
 
-def is_blank(images: Bytes, spec: Preprocessing) -> Mask:
+def is_blank(images: Bytes, preprocessing: Preprocessing) -> Mask:
     """bool (N,): which of the pictures uint8 (N, H, W) hold no character. The program's rule, plainly."""
-    pixels = resize(images, spec.size).astype(np.float32)
-    is_light = border_sum(pixels).ravel() > spec.darkest_paper
+    pixels = resize(images, preprocessing.size).astype(np.float32)
+    is_light = border_sum(pixels).ravel() > preprocessing.darkest_paper
     pixels[is_light] = 255 - pixels[is_light]
-    top = pixels.max((1, 2), keepdims=True)
-    ink = (np.maximum(pixels / np.maximum(top, 1) - spec.floor, 0) / (1 - spec.floor)).mean((1, 2))
-    return np.asarray((top.ravel() < FAINTEST) | (ink < MIN_INK) | (ink > MAX_INK))
+    peak = pixels.max((1, 2), keepdims=True)
+    ink = (np.maximum(pixels / np.maximum(peak, 1) - preprocessing.floor, 0) / (1 - preprocessing.floor)).mean((1, 2))
+    return np.asarray((peak.ravel() < FAINTEST) | (ink < MIN_INK) | (ink > MAX_INK))
 
 
 def make_reference(graph: Graph, config: ExportConfig, logits: Logits) -> Reference:

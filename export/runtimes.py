@@ -15,24 +15,24 @@ from export.errors import package_errors
 from fastetl.errors import no_warnings
 from fastetl.lazy import import_extra
 
-_TURN = RLock()  # log and bars are the process's: threads that write packages silence them one after another
+_LOCK = RLock()  # log and bars are the process's: threads that write packages silence them one after another
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence coremltools' log, warnings and progress bars; afterwards they are as before."""
     logger = logging.getLogger("coremltools")
-    with _TURN, no_warnings:  # of what is deprecated, and of a temporary folder that it leaves to the garbage collector
-        passes = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline")
-        pipeline: Any = passes or SimpleNamespace(tqdm=None)
-        level, bar = logger.level, pipeline.tqdm
+    with _LOCK, no_warnings:  # of what is deprecated, and of a temporary folder that it leaves to the garbage collector
+        pass_pipeline = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline")
+        progress_module: Any = pass_pipeline or SimpleNamespace(tqdm=None)
+        level, progress_bar = logger.level, progress_module.tqdm
         logger.setLevel(logging.CRITICAL)
-        pipeline.tqdm = lambda steps, **_: steps
+        progress_module.tqdm = lambda steps, **_: steps
         try:
             yield
         finally:
             logger.setLevel(level)
-            pipeline.tqdm = bar
+            progress_module.tqdm = progress_bar
 
 
 def coremltools() -> Any:
@@ -44,7 +44,7 @@ def coremltools() -> Any:
 NO_NATIVE_PARTS = "coremltools is installed without its native part libmilstoragepython"
 
 
-def native_parts() -> bool:
+def has_native_parts() -> bool:
     """Whether coremltools can write weights. Where it has no wheel, pip installs it without its native parts."""
     coremltools()
     return importlib.util.find_spec("coremltools.libmilstoragepython") is not None

@@ -29,7 +29,7 @@ from export.metadata import exporting_versions, labels_text
 from export.onnx_export import IR_VERSION, OPSET, evaluate_ops, onnx_answers, write_onnx
 from export.onnx_structure import labels_of, parse_model
 from export.reference import Reference, is_blank, pictures, read_reference, resized
-from export.runtimes import NO_NATIVE_PARTS, native_parts
+from export.runtimes import NO_NATIVE_PARTS, has_native_parts
 from fastetl.arrays import Reals
 from fastetl.checks import as_progress
 from fastetl.errors import FastetlError, NotInstalledError, ShowProgress, StrPath, scarcity
@@ -130,24 +130,24 @@ def verify(
     Raises:
         FastetlError: If `path` has no file of a package, or the run cannot be read.
     """
-    out = package_files.file_of(path, package_files.REFERENCE).parent
+    folder = package_files.file_of(path, package_files.REFERENCE).parent
     if against is None:
-        return package_checks(out, progress=progress)
+        return package_checks(folder, progress=progress)
     from export.from_run import graph_from_run  # JAX: only when there is a run to compare with
     from model.run import opened_run
 
-    return package_checks(out, partial(graph_from_run, opened_run("against", against)), progress)
+    return package_checks(folder, partial(graph_from_run, opened_run("against", against)), progress)
 
 
 def package_checks(
-    out: Path,
+    folder: Path,
     expected: Callable[[ExportConfig], tuple[Graph, Logits | None]] | None = None,
     progress: ShowProgress | None = None,
 ) -> tuple[Check, ...]:
     """The checks of `verify`. expected: gives the layer graph that the package should have, and its trained network."""
-    checks = list(run_checks("files", lambda: file_checks(out)))
+    checks = list(run_checks("files", lambda: file_checks(folder)))
     try:
-        reference = read_reference(out / package_files.REFERENCE)
+        reference = read_reference(folder / package_files.REFERENCE)
     except ExportError as error:
         detail = " ".join(str(error).split())
         return (*checks, Check("reference", False, "cannot be read", "readable", detail, group="reference"))
@@ -155,10 +155,10 @@ def package_checks(
     progress = as_progress(progress)
     groups: dict[str, Callable[[], Iterator[Check]]] = {
         "reference": lambda: _reference_checks(reference, graph, logits),
-        "texts": lambda: _text_checks(out, reference),
-        "ONNX": lambda: onnx_checks(out / package_files.ONNX, reference),
-        "written again": lambda: _rewriting_checks(out, reference),
-        "Core ML": lambda: _coreml_checks(out / package_files.COREML, reference),
+        "texts": lambda: _text_checks(folder, reference),
+        "ONNX": lambda: onnx_checks(folder / package_files.ONNX, reference),
+        "written again": lambda: _rewriting_checks(folder, reference),
+        "Core ML": lambda: _coreml_checks(folder / package_files.COREML, reference),
     }
     for done, (name, group) in enumerate(groups.items()):
         progress(done, len(groups))
@@ -167,32 +167,32 @@ def package_checks(
     return tuple(checks)
 
 
-def file_checks(out: Path) -> Iterator[Check]:
+def file_checks(folder: Path) -> Iterator[Check]:
     """Whether there are exactly the files of a package, all regular, with the hashes in `verification.json`."""
-    expected = {*package_files.expected_files(out), package_files.VERIFICATION}
+    expected = {*package_files.expected_files(folder), package_files.VERIFICATION}
     folders = {parent.as_posix() for file in expected for parent in Path(file).parents}
-    regular_entries, strangers = set(), []
-    for path in out.rglob("*"):
+    regular_entries, unexpected_entries = set(), []
+    for path in folder.rglob("*"):
         mode = path.lstat().st_mode
-        entry = path.relative_to(out).as_posix()
+        entry = path.relative_to(folder).as_posix()
         if entry in expected and stat.S_ISREG(mode):
             regular_entries.add(entry)
         elif entry in expected:
-            strangers.append(f"{entry}, which is no ordinary file")
+            unexpected_entries.append(f"{entry}, which is no ordinary file")
         elif not (is_clutter(path.name) or (entry in folders and stat.S_ISDIR(mode))):
-            strangers.append(entry)
+            unexpected_entries.append(entry)
     missing_files = sorted(expected - regular_entries)
     yield _no_faults("contents", missing_files)
-    yield _no_faults("nothing beside", sorted(strangers))
+    yield _no_faults("nothing beside", sorted(unexpected_entries))
     if not missing_files:
-        old_hashes, hashes = read_json(out / package_files.VERIFICATION)["files"], file_hashes(out)
+        old_hashes, hashes = read_json(folder / package_files.VERIFICATION)["files"], file_hashes(folder)
         changes = sorted(name for name in old_hashes.keys() | hashes.keys() if old_hashes.get(name) != hashes.get(name))
         yield _no_faults("file hashes", changes)
 
 
-def file_hashes(out: Path) -> dict[str, str]:
+def file_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each of `expected_files(out)`."""
-    return {name: hashlib.sha256(_content(out / name)).hexdigest() for name in package_files.expected_files(out)}
+    return {name: hashlib.sha256(_content(folder / name)).hexdigest() for name in package_files.expected_files(folder)}
 
 
 def _content(file: Path) -> bytes:
@@ -201,11 +201,11 @@ def _content(file: Path) -> bytes:
     return json.dumps(parse_json(data, file), sort_keys=True).encode() if file.name == "Manifest.json" else data
 
 
-def verification_text(out: Path, checks: Sequence[Check]) -> str:
+def verification_text(folder: Path, checks: Sequence[Check]) -> str:
     """The text of `verification.json`: the results of checks when the package was made, and hashes of its files."""
     all_passed = all(check.passed for check in checks)
-    record = {"passed": all_passed, "checks": [asdict(check) for check in checks], "files": file_hashes(out)}
-    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+    values = {"passed": all_passed, "checks": [asdict(check) for check in checks], "files": file_hashes(folder)}
+    return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
 
 def _reference_checks(reference: Reference, graph: Graph | None, logits: Logits | None) -> Iterator[Check]:
@@ -235,21 +235,21 @@ def _graph_checks(stored_graph: Graph, expected: Graph) -> Iterator[Check]:
     yield _no_faults("description of the run", [key for key in target if description.get(key) != target[key]])
 
 
-def _text_checks(out: Path, reference: Reference) -> Iterator[Check]:
+def _text_checks(folder: Path, reference: Reference) -> Iterator[Check]:
     """Whether labels, code and the head of the card are what the installed fastetl writes for this graph."""
     graph = reference.graph
-    labels = _content(out / package_files.LABELS)
+    labels = _content(folder / package_files.LABELS)
     yield _same(package_files.LABELS, labels == labels_text(graph).encode(), "labels of the graph")
     head = f"{card_head(graph, reference.config)}\n\n".encode()
-    is_same = {package_files.CARD: _content(out / package_files.CARD).startswith(head)}
-    if package_files.MAC_CHECK in package_files.expected_files(out):
+    are_same = {package_files.CARD: _content(folder / package_files.CARD).startswith(head)}
+    if package_files.MAC_CHECK in package_files.expected_files(folder):
         installed_check = _content(Path(check_on_mac.__file__))
-        is_same[package_files.MAC_CHECK] = _content(out / package_files.MAC_CHECK) == installed_check
+        are_same[package_files.MAC_CHECK] = _content(folder / package_files.MAC_CHECK) == installed_check
     written_by = graph.about.get("version", "unknown")
     installed_version = exporting_versions()["version"]
-    for name, is_equal in is_same.items():
-        if is_equal or written_by == installed_version:
-            yield _same(name, is_equal, "what the installed fastetl writes")
+    for name, is_same_text in are_same.items():
+        if is_same_text or written_by == installed_version:
+            yield _same(name, is_same_text, "what the installed fastetl writes")
         else:
             warning = ". Do not run it unread" if name == package_files.MAC_CHECK else ""
             yield _unchecked(name, f"fastetl {written_by}, here {installed_version}{warning}")
@@ -263,7 +263,7 @@ def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) 
 
 def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     """Whether Apple's readers accept the package, its interface is right, and its program computes the answers."""
-    if not native_parts():
+    if not has_native_parts():
         yield _unchecked(package_files.COREML, NO_NATIVE_PARTS)
         return
     from coremltools.libmodelpackage import ModelPackage
@@ -271,8 +271,9 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve() / path.name  # the library rewrites the manifest
         shutil.copytree(path, copy)
-        is_ok = ModelPackage.isValid(str(copy))
-        root = Path(ModelPackage(str(copy)).getRootModel().path()).relative_to(copy).as_posix() if is_ok else "rejected"
+        is_valid = ModelPackage.isValid(str(copy))
+        root_path = Path(ModelPackage(str(copy)).getRootModel().path() if is_valid else copy / "rejected")
+        root = root_path.relative_to(copy).as_posix()
     yield _equal("Apple's reader of packages", root, f"Data/{package_files.MODEL}")
     package = read_package(path)
     yield from _interface_checks(package, reference)
@@ -310,15 +311,15 @@ def _parity_check(name: str, logits: Reals, reference: Reference, bound: float) 
 
 
 def _answer_check(
-    name: str, labels: tuple[str, ...], probabilities: Reals, reference: Reference, doubt: float
+    name: str, labels: tuple[str, ...], probabilities: Reals, reference: Reference, max_error: float
 ) -> Check:
-    """Whether pictures get the right label: blank ones, and those whose two top logits differ by over 2 · `doubt`."""
-    blanks = is_blank(reference.images, reference.graph.preprocessing)
-    runner_up, first = np.sort(reference.logits, 1)[:, -2:].T
-    is_sure = (blanks | (first - runner_up > 2 * doubt)).tolist()
+    """Whether pictures get the right label: blank ones, and those whose top logits differ by over 2 · `max_error`."""
+    are_blank = is_blank(reference.images, reference.graph.preprocessing)
+    second_logits, top_logits = np.sort(reference.logits, 1)[:, -2:].T
+    is_sure = (are_blank | (top_logits - second_logits > 2 * max_error)).tolist()
     no_character = reference.graph.labels[-1]
     mistakes = []
-    classes = zip(probabilities.argmax(1), np.where(blanks, -1, reference.logits.argmax(1)), strict=True)
+    classes = zip(probabilities.argmax(1), np.where(are_blank, -1, reference.logits.argmax(1)), strict=True)
     for number, (answer_class, expected_class) in enumerate(classes):
         label = labels[answer_class]
         expected = reference.graph.labels[expected_class]
@@ -343,7 +344,7 @@ def onnx_checks(file: Path, reference: Reference) -> Iterator[Check]:
     yield _equal("ONNX label", max_abs_diff(answers["label"], answers["probabilities"].argmax(1)), 0.0, "an index")
 
 
-def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
+def _rewriting_checks(folder: Path, reference: Reference) -> Iterator[Check]:
     """Whether the package, written again from the graph that it stores, has the same bytes: the strongest check."""
     about = reference.graph.about
     versions = exporting_versions().items()
@@ -352,11 +353,11 @@ def _rewriting_checks(out: Path, reference: Reference) -> Iterator[Check]:
         yield _unchecked("the same bytes", "; ".join(changes))
         return
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        write_onnx(reference.graph, reference.config, folder / package_files.ONNX)
-        if native_parts():
-            write_coreml(reference.graph, reference.config, folder / package_files.COREML)
+        copy = Path(temporary)
+        write_onnx(reference.graph, reference.config, copy / package_files.ONNX)
+        if has_native_parts():
+            write_coreml(reference.graph, reference.config, copy / package_files.COREML)
         else:
             yield _unchecked(package_files.COREML, NO_NATIVE_PARTS)
-        for file in (file for file in package_files.FILES if (folder / file).is_file()):
-            yield _same(Path(file).name, _content(out / file) == _content(folder / file), "bytes")
+        for file in (file for file in package_files.FILES if (copy / file).is_file()):
+            yield _same(Path(file).name, _content(folder / file) == _content(copy / file), "bytes")

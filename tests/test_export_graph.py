@@ -10,7 +10,7 @@ from export.errors import ExportError
 from export.from_run import flax_logits
 from export.lowering import READING_PREFIXES, lower
 from export.onnx_export import evaluate_ops, graph_logits
-from export.operations import Op, Ref, expand, in_8_bits
+from export.operations import Operation, Tensor, expand, in_8_bits
 from export.reference import is_blank, pictures, resized
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing, frames, resize
@@ -92,10 +92,10 @@ def test_absent_ink_is_no_character() -> None:
 
 
 def test_a_convolution_of_zeros_and_ones_may_do_more_than_choose_channels() -> None:
-    def convolution(name: str, x: str, weight: list[list[int]], bias: list[int]) -> Op:
+    def convolution(name: str, x: str, weight: list[list[int]], bias: list[int]) -> Operation:
         arrays = {"weight": np.array(weight, np.float32)[:, :, None, None], "bias": np.array(bias, np.float32)}
         plain = {"pad": np.zeros(4, int), "strides": np.ones(2, int)}
-        return Op("conv", name, "fp32", {"x": Ref(x), "pad_type": "custom", **arrays, **plain})
+        return Operation("conv", name, "fp32", {"x": Tensor(x), "pad_type": "custom", **arrays, **plain})
 
     ops = convolution("a", "image", [[1], [1]], [0, 5]), convolution("b", "a", [[1, 1], [1, 0]], [0, 0])
     answers = evaluate_ops(ops, np.full((1, 4, 4), 3, np.uint8), ("b",))
@@ -103,12 +103,12 @@ def test_a_convolution_of_zeros_and_ones_may_do_more_than_choose_channels() -> N
 
 
 def test_operations_that_do_not_fit_are_named() -> None:
-    images, x, row = np.zeros((1, 4, 4), np.uint8), {"x": Ref("image")}, np.zeros(3, np.float32)
+    images, x, row = np.zeros((1, 4, 4), np.uint8), {"x": Tensor("image")}, np.zeros(3, np.float32)
     for op, words in (
-        (Op("erf", "r", "fp32", x), "'erf' .r."),
-        (Op("conv", "r", "fp32", {**x, "pad_type": "same"}), "'same' .r."),
-        (Op("relu", "r", "fp32", {"x": Ref("nobody")}), "onnxruntime rejects"),
-        (Op("add", "r", "fp32", {**x, "y": row}), "onnxruntime rejects"),
+        (Operation("erf", "r", "fp32", x), "'erf' .r."),
+        (Operation("conv", "r", "fp32", {**x, "pad_type": "same"}), "'same' .r."),
+        (Operation("relu", "r", "fp32", {"x": Tensor("nobody")}), "onnxruntime rejects"),
+        (Operation("add", "r", "fp32", {**x, "y": row}), "onnxruntime rejects"),
     ):
         with pytest.raises(ExportError, match=words):
             evaluate_ops((op,), images, ("r",))

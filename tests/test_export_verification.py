@@ -214,13 +214,13 @@ def test_other_versions_are_told_and_are_no_failure(copy: Path, monkeypatch: pyt
 
 
 def test_coremltools_without_native_parts(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "native_parts", lambda: False)
+    monkeypatch.setattr(verification, "has_native_parts", lambda: False)
     monkeypatch.setitem(sys.modules, "coremltools.libmodelpackage", None)
     checks = verify(copy)
     assert failures(checks) == []
     unchecked = [(check.group, check.name) for check in checks if not check.checked]
     assert unchecked == [("written again", COREML), ("Core ML", COREML)]
-    monkeypatch.setattr("export.coreml.native_parts", lambda: False)
+    monkeypatch.setattr("export.coreml.has_native_parts", lambda: False)
     with pytest.raises(FastetlError, match="libmilstoragepython"):
         make_package(tmp_path / "none")
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from benches.studies.conditions import CURVES
 from export import open_recognizer
-from export.recognizer import MIN_OWN, Recognizer
+from export.recognizer import MIN_COMPETING, Recognizer
 from fastetl.building.kept_drawings import KeptDrawing
 from fastetl.data.charset import Charset, one_shape
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
@@ -85,8 +85,8 @@ def verdicts(pictures: NDArray[np.uint8]) -> list[dict[str, Any]]:
             # The likeliest names what is written alike.
             merged = {max(pairs)[1]: sum(probability for probability, _ in pairs) for pairs in alike.values()}
             best = max(merged, key=merged.__getitem__)
-            own = float(all_labels[competing._is_own].sum())
-            if abs(merged[best] - recognizer.threshold) < 1e-4 or abs(own - MIN_OWN) < 1e-4:
+            own = float(all_labels[competing._is_competing].sum())
+            if abs(merged[best] - recognizer.threshold) < 1e-4 or abs(own - MIN_COMPETING) < 1e-4:
                 continue  # which side it falls on is a matter of rounding
             row = {"script": script, "drawing": drawing, "label": best, "probability": merged[best], "own": own}
             rows.append(row | {"probabilities": all_labels.tolist()})
