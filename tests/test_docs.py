@@ -13,8 +13,11 @@ import pytest
 from PIL import Image
 
 import fastetl
+from fastetl.data.charset import NAMES, is_kanji, load_charset
 from fastetl.data.writing import FORMAT, SHARDS_FORMAT
-from fastetl.etl.layouts import GENUINE_FILES
+from fastetl.etl.classes import classes
+from fastetl.etl.jis import jis_to_char
+from fastetl.etl.layouts import GENUINE_FILES, LAYOUTS, Layout, genuine_files
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
 from tests.conftest import code_blocks, draw, some_pictures
@@ -147,13 +150,13 @@ def test_the_accuracies_of_the_readme_are_those_of_the_page() -> None:
         assert row.split(" | ")[1:] == [_cell(PEERS, k, name, "all") + " |" * (k == 3) for k in range(4)]
 
 
-NAMES = ("한", "글", "क्ष", "ज्ञ", "spiral", "U+002F")
+SYMBOLS = ("한", "글", "क्ष", "ज्ञ", "spiral", "U+002F")
 
 
 def _draw_symbols(folder: Path) -> None:
     """Folders of pictures as docs/own-pictures.md has them, and a CSV with four writers."""
     rows = ["file,character,group"]
-    for number, name in enumerate(NAMES):
+    for number, name in enumerate(SYMBOLS):
         for k in range(24):
             draw(folder / "symbols" / name / f"{k:03}.png", 24 * number + k)
             rows.append(f"symbols/{name}/{k:03}.png,{name},writer {k % 4}")
@@ -212,3 +215,31 @@ def test_a_block_for_another_library_runs(library: str, tmp_path: Path, monkeypa
         assert tuple(names["pictures"].shape)[::2] == (64, 8)
         assert len(names["classes"]) == 64
         assert library != "jax" or (np.isfinite(names["value"]) and names["value"] < np.log(len(data.charset)))
+
+
+_ROWS = {"digits": 0x23, "hiragana": 0x24, "katakana": 0x25}
+
+
+def _kinds(name: str) -> str:
+    codes = {entry.jis for entry in classes(name)} - {0}
+    letters = sum(code >> 8 == 0x23 and chr(code & 0xFF).isalpha() for code in codes)
+    counts = {kind: sum(code >> 8 == row for code in codes) for kind, row in _ROWS.items()}
+    kanji = sum(is_kanji(jis_to_char(code) or "") for code in codes)
+    counts |= {"digits": counts["digits"] - letters, "capitals": letters, "kanji": kanji}
+    counts["other signs"] = len(codes) - sum(counts.values())
+    return ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_the_tables_of_the_sets_are_what_the_code_goes_by(layout: Layout) -> None:
+    """The record, the files and the group of a set; its characters, and the charsets that it has whole."""
+    files, bits = genuine_files(layout), f"{layout.bits} bit{'s' * (layout.bits > 1)}"
+    group = {"sheet": "sheet", "person": "person", "style": "style of print"}.get(layout.grouped_by, "data set")
+    row = [f"[{layout.name}](#{layout.name.lower()})", layout.kind, f"{layout.record_bytes:,}"]
+    row += [f"{layout.width} × {layout.height}, {bits}", str(layout.image_offset), str(len(files))]
+    rows = text("docs/sets/README.md").splitlines()
+    assert "| " + " | ".join([*row, f"{sum(p.records for p in files):,}", group]) + " |" in rows
+    characters = {jis_to_char(code) or "" for code in sorted({entry.jis for entry in classes(layout.name)} - {0})}
+    names = [name for name in NAMES if name != "all" and (name != "kanji" or any(map(is_kanji, characters)))]
+    complete = [f"`{n}`" for n in names if characters.issuperset(load_charset(n, characters).characters)]
+    assert f"| {layout.name} | {_kinds(layout.name)} | {', '.join(complete)} |" in rows

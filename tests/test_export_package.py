@@ -1,8 +1,11 @@
 """The package directory: what it holds, that it is the same each time, and that it says what the run says."""
 
 import json
+import logging
 import math
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from export.onnx_export import evaluate_ops, onnx_model, write_onnx
 from export.package_files import BUNDLED, COREML, FILES, ONNX, REFERENCE, VERIFICATION, package_path
 from export.recognizer import open_recognizer
 from export.reference import Reference, read_reference
+from export.runtimes import quiet
 from export.verification import verify
 from fastetl.data.charset import Charset
 from fastetl.errors import FastetlError
@@ -148,6 +152,17 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
         export(run, out)
     with pytest.raises(FastetlError, match="`sets` is for"):
         export(run, tmp_path / "alone.onnx", sets=sets)
+
+
+def test_threads_leave_the_log_of_coremltools() -> None:
+    def export(seconds: float) -> None:
+        with quiet():
+            time.sleep(seconds)
+
+    level = logging.getLogger("coremltools").level
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(export, (0.1, 0.2)))
+    assert logging.getLogger("coremltools").level == level
 
 
 EXPORT, EVALUATE = "import export; export.export", "import model; model.evaluate('pretrained', 'set')"

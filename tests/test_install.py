@@ -1,4 +1,4 @@
-"""What an installation brings: the base alone, the extras, the wheel and the sdist."""
+"""What an installation brings: the base alone, the extras, the wheel and the sdist; what a process loads of it."""
 
 import re
 import subprocess
@@ -10,11 +10,13 @@ from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
 
+from benches.etl_records import make_records
 from fastetl import __version__
+from fastetl.kernels.vector import ENABLED
 from fastetl.lazy import EXTRAS
 from fastetl.synth import synthesize
 from fastetl_cli.main import COMMANDS, NEEDS
-from tests.conftest import python
+from tests.conftest import Write, python
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -115,6 +117,21 @@ for name, allowed in {sets!r}.items():
         install = re.escape(f"pip install '.[{','.join(NEEDS[name])}]'")
         expected = rf"fastetl {name}: \w+ is not installed. Run in the checkout: {install}\n"
         assert re.fullmatch(expected, done.stderr)
+
+
+SLOW = ["PIL", "jax", "flax", "coremltools", "onnxruntime", "sklearn", "scipy", "matplotlib"]
+
+
+def test_a_build_in_a_fresh_process_loads_only_what_it_uses(etl_file: Write, tmp_path: Path) -> None:
+    """Half of what a user would wait for; see docs/decisions/0008."""
+    source = etl_file(records=None if ENABLED else make_records(1)[:9])  # plain Python takes its time
+    arguments = ["build", str(source), str(tmp_path / "out"), "--size", "32"]
+    slow = [*SLOW, "concurrent.futures", "secrets", *([] if not ENABLED else ["numba", "numpy.ma"])]
+    code = f"import sys\nfrom fastetl_cli.main import main\nassert main({arguments!r}) == 0\n"
+    code += f"print([name for name in {slow!r} if name in sys.modules])\n"
+    code += f"import fastetl.etl.inspection\nprint([name for name in {SLOW!r} if name in sys.modules])"
+    done = python(code)
+    assert done.stdout.splitlines()[-2:] == ["[]", "[]"], done.stderr
 
 
 def test_wheel_and_sdist_are_ready_for_an_index(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.rules import without_rules
 from fastetl.lines.bigrams import FILE, load_bigrams
 from fastetl.lines.candidates import FITTED_NETWORK_SHA256, length_beyond_part
-from fastetl.lines.layout import atoms_of, line_members, spans_of, steepness, turned, underlines, unturned
+from fastetl.lines.layout import atoms_of, line_members, spans_of, steepness, underlines, unturned
 from fastetl.lines.pieces import part_pieces, pieces_of
 from fastetl.lines.segmentation import Spans, lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
@@ -49,20 +49,9 @@ def grid(lines: int, each: int, gap: float, apart: float) -> NDArray[np.float64]
     return np.concatenate([corner, corner + 10], 1)
 
 
-def test_lines_run_where_characters_are_nearer() -> None:
-    boxes = grid(3, 5, 2, 8)
-    assert [row.tolist() for row in line_members(boxes)] == [[*range(k, k + 5)] for k in (0, 5, 10)]
-    assert steepness(boxes) <= 0
-    columns = unturned(boxes)
-    assert steepness(columns) > 0
-    assert [row.tolist() for row in line_members(turned(columns))] == [[*range(k, k + 5)] for k in (0, 5, 10)]
-    np.testing.assert_allclose(turned(columns), boxes)
-    assert steepness(grid(5, 1, 0, 2)) > 0, "one column"
-
-
 @pytest.mark.parametrize("tilt", [-0.14, 0, 0.14])
 @pytest.mark.parametrize(("lines", "each"), [(12, 5), (16, 4), (3, 10)])
-def test_pages_run_where_characters_are_nearer(lines: int, each: int, tilt: float) -> None:
+def test_lines_run_where_characters_are_nearer(lines: int, each: int, tilt: float) -> None:
     """Seen from the side, pages are one column without gaps: they were read as two huge characters."""
     random = np.random.default_rng(3)
     boxes = grid(lines, each, 1, 5) + np.tile(np.repeat(random.uniform(0, 9, lines), each)[:, None] * [1, 0], 2)
@@ -72,6 +61,7 @@ def test_pages_run_where_characters_are_nearer(lines: int, each: int, tilt: floa
     for are_strokes in (False, True):
         assert steepness(page, are_strokes=are_strokes) <= 0
         assert steepness(unturned(page), are_strokes=are_strokes) > 0
+    assert steepness(grid(lines, 1, 0, 2)) > 0, "one column"
 
 
 HIGH = [(27, 34, 60, 56), (128, 39, 170, 55), (185, 27, 241, 56), (96, 57, 110, 74), (41, 78, 76, 83)]
