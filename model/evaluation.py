@@ -59,9 +59,7 @@ def opened_reader(run: Reader | StrPath) -> Reader:
 
 
 def evaluate(
-    run: Reader | StrPath,
-    datasets: Dataset | StrPath | Iterable[Dataset | StrPath],
-    charset: Characters | None = None,
+    run: Reader | StrPath, datasets: Dataset | StrPath | Iterable[Dataset | StrPath], charset: Characters | None = None
 ) -> Evaluation:
     """Measure how well a run, or a package's model, reads one or several sets.
 
@@ -198,12 +196,8 @@ def _mistakes(answers: _Answers, characters: Sequence[str]) -> tuple[Mistake, ..
     """The mistakes with the highest confidence, in descending order."""
     indices = np.flatnonzero(answers.classes != answers.labels)
     order = indices[np.argsort(-answers.confidence[indices], kind="stable")][:MAX_MISTAKES]
-    mistakes = []
-    for index in order.tolist():
-        truth = characters[answers.labels[index]]
-        answer = characters[answers.classes[index]]
-        mistakes.append(Mistake(int(answers.indices[index]), truth, answer, float(answers.confidence[index])))
-    return tuple(mistakes)
+    rows = zip(*(column[order].tolist() for column in answers[:4]), strict=True)
+    return tuple(Mistake(index, characters[truth], characters[answer], share) for index, truth, answer, share in rows)
 
 
 def _difference(a: str, b: str) -> Difference:

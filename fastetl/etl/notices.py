@@ -13,8 +13,6 @@ from fastetl.etl.detection import EtlFile, set_by_name
 from fastetl.etl.groups import Alignment
 from fastetl.etl.jis import jis_to_char
 
-Codes = Uint16s
-Groups = Int32s
 _MAX_LISTED = 5  # records named in one notice
 
 
@@ -60,12 +58,8 @@ def notices_of_length(file: EtlFile) -> Iterator[Notice]:
 
 
 def group_copies_in_files(
-    files: Sequence[EtlFile],
-    records: Sequence[Ints],
-    groups: Groups,
-    source: Uint16s,
-    digests: Uint64s,
-) -> tuple[Groups, Uint16s, tuple[Notice, ...]]:
+    files: Sequence[EtlFile], records: Sequence[Ints], groups: Int32s, source: Uint16s, digests: Uint64s
+) -> tuple[Int32s, Uint16s, tuple[Notice, ...]]:
     """Groups and sources as `group_copies` gives them, and notices of pictures without ink and of copies.
 
     Most likely a file with copies is there under two names. records: for each file, the numbers of its records.
@@ -91,7 +85,7 @@ def group_copies_in_files(
     return new_groups, new_source, tuple(notices)
 
 
-def _unknown_codes(file: EtlFile, codes: Codes, is_known: Mask, expected: str) -> Iterator[Notice]:
+def _unknown_codes(file: EtlFile, codes: Uint16s, is_known: Mask, expected: str) -> Iterator[Notice]:
     """Records whose codes stand for no character. codes, is_known: (count,), of all records."""
     unknowns = np.flatnonzero(~is_known)
     unknowns = unknowns[unknowns >= file.first_sample]
@@ -100,7 +94,7 @@ def _unknown_codes(file: EtlFile, codes: Codes, is_known: Mask, expected: str) -
         yield _notice_of_records(file, "unknown codes", unknowns, expected, code, "left out of a dataset")
 
 
-def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: Ints) -> Iterator[Notice]:
+def _doublets(file: EtlFile, codes: Uint16s, groups: Int32s, what: str, limit: Ints) -> Iterator[Notice]:
     """Records of a code that a group has more often than limit[code], int64 (65536,). groups: −1 for no sample."""
     is_doubled = count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes]
     doublets = np.flatnonzero(is_doubled & (groups >= 0))
@@ -110,7 +104,7 @@ def _doublets(file: EtlFile, codes: Codes, groups: Groups, what: str, limit: Int
         yield _notice_of_records(file, title, doublets, expected, example, "each of them is taken")
 
 
-def _misplaced_records(file: EtlFile, codes: Codes, alignment: Alignment) -> Iterator[Notice]:
+def _misplaced_records(file: EtlFile, codes: Uint16s, alignment: Alignment) -> Iterator[Notice]:
     """Records that do not follow the order of their file."""
     if len(alignment.strays):
         strays = alignment.strays + file.first_sample
@@ -136,7 +130,7 @@ def _lost_records(file: EtlFile, alignment: Alignment, first_group: int) -> Iter
         yield Notice(what, str(file.path), record, expected, tally, "the dataset has no such samples")
 
 
-def _another_order(file: EtlFile, order: Codes, usual_order: Codes, reference: EtlFile) -> Iterator[Notice]:
+def _another_order(file: EtlFile, order: Uint16s, usual_order: Uint16s, reference: EtlFile) -> Iterator[Notice]:
     """Whether the file has other characters than `reference`, or the same in another order."""
     losses, additions = np.setdiff1d(usual_order, order), np.setdiff1d(order, usual_order)
     if len(losses) or len(additions):
@@ -163,7 +157,7 @@ def _number_of_data_sets(file: EtlFile, alignment: Alignment) -> Iterator[Notice
 
 
 def notices_of_order(
-    file: EtlFile, codes: Codes, groups: Groups, alignment: Alignment, usual_order: Codes, reference: EtlFile
+    file: EtlFile, codes: Uint16s, groups: Int32s, alignment: Alignment, usual_order: Uint16s, reference: EtlFile
 ) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another data set by data set.
 
@@ -183,7 +177,7 @@ def notices_of_order(
 _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}  # records that genuine files lack: ナ of sheet 2672, リ of 2708
 
 
-def notices_of_classes(file: EtlFile, headers: Records, groups: Groups, models: Mask) -> Iterator[Notice]:
+def notices_of_classes(file: EtlFile, headers: Records, groups: Int32s, models: Mask) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another by class or by sheet.
 
     headers: (count,), structured. groups: (count,), −1 for an empty record. models: (count,), the model patterns.
@@ -202,7 +196,7 @@ def notices_of_classes(file: EtlFile, headers: Records, groups: Groups, models: 
         yield from _incomplete_groups(file, codes, np.where(is_known & ~models, groups, np.int32(-1)))
 
 
-def _split_classes(file: EtlFile, codes: Codes, samples: Ints) -> Iterator[Notice]:
+def _split_classes(file: EtlFile, codes: Uint16s, samples: Ints) -> Iterator[Notice]:
     """Classes in several pieces, in a set where a record's position in its class tells its group."""
     begins = samples[np.diff(codes[samples].astype(np.int64), prepend=-1) != 0]
     repeats = begins[count_within(codes[begins]) > 0]
@@ -212,7 +206,7 @@ def _split_classes(file: EtlFile, codes: Codes, samples: Ints) -> Iterator[Notic
         yield _notice_of_records(file, what, repeats, "each class in one piece", example, treatment)
 
 
-def _incomplete_groups(file: EtlFile, codes: Codes, groups: Groups) -> Iterator[Notice]:
+def _incomplete_groups(file: EtlFile, codes: Uint16s, groups: Int32s) -> Iterator[Notice]:
     """Classes that a sheet (or data set) has more often, or less often, than the set has them."""
     is_sample = groups >= 0
     group_count = len(np.unique(groups[is_sample]))

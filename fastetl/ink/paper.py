@@ -241,17 +241,15 @@ def _paper_of_level(blocks: Grey, level: Grey, surroundings: Mask) -> _Paper:
 
 
 def _paper_of(blocks: Grey) -> _Paper:
-    """The paper and its ink. blocks: the darkest pixel of each block."""
-    level = closing(blocks, odd_share(blocks, _INK_WIDTH))
-    if quantile(level, 5) < _WHITE_LEVEL:
-        return _grey_paper(blocks)
-    return _paper_of_level(blocks, level, np.zeros(blocks.shape, bool)).without_surroundings(is_white=True)
+    """The paper and its ink. blocks: the darkest pixel of each block.
 
-
-def _grey_paper(blocks: Grey) -> _Paper:
-    """Grey paper and its ink, by ever narrower windows down to three stroke widths: a narrow shadow is paper, too."""
+    Grey paper is found by ever narrower windows down to three stroke widths: a narrow shadow is paper, too.
+    """
     width = odd_share(blocks, _INK_WIDTH)
+    level = closing(blocks, width)
     surroundings = np.zeros(blocks.shape, bool)
+    if quantile(level, 5) >= _WHITE_LEVEL:
+        return _paper_of_level(blocks, level, surroundings).without_surroundings(is_white=True)
     while True:
         level = np.minimum(closing(blocks, width), _edge_closing(blocks, max(width, odd_share(blocks, _SHADOW_WIDTH))))
         paper = _paper_of_level(blocks, level, surroundings).without_surroundings(is_white=False)
