@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import fastetl_ray
 from fastetl.building.build import BuildConfig, BuildResult, build
-from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.data.shards import ROWS
 from fastetl.errors import FastetlError
@@ -23,14 +22,10 @@ class Engine:
 
     engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
     """local: this machine writes a directory. ray: a Ray cluster writes Parquet shards (docs/scale.md)."""
-    address: Annotated[str, SEVERAL_MACHINES] = ""
+    address: Annotated[str, FOR_RAY] = ""
     """With --engine ray: the cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
-    shard_rows: Annotated[int, SEVERAL_MACHINES] = ROWS
+    shard_rows: Annotated[int, FOR_RAY] = ROWS
     """With --engine ray: approximate number of pictures in a shard."""
-
-    def __post_init__(self) -> None:
-        if self.engine == "local":
-            require_unset(self, ("address", "shard_rows"), *FOR_RAY)
 
 
 @dataclass(frozen=True)

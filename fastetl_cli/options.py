@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn, get_args, get_origin
 
 from fastetl.checks import Hint, field_docstrings, hints_of, suggestion
-from fastetl.errors import FastetlError
+from fastetl.errors import ArgumentError, FastetlError
 
 _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 
@@ -29,11 +29,13 @@ class Argument:
     names: tuple[str, ...] | None = None  # of the option, instead of the field's own; () for a positional argument
     metavar: str = ""
     section: str = ""  # title under which `--help` shows the option, if it is not that of the option's dataclass
+    needs: str = ""  # another option, perhaps with its value, without which this one has no effect
+    without: tuple[str, ...] = ()  # other options with which it has none
 
 
 COMMON = Argument(section="Common options")
 SEVERAL_MACHINES = Argument(section="Several machines")
-FOR_RAY = ("is for a Ray cluster", "give `engine` ray")
+FOR_RAY = dataclasses.replace(SEVERAL_MACHINES, needs="engine ray")
 _LAST = {SEVERAL_MACHINES.section: 1, COMMON.section: 2}  # the sections at the end of `--help`, in this order
 
 
@@ -171,7 +173,20 @@ def parse(name: str, arguments: Sequence[str]) -> Any:
             parser.error(f"one word too many: {unknowns[0]}")
         options = [option for action in parser.arguments for option in action.option_strings]
         parser.error("; ".join(filter(None, (f"no option {word}", suggestion(word, options)))))
+    given = [action.dest for action in parser.arguments if getattr(values, action.dest) != action.default]
+    _require_effects(command_of(name), given)
     return _construct(command_of(name), vars(values))
+
+
+def _require_effects(kind: type, given: Sequence[str]) -> None:
+    """Raise FastetlError if one of the options given to a command, of class `kind`, has no effect beside the others."""
+    for field in (field for field in _fields(kind) if field.name in given):
+        for other in (option for option in field.arg.without if option in given):
+            raise ArgumentError(f"`{field.name}` has no effect with `{other}`", do="leave it out")
+        needs, _, value = field.arg.needs.partition(" ")
+        if needs and needs not in given:
+            other = f"`{needs}` {value}".rstrip()
+            raise ArgumentError(f"`{field.name}` is for {other}", do=f"give {other}, or leave it out")
 
 
 def _construct(kind: type, values: Mapping[str, Any]) -> Any:

@@ -11,12 +11,14 @@ from typing import Annotated
 
 from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
-from fastetl.checks import require_range, require_unset
+from fastetl.checks import require_range
 from fastetl.errors import FastetlError, expecting
 from fastetl_cli.base import Command, note
 from fastetl_cli.options import Argument
 from fastetl_cli.web.sample_files import SampleFolder
 from fastetl_cli.web.static import write_static
+
+_SERVED, _STATIC = Argument(without=("static",)), Argument(needs="static")
 
 
 @dataclass(frozen=True)
@@ -30,26 +32,20 @@ class Pad(Command):
 
     package: Annotated[Path, Argument((), "PACKAGE")] = Path(PRETRAINED)
     """A package, the name of a bundled one, or an ONNX model alone."""
-    samples: Path | None = None
+    samples: Annotated[Path | None, _SERVED] = None
     """Keep corrections ("I meant ぬ") in this folder. Default: nothing is kept."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, _SERVED] = "127.0.0.1"
     """Address to listen on. On any but this machine's own, visitors need a token, which is in the printed address."""
-    port: int = 8128
+    port: Annotated[int, _SERVED] = 8128
     """Port to listen on. 0: any free one."""
-    no_browser: bool = False
+    no_browser: Annotated[bool, _SERVED] = False
     """Print the address, but open no browser."""
     static: Path | None = None
     """Write the page as a folder here, in which the browser computes the network. Needs --runtime."""
-    runtime: Path | None = None
+    runtime: Annotated[Path | None, _STATIC] = None
     """With --static: the folder of onnxruntime-web, unpacked from its npm package."""
-    overwrite: bool = False
+    overwrite: Annotated[bool, _STATIC] = False
     """With --static: replace the folder if it exists."""
-
-    def __post_init__(self) -> None:
-        if self.static is None:
-            require_unset(self, ("runtime", "overwrite"), "is for a static page", "give `static`")
-        else:
-            require_unset(self, ("samples", "host", "port", "no_browser"), "is not for a static page")
 
     def execute(self) -> int:
         recognizer = open_recognizer(self.package)

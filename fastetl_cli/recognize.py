@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from PIL import Image, ImageDraw
 
 from export.answers import Answer, Recognition, Text
 from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
-from fastetl.checks import require_range, require_unset
+from fastetl.checks import require_range
 from fastetl.data.charset import in_a_line
 from fastetl.data.labelled_files import PICTURE_SUFFIXES
 from fastetl.data.sheet import write_png
@@ -22,8 +22,10 @@ from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
 from fastetl_cli.base import MAX_LISTED, Command, Paths, bar, counted, note, say, show_json, table
+from fastetl_cli.options import Argument
 
 BOXES = OutputKind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
+_ALONE, _LINES = Argument(without=("lines",)), Argument(needs="lines")
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:
@@ -57,32 +59,24 @@ class Recognize(Command):
     charset: str | None = None
     """Answer with these characters or "no character" only: a name such as hiragana, or a text file of characters.
     Default: all that the network knows."""
-    top: int = 5
+    top: Annotated[int, _ALONE] = 5
     """Number of characters to show for each picture."""
-    by_shape: bool = False
+    by_shape: Annotated[bool, _ALONE] = False
     """Take characters that are written alike, as へ and ヘ are, for one answer."""
     lines: bool = False
     """Read words, lines or pages, and print their text."""
-    direction: Literal["auto", "across", "down"] = "auto"
+    direction: Annotated[Literal["auto", "across", "down"], _LINES] = "auto"
     """With --lines: the direction of writing; down is in columns from right to left."""
-    plain: bool = False
+    plain: Annotated[bool, _LINES] = False
     """With --lines: ignore which characters follow one another in Japanese, as for codes, names and exercises."""
-    boxes: Path | None = None
+    boxes: Annotated[Path | None, _LINES] = None
     """With --lines: write the picture as this PNG, with boxes and answers, red if uncertain. Needs the extra synth."""
-    overwrite: bool = False
+    overwrite: Annotated[bool, Argument(needs="boxes")] = False
     """With --boxes: replace that PNG if it exists."""
-
-    def __post_init__(self) -> None:
-        require_range("top", self.top, 1)
-        if self.lines:
-            require_unset(self, ("top", "by_shape"), "is for single characters; `json` has five alternatives of each")
-        else:
-            require_unset(self, ("direction", "plain", "boxes"), "is for lines", "give `lines`")
-        if self.boxes is None:
-            require_unset(self, ("overwrite",), "is for boxes", "give `boxes`")
 
     def execute(self) -> int:
         """Print the answers to each picture. One that cannot be read is reported, and the command exits with 1."""
+        require_range("top", self.top, 1)
         recognizer = open_recognizer(self.package, charset=self.charset)
         if recognizer.threshold < 1.2 / max(3, len(recognizer.model_charset)):  # of two, a good one may be as unsure
             note(f"{self.package}: this network hardly does more than guess: train it further")

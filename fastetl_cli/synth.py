@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.written_lines import LineConfig, random_text, write_lines
 from fastetl_cli.base import Out, WritingCommand, bar, choose_cluster, command_line, counted
 from fastetl_cli.build import Engine
+from fastetl_cli.options import Argument
 
 
 @dataclass(frozen=True)
@@ -31,28 +33,24 @@ class Synth(WritingCommand):
     out: Out
     """The folder to write."""
     config: SynthConfig = SynthConfig()
-    size: int | None = None
+    size: Annotated[int | None, Argument(without=("lines",))] = None
     """Write a dataset instead of files, with pictures of this side in pixels."""
     lines: int | None = None
     """Write this many lines of text instead: pictures, strokes and boxes. Of the writers' options only `seed` fits."""
-    text: Path | None = None
+    text: Annotated[Path | None, Argument(needs="lines")] = None
     """With --lines: a text file whose lines are written, repeatedly if they are too few. Default: random text."""
     line: LineConfig = LineConfig()
-    processes: int = 0
+    processes: Annotated[int, Argument(without=("lines", "set", "engine"))] = 0
     """Number of processes, not for sets and lines; the files are the same with any. 0: one for each processor."""
     machines: Engine = Engine()
 
     def __post_init__(self) -> None:
         if self.lines is not None:
             require_range("lines", self.lines, 1)
-            require_unset(self, ("size", "processes"), "is not for lines")
             require_unset(self.config, vars(self.config).keys() - {"seed"}, "is not for lines")
             require_unset(self.machines, ("engine",), "is not for lines")
         else:
-            require_unset(self, ("text",), "is for lines", "give `lines`")
             require_unset(self.line, vars(self.line), "is for lines", "give `lines`")
-        if self.config.set or self.machines.engine == "ray":
-            require_unset(self, ("processes",), "has no effect with `set` or `engine` ray")
 
     def execute(self) -> int:
         if self.lines is not None:

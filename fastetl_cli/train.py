@@ -1,12 +1,11 @@
 """fastetl train."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import fastetl_ray
-from fastetl.checks import require_unset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError
 from fastetl_cli.base import DatasetPath, RunPath, WritingCommand, bar, choose_cluster, command_line, counted, note
@@ -17,6 +16,9 @@ from model.progress import Progress, print_epochs
 from model.run import Run
 from model.start import start_of
 from model.training import train
+
+_HOSTS = replace(SEVERAL_MACHINES, without=("engine",))
+_FOR_HOSTS = replace(_HOSTS, needs="coordinator")
 
 
 def path_and_weight(text: str) -> tuple[str, float]:
@@ -57,28 +59,20 @@ class Train(WritingCommand):
     tenth, so that little is forgotten."""
     resume: bool = False
     """Continue an interrupted run with its own options; it ends with the weights that it would have had."""
-    coordinator: Annotated[str, SEVERAL_MACHINES] = ""
+    coordinator: Annotated[str, _HOSTS] = ""
     """To train on several hosts: HOST:PORT of process 0. Run the same command on all; they need a common disk."""
-    processes: Annotated[int, SEVERAL_MACHINES] = 1
+    processes: Annotated[int, _FOR_HOSTS] = 1
     """With --coordinator: number of processes."""
-    process: Annotated[int, SEVERAL_MACHINES] = 0
+    process: Annotated[int, _FOR_HOSTS] = 0
     """With --coordinator: number of this process, from 0."""
     engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
     """local: this process trains. ray: the workers of a Ray cluster do; a lost one is replaced (docs/scale.md)."""
-    workers: Annotated[int, SEVERAL_MACHINES] = 1
+    workers: Annotated[int, FOR_RAY] = 1
     """With --engine ray: number of workers that train together; their devices share each batch."""
-    gpus: Annotated[int, SEVERAL_MACHINES] = 0
+    gpus: Annotated[int, FOR_RAY] = 0
     """With --engine ray: GPUs of each worker."""
-    address: Annotated[str, SEVERAL_MACHINES] = ""
+    address: Annotated[str, FOR_RAY] = ""
     """With --engine ray: the cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
-
-    def __post_init__(self) -> None:
-        if self.engine == "ray":
-            require_unset(self, ("coordinator", "processes", "process"), "is not for `engine` ray, which has `workers`")
-        else:
-            require_unset(self, ("workers", "gpus", "address"), *FOR_RAY)
-            if not self.coordinator:
-                require_unset(self, ("processes", "process"), "is for training on several hosts", "give `coordinator`")
 
     def execute(self) -> int:
         sets = [(str(self.dataset), 1.0), *map(path_and_weight, self.also)]
