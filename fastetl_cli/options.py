@@ -181,9 +181,9 @@ def parse(name: str, arguments: Sequence[str]) -> Any:
 def _require_effects(kind: type, given: Sequence[str]) -> None:
     """Raise FastetlError if one of the options given to a command, of class `kind`, has no effect beside the others."""
     for field in (field for field in _fields(kind) if field.name in given):
-        for other in (option for option in field.arg.without if option in given):
+        for other in (option for option in field.argument.without if option in given):
             raise ArgumentError(f"`{field.name}` has no effect with `{other}`", do="leave it out")
-        needs, _, value = field.arg.needs.partition(" ")
+        needs, _, value = field.argument.needs.partition(" ")
         if needs and needs not in given:
             other = f"`{needs}` {value}".rstrip()
             raise ArgumentError(f"`{field.name}` is for {other}", do=f"give {other}, or leave it out")
