@@ -85,7 +85,7 @@ def ruled_lines(shade: Grey, paper: Mask, threshold: int, thickness: int, max_sl
     thin_ink = np.asarray(ink & ~extreme_of_rows(begins_run, thickness + 1, np.maximum))  # without longer column runs
     blocks = _Blocks(shade, ink, thin_ink, paper, thickness)
     height, width = ink.shape
-    if not blocks.thin_ink.any(0).sum() * 2 >= width:
+    if blocks.thin_ink.any(0).sum() * 2 < width:
         return []
     max_slope = max(width * max_slope // 100, 2)
     rises = np.array(sorted(range(-max_slope, max_slope + 1), key=abs))  # of equal lines the least slanting one counts
@@ -168,17 +168,18 @@ def printed_lines(
 
     peak: `shade` where the ink is darkest. threshold: less is grain. is_clean: whether all paper is white.
     """
-    line_threshold, max_thickness = peak // 3, max(2, max(shade.shape) * _MAX_THICKNESS // 100)
-    horizontals = ruled_lines(shade, paper, line_threshold, max_thickness)
-    verticals = ruled_lines(shade.T, paper.T, line_threshold, max_thickness)
+    max_thickness = max(2, max(shade.shape) * _MAX_THICKNESS // 100)
+    horizontals = ruled_lines(shade, paper, peak // 3, max_thickness)
+    verticals = ruled_lines(shade.T, paper.T, peak // 3, max_thickness)
     if not horizontals and not verticals:
         return [], [], peak
     beside_lines = np.where(without_lines(paper, horizontals, verticals), shade, np.uint8(0))
-    level = peak_of(beside_lines, 6 * SPECK_BLOCKS)
+    level = peak_of(beside_lines, 6 * SPECK_BLOCKS)  # what lines leave of themselves is more than a speck
     ink = beside_lines >= max((level + 1) // 2, 1)
     # Where lines bend, they leave ink beside them. With no other ink they are strokes, as in 目.
-    is_stroke = max(line.level for line in horizontals + verticals) > 2 * level
-    if level < threshold or without_lines(ink, horizontals, verticals, margin=2 * is_stroke).sum() < _MIN_INK:
+    may_be_strokes = max(line.level for line in horizontals + verticals) > 2 * level
+    other_ink = without_lines(ink, horizontals, verticals, margin=2) if may_be_strokes else ink
+    if level < threshold or other_ink.sum() < _MIN_INK:
         return [], [], peak
     is_squared = min(len(horizontals), len(verticals)) > 1
     has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (horizontals, verticals))
