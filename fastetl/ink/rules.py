@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from fastetl.arrays import Mask
 from fastetl.ink.blocks import Grey, closing, pool, quantile
 from fastetl.ink.components import boxes_of, label_components, weighted_median_extent
-from fastetl.ink.ruling import erase, ruled_lines, without_lines
+from fastetl.ink.ruling import PrintedLine, erase, ruled_lines, without_lines
 
 # Chosen on ruled, squared and manuscript paper, scanned and photographed, by synthetic writers and in fonts.
 _BLOCKS = 480  # along the longest side, at most
@@ -24,6 +25,21 @@ def without_rules(grey: Grey) -> Grey:
     threshold = _MIN_MISSING + 2 * quantile(shade, 50)  # of grain, half of which is darker than this quantile
     sheet = pool(paper, np.maximum, _BLOCKS) >= quantile(paper, 50) // 2  # without the table around it
     blocks = pool(shade, np.maximum, _BLOCKS) * sheet
+    remainder = shade.copy()
+    rules_across, rules_down = _rules(blocks, sheet, threshold)
+    for plane, rules, shape in ((remainder, rules_across, blocks.shape), (remainder.T, rules_down, blocks.T.shape)):
+        if len(rules) < 2:  # a single one may be a stroke
+            continue
+        original = plane.copy()
+        for rule in rules:
+            erase(plane, rule, shape, max(threshold, rule.level // 2))
+        max_level = _DARKEST * np.median([rule.level for rule in rules])
+        np.copyto(plane, original, where=original > max_level)
+    return np.where(remainder == shade, grey, paper - (paper * np.uint16(remainder) // 255).astype(np.uint8))
+
+
+def _rules(blocks: Grey, sheet: Mask, threshold: int) -> list[list[PrintedLine]]:
+    """The rules across and those down: lines longer than writing. threshold: `blocks` from which on they are ink."""
     rulings = [ruled_lines(*view, threshold, _THICKEST, _STEEPEST) for view in ((blocks, sheet), (blocks.T, sheet.T))]
     other_boxes = boxes_of(label_components(without_lines(blocks >= threshold, *rulings)))
     min_length = _MIN_LENGTH * weighted_median_extent(other_boxes) if len(other_boxes) else np.inf
@@ -32,12 +48,4 @@ def without_rules(grey: Grey) -> Grey:
         for lines in rulings
     ]
     solid_lines = [[line for line in lines if line.dashes <= _PIECES] for lines in long_lines]
-    rules = long_lines if min(map(len, solid_lines)) > 1 else solid_lines
-    remainder = shade.copy()
-    for lines, plane, shape in zip(rules, (remainder, remainder.T), (blocks.shape, blocks.shape[::-1]), strict=True):
-        if len(lines) > 1:  # a single one may be a stroke
-            copy = plane.copy()
-            for line in lines:
-                erase(plane, line, shape, max(threshold, line.level // 2))
-            np.copyto(plane, copy, where=copy > _DARKEST * np.median([line.level for line in lines]))
-    return np.where(remainder == shade, grey, paper - (paper * np.uint16(remainder) // 255).astype(np.uint8))
+    return long_lines if min(map(len, solid_lines)) > 1 else solid_lines
