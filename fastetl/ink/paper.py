@@ -125,21 +125,27 @@ def _ink_by_window(dark_blocks: Grey, light_blocks: Grey) -> tuple[NDArray[np.in
 
 def _is_light(dark_blocks: Grey, light_blocks: Grey) -> bool:
     """Whether ink is lighter than the paper. dark_blocks: darkest pixels. light_blocks: 255 minus the lightest."""
-    min_level, max_level = int(dark_blocks.min()), 255 - int(light_blocks.min())
+    darkest, lightest = dark_blocks, 255 - light_blocks
+    min_level, max_level = int(darkest.min()), int(lightest.max())
     middle = (min_level + max_level) // 2
-    is_bright = dark_blocks > middle
-    is_dark = [side.max() <= middle for side in _sides(dark_blocks)]
-    if any(is_dark) and _is_one_area(is_bright):
-        left, top, right, bottom = boxes_of(is_bright)[0]
-        edge = _border(is_bright[top:bottom, left:right])
-        if all(is_dark) or 4 * edge.sum() >= 3 * len(edge):
-            return False  # a bright sheet on a dark table, or one with dark bars beside it: its edges are straight
-    if _border(dark_blocks).min() > middle and not _is_one_area(~is_bright, 95):
+    if _is_sheet_on_table(darkest > middle):
+        return False
+    if _border(darkest).min() > middle and not _is_one_area(darkest <= middle, 95):
         return False  # bright paper
-    if _border(light_blocks).min() > 255 - middle and not _is_one_area(light_blocks < 255 - middle, 50):
+    if _border(lightest).max() < middle and not _is_one_area(lightest > middle, 50):
         return True  # a blackboard
-    brightness = float(np.median(_border(dark_blocks)) + 255 - np.median(_border(light_blocks))) - min_level - max_level
+    brightness = float(np.median(_border(darkest)) + np.median(_border(lightest))) - min_level - max_level
     return _is_light_thinner(dark_blocks, light_blocks, brightness / max(max_level - min_level, 1))
+
+
+def _is_sheet_on_table(is_bright: Mask) -> bool:
+    """Whether what is bright is a sheet on a dark table, or one with dark bars beside it: its edges are straight."""
+    dark_sides = [not side.any() for side in _sides(is_bright)]
+    if not any(dark_sides) or not _is_one_area(is_bright):
+        return False
+    left, top, right, bottom = boxes_of(is_bright)[0]
+    edge = _border(is_bright[top:bottom, left:right])
+    return all(dark_sides) or bool(4 * edge.sum() >= 3 * len(edge))
 
 
 def _is_light_thinner(dark_blocks: Grey, light_blocks: Grey, brightness: float) -> bool:
