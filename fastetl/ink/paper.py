@@ -21,7 +21,7 @@ from fastetl.ink.blocks import Grey, S, closing, expand, extreme, odd_share, ope
 from fastetl.ink.components import Box, boxes_of, character_box, extents_of, is_several_characters, label_components
 from fastetl.ink.pens import stroke_width, with_usual_pen
 from fastetl.ink.rules import without_rules
-from fastetl.ink.ruling import erase, printed_lines
+from fastetl.ink.ruling import PrintedLine, erase, printed_lines
 
 # Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that no level falls
 # far below the next. Of 23 pictures of each level, `_MIN_CONTRAST` 30 would lose 17 at a fifth of the contrast, and 6
@@ -281,8 +281,10 @@ def _ink_on(paper: _Paper, grey: Grey, is_page: bool) -> tuple[Grey, Mask]:
     """The plane uint8 (H, W), and a mask of the blocks in which it has ink."""
     if not paper.peak:
         return np.zeros_like(grey), np.zeros_like(paper.surroundings)
-    result = printed_lines(paper.shade, ~paper.surroundings, paper.peak, paper.threshold, paper.is_clean)
-    horizontals, verticals, peak = ([], [], paper.peak) if is_page else result  # a page has lost its rules already
+    horizontals, verticals, peak = list[PrintedLine](), list[PrintedLine](), paper.peak
+    if not is_page:  # which has lost its rules already
+        sheet = ~paper.surroundings
+        horizontals, verticals, peak = printed_lines(paper.shade, sheet, peak, paper.threshold, paper.is_clean)
     if paper.is_clean and not horizontals and not verticals:
         # Unchanged: networks read faint strokes on white better than any threshold finds them.
         return 255 - grey, paper.at_least(3)
