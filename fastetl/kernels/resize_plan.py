@@ -129,21 +129,23 @@ class Resizing:
         """
         # As in `triangle`: row i lies at (2i + 1)·n, the centre of output row y at (2y + 1)·m; 2m is the peak.
         places = (2 * np.arange(self.height) + 1) * self.size
-        centres = (2 * np.arange(self.size + 1) + 1) * self.height
+        centres = (2 * np.arange(self.size + 1) + 1) * self.height  # below each line; the last is below the picture
         begins = np.searchsorted(places, centres - 2 * self.height, "right")
         counts = np.searchsorted(places, centres, "right") - begins
         number = np.arange(counts.max())  # of a row in its line
         rows = np.where(number < counts[:, None], begins[:, None] + number, -1)
-        # Each output row takes the line above its centre and the one below. A line of one or two rows holds them as
-        # they are, with their weights; a longer one holds two sums: the first row's weight, and the step to the next.
+        # Of each output row: the weights of the first two rows of the line above its centre, and of the line below it.
         y = np.arange(self.size)
         first_rows = np.stack([begins[:-1], begins[1:]], 1)
         padded_rows = np.pad(self.rows, ((0, 0), (0, 1)))
         weights = padded_rows[y[:, None, None], first_rows[:, :, None] + np.arange(2)]
+        # A line of one or two rows holds them as they are. A longer one holds two sums, which take the weight of the
+        # first row, and the step from it to the next: above the centre weights rise, below it they fall by the same.
         weighted = counts.max() > 2
         if weighted:
-            first, second = weights[counts.argmax(), 0]
-            weights[:, :, 1] = second - first, first - second  # rising, then falling by the same step in all lines
+            first_weight, second_weight = weights[counts.argmax(), 0]
+            step = second_weight - first_weight
+            weights[:, :, 1] = step, -step
         return RowPlan(self, rows, weighted, y, weights.astype(np.int16))
 
     def _in_bytes(self, plan: RowPlan, form: str) -> RowPlan:
