@@ -89,22 +89,25 @@ def _left_out(samples: Ints, codes: set[int]) -> dict[str, int]:
 def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[Contents]]:
     """The charset, how many codes stand for no character, and the contents of all files.
 
-    The charset may be what the data hold: then more characters may be wanted after headers have been read.
+    A set whose order lacks a wanted character may have it somewhere: then all its headers are read. The charset may be
+    what the data hold, so that more characters may be wanted after that.
     """
-    assumptions = [_contents_by_order(members) if by_order else None for members in sets]
-    contents = [contents_of(sets[index]) if basis is None else basis for index, basis in enumerate(assumptions)]
+    expectations = [_contents_by_order(members) if by_order else None for members in sets]
+    contents = [expected or contents_of(members) for expected, members in zip(expectations, sets, strict=True)]
+    expected_sets = {index for index, expected in enumerate(expectations) if expected}
     while True:
         # `np.unique` would import a large part of numpy, which a build has no other use for.
         counts = [np.bincount(np.concatenate([content.codes for content in members])) for members in contents]
         codes = [set(np.flatnonzero(count).tolist()) for count in counts]
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
         charset = load_charset(name, filter(None, characters))
-        targets = set(codes_of(charset).tolist())
-        gaps = [index for index, basis in enumerate(assumptions) if basis is not None and not targets <= codes[index]]
+        wanted_codes = set(codes_of(charset).tolist())
+        gaps = {index for index in expected_sets if not wanted_codes <= codes[index]}
         if not gaps:
             return charset, characters.count(None), list(itertools.chain(*contents))
-        for index in gaps:  # a wanted character may be somewhere in a set whose order lacks it
-            contents[index], assumptions[index] = contents_of(sets[index]), None
+        for index in sorted(gaps):
+            contents[index] = contents_of(sets[index])
+        expected_sets -= gaps
 
 
 def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
@@ -116,17 +119,16 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     """
     sets = by_layout([file for file in files if file.record_count])
     charset, unknown_codes, contents = _learn(sets, name, by_order)
-    parts = [_selection(content, charset, model_pattern) for content in contents]
+    selections = [_selection(content, charset, model_pattern) for content in contents]
+    parts = tuple(part for part in selections if len(part.index))
     usable_codes = [content.codes[content.usable(model_pattern)] for content in contents]
     samples = np.bincount(np.concatenate([*usable_codes, np.zeros(0, np.uint16)]), minlength=1 << 16)  # of each code
-    if not any(len(part.index) for part in parts):
+    if not parts:
         places = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
-        names = [name for name, charset in NAMED.items() if samples[codes_of(charset)].all()]
+        names = [other.name for other in NAMED.values() if samples[codes_of(other)].all()]
         what, do = "no record has a character of the charset", f"choose `charset` {' or '.join([*names, 'all'])}"
         raise FastetlError(what, file=places, expected=charset.name, do=do)
-    noticed = [notice for file in files for notice in notices_of_name(file)]
-    noticed += [notice for content in contents for notice in content.noticed]
+    noticed = itertools.chain(*map(notices_of_name, files), *(content.noticed for content in contents))
     left_out = _left_out(samples, set(codes_of(charset).tolist()))
     characterless = sum(content.characterless for content in contents)
-    findings = Findings(tuple(noticed), left_out, unknown_codes, characterless)
-    return Plan(charset, tuple(part for part in parts if len(part.index)), findings)
+    return Plan(charset, parts, Findings(tuple(noticed), left_out, unknown_codes, characterless))
