@@ -71,11 +71,8 @@ class SweepConfig(Options):
     def drawn(self) -> list[tuple[dict[str, Any], TrainConfig]]:
         """For each trial, what `configured` makes of the options drawn for it; always the same."""
         rng = np.random.default_rng(self.seed)
-        trials = []
-        for _ in range(self.trials):
-            options = {name: _draw(rng, name, values) for name, values in self.search.items()}
-            trials.append(self.configured(options))
-        return trials
+        draws = ({name: _draw(rng, name, values) for name, values in self.search.items()} for _ in range(self.trials))
+        return [self.configured(options) for options in draws]
 
     def configured(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], TrainConfig]:
         """Those of the drawn options that have an effect, and the configuration of them and `train`.

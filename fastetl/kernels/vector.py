@@ -166,12 +166,10 @@ class Code:
         return self.builder.call(function, arguments)
 
     def _halves(self, name: str, result: Value, x: Value, y: Value) -> Value:
-        half = x.type.count // 2
-        parts = []
-        for k in range(2):
-            order = list(range(half * k, half * (k + 1)))
-            parts.append(self.call(name, result, self.shuffle(x, x, order), self.shuffle(y, y, order)))
-        return self.shuffle(parts[0], parts[1], list(range(2 * result.count)))
+        lanes, half = list(range(x.type.count)), x.type.count // 2
+        orders = (lanes[:half], lanes[half:])
+        low, high = (self.call(name, result, self.shuffle(x, x, k), self.shuffle(y, y, k)) for k in orders)
+        return self.shuffle(low, high, list(range(2 * result.count)))
 
     def products(self, x: Value, y: Value) -> Value:
         """32 × i16, below 32,768: the sums of each two neighbouring products. x: 64 bytes; y: 64 bytes, 0–127."""
