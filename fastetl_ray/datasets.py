@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastetl.building.build import BuildConfig, BuildResult, build_result, completed_dataset, with_plan
+from fastetl.building.build import BuildConfig, BuildResult, build_result, completed_dataset, find_labelled, with_plan
 from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenate
-from fastetl.data.labelled_files import labelled_in
 from fastetl.data.parquet import table
 from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
@@ -174,8 +173,8 @@ def build_on_ray(
     files = list(map(as_address, as_paths(sources)))
     inputs = [Path(source) for source in files if not is_url(source)]
     target = _target(out, overwrite, inputs)
-    for path in filter(labelled_in, filter(Path.exists, inputs)):
-        raise FastetlError("labelled pictures are not built by Ray", file=path, do="build them without Ray")
+    for source in find_labelled(list(filter(Path.exists, inputs))):
+        raise FastetlError("labelled pictures are not built by Ray", file=source.path, do="build them without Ray")
 
     def write(plan: Plan) -> BuildResult:
         connect()

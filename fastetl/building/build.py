@@ -1,6 +1,5 @@
 """Building a dataset of ETL files or of labelled pictures: what both have in common, and what `strict` rejects."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from fastetl.data.labelled_files import Labelled, labelled_in
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, StrPath
-from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files
+from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, has_records
 from fastetl.etl.jis import class_of_code
 from fastetl.etl.notices import group_copies_in_files, notices_of_length
 from fastetl.etl.reading import DisorderError, read_parts
@@ -131,7 +130,7 @@ def build(
             write_description(folder, data)
         return data, findings
 
-    labelled = _labelled_sources(paths, out)
+    labelled = find_labelled(paths)
     if labelled:
         data, findings = _read_labelled(labelled, config, progress, command)
         write(data, out, overwrite=overwrite)
@@ -140,17 +139,14 @@ def build(
     return build_result(str(out), data, start_time, findings)
 
 
-def _labelled_sources(paths: Sequence[Path], out: Path) -> list[Labelled]:
+def find_labelled(paths: Sequence[Path]) -> list[Labelled]:
     """The labelled pictures at `paths`; none if these have records. Raises FastetlError if they have both."""
-    by_path = [labelled_in(path) for path in paths]
+    with_records = list(filter(has_records, paths))
+    by_path = [labelled_in(path, beside_records=path in with_records) for path in paths]
     labelled = list({source.path.resolve(): source for sources in by_path for source in sources}.values())  # once each
-    if labelled and not all(by_path):
-        what, do = "records and labelled pictures in one dataset", "build two with one `charset`, and train on both"
+    if labelled and (with_records or not all(by_path)):
+        what, do = "records and labelled pictures in one dataset", "name one kind; build both with one `charset`"
         raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
-    for folder in (source.path for source in labelled if source.path.is_dir()):
-        if Path(os.path.realpath(out)).is_relative_to(folder.resolve()):  # `resolve` raises for link circles
-            what, expected = "the output would be among the folders of pictures", f"a place outside of {folder}"
-            raise FastetlError(what, file=out, expected=expected, do="choose another output")
     return labelled
 
 

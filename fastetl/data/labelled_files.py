@@ -42,15 +42,17 @@ class Labelled(NamedTuple):
     passed_over: Sequence[Notice] = ()  # one of each subfolder that is of no character
 
 
-def labelled_in(path: Path) -> list[Labelled]:
+def labelled_in(path: Path, *, beside_records: bool = False) -> list[Labelled]:
     """The labelled pictures of a file or folder; an empty list for anything else, such as ETL files.
 
-    Raises FastetlError for pictures without characters, several kinds in a folder, and files that cannot be read.
+    Raises FastetlError for several kinds in a folder, files that cannot be read and, unless they are in a folder of ETL
+    files (`beside_records`), pictures without characters.
     """
     entries = list_folder(path) if path.is_dir() else [path]
     reader_of = {entry: reader for entry in entries if (reader := _reader_of(entry)) is not None}
     if not reader_of:
-        _require_unlabelled(path, entries)
+        if not beside_records:
+            _require_unlabelled(path, entries)
         return []
     first, first_reader = next(iter(reader_of.items()))
     other_entry = next((entry for entry, reader in reader_of.items() if reader is not first_reader), None)

@@ -219,6 +219,12 @@ def _detect_in(path: Path, errors: list[FastetlError]) -> Iterator[EtlFile]:
                     errors.append(fault)
 
 
+def has_records(path: Path) -> bool:
+    """Whether a path is a folder with an ETL file in it or below, be it a damaged one with an ETL file's name."""
+    errors: list[FastetlError] = []
+    return path.is_dir() and (any(_detect_in(path, errors)) or bool(errors))
+
+
 def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
     """The files, each of which is a source of its own if its number does not tell its groups."""
     numbers: set[tuple[str, str, int | None]] = set()
