@@ -127,7 +127,7 @@ def test_any_dataset_is_created_written_and_read(
 def test_what_a_dataset_is_created_with(tmp_path: Path) -> None:
     data = own()
     assert (data.charset.characters, data.sources) == (("あ", "い", "う"), ("mine",))
-    pictures = [np.full((10, 20), 7, np.uint8), np.full((5, 5), 9, np.uint8)]
+    pictures = [np.full((10, 20), 7, np.uint8), np.full((5, 5), 255, np.uint8)]
     twice = Dataset.create([Image.fromarray(pictures[0])] * 2, ["a", "a"], [-1, 4], source="my\u3000own")
     assert twice.groups.tolist() == [4, 4]
     mixed = Dataset.create(pictures, ["a", "b"], size=16)
@@ -196,7 +196,7 @@ def test_groups_without_a_source_mean_nothing_in_another_file(tmp_path: Path) ->
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
 def test_own_pictures_are_in_one_part_whatever_their_groups_are_called(order: tuple[int, ...]) -> None:
     """A mixture was validated on pictures that it trained on: digests of samples with groups were not recorded."""
-    written, half = dataclasses.replace(own(60), sources=("samples of mine",)), np.arange(60) < 30
+    written, half = dataclasses.replace(own(60), sources=("samples",)), np.arange(60) < 30
     loose = dataclasses.replace(written, groups=np.full(60, -1, np.int32))
     renamed = dataclasses.replace(written, groups=written.groups[::-1] + 7, sources=("samples, renamed",))
     mixture = [(loose, written[half], renamed)[k] for k in order]
@@ -207,6 +207,7 @@ def test_own_pictures_are_in_one_part_whatever_their_groups_are_called(order: tu
     assert set(parts.tolist()) == {TRAIN, VALID, TEST}
     for data in (written, renamed):
         assert (record.parts_of(data) == parts).all()
+    assert (SplitRecord().with_data(written, **HALVES).parts_of(renamed) < NEW).all()
     if order[0]:  # a dataset of known groups, which stay together
         assert (parts.reshape(-1, 3) == parts[::3, None]).all()
 

@@ -1,9 +1,9 @@
 """Which samples a run was trained on, recognized in a dataset of any picture size and format.
 
 A group number has a meaning within its source only. Files tell the source of a genuine set (sets of the same writing
-are one), of synthetic writers of one seed, and of a folder of samples. There, source and group identify the writer of a
-sample. Any other sample, such as a user's picture, is identified by its digest, too, whatever its group is called. The
-digest is of the source data: the packed picture, the file, the strokes.
+are one) and of synthetic writers of one seed. There, source and group identify the writer of a sample. Any other
+sample, such as a user's picture, is identified by its digest, too, whatever its group is called. The digest is of the
+source data: the packed picture, the file, the strokes.
 
 An example: a run is trained on ETL8G's writers 0–9, of whom 0–6 are drawn for training, 7 for validation, 8 and 9 for
 the test. `as_dict` of its SplitRecord says {"train": {"groups": {"ETL8": [0, 6]}, …}, …}. In a dataset of ETL8B2, which
@@ -36,11 +36,11 @@ TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or nothing tells."""
 UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
-RESERVED_SOURCE = re.compile(r"ETL\d+(:.*)?|synth:.*|unnamed:.*")
+_SOURCE_OF_FILES = re.compile(r"ETL\d+(:.*)?|synth:.*")  # names that files tell, and nobody may give
+RESERVED_SOURCE = re.compile(f"{_SOURCE_OF_FILES.pattern}|{UNNAMED}.*")
 """Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""
 MAX_NAME = 64
 """Most characters of a group's name."""
-_SOURCE_OF_FILES = re.compile(r"ETL\d+(:.*)?|synth:.*|samples")  # names that files tell
 _PARTS = ("train", "valid", "test")
 _MAX_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
