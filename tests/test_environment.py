@@ -17,7 +17,7 @@ from PIL import Image
 
 from export.package_files import ONNX, package_path
 from export.verification import Check, file_checks, run_checks
-from fastetl import build, open_dataset
+from fastetl import build, load_charset, open_dataset
 from fastetl.building.kept_drawings import find_samples
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
@@ -163,18 +163,22 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(etl: Path, tmp_path: Path) -
     assert sorted(p.name for p in tmp_path.iterdir()) == ["etl", "warm"]
 
 
-def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
-    with pytest.raises(FastetlError, match="cannot write the output"):
-        check_output(Path("/proc/1/none"), DATASET_KIND, False)
-    check_output(tmp_path / "new" / "out", DATASET_KIND, False)
-
-
-def test_no_input_and_nothing_that_another_command_wrote_is_lost(tmp_path: Path) -> None:
+def test_no_input_and_nothing_that_another_command_wrote_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, new = tmp_path / "out", tmp_path / "new"
+    with one_line("cannot write the output"):  # before the work
+        check_output(Path("/proc/1/none"), DATASET_KIND, False)
+    check_output(new / "out", DATASET_KIND, False)
     some_pictures().write(out)
     for source in (out, out / "images.npy"):
         with one_line("out: an input of this command would be replaced"):
             check_output(out, DATASET_KIND, True, [None, tmp_path, source])
+    monkeypatch.chdir(out)
+    with one_line("the command runs in the output that it would replace. Run it from another folder"):
+        check_output(Path(), DATASET_KIND, True, [Path("../new")])
+    with one_line("no charset ''"):  # but the folder that it runs in is one
+        load_charset("")
     aside = out.rename(tmp_path / ".out.old-1")  # killed between two renames
     with one_line("out: an interrupted command left the old output aside; found …/.out.old-1. Move it back"):
         check_output(out, DATASET_KIND, True)

@@ -241,7 +241,7 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
         return Charset(name, characters)
     path = Path(name)
     for file in (path / "dataset.json", path / "run.json", path / "labels.json"):
-        if os.path.isfile(file):  # noqa: PTH113 - as below
+        if name and os.path.isfile(file):  # noqa: PTH113 - as below
             with expecting("the description of a charset", file, "cannot read the charset"):
                 values = read_json(file)
                 if "no_character" in values:  # of a package

@@ -86,10 +86,15 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs =
     if not overwrite:
         raise OutputExistsError("the output exists already", file=path, do="choose another, or give `overwrite`")
     for source in filter(None, inputs):
-        above = (source, *source.absolute().parents)
+        # Of d/../in, d is no folder above.
+        place = Path(os.path.realpath(source)) if ".." in source.parts else source.absolute()
+        above = (source, *place.parents)
         if path.exists() and any(part.exists() and part.samefile(path) for part in above):
             what, do = "an input of this command would be replaced", "choose another output"
             raise OutputExistsError(what, file=path, found=source, do=do)
+    if Path.cwd().is_relative_to(os.path.realpath(path)):
+        what, do = "the command runs in the output that it would replace", "run it from another folder"
+        raise OutputExistsError(what, file=path, do=do)
     reason = kind.why_foreign(path)
     if reason is not None:
         what, do = "overwrite replaces only what fastetl wrote", "choose another output, or move it away"
