@@ -87,6 +87,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     # Datasets of the user's own arrays, and their samples
     (Dataset.create, {"images": None, "characters": []}, "unsuitable images; expected arrays …; found None"),
     (CREATE, {"images": [INK]}, "found uint8 (1, 9, 9). Use `read_picture`"),
+    (CREATE, {"images": OWN}, "unsuitable images; expected arrays uint8 (H, W)"),
     (CREATE, {"size": 600}, "size is out of range; expected 8 to 512"),
     (CREATE, {"characters": {"あ"}}, "unsuitable characters; expected texts in the order"),
     (CREATE, {"characters": ["あ", "い"]}, "unsuitable characters; expected 1"),
@@ -139,6 +140,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (AUGMENT, {"config": None}, "unsuitable config; expected an Augmentation; found None"),
     (AUGMENT, {"seed": 2**64}, "seed is out of range; expected 0 to 2**64 - 1"),
     (AUGMENT, {"epoch": 2**32}, "epoch is out of range; expected 0 to 2**32 - 1"),
+    (AUGMENT_ALL, {"neighbours": OWN}, "unsuitable neighbours; expected uint8 …Of a dataset, give `dataset.images`"),
     (AUGMENT_ALL, {"pool": np.arange(3)}, "0 to 1"),
     (AUGMENT_ALL, {"pool": np.arange(0)}, "at least 1"),
     (AUGMENT_ALL, {"pool": 3}, "unsuitable pool; expected …; found 3"),
@@ -235,14 +237,10 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
         )
     ),
 ]  # fmt: skip
+CALLS = [f"{getattr(call, 'func', call).__qualname__}({', '.join(arguments)})" for call, arguments, _ in WRONG]
 
 
-def called(call: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """The function and the names of its arguments."""
-    return f"{getattr(call, 'func', call).__qualname__}({', '.join(arguments)})"
-
-
-@pytest.mark.parametrize(("call", "arguments", "words"), WRONG, ids=[called(*row[:2]) for row in WRONG])
+@pytest.mark.parametrize(("call", "arguments", "words"), WRONG, ids=CALLS)
 def test_a_wrong_value_is_one_line(call: Callable[..., Any], arguments: Mapping[str, Any], words: str) -> None:
     with one_line(words, ArgumentError) as caught:
         call(**arguments)

@@ -112,8 +112,7 @@ def augment(
     source, indices, out, samples = _arrays(images, indices, out, samples)
     if not config.fragments and not (neighbours is None and pool is None):
         raise unsuitable("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
-    if neighbours is not None and np.may_share_memory(neighbours, out):
-        raise unsuitable("out", "memory of its own", "that of `neighbours`")
+    pictures, pool = _fragment_sources(neighbours, pool, source, out) if config.fragments else (source, indices)
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
     affines, displacements, pen_changes, table_of = draw_parameters(samples, key, config, out.shape[1])
     warp(source, indices, affines, displacements, lagrange_weights(out.shape[1]), out)
@@ -121,10 +120,6 @@ def augment(
     if config.fragments or config.crop:
         uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, edge_draws)
     if config.fragments:
-        pictures = source if neighbours is None else _read_only(neighbours)
-        pool = np.arange(len(pictures)) if pool is None else pool
-        _require_array("neighbours", pictures, np.uint8, len(pictures), *out.shape[1:])
-        _require_numbers("pool", pool, np.size(pool), min(len(pictures), 2**31), min_count=min(1, len(out)))
         edges = Edges(config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS)
         add_fragments(pictures, pool, edge_draws, edges, out)
     if config.thickness:
@@ -143,10 +138,7 @@ def _arrays(
 
     The kernels do not look where they read and write.
     """
-    try:
-        source = _read_only(images)
-    except ValueError as error:  # a Dataset, or pictures of several shapes
-        raise unsuitable("images", "uint8 (N, S, S)", error, "of a dataset, give `dataset.images`") from error
+    source = _read_only("images", images)
     if source.ndim != 3 or not 1 <= source.shape[1] == source.shape[2] <= MAX_SIDE or source.dtype != np.uint8:
         raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
     _require_array("images", source, np.uint8, *source.shape)
@@ -161,6 +153,17 @@ def _arrays(
     if not out.flags.writeable:
         raise unsuitable("out", "an array to write into", "a read-only one", "give a copy of it")
     return source, indices, out, samples
+
+
+def _fragment_sources(neighbours: Bytes | None, pool: Ints | None, source: Bytes, out: Bytes) -> tuple[Bytes, Ints]:
+    """`neighbours` and `pool`, with what stands for None. Raises FastetlError for unsuitable ones."""
+    pictures = source if neighbours is None else _read_only("neighbours", neighbours)
+    _require_array("neighbours", pictures, np.uint8, *pictures.shape[:1], *out.shape[1:])
+    if np.may_share_memory(pictures, out):
+        raise unsuitable("out", "memory of its own", "that of `neighbours`")
+    pool = np.arange(len(pictures)) if pool is None else pool
+    _require_numbers("pool", pool, np.size(pool), min(len(pictures), 2**31), min_count=min(1, len(out)))
+    return pictures, pool
 
 
 def draw_parameters(
@@ -182,9 +185,12 @@ def draw_parameters(
     return affines, displacements, pen_changes, table_of
 
 
-def _read_only(images: Bytes) -> Bytes:
-    """One compiled form for arrays and read-only maps alike."""
-    source = np.asarray(images).view()
+def _read_only(name: str, images: Bytes) -> Bytes:
+    """One compiled form for arrays and read-only maps alike. Raises FastetlError about the parameter `name`."""
+    try:
+        source = np.asarray(images).view()
+    except ValueError as error:  # a Dataset, or pictures of several shapes
+        raise unsuitable(name, "uint8 (N, S, S)", error, "of a dataset, give `dataset.images`") from error
     source.flags.writeable = False
     return source
 
@@ -195,5 +201,5 @@ def _crop(out: Bytes, edge_draws: Float32s, share: float) -> None:
     crops = crop_maps(out, edge_draws, share, indices, affines)
     pictures = np.empty((crops, side, side), np.uint8)
     no_displacements = np.empty((0, 4, 2, 4), np.float32)
-    warp(_read_only(out), indices[:crops], affines[:crops], no_displacements, lagrange_weights(side), pictures)
+    warp(_read_only("out", out), indices[:crops], affines[:crops], no_displacements, lagrange_weights(side), pictures)
     out[indices[:crops]] = pictures

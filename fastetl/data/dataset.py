@@ -189,7 +189,8 @@ class Dataset:
         """A dataset of your own pictures, to train on, to mix, to evaluate and to write.
 
         Args:
-            images: uint8 (N, H, W), or N pictures uint8 (H, W), ink high: invert dark ink on white paper first.
+            images: uint8 (N, H, W), or N pictures uint8 (H, W), ink high: invert dark ink on white paper first. What is
+                not square is stretched; `read_picture` pads it.
             characters: N texts.
             groups: N names of up to 64 characters or whole numbers from 0 (who wrote it), "" or −1 where unknown. Names
                 are kept as the header field `writer`. Copies of a picture get the first's group.
@@ -346,7 +347,10 @@ def _are_equal(a: Any, b: Any) -> bool:
 
 def _checked_pictures(images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]") -> list[NDArray[np.uint8]]:
     require_instance("images", images, Iterable, "arrays uint8 (H, W), ink high")
-    pictures = list(map(np.asarray, images))
+    try:
+        pictures = list(map(np.asarray, images))
+    except ValueError as error:  # pairs of a picture and a class, as of a Dataset
+        raise unsuitable("images", "arrays uint8 (H, W), ink high", error) from error
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
         kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
         raise unsuitable("images", "one or more arrays uint8 (H, W), ink high", kinds or "none", "use `read_picture`")
