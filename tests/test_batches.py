@@ -196,13 +196,13 @@ def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
 
 
 def test_each_time_that_a_sample_comes_up_has_a_number_of_its_own() -> None:
-    batches = Batches([samples(500), samples(300, 600)], batch_size=16, seed=3)
+    batches = Batches([samples(300, 600), samples(500)], batch_size=16, seed=3)
     steps = list(batches.picks(0, 0))
     numbers = np.concatenate([number for step in steps for _, number in step])
     assert len(steps) == len(batches) == 50
     assert len(set(numbers.tolist())) == 800
-    # Equal weights: the second is gone through once and a third.
-    first, second = (Counter(np.concatenate([step[k][0] for step in steps]).tolist()) for k in range(2))
+    # Equal weights: the first is gone through once and a third.
+    second, first = (Counter(np.concatenate([step[k][0] for step in steps]).tolist()) for k in range(2))
     assert (Counter(first.values()), Counter(second.values())) == ({1: 400}, {1: 200, 2: 100})
     for step, again in zip(steps[17:], batches.picks(0, 17), strict=True):
         assert all((a == b).all() for pairs in zip(step, again, strict=True) for a, b in zip(*pairs, strict=True))

@@ -60,6 +60,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "labels of floats": (lambda out: np.save(out / "labels.npy", np.zeros(142)), "float64"),
     "labels too high": (lambda out: np.save(out / "labels.npy", np.full(142, 71, np.uint16)), "labels from 71 to 71"),
     "labels too few": (lambda out: np.save(out / "labels.npy", np.zeros(3, np.uint16)), "labels (3,), not (142,)"),
+    "images too long": (lambda out: os.truncate(out / "images.npy", 10**6), "1,000,000 bytes are another size than"),
     "images of another size": (lambda out: header(out / "images.npy", "(142, 99, 16)"), "cannot read the array"),
     "images of infinite size": (lambda out: header(out / "images.npy", f"({10**30}, 16, 16)"), "cannot read the array"),
     "images a FIFO": (lambda out: fifo(out / "images.npy"), "a FIFO"),

@@ -174,11 +174,6 @@ def _thickened(picture: Pictures, size: int, radius: int) -> Pictures:
     return thick
 
 
-def _crop_thickened(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
-    """A character of 100 pixels, by a pen 6 to 12 pixels wider, cropped to the ink."""
-    _crop(_thickened(picture, 100, int(rng.integers(3, 7))), rng, out, pictures)
-
-
 def _of_size(least: float, most: float) -> Condition:
     """Characters that cover between `least` and `most` of the canvas, anywhere in it."""
     return _of_each(lambda p, rng, out, _: _fitted(_cropped(p), float(rng.uniform(least, most)), rng, out))
@@ -190,7 +185,9 @@ CONDITIONS: Mapping[str, Condition] = {
     "size and place of scans": _of_each(_put_on_sheet),
     "as on scans": _of_each(_put_on_sheet_with_fragments),
     "cropped to the ink": _of_each(_crop),
-    "thick pen, cropped": _of_each(_crop_thickened),
+    "thick pen, cropped": _of_each(  # a character of 100 pixels, by a pen 6 to 12 pixels wider
+        lambda p, rng, out, pictures: _crop(_thickened(p, 100, int(rng.integers(3, 7))), rng, out, pictures)
+    ),
     "small": _of_size(0.22, 0.35),
     "whole canvas": _of_size(0.92, 0.98),
 }
@@ -274,10 +271,6 @@ def _lined(picture: Pictures, level: float, rng: Rng, kind: str) -> Pictures:
     return np.asarray(255 * (1 - np.maximum(page, level * lines)), np.uint8)
 
 
-def _penned(picture: Pictures, wider: float, rng: Rng) -> Pictures:
-    return _white(_thickened(picture, 200, int(wider)), rng)
-
-
 Curve = tuple[tuple[float, ...], Callable[[Pictures, float, Rng], Pictures]]
 CURVES: Mapping[str, Curve] = {
     "a shadow's light, anywhere": (
@@ -299,6 +292,6 @@ CURVES: Mapping[str, Curve] = {
         for name, kind in (("ruled lines' darkness", "lines"), ("squares' darkness", "squares"), ("cell's", "cell"))
     },
     "size in a drawing": ((0.5, 0.3, 0.2, 0.15, 0.1, 0.07), lambda p, share, rng: _white(p, rng, share, 1000)),
-    "pen wider by, of 200": ((0, 4, 8, 12, 16, 20), _penned),
+    "pen wider by, of 200": ((0, 4, 8, 12, 16, 20), lambda p, wider, rng: _white(_thickened(p, 200, int(wider)), rng)),
 }
 """Each condition's levels, and a function that gives a picture (ink high) at a level as a camera or program does."""

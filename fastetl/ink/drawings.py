@@ -41,20 +41,18 @@ _TIME = 10**15  # milliseconds at most, before or after 0: those since 1970 are 
 _COLUMNS = {"x": (-_FARTHEST, _FARTHEST), "y": (-_FARTHEST, _FARTHEST), "pressure": (0, 1), "time": (-_TIME, _TIME)}
 """The columns of a stroke, each with its least and greatest value."""
 
-Numbers = tuple[float, ...]
-
 
 @dataclass(frozen=True)
 class Stroke:
     """One line of the pen: each column has a number for each point. Raises FastetlError for other columns."""
 
-    x: Numbers
+    x: tuple[float, ...]
     """To the right, in the canvas' units."""
-    y: Numbers
+    y: tuple[float, ...]
     """Downwards, in the canvas' units."""
-    pressure: Numbers | None = None
+    pressure: tuple[float, ...] | None = None
     """0–1, or None if unknown."""
-    time: Numbers | None = None
+    time: tuple[float, ...] | None = None
     """Milliseconds from any start, or None if unknown."""
 
     def __post_init__(self) -> None:

@@ -74,9 +74,24 @@ class WriterStyle:
 def draw_style(rng: np.random.Generator, scan: bool = False) -> WriterStyle:
     """Draw a writer from the population: mostly neat, a few sloppy; thin and thick pens, small and large writing.
 
-    scan: on a sheet of the ETL Character Database as it was scanned; otherwise on a canvas.
+    scan: on a sheet of the ETL Character Database as it was scanned; otherwise on a canvas. `tables/population.tsv` has
+    most of the numbers, and says where all come from.
     """
-    style = _draw_canvas_style(rng)
+    sloppiness = _trait(rng, "lognormal", -0.15, 0.35, -1.0, 0.6)
+    # Some fill the canvas to its edges.
+    size = _trait(rng, "sometimes", 0.12, 0.92, 1.2) or _trait(rng, "normal", 0.66, 0.16, 0.36, 0.98)
+    pen = _trait(rng, "lognormal", np.log(3.1), 0.45, np.log(1.1), np.log(8.0))
+    marker = _trait(rng, "sometimes", 0.12, 0.065, 0.11)  # a thick pen, as a share of the box
+    brush = _trait(rng, "sometimes", 0.1, 0.3, 1.0)
+    # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
+    pen = min(pen, 0.065 * WIDTH * size, 0.06 * WIDTH * size / sloppiness)
+    pen = max(pen, marker * WIDTH * size, 8.5 * size * (brush > 0))
+    style = WriterStyle(sloppiness=sloppiness, size=size, pen=pen, brush_swell=0.6 * brush)
+    for name, rows in groupby(_POPULATION, key=itemgetter(0)):
+        values = [_trait(rng, kind, *map(float, numbers)) for _, kind, *numbers in rows]
+        value: Any = tuple(values) if isinstance(getattr(style, name), tuple) else sum(values)
+        style = replace(style, **{name: value})
+    style = replace(style, nib=(style.nib[0] + 0.25 * brush, style.nib[1]))
     return _on_a_sheet(style, rng) if scan else style
 
 
@@ -104,25 +119,6 @@ def _on_a_sheet(style: WriterStyle, rng: np.random.Generator) -> WriterStyle:
         grain=float(rng.uniform(0.02, 0.1)),
         fragments=tuple((odds / (1 + odds)).tolist()),
     )
-
-
-def _draw_canvas_style(rng: np.random.Generator) -> WriterStyle:
-    """A writer who draws on a canvas. `tables/population.tsv` has most of the numbers, and says where all come from."""
-    sloppiness = _trait(rng, "lognormal", -0.15, 0.35, -1.0, 0.6)
-    # Some fill the canvas to its edges.
-    size = _trait(rng, "sometimes", 0.12, 0.92, 1.2) or _trait(rng, "normal", 0.66, 0.16, 0.36, 0.98)
-    pen = _trait(rng, "lognormal", np.log(3.1), 0.45, np.log(1.1), np.log(8.0))
-    marker = _trait(rng, "sometimes", 0.12, 0.065, 0.11)  # a thick pen, as a share of the box
-    brush = _trait(rng, "sometimes", 0.1, 0.3, 1.0)
-    # A thick pen would fill the loops of a small style and hide a sloppy one's shapes: people take a finer one.
-    pen = min(pen, 0.065 * WIDTH * size, 0.06 * WIDTH * size / sloppiness)
-    pen = max(pen, marker * WIDTH * size, 8.5 * size * (brush > 0))
-    style = WriterStyle(sloppiness=sloppiness, size=size, pen=pen, brush_swell=0.6 * brush)
-    for name, rows in groupby(_POPULATION, key=itemgetter(0)):
-        values = [_trait(rng, kind, *map(float, numbers)) for _, kind, *numbers in rows]
-        value: Any = tuple(values) if isinstance(getattr(style, name), tuple) else sum(values)
-        style = replace(style, **{name: value})
-    return replace(style, nib=(style.nib[0] + 0.25 * brush, style.nib[1]))
 
 
 def _trait(rng: np.random.Generator, kind: str, *numbers: float) -> float:
