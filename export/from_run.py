@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from functools import partial
 from os import fspath
 from typing import assert_never, cast
 
@@ -20,18 +19,15 @@ from fastetl.data.charset import Charset
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 from model import network as trained
-from model.devices import replicate
 from model.run import RUN_OR_PACKAGE, Run, opened_run
 from model.start import InitialNetwork, start_of
-from model.step import make_forward, predict, weights_of
 
 
 def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, exported.Logits]:
     """The layer graph of a run's best weights, with its temperature, threshold and origin; and the trained network."""
-    network = run.network()
     config = dataclasses.replace(config, prior=config.prior or tuple(run.prior.split()))
     prior = config.prior_logits(run.charset)
-    graph = graph_from_network(network, run.charset, temperature=run.temperature)
+    graph = graph_from_network(run.network(), run.charset, temperature=run.temperature)
     about = {
         "weights_sha256": graph.weights_sha256(),
         "network": run.network_config.name,
@@ -41,19 +37,12 @@ def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, expo
         "trained_with": json.dumps(run.versions, sort_keys=True),
     }
     graph = dataclasses.replace(graph, about=about, threshold=run.threshold)
-    return graph.with_prior(config.prior, prior), flax_logits(network, run.temperature, prior)
 
+    def logits(pictures: Bytes) -> Float32s:
+        with jax.default_matmul_precision("highest"):  # of float32 on a GPU, too
+            return np.asarray(run.predict(pictures) + prior, np.float32)
 
-def flax_logits(network: trained.Network, temperature: float, prior: Float32s | float = 0.0) -> exported.Logits:
-    """The trained network as a function, by JAX in full float32; `prior`, of `ExportConfig.prior_logits`, is added."""
-    answers = partial(make_forward(network), replicate(weights_of(network)))
-
-    def ask(pictures: Bytes) -> Float32s:
-        with jax.default_matmul_precision("highest"):
-            logits = predict(answers, pictures)
-        return np.asarray(logits / np.float32(temperature) + prior, np.float32)
-
-    return ask
+    return graph.with_prior(config.prior, prior), logits
 
 
 def graph_from_network(

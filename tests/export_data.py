@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -15,14 +15,16 @@ from flax import nnx
 from export.card import card_head
 from export.config import ExportConfig
 from export.exporting import Content, write_package
-from export.from_run import flax_logits, graph_from_network
-from export.graph import Graph
+from export.from_run import graph_from_network
+from export.graph import Graph, Logits
 from export.metadata import exporting_versions
 from export.verification import Check
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.ink import SIDE
 from model import network as m
+from model.devices import replicate
+from model.step import make_forward, predict, weights_of
 
 # ぱ comes before は, so that sorting the labels changes them; が and へ have look-alikes.
 CHARSET = Charset("few", ("ぱ", "は", "が", "へ", "あ", "ん"))
@@ -69,6 +71,12 @@ def random_network(config: m.NetworkConfig = TINY, seed: int = 0, spec: Preproce
 def graph_of(network: m.Network, *, side: int = SIDE, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:
     graph = graph_from_network(network, charset, side=side, temperature=temperature)
     return replace(graph, about=exporting_versions())
+
+
+def flax_logits(network: m.Network, temperature: float) -> Logits:
+    """The trained network as a function, by JAX."""
+    forward = partial(make_forward(network), replicate(weights_of(network)))
+    return lambda pictures: predict(forward, pictures) / np.float32(temperature)
 
 
 def make_package(out: Path, config: ExportConfig = ExportConfig()) -> tuple[Check, ...]:

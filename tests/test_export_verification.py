@@ -19,13 +19,13 @@ from export.card import card_head
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.exporting import Content, export, write_package
-from export.from_run import flax_logits, open_start
+from export.from_run import open_start
 from export.onnx_export import graph_logits
 from export.package_files import CARD, COREML, FILES, LABELS, MAC_CHECK, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
 from export.runtimes import coremltools
 from export.verification import file_checks, file_hashes, package_checks, run_checks, verify
 from fastetl.errors import FastetlError
-from tests.export_data import failures, graph_of, make_package, random_network, sound_package
+from tests.export_data import failures, flax_logits, graph_of, make_package, random_network, sound_package
 
 MODEL_FILE = f"{COREML}/Data/{MODEL}"
 WEIGHT_FILE = f"{COREML}/Data/{WEIGHTS}/weight.bin"
