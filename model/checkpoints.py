@@ -5,6 +5,7 @@ last.safetensors  the whole training state, to resume from
 """
 
 import hashlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -21,11 +22,11 @@ from model.devices import Tree, barrier, is_first
 from model.errors import MissingRunError, ModelError
 
 
-def _leaves(tree: Tree) -> dict[str, Any]:
+def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
     return {keystr(path, simple=True, separator="."): leaf for path, leaf in tree_leaves_with_path(tree)}
 
 
-def digest(tree: Tree) -> str:
+def digest(tree: Mapping[str, Any]) -> str:
     """Hash of the names, dtypes, shapes and values of all arrays of a tree: 128 bits, as hex digits."""
     hasher = hashlib.blake2b(digest_size=16)
     for name, leaf in _leaves(tree).items():
@@ -35,7 +36,7 @@ def digest(tree: Tree) -> str:
     return hasher.hexdigest()
 
 
-def save(folder: Path, name: Literal["best", "last"], tree: Tree) -> str:
+def save(folder: Path, name: Literal["best", "last"], tree: Mapping[str, Any]) -> str:
     """Write a checkpoint and return its digest, or raise FastetlError. The first process writes, the others wait."""
     tree_digest = digest(tree)
     if is_first():

@@ -29,7 +29,7 @@ from model.outliers import outlier_samples
 from model.progress import AddEvent, Epoch, OnStep, Progress, events
 from model.run import Run
 from model.start import InitialNetwork, initial_weights
-from model.step import first_state, learning_rate, make_forward, make_train, predict
+from model.step import State, first_state, learning_rate, make_forward, make_train, predict
 
 EVENT_STEPS = 20  # steps between two losses in the TensorBoard events
 UNTIMED_STEPS = 10  # before the speed is measured, as the first ones compile; those that find batches ready are added
@@ -146,7 +146,7 @@ class Training:
                 self._complete(state, epoch, add_event)
         dataclasses.replace(_calibrate(self.run, self.validation), finished=True).save()
 
-    def _measure(self, state: Tree) -> tuple[float, float]:
+    def _measure(self, state: State) -> tuple[float, float]:
         """The seconds of a step and of a validation once compiled. state: is trained further, and then lost."""
         endless_stream = itertools.chain.from_iterable(map(self.batches.epoch, itertools.count()))
         dispatches = Dispatches(self, state, endless_stream, lambda *_: None, int(state["step"]))
@@ -163,7 +163,7 @@ class Training:
         self._validate(weights)
         return step_seconds, time.perf_counter() - begin
 
-    def _train_epoch(self, state: Tree, number: int, add_event: AddEvent) -> tuple[Tree, Epoch]:
+    def _train_epoch(self, state: State, number: int, add_event: AddEvent) -> tuple[State, Epoch]:
         """Train the rest of epoch `number`, from 0, then validate. The state's sums are 0 again."""
         first = number * len(self.batches)
         last = min(first + len(self.batches), self.steps)
@@ -189,7 +189,8 @@ class Training:
             images_per_second=(last - start) * self.run.config.batch_size / dispatches.seconds,
             data_wait=dispatches.wait_seconds / dispatches.seconds,
         )
-        return state | {name: jnp.zeros_like(state[name]) for name in ("loss", "correct", "characters")}, epoch
+        zero = jnp.zeros_like(state["correct"])
+        return state | {"loss": jnp.zeros_like(state["loss"]), "correct": zero, "characters": jnp.copy(zero)}, epoch
 
     def _validate(self, weights: Tree) -> tuple[float, float]:
         """By these weights the mean loss of all validation samples, and the share of right answers."""
@@ -214,7 +215,7 @@ class Training:
                 add_event("batch/loss", loss, step)
             self.progress(Progress(step, self.steps, self.epochs, loss, self.run.history))
 
-    def _complete(self, state: Tree, epoch: Epoch, add_event: AddEvent) -> None:
+    def _complete(self, state: State, epoch: Epoch, add_event: AddEvent) -> None:
         """Record an epoch that is complete: in the events, in run.json and in the checkpoints."""
         rate = learning_rate(self.run.config.learning_rate or RATES[0], self.run.config.warmup, self.steps)
         add_event("epoch/learning_rate", float(rate(epoch.step - 1)), epoch.step)
@@ -234,7 +235,7 @@ class Dispatches:
     """The steps that the devices are given: while they compute one dispatch, the host makes the batches of the next."""
 
     training: Training
-    state: Tree
+    state: State
     stream: Iterator[HostBatch]
     note: Callable[[int, Float32s], object]  # gets the steps done and the last losses, a dispatch later
     done: int  # steps that were dispatched since training began
@@ -243,7 +244,7 @@ class Dispatches:
     _losses: Any = None  # of the dispatch (jax.Array) that the devices may still compute
     _begin: float = 0.0  # when the host began with the next batches
 
-    def advance(self, steps: int) -> Tree:
+    def advance(self, steps: int) -> State:
         """The state after some more steps. Those that fill no dispatch are dispatched one by one."""
         begin = self._begin = time.perf_counter()
         last = self.done + steps
@@ -267,7 +268,7 @@ class Dispatches:
         self.done += steps
         self._begin = time.perf_counter()
 
-    def finish(self) -> Tree:
+    def finish(self) -> State:
         """The state, when the losses of all dispatches are known and noted."""
         if self._losses is not None:
             self.note(self.done, np.asarray(self._losses))  # here the host waits for the devices

@@ -1,17 +1,8 @@
-"""The training step and the forward pass as pure functions, each compiled once.
-
-The training state is a plain tree of arrays, so that donation, checkpoints and sharding deal with arrays alone:
-
-weights                    parameters (`params`) and batch-norm statistics (`stats`) as trained
-ema                        the exponential moving average of the weights, which is evaluated and exported
-optimizer, step            the optimizer's state, and how many steps are done
-steps                      length of the whole schedule; an array too, so that one program serves every length
-loss, correct, characters  sums since the epoch began; `characters` counts the pictures that are no outliers
-"""
+"""The training step and the forward pass as pure functions, each compiled once."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +20,19 @@ from model.network import Network
 
 Batch = tuple[jax.Array, jax.Array]  # pictures uint8 (B, size, size), labels int32 (B,): outliers' beyond the classes
 PREDICT_BATCH = 256  # pictures in one batch of `predict`
+
+
+class State(TypedDict):
+    """The training state: a plain tree of arrays, so that donation, checkpoints and sharding deal with arrays alone."""
+
+    weights: Tree  # parameters (`params`) and batch-norm statistics (`stats`) as trained
+    ema: Tree  # the exponential moving average of the weights, which is evaluated and exported
+    optimizer: Any
+    step: jax.Array  # how many steps are done
+    steps: jax.Array  # length of the whole schedule; an array too, so that one program serves every length
+    loss: jax.Array  # sum since the epoch began, as are the next two
+    correct: jax.Array
+    characters: jax.Array  # number of the pictures that are no outliers
 
 
 def weights_of(network: Network) -> Tree:
@@ -79,10 +83,10 @@ def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTra
     )
 
 
-def first_state(make_network: Callable[[], Network], config: TrainConfig, steps: int) -> Tree:
+def first_state(make_network: Callable[[], Network], config: TrainConfig, steps: int) -> State:
     """The training state before the first step of `make_network`'s network."""
 
-    def state() -> Tree:
+    def state() -> State:
         weights = weights_of(make_network())
         blocks = weights["params"]["blocks"]
         last_layer = blocks[max(blocks)]
@@ -93,13 +97,16 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
             "optimizer": _optimizer(config, steps).init(weights["params"]),
             "steps": jnp.asarray(steps, jnp.int32),
             "loss": jnp.zeros((), jnp.float32),
-            **{count: jnp.zeros((), jnp.int32) for count in ("step", "correct", "characters")},
+            "step": jnp.zeros((), jnp.int32),
+            "correct": jnp.zeros((), jnp.int32),
+            "characters": jnp.zeros((), jnp.int32),
         }
 
-    return dict(jax.jit(state)())  # one program: drawing each array by itself would compile as many programs
+    result: State = jax.jit(state)()  # one program: drawing each array by itself would compile as many programs
+    return result
 
 
-def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequence[Batch]], tuple[Tree, jax.Array]]:
+def make_train(network: Network, config: TrainConfig) -> Callable[[State, Sequence[Batch]], tuple[State, jax.Array]]:
     """The compiled function (state, batches) → the state after one step on each batch, and the losses of these steps.
 
     Losses: float32 (len(batches),). Each number of batches compiles a program of its own. The given state is donated:
@@ -107,7 +114,7 @@ def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequenc
     """
     step = partial(_step, network, config, jax.random.key(config.seed))
 
-    def train_batches(state: Tree, batches: Sequence[Batch]) -> tuple[Tree, jax.Array]:
+    def train_batches(state: State, batches: Sequence[Batch]) -> tuple[State, jax.Array]:
         if len(batches) == 1:
             state, loss = step(state, *batches[0])
             return state, loss[None]
@@ -120,8 +127,8 @@ def make_train(network: Network, config: TrainConfig) -> Callable[[Tree, Sequenc
 
 
 def _step(
-    network: Network, config: TrainConfig, key: jax.Array, state: Tree, pictures: jax.Array, labels: jax.Array
-) -> tuple[Tree, jax.Array]:
+    network: Network, config: TrainConfig, key: jax.Array, state: State, pictures: jax.Array, labels: jax.Array
+) -> tuple[State, jax.Array]:
     """The state after one step on a batch, and the batch's loss. key: with the step's number it seeds the dropout."""
 
     def loss_of(params: Tree, stats: Tree, key: jax.Array) -> Any:
