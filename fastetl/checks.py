@@ -18,8 +18,8 @@ T = TypeVar("T")
 ABOVE_0 = math.nextafter(0, 1)
 BELOW_1 = math.nextafter(1, 0)
 _BOUNDS = {ABOVE_0: "over 0", BELOW_1: "below 1", 2**32 - 1: "2**32 - 1", 2**64 - 1: "2**64 - 1"}
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-_KINDS |= {PathLike: "a path", Sequence: "a list", Mapping: "a table of names and values"}
+_WORDS_OF_TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_WORDS_OF_TYPES |= {PathLike: "a path", Sequence: "a list", Mapping: "a table of names and values"}
 
 
 class Range(NamedTuple):
@@ -83,10 +83,10 @@ def require_range(name: str, value: object, low: float, high: float = math.inf, 
     is_number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
     if is_number and low <= value < math.inf and value <= high:  # type: ignore[operator]
         return
-    least, most = (_BOUNDS.get(bound, f"{bound:,}") for bound in (low, high))
-    kind = "" if is_number else f"{_KINDS[int if integer else float]}, "
+    low_text, high_text = (_BOUNDS.get(bound, f"{bound:,}") for bound in (low, high))
+    type_text = "" if is_number else f"{_WORDS_OF_TYPES[int if integer else float]}, "
     ending = " or more" if low != ABOVE_0 else ""
-    expected = f"{kind}{least}{ending}" if high == math.inf else f"{kind}{least} to {most}"
+    expected = f"{type_text}{low_text}{ending}" if high == math.inf else f"{type_text}{low_text} to {high_text}"
     raise ArgumentError(f"{name} is out of range", expected=expected, found=repr(value)[:80], do=f"check `{name}`")
 
 
@@ -131,8 +131,8 @@ def field_docstrings(kind: type) -> dict[str, str]:
         if dataclasses.is_dataclass(field.default):
             texts |= field_docstrings(type(field.default))
     for base in kind.__mro__[:-1]:
-        found = re.findall(r'^    (\w+): .*\n    """((?s:.*?))"""', inspect.getsource(base), re.M)
-        texts |= {name: " ".join(text.split()) for name, text in found}
+        docstrings = re.findall(r'^    (\w+): .*\n    """((?s:.*?))"""', inspect.getsource(base), re.M)
+        texts |= {name: " ".join(text.split()) for name, text in docstrings}
     return texts
 
 
@@ -205,5 +205,5 @@ def _require_kind(name: str, value: object, hint: Hint) -> None:
         require_range(name, value, bounds.low, bounds.high, integer=hint.kind is int)
     else:
         kinds = [kind for kind in (hint.kind, *hint.others) if kind is not NoneType]
-        expected = " or ".join(_KINDS.get(get_origin(kind) or kind, f"{kind.__name__}(…)") for kind in kinds)
+        expected = " or ".join(_WORDS_OF_TYPES.get(get_origin(kind) or kind, f"{kind.__name__}(…)") for kind in kinds)
         require_instance(name, value, get_origin(hint.kind) or hint.kind, expected)

@@ -29,7 +29,7 @@ _SHORTAGE_PATTERNS = {
 """Resources of a machine, each with the words by which the system, Python, C++, XLA and Ray report a lack."""
 
 
-def _lacking(error: BaseException) -> tuple[str, str] | None:
+def _shortage_in(error: BaseException) -> tuple[str, str] | None:
     """The resource that an error says is used up, and the words that say so."""
     text = getattr(error, "strerror", None) or str(error)  # without the name of a file
     if isinstance(error, PARSE_ERRORS) and "(os error" not in text:  # it may quote a file, unless Rust reports it
@@ -41,7 +41,7 @@ def _lacking(error: BaseException) -> tuple[str, str] | None:
 
 def scarcity(error: BaseException) -> tuple[str, str] | None:
     """The resource that the machine has run out of and the words that say so, if an error or one of its causes does."""
-    resource = error._scarcity if isinstance(error, FastetlError) else _lacking(error)
+    resource = error._scarcity if isinstance(error, FastetlError) else _shortage_in(error)
     return scarcity(error.__cause__) if resource is None and error.__cause__ is not None else resource
 
 
@@ -197,7 +197,7 @@ no_warnings = _NoWarnings()
 
 
 @contextmanager
-def about(file: StrPath) -> Iterator[None]:
+def errors_about(file: StrPath) -> Iterator[None]:
     """A block whose FastetlErrors are about `file`."""
     try:
         yield

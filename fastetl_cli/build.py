@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import fastetl_ray
 from fastetl.building.build import BuildConfig, BuildResult, build
 from fastetl.data.charset import in_a_line
-from fastetl.data.shards import ROWS
+from fastetl.data.shards import SHARD_ROWS
 from fastetl.errors import FastetlError
 from fastetl.etl.notices import summarize
 from fastetl_cli.base import MAX_LISTED, WritingCommand, bar, choose_cluster, command_line, counted, note
@@ -24,7 +24,7 @@ class Engine:
     """local: this machine writes a directory. ray: a Ray cluster writes Parquet shards (docs/scale.md)."""
     address: Annotated[str, FOR_RAY] = ""
     """With --engine ray: the cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
-    shard_rows: Annotated[int, FOR_RAY] = ROWS
+    shard_rows: Annotated[int, FOR_RAY] = SHARD_ROWS
     """With --engine ray: approximate number of pictures in a shard."""
 
 

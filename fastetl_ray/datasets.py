@@ -19,7 +19,7 @@ from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenate
 from fastetl.data.parquet import table
-from fastetl.data.shards import ROWS, Shard, encode_shard, write_index
+from fastetl.data.shards import SHARD_ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.errors import FastetlError, ShowProgress, StrPath
 from fastetl.etl.detection import Sources, as_paths
@@ -150,7 +150,7 @@ def build_on_ray(
     out: StrPath,
     config: BuildConfig | None = None,
     *,
-    shard_rows: int = ROWS,
+    shard_rows: int = SHARD_ROWS,
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     command: str = "",
@@ -193,7 +193,7 @@ def synthesize_on_ray(
     config: SynthConfig | None = None,
     *,
     size: int = 64,
-    shard_rows: int = ROWS,
+    shard_rows: int = SHARD_ROWS,
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     command: str = "",

@@ -22,7 +22,7 @@ import numpy as np
 from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_instance
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Data
-from fastetl.errors import ArgumentError, FastetlError, StrPath, about, expecting
+from fastetl.errors import ArgumentError, FastetlError, StrPath, errors_about, expecting
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import addresses
@@ -137,7 +137,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
     if not (are_tables and set(tables) <= {"train", "search", "sweep"}):
         expected = "tables train, search, sweep"
         raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
-    with about(path):
+    with errors_about(path):
         return SweepConfig(**{**settings, "train": train, "search": search})
 
 

@@ -12,7 +12,7 @@ from fastetl.arrays import Integers
 from fastetl.checks import Options, Range, as_path, as_progress, config_of, require_unset
 from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import About, Dataset, require_own_name
-from fastetl.data.labelled_files import Labelled, labelled_in
+from fastetl.data.labelled_files import LabelledSource, labelled_in
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.writing import DATASET_KIND, open_images, write, write_description
 from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, StrPath
@@ -139,19 +139,19 @@ def build(
     return build_result(str(out), data, start_time, findings)
 
 
-def find_labelled(paths: Sequence[Path]) -> list[Labelled]:
+def find_labelled(paths: Sequence[Path]) -> list[LabelledSource]:
     """The labelled pictures at `paths`; none if these have records. Raises FastetlError if they have both."""
     with_records = list(filter(has_records, paths))
-    by_path = [labelled_in(path, beside_records=path in with_records) for path in paths]
-    labelled = list({source.path.resolve(): source for sources in by_path for source in sources}.values())  # once each
-    if labelled and (with_records or not all(by_path)):
+    source_lists = [labelled_in(path, beside_records=path in with_records) for path in paths]
+    labelled = list({source.path.resolve(): source for sources in source_lists for source in sources}.values())  # once
+    if labelled and (with_records or not all(source_lists)):
         what, do = "records and labelled pictures in one dataset", "name one kind; build both with one `charset`"
         raise FastetlError(what, file=labelled[0].path, expected="sources of one kind", do=do)
     return labelled
 
 
 def _read_labelled(
-    sources: list[Labelled], config: BuildConfig, progress: ShowProgress, command: str
+    sources: list[LabelledSource], config: BuildConfig, progress: ShowProgress, command: str
 ) -> tuple[Dataset, Findings]:
     """Labelled pictures as a dataset, and what is to be said of them."""
     require_unset(config, ("model_pattern",), "is for ETL files, and these are pictures")
@@ -176,9 +176,9 @@ def with_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T
     if not files:
         what, do = "only the model-pattern file is here", "give `model_pattern` to take it"
         raise FastetlError(what, expected="files that writers wrote", do=do)
-    incomplete = [notice for file in files for notice in notices_of_length(file)]
-    if incomplete:
-        raise incomplete[0].error("download or copy it again")
+    length_notices = [notice for file in files for notice in notices_of_length(file)]
+    if length_notices:
+        raise length_notices[0].error("download or copy it again")
     noticed: tuple[Notice, ...] = ()
     if by_order and not config.strict:
         try:
@@ -208,13 +208,13 @@ def _require_all(charset: Charset, noticed: Sequence[Notice], labels: Integers) 
     """Raise FastetlError if anything is odd, or if a character of the charset has no sample."""
     if noticed:
         raise noticed[0].error()
-    missing = _missing(charset, labels)
+    missing = _missing_characters(charset, labels)
     if missing:
         found, do = f"none of {in_a_line(missing, 20)}", "choose another `charset`, or leave out `strict`"
         raise FastetlError("characters without a sample", expected=charset.name, found=found, do=do)
 
 
-def _missing(charset: Charset, labels: Integers) -> tuple[str, ...]:
+def _missing_characters(charset: Charset, labels: Integers) -> tuple[str, ...]:
     """The characters of the charset without a sample."""
     classes = set(labels.tolist())
     return tuple(c for k, c in enumerate(charset.characters) if k not in classes)
@@ -222,7 +222,7 @@ def _missing(charset: Charset, labels: Integers) -> tuple[str, ...]:
 
 def build_result(out: str, data: Dataset, start_time: float, findings: Findings) -> BuildResult:
     """The result of a build that began at `start_time`, by time.perf_counter. The pictures of `data` are not needed."""
-    missing = _missing(data.charset, data.labels)
+    missing = _missing_characters(data.charset, data.labels)
     return BuildResult(
         out=out,
         images=len(data),

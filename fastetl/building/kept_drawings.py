@@ -49,7 +49,7 @@ class KeptDrawing:
     app: str = ""
 
     def __post_init__(self) -> None:
-        rules = [
+        requirements = [
             ("id", "1 to 64 of A–Z a–z 0–9 -", _ID.fullmatch(self.id)),
             ("label", "one character, or none", self.label == "" or is_character(self.label)),
             ("time", "a time such as 2026-11-24T20:01:02Z", _TIME.fullmatch(self.time)),
@@ -58,8 +58,8 @@ class KeptDrawing:
         ]
         for name, text, limit in (("answer", self.answer, MAX_CODE_POINTS), ("app", self.app, 64)):
             is_text = len(text) <= limit and all(c.isprintable() or c == "\u3000" or category(c) == "Co" for c in text)
-            rules.append((name, f"at most {limit} printable characters", is_text))
-        for name, expected, is_valid in rules:
+            requirements.append((name, f"at most {limit} printable characters", is_text))
+        for name, expected, is_valid in requirements:
             if not is_valid:
                 raise unsuitable(name, expected, repr(getattr(self, name))[:80])
 
@@ -94,9 +94,9 @@ def read_samples(path: StrPath) -> tuple[list[tuple[int, KeptDrawing]], list[Fas
 
     Raises FastetlError if the file cannot be read.
     """
-    values = list(_parse(path))
-    samples = [(number, content) for number, _, content in values if isinstance(content, KeptDrawing)]
-    return samples, [content for *_, content in values if isinstance(content, FastetlError)]
+    lines = list(_parse(path))
+    samples = [(number, content) for number, _, content in lines if isinstance(content, KeptDrawing)]
+    return samples, [content for *_, content in lines if isinstance(content, FastetlError)]
 
 
 def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError | None]]:
@@ -223,8 +223,8 @@ def samples_to_dataset(
     about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
     replace(data, about=about).write(out, overwrite=overwrite)
     classes = len(np.unique(data.labels))
-    right = sum(sample.answer == sample.label for sample, *_ in drawings)
-    return SamplesResult(str(out), len(data), classes, right, dict(left_out), tuple(map(str, faults)))
+    right_count = sum(sample.answer == sample.label for sample, *_ in drawings)
+    return SamplesResult(str(out), len(data), classes, right_count, dict(left_out), tuple(map(str, faults)))
 
 
 def _dataset_of(drawings: list[GroupedDrawing], charset: Charset, size: int) -> Dataset:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
 from fastetl.data.dataset import Dataset, concatenate
 from fastetl.data.identity import digest_of, group_copies
-from fastetl.data.labelled_files import FILE_BYTES, Labelled
-from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, about, scarcity
+from fastetl.data.labelled_files import FILE_BYTES, LabelledSource
+from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, errors_about, scarcity
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture
 
@@ -27,7 +27,7 @@ IndexedPicture = tuple[int, NDArray[np.uint8], int]  # index in its source, pict
 
 
 def import_pictures(
-    sources: Sequence[Labelled], charset: Characters | None, size: int, name: str, progress: ShowProgress
+    sources: Sequence[LabelledSource], charset: Characters | None, size: int, name: str, progress: ShowProgress
 ) -> tuple[Dataset, Findings]:
     """The Dataset of what `labelled_in` gives, and what is to be told of it.
 
@@ -37,8 +37,8 @@ def import_pictures(
     """
     counts = Counter(character for source in sources for character in source.characters)
     if charset is None:
-        first = sources[0].path
-        charset = Charset(first.stem if first.is_file() else first.resolve().name, tuple(sorted(counts)))
+        first_path = sources[0].path
+        charset = Charset(first_path.stem if first_path.is_file() else first_path.resolve().name, tuple(sorted(counts)))
     charset = load_charset(charset, sorted(counts))
     left_out = {character: count for character, count in counts.items() if character not in charset.class_of}
     total = counts.total() - sum(left_out.values())
@@ -48,15 +48,15 @@ def import_pictures(
     parts, faults = _read_sources(sources, charset, size, name, lambda done: progress(done, total))
     if not parts:
         raise faults[0]
-    data, copies = _group_copies(concatenate(parts))
-    passed_over = [notice for source in sources for notice in source.passed_over]
-    noticed = (*passed_over, *(error.notice("left out") for error in faults), *copies)
+    data, copy_notices = _group_copies(concatenate(parts))
+    notices = [notice for source in sources for notice in source.notices]
+    noticed = (*notices, *(error.notice("left out") for error in faults), *copy_notices)
     words = tuple(c for c in charset.characters if counts[c] and _WORD.search(c))
     return data, Findings(noticed, left_out, words=words)
 
 
 def _read_sources(
-    sources: Sequence[Labelled], charset: Charset, size: int, name: str, show: Callable[[int], None]
+    sources: Sequence[LabelledSource], charset: Charset, size: int, name: str, show: Callable[[int], None]
 ) -> tuple[list[Dataset], list[FastetlError]]:
     """The datasets of those with samples, and an error for each file that is no picture. show: takes the count done."""
     parts: list[Dataset] = []
@@ -78,7 +78,7 @@ def _read_sources(
     return parts, faults
 
 
-def _read(source: Labelled, charset: Charset, size: int) -> Generator[IndexedPicture | FastetlError, None, None]:
+def _read(source: LabelledSource, charset: Charset, size: int) -> Generator[IndexedPicture | FastetlError, None, None]:
     """The samples whose characters are in the charset, and an error for each file that is no picture.
 
     Pictures of files are `size` × `size`. Their digests are of the file's bytes, those of arrays of the picture's.
@@ -104,29 +104,29 @@ def _read(source: Labelled, charset: Charset, size: int) -> Generator[IndexedPic
         yield from pool.map(read, indices)
 
 
-def _dataset(source: Labelled, samples: Sequence[IndexedPicture], charset: Charset, size: int, name: str) -> Dataset:
+def _dataset(source: LabelledSource, samples: list[IndexedPicture], charset: Charset, size: int, name: str) -> Dataset:
     """The Dataset of samples of one source. Copies keep their groups. name: of the source, if a user gave it."""
-    index, images, digests = (list(column) for column in zip(*samples, strict=True))
-    characters = [source.characters[k] for k in index]
-    files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in index]
+    indices, images, digests = (list(column) for column in zip(*samples, strict=True))
+    characters = [source.characters[k] for k in indices]
+    files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in indices]
     file_names = ["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]
-    writers = np.array([source.writers[k].strip() for k in index])
-    records = {"file_name": np.array(file_names), "record": np.array(index, np.int32), "writer": writers}
-    columns: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
-    with about(source.path):  # which may have pictures on white paper
-        data = Dataset.create(images, characters, source=name, size=size, **columns)
-    return replace(data, groups=source.groups[index])
+    writers = np.array([source.writers[k].strip() for k in indices])
+    records = {"file_name": np.array(file_names), "record": np.array(indices, np.int32), "writer": writers}
+    options: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
+    with errors_about(source.path):  # which may have pictures on white paper
+        data = Dataset.create(images, characters, source=name, size=size, **options)
+    return replace(data, groups=source.groups[indices])
 
 
 def _group_copies(data: Dataset) -> tuple[Dataset, list[Notice]]:
     """The dataset with copies in the group of the first, and a notice of those of another character or group."""
     blanks = data.digests[np.asarray(data.images).max((1, 2)) == 0].tolist()
-    groups, source, first = group_copies(data.groups, data.source, data.digests, blanks)
+    groups, source, first_copy = group_copies(data.groups, data.source, data.digests, blanks)
     is_regrouped = (data.groups >= 0) & ((groups != data.groups) | (source != data.source))
     names, records = data.records["file_name"].tolist(), data.records["record"].tolist()
     what, expected = "one picture with two characters or in two groups", "a picture of its own"
-    copies = []
-    for number in np.flatnonzero(is_regrouped | (data.labels != data.labels[first])).tolist():
-        found = f"that of {names[first[number]]}, record {records[first[number]]}"
-        copies.append(Notice(what, names[number], records[number], expected, found, "taken, in the group of the first"))
-    return replace(data, groups=groups, source=source), copies
+    notices = []
+    for index in np.flatnonzero(is_regrouped | (data.labels != data.labels[first_copy])).tolist():
+        found = f"that of {names[first_copy[index]]}, record {records[first_copy[index]]}"
+        notices.append(Notice(what, names[index], records[index], expected, found, "taken, in the group of the first"))
+    return replace(data, groups=groups, source=source), notices

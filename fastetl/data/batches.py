@@ -26,7 +26,7 @@ from fastetl.errors import ArgumentError, StrPath
 
 Data = Dataset | StrPath | Iterable[Dataset | StrPath | tuple[Dataset | StrPath, float]]
 """Datasets, opened or paths, each alone or in a pair with its weight."""
-Part = Dataset | StrPath | Samples
+MixturePart = Dataset | StrPath | Samples
 """What a mixture is made of: a dataset, opened or its path, or samples of one."""
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
@@ -57,7 +57,7 @@ class Batches:
 
     def __init__(
         self,
-        parts: Part | Iterable[Part | tuple[Part, float]],
+        parts: MixturePart | Iterable[MixturePart | tuple[MixturePart, float]],
         *,
         batch_size: int = 64,
         seed: int = 0,
@@ -86,8 +86,8 @@ class Batches:
             raise unsuitable("parts", f"sides up to {MAX_SIDE}", self.parts[0].side, "build at a smaller `size`")
         # Cumulative shares are rounded, so that the counts sum to `total`.
         weights = np.array([part.weight for part in self.parts])
-        edges = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
-        self._counts = np.diff(edges)
+        bounds = np.rint(np.concatenate([[0.0], np.cumsum(weights / weights.sum())]) * total).astype(np.int64)
+        self._counts = np.diff(bounds)
         self._next_epoch = 0
 
     def __iter__(self) -> Iterator[Batch]:
@@ -131,16 +131,16 @@ class Batches:
     def picks(self, epoch: int, start: int) -> Iterator[Picks]:
         """The samples of each batch from batch `start` on. A repeated sample gets a new augmentation number."""
         part_of = self._order_of_parts(epoch).reshape(-1, self.batch_size)
-        edges, draws = [], []
+        bounds_of_parts, draws = [], []
         first_number = 0  # of a part: behind the most numbers that those before it may need
         for number, part in enumerate(self.parts):
-            edges.append(np.append(0, np.cumsum((part_of == number).sum(1))))
-            indices = self._draw_indices(number, int(edges[number][-1]), epoch)
+            bounds_of_parts.append(np.append(0, np.cumsum((part_of == number).sum(1))))
+            indices = self._draw_indices(number, int(bounds_of_parts[number][-1]), epoch)
             draws.append((indices, first_number + _augmentation_numbers(indices, len(part.images))))
             first_number += _most_numbers(part, int(self._counts[number]))
         for batch in range(start, len(self)):
-            rows_of = [slice(edge[batch], edge[batch + 1]) for edge in edges]
-            yield [(indices[rows], numbers[rows]) for (indices, numbers), rows in zip(draws, rows_of, strict=True)]
+            part_rows = [slice(bounds[batch], bounds[batch + 1]) for bounds in bounds_of_parts]
+            yield [(indices[rows], numbers[rows]) for (indices, numbers), rows in zip(draws, part_rows, strict=True)]
 
     def _order_of_parts(self, epoch: int) -> NDArray[np.int16]:
         """int16 (samples of an epoch,): the part that each sample is drawn from."""
@@ -167,19 +167,19 @@ class Batches:
             for batch_picks in picks:
                 yield self._fill(self._new_batch(), epoch, batch_picks)
             return
-        pool = ThreadPoolExecutor(self.threads, "batches")
+        executor = ThreadPoolExecutor(self.threads, "batches")
         futures: deque[Future[Batch]] = deque()
         try:
             for _ in range(start, len(self)):
                 for batch_picks in itertools.islice(picks, self.prefetch + 1 - len(futures)):
                     # Allocated here, as memory that one thread frees is not reused by another.
-                    futures.append(pool.submit(self._fill, self._new_batch(), epoch, batch_picks))
+                    futures.append(executor.submit(self._fill, self._new_batch(), epoch, batch_picks))
                 yield futures.popleft().result()
         finally:
-            pool.shutdown(cancel_futures=True)
+            executor.shutdown(cancel_futures=True)
 
 
-def _samples_of(parts: Part | Iterable[Part | tuple[Part, float]]) -> tuple[Samples, ...]:
+def _samples_of(parts: MixturePart | Iterable[MixturePart | tuple[MixturePart, float]]) -> tuple[Samples, ...]:
     """The samples of all parts, with their weights. Raises FastetlError unless they fit together."""
     pairs = [(p if isinstance(p, Samples) else open_dataset(p).samples(), w) for p, w in weigh("parts", parts)]
     samples = tuple(replace(part, weight=part.weight * weight) for part, weight in pairs)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.checks import require_instance, suggestion, unsuitable
-from fastetl.errors import ArgumentError, FastetlError, StrPath, about, expecting
+from fastetl.errors import ArgumentError, FastetlError, StrPath, errors_about, expecting
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes, read_json
 
 MAX_CODE_POINTS = 32  # most code points of one character
@@ -34,13 +34,13 @@ SHAPES = (
 """Groups of characters of one shape, which only the text around them distinguishes. The first represents the group."""
 SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "O"}
 """Signs that differ from a capital letter only by size and position, each with that letter."""
-_ONE_SHAPE = {ord(c): group[0] for group in SHAPES for c in group}
-_ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
+_TO_ONE_SHAPE = {ord(c): group[0] for group in SHAPES for c in group}
+_TO_ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
 Characters = StrPath | Sequence[str]
 """What `load_charset` takes: a name, a file, or characters."""
-_CODES = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
+_CODE_POINTS = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
 _JOINERS = "\u200c\u200d"  # invisible, but allowed within a character
-_PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")  # of fonts of invented scripts
+_PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")  # of fonts of invented scripts
 
 
 def nfc(text: str) -> str:
@@ -56,7 +56,7 @@ def is_character(text: str) -> bool:
 
 def is_visible(text: str) -> bool:
     """Whether a text has neither white space nor invisible code points."""
-    return _PRIVATE.sub("", text).isprintable() and " " not in text
+    return _PRIVATE_USE.sub("", text).isprintable() and " " not in text
 
 
 def is_kanji(character: str) -> bool:
@@ -66,9 +66,9 @@ def is_kanji(character: str) -> bool:
 
 def script_of(character: str) -> str:
     """hiragana, katakana, kanji, latin, digit, sign, or the first word of the Unicode name: hangul, devanagari."""
-    kind, name = unicodedata.category(character[0]), unicodedata.name(character[0], "sign")
+    category, name = unicodedata.category(character[0]), unicodedata.name(character[0], "sign")
     script = name.partition(" ")[0].partition("-")[0].lower()  # ー is KATAKANA-HIRAGANA PROLONGED SOUND MARK
-    return {"cjk": "kanji", "ideographic": "kanji"}.get(script, script) if kind[0] in "LN" else "sign"
+    return {"cjk": "kanji", "ideographic": "kanji"}.get(script, script) if category[0] in "LN" else "sign"
 
 
 SCRIPTS = ("hiragana", "katakana", "kanji", "digit", "latin", "sign")
@@ -133,8 +133,8 @@ class Charset(Sequence[str]):
 
     def shape_classes(self, sizes: bool = False) -> NDArray[np.int64]:
         """int64 (characters,): the first class that looks like each (ヘ like へ; with `sizes` also つ like っ)."""
-        first: dict[str, int] = {}
-        return np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
+        classes: dict[str, int] = {}
+        return np.array([classes.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
 
     def columns_of(self, charset: "Charset", file: Path) -> list[int]:
         """The class here of each character of `charset`. Raises an ArgumentError about `file` if one is missing."""
@@ -159,7 +159,7 @@ _HIRAGANA = (
 )
 _KATAKANA = "".join(chr(ord(c) + 0x60) for c in _HIRAGANA)
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_MARKED = "がぎぐげござじずぜぞだぢづでどばびぶべぼぱぴぷぺぽ"
+_HIRAGANA_WITH_MARKS = "がぎぐげござじずぜぞだぢづでどばびぶべぼぱぴぷぺぽ"
 
 
 def _kanji(first: int, last: int) -> str:
@@ -179,7 +179,7 @@ KATAKANA_SMALL = Charset("katakana-small", (*sorted(_KATAKANA + "ァィゥェォ
 """The 82 katakana of `KANA`."""
 KANA = Charset("kana", (*sorted(_HIRAGANA + "ぁぃぅぇぉっゃゅょ"), *KATAKANA_SMALL.characters))
 """The 162 kana of today's Japanese: hiragana and katakana with their small forms, ヴ and ー."""
-HIRAGANA46 = Charset("hiragana46", tuple(c for c in _HIRAGANA if c not in _MARKED))
+HIRAGANA46 = Charset("hiragana46", tuple(c for c in _HIRAGANA if c not in _HIRAGANA_WITH_MARKS))
 """The 46 hiragana without marks, あ to ん, which ETL4 and ETL7 hold."""
 KATAKANA46 = Charset("katakana46", tuple(chr(ord(c) + 0x60) for c in HIRAGANA46.characters))
 """The 46 katakana without marks, ア to ン, which ETL1, ETL5 and ETL6 hold."""
@@ -191,26 +191,26 @@ CAPITALS = Charset("capitals", tuple(_CAPITALS))
 ETL9 = Charset("etl9", tuple(_HIRAGANA + LEVEL_1))
 """The characters of ETL9: `HIRAGANA` and the 2,965 kanji of JIS level 1."""
 _EVERY_KANA = *map(chr, range(ord("ぁ"), ord("ん") + 1)), *map(chr, range(ord("ァ"), ord("ヶ") + 1))
-_ITERATIONS = "々〆ゝゞヽヾ仝〇ー"
+_ITERATION_MARKS = "々〆ゝゞヽヾ仝〇ー"
 _PUNCTUATION = "、。・,.:;?!〜…()「」『』+-×÷=/%&@#*¥$"
 _ALPHANUMERIC = *DIGITS.characters, *LATIN.characters
-JAPANESE = Charset("japanese", (*_EVERY_KANA, *_ITERATIONS, *_ALPHANUMERIC, *_PUNCTUATION, *LEVEL_1, *LEVEL_2))
+JAPANESE = Charset("japanese", (*_EVERY_KANA, *_ITERATION_MARKS, *_ALPHANUMERIC, *_PUNCTUATION, *LEVEL_1, *LEVEL_2))
 """The 6,625 characters of Japanese text: all kana, iteration marks, digits, Latin letters, common punctuation, and the
 6,355 kanji of JIS levels 1 and 2."""
 
-_KANA = HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KATAKANA_SMALL, KANA
-NAMED = {c.name: c for c in (*_KANA, DIGITS, CAPITALS, LATIN, ETL9, JAPANESE)}
+_KANA_CHARSETS = HIRAGANA, HIRAGANA46, HIRAGANA_SMALL, KATAKANA, KATAKANA46, KATAKANA_SMALL, KANA
+CHARSETS_BY_NAME = {c.name: c for c in (*_KANA_CHARSETS, DIGITS, CAPITALS, LATIN, ETL9, JAPANESE)}
 """The charsets that have a name and do not depend on data."""
-_OF_THE_DATA = ("kanji", "all")
-NAMES = (*NAMED, *_OF_THE_DATA)
+_NAMES_BY_DATA = ("kanji", "all")
+NAMES = (*CHARSETS_BY_NAME, *_NAMES_BY_DATA)
 
 
 def one_shape(character: str, sizes: bool = False) -> str:
     """The character that represents a character's shape (`SHAPES`): へ for ヘ; with `sizes` also つ for っ, X for x."""
     if len(character) > 1:
         return character
-    shape = character.translate(_ONE_SHAPE)
-    return shape.translate(_ONE_SIZE).translate(_ONE_SHAPE) if sizes else shape
+    shape = character.translate(_TO_ONE_SHAPE)
+    return shape.translate(_TO_ONE_SIZE).translate(_TO_ONE_SHAPE) if sizes else shape
 
 
 def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
@@ -230,13 +230,13 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     if not isinstance(name, str | os.PathLike):
         return Charset("own", tuple(name))
     name = os.fspath(name)
-    if name in NAMED:
-        return NAMED[name]
-    if name in _OF_THE_DATA:
-        choice = tuple(dict.fromkeys(map(nfc, present)))
-        characters = choice if name == "all" else tuple(filter(is_kanji, choice))
+    if name in CHARSETS_BY_NAME:
+        return CHARSETS_BY_NAME[name]
+    if name in _NAMES_BY_DATA:
+        present = tuple(dict.fromkeys(map(nfc, present)))
+        characters = present if name == "all" else tuple(filter(is_kanji, present))
         if not characters:
-            what, found = f"charset {name!r} has none of the data's characters", in_a_line(choice, 10) or "no data"
+            what, found = f"charset {name!r} has none of the data's characters", in_a_line(present, 10) or "no data"
             raise ArgumentError(what, found=found, do="choose another `charset`, or other data")
         return Charset(name, characters)
     path = Path(name)
@@ -248,17 +248,17 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
                     return Charset(values["charset"], values["labels"][: values["no_character"]])
                 return Charset.from_dict(values["charset"])
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
-        with about(path):
+        with errors_about(path):
             return Charset(path.stem, read_entries(path))
     raise ArgumentError(f"no charset {name[:40]!r}", expected=expected, do=suggestion(name, NAMES) or "write a file")
 
 
 def spelled_by_codes(text: str) -> str:
     """The character that code points such as U+3042 or U+0915-U+094D spell, "" where there is none; or the text."""
-    if not _CODES.fullmatch(text):
+    if not _CODE_POINTS.fullmatch(text):
         return text
-    numbers = [int(code[2:], 16) for code in text.split("-")]
-    return "".join(map(chr, numbers)) if max(numbers) < 0x110000 else ""
+    code_points = [int(code[2:], 16) for code in text.split("-")]
+    return "".join(map(chr, code_points)) if max(code_points) < 0x110000 else ""
 
 
 def read_entries(path: Path, *, are_labels: bool = False) -> tuple[str, ...]:
@@ -275,7 +275,7 @@ def read_entries(path: Path, *, are_labels: bool = False) -> tuple[str, ...]:
     lines = list(filter(None, lines))
     if not lines:
         raise FastetlError("the charset file is empty", file=path, expected="characters", do="list some")
-    if len(lines) > 1 or _CODES.fullmatch(lines[0]):
+    if len(lines) > 1 or _CODE_POINTS.fullmatch(lines[0]):
         return tuple(map(spelled_by_codes, lines))
     marks = [c for c in lines[0] if unicodedata.category(c)[0] == "M" or c in _JOINERS]
     if marks:

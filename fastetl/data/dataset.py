@@ -28,10 +28,10 @@ MAX_VALUE_BYTES = 256  # most bytes of one value of a header field
 MAX_WEIGHT = 10**9  # of a dataset, beside others: sums of weights stay finite
 _DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
 _RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
-_CONTROL = re.compile("[\0-\x1f\ud800-\udfff]")  # what stored names may not have: an archive ends them at \0
-_PER_SAMPLE = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
-_BRIGHT = 153  # mean of a picture. Ink that is high hardly ever reaches it: a thick pen covers half of a tight crop
-_NEARLY_ALL = 0.9  # of the pictures: some symbols may be filled
+_FORBIDDEN_IN_NAMES = re.compile("[\0-\x1f\ud800-\udfff]")  # what stored names may not have: an archive ends them at \0
+_COLUMNS = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
+_BRIGHT_MEAN = 153  # of a picture. Ink that is high hardly ever reaches it: a thick pen covers half of a tight crop
+_MAX_BRIGHT_SHARE = 0.9  # of the pictures: some symbols may be filled
 _NEIGHBOURS_OF_SHARDS = 4096  # fragments come from so many pictures, where pictures are read from shards
 
 
@@ -260,7 +260,7 @@ class Dataset:
         indices = np.arange(len(self))[index]
         if indices.ndim != 1:
             raise IndexError(f"one index, or a slice, mask or array of one axis, not {index!r}")
-        columns: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[indices]) for name in _PER_SAMPLE}
+        columns: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[indices]) for name in _COLUMNS}
         records = {name: values[indices] for name, values in self.records.items()}
         return replace(self, **columns, records=records)
 
@@ -332,10 +332,10 @@ class Dataset:
             weight: Their share of an epoch's pictures, relative to the weights of other samples.
         """
         try:
-            index = np.arange(len(self))[slice(None) if indices is None else indices,]  # a tuple's are of one axis, too
+            numbers = np.arange(len(self))[slice(None) if indices is None else indices,]  # a tuple is of one axis, too
         except IndexError as error:
             raise unsuitable("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
-        return Samples(self.images, self.labels, index, weight, self.charset)
+        return Samples(self.images, self.labels, numbers, weight, self.charset)
 
 
 def _are_equal(a: Any, b: Any) -> bool:
@@ -352,10 +352,10 @@ def _checked_pictures(images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]")
     except ValueError as error:  # pairs of a picture and a class, as of a Dataset
         raise unsuitable("images", "arrays uint8 (H, W), ink high", error) from error
     if not pictures or any(p.dtype != np.uint8 or p.ndim != 2 or not p.size for p in pictures):
-        kinds = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
-        raise unsuitable("images", "one or more arrays uint8 (H, W), ink high", kinds or "none", "use `read_picture`")
-    bright_count = sum(float(picture.mean()) > _BRIGHT for picture in pictures)
-    if bright_count > _NEARLY_ALL * len(pictures):
+        forms = ", ".join(sorted({f"{p.dtype} {p.shape}" for p in pictures})[:3])
+        raise unsuitable("images", "one or more arrays uint8 (H, W), ink high", forms or "none", "use `read_picture`")
+    bright_count = sum(float(picture.mean()) > _BRIGHT_MEAN for picture in pictures)
+    if bright_count > _MAX_BRIGHT_SHARE * len(pictures):
         expected, found = "ink high, on paper of 0", f"{bright_count:,} of {len(pictures):,} pictures mostly bright"
         raise ArgumentError("white paper", expected=expected, found=found, do="give 255 - np.asarray(picture)")
     return pictures
@@ -364,7 +364,7 @@ def _checked_pictures(images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]")
 def require_own_name(source: str) -> None:
     """Raise FastetlError for what is no name of a user's source."""
     require_instance("source", source, str, "a name")
-    if RESERVED_SOURCE.fullmatch(source) or _CONTROL.search(source):
+    if RESERVED_SOURCE.fullmatch(source) or _FORBIDDEN_IN_NAMES.search(source):
         expected = "a name of your own in one line, not one of ETL files, synthetic writers or unnamed sources"
         raise unsuitable("source", expected, repr(source), "choose another")
 
@@ -405,7 +405,7 @@ def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dic
     require_instance("records", records, Mapping | None, "names and values")
     fields = {name: _column(f"records: {name}", values, count) for name, values in (records or {}).items()}
     for name, values in fields.items():
-        is_name = isinstance(name, str) and not _CONTROL.search(name) and name not in _RESERVED
+        is_name = isinstance(name, str) and not _FORBIDDEN_IN_NAMES.search(name) and name not in _RESERVED
         is_stored = values.dtype.kind in "biufU" and values.dtype.char != "g"  # Arrow has no long double
         if not (is_name and is_stored) or values.itemsize > MAX_VALUE_BYTES:
             expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, a name in one line, not {', '.join(_RESERVED)}"
@@ -428,6 +428,6 @@ def concatenate(parts: Sequence[Dataset]) -> Dataset:
     sources = tuple(dict.fromkeys(name for part in parts for name in part.sources))
     indices = [np.array([sources.index(name) for name in part.sources], np.uint16) for part in parts]
     parts = [replace(part, source=index[part.source]) for part, index in zip(parts, indices, strict=True)]
-    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name)[:] for part in parts]) for name in _PER_SAMPLE}
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name)[:] for part in parts]) for name in _COLUMNS}
     records = {name: np.concatenate([part.records[name] for part in parts]) for name in parts[0].records}
     return replace(parts[0], **columns, sources=sources, records=records)

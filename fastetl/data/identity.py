@@ -39,7 +39,7 @@ UNNAMED = "unnamed:"
 _SOURCE_OF_FILES = re.compile(r"ETL\d+(:.*)?|synth:.*")  # names that files tell, and nobody may give
 RESERVED_SOURCE = re.compile(f"{_SOURCE_OF_FILES.pattern}|{UNNAMED}.*")
 """Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""
-MAX_NAME = 64
+MAX_NAME_LENGTH = 64
 """Most characters of a group's name."""
 _PARTS = ("train", "valid", "test")
 _MAX_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
@@ -82,12 +82,12 @@ def draw_parts(
         do = "check `valid` and `test`"
         raise unsuitable("split", "fractions that sum to less than 1", f"valid {valid}, test {test}", do)
     require_range("seed", seed, 0)
-    n_valid, n_test = (max(1, round(f * count)) if f else 0 for f in (valid, test))
+    valid_count, test_count = (max(1, round(share * count)) if share else 0 for share in (valid, test))
     parts = np.full(count, TRAIN, np.int8)
-    if n_valid + n_test < count:
+    if valid_count + test_count < count:
         order = np.random.default_rng([seed, count]).permutation(count)
-        parts[order[:n_test]] = TEST
-        parts[order[n_test : n_test + n_valid]] = VALID
+        parts[order[:test_count]] = TEST
+        parts[order[test_count : test_count + valid_count]] = VALID
     elif count and not may_be_few:
         raise FastetlError(f"{name}: too few {unit}s for valid {valid} and test {test}", found=count, do=f"add {unit}s")
     return parts
@@ -108,10 +108,10 @@ def group_numbers(names: Sequence[str | int], file: Path | None = None) -> NDArr
     for name in dict.fromkeys(names):
         text = str(name).strip() or "-1"
         is_name = isinstance(name, Integral | str) and not isinstance(name, bool)
-        whole = re.fullmatch(r"(-?\d{1,64})(\.0+)?", text)  # pandas writes 1 as 1.0 where another is unknown
-        number = int(whole[1]) if whole else None
-        if not is_name or len(text) > MAX_NAME or (number is not None and number < -1):
-            expected = f"a name of up to {MAX_NAME} characters, a whole number from 0, or −1 where unknown"
+        match = re.fullmatch(r"(-?\d{1,64})(\.0+)?", text)  # pandas writes 1 as 1.0 where another is unknown
+        number = int(match[1]) if match else None
+        if not is_name or len(text) > MAX_NAME_LENGTH or (number is not None and number < -1):
+            expected = f"a name of up to {MAX_NAME_LENGTH} characters, a whole number from 0, or −1 where unknown"
             do = "name or number the groups so"
             record = None if file is None else names.index(name)
             raise ArgumentError("no group", file=file, record=record, expected=expected, found=text[:40], do=do)
@@ -144,14 +144,14 @@ def group_copies(
     of each other. Returns the new groups and sources (N,), and the index of each sample's first copy, int64 (N,): the
     first of known group, or, if all are unknown, the first; its own if there is no other copy.
     """
-    first = np.arange(len(digests))
+    first_copy = np.arange(len(digests))
     if np.diff(np.sort(digests)).all():  # no copies
-        return groups, source, first
+        return groups, source, first_copy
     order = np.argsort(groups < 0, kind="stable")  # known groups first
     _, begins, digest_numbers = np.unique(digests[order], return_index=True, return_inverse=True)
-    first[order] = order[begins[digest_numbers]]
-    first = np.where(np.isin(digests, np.array(blanks, np.uint64)), np.arange(len(digests)), first)
-    return groups[first], np.where(groups[first] >= 0, source[first], source), first
+    first_copy[order] = order[begins[digest_numbers]]
+    first_copy = np.where(np.isin(digests, np.array(blanks, np.uint64)), np.arange(len(digests)), first_copy)
+    return groups[first_copy], np.where(groups[first_copy] >= 0, source[first_copy], source), first_copy
 
 
 def _ranges(values: NDArray[np.int32]) -> list[int]:
@@ -238,12 +238,12 @@ class SplitRecord:
     def from_dict(cls, values: Mapping[str, Any]) -> "SplitRecord":
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
         groups: list[dict[str, NDArray[np.int32]]] = []
-        digests, room = [], _MAX_GROUPS
+        digests, groups_left = [], _MAX_GROUPS
         for part in _PARTS:
             groups.append({})
             for source, ranges in values[part]["groups"].items():
-                groups[-1][source] = _numbers(ranges, room)
-                room -= len(groups[-1][source])
+                groups[-1][source] = _numbers(ranges, groups_left)
+                groups_left -= len(groups[-1][source])
             part_digests = np.frombuffer(base64.b64decode(values[part]["digests"], validate=True), "<u8")
             digests.append(np.sort(part_digests.astype(np.uint64)))
         return cls(tuple(groups), tuple(digests))

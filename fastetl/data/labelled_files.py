@@ -31,7 +31,7 @@ _IDX_BYTES = 1 << 33  # most of an array
 _TABLES, _NPZ = (".csv", ".tsv"), ".npz"
 
 
-class Labelled(NamedTuple):
+class LabelledSource(NamedTuple):
     """The labelled pictures of one source: of a file, or of a folder."""
 
     path: Path
@@ -39,10 +39,10 @@ class Labelled(NamedTuple):
     characters: list[str]  # N texts
     groups: Int32s  # int32 (N,), −1 where unknown
     writers: Sequence[str]  # N names or numbers of these groups, "" where unknown
-    passed_over: Sequence[Notice] = ()  # one of each subfolder that is of no character
+    notices: Sequence[Notice] = ()  # one of each subfolder that is of no character
 
 
-def labelled_in(path: Path, *, beside_records: bool = False) -> list[Labelled]:
+def labelled_in(path: Path, *, beside_records: bool = False) -> list[LabelledSource]:
     """The labelled pictures of a file or folder; an empty list for anything else, such as ETL files.
 
     Raises FastetlError for several kinds in a folder, files that cannot be read and, unless they are in a folder of ETL
@@ -84,7 +84,7 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 
-def _reader_of(path: Path) -> Callable[[Path], Labelled | None] | None:
+def _reader_of(path: Path) -> Callable[[Path], LabelledSource | None] | None:
     """The function that reads a path of its kind; None if it is no labelled pictures."""
     if path.is_dir():
         return _from_folders if any(map(_is_picture, list_folder(path))) else None
@@ -128,19 +128,19 @@ def _names_of_numbers(path: Path) -> dict[int, str]:
     label_file = path.parent / _LABELS
     if label_file.is_file():
         return dict(enumerate(_characters(read_entries(label_file, are_labels=True), label_file)))
-    maps = [p for p in list_folder(path.parent) if p.name.endswith("classmap.csv")]
-    maps = [p for p in maps if path.name.startswith(p.name.partition("_")[0])] or maps
-    if len(maps) != 1:
+    class_maps = [p for p in list_folder(path.parent) if p.name.endswith("classmap.csv")]
+    class_maps = [p for p in class_maps if path.name.startswith(p.name.partition("_")[0])] or class_maps
+    if len(class_maps) != 1:
         expected = f"a {_LABELS} beside it with one character a line, the first that of label 0"
-        found = "several class maps" if maps else "none"
+        found = "several class maps" if class_maps else "none"
         do = f"write {_LABELS}; of KMNIST, put its class map there"
         raise FastetlError("labels that are numbers", file=path, expected=expected, found=found, do=do)
-    rows = _rows_of(maps[0])
-    with expecting("columns index and char", maps[0], "not a class map", do=f"write {_LABELS} instead"):
-        return {int(row["index"]): _character(row["char"], maps[0]) for row in rows}
+    rows = _rows_of(class_maps[0])
+    with expecting("columns index and char", class_maps[0], "not a class map", do=f"write {_LABELS} instead"):
+        return {int(row["index"]): _character(row["char"], class_maps[0]) for row in rows}
 
 
-def _named(labels: Column, path: Path) -> list[str]:
+def _characters_of_labels(labels: Column, path: Path) -> list[str]:
     names, numbers = _names_of_numbers(path), labels.tolist()
     for record, number in enumerate(numbers):
         if number not in names:
@@ -149,26 +149,26 @@ def _named(labels: Column, path: Path) -> list[str]:
     return [names[number] for number in numbers]
 
 
-def _from_folders(folder: Path) -> Labelled:
+def _from_folders(folder: Path) -> LabelledSource:
     label_file = folder / _LABELS
-    entries = _characters(read_entries(label_file, are_labels=True), label_file) if label_file.is_file() else None
+    label_names = _characters(read_entries(label_file, are_labels=True), label_file) if label_file.is_file() else None
     files: list[Path] = []
     characters: list[str] = []
-    passed_over = []
+    notices = []
     for subfolder in filter(Path.is_dir, list_folder(folder)):
-        name, entries_in_it = subfolder.name, list_folder(subfolder)
-        if not any(map(_is_picture, entries_in_it)):
-            passed_over.append(Notice("a folder without a picture", str(subfolder), done="left out"))
+        name, subentries = subfolder.name, list_folder(subfolder)
+        if not any(map(_is_picture, subentries)):
+            notices.append(Notice("a folder without a picture", str(subfolder), done="left out"))
             continue
-        if entries is not None and not (name.isdecimal() and int(name) < len(entries)):
-            expected = f"0 to {len(entries) - 1}, a line of {_LABELS}"
+        if label_names is not None and not (name.isdecimal() and int(name) < len(label_names)):
+            expected = f"0 to {len(label_names) - 1}, a line of {_LABELS}"
             do = f"rename it, or take {_LABELS} away where folders are named by their characters"
             raise FastetlError("a folder that is no number", file=subfolder, expected=expected, do=do)
-        character = _character(name, subfolder) if entries is None else entries[int(name)]
-        pictures = [p for p in entries_in_it if p.is_file() and p.suffix.lower() not in _TEXT_SUFFIXES]
+        character = _character(name, subfolder) if label_names is None else label_names[int(name)]
+        pictures = [p for p in subentries if p.is_file() and p.suffix.lower() not in _TEXT_SUFFIXES]
         files += pictures
         characters += [character] * len(pictures)
-    return Labelled(folder, files, characters, np.full(len(files), -1, np.int32), [""] * len(files), passed_over)
+    return LabelledSource(folder, files, characters, np.full(len(files), -1, np.int32), [""] * len(files), notices)
 
 
 def _header(path: Path) -> str:
@@ -199,23 +199,23 @@ def _rows_of(path: Path) -> list[dict[str, Any]]:
         return rows
 
 
-def _file_named(name: str, folder: Path) -> Path:
+def _find_file(name: str, folder: Path) -> Path:
     """The file of this name; where there is none, of its normal form C or D: macOS writes が as two code points."""
     forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
     return next(filter(os.path.exists, map(folder.joinpath, forms)), folder / name)
 
 
-def _from_csv(path: Path) -> Labelled:
+def _from_csv(path: Path) -> LabelledSource:
     rows = _rows_of(path)
     for record, row in enumerate(rows):
         if None in row or not (row["file"] or "").strip() or row["character"] is None:  # None: cells beyond the header
             what, do = "a line of other cells than the header", "put a text with commas in quotes, or add cells"
             raise FastetlError(what, file=path, record=record, expected=", ".join(filter(None, row)), do=do)
     # Windows writes backslashes.
-    files = [_file_named(row["file"].strip().replace("\\", "/"), path.parent) for row in rows]
+    files = [_find_file(row["file"].strip().replace("\\", "/"), path.parent) for row in rows]
     characters = _characters((row["character"].strip() for row in rows), path)
     writers = [(row.get("group") or row.get("writer") or "").strip() for row in rows]
-    return Labelled(path, files, characters, group_numbers(writers, path), writers)
+    return LabelledSource(path, files, characters, group_numbers(writers, path), writers)
 
 
 def _arrays(path: Path, names: Container[str] = ()) -> dict[str, Column]:
@@ -234,13 +234,13 @@ def _arrays(path: Path, names: Container[str] = ()) -> dict[str, Column]:
         arrays.update(read_npz(path, accept))
         return arrays
     with open_regular(path) as file:
-        is_packed = file.read(2) == b"\x1f\x8b"
+        is_compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if is_packed else file
+        stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if is_compressed else file
         try:
-            head = stream.read(4)
-            if head in (b"\0\0\x08\1", b"\0\0\x08\3"):
-                shape = tuple(np.frombuffer(stream.read(4 * head[3]), ">u4").tolist())
+            header = stream.read(4)
+            if header in (b"\0\0\x08\1", b"\0\0\x08\3"):
+                shape = tuple(np.frombuffer(stream.read(4 * header[3]), ">u4").tolist())
                 if accept("arr_0", shape, np.dtype(np.uint8)):
                     values = stream.read(min(math.prod(shape), _IDX_BYTES) + 1)
                     arrays["arr_0"] = np.frombuffer(values, np.uint8).reshape(shape)
@@ -249,37 +249,37 @@ def _arrays(path: Path, names: Container[str] = ()) -> dict[str, Column]:
     return arrays
 
 
-def _from_arrays(path: Path, arrays: Mapping[str, Column]) -> Labelled:
+def _from_arrays(path: Path, arrays: Mapping[str, Column]) -> LabelledSource:
     images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
     groups = arrays.get("groups", arrays.get("writers", np.full(images.shape[:1], "")))
     is_valid = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
     if not is_valid or not labels.shape == groups.shape == images.shape[:1]:
         raise _not_labelled(path, arrays)
-    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _named(labels, path)
+    characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _characters_of_labels(labels, path)
     pictures = images.astype(np.uint8, copy=False)
-    return Labelled(path, pictures, characters, group_numbers(groups.tolist(), path), list(map(str, groups)))
+    return LabelledSource(path, pictures, characters, group_numbers(groups.tolist(), path), list(map(str, groups)))
 
 
-def from_npz(path: Path) -> Labelled:
+def from_npz(path: Path) -> LabelledSource:
     """Read an `.npz` of images, labels and perhaps groups. Raises FastetlError for any other file."""
     return _from_arrays(path, _arrays(path, ("images", "labels", "groups", "writers")))
 
 
-def _from_pair(path: Path) -> Labelled | None:
+def _from_pair(path: Path) -> LabelledSource | None:
     """Read a file of pictures with the file of labels beside it; None if `path` is the file of labels itself."""
-    content = _arrays(path)
-    if content["arr_0"].ndim == 1:
+    arrays = _arrays(path)
+    if arrays["arr_0"].ndim == 1:
         return None
     name = path.name.replace("imgs", "labels").replace("images", "labels").replace("idx3", "idx1")
     if name == path.name:
-        raise _not_labelled(path, content)
+        raise _not_labelled(path, arrays)
     paths = [path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz")]
-    labels = next((file for file in paths if file != path and file.is_file()), None)
-    if labels is None:
+    label_file = next((file for file in paths if file != path and file.is_file()), None)
+    if label_file is None:
         what = "no file of labels beside the pictures"
         raise FastetlError(what, file=path, expected=paths[0].name, do="put it there")
-    arrays_of = {file: _arrays(file, ("arr_0",)) for file in (path, labels)}
+    arrays_of = {file: _arrays(file, ("arr_0",)) for file in (path, label_file)}
     for file, arrays in arrays_of.items():
         if "arr_0" not in arrays:
             raise FastetlError("the file is damaged", file=file, expected="an array", do="download it again")
-    return _from_arrays(path, {"images": arrays_of[path]["arr_0"], "labels": arrays_of[labels]["arr_0"]})
+    return _from_arrays(path, {"images": arrays_of[path]["arr_0"], "labels": arrays_of[label_file]["arr_0"]})

@@ -43,8 +43,8 @@ STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
 Array: TypeAlias = Any  # float32 of numpy or of JAX, which have no type in common
 ArrayModule: TypeAlias = Any  # numpy or jax.numpy
-_FIXED = {"filter": "triangle", "polarity": "border", "framing": "adaptive"}  # what files say of the only ways
-_ABSENT: dict[str, Any] = {"surroundings": False, "readings": 1}
+_FIXED_VALUES = {"filter": "triangle", "polarity": "border", "framing": "adaptive"}  # what files say of the only ways
+_ABSENT_VALUES: dict[str, Any] = {"surroundings": False, "readings": 1}
 """Values of keys that a file does not have, as those of 0.1.0 and the bundled `japanese`: they are not written."""
 
 
@@ -92,19 +92,19 @@ class Preprocessing(Options):
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON object; fields that version 0.1.0 lacked are left out where they have the values of that version."""
-        values = {"size": self.size, **_FIXED, **dataclasses.asdict(self)}
-        return {key: value for key, value in values.items() if (key, value) not in _ABSENT.items()}
+        values = {"size": self.size, **_FIXED_VALUES, **dataclasses.asdict(self)}
+        return {key: value for key, value in values.items() if (key, value) not in _ABSENT_VALUES.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The preprocessing that `as_dict` described. Raises FastetlError, or AttributeError for no dict."""
-        options = {key: value for key, value in values.items() if (key, value) not in _FIXED.items()}
-        return config_of(cls, None, {**_ABSENT, **options})
+        options = {key: value for key, value in values.items() if (key, value) not in _FIXED_VALUES.items()}
+        return config_of(cls, None, {**_ABSENT_VALUES, **options})
 
 
-def triangle_weights(n_in: int, n_out: int) -> NDArray[np.float64]:
-    """float64 (n_out, n_in): the rows of Pillow's BILINEAR resize (Resample.c), each summing to 1."""
-    weights = triangle(n_in, n_out)
+def triangle_weights(input_count: int, output_count: int) -> NDArray[np.float64]:
+    """float64 (output_count, input_count): the rows of Pillow's BILINEAR resize (Resample.c), each summing to 1."""
+    weights = triangle(input_count, output_count)
     return np.asarray(weights / weights.sum(1, keepdims=True))
 
 
@@ -115,15 +115,15 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     rows, columns = (triangle(side, size) for side in images.shape[1:])
     divisors = np.outer(rows.sum(1), columns.sum(1))
     # Sums of whole numbers are exact in any order, in a float type that holds the largest.
-    kind = np.dtype("f4" if 255 * divisors.max() < 1 << 24 else "f8")
-    out = np.empty((len(images), size, size), np.uint8)
-    step = max(1, (1 << 20) // max(1, images[:1].size))  # a million pixels
-    for start in range(0, len(images), step):
-        pixels = images[start : start + step].astype(kind)
+    dtype = np.dtype("f4" if 255 * divisors.max() < 1 << 24 else "f8")
+    resized = np.empty((len(images), size, size), np.uint8)
+    block_pictures = max(1, (1 << 20) // max(1, images[:1].size))  # a million pixels
+    for start in range(0, len(images), block_pictures):
+        pixels = images[start : start + block_pictures].astype(dtype)
         # One product of large matrices: threads of a product of each picture's small ones would wait for each other.
-        sums = np.tensordot(np.tensordot(pixels, columns.astype(kind), (2, 1)), rows.astype(kind), (1, 1))
-        out[start : start + step] = np.floor(sums.swapaxes(1, 2) / divisors + 0.5)
-    return out
+        sums = np.tensordot(np.tensordot(pixels, columns.astype(dtype), (2, 1)), rows.astype(dtype), (1, 1))
+        resized[start : start + block_pictures] = np.floor(sums.swapaxes(1, 2) / divisors + 0.5)
+    return resized
 
 
 def border_sum(pixels: Array) -> Array:
@@ -133,26 +133,26 @@ def border_sum(pixels: Array) -> Array:
 
 
 def frames(
-    pictures: Array, spec: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0), xp: ArrayModule = np
+    pictures: Array, preprocessing: Preprocessing, stretch: tuple[float, float] = (1.0, 1.0), xp: ArrayModule = np
 ) -> tuple[Array, Array]:
     """Steps 2–4 in an array module, numpy or jax.numpy, whose arrays go in and come out.
 
     uint8 (N, size, size) → float32 (N, frame, frame, channels) in 0–1, ink high, and where the frames lie,
-    float32 (N, PLACE_SIZE). stretch: one of `spec.stretches`, for step 5. Products need full
+    float32 (N, PLACE_SIZE). stretch: one of `preprocessing.stretches`, for step 5. Products need full
     precision: in half precision the frame moves by whole pixels.
     """
-    x = xp.asarray(pictures, np.float32)
+    x, floor = xp.asarray(pictures, np.float32), preprocessing.floor
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
-    x = xp.where(border_sum(x) > spec.darkest_paper, 255 - x, x) / 255
-    x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - spec.floor, 0) / (1 - spec.floor)
-    cy, cx, scale = _frame_place(x, spec, xp)
+    x = xp.where(border_sum(x) > preprocessing.darkest_paper, 255 - x, x) / 255
+    x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - floor, 0) / (1 - floor)
+    centre_y, centre_x, scale = _frame_place(x, preprocessing, xp)
     height, width = stretch
     views = []
-    for side in (scale, scale * SURROUNDINGS_SIDE)[: spec.channels]:
-        row_weights = _frame_weights(cy, side * height, spec, xp)
-        column_weights = _frame_weights(cx, side * width, spec, xp)
+    for side in (scale, scale * SURROUNDINGS_SIDE)[: preprocessing.channels]:
+        row_weights = _frame_weights(centre_y, side * height, preprocessing, xp)
+        column_weights = _frame_weights(centre_x, side * width, preprocessing, xp)
         views.append(row_weights @ x @ column_weights.swapaxes(1, 2))
-    return xp.stack(views, -1), xp.concatenate([cy, cx, scale], 1)
+    return xp.stack(views, -1), xp.concatenate([centre_y, centre_x, scale], 1)
 
 
 def positions(count: int) -> NDArray[np.float64]:
@@ -171,34 +171,34 @@ def _moments(x: Array, xp: ArrayModule) -> tuple[Array, Array, Array]:
         centre = (share * position).mean(1, keepdims=True)
         return centre, (share * (position - centre) ** 2).mean(1, keepdims=True)
 
-    (cy, vy), (cx, vx) = axis_moments(by_row), axis_moments(by_column)
-    return cy, cx, vy + vx
+    (centre_y, variance_y), (centre_x, variance_x) = axis_moments(by_row), axis_moments(by_column)
+    return centre_y, centre_x, variance_y + variance_x
 
 
-def _frame_place(x: Array, spec: Preprocessing, xp: ArrayModule) -> tuple[Array, Array, Array]:
+def _frame_place(x: Array, preprocessing: Preprocessing, xp: ArrayModule) -> tuple[Array, Array, Array]:
     """Where the frame lies over ink (N, size, size) in 0–1: its centre's y and x, and its side, each float32 (N, 1).
 
     The moments are those of the ink under a Gaussian, which is moved there `WINDOW_MOVES` times.
     """
     position = xp.asarray(positions(x.shape[1]), np.float32)
-    cy = cx = xp.zeros((len(x), 1), np.float32)
-    variance = xp.full((len(x), 1), spec.start, np.float32)
+    centre_y = centre_x = xp.zeros((len(x), 1), np.float32)
+    variance = xp.full((len(x), 1), preprocessing.start, np.float32)
     for _ in range(WINDOW_MOVES):
-        sharpness = -1 / (2 * spec.window) / variance
-        row_window, column_window = (xp.exp((position - c) ** 2 * sharpness) for c in (cy, cx))
-        cy, cx, variance = _moments(x * row_window[:, :, None] * column_window[:, None, :], xp)
+        sharpness = -1 / (2 * preprocessing.window) / variance
+        row_window, column_window = (xp.exp((position - centre) ** 2 * sharpness) for centre in (centre_y, centre_x))
+        centre_y, centre_x, variance = _moments(x * row_window[:, :, None] * column_window[:, None, :], xp)
         variance = xp.clip(variance, *VARIANCE_BOUNDS)
     # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · window)).
-    variance = variance * (2 * spec.window / (2 * spec.window - 1))
-    return cy, cx, xp.maximum(xp.sqrt(variance) / (2 * spec.scale), MIN_SCALE)
+    variance = variance * (2 * preprocessing.window / (2 * preprocessing.window - 1))
+    return centre_y, centre_x, xp.maximum(xp.sqrt(variance) / (2 * preprocessing.scale), MIN_SCALE)
 
 
-def _frame_weights(centre: Array, scale: Array, spec: Preprocessing, xp: ArrayModule) -> Array:
+def _frame_weights(centre: Array, scale: Array, preprocessing: Preprocessing, xp: ArrayModule) -> Array:
     """The resampling matrix of one axis, float32 (N, frame, size)."""
-    source = centre[:, :, None] + scale[:, :, None] * xp.asarray(positions(spec.frame), np.float32)[None, :, None]
+    points = centre[:, :, None] + scale[:, :, None] * xp.asarray(positions(preprocessing.frame), np.float32)[:, None]
     # Half the triangle's base: one source pixel, or one output pixel where the picture shrinks.
-    support = xp.maximum(2 / spec.size, scale * (2 / spec.frame))[:, :, None]
-    weights = xp.maximum(1 - xp.abs(xp.asarray(positions(spec.size), np.float32) - source) / support, 0)
+    support = xp.maximum(2 / preprocessing.size, scale * (2 / preprocessing.frame))[:, :, None]
+    weights = xp.maximum(1 - xp.abs(xp.asarray(positions(preprocessing.size), np.float32) - points) / support, 0)
     # Weights of a full triangle sum to support / pixel pitch; dividing by that (not by their own sum) lets what lies
     # outside the picture count as paper.
-    return weights * (2 / spec.size / support)
+    return weights * (2 / preprocessing.size / support)

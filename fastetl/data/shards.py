@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 INDEX_FILES = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
 """The files beside the shards, in the order of writing, and the most bytes that each may have."""
-ROWS = 4096  # rows of a shard: at size 64 sixteen megabytes of pictures
+SHARD_ROWS = 4096  # rows of a shard: at size 64 sixteen megabytes of pictures
 SHARD_BYTES = 1 << 28  # most bytes of one shard's file
 
 
@@ -89,8 +89,8 @@ class ShardedImages:
         pictures = np.empty((len(index), *self.shape[1:]), np.uint8)
         shard_numbers = np.searchsorted(self.starts, index, "right") - 1
         for number in np.unique(shard_numbers).tolist():  # so that each shard is read once at most
-            part = np.flatnonzero(shard_numbers == number)
-            pictures[part] = self._pictures(number)[index[part] - self.starts[number]]
+            positions = np.flatnonzero(shard_numbers == number)
+            pictures[positions] = self._pictures(number)[index[positions] - self.starts[number]]
         return pictures
 
     def windows(self, indices: Ints, rng: "np.random.Generator") -> Iterator[Ints]:
@@ -133,9 +133,9 @@ class ShardedImages:
             if hashlib.sha256(data).hexdigest() != shard.sha256:
                 raise ValueError("another hash" if len(data) == shard.bytes else f"{len(data):,} bytes")
             rows = pq.read_table(pa.BufferReader(data), columns=list(columns))
-            kinds = [rows.schema.field(name).type for name in columns if name == "image"]
-            if len(rows) != shard.rows or any(kind != pa.binary(side**2) for kind in kinds):
-                raise ValueError(f"{len(rows)} rows of {', '.join(map(str, kinds))}")
+            column_types = [rows.schema.field(name).type for name in columns if name == "image"]
+            if len(rows) != shard.rows or any(column_type != pa.binary(side**2) for column_type in column_types):
+                raise ValueError(f"{len(rows)} rows of {', '.join(map(str, column_types))}")
             if any(column.null_count for column in rows.columns):
                 raise ValueError("values are missing")
             return rows
@@ -194,7 +194,7 @@ def encode_shard(number: int, rows: "Dataset") -> tuple[Shard, bytes]:
 def write_index(folder: str, data: "Dataset", shards: Sequence[Shard], columns: Sequence[str]) -> None:
     """Write the `INDEX_FILES` of written shards. columns: names of header fields. Pictures of `data` are not used."""
     description = {"shards": [asdict(shard) for shard in shards], "columns": list(columns)}
-    with TemporaryDirectory() as temporary:
-        write_description(Path(temporary), replace(data, records={}), description)
+    with TemporaryDirectory() as folder_name:
+        write_description(Path(folder_name), replace(data, records={}), description)
         for name in INDEX_FILES:
-            write_file(folder, name, (Path(temporary) / name).read_bytes())
+            write_file(folder, name, (Path(folder_name) / name).read_bytes())

@@ -22,8 +22,8 @@ _LABEL_WIDTH, _BANNER_HEIGHT = 116, 18  # pixels
 
 def as_paper(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pictures uint8 (N, S, S), ink high → black ink on white paper, uint8 (N, S, S). Pale ink becomes black, too."""
-    top = np.maximum(images.max((1, 2), keepdims=True), 1).astype(np.float32)
-    return np.asarray(255 - images / top * 255, np.uint8)
+    maxima = np.maximum(images.max((1, 2), keepdims=True), 1).astype(np.float32)
+    return np.asarray(255 - images / maxima * 255, np.uint8)
 
 
 def _label(character: str) -> str:

@@ -25,12 +25,12 @@ from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
-from fastetl.errors import FastetlError, MissingFileError, StrPath, about, expecting
+from fastetl.errors import FastetlError, MissingFileError, StrPath, errors_about, expecting
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
 from fastetl.lazy import import_extra
 
-IDENTITY_COLUMNS = {name: np.dtype(kind) for name, kind in (("group", "i4"), ("source", "u2"), ("digest", "u8"))}
+IDENTITY_COLUMNS = {name: np.dtype(code) for name, code in (("group", "i4"), ("source", "u2"), ("digest", "u8"))}
 """Columns of records.npz that are fields of a Dataset."""
 
 
@@ -76,17 +76,17 @@ def _open(path: StrPath, size: int | None) -> Dataset:
     if (path / MANIFEST).is_file():
         return _open_directory(path, address)
     if path.is_file() and path.suffix.lower() == ".npz":
-        npz = from_npz(path)
-        with about(path):
-            data = Dataset.create(np.asarray(npz.images), npz.characters, npz.writers, size=size)
+        labelled = from_npz(path)
+        with errors_about(path):
+            data = Dataset.create(np.asarray(labelled.images), labelled.characters, labelled.writers, size=size)
         return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path)
     if path.is_file() and (path.suffix == ".parquet" or read_ends(path).startswith(b"PAR1")):
         return _read_parquet(path)
-    kind = FastetlError if path.is_file() else MissingFileError
+    error_class = FastetlError if path.is_file() else MissingFileError
     forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
     is_part = (path.parent / MANIFEST).is_file() and path.is_file()
     do = f"give its folder, {path.parent}" if is_part else "make one of records or pictures with `fastetl build`"
-    raise kind("no dataset here", file=path, expected=forms, do=do)
+    raise error_class("no dataset here", file=path, expected=forms, do=do)
 
 
 def _open_address(address: str) -> Dataset:
@@ -101,14 +101,14 @@ def _open_address(address: str) -> Dataset:
 
 def _open_directory(folder: Path, address: str) -> Dataset:
     """The dataset in `folder`. If a command replaces it meanwhile, all of it is read again: files of two do not fit."""
-    place = folder.stat()
+    status = folder.stat()
     try:
         data = _read_directory(folder, address)
     except FastetlError:
-        if os.path.samestat(place, folder.stat()):
+        if os.path.samestat(status, folder.stat()):
             raise
     else:
-        if os.path.samestat(place, folder.stat()):
+        if os.path.samestat(status, folder.stat()):
             return data
     return _open_directory(folder, address)
 
@@ -205,9 +205,9 @@ def _read_parquet(path: Path) -> Dataset:
         rows = pq.read_table(path)
         metadata = {key.decode(): value for key, value in (rows.schema.metadata or {}).items()}
         description = {**json.loads(metadata[METADATA_KEY]), "count": len(rows)}
-        number = {name: index for index, name in enumerate(description["sources"])}
+        number_of_source = {name: index for index, name in enumerate(description["sources"])}
         columns = {name: column_values(rows[name]) for name in rows.column_names if name not in ("image", "character")}
-        columns["source"] = np.array([number[name] for name in columns["source"]], np.uint16)
+        columns["source"] = np.array([number_of_source[name] for name in columns["source"]], np.uint16)
         images = _decode(rows["image"], description["preprocessing"]["size"])
         return _dataset(path, description, images, columns.pop("label"), columns)
 

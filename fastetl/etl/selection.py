@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastetl.arrays import Ints, Uint16s
-from fastetl.data.charset import NAMED, Characters, Charset, load_charset
+from fastetl.data.charset import CHARSETS_BY_NAME, Characters, Charset, load_charset
 from fastetl.errors import FastetlError, Findings
 from fastetl.etl.contents import Contents, by_layout, contents_of
 from fastetl.etl.detection import EtlFile
@@ -125,7 +125,7 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     samples = np.bincount(np.concatenate([*usable_codes, np.zeros(0, np.uint16)]), minlength=1 << 16)  # of each code
     if not parts:
         places = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
-        names = [other.name for other in NAMED.values() if samples[codes_of(other)].all()]
+        names = [other.name for other in CHARSETS_BY_NAME.values() if samples[codes_of(other)].all()]
         what, do = "no record has a character of the charset", f"choose `charset` {' or '.join([*names, 'all'])}"
         raise FastetlError(what, file=places, expected=charset.name, do=do)
     noticed = itertools.chain(*map(notices_of_name, files), *(content.noticed for content in contents))
