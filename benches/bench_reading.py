@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benches import tutorial
 from benches.race import Contender, race
 from fastetl.etl.detection import find_files
-from fastetl.etl.layouts import BY_NAME, ETL8G, Layout
+from fastetl.etl.layouts import ETL8G, LAYOUT_BY_NAME, Layout
 from fastetl.kernels.packed import TOP
 from fastetl.kernels.resize import OVERREAD, resize_records
 from fastetl.kernels.triangle import triangle
@@ -23,7 +23,7 @@ from fastetl.kernels.vector import TWIN, forms
 SLOW = 250  # records that the slow ones do in a turn
 BLOCK = 256  # records that are resized into one array, which is used again, as in a build
 SIZES = (28, 32, 48, 64, 96, 126)
-KINDS = [BY_NAME[name] for name in ("ETL1", "ETL2", "ETL3", "ETL8B2", "ETL8G")]
+KINDS = [LAYOUT_BY_NAME[name] for name in ("ETL1", "ETL2", "ETL3", "ETL8B2", "ETL8G")]
 """A set of each type of record: M, K, C, B and G."""
 Bytes = NDArray[np.uint8]
 Starts = NDArray[np.int64]

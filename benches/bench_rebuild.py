@@ -58,7 +58,7 @@ def test_rebuild(benchmark: Any, etl: Path, tmp_path: Path, charset: str) -> Non
             expected = np.floor(255 * stored["arr_0"] + 0.5)
         np.testing.assert_array_equal(open_dataset(out).images[: len(expected)], expected)
     clear()
-    parts = [(p.file, p.index) for p in select(files, charset).parts]
+    parts = [(p.file, p.numbers) for p in select(files, charset).parts]
     plain = Contender("the script without compression", "peer", part, partial(script, compressed=False))
     race(
         benchmark,
@@ -118,7 +118,7 @@ def test_build_of_all_sets(benchmark: Any, tmp_path: Path) -> None:
     clear = partial(shutil.rmtree, out, ignore_errors=True)
     clear()
     parts = select(files, "all").parts
-    copies = [copying([(part.file, part.index)], size, tmp_path / "copy") for part in parts]
+    copies = [copying([(part.file, part.numbers)], size, tmp_path / "copy") for part in parts]
 
     def one_record_after_another() -> None:
         for file in files:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastetl.data.charset import HIRAGANA_SMALL
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import codes_of
-from fastetl.etl.layouts import BY_NAME, ETL8G, Layout, bytes_of
+from fastetl.etl.layouts import ETL8G, LAYOUT_BY_NAME, Layout, bytes_of
 from fastetl.synth.sets import Draw, by_class, by_writer, fill, set_files
 
 Records = NDArray[Any]
@@ -43,7 +43,7 @@ def make_records(
 
 def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
     """About 200 records of a set's first 40 characters in its order, uint8 (N, record bytes), noise for pictures."""
-    layout, entries = BY_NAME[name], classes(name)
+    layout, entries = LAYOUT_BY_NAME[name], classes(name)
     picks = [entry for entry in classes_by_file(name)[0] if name != "ETL2" or entry.character is not None][:40]
     ordered = by_writer if layout.grouped_by == "data set" or name == "ETL4" else by_class
     file = ordered("", [entries.index(entry) for entry in picks], range(200 // len(picks)))

@@ -47,7 +47,7 @@ class RecordRange:
     def dataset(self) -> Dataset:
         """Read and resize the records. Raises FastetlError, or DisorderError if a record differs from the plan."""
         parts = [
-            replace(part, file=replace(part.file, path=local_copy(address))) if len(part.index) else part
+            replace(part, file=replace(part.file, path=local_copy(address))) if len(part.numbers) else part
             for part, address in zip(self.parts, self.addresses, strict=True)
         ]
         pictures = BytesIO()
@@ -61,15 +61,15 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Reco
     address_of = {absolute(local_copy(file)): file for file in files if is_url(file)}
     first_of = {part.file.layout: part for part in reversed(plan.parts)}
     pieces = []
-    for first in range(0, sum(len(part.index) for part in plan.parts), rows):
+    for first in range(0, sum(len(part.numbers) for part in plan.parts), rows):
         parts: list[Selection] = []
         first_record = 0  # records of the parts that were cut
         for part in plan.parts:
             span = slice(max(first - first_record, 0), max(first + rows - first_record, 0))
-            selection = replace(part, index=part.index[span], codes=part.codes[span], groups=part.groups[span])
-            first_record += len(part.index)
+            selection = replace(part, numbers=part.numbers[span], codes=part.codes[span], groups=part.groups[span])
+            first_record += len(part.numbers)
             # The first one of a set also without records, so that all pieces have the same columns.
-            if len(selection.index) or part is first_of[part.file.layout]:
+            if len(selection.numbers) or part is first_of[part.file.layout]:
                 parts.append(selection)
         paths = [str(part.file.path) for part in parts]
         addresses = tuple(address_of.get(path, path) for path in paths)

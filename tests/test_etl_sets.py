@@ -16,7 +16,7 @@ from fastetl.etl.contents import contents_of
 from fastetl.etl.detection import EtlFile, detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import BY_NAME, LAYOUTS
+from fastetl.etl.layouts import LAYOUT_BY_NAME, LAYOUTS
 from fastetl.kernels.packed import unpack
 from fastetl.kernels.resize import resize_twin
 from fastetl.kernels.vector import ENABLED
@@ -66,7 +66,7 @@ def test_a_genuine_size_settles_the_set_unless_the_classes_speak_against_it(
     _, records = next(set_files(name, writers, lambda layout, *_: np.zeros((200, layout.image_bytes), np.uint8)))
     assert len(records) == count
     records.tofile(tmp_path / named)
-    assert detect(tmp_path / named).layout is BY_NAME[name]
+    assert detect(tmp_path / named).layout is LAYOUT_BY_NAME[name]
 
 
 def test_no_writers_file_has_the_name_of_the_model_pattern() -> None:
@@ -77,7 +77,7 @@ def test_groups_follow_what_the_files_tell(folder: Path) -> None:
     groups = {}
     for name in NAMES:
         contents = contents_of(find_files([folder / name]))
-        joined = np.concatenate([one.groups[(one.groups >= 0) & ~one.model_patterns] for one in contents])
+        joined = np.concatenate([one.groups[(one.groups >= 0) & ~one.is_model_pattern] for one in contents])
         groups[name] = sorted(set(joined.tolist()))
     assert groups["ETL1"] == [1_001_001, 1_001_002, 1_001_003, 1_002_961]
     assert groups["ETL2"] == [2_000_000, 2_000_001, 2_000_002, 2_000_003]
@@ -96,7 +96,7 @@ def test_the_same_writing_has_the_same_group_in_both_sets(folder: Path) -> None:
     for name, sheets, base in (("ETL8B2", 10, 0), ("ETL9B", 20, 9_000_000)):
         for one in contents_of(find_files([folder / name])):
             raw = np.fromfile(one.file.path, one.file.layout.record_dtype)
-            taken = one.usable(model_pattern=False)
+            taken = one.is_usable(model_pattern=False)
             data_set = (raw["sheet"].astype(int) - 1) // sheets
             assert (one.groups[taken] - base == data_set[taken]).all()
             assert not taken[0]
@@ -105,9 +105,9 @@ def test_the_same_writing_has_the_same_group_in_both_sets(folder: Path) -> None:
 def test_dummies_and_model_patterns_stay_out_by_rule(folder: Path, tmp_path: Path) -> None:
     for name, classes_, writers in (("ETL8B2", 956, 4), ("ETL9B", 3036, 2)):
         contents = contents_of(find_files([folder / name]))
-        assert sum(int(one.usable(model_pattern=False).sum()) for one in contents) == classes_ * writers
-        assert sum(int(one.model_patterns.sum()) for one in contents) == classes_
-        assert sum(int(one.usable(model_pattern=True).sum()) for one in contents) == classes_ * (writers + 1)
+        assert sum(int(one.is_usable(model_pattern=False).sum()) for one in contents) == classes_ * writers
+        assert sum(int(one.is_model_pattern.sum()) for one in contents) == classes_
+        assert sum(int(one.is_usable(model_pattern=True).sum()) for one in contents) == classes_ * (writers + 1)
     result = build(folder / "ETL8B2", tmp_path / "out", BuildConfig(charset="hiragana-small", size=8))
     assert (result.images, result.groups) == (75 * 4, 4)
 
@@ -123,7 +123,7 @@ def test_one_dataset_from_all_sets_is_what_its_records_say(folder: Path, tmp_pat
     of_sets = (np.flatnonzero(data.records["set"] == name) for name in NAMES)
     few = np.concatenate([rng.permutation(of_set)[: 12 if ENABLED else 2] for of_set in of_sets])
     for k in few.tolist():
-        layout, index = BY_NAME[str(data.records["set"][k])], int(data.records["record"][k])
+        layout, index = LAYOUT_BY_NAME[str(data.records["set"][k])], int(data.records["record"][k])
         path = folder / layout.name / str(data.records["file_name"][k])
         record = np.fromfile(path, layout.record_dtype, 1, offset=index * layout.record_bytes)
         assert jis_to_char(int(data.records["code"][k])) == data.charset.characters[data.labels[k]]
@@ -211,14 +211,14 @@ def test_a_damaged_record_is_told_and_moves_no_other(folder: Path, tmp_path: Pat
 
 def test_a_dummy_with_contents_is_told_and_model_patterns_have_any_order(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "ETL8B2C3"
-    records = np.fromfile(folder / "ETL8B2" / path.name, BY_NAME["ETL8B2"].record_dtype)
+    records = np.fromfile(folder / "ETL8B2" / path.name, LAYOUT_BY_NAME["ETL8B2"].record_dtype)
     records[-956:] = records[-956:][np.random.default_rng(0).permutation(956)]
     records[0] = records[1]
     records.tofile(path)
     (content,) = contents_of([detect(path)])
     assert [notice.what for notice in content.noticed] == ["record 0 is not empty"]
-    assert not content.usable(model_pattern=True)[0]
-    assert (np.flatnonzero(content.model_patterns) == np.arange(len(records) - 956, len(records))).all()
+    assert not content.is_usable(model_pattern=True)[0]
+    assert (np.flatnonzero(content.is_model_pattern) == np.arange(len(records) - 956, len(records))).all()
 
 
 def test_undefined_bytes_are_ignored(folder: Path, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_undefined_bytes_are_ignored(folder: Path, tmp_path: Path) -> None:
         used = np.zeros(layout.record_bytes, bool)
         used[layout.image_offset : layout.image_offset + layout.image_bytes] = True
         for known in layout.fields:
-            used[known.at // 8 : -(-(known.at + known.bits) // 8)] = True
+            used[known.offset // 8 : -(-(known.offset + known.bits) // 8)] = True
         raw[:, ~used] = np.random.default_rng(0).integers(0, 256, (len(raw), int((~used).sum())))
         raw.tofile(path)
         before, after = contents_of([source])[0], contents_of([detect(path)])[0]

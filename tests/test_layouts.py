@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fastetl.etl.classes import character_codes, classes, classes_by_file
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import BY_NAME, GENUINE_FILES, LAYOUTS, T56, Layout
+from fastetl.etl.layouts import GENUINE_FILES, LAYOUT_BY_NAME, LAYOUTS, T56, Layout
 
 
 def field(record: bytes, at: int, bits: int) -> int:
@@ -28,9 +28,9 @@ def test_columns_are_the_bits_of_the_record(layout: Layout, seed: int) -> None:
     for known in layout.fields:
         column = layout.column(records, known.name)
         if known.text is None:
-            assert column.tolist() == [field(text, known.at, known.bits) for text in texts]
+            assert column.tolist() == [field(text, known.offset, known.bits) for text in texts]
         if known.text == "t56":
-            assert [T56.tolist().index(column[0][0] if column[0] else ord(" "))] == [field(texts[0], known.at, 6)]
+            assert [T56.tolist().index(column[0][0] if column[0] else ord(" "))] == [field(texts[0], known.offset, 6)]
         again = records.copy()
         layout.put(again, known.name, np.zeros(3, np.int64) if known.text is None else b"")
         layout.put(again, known.name, column)
@@ -50,9 +50,9 @@ def test_code_and_sheet_are_where_aists_pages_say(
     names: str, code: tuple[int, int], sheet: tuple[int, int] | None
 ) -> None:
     """First bit and bits."""
-    for fields in (BY_NAME[name].by_name for name in names.split()):
-        assert (fields["code"].at, fields["code"].bits) == code
-        assert sheet is None or (fields["sheet"].at, fields["sheet"].bits) == sheet
+    for fields in (LAYOUT_BY_NAME[name].by_name for name in names.split()):
+        assert (fields["code"].offset, fields["code"].bits) == code
+        assert sheet is None or (fields["sheet"].offset, fields["sheet"].bits) == sheet
 
 
 def c_record(words: dict[int, int], letters: str) -> bytes:
@@ -81,7 +81,7 @@ def test_genuine_headers_of_type_c(line: str) -> None:
     name, letters, character, numbers = line.split(",")
     number, sheet, jis, ebcdic, *rest = map(int, numbers.split())
     words = {0: number, 1: sheet, 2: jis << 28, 3: ebcdic << 28, **{5 + k: value for k, value in enumerate(rest)}}
-    layout = BY_NAME[name]
+    layout = LAYOUT_BY_NAME[name]
     record = np.frombuffer(c_record(words, letters), layout.record_dtype)
     columns = [layout.column(record, column).tolist()[0] for column in ("number", "sheet", "code", "ebcdic", *FROM_5)]
     assert columns == [number, sheet, jis, ebcdic, *rest]
@@ -96,13 +96,13 @@ def test_genuine_headers_of_type_g() -> None:
     first = (1, 0x2422, b"A.HIRA  ", 1, 0, 0, 1, 24, 3552, 0, 8001, 16880, 0, 0)
     ninth = (1, 0x3124, b"IN.HIBI ", 101, 0, 0, 0, 0, 0, 0, 8211, 8311, 4, 6)
     for name, values, form in (("ETL8G", first, ">2H8sI4B4H2B30x8128x11x"), ("ETL9G", ninth, ">2H8sI4B4H2B34x8128x7x")):
-        layout = BY_NAME[name]
+        layout = LAYOUT_BY_NAME[name]
         record = np.frombuffer(struct.pack(form, *values), layout.record_dtype)
         assert tuple(layout.column(record, column).tolist()[0] for column in names) == values
 
 
 def character(name: str, code: int, letters: str = "") -> str | None:
-    layout = BY_NAME[name]
+    layout = LAYOUT_BY_NAME[name]
     record = np.zeros(1, layout.record_dtype)
     layout.put(record, "code", code)
     if letters:

@@ -24,7 +24,7 @@ from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import BY_NAME, ETL8G, LAYOUTS, Layout
+from fastetl.etl.layouts import ETL8G, LAYOUT_BY_NAME, LAYOUTS, Layout
 from fastetl.kernels.packed import unpack
 from fastetl.synth import (
     SynthConfig,
@@ -365,7 +365,7 @@ def test_files_of_any_name_are_counted(
 def test_no_two_prints_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for their paper these two would be: both stand as far from the middle as prints may."""
     monkeypatch.setattr(raster, "classes", lambda name: [entry for entry in classes(name) if entry.character == "八"])
-    first, second = (draw_pictures(BY_NAME["ETL2"], writer, 0, 0, 0.5) for writer in (1519, 1681))
+    first, second = (draw_pictures(LAYOUT_BY_NAME["ETL2"], writer, 0, 0, 0.5) for writer in (1519, 1681))
     assert (first != second).any()
 
 

@@ -17,7 +17,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.etl.classes import character_codes
 from fastetl.etl.jis import codes_of, jis_to_char
-from fastetl.etl.layouts import BY_NAME, GROUPS_OF_FAMILY, LAYOUTS, Layout, genuine_files
+from fastetl.etl.layouts import GROUPS_OF_FAMILY, LAYOUT_BY_NAME, LAYOUTS, Layout, genuine_files
 from fastetl.kernels.packed import unpack
 from fastetl.kernels.resize import resize_twin
 
@@ -78,7 +78,7 @@ def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
 
 def _cases(tally: Tally, folder: Path, sets: Sequence[str]) -> Iterator[tuple[int, str, _Case]]:
     """Damaged files of each set in turn (`sets`, or all): the number of the turn, a description, the case."""
-    layouts = [BY_NAME[name] for name in sets] or LAYOUTS
+    layouts = [LAYOUT_BY_NAME[name] for name in sets] or LAYOUTS
     for number, rng in tally:
         turn, at = divmod(number, len(layouts))
         case = _case(folder, layouts[at], tally.seed + turn % _SOUND, rng)

@@ -85,8 +85,8 @@ def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iter
     first = 0
     for part in parts:
         layout = part.file.layout
-        index = part.index[numbers[(numbers >= first) & (numbers < first + len(part.index))] - first]
-        first += len(part.index)
+        index = part.numbers[numbers[(numbers >= first) & (numbers < first + len(part.numbers))] - first]
+        first += len(part.numbers)
         buffer = new_buffer(layout)
         for _, records in read_records(part.file, index, buffer):
             yield from levels_of(buffer, layout.image_starts(len(records)), layout.height, layout.width, layout.bits)
@@ -95,7 +95,7 @@ def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iter
 def main() -> None:
     """Measure 2,500 pictures of hiragana, drawn at random, and print mean and percentiles of each measure."""
     parts = select(find_files(sys.argv[1:]), "hiragana").parts
-    total = sum(len(part.index) for part in parts)
+    total = sum(len(part.numbers) for part in parts)
     numbers = np.sort(np.random.default_rng(0).permutation(total)[:_MAX_PICTURES])
     rows = []
     for name, values in picture_statistics(_read_levels(parts, numbers)).items():

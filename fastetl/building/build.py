@@ -72,7 +72,7 @@ def completed_dataset(plan: Plan, data: Dataset, config: BuildConfig, command: s
     Raises FastetlError for copies and blank pictures with `strict`.
     """
     files = [part.file for part in plan.parts]
-    records = [part.index for part in plan.parts]
+    records = [part.numbers for part in plan.parts]
     groups, source, noticed = group_copies_in_files(files, records, data.groups, data.source, data.digests)
     if noticed and config.strict:
         raise noticed[0].error()
@@ -121,7 +121,7 @@ def build(
     check_output(out, DATASET_KIND, overwrite, paths)
 
     def write_records(plan: Plan) -> tuple[Dataset, Findings]:
-        count = sum(len(part.index) for part in plan.parts)
+        count = sum(len(part.numbers) for part in plan.parts)
         with new_output(out, DATASET_KIND, overwrite, [part.file.path for part in plan.parts]) as folder:
             # Through a buffer and not a mapped file, where a full disk would end the process without an error.
             with open_images(folder, count, config.size) as file:

@@ -23,7 +23,7 @@ class EtlClass(NamedTuple):
     letters: str  # two (ETL1, 6, 7) or four (ETL3 to 5), or none
     character: str | None  # None for a sign that is no character
     ebcdic: int = 0
-    code_is_known: bool = True  # if not, the letters alone tell the class
+    has_known_code: bool = True  # if not, the letters alone tell the class
 
     @property
     def jis(self) -> int:
@@ -41,8 +41,8 @@ def classes_by_file(name: str) -> tuple[tuple[EtlClass, ...], ...]:
     for row in table_rows(TABLES / f"{name}.tsv"):
         if len(row) > 1:
             code, ebcdic, letters, character = row
-            numbers = int(code.rstrip("?"), 16), int(ebcdic or "0", 16)
-            parts[-1].append(EtlClass(numbers[0], letters, character or None, numbers[1], not code.endswith("?")))
+            code_number, ebcdic_number = int(code.rstrip("?"), 16), int(ebcdic or "0", 16)
+            parts[-1].append(EtlClass(code_number, letters, character or None, ebcdic_number, not code.endswith("?")))
         else:  # characters that have their JIS code, or the end of a part
             parts[-1] += [EtlClass(char_to_jis(c) or 0, "", c) for c in row[0]]
             parts.append([])
@@ -60,12 +60,12 @@ def match_classes(layout: Layout, records: Records, entries: Sequence[EtlClass])
 
     If a class's code is not known, any code matches beside its letters. In a set without letters the codes decide both.
     """
-    codes = np.isin(layout.column(records, "code"), [entry.code for entry in entries if entry.code_is_known])
+    code_matches = np.isin(layout.column(records, "code"), [entry.code for entry in entries if entry.has_known_code])
     if "letters" not in layout.by_name:
-        return codes, codes
+        return code_matches, code_matches
     letters = layout.column(records, "letters")
-    letter_matches = np.isin(letters, [entry.letters.encode() for entry in entries if not entry.code_is_known])
-    return codes | letter_matches, np.isin(letters, [entry.letters.encode() for entry in entries])
+    letter_matches = np.isin(letters, [entry.letters.encode() for entry in entries if not entry.has_known_code])
+    return code_matches | letter_matches, np.isin(letters, [entry.letters.encode() for entry in entries])
 
 
 @cache
@@ -76,7 +76,7 @@ def _jis_by_code(layout: Layout) -> Uint16s:
         codes = assigned_codes()
         jis_codes[codes] = codes
     for entry in classes(layout.name):
-        if entry.code_is_known:
+        if entry.has_known_code:
             jis_codes[entry.code] = entry.jis
     return jis_codes
 
@@ -87,12 +87,12 @@ def character_codes(layout: Layout, records: Records) -> Uint16s:
     0 for a record without a character: an empty one, an unknown sign, ▲ in ETL2. In ETL6, where some codes are not
     known, letters and code must agree, unless the letters are those of a class without a known code.
     """
-    by_code: Uint16s = _jis_by_code(layout)[layout.column(records, "code")]
-    if layout.code_table == "jis" or all(entry.code_is_known for entry in classes(layout.name)):
-        return by_code
+    codes_by_code: Uint16s = _jis_by_code(layout)[layout.column(records, "code")]
+    if layout.code_table == "jis" or all(entry.has_known_code for entry in classes(layout.name)):
+        return codes_by_code
     letters, position = np.unique(layout.column(records, "letters"), return_inverse=True)
     entries = {entry.letters.encode(): entry for entry in classes(layout.name)}
     matches = [entries.get(text, EtlClass(0, "", None)) for text in letters.tolist()]
-    by_letters = np.array([entry.jis for entry in matches], np.uint16)[position]
-    letters_decide = np.array([not entry.code_is_known for entry in matches])[position]
-    return np.where(letters_decide | (by_letters == by_code), by_letters, np.uint16(0))
+    codes_by_letters = np.array([entry.jis for entry in matches], np.uint16)[position]
+    is_by_letters = np.array([not entry.has_known_code for entry in matches])[position]
+    return np.where(is_by_letters | (codes_by_letters == codes_by_code), codes_by_letters, np.uint16(0))

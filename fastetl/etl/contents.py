@@ -31,13 +31,13 @@ class Contents(NamedTuple):
     file: EtlFile
     codes: Uint16s  # uint16 (count,), JIS X 0208; 0 for a record without a character
     groups: Int32s  # int32 (count,); −1 for a record that is no sample
-    model_patterns: Mask  # bool (count,), whether the record is a model pattern, which no writer wrote
+    is_model_pattern: Mask  # bool (count,), whether the record is a model pattern, which no writer wrote
     noticed: tuple[Notice, ...]
 
-    def usable(self, model_pattern: bool) -> Mask:
+    def is_usable(self, model_pattern: bool) -> Mask:
         """bool (count,): whether a dataset may have the record."""
-        samples = (self.groups >= 0) & (self.codes > 0)
-        return samples if model_pattern else samples & ~self.model_patterns
+        is_sample = (self.groups >= 0) & (self.codes > 0)
+        return is_sample if model_pattern else is_sample & ~self.is_model_pattern
 
     @property
     def characterless(self) -> int:
@@ -45,47 +45,47 @@ class Contents(NamedTuple):
         return int(((self.codes == 0) & (self.groups >= 0)).sum())
 
 
-def by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
+def files_by_layout(files: Sequence[EtlFile]) -> list[list[EtlFile]]:
     """The files of each set, which must be sorted by set already."""
     return [list(group) for _, group in groupby(files, key=lambda file: file.layout.name)]
 
 
-def _trailing_models(codes: Uint16s, characters: int) -> Mask:
+def _are_trailing_models(codes: Uint16s, character_count: int) -> Mask:
     """bool (N,): which records are ETL8B2's model patterns: behind the last class, each character once more.
 
-    characters: how many the set has. The order of the model patterns is not documented.
+    character_count: how many the set has. The order of the model patterns is not documented.
     """
     is_last = count_within(codes[::-1])[::-1] == 0  # the record, of those with its code
     begin = int(np.flatnonzero(~is_last).max(initial=-1)) + 1
-    models = np.zeros(len(codes), bool)
-    models[begin:] = len(codes) - begin > characters // 2
-    return models
+    is_model = np.zeros(len(codes), bool)
+    is_model[begin:] = len(codes) - begin > character_count // 2
+    return is_model
 
 
-def _contents_from_order(files: list[EtlFile], codes: list[Uint16s]) -> Iterator[Contents]:
+def _contents_from_order(files: list[EtlFile], columns: list[Uint16s]) -> Iterator[Contents]:
     """The contents of files of ETL8G, ETL9G or ETL9B, where the order of the records tells the data sets."""
     layout = files[0].layout
     genuine_codes = np.array([entry.code for entry in classes(layout.name)], np.uint16)
-    alignments = [align(code[file.first_sample :], genuine_codes) for file, code in zip(files, codes, strict=True)]
+    alignments = [align(codes[file.first_sample :], genuine_codes) for file, codes in zip(files, columns, strict=True)]
     orders = [alignment.order.tobytes() for alignment in alignments]
-    index = orders.index(Counter(orders).most_common(1)[0][0])
-    numbers = number_groups(files, [alignment.groups for alignment in alignments])
-    for file, code, alignment, number in zip(files, codes, alignments, numbers, strict=True):
-        groups = np.append(np.full(file.first_sample, -1, np.int32), number)
-        noticed = tuple(notices_of_order(file, code, groups, alignment, alignments[index].order, files[index]))
-        models = np.full(len(code), file.is_model_pattern)
-        sets = int(alignment.groups.max(initial=-1)) + 1
+    reference = orders.index(Counter(orders).most_common(1)[0][0])
+    groups_of_files = number_groups(files, [alignment.groups for alignment in alignments])
+    for file, codes, alignment, file_groups in zip(files, columns, alignments, groups_of_files, strict=True):
+        groups = np.append(np.full(file.first_sample, -1, np.int32), file_groups)
+        noticed = tuple(notices_of_order(file, codes, groups, alignment, alignments[reference].order, files[reference]))
+        is_model = np.full(len(codes), file.is_model_pattern)
+        data_set_count = int(alignment.groups.max(initial=-1)) + 1
         # As many data sets as the genuine file has without model patterns: none is there. Otherwise the last one is.
-        if layout.kind == "B" and file.file_number == layout.model_file and sets != layout.data_sets_per_file:
-            models[file.first_sample :] = alignment.groups == sets - 1
-            groups[models] = layout.group_base + layout.data_sets_per_file * layout.files
-        yield Contents(file, code, groups, models, noticed)
+        if layout.kind == "B" and file.file_number == layout.model_file and data_set_count != layout.data_sets_per_file:
+            is_model[file.first_sample :] = alignment.groups == data_set_count - 1
+            groups[is_model] = layout.group_base + layout.data_sets_per_file * layout.files
+        yield Contents(file, codes, groups, is_model, noticed)
 
 
 def _contents_from_headers(file: EtlFile, headers: Records) -> Contents:
     """The contents of a file of another set, where a field (in ETL8B2 the position in the class) tells the group."""
     layout, codes = file.layout, character_codes(file.layout, headers)
-    models = np.zeros(len(codes), bool)
+    is_model = np.zeros(len(codes), bool)
     if layout.grouped_by == "person":
         # A digest of the person's fields gives the same number whatever other files are there.
         rows = np.stack([layout.column(headers, name).astype("<i8") for name in PERSON_FIELDS], 1)
@@ -94,25 +94,25 @@ def _contents_from_headers(file: EtlFile, headers: Records) -> Contents:
         numbers = layout.column(headers, "style").view(np.uint8) - np.uint64(ord("A"))
     elif layout.grouped_by == "occurrence":
         # The n-th record of a class is of the n-th data set. Model patterns get the number after the last one.
-        models[file.first_sample :] = _trailing_models(codes[file.first_sample :], layout.data_set_records)
+        is_model[file.first_sample :] = _are_trailing_models(codes[file.first_sample :], layout.data_set_records)
         numbers = np.append(np.zeros(file.first_sample), count_within(codes[file.first_sample :]))
-        numbers[models] = layout.data_sets_per_file
+        numbers[is_model] = layout.data_sets_per_file
     else:  # damage alone gives a number that is too large
         numbers = np.minimum(layout.column(headers, "sheet").astype(np.uint64), GROUPS_OF_FAMILY - 1)
     groups = (numbers.astype(np.int64) + layout.group_base).astype(np.int32)
     groups[: file.first_sample] = -1
-    return Contents(file, codes, groups, models, tuple(notices_of_classes(file, headers, groups, models)))
+    return Contents(file, codes, groups, is_model, tuple(notices_of_classes(file, headers, groups, is_model)))
 
 
-def contents_of(files: Sequence[EtlFile], heads: Sequence[Records] | None = None) -> list[Contents]:
+def contents_of(files: Sequence[EtlFile], all_headers: Sequence[Records] | None = None) -> list[Contents]:
     """What the headers of all files say, in the order of `files`, which must be sorted by set.
 
-    heads: the headers of each file, if they have been read already. Raises FastetlError if a file cannot be read.
+    all_headers: the headers of each file, if they have been read already. Raises FastetlError if a file cannot be read.
     """
     contents: list[Contents] = []
-    for members in by_layout(files):
+    for members in files_by_layout(files):
         start, layout = len(contents), members[0].layout
-        headers = map(read_headers, members) if heads is None else heads[start : start + len(members)]
+        headers = map(read_headers, members) if all_headers is None else all_headers[start : start + len(members)]
         if layout.grouped_by == "data set":
             codes = [layout.column(header, "code").astype(np.uint16, copy=False) for header in headers]
             contents += _contents_from_order(members, codes)

@@ -77,38 +77,38 @@ def set_by_name(name: str) -> Layout | None:
     return next((layout for layout in LAYOUTS if layout.number(name) is not None), None)
 
 
-def _is_plausible(layout: Layout, heads: Records, name: str) -> bool:
+def _is_plausible(layout: Layout, headers: Records, name: str) -> bool:
     """Whether the headers of a file's first records look like those of the layout's type of record."""
     if layout.has_empty_record:
         # The bytes of any text are codes of JIS X 0208. Only the empty record or the name tells these files.
-        if heads[:1].tobytes().strip(b"\0") and set_by_name(name) is not layout:
+        if headers[:1].tobytes().strip(b"\0") and set_by_name(name) is not layout:
             return False
-        heads = heads[1:]
-    return bool(len(heads) and _are_plausible(layout, heads).mean() >= _MIN_SHARE)
+        headers = headers[1:]
+    return bool(len(headers) and _are_plausible(layout, headers).mean() >= _MIN_SHARE)
 
 
-def _are_plausible(layout: Layout, heads: Records) -> Mask:
+def _are_plausible(layout: Layout, headers: Records) -> Mask:
     """bool (N,): whether each of N headers looks like one of the layout's type of record."""
     if layout.code_table == "jis":
-        is_valid = character_codes(layout, heads) > 0
+        is_valid = character_codes(layout, headers) > 0
     else:
-        is_valid = np.logical_or(*match_classes(layout, heads, classes(layout.name)))
+        is_valid = np.logical_or(*match_classes(layout, headers, classes(layout.name)))
     for field in layout.fields:
         if field.text == "ascii":
-            texts = layout.column(heads, field.name).view(np.uint8).reshape(len(heads), field.dtype.itemsize)
+            texts = layout.column(headers, field.name).view(np.uint8).reshape(len(headers), field.dtype.itemsize)
             is_valid = is_valid & (((texts >= 32) & (texts < 127)) | (texts == 0)).all(1)
         elif field.name == "sex":
-            is_valid = is_valid & (layout.column(heads, "sex").astype(np.int64) <= 2)
+            is_valid = is_valid & (layout.column(headers, "sex").astype(np.int64) <= 2)
         elif field.name == "style":
-            is_valid = is_valid & np.isin(layout.column(heads, "style"), [b"A", b"B", b"C", b"D"])
+            is_valid = is_valid & np.isin(layout.column(headers, "style"), [b"A", b"B", b"C", b"D"])
     return is_valid
 
 
-def _headers(layout: Layout, read: ReadAt, index: Iterable[int]) -> Records:
-    """The headers of the records numbered `index`, structured, without those that end too early."""
-    size = layout.header_dtype.itemsize
-    parts = [read(number * layout.record_bytes, size) for number in index]
-    return np.frombuffer(b"".join(part for part in parts if len(part) == size), layout.header_dtype)
+def _headers(layout: Layout, read: ReadAt, numbers: Iterable[int]) -> Records:
+    """The headers of the records of these numbers, structured, without those that end too early."""
+    header_bytes = layout.header_dtype.itemsize
+    parts = [read(number * layout.record_bytes, header_bytes) for number in numbers]
+    return np.frombuffer(b"".join(part for part in parts if len(part) == header_bytes), layout.header_dtype)
 
 
 def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, guess: Layout | None) -> Layout:
@@ -116,10 +116,10 @@ def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: s
 
     If several fit: the set `guess`, else the one with files of this name, else the one with fewest classes a file.
     """
-    index = np.unique(np.linspace(0, count - 1, _SAMPLED_RECORDS).astype(np.int64)).tolist()
+    numbers = np.unique(np.linspace(0, count - 1, _SAMPLED_RECORDS).astype(np.int64)).tolist()
     matches = []
     for layout in candidates:
-        headers = _headers(layout, read, index)
+        headers = _headers(layout, read, numbers)
         for part in classes_by_file(layout.name):
             if np.mean(match_classes(layout, headers, part)) >= _MIN_SHARE:
                 rank = (layout is not guess, layout is not set_by_name(name), len(part))  # False before True
@@ -131,13 +131,13 @@ def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: s
 
 def _tell_by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
     """ETL8G or ETL9G, or None. A data set has 956 or 3,036 records: after these the first code comes again."""
-    step = ETL8G.record_bytes
+    record_bytes = ETL8G.record_bytes
     code = read(2, 2)
     # In most files the first code comes again after 956 records. Then no more has to be read.
-    if read(ETL8G.data_set_records * step + 2, 2) == code:
+    if read(ETL8G.data_set_records * record_bytes + 2, 2) == code:
         return ETL8G
     end = min(ETL9G.data_set_records + 1, count)
-    distance = next((k for k in range(1, end) if read(k * step + 2, 2) == code), None)
+    distance = next((k for k in range(1, end) if read(k * record_bytes + 2, 2) == code), None)
     if distance == ETL9G.data_set_records:
         return ETL9G
     layout = set_by_name(name)
@@ -155,20 +155,20 @@ def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
         length = layout.record_bytes
         if candidates and length != candidates[0].record_bytes:
             break
-        heads = _headers(layout, read, range(min(size // length, _PROBED_RECORDS)))
-        if len(heads) and _is_plausible(layout, heads, name):
+        headers = _headers(layout, read, range(min(size // length, _PROBED_RECORDS)))
+        if len(headers) and _is_plausible(layout, headers, name):
             candidates.append(layout)
     if not candidates:
         return None
-    first, length = candidates[0], candidates[0].record_bytes
+    first_layout, length = candidates[0], candidates[0].record_bytes
     guesses = [layout for layout in candidates if size / length in {file.records for file in genuine_files(layout)}]
     guess = guesses[0] if len(guesses) == 1 else None
     # A damaged file of type M may have as many records as a file of another set.
-    if guess is not None and first.kind != "M":
+    if guess is not None and first_layout.kind != "M":
         return guess
-    if first.kind == "G":
+    if first_layout.kind == "G":
         return _tell_by_data_set(read, size // length, name)
-    return first if len(candidates) == 1 else _tell_by_classes(candidates, read, size // length, name, guess)
+    return first_layout if len(candidates) == 1 else _tell_by_classes(candidates, read, size // length, name, guess)
 
 
 def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
@@ -179,12 +179,12 @@ def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
         found = f"{size:,} bytes beginning {read(0, 8).hex(' ')}"
         do = "give the unpacked files, such as ETL8G_01, or pictures as docs/own-pictures.md says"
         return FastetlError(what, file=path, expected=expected, found=found, do=do)
-    first, length = int(layout.has_empty_record), layout.record_bytes
-    heads = _headers(layout, read, range(first, min(size // length, _PROBED_RECORDS)))
-    record = first + int(np.append(_are_plausible(layout, heads), False).argmin())
-    part = read(record * length, length)
+    first_record, length = int(layout.has_empty_record), layout.record_bytes
+    headers = _headers(layout, read, range(first_record, min(size // length, _PROBED_RECORDS)))
+    record = first_record + int(np.append(_are_plausible(layout, headers), False).argmin())
+    data = read(record * length, length)
     what, expected = f"not a record of {layout.name}, as the name says", f"{length:,} bytes with a known character"
-    found, do = f"{len(part):,} bytes beginning {part[:8].hex(' ')}", "bytes are lost or changed: copy the file again"
+    found, do = f"{len(data):,} bytes beginning {data[:8].hex(' ')}", "bytes are lost or changed: copy the file again"
     return FastetlError(what, file=path, record=record, expected=expected, found=found, do=do)
 
 
@@ -210,13 +210,13 @@ def detect(path: Path) -> EtlFile:
 def _detect_in(path: Path, errors: list[FastetlError]) -> Iterator[EtlFile]:
     """The ETL file at `path`, or those in this folder. errors: takes that of one that has an ETL name and is none."""
     for file in files_below(path) if path.is_dir() else [path]:
-        is_meant = file == path or set_by_name(file.name) is not None
-        size = file.stat().st_size if not is_meant and file.is_file() else 0
-        if is_meant or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
+        is_named = file == path or set_by_name(file.name) is not None
+        size = file.stat().st_size if not is_named and file.is_file() else 0
+        if is_named or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
             try:
                 yield detect(file)
             except FastetlError as fault:
-                if is_meant:
+                if is_named:
                     errors.append(fault)
 
 
@@ -228,15 +228,15 @@ def has_records(path: Path) -> bool:
 
 def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
     """The files, each of which is a source of its own if its number does not tell its groups."""
-    numbers: set[tuple[str, str, int | None]] = set()
+    known_keys: set[tuple[str, str, int | None]] = set()
     for file in files:
-        number = (file.layout.name, file.source, file.file_number)
-        if file.layout.grouped_by == "data set" and (number in numbers or not file.is_numbered):
+        key = (file.layout.name, file.source, file.file_number)
+        if file.layout.grouped_by == "data set" and (key in known_keys or not file.is_numbered):
             # Of both ends alone: hashing all of a large file would take longer than a build.
             digest = hashlib.sha1(read_ends(file.path), usedforsecurity=False).hexdigest()
             yield replace(file, source=f"{file.source}:{digest[:16]}")
         else:
-            numbers.add(number)
+            known_keys.add(key)
             yield file
 
 
@@ -279,8 +279,8 @@ def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> li
         do = "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures, and `fastetl samples` takes drawings"
         raise FastetlError(what, file=places, expected="files such as ETL8G_01", do=do)
     sorted_files = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))
-    by_inode: dict[tuple[int, int], EtlFile] = {}
+    file_of_inode: dict[tuple[int, int], EtlFile] = {}
     for file in sorted_files:  # of the names of one file, that with a number counts
         status = file.path.stat()
-        by_inode.setdefault((status.st_dev, status.st_ino), file)
-    return list(_with_sources(by_inode.values()))
+        file_of_inode.setdefault((status.st_dev, status.st_ino), file)
+    return list(_with_sources(file_of_inode.values()))

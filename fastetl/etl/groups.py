@@ -36,21 +36,21 @@ class Alignment(NamedTuple):
 
     order: Uint16s  # uint16 (L,), the codes of one data set
     groups: Int32s  # int32 (N,), the data set of each record, from 0; it falls at displaced records alone
-    rank: Ints  # int64 (N,), the rank of each record's code; −1 for a code that is not in the order
+    ranks: Ints  # int64 (N,), the rank of each record's code; −1 for a code that is not in the order
     strays: Ints  # int64, the numbers of the displaced records
-    expected: Ints  # int64 (N,), the rank that each record should have
+    expected_ranks: Ints  # int64 (N,), the rank that each record should have
 
     def filled_slots(self) -> Mask:
         """bool (data sets × L,): whether a record has the data set and the rank of each slot."""
-        groups, is_ranked = self.groups.astype(np.int64), self.rank >= 0
+        groups, is_ranked = self.groups.astype(np.int64), self.ranks >= 0
         is_filled = np.zeros((int(groups.max()) + 1) * len(self.order), bool)
-        is_filled[(groups * len(self.order) + self.rank)[is_ranked]] = True
+        is_filled[(groups * len(self.order) + self.ranks)[is_ranked]] = True
         return is_filled
 
     def faults(self) -> int:
         """How many records are displaced or doubled, and how many slots are empty."""
         is_filled = self.filled_slots()
-        repeats = np.count_nonzero(self.rank >= 0) - np.count_nonzero(is_filled)
+        repeats = np.count_nonzero(self.ranks >= 0) - np.count_nonzero(is_filled)
         return int(len(self.strays) + np.count_nonzero(~is_filled) + repeats)
 
 
@@ -82,24 +82,24 @@ def align(codes: Uint16s, genuine_codes: Uint16s | None = None) -> Alignment:
 
 def _begin_as_genuine(order: Uint16s, genuine_codes: Uint16s) -> Uint16s | None:
     """The order rotated to the beginning of a genuine data set, if it is such a sequence apart from its beginning."""
-    rank = _ranks(genuine_codes, order)
-    falls = np.flatnonzero(rank < np.roll(rank, 1))
-    return np.roll(order, -int(falls[0])) if (rank >= 0).all() and len(falls) == 1 else None
+    ranks = _ranks(genuine_codes, order)
+    falls = np.flatnonzero(ranks < np.roll(ranks, 1))
+    return np.roll(order, -int(falls[0])) if (ranks >= 0).all() and len(falls) == 1 else None
 
 
 def _align_to(order: Uint16s, codes: Uint16s) -> Alignment:
     """The codes aligned to an order that begins where data sets begin."""
     length = len(order)
-    rank = _ranks(order, codes)
-    begins = np.concatenate([[0], np.flatnonzero(_breaks(rank, length)) + 1])
+    ranks = _ranks(order, codes)
+    begins = np.concatenate([[0], np.flatnonzero(_breaks(ranks, length)) + 1])
     ends = np.append(begins[1:], len(codes))
-    runs = list(map(_Run, begins.tolist(), ends.tolist(), rank[begins].tolist()))
+    runs = list(map(_Run, begins.tolist(), ends.tolist(), ranks[begins].tolist()))
     slots = np.full(len(codes), -1, np.int64)
     for run, data_set in _runs_to_keep(runs, length):
         slots[run.begin : run.end] = data_set * length + run.rank + np.arange(run.end - run.begin)
     is_kept = slots >= 0
     _fill_gaps(slots, is_kept, length)
-    return Alignment(order, (slots // length).astype(np.int32), rank, np.flatnonzero(~is_kept), slots % length)
+    return Alignment(order, (slots // length).astype(np.int32), ranks, np.flatnonzero(~is_kept), slots % length)
 
 
 def _fill_gaps(slots: Ints, is_kept: Mask, length: int) -> None:
@@ -107,27 +107,27 @@ def _fill_gaps(slots: Ints, is_kept: Mask, length: int) -> None:
 
     An example, of the order あいうえお with two records aside, いうXXお: slots 1, 2, −1, −1, 4 become 1, 2, 3, 3, 4.
     """
-    number = np.arange(len(slots))
-    kept_before = np.maximum.accumulate(np.where(is_kept, number, -1))
-    kept_after = np.minimum.accumulate(np.where(is_kept, number, len(slots))[::-1])[::-1]
+    numbers = np.arange(len(slots))
+    kept_before = np.maximum.accumulate(np.where(is_kept, numbers, -1))
+    kept_after = np.minimum.accumulate(np.where(is_kept, numbers, len(slots))[::-1])[::-1]
     end_of_last_set = (int(slots[is_kept].max()) // length + 1) * length
-    limit = np.append(slots, end_of_last_set)[kept_after] - 1
-    anchor = np.where(kept_before < 0, kept_after, kept_before)
-    target = slots[anchor] + number - anchor
-    slots[:] = np.where(is_kept, slots, np.clip(target, 0, np.maximum(limit, 0)))
+    limits = np.append(slots, end_of_last_set)[kept_after] - 1
+    anchors = np.where(kept_before < 0, kept_after, kept_before)
+    targets = slots[anchors] + numbers - anchors
+    slots[:] = np.where(is_kept, slots, np.clip(targets, 0, np.maximum(limits, 0)))
 
 
 def _ranks(order: Uint16s, codes: Uint16s) -> Ints:
     """int64 (N,): rank of each code in the order, −1 for one that is not there."""
-    table = np.full(65536, -1, np.int64)
-    table[order[::-1]] = np.arange(len(order))[::-1]
-    return table[codes]
+    rank_of_code = np.full(65536, -1, np.int64)
+    rank_of_code[order[::-1]] = np.arange(len(order))[::-1]
+    return rank_of_code[codes]
 
 
-def _breaks(rank: Ints, length: int) -> Mask:
+def _breaks(ranks: Ints, length: int) -> Mask:
     """bool (N − 1,): whether a record does not follow the one before it."""
-    is_next = (rank[1:] - rank[:-1] == 1) | ((rank[1:] == 0) & (rank[:-1] == length - 1))
-    return np.asarray(~is_next | (rank[1:] < 0) | (rank[:-1] < 0))
+    is_next = (ranks[1:] - ranks[:-1] == 1) | ((ranks[1:] == 0) & (ranks[:-1] == length - 1))
+    return np.asarray(~is_next | (ranks[1:] < 0) | (ranks[:-1] < 0))
 
 
 def _most_followed_order(codes: Uint16s) -> Uint16s:
@@ -181,8 +181,8 @@ def _likely_begins(length: int, count: int) -> Iterator[int]:
 def _begin_as_file(order: Uint16s, codes: Uint16s) -> Uint16s:
     """The order rotated so that it begins where most of the first few records say that data sets begin."""
     head = codes[:_FIRST_RECORDS]
-    rank = _ranks(order, head[np.append(True, head[1:] != head[:-1])])  # a doubled record is no new beginning
-    begins = (rank - np.arange(len(rank)))[rank >= 0] % len(order)
+    ranks = _ranks(order, head[np.append(True, head[1:] != head[:-1])])  # a doubled record is no new beginning
+    begins = (ranks - np.arange(len(ranks)))[ranks >= 0] % len(order)
     return np.roll(order, -int(np.bincount(begins).argmax())) if len(begins) else order
 
 
@@ -262,15 +262,15 @@ def number_groups(files: list[EtlFile], data_sets: list[Int32s]) -> list[Int32s]
     allow it. Otherwise they are counted from file to file, so that no two files of a source share a group.
     """
     layout = files[0].layout
-    counts = [int(sets[-1]) + 1 if len(sets) else 0 for sets in data_sets]  # of data sets
+    data_set_counts = [int(sets[-1]) + 1 if len(sets) else 0 for sets in data_sets]
     starts = np.full(len(files), layout.group_base)
     for source in dict.fromkeys(file.source for file in files):
         members = [k for k, file in enumerate(files) if file.source == source]
         numbers = [files[k].file_number or 1 for k in members]
         # A genuine file of this number has at most so many data sets.
         limits = [max(layout.data_sets(number), layout.data_sets_per_file) for number in numbers]
-        if all(files[k].is_numbered and counts[k] <= limit for k, limit in zip(members, limits, strict=True)):
+        if all(files[k].is_numbered and data_set_counts[k] <= limit for k, limit in zip(members, limits, strict=True)):
             starts[members] += [layout.data_sets_per_file * (number - 1) for number in numbers]
         else:
-            starts[members] += np.cumsum([0, *(counts[k] for k in members[:-1])])
+            starts[members] += np.cumsum([0, *(data_set_counts[k] for k in members[:-1])])
     return [(sets + start).astype(np.int32) for sets, start in zip(data_sets, starts, strict=True)]

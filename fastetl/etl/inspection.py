@@ -131,7 +131,7 @@ def _report(content: Contents, fingerprint: str, copies: Sequence[Notice]) -> Fi
         noticed.append(Notice(what, str(file.path), None, name, file.path.name, treatment))
     is_whole = namesake is not None and namesake.records == file.record_count and not file.tail_bytes
     differs = name is None and is_whole and not file.is_stamped
-    groups = content.groups[(content.groups >= 0) & ~content.model_patterns]
+    groups = content.groups[(content.groups >= 0) & ~content.is_model_pattern]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
     codes = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
     return FileReport(
@@ -145,7 +145,7 @@ def _report(content: Contents, fingerprint: str, copies: Sequence[Notice]) -> Fi
         last_group=int(groups.max()) if len(groups) else 0,
         characters=len(codes),
         characterless=content.characterless,
-        models=int(content.model_patterns.sum()),
+        models=int(content.is_model_pattern.sum()),
         fingerprint=fingerprint,
         genuine=name,
         differs=namesake.name if namesake is not None and differs else None,

@@ -31,18 +31,18 @@ _TO_T56 = np.full(256, 16, np.uint8)  # 16 is the space
 _TO_T56[T56] = np.arange(len(T56))
 
 
-Text = Literal["ascii", "t56"]
-_TEXTS: dict[str, Text | None] = {"": None, "ascii": "ascii", "t56": "t56"}  # as records.tsv has them
+TextCode = Literal["ascii", "t56"]
+_TEXT_CODES: dict[str, TextCode | None] = {"": None, "ascii": "ascii", "t56": "t56"}  # as records.tsv has them
 
 
 @dataclass(frozen=True)
 class Field:
-    """`bits` bits from bit `at` of the record: a number, or characters of eight bits (ASCII) or six (T56)."""
+    """`bits` bits from bit `offset` of the record: a number, or characters of eight bits (ASCII) or six (T56)."""
 
     name: str
-    at: int
+    offset: int
     bits: int
-    text: Text | None = None
+    text: TextCode | None = None
 
     @cached_property
     def dtype(self) -> np.dtype[np.generic]:
@@ -54,7 +54,7 @@ class Field:
     @property
     def stored(self) -> np.dtype[np.generic] | None:
         """The dtype that views the field in place, or None where it does not begin and end with a byte."""
-        if self.at % 8 or self.text == "t56" or (self.text is None and self.bits not in (8, 16, 32)):
+        if self.offset % 8 or self.text == "t56" or (self.text is None and self.bits not in (8, 16, 32)):
             return None
         return self.dtype if self.text else self.dtype.newbyteorder(">")
 
@@ -96,22 +96,22 @@ class Layout:
         the end of an empty record 0."""
         if self.has_empty_record:
             return slice(self.record_bytes - 32, self.record_bytes)
-        return slice(-(-max(field.at + field.bits for field in self.fields) // 8), self.image_offset)
+        return slice(-(-max(field.offset + field.bits for field in self.fields) // 8), self.image_offset)
 
     @cached_property
     def record_dtype(self) -> np.dtype[np.void]:
         """Structured dtype of a record: fields of whole bytes, `image` (rows of packed bytes), and the gaps between."""
         rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
-        by_offset = {field.at // 8: (field.name, field.stored) for field in self.fields if field.stored is not None}
+        by_offset = {field.offset // 8: (field.name, field.stored) for field in self.fields if field.stored is not None}
         by_offset[self.image_offset] = ("image", rows)
         fields: list[tuple[str, np.dtype[np.generic]]] = []
         end = 0
-        for start, (name, kind) in [*sorted(by_offset.items()), (self.record_bytes, ("", np.dtype("V0")))]:
+        for start, (name, dtype) in [*sorted(by_offset.items()), (self.record_bytes, ("", np.dtype("V0")))]:
             if start > end:
                 fields.append((f"bytes {end} to {start - 1}", np.dtype(f"V{start - end}")))
             if name:
-                fields.append((name, kind))
-            end = start + kind.itemsize
+                fields.append((name, dtype))
+            end = start + dtype.itemsize
         return np.dtype(fields)
 
     @cached_property
@@ -130,8 +130,9 @@ class Layout:
             return np.ascontiguousarray(records[name].astype(field.dtype))
         data = bytes_of(records)
         if field.text is None:
-            return _bits(data, field.at, field.bits).astype(field.dtype)
-        units = [_bits(data, k, _T56_BITS).astype(np.uint8) for k in range(field.at, field.at + field.bits, _T56_BITS)]
+            return _bits(data, field.offset, field.bits).astype(field.dtype)
+        begin, end = field.offset, field.offset + field.bits
+        units = [_bits(data, k, _T56_BITS).astype(np.uint8) for k in range(begin, end, _T56_BITS)]
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
     def put(self, records: Records, name: str, values: ArrayLike) -> None:
@@ -141,19 +142,19 @@ class Layout:
             records[name] = values
             return
         if field.text is None:
-            width = field.bits
+            unit_bits = field.bits
             units = np.broadcast_to(np.asarray(values, np.uint64), len(records))[:, None]
         else:
-            width = _T56_BITS
-            count = field.bits // width
+            unit_bits = _T56_BITS
+            count = field.bits // unit_bits
             texts = np.char.ljust(np.broadcast_to(np.asarray(values, f"S{count}"), len(records)), count)
             characters = texts.view(np.uint8).reshape(len(texts), count)
             units = _TO_T56[np.where(characters == 0, ord(" "), characters)].astype(np.uint64)
-        digits = units[:, :, None] >> np.arange(width - 1, -1, -1, dtype=np.uint64) & np.uint64(1)
-        first_byte, end_byte = field.at // 8, -(-(field.at + field.bits) // 8)
+        digits = units[:, :, None] >> np.arange(unit_bits - 1, -1, -1, dtype=np.uint64) & np.uint64(1)
+        first_byte, end_byte = field.offset // 8, -(-(field.offset + field.bits) // 8)
         data = bytes_of(records)[:, first_byte:end_byte]
         bits = np.unpackbits(data, axis=1)
-        bits[:, field.at % 8 : field.at % 8 + field.bits] = digits.reshape(len(records), -1)
+        bits[:, field.offset % 8 : field.offset % 8 + field.bits] = digits.reshape(len(records), -1)
         data[:] = np.packbits(bits, axis=1)
 
     def packed(self, records: Records) -> Bytes:
@@ -191,17 +192,17 @@ def bytes_of(records: Records) -> Bytes:
 
 def _bits(data: Bytes, offset: int, bits: int) -> Uint64s:
     """uint64 (N,): the number in `bits` bits (at most 57) from bit `offset` of each row."""
-    first, last = offset // 8, (offset + bits - 1) // 8
+    first_byte, last_byte = offset // 8, (offset + bits - 1) // 8
     value = np.zeros(len(data), np.uint64)
-    for column in range(first, last + 1):
+    for column in range(first_byte, last_byte + 1):
         value = value << np.uint64(8) | data[:, column]
-    return (value >> np.uint64(8 * last + 7 - (offset + bits - 1))) & np.uint64((1 << bits) - 1)
+    return (value >> np.uint64(8 * last_byte + 7 - (offset + bits - 1))) & np.uint64((1 << bits) - 1)
 
 
 def _layouts() -> Iterator[Layout]:
     fields: dict[str, list[Field]] = {}
     for kind, name, offset, bits, text, _ in table_rows(TABLES / "records.tsv"):
-        fields.setdefault(kind, []).append(Field(name, int(offset), int(bits), _TEXTS[text]))
+        fields.setdefault(kind, []).append(Field(name, int(offset), int(bits), _TEXT_CODES[text]))
     names = [field.name for field in dataclasses.fields(Layout) if field.name != "fields"]
     for row in table_rows(TABLES / "sets.tsv"):
         values: dict[str, Any] = dict(zip(names, row, strict=True))
@@ -220,8 +221,8 @@ class GenuineFile(NamedTuple):
 
 
 LAYOUTS = tuple(_layouts())
-BY_NAME = {layout.name: layout for layout in LAYOUTS}
-ETL8G, ETL9G = BY_NAME["ETL8G"], BY_NAME["ETL9G"]
+LAYOUT_BY_NAME = {layout.name: layout for layout in LAYOUTS}
+ETL8G, ETL9G = LAYOUT_BY_NAME["ETL8G"], LAYOUT_BY_NAME["ETL9G"]
 GENUINE_FILES = {
     name: GenuineFile(name, int(records), int(sysv), digest or None)
     for name, records, _, sysv, digest in table_rows(TABLES / "files.tsv")

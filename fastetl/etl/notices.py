@@ -18,13 +18,13 @@ _MAX_LISTED = 5  # records named in one notice
 
 def summarize(notices: Sequence[Notice]) -> list[str]:
     """A line for each kind of oddity. If several files have one, the line tells how many; otherwise all about it."""
-    kinds: dict[str, list[Notice]] = {}
+    notices_of_title: dict[str, list[Notice]] = {}
     for notice in notices:
-        kinds.setdefault(notice.what.partition(":")[0], []).append(notice)
+        notices_of_title.setdefault(notice.what.partition(":")[0], []).append(notice)
     lines = []
-    for kind, members in kinds.items():
-        first, files = members[0], len({notice.file for notice in members})
-        summary = Notice(f"{kind} (first: {first.file})", f"{files:,} file{'s' * (files > 1)}", done=first.done)
+    for title, members in notices_of_title.items():
+        first, count = members[0], len({notice.file for notice in members})
+        summary = Notice(f"{title} (first: {first.file})", f"{count:,} file{'s' * (count > 1)}", done=first.done)
         lines.append(str(first if len(members) == 1 else summary))
     return lines
 
@@ -66,9 +66,9 @@ def group_copies_in_files(
     groups, source, digests: of these, file after file. Pictures without ink are no copies of each other.
     """
     blank_digests = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
-    new_groups, new_source, first = group_copies(groups, source, digests, blank_digests)
+    new_groups, new_source, first_copies = group_copies(groups, source, digests, blank_digests)
     is_blank = np.isin(digests, np.array(blank_digests, np.uint64)) & (groups >= 0)
-    is_copy = (first != np.arange(len(first))) & (groups >= 0)
+    is_copy = (first_copies != np.arange(len(first_copies))) & (groups >= 0)
     file_of = np.repeat(np.arange(len(files)), list(map(len, records)))
     record_of = np.concatenate(records)
     notices = []
@@ -77,7 +77,7 @@ def group_copies_in_files(
         notices.append(_notice_of_records(files[number], "blank pictures", blanks, "ink", "none", "built as they are"))
     for number in np.flatnonzero(np.bincount(file_of[is_copy])).tolist():
         copies = np.flatnonzero(is_copy & (file_of == number))
-        first_copy = first[copies[0]]
+        first_copy = first_copies[copies[0]]
         what, expected = "copies of other pictures", "a picture of its own"
         found = f"that of record {record_of[first_copy]} of {files[file_of[first_copy]].path}"
         treatment = "a build takes them into the groups of the first; give each file once"
@@ -94,9 +94,9 @@ def _unknown_codes(file: EtlFile, codes: Uint16s, is_known: Mask, expected: str)
         yield _notice_of_records(file, "unknown codes", unknowns, expected, code, "left out of a dataset")
 
 
-def _doublets(file: EtlFile, codes: Uint16s, groups: Int32s, what: str, limit: Ints) -> Iterator[Notice]:
-    """Records of a code that a group has more often than limit[code], int64 (65536,). groups: −1 for no sample."""
-    is_doubled = count_within(groups.astype(np.int64) << 16 | codes) >= limit[codes]
+def _doublets(file: EtlFile, codes: Uint16s, groups: Int32s, what: str, limits: Ints) -> Iterator[Notice]:
+    """Records of a code that a group has more often than limits[code], int64 (65536,). groups: −1 for no sample."""
+    is_doubled = count_within(groups.astype(np.int64) << 16 | codes) >= limits[codes]
     doublets = np.flatnonzero(is_doubled & (groups >= 0))
     if len(doublets):
         example = f"{format_code(int(codes[doublets[0]]))} again in group {groups[doublets[0]]}"
@@ -108,7 +108,7 @@ def _misplaced_records(file: EtlFile, codes: Uint16s, alignment: Alignment) -> I
     """Records that do not follow the order of their file."""
     if len(alignment.strays):
         strays = alignment.strays + file.first_sample
-        expected = format_code(alignment.order[alignment.expected[alignment.strays[0]]])
+        expected = format_code(alignment.order[alignment.expected_ranks[alignment.strays[0]]])
         found = format_code(codes[strays[0]])
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
         yield _notice_of_records(file, "records out of order", strays, expected, found, treatment)
@@ -117,7 +117,7 @@ def _misplaced_records(file: EtlFile, codes: Uint16s, alignment: Alignment) -> I
 def _lost_records(file: EtlFile, alignment: Alignment, first_group: int) -> Iterator[Notice]:
     """Characters that groups lack, unless a record out of order stands in their slot."""
     length = len(alignment.order)
-    slots = alignment.groups.astype(np.int64) * length + alignment.expected
+    slots = alignment.groups.astype(np.int64) * length + alignment.expected_ranks
     is_filled = alignment.filled_slots()
     is_filled[slots[alignment.strays]] = True
     gaps = np.flatnonzero(~is_filled)
@@ -126,16 +126,16 @@ def _lost_records(file: EtlFile, alignment: Alignment, first_group: int) -> Iter
         groups = np.unique(gaps // length)
         what = f"records lost: {len(gaps):,}, in {len(groups):,} incomplete group{'s' * (len(groups) > 1)}"
         expected = f"{format_code(int(alignment.order[gaps[0] % length]))} of group {first_group + int(groups[0])}"
-        tally = f"{length - np.count_nonzero(gaps // length == groups[0]):,} of {length:,} characters in that group"
-        yield Notice(what, str(file.path), record, expected, tally, "the dataset has no such samples")
+        found = f"{length - np.count_nonzero(gaps // length == groups[0]):,} of {length:,} characters in that group"
+        yield Notice(what, str(file.path), record, expected, found, "the dataset has no such samples")
 
 
 def _another_order(file: EtlFile, order: Uint16s, usual_order: Uint16s, reference: EtlFile) -> Iterator[Notice]:
     """Whether the file has other characters than `reference`, or the same in another order."""
-    losses, additions = np.setdiff1d(usual_order, order), np.setdiff1d(order, usual_order)
-    if len(losses) or len(additions):
-        example = format_code(int((losses if len(losses) else additions)[0]))
-        found = f"{len(losses):,} of them missing, {len(additions):,} others ({example})"
+    lost_codes, added_codes = np.setdiff1d(usual_order, order), np.setdiff1d(order, usual_order)
+    if len(lost_codes) or len(added_codes):
+        example = format_code(int((lost_codes if len(lost_codes) else added_codes)[0]))
+        found = f"{len(lost_codes):,} of them missing, {len(added_codes):,} others ({example})"
         expected = f"the {len(usual_order):,} characters of {reference.path.name}"
         yield Notice("other characters than in the other files", str(file.path), None, expected, found)
     elif (order != usual_order).any():
@@ -150,10 +150,10 @@ def _number_of_data_sets(file: EtlFile, alignment: Alignment) -> Iterator[Notice
     layout, number = file.layout, file.file_number
     if len(alignment.order) != layout.data_set_records or number is None or not 1 <= number <= layout.files:
         return  # not a file as it is distributed
-    sets, expected = int(alignment.groups.max()) + 1, layout.data_sets(number)
-    if sets != expected:
-        norm = f"{expected} data sets of {layout.data_set_records:,} records, as the genuine file {number} has"
-        yield Notice("another number of data sets", str(file.path), None, norm, str(sets), "those there are taken")
+    count, genuine_count = int(alignment.groups.max()) + 1, layout.data_sets(number)
+    if count != genuine_count:
+        expected = f"{genuine_count} data sets of {layout.data_set_records:,} records, as the genuine file {number} has"
+        yield Notice("another number of data sets", str(file.path), None, expected, str(count), "those there are taken")
 
 
 def notices_of_order(
@@ -167,8 +167,8 @@ def notices_of_order(
     yield from _misplaced_records(file, codes, alignment)
     yield from _lost_records(file, alignment, int(groups[file.first_sample]) - int(alignment.groups[0]))
     yield from _doublets(file, codes, groups, "character", np.ones(65536, np.int64))
-    values, position = np.unique(codes, return_inverse=True)
-    is_known = np.array([jis_to_char(code) is not None for code in values.tolist()])[position]
+    distinct_codes, position = np.unique(codes, return_inverse=True)
+    is_known = np.array([jis_to_char(code) is not None for code in distinct_codes.tolist()])[position]
     yield from _unknown_codes(file, codes, is_known, "a code of JIS X 0208")
     yield from _another_order(file, alignment.order, usual_order, reference)
     yield from _number_of_data_sets(file, alignment)
@@ -177,10 +177,10 @@ def notices_of_order(
 _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}  # records that genuine files lack: ナ of sheet 2672, リ of 2708
 
 
-def notices_of_classes(file: EtlFile, headers: Records, groups: Int32s, models: Mask) -> Iterator[Notice]:
+def notices_of_classes(file: EtlFile, headers: Records, groups: Int32s, is_model: Mask) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another by class or by sheet.
 
-    headers: (count,), structured. groups: (count,), −1 for an empty record. models: (count,), the model patterns.
+    headers: (count,), structured. groups: (count,), −1 for an empty record. is_model: (count,), the model patterns.
     """
     layout, entries = file.layout, classes(file.layout.name)
     if file.first_sample and headers[:1].tobytes().strip(b"\0"):
@@ -188,12 +188,12 @@ def notices_of_classes(file: EtlFile, headers: Records, groups: Int32s, models: 
         yield Notice("record 0 is not empty", str(file.path), 0, "zeros", "a header", treatment)
     codes = layout.column(headers, "code").astype(np.uint16)
     by_code, by_letters = match_classes(layout, headers, entries)
-    is_known = by_code if all(entry.code_is_known for entry in entries) else by_letters
+    is_known = by_code if all(entry.has_known_code for entry in entries) else by_letters
     yield from _unknown_codes(file, codes, is_known, f"a code of {layout.name}")
     if layout.grouped_by == "occurrence":
-        yield from _split_classes(file, codes, np.flatnonzero((groups >= 0) & ~models))
+        yield from _split_classes(file, codes, np.flatnonzero((groups >= 0) & ~is_model))
     if layout.grouped_by not in ("style", "person"):
-        yield from _incomplete_groups(file, codes, np.where(is_known & ~models, groups, np.int32(-1)))
+        yield from _incomplete_groups(file, codes, np.where(is_known & ~is_model, groups, np.int32(-1)))
 
 
 def _split_classes(file: EtlFile, codes: Uint16s, samples: Ints) -> Iterator[Notice]:
@@ -211,19 +211,19 @@ def _incomplete_groups(file: EtlFile, codes: Uint16s, groups: Int32s) -> Iterato
     is_sample = groups >= 0
     group_count = len(np.unique(groups[is_sample]))
     present_codes, counts = np.unique(codes[is_sample], return_counts=True)
-    per_code = Counter(entry.code for entry in classes(file.layout.name) if entry.code_is_known)
+    per_code = Counter(entry.code for entry in classes(file.layout.name) if entry.has_known_code)
     per_group = np.array([per_code[code] for code in present_codes.tolist()], np.int64)
     # A class that is not of this file has no limit: ETL1 has some of its second イ, ウ and エ in other files.
     is_of_file = per_group > 0
-    limit = np.full(65536, len(codes), np.int64)
-    limit[present_codes[is_of_file]] = per_group[is_of_file]
-    yield from _doublets(file, codes, groups, "class", limit)
+    limits = np.full(65536, len(codes), np.int64)
+    limits[present_codes[is_of_file]] = per_group[is_of_file]
+    yield from _doublets(file, codes, groups, "class", limits)
     usual_per_group = np.maximum(np.rint(counts / group_count), 1).astype(np.int64)
     full_counts = np.where(is_of_file, usual_per_group * group_count, 0)
-    losses = np.maximum(full_counts - counts, 0)
-    if losses.sum() > _KNOWN_GAPS.get((file.layout.name, file.file_number or 0), 0):
-        first = int(np.flatnonzero(losses)[0])
-        what = f"records lost: {losses.sum():,}, of {(losses > 0).sum():,} classes"
+    lost_counts = np.maximum(full_counts - counts, 0)
+    if lost_counts.sum() > _KNOWN_GAPS.get((file.layout.name, file.file_number or 0), 0):
+        index = int(np.flatnonzero(lost_counts)[0])
+        what = f"records lost: {lost_counts.sum():,}, of {(lost_counts > 0).sum():,} classes"
         groups_of_file = f"{group_count:,} group{'s' * (group_count > 1)}"
-        expected = f"0x{present_codes[first]:02X} {full_counts[first]:,} times, for {groups_of_file}"
-        yield Notice(what, str(file.path), None, expected, f"{counts[first]:,}", "the dataset has no such samples")
+        expected = f"0x{present_codes[index]:02X} {full_counts[index]:,} times, for {groups_of_file}"
+        yield Notice(what, str(file.path), None, expected, f"{counts[index]:,}", "the dataset has no such samples")

@@ -28,7 +28,7 @@ from fastetl.etl.notices import format_code
 from fastetl.files.untrusted import open_file
 
 BLOCK_BYTES = 3 << 20  # bytes of a block, few enough to stay in the processor's caches
-_SLACK = 128  # at least as many as kernels read behind a picture (their OVERREAD)
+_BUFFER_MARGIN = 128  # at least as many as kernels read behind a picture (their OVERREAD)
 _HEADER_FIELDS = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
     *("collected", "scanned", "x", "y", "letters"),
@@ -40,7 +40,7 @@ class Selection:
     """The wanted records of one file, in file order."""
 
     file: EtlFile
-    index: Ints  # int64 (N,), the numbers of the records
+    numbers: Ints  # int64 (N,), of the records
     codes: Uint16s  # uint16 (N,), the JIS X 0208 code that is expected in each
     groups: Int32s  # int32 (N,), as in a dataset
 
@@ -52,26 +52,26 @@ def block_records(layout: Layout) -> int:
 
 def new_buffer(layout: Layout) -> Bytes:
     """A buffer for a block of records, uint8. Use one for all files of a set: new memory is slow at its first use."""
-    return np.empty(block_records(layout) * layout.record_bytes + _SLACK, np.uint8)
+    return np.empty(block_records(layout) * layout.record_bytes + _BUFFER_MARGIN, np.uint8)
 
 
-def read_records(file: EtlFile, index: Ints, buffer: Bytes) -> Iterator[tuple[slice, Records]]:
-    """Read the records numbered `index`, ascending, at most a block at a time, to the beginning of `buffer`.
+def read_records(file: EtlFile, numbers: Ints, buffer: Bytes) -> Iterator[tuple[slice, Records]]:
+    """Read the records numbered `numbers`, ascending, at most a block at a time, to the beginning of `buffer`.
 
-    Yields a slice of `index` and its records, structured (n,), which the next step overwrites. Raises FastetlError if
+    Yields a slice of `numbers` and its records, structured (n,), which the next step overwrites. Raises FastetlError if
     the file cannot be read or ends too early.
     """
-    if not len(index):
+    if not len(numbers):
         return
-    size, count = file.layout.record_bytes, block_records(file.layout)
-    records, view = buffer[: count * size].view(file.layout.record_dtype), buffer.data
+    stride, block_length = file.layout.record_bytes, block_records(file.layout)
+    records, view = buffer[: block_length * stride].view(file.layout.record_dtype), buffer.data
     with open_file(file.path) as source:
-        for start in range(0, len(index), count):
-            part = index[start : start + count]
-            firsts = np.flatnonzero(np.append(True, part[1:] - part[:-1] != 1))
-            ends = [*firsts[1:].tolist(), len(part)]
-            runs = [(view[k * size : end * size],) for k, end in zip(firsts.tolist(), ends, strict=True)]
-            _fill(file, source.fileno(), runs, (part[firsts] * size).tolist(), len(part) * size)
+        for start in range(0, len(numbers), block_length):
+            part = numbers[start : start + block_length]
+            begins = np.flatnonzero(np.append(True, part[1:] - part[:-1] != 1))
+            ends = [*begins[1:].tolist(), len(part)]
+            runs = [(view[begin * stride : end * stride],) for begin, end in zip(begins.tolist(), ends, strict=True)]
+            _fill(file, source.fileno(), runs, (part[begins] * stride).tolist(), len(part) * stride)
             yield slice(start, start + len(part)), records[: len(part)]
 
 
@@ -80,9 +80,9 @@ def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> Recor
 
     Records are read whole, which takes no longer than a system call for each header. Raises as `read_records` does.
     """
-    layout, index = file.layout, np.arange(file.record_count)[begin:end]
-    headers = np.empty(len(index), layout.header_dtype)
-    for span, records in read_records(file, index, new_buffer(layout)):
+    layout, numbers = file.layout, np.arange(file.record_count)[begin:end]
+    headers = np.empty(len(numbers), layout.header_dtype)
+    for span, records in read_records(file, numbers, new_buffer(layout)):
         layout.copy_headers(records, headers[span])
     return headers
 
@@ -114,7 +114,7 @@ def _require_order(part: Selection, span: slice, records: Records) -> None:
     codes = records["code"] if layout.code_table == "jis" else character_codes(layout, records)
     if (codes != expected).any():
         position = int(np.flatnonzero(codes != expected)[0])
-        record = int(part.index[span.start + position])
+        record = int(part.numbers[span.start + position])
         what, do = "the file changed while it was read", "another process is changing it: wait and retry"
         code, found = format_code(int(expected[position])), format_code(int(codes[position]))
         raise DisorderError(what, file=part.file.path, record=record, expected=code, found=found, do=do)
@@ -122,11 +122,11 @@ def _require_order(part: Selection, span: slice, records: Records) -> None:
 
 def _columns(parts: Sequence[Selection], headers: Sequence[Records]) -> dict[str, Column]:
     """Where each record comes from, and the fields of its header that a dataset keeps: arrays (N,) by their names."""
-    counts = [len(part.index) for part in parts]
+    counts = [len(part.numbers) for part in parts]
     columns = {
         "file_name": np.repeat([part.file.path.name for part in parts], counts),
         "set": np.repeat([part.file.layout.name for part in parts], counts),
-        "record": np.concatenate([part.index for part in parts]).astype(np.int32),
+        "record": np.concatenate([part.numbers for part in parts]).astype(np.int32),
         "code": np.concatenate([part.codes for part in parts]),
     }
     layouts = [part.file.layout for part in parts]
@@ -156,7 +156,7 @@ def _read_resized(part: Selection, buffer: Bytes, block: Bytes, file: BinaryIO) 
     from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
 
     layout = part.file.layout
-    for span, records in read_records(part.file, part.index, buffer):
+    for span, records in read_records(part.file, part.numbers, buffer):
         _require_order(part, span, records)
         pictures = block[: len(records)]
         starts = layout.image_starts(len(records))
@@ -170,9 +170,9 @@ def read_parts(
 ) -> Dataset:
     """Read the records of a plan, or of some of its parts, as a dataset without pictures, which go to `file`."""
     progress = as_progress(progress)
-    counts = [len(part.index) for part in parts]
+    counts = [len(part.numbers) for part in parts]
     digests = np.empty(sum(counts), np.uint64)
-    headers = [np.empty(len(part.index), part.file.layout.header_dtype) for part in parts]
+    headers = [np.empty(len(part.numbers), part.file.layout.header_dtype) for part in parts]
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
     blocks = {layout: np.empty((block_records(layout), size, size), np.uint8) for layout in buffers}
     done = 0  # records, of all parts

@@ -14,7 +14,7 @@ import numpy as np
 from fastetl.arrays import Ints, Uint16s
 from fastetl.data.charset import CHARSETS_BY_NAME, Characters, Charset, load_charset
 from fastetl.errors import FastetlError, Findings
-from fastetl.etl.contents import Contents, by_layout, contents_of
+from fastetl.etl.contents import Contents, contents_of, files_by_layout
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import number_groups
 from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
@@ -44,14 +44,14 @@ def learn_order(files: list[EtlFile]) -> Uint16s | None:
     layout = files[0].layout
     if layout.kind != "G":
         return None
-    head = read_headers(files[0], end=layout.data_set_records + 1)["code"].astype(np.uint16)
-    repeats = np.flatnonzero(head[1:] == head[0])
-    order = head[: int(repeats[0]) + 1] if len(repeats) else head[: layout.data_set_records]
+    first_codes = read_headers(files[0], end=layout.data_set_records + 1)["code"].astype(np.uint16)
+    repeats = np.flatnonzero(first_codes[1:] == first_codes[0])
+    order = first_codes[: int(repeats[0]) + 1] if len(repeats) else first_codes[: layout.data_set_records]
     are_whole = all(file.record_count % len(order) == 0 for file in files)
     if len(order) < _MIN_CODES or len(set(order.tolist())) < len(order) or not are_whole:
         return None
-    last = read_headers(files[-1], files[-1].record_count - len(order))["code"]
-    if (last != order).any() or None in map(jis_to_char, order.tolist()):
+    last_codes = read_headers(files[-1], files[-1].record_count - len(order))["code"]
+    if (last_codes != order).any() or None in map(jis_to_char, order.tolist()):
         return None
     return order
 
@@ -67,23 +67,23 @@ def _contents_by_order(files: list[EtlFile]) -> list[Contents] | None:
     data_sets = [np.arange(file.record_count // len(order), dtype=np.int32) for file in files]
     contents = []
     for file, groups in zip(files, number_groups(files, data_sets), strict=True):
-        models = np.full(file.record_count, file.is_model_pattern)
-        contents.append(Contents(file, np.tile(order, len(groups)), np.repeat(groups, len(order)), models, ()))
+        is_model = np.full(file.record_count, file.is_model_pattern)
+        contents.append(Contents(file, np.tile(order, len(groups)), np.repeat(groups, len(order)), is_model, ()))
     return contents
 
 
-def _selection(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
+def _wanted_records(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
     """The records of one file whose characters the charset takes."""
-    is_wanted = (class_of_code(charset).take(content.codes) >= 0) & content.usable(model_pattern)
-    index = np.flatnonzero(is_wanted)
-    return Selection(content.file, index, content.codes[index], content.groups[index])
+    is_wanted = (class_of_code(charset).take(content.codes) >= 0) & content.is_usable(model_pattern)
+    numbers = np.flatnonzero(is_wanted)
+    return Selection(content.file, numbers, content.codes[numbers], content.groups[numbers])
 
 
-def _left_out(samples: Ints, codes: set[int]) -> dict[str, int]:
-    """Kana without those of `codes`, though others of their script are → number of samples. samples: of each code."""
+def _left_out(counts: Ints, codes: set[int]) -> dict[str, int]:
+    """Kana without those of `codes`, though others of their script are → number of samples. counts: of each code."""
     scripts = {code >> 8 for code in codes}.intersection(_KANA_ROWS)
-    other_codes = [code for code in np.flatnonzero(samples).tolist() if code >> 8 in scripts and code not in codes]
-    return {character: int(samples[code]) for code in other_codes if (character := jis_to_char(code))}
+    other_codes = [code for code in np.flatnonzero(counts).tolist() if code >> 8 in scripts and code not in codes]
+    return {character: int(counts[code]) for code in other_codes if (character := jis_to_char(code))}
 
 
 def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[Contents]]:
@@ -117,11 +117,11 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     otherwise by every header. Raises FastetlError for an unknown charset, a file that cannot be read, or if no record
     is wanted.
     """
-    sets = by_layout([file for file in files if file.record_count])
+    sets = files_by_layout([file for file in files if file.record_count])
     charset, unknown_codes, contents = _learn(sets, name, by_order)
-    selections = [_selection(content, charset, model_pattern) for content in contents]
-    parts = tuple(part for part in selections if len(part.index))
-    usable_codes = [content.codes[content.usable(model_pattern)] for content in contents]
+    selections = [_wanted_records(content, charset, model_pattern) for content in contents]
+    parts = tuple(part for part in selections if len(part.numbers))
+    usable_codes = [content.codes[content.is_usable(model_pattern)] for content in contents]
     samples = np.bincount(np.concatenate([*usable_codes, np.zeros(0, np.uint16)]), minlength=1 << 16)  # of each code
     if not parts:
         places = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)

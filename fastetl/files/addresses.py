@@ -15,7 +15,7 @@ from typing import Any
 from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath, reason_of
 from fastetl.files.untrusted import read_bytes
 
-_copies = cache(TemporaryDirectory)  # of files at addresses, until the process ends
+_copies_folder = cache(TemporaryDirectory)  # of files at addresses, until the process ends
 
 
 def is_url(path: StrPath) -> bool:
@@ -51,8 +51,9 @@ def fsspec_for(what: str, address: str, do: str) -> Iterator[Any]:
     except Exception as error:
         if isinstance(error, ImportError):  # of a file system, fsspec itself says which package it needs
             do = "run in the checkout: pip install '.[arrow]'" if error.name == "fsspec" else "install it"
-        kind = MissingFileError if isinstance(error, FileNotFoundError) else FastetlError
-        raise kind(what, file=address, found="none" if kind is MissingFileError else reason_of(error), do=do) from error
+        is_missing = isinstance(error, FileNotFoundError)
+        error_class, found = (MissingFileError, "none") if is_missing else (FastetlError, reason_of(error))
+        raise error_class(what, file=address, found=found, do=do) from error
 
 
 def read_file(folder: str, name: str, size: int) -> bytes:
@@ -76,17 +77,17 @@ def local_copy(address: str) -> Path:
         return Path(address)
     with fsspec_for("cannot read the file", address, "check the address") as fsspec:
         # fsspec names copies by the last part of the address alone, so each address has a folder.
-        folder = Path(_copies().name) / hashlib.sha256(address.encode()).hexdigest()
+        folder = Path(_copies_folder().name) / hashlib.sha256(address.encode()).hexdigest()
         options = {"same_names": True, "cache_storage": str(folder)}
         return Path(fsspec.open_local(f"simplecache::{address}", simplecache=options))
 
 
-def claim_address(out: str, mark: str, overwrite: bool) -> None:
-    """Remove the file `mark` of an old output, which is none without it. Raises FastetlError without `overwrite`."""
+def claim_address(out: str, name: str, overwrite: bool) -> None:
+    """Remove the file `name` of an old output, which is none without it. Raises FastetlError without `overwrite`."""
     with fsspec_for("cannot write the output", out, "check the address") as fsspec:
-        system, path = fsspec.core.url_to_fs(f"{out.rstrip('/')}/{mark}")
-        exists = system.exists(path)
-        if exists and overwrite:
-            system.rm(path)
-    if exists and not overwrite:
+        file_system, path = fsspec.core.url_to_fs(f"{out.rstrip('/')}/{name}")
+        is_there = file_system.exists(path)
+        if is_there and overwrite:
+            file_system.rm(path)
+    if is_there and not overwrite:
         raise OutputExistsError("the output exists already", file=out, do="choose another, or give `overwrite`")

@@ -28,7 +28,7 @@ Inputs = Sequence[Path | None]  # what an output is made of; None for what is in
 _LOCK = "lock"
 _MARK_BYTES = 1 << 23  # at a file's ends; the end of a Parquet file names each character four times
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
-_OWN = {"dataset.json": "", "run.json": "report*", "verification.json": ""}  # marks of our folders, what may be added
+_ADDABLE = {"dataset.json": "", "run.json": "report*", "verification.json": ""}  # marks of folders, what may be added
 _REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
@@ -51,12 +51,12 @@ class OutputKind(NamedTuple):
         if not path.is_dir():
             return "a file"
         names = sorted(entry.name for entry in path.iterdir() if not is_clutter(entry.name))
-        marks = [name for name in self.marks if name not in names]
+        missing_marks = [name for name in self.marks if name not in names]
         patterns = (*self.entries, *_REMNANTS)
-        strangers = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
-        if marks:
-            return f"a folder without {marks[0]}"
-        return f"{strangers[0]!r} in it, which is none of its files" if strangers else None
+        other_names = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+        if missing_marks:
+            return f"a folder without {missing_marks[0]}"
+        return f"{other_names[0]!r} in it, which is none of its files" if other_names else None
 
 
 def require_local(path: Path) -> None:
@@ -88,8 +88,8 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs =
     for source in filter(None, inputs):
         # Of d/../in, d is no folder above.
         place = Path(os.path.realpath(source)) if ".." in source.parts else source.absolute()
-        above = (source, *place.parents)
-        if path.exists() and any(part.exists() and part.samefile(path) for part in above):
+        folders = (source, *place.parents)
+        if path.exists() and any(folder.exists() and folder.samefile(path) for folder in folders):
             what, do = "an input of this command would be replaced", "choose another output"
             raise OutputExistsError(what, file=path, found=source, do=do)
     if Path.cwd().is_relative_to(os.path.realpath(path)):
@@ -108,7 +108,7 @@ def _require_folder(path: Path) -> None:
         what, do = "the output would be in a file", "choose another output"
         raise FastetlError(what, file=path, expected="a folder", found=folder, do=do)
     if not os.access(folder, os.W_OK):
-        raise _failed(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
+        raise _write_error(path, PermissionError(errno.EACCES, f"{folder} cannot be written to"))
 
 
 def _require_outside(path: Path, inputs: Inputs) -> None:
@@ -117,12 +117,12 @@ def _require_outside(path: Path, inputs: Inputs) -> None:
     sources = [Path(os.path.realpath(p)) for p in inputs if p and p.is_dir()]
     for source in (source for source in sources if source in real_path.parents):
         name = real_path.relative_to(source).parts[0]
-        if any((source / mark).is_file() and not fnmatch.fnmatch(name, pattern) for mark, pattern in _OWN.items()):
+        if any((source / mark).is_file() and not fnmatch.fnmatch(name, pattern) for mark, pattern in _ADDABLE.items()):
             what, do = "the output would be in an input", "choose another, or the input could not be renewed"
             raise ArgumentError(what, file=path, expected=f"a place outside of {source}", do=do)
 
 
-def _exchanged(a: Path, b: Path) -> bool:
+def _try_exchange(a: Path, b: Path) -> bool:
     """Exchange the names of two folders in one step. Returns False if the file system cannot."""
     try:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -139,18 +139,18 @@ def _exchanged(a: Path, b: Path) -> bool:
     return not status
 
 
-def _put(temporary: Path, path: Path) -> None:
+def _move_to_output(temporary: Path, path: Path) -> None:
     """Give `temporary` the name `path`. An old output of this name is removed only after that."""
     if not path.is_dir():
         temporary.replace(path)
-    elif not _exchanged(temporary, path):
+    elif not _try_exchange(temporary, path):
         old_path = path.with_name(f".{path.name}.old-{os.urandom(4).hex()}")
         path.rename(old_path)
         temporary.rename(path)
         shutil.rmtree(old_path)
 
 
-def _failed(path: Path, error: OSError) -> FastetlError:
+def _write_error(path: Path, error: OSError) -> FastetlError:
     return FastetlError("cannot write the output", file=path, found=reason_of(error), do="free space or mend rights")
 
 
@@ -163,7 +163,7 @@ def output_errors(path: Path, folder: Path) -> Iterator[None]:
         is_ours = error.errno in _DISK_ERRORS or Path(str(error.filename)).is_relative_to(folder)
         if isinstance(error, FastetlError) or not is_ours:  # an input that is gone, a connection
             raise
-        raise _failed(path, error) from error
+        raise _write_error(path, error) from error
 
 
 @contextmanager
@@ -173,18 +173,18 @@ def _sibling(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for remnant in path.parent.glob(f".{escape(path.name)}.new-*"):
-            if (unused := try_lock(remnant / _LOCK)) is not None:  # a killed command left it
+            if (remnant_lock := try_lock(remnant / _LOCK)) is not None:  # a killed command left it
                 shutil.rmtree(remnant, ignore_errors=True)
-                unused.close()
-        holder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
+                remnant_lock.close()
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.new-"))
     except OSError as error:
-        raise _failed(path, error) from error
+        raise _write_error(path, error) from error
     try:
-        with output_errors(path, holder):
-            lock = try_lock(holder / _LOCK)  # None on disks without locks
-            yield holder / ("new" if path.name == _LOCK else path.name)
+        with output_errors(path, folder):
+            lock = try_lock(folder / _LOCK)  # None on disks without locks
+            yield folder / ("new" if path.name == _LOCK else path.name)
     finally:
-        shutil.rmtree(holder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
             lock.close()
 
@@ -206,7 +206,7 @@ def new_output(out: StrPath, kind: OutputKind, overwrite: bool = False, inputs: 
             temporary.mkdir()
             yield temporary
         check_output(path, kind, overwrite, inputs)
-        _put(temporary, path)
+        _move_to_output(temporary, path)
 
 
 @contextmanager

@@ -43,19 +43,19 @@ def list_folder(folder: Path) -> list[Path]:
         return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
 
 
-def files_below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+def files_below(folder: Path, ancestors: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """Every file below a folder that is not hidden, sorted in the same way on every disk. Links are followed.
 
     Hidden folders are left out: an interrupted command leaves one with half of its files, others hold thumbnails.
-    above: folders that are not entered again, since a link may lead back to one.
+    ancestors: folders that are not entered again, since a link may lead back to one.
     """
-    place = folder.resolve()
-    above |= {place, *place.parents}
+    real_folder = folder.resolve()
+    ancestors |= {real_folder, *real_folder.parents}
     for path in list_folder(folder):
         if not path.is_dir():
             yield path
-        elif path.resolve() not in above:
-            yield from files_below(path, above)
+        elif path.resolve() not in ancestors:
+            yield from files_below(path, ancestors)
 
 
 def require_regular(path: StrPath) -> int:
@@ -83,8 +83,8 @@ def open_regular(path: StrPath) -> BinaryIO:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        kind = "a folder" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device"
-        raise FastetlError("not a file to read", file=path, expected="a regular file", found=kind, do="give a file")
+        found = "a folder" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device"
+        raise FastetlError("not a file to read", file=path, expected="a regular file", found=found, do="give a file")
     return os.fdopen(descriptor, "rb")
 
 
@@ -140,8 +140,8 @@ def mapped_array(path: StrPath, dtype: str, ndim: int, written: int = 0) -> Mapp
 
     written: when the file was written, in nanoseconds, or 0 for any time; another one raises FastetlError, too.
     """
-    size, time = require_regular(path), Path(path).stat().st_mtime_ns
-    if written not in (0, time):
+    size, modified = require_regular(path), Path(path).stat().st_mtime_ns
+    if written not in (0, modified):
         raise FastetlError("the file has changed since it was pickled", file=path, do="open the dataset again")
     # numpy's parser of headers raises exceptions of its own, and those of `tokenize` and `ast`.
     with expecting(f"{np.dtype(dtype)} with {ndim} axes", path, "cannot read the array", errors=Exception):
@@ -151,7 +151,7 @@ def mapped_array(path: StrPath, dtype: str, ndim: int, written: int = 0) -> Mapp
         if array.dtype != np.dtype(dtype) or array.ndim != ndim:
             raise ValueError(f"{array.dtype} with {array.ndim} axes")
         view = array.view(MappedArray)
-        view.arguments = Path(path).absolute(), dtype, ndim, time
+        view.arguments = Path(path).absolute(), dtype, ndim, modified
         return view
 
 
@@ -183,9 +183,9 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, a
             raise ValueError("Python objects, not numbers or texts: give them a dtype such as str")
         if not accept(name, shape, dtype):
             return None
-        size, room = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
-    if room != size:
-        raise ValueError(f"{name} has {room:,} bytes, not {size:,}")
+        needed_bytes, stored_bytes = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+    if stored_bytes != needed_bytes:
+        raise ValueError(f"{name} has {stored_bytes:,} bytes, not {needed_bytes:,}")
     with archive.open(member) as file:
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
         file.read(1)  # the checksum is compared at the end

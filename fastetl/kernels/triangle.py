@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 
 def triangle(input_count: int, output_count: int) -> NDArray[np.int64]:
-    """int64 (output_count, input_count): the triangle filter's weights along one axis, whole numbers of no common factor.
+    """int64 (output_count, input_count): the triangle filter's weights on one axis, integers of no common factor.
 
     For an output pixel x of n out of m, w(i) = max(0, t − |(2i + 1)·n − (2x + 1)·m|) with t = 2·max(m, n). So every
     sum is exact, and a pixel floor(255·v + 0.5) of the exact value v, which is what Pillow's float picture rounds to.

@@ -14,7 +14,7 @@ from fastetl.data.charset import HIRAGANA, Characters, Charset, in_a_line, is_ka
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
-from fastetl.etl.layouts import BY_NAME, ETL8G, ETL9G, Layout
+from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUT_BY_NAME, Layout
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.synth.handwriting import choose_glyphs, ink_of
 from fastetl.synth.practice import kana
@@ -24,7 +24,7 @@ from fastetl.synth.sets import MAX_SEED, PLANS, set_files, stamp
 from fastetl.synth.strokes import has_strokes
 from fastetl.synth.style import draw_style
 
-_ENTRIES = ("ATTRIBUTION.txt", *(f"{name}*" for name in BY_NAME))
+_ENTRIES = ("ATTRIBUTION.txt", *(f"{name}*" for name in LAYOUT_BY_NAME))
 SYNTHETIC_KIND = OutputKind("a folder of synthetic ETL files", _ENTRIES[:1], _ENTRIES)
 _MAX_COUNT = 1_000_000
 SHEET = 96  # characters of one sheet
@@ -61,7 +61,7 @@ class SynthConfig(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in self.set:
-            require_choice("set", name, tuple(BY_NAME))
+            require_choice("set", name, tuple(LAYOUT_BY_NAME))
         unused = ("charset", "files") if self.set else ("writers",)
         require_unset(self, unused, f"{'has no effect with' if self.set else 'is for'} `set`")
 

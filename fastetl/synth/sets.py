@@ -16,7 +16,7 @@ from fastetl.data.identity import count_within
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.detection import STAMP
 from fastetl.etl.jis import char_to_jis
-from fastetl.etl.layouts import BY_NAME, Layout, bytes_of
+from fastetl.etl.layouts import LAYOUT_BY_NAME, Layout, bytes_of
 
 Draw = Callable[[Layout, int, int], Bytes]
 """(layout, writer, time) → packed pictures of the set's classes, uint8 (classes, image bytes), another time others."""
@@ -154,7 +154,7 @@ def _etl8b2(writers: int) -> Iterator[FilePlan]:
     sheets = _sheets("ETL8B2", "ETL8G")
     for k, part in _parts("ETL8B2"):
         file = by_class(f"ETL8B2C{k}", part, range(writers))
-        if k == BY_NAME["ETL8B2"].model_file:
+        if k == LAYOUT_BY_NAME["ETL8B2"].model_file:
             models = by_class("", _all("ETL8B2"), [MODEL_WRITER])
             file = FilePlan(file.name, np.append(file.entry, models.entry), np.append(file.writer, models.writer))
         file.columns["sheet"] = np.where(file.writer == MODEL_WRITER, 1600, 10 * file.writer) + sheets[file.entry]
@@ -162,13 +162,13 @@ def _etl8b2(writers: int) -> Iterator[FilePlan]:
 
 
 def _etl8g(writers: int) -> Iterator[FilePlan]:
-    for k, part in _files(writers, BY_NAME["ETL8G"].data_sets_per_file):
-        number = k + (k >= BY_NAME["ETL8G"].model_file)  # that file is the model pattern's
+    for k, part in _files(writers, LAYOUT_BY_NAME["ETL8G"].data_sets_per_file):
+        number = k + (k >= LAYOUT_BY_NAME["ETL8G"].model_file)  # that file is the model pattern's
         yield by_writer(f"ETL8G_{number:02d}", _all("ETL8G"), part)
 
 
 def _etl9b(writers: int) -> Iterator[FilePlan]:
-    layout, sheets = BY_NAME["ETL9B"], _sheets("ETL9B", "ETL9G")
+    layout, sheets = LAYOUT_BY_NAME["ETL9B"], _sheets("ETL9B", "ETL9G")
     limit = layout.files * layout.data_sets_per_file
     files = dict(_files(min(writers, limit), layout.data_sets_per_file))
     for k in sorted({*files, layout.model_file}):
@@ -180,7 +180,7 @@ def _etl9b(writers: int) -> Iterator[FilePlan]:
 
 def _etl9g(writers: int) -> Iterator[FilePlan]:
     sheets = _sheets("ETL9G", "ETL9G")
-    for k, part in _files(writers, BY_NAME["ETL9G"].data_sets_per_file):
+    for k, part in _files(writers, LAYOUT_BY_NAME["ETL9G"].data_sets_per_file):
         file = by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
         # Sheet numbers restart in every file. Serial numbers restart with each sheet in some files, else with each set.
         file.columns["sheet"] = 20 * (file.writer - part.start) + sheets[file.entry]
@@ -249,7 +249,7 @@ def fill(layout: Layout, file: FilePlan, seed: int) -> Records:
 
 def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, Records]]:
     """The files of a set one after the other: name and structured records."""
-    layout = BY_NAME[name]
+    layout = LAYOUT_BY_NAME[name]
     drawings: dict[tuple[int, int], Bytes] = {}
     pairs = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
     for file in PLANS[name](writers):
