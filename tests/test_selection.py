@@ -69,7 +69,7 @@ def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets
         return
     assert [p.file for p in short.parts] == [p.file for p in long.parts]
     for a, b in zip(short.parts, long.parts, strict=True):
-        for name in ("index", "codes", "groups"):
+        for name in ("numbers", "codes", "groups"):
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
