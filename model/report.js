@@ -20,8 +20,8 @@ const table = (head, rows) =>
 const WIDTH = 440, HEIGHT = 230, LEFT = 44, RIGHT = 14, TOP = 10, BOTTOM = 34;
 
 /** Round numbers from `low` to `high`, whole ones if asked to. */
-function ticks(low, high, most, whole = false) {
-  const span = (high - low) / most;
+function ticks(low, high, maxCount, whole = false) {
+  const span = (high - low) / maxCount;
   const power = 10 ** Math.floor(Math.log10(span));
   const step = Math.max([1, 2, 5, 10].find((factor) => factor * power >= span) * power, whole ? 1 : 0);
   const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
@@ -38,27 +38,27 @@ function chart(curves, x, y, { ranges, mark, diagonal } = {}) {
   let [left, right, low, high] = ranges ?? [Math.min(...xs), Math.max(...xs), 0, Math.max(...ys)];
   if (right <= left) right = left + 1;
   if (high <= low) high = low + 1;
-  const across = (value) => (LEFT + ((value - left) / (right - left)) * (WIDTH - LEFT - RIGHT)).toFixed(1);
-  const up = (value) => (HEIGHT - BOTTOM - ((value - low) / (high - low)) * (HEIGHT - BOTTOM - TOP)).toFixed(1);
+  const xOf = (value) => (LEFT + ((value - left) / (right - left)) * (WIDTH - LEFT - RIGHT)).toFixed(1);
+  const yOf = (value) => (HEIGHT - BOTTOM - ((value - low) / (high - low)) * (HEIGHT - BOTTOM - TOP)).toFixed(1);
   const text = (attributes, value) => shape("text", attributes, String(value));
   const dotted = (path) => shape("path", { class: "mark", d: path });
-  const drawn = curves.map(([name, curve], k) =>
+  const curveShapes = curves.map(([name, curve], k) =>
     shape("g", { class: `c${k}` },
       shape("title", {}, name),
-      shape("path", { class: "line", d: `M${curve.map(([a, b]) => `${across(a)} ${up(b)}`).join("L")}` }),
-      curve.length > 60 ? null : curve.map(([a, b]) => shape("circle", { cx: across(a), cy: up(b), r: 2.5 }))));
+      shape("path", { class: "line", d: `M${curve.map(([a, b]) => `${xOf(a)} ${yOf(b)}`).join("L")}` }),
+      curve.length > 60 ? null : curve.map(([a, b]) => shape("circle", { cx: xOf(a), cy: yOf(b), r: 2.5 }))));
   const picture = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${y} by ${x}` },
     ticks(low, high, 6).map((value) => [
-      shape("path", { class: "grid", d: `M${LEFT} ${up(value)}H${WIDTH - RIGHT}` }),
-      text({ x: LEFT - 6, y: up(value), dy: ".35em", "text-anchor": "end" }, value),
+      shape("path", { class: "grid", d: `M${LEFT} ${yOf(value)}H${WIDTH - RIGHT}` }),
+      text({ x: LEFT - 6, y: yOf(value), dy: ".35em", "text-anchor": "end" }, value),
     ]).flat(),
     ticks(left, right, 8, xs.every(Number.isInteger)).map((value) =>
-      text({ x: across(value), y: HEIGHT - 18, "text-anchor": "middle" }, value)),
+      text({ x: xOf(value), y: HEIGHT - 18, "text-anchor": "middle" }, value)),
     text({ x: WIDTH - RIGHT, y: HEIGHT - 4, "text-anchor": "end" }, x),
     text({ x: 2, y: HEIGHT - 4 }, y),
-    mark === undefined ? null : dotted(`M${across(mark)} ${TOP}V${HEIGHT - BOTTOM}`),
-    diagonal ? dotted(`M${across(left)} ${up(low)}L${across(right)} ${up(high)}`) : null,
-    drawn);
+    mark === undefined ? null : dotted(`M${xOf(mark)} ${TOP}V${HEIGHT - BOTTOM}`),
+    diagonal ? dotted(`M${xOf(left)} ${yOf(low)}L${xOf(right)} ${yOf(high)}`) : null,
+    curveShapes);
   const legend = curves.filter(([name]) => name).map(([name], k) => tag("span", { class: `c${k}` }, `● ${name} `));
   return tag("div", { class: "chart" }, picture, tag("p", { class: "legend" }, legend));
 }
@@ -81,7 +81,7 @@ function overview({ sets, threshold, scribbles_rejected }) {
 
 function cards(set) {
   const { writers } = set;
-  const shown = [
+  const figures = [
     [share(set.accuracy), `accuracy, 95 % within ${set.interval.map((value) => share(value, 1)).join(" – ")}`],
     [count(set.samples), set.part === "all" ? "samples"
       : `samples ${writers ? `by ${set.part} writers` : `of the ${set.part} part`}`],
@@ -95,7 +95,7 @@ function cards(set) {
     [share(set.rejected), "rejected as no character"],
   ].filter(Boolean);
   return tag("div", { class: "cards" },
-    shown.map(([figure, what]) => tag("div", {}, tag("b", {}, figure), tag("span", {}, what))));
+    figures.map(([figure, what]) => tag("div", {}, tag("b", {}, figure), tag("span", {}, what))));
 }
 
 /** Hiragana by row and vowel: plain ones, then the others. Katakana have code points that are greater by 0x60. */
@@ -107,7 +107,7 @@ const WORST = 0.3; // errors of a character that are shown in full red
 
 /** Tables of the fifty sounds, coloured by accuracy, of each script of which the set has at least half. */
 function sounds(characters) {
-  const known = new Map(characters.map((values) => [values[0], values]));
+  const valuesOf = new Map(characters.map((values) => [values[0], values]));
   const cell = (values) => {
     if (!values) return tag("i", {});
     const [character, samples, accuracy] = values;
@@ -117,7 +117,7 @@ function sounds(characters) {
   };
   const tables = [0, 0x60].map((shift) => {
     const blocks = SOUNDS.map((block) =>
-      [...block].map((sound) => known.get(String.fromCodePoint(sound.codePointAt(0) + shift))));
+      [...block].map((sound) => valuesOf.get(String.fromCodePoint(sound.codePointAt(0) + shift))));
     if (blocks[0].filter(Boolean).length < 23) return null;
     const divisions = blocks.filter((block) => block.some(Boolean)).map((block) => tag("div", {}, block.map(cell)));
     return tag("div", { class: "sounds", lang: "ja" }, divisions);
@@ -130,12 +130,12 @@ const AT_ONCE = 33; // pictures of mistakes; the others open on request
 /** The pictures of the mistakes, the most confident first. */
 function mistakes({ mistakes, pictures }) {
   if (!mistakes.length) return null;
-  const shown = mistakes.map(({ truth, answer, confidence }, k) =>
+  const items = mistakes.map(({ truth, answer, confidence }, k) =>
     tag("figure", {}, tag("img", { alt: truth, src: pictures[k] }),
       tag("figcaption", {}, `${truth} → `, tag("b", {}, answer), ` ${share(confidence, 0)}`)));
   const grid = (part) => tag("div", { class: "mistakes", lang: "ja" }, part);
-  const others = shown.slice(AT_ONCE);
-  return titled("The most confident mistakes", dim("Character → answer, and its confidence."), grid(shown.slice(0, AT_ONCE)),
+  const others = items.slice(AT_ONCE);
+  return titled("The most confident mistakes", dim("Character → answer, and its confidence."), grid(items.slice(0, AT_ONCE)),
     others.length ? tag("details", {}, tag("summary", {}, `${others.length} more`), grid(others)) : null);
 }
 
@@ -144,26 +144,26 @@ function byCharacter(characters) {
   const buttons = ["character", "samples", "accuracy", "read as"].map((name) => tag("button", {}, name));
   const heads = buttons.map((button) => tag("th", {}, button));
   const body = tag("tbody", {}), more = tag("button", { class: "more" });
-  const wanted = tag("input", { type: "search", placeholder: "Characters to show", "aria-label": "Characters to show" });
-  let column = 2, up = true, most = 20;
+  const finder = tag("input", { type: "search", placeholder: "Characters to show", "aria-label": "Characters to show" });
+  let column = 2, isAscending = true, maxRows = 20;
   function draw() {
-    const text = wanted.value.trim();
-    const chosen = characters.filter((values) => !text || text.includes(values[0]));
-    chosen.sort((a, b) => (a[column] > b[column] ? 1 : a[column] < b[column] ? -1 : 0) * (up ? 1 : -1));
-    body.replaceChildren(...chosen.slice(0, most).map(([character, samples, accuracy, answer]) =>
+    const text = finder.value.trim();
+    const matches = characters.filter((values) => !text || text.includes(values[0]));
+    matches.sort((a, b) => (a[column] > b[column] ? 1 : a[column] < b[column] ? -1 : 0) * (isAscending ? 1 : -1));
+    body.replaceChildren(...matches.slice(0, maxRows).map(([character, samples, accuracy, answer]) =>
       row("td", [character, count(samples), share(accuracy), answer])));
-    more.hidden = chosen.length <= most;
-    more.textContent = `All ${count(chosen.length)}`;
-    heads.forEach((head, k) => { head.ariaSort = k !== column ? "none" : up ? "ascending" : "descending"; });
+    more.hidden = matches.length <= maxRows;
+    more.textContent = `All ${count(matches.length)}`;
+    heads.forEach((head, k) => { head.ariaSort = k !== column ? "none" : isAscending ? "ascending" : "descending"; });
   }
   buttons.forEach((button, k) => {
-    button.onclick = () => { up = k === column ? !up : true; column = k; draw(); };
+    button.onclick = () => { isAscending = k === column ? !isAscending : true; column = k; draw(); };
   });
-  more.onclick = () => { most = characters.length; draw(); };
-  wanted.oninput = draw;
+  more.onclick = () => { maxRows = characters.length; draw(); };
+  finder.oninput = draw;
   draw();
   const head = tag("thead", {}, tag("tr", {}, heads));
-  return titled("By character", wanted, tag("div", { class: "wide" }, tag("table", { lang: "ja" }, head, body)), more);
+  return titled("By character", finder, tag("div", { class: "wide" }, tag("table", { lang: "ja" }, head, body)), more);
 }
 
 function byWriter({ worst, deciles, accuracies }) {

@@ -44,8 +44,8 @@
     const asked = [];
     for (const misses of [0, 2, 1, 0, 0, 0]) {
       const one = cards.next(all, 100);
-      const { box, due } = cards.answered(one, misses, 100);
-      asked.push([one, box, due]);
+      const { box, dueDay } = cards.recordAnswer(one, misses, 100);
+      asked.push([one, box, dueDay]);
     }
     const later = cards.next(all, 103);
     return [asked, later, new Cards(all, JSON.parse(JSON.stringify(cards.values()))).get("あ"), cards.get("う")];
@@ -91,9 +91,9 @@
     const { BrowserSamples } = await import("./corrections.js");
     const samples = new BrowserSamples("pad");
     for (const label of ["ぬ", "め"]) await samples.keep({ label });
-    const [, { id }] = (await samples.shown("")).samples;
+    const [, { id }] = (await samples.load("")).samples;
     await samples.remove("", id);
-    return [(await samples.shown("")).count, ...samples.lines().map((line) => JSON.parse(line).removed ?? false)];
+    return [(await samples.load("")).count, ...samples.lines().map((line) => JSON.parse(line).removed ?? false)];
   };
 
   /** The answers of the engine in the browser. */

@@ -101,8 +101,8 @@ def test_leitners_boxes(page: Page) -> None:
     assert asked[:4] == [["あ", 1, 101], ["い", 0, 100], ["え", 0, 100], ["お", 1, 101]]
     assert asked[4:] == [["い", 1, 101], ["え", 1, 101]]
     assert later == "あ"
-    assert (again["box"], again["asked"], again["right"]) == (1, 1, 1)
-    assert (known["box"], known["due"]) == (4, 900)
+    assert (again["box"], again["askedCount"], again["rightCount"]) == (1, 1, 1)
+    assert (known["box"], known["dueDay"]) == (4, 900)
 
 
 def test_every_kana_is_read(browser: Browser, japanese: str) -> None:

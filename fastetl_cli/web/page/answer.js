@@ -18,11 +18,11 @@ export function sentence(list, threshold) {
 }
 
 /** A sentence on characters that a picture cannot tell apart, or "". `known`: the labels of the network. */
-export function hint(list, known) {
+export function hint(list, knownLabels) {
   const [first, second] = list;
   if (first.none) return "";
-  const alike = twins(first.label).filter((label) => known.has(label));
-  if (alike.length) return t("alike", first.label, alike.join(", "));
+  const alikeLabels = twins(first.label).filter((label) => knownLabels.has(label));
+  if (alikeLabels.length) return t("alike", first.label, alikeLabels.join(", "));
   const variant = otherSize(first.label);
   if (variant && second?.label === variant && second.probability > 0.1) return t("size", first.label, variant);
   return "";
@@ -50,7 +50,7 @@ export class Answer {
   }
 
   /** Show a list of answers, or with null none. `keeping`: whether a candidate can be chosen as what was meant. */
-  show(list, threshold, known, keeping) {
+  show(list, threshold, knownLabels, isChoosable) {
     this.list = list;
     element("answer").classList.toggle("blank", !list);
     element("hero").textContent = list ? (list[0].none ? "–" : list[0].label) : "";
@@ -58,20 +58,20 @@ export class Answer {
     element("hero").classList.toggle("faint", isFaint);
     element("hero").classList.toggle("name", Boolean(list) && [...list[0].label].length > 4);
     element("said").textContent = list ? sentence(list, threshold) : "";
-    element("hint").textContent = list ? hint(list, known) : "";
+    element("hint").textContent = list ? hint(list, knownLabels) : "";
     this.rows.forEach((row, k) => {
       const answer = list?.[k];
       row.item.hidden = Boolean(list) && !answer;
       // A very unlikely candidate can be chosen, but no row says 0 %.
-      const least = answer?.probability >= MIN_SHARE;
-      row.item.classList.toggle("least", Boolean(answer) && !least);
+      const isLikelyEnough = answer?.probability >= MIN_SHARE;
+      row.item.classList.toggle("least", Boolean(answer) && !isLikelyEnough);
       row.glyph.textContent = answer ? shownLabel(answer) : "";
       row.glyph.classList.toggle("words", Boolean(answer?.none));
       row.fill.style.width = answer ? `${Math.max(answer.probability * 100, 0.5)}%` : "0";
-      row.share.textContent = least ? percent(answer.probability) : "";
-      row.button.disabled = !answer || !keeping;
+      row.share.textContent = isLikelyEnough ? percent(answer.probability) : "";
+      row.button.disabled = !answer || !isChoosable;
       const label = answer ? `${shownLabel(answer)} ${percent(answer.probability)}` : "–";
-      row.button.setAttribute("aria-label", answer && keeping ? `${label} – ${t("meantThis")}` : label);
+      row.button.setAttribute("aria-label", answer && isChoosable ? `${label} – ${t("meantThis")}` : label);
     });
   }
 

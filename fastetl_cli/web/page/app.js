@@ -15,7 +15,7 @@ import { startSpeech } from "./speech.js";
 import { StrokeOrder } from "./strokes.js";
 import { showPicker, showTables, sumOf } from "./tables.js";
 import { t } from "./text.js";
-import { alike, answers, startTables } from "./verdict.js";
+import { areAlike, answers, startTables } from "./verdict.js";
 import { Writing } from "./writing.js";
 
 const PRACTISED = "fastetl-pad-practice";
@@ -23,7 +23,7 @@ const KEEP_HERE = "fastetl-pad-keep";
 /** For measurements and tests: milliseconds from each point to its painted answer; whether no request is running. */
 const measured = (globalThis.fastetlPad = { latencies: [], idle: () => true });
 
-function stored(key) {
+function readStored(key) {
   try {
     return JSON.parse(localStorage.getItem(key) ?? "null");
   } catch {
@@ -44,12 +44,12 @@ async function load(engine) {
     toast(t("loading"));
     clearTimeout(toast.timer);
   }, 500);
-  await engine.ready.catch(failed);
+  await engine.ready.catch(showError);
   clearTimeout(waiting);
   if (element("toast").textContent === t("loading")) element("toast").hidden = true;
 }
 
-function failed(error) {
+function showError(error) {
   toast(error.gone ? t("gone") : t(error.fatal ? "noEngine" : "failed", error.message));
 }
 
@@ -63,42 +63,42 @@ function ask(text) {
   });
 }
 
-/** Asks the network, one picture at a time: after an answer, for the newest drawing. `lost()`: it has no answer. */
-class Live {
-  constructor(board, engine, answered, lost) {
-    Object.assign(this, { board, engine, answered, lost });
+/** Asks the network, one picture at a time: after an answer, for the newest drawing. `onLoss()`: it has no answer. */
+class LiveReader {
+  constructor(board, engine, onAnswer, onLoss) {
+    Object.assign(this, { board, engine, onAnswer, onLoss });
     this.isWanted = false;
-    this.busy = false;
-    this.sheet = 0; // changes with every edit, so that an answer to what is gone is dropped
+    this.isBusy = false;
+    this.revision = 0; // changes with every edit, so that an answer to what is gone is dropped
   }
 
   edited() {
-    this.sheet++;
+    this.revision++;
   }
 
   async request(time) {
     this.isWanted = true;
     this.time = time;
-    if (this.busy) return;
-    this.busy = true;
+    if (this.isBusy) return;
+    this.isBusy = true;
     while (this.isWanted) {
       this.isWanted = false;
-      const { sheet } = this, pointTime = this.time;
-      if (this.board.empty) continue;
+      const { revision } = this, pointTime = this.time;
+      if (this.board.isEmpty) continue;
       const picture = this.board.ink.picture();
       try {
         const probabilities = await this.engine.probabilities(picture);
-        if (sheet === this.sheet) this.answered(probabilities, picture, pointTime, !this.isWanted);
+        if (revision === this.revision) this.onAnswer(probabilities, picture, pointTime, !this.isWanted);
       } catch (error) {
-        if (sheet === this.sheet) this.lost();
-        failed(error);
+        if (revision === this.revision) this.onLoss();
+        showError(error);
       }
     }
-    this.busy = false;
+    this.isBusy = false;
   }
 }
 
-function painted(time) {
+function measureLatency(time) {
   // After the next frame is drawn: what the user waits for.
   requestAnimationFrame(() => {
     const { port1, port2 } = new MessageChannel();
@@ -111,75 +111,76 @@ async function start() {
   startToken();
   const [about, labels, { kana, box }] = await Promise.all(["about.json", "labels.json", "kana.json"].map(fetchJson));
   startTables(about);
-  const known = new Set(labels.labels);
-  const ofScript = (script) => kana.filter((entry) => entry.script === script && known.has(entry.character));
+  const knownLabels = new Set(labels.labels);
+  const kanaOfScript = (script) => kana.filter((entry) => entry.script === script && knownLabels.has(entry.character));
   const scripts = Object.fromEntries(
-    ["hiragana", "katakana"].map((script) => [script, new Set(ofScript(script).map((entry) => entry.character))]),
+    ["hiragana", "katakana"].map((script) => [script, new Set(kanaOfScript(script).map((entry) => entry.character))]),
   );
-  const ofKana = scripts.hiragana.size + scripts.katakana.size;
+  const kanaCount = scripts.hiragana.size + scripts.katakana.size;
   scripts.kanji = new Set(labels.labels.filter((label) => /^\p{Script=Han}$/u.test(label)));
   const strokesOf = new Map(kana.map((entry) => [entry.character, entry.strokes]));
   const engine = engineOf(about);
   const samples = about.engine === "browser" ? new BrowserSamples(`pad ${about.version}`) : new ServerSamples();
-  const cards = new Cards(kana.map((entry) => entry.character), stored(PRACTISED));
-  let view = "draw", compete = null, last = null;
+  const cards = new Cards(kana.map((entry) => entry.character), readStored(PRACTISED));
+  let view = "draw", competingScript = null, lastReading = null;
 
-  const board = new Board(about.side, (kind, time) => changed(kind, time));
-  const order = new StrokeOrder(board, box);
+  const board = new Board(about.side, (kind, time) => handleChange(kind, time));
+  const strokeOrder = new StrokeOrder(board, box);
   const sight = new Sight(board, engine, about.preprocessing, labels);
-  const keeping = () => about.samples || (about.engine === "browser" && stored(KEEP_HERE) === true);
+  const isKeeping = () => about.samples || (about.engine === "browser" && readStored(KEEP_HERE) === true);
   const answer = new Answer((entry) => keep(entry.none ? "" : entry.label));
-  const live = new Live(board, engine, answered, () => {
-    last = null; // an answer to fewer strokes is none to these
+  const live = new LiveReader(board, engine, showAnswer, () => {
+    lastReading = null; // an answer to fewer strokes is none to these
     show(null, null);
   });
-  measured.idle = () => !live.busy && !writing.reading;
-  const isRead = () => last?.picture && !live.busy;
-  const read = async () => (isRead() ? last.probabilities : engine.probabilities(board.ink.picture()));
+  measured.idle = () => !live.isBusy && !writing.reading;
+  const isRead = () => lastReading?.picture && !live.isBusy;
+  const read = async () => (isRead() ? lastReading.probabilities : engine.probabilities(board.ink.picture()));
   const saveCards = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
-  const lesson = new Lesson({ kana, labels, cards, board, order, read, saveCards, rendered: () => audible() });
-  let first = null; // the likeliest character of the newest answer
-  const prompted = () => lesson.current?.word || lesson.current?.character;
-  const audible = startSpeech({ prompt: prompted, first: () => first });
-  const words = kana.filter(({ word }) => word && [...word].every((character) => known.has(character)));
-  const writing = new Writing({ engine, labels, words, same: alike, failed, toast });
-  const gallery = new Gallery(samples, labels, ask, failed);
+  const onRender = () => updateSpeech();
+  const lesson = new Lesson({ kana, labels, cards, board, strokeOrder, read, saveCards, onRender });
+  let likeliestLabel = null; // the likeliest character of the newest answer
+  const promptText = () => lesson.current?.word || lesson.current?.character;
+  const updateSpeech = startSpeech({ prompt: promptText, first: () => likeliestLabel });
+  const words = kana.filter(({ word }) => word && [...word].every((character) => knownLabels.has(character)));
+  const writing = new Writing({ engine, labels, words, areAlike, showError, toast });
+  const gallery = new Gallery(samples, labels, ask, showError);
 
-  function changed(kind, time) {
+  function handleChange(kind, time) {
     const { drawing } = board;
     element("undo").disabled = !drawing.done.length;
     element("redo").disabled = !drawing.undone.length;
-    element("clear").disabled = board.empty;
-    if (view === "draw") order.hide();
-    board.frame.classList.toggle("drawn", !board.empty);
+    element("clear").disabled = board.isEmpty;
+    if (view === "draw") strokeOrder.hide();
+    board.frame.classList.toggle("drawn", !board.isEmpty);
     if (kind === "edit") {
       live.edited();
-      last = null;
+      lastReading = null;
     }
-    if (view === "practice") lesson.changed();
-    if (board.empty) {
+    if (view === "practice") lesson.drawingChanged();
+    if (board.isEmpty) {
       show(null, null);
       if (kind === "edit" && view === "draw") speak("");
       return;
     }
-    changed.ended = kind !== "points";
+    handleChange.isEnded = kind !== "points";
     live.request(time);
   }
 
-  function answered(probabilities, picture, time, newest) {
-    last = { probabilities, picture };
+  function showAnswer(probabilities, picture, time, isNewest) {
+    lastReading = { probabilities, picture };
     if (view !== "draw") return;
     show(probabilities, picture);
-    painted(time);
-    if (newest && changed.ended) speak(answer.spoken(labels.threshold));
+    measureLatency(time);
+    if (isNewest && handleChange.isEnded) speak(answer.spoken(labels.threshold));
   }
 
   function show(probabilities, picture) {
-    const list = probabilities && answers(probabilities, labels, compete && scripts[compete], picture);
-    answer.show(list, labels.threshold, known, keeping());
-    first = list && !list[0].none ? list[0].label : null;
-    element("order-first").hidden = !strokesOf.has(first);
-    audible();
+    const list = probabilities && answers(probabilities, labels, competingScript && scripts[competingScript], picture);
+    answer.show(list, labels.threshold, knownLabels, isKeeping());
+    likeliestLabel = list && !list[0].none ? list[0].label : null;
+    element("order-first").hidden = !strokesOf.has(likeliestLabel);
+    updateSpeech();
     // What the network sees may come a moment after what it says.
     sight.forget();
     clearTimeout(show.timer);
@@ -191,28 +192,29 @@ async function start() {
   }
 
   async function keep(label) {
-    if (board.empty || !keeping() || !last) return;
+    if (board.isEmpty || !isKeeping() || !lastReading) return;
     const { drawing, device } = board;
     const picture = board.ink.picture();
     board.renew(); // the next character need not wait for this one
     try {
       // The answer to the whole picture, not that to an earlier point.
-      const [first] = answers(await engine.probabilities(picture), labels, compete && scripts[compete], picture);
+      const probabilities = await engine.probabilities(picture);
+      const [first] = answers(probabilities, labels, competingScript && scripts[competingScript], picture);
       await samples.keep({ ...drawing.values(), label, answer: first.label, device });
       toast(t("kept", shownLabel({ none: label === "", label })));
     } catch (error) {
-      if (board.empty) board.restore(drawing, device);
-      failed(error);
+      if (board.isEmpty) board.restore(drawing, device);
+      showError(error);
     }
   }
 
   function explainKeeping() {
-    element("meant-help").textContent = keeping() ? t("meantHelp") : about.engine === "browser" ? "" : t("meantOff");
-    element("another").hidden = !keeping();
+    element("meant-help").textContent = isKeeping() ? t("meantHelp") : about.engine === "browser" ? "" : t("meantOff");
+    element("another").hidden = !isKeeping();
     element("keep-here").hidden = about.engine !== "browser";
-    element("keep-here-box").checked = keeping();
+    element("keep-here-box").checked = isKeeping();
     document.querySelector("[data-go=samples]").hidden = !about.samples && about.engine !== "browser";
-    for (const name of ["practice", "table"]) document.querySelector(`[data-go=${name}]`).hidden = !ofKana;
+    for (const name of ["practice", "table"]) document.querySelector(`[data-go=${name}]`).hidden = !kanaCount;
   }
 
   function go(name) {
@@ -222,27 +224,27 @@ async function start() {
       if (button.dataset.go === name) button.setAttribute("aria-current", "page");
       else button.removeAttribute("aria-current");
     }
-    const drawing = name === "draw" || name === "practice";
-    document.querySelector(".board").hidden = !drawing;
+    const isDrawing = name === "draw" || name === "practice";
+    document.querySelector(".board").hidden = !isDrawing;
     element("answer").hidden = name !== "draw";
     for (const id of ["write", "practice", "table", "samples"]) element(id).hidden = name !== id;
     element("prompt").hidden = name !== "practice";
-    order.hide();
+    strokeOrder.hide();
     sight.forget();
-    if (drawing) board.renew();
+    if (isDrawing) board.renew();
     if (name === "write") writing.open();
     if (name === "practice") lesson.open();
-    if (name === "table") tables();
+    if (name === "table") openTables();
     if (name === "samples") gallery.open();
   }
 
-  function tables() {
-    showTables(element("tables"), kana, known, cards, (character) => {
+  function openTables() {
+    showTables(element("tables"), kana, knownLabels, cards, (character) => {
       go("practice");
       lesson.ask(character);
     });
-    const asked = kana.filter((entry) => known.has(entry.character));
-    element("table-sum").textContent = sumOf(asked.map((entry) => cards.get(entry.character)));
+    const knownKana = kana.filter((entry) => knownLabels.has(entry.character));
+    element("table-sum").textContent = sumOf(knownKana.map((entry) => cards.get(entry.character)));
   }
 
   for (const button of document.querySelectorAll("[data-go]")) {
@@ -250,65 +252,65 @@ async function start() {
   }
   for (const name of ["undo", "redo", "clear"]) element(name).addEventListener("click", () => board[name]());
   const explain = () => {
-    order.hide();
-    sight.explain().catch(failed);
+    strokeOrder.hide();
+    sight.explain().catch(showError);
   };
   element("why").addEventListener("click", explain);
   element("order-first").addEventListener("click", () => {
     sight.forget();
-    order.show(strokesOf.get(first));
+    strokeOrder.show(strokesOf.get(likeliestLabel));
   });
-  element("another").addEventListener("click", () => !board.empty && element("picker").showModal());
+  element("another").addEventListener("click", () => !board.isEmpty && element("picker").showModal());
   element("keep-here-box").addEventListener("change", ({ target }) => {
     localStorage.setItem(KEEP_HERE, JSON.stringify(target.checked));
     explainKeeping();
-    show(last?.probabilities ?? null, last?.picture ?? null);
+    show(lastReading?.probabilities ?? null, lastReading?.picture ?? null);
   });
   element("forget").addEventListener("click", async () => {
     if (!(await ask(t("forgetAsk")))) return;
     cards.cards.clear();
     saveCards();
-    tables();
+    openTables();
   });
   element("compete").hidden = Object.values(scripts).filter((set) => set.size).length < 2;
   for (const button of document.querySelectorAll("[data-compete]")) {
     button.hidden = button.dataset.compete !== "" && !scripts[button.dataset.compete].size;
     button.addEventListener("click", () => {
-      compete = button.dataset.compete || null;
+      competingScript = button.dataset.compete || null;
       for (const control of document.querySelectorAll("[data-compete]")) {
         control.setAttribute("aria-pressed", String(control === button));
       }
-      show(last?.probabilities ?? null, last?.picture ?? null);
+      show(lastReading?.probabilities ?? null, lastReading?.picture ?? null);
     });
   }
 
-  const sheet = () => (view === "write" ? writing.board : board);
+  const activeBoard = () => (view === "write" ? writing.board : board);
   const commands = {
-    u: () => sheet().undo(),
-    r: () => sheet().redo(),
-    c: () => sheet().clear(),
-    Delete: () => sheet().clear(),
-    Backspace: () => sheet().clear(),
+    u: () => activeBoard().undo(),
+    r: () => activeBoard().redo(),
+    c: () => activeBoard().clear(),
+    Delete: () => activeBoard().clear(),
+    Backspace: () => activeBoard().clear(),
     w: () => view === "draw" && explain(),
     "?": () => element("keys").showModal(),
   };
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input:not([type=checkbox]), select, dialog");
-    if (typing || event.altKey || document.querySelector("dialog[open]")) return;
+    const isTyping = event.target.closest?.("input:not([type=checkbox]), select, dialog");
+    if (isTyping || event.altKey || document.querySelector("dialog[open]")) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (event.ctrlKey || event.metaKey) {
       if (key !== "z" && key !== "y") return;
       event.preventDefault();
-      if (key === "y" || event.shiftKey) sheet().redo();
-      else sheet().undo();
+      if (key === "y" || event.shiftKey) activeBoard().redo();
+      else activeBoard().undo();
       return;
     }
-    const onButton = event.target.closest?.("button, a");
-    if (key === "Enter" && !onButton && view === "practice") {
+    const isOnButton = event.target.closest?.("button, a");
+    if (key === "Enter" && !isOnButton && view === "practice") {
       event.preventDefault();
       if (lesson.state === "done") lesson.ask();
       else lesson.check();
-    } else if (view === "draw" && keeping() && answer.list && /^[1-5]$/.test(key)) {
+    } else if (view === "draw" && isKeeping() && answer.list && /^[1-5]$/.test(key)) {
       const entry = answer.list[Number(key) - 1];
       if (entry) keep(entry.none ? "" : entry.label);
     } else if (key in commands && (["draw", "write", "practice"].includes(view) || key === "?")) {
@@ -329,24 +331,24 @@ async function start() {
     });
     board.repaint();
     writing.board.repaint();
-    show(last?.probabilities ?? null, last?.picture ?? null);
+    show(lastReading?.probabilities ?? null, lastReading?.picture ?? null);
     if (view === "write") writing.open();
     if (view === "practice") lesson.open();
-    if (view === "table") tables();
+    if (view === "table") openTables();
     if (view === "samples") gallery.open();
   });
   document.body.dataset.ready = "true";
   if (engine.ready) load(engine);
   if (about.engine === "browser" && "serviceWorker" in navigator) {
-    const had = Boolean(navigator.serviceWorker.controller);
+    const hadController = Boolean(navigator.serviceWorker.controller);
     await navigator.serviceWorker.register("service-worker.js");
     await navigator.serviceWorker.ready;
     document.body.dataset.offline = "true";
-    if (!had) toast(t("offline"));
+    if (!hadController) toast(t("offline"));
   }
 }
 
 start().catch((error) => {
   element("said").textContent = error.message;
-  failed(error);
+  showError(error);
 });

@@ -4,7 +4,7 @@ import { Drawing } from "./drawing.js";
 import { Ink, PEN, segments } from "./ink.js";
 
 const STEP = 0.025; // of the side, for the arrow keys
-const WIDE_PEN = 0.035; // of the height of a wide canvas
+const PEN_OF_WIDE = 0.035; // of the height of a wide canvas
 
 export class Board {
   /**
@@ -20,7 +20,7 @@ export class Board {
     this.device = "unknown";
     this.active = null;
     this.cursor = null;
-    this.begun = 0;
+    this.beginTime = 0;
     this.frame = document.getElementById(frame);
     this.canvas = document.getElementById(canvas);
     this.guide = side ? document.getElementById("guide") : null;
@@ -32,30 +32,30 @@ export class Board {
 
   listen() {
     const on = (name, handle) => this.canvas.addEventListener(name, handle, { passive: false });
-    on("pointerdown", (event) => this.down(event));
+    on("pointerdown", (event) => this.pointerDown(event));
     // Coalesced points come with pointermove; a browser that sends them raw need not wait for its next frame.
-    on("pointermove", (event) => this.move(event));
-    on("pointerup", (event) => this.up(event));
-    on("pointercancel", (event) => this.cancel(event));
-    on("lostpointercapture", (event) => this.up(event));
+    on("pointermove", (event) => this.pointerMove(event));
+    on("pointerup", (event) => this.pointerUp(event));
+    on("pointercancel", (event) => this.pointerCancel(event));
+    on("lostpointercapture", (event) => this.pointerUp(event));
     on("contextmenu", (event) => event.preventDefault());
     on("touchstart", (event) => event.preventDefault());
-    on("keydown", (event) => this.key(event));
+    on("keydown", (event) => this.keyDown(event));
     on("blur", () => this.lift());
   }
 
-  get empty() {
-    return this.drawing.empty;
+  get isEmpty() {
+    return this.drawing.isEmpty;
   }
 
   blank() {
-    return new Drawing(this.width, this.side ? PEN : WIDE_PEN / this.width);
+    return new Drawing(this.width, this.side ? PEN : PEN_OF_WIDE / this.width);
   }
 
   /** Another width of a wide canvas, in heights. */
   widen(width) {
     this.width = width;
-    Object.assign(this.drawing, { width, pen: WIDE_PEN / width });
+    Object.assign(this.drawing, { width, pen: PEN_OF_WIDE / width });
     this.pixels = null;
     this.fit();
   }
@@ -83,16 +83,16 @@ export class Board {
   paintGuide() {
     if (!this.guide) return;
     const context = this.guide.getContext("2d");
-    const n = this.pixels, line = Math.max(1, Math.round(n / 480));
-    context.clearRect(0, 0, n, n);
+    const side = this.pixels, line = Math.max(1, Math.round(side / 480));
+    context.clearRect(0, 0, side, side);
     context.strokeStyle = this.colour("--guide");
     context.lineWidth = line;
-    context.setLineDash([n / 60, n / 60]);
+    context.setLineDash([side / 60, side / 60]);
     context.beginPath();
-    context.moveTo(n / 2, n * 0.04);
-    context.lineTo(n / 2, n * 0.96);
-    context.moveTo(n * 0.04, n / 2);
-    context.lineTo(n * 0.96, n / 2);
+    context.moveTo(side / 2, side * 0.04);
+    context.lineTo(side / 2, side * 0.96);
+    context.moveTo(side * 0.04, side / 2);
+    context.lineTo(side * 0.96, side / 2);
     context.stroke();
   }
 
@@ -128,12 +128,12 @@ export class Board {
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
 
-  place(event) {
+  positionOf(event) {
     const box = this.canvas.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * this.width, (event.clientY - box.top) / box.height];
   }
 
-  down(event) {
+  pointerDown(event) {
     // The hand that holds a pen touches the screen before the pen does.
     if (event.pointerType === "pen" && this.active && this.device === "touch") this.abandon();
     if (this.active || event.button !== 0) return;
@@ -148,38 +148,38 @@ export class Board {
       // A pointer that is gone already: its stroke ends with the next event.
     }
     this.device = ["mouse", "touch", "pen"].includes(event.pointerType) ? event.pointerType : "unknown";
-    if (this.drawing.strokes.length === 1) this.begun = event.timeStamp;
+    if (this.drawing.strokes.length === 1) this.beginTime = event.timeStamp;
     this.active = { stroke, id: event.pointerId };
-    this.take([event]);
+    this.addPoints([event]);
   }
 
-  move(event) {
+  pointerMove(event) {
     if (!this.active || event.pointerId !== this.active.id) return;
     event.preventDefault();
     const coalesced = event.getCoalescedEvents?.() ?? [];
-    this.take(coalesced.length ? coalesced : [event]);
+    this.addPoints(coalesced.length ? coalesced : [event]);
   }
 
-  take(events) {
+  addPoints(events) {
     const { stroke } = this.active;
     const first = Math.max(stroke.x.length - 1, 0);
-    let any = false;
+    let hasGrown = false;
     for (const event of events) {
-      const [x, y] = this.place(event);
-      any = this.drawing.extend(stroke, x, y, event.pressure, event.timeStamp - this.begun) || any;
+      const [x, y] = this.positionOf(event);
+      hasGrown = this.drawing.extend(stroke, x, y, event.pressure, event.timeStamp - this.beginTime) || hasGrown;
     }
-    if (!any) return;
+    if (!hasGrown) return;
     this.add(stroke, first);
     this.changed("points", events.at(-1).timeStamp);
   }
 
-  up(event) {
+  pointerUp(event) {
     if (!this.active || event.pointerId !== this.active.id) return;
     this.active = null;
     this.changed("stroke", event.timeStamp);
   }
 
-  cancel(event) {
+  pointerCancel(event) {
     if (this.active && event.pointerId === this.active.id) this.abandon();
   }
 
@@ -188,8 +188,8 @@ export class Board {
     this.edited(true);
   }
 
-  edited(done) {
-    if (!done) return;
+  edited(isDone) {
+    if (!isDone) return;
     this.active = null;
     this.paint();
     this.changed("edit", performance.now());
@@ -222,30 +222,30 @@ export class Board {
 
   // The pen of the keyboard: a mark that the arrow keys move, and that draws while it is down.
 
-  key(event) {
+  keyDown(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (event.key === " ") {
       event.preventDefault();
       this.cursor ??= { x: 0.5, y: 0.5, stroke: null };
       if (this.cursor.stroke) this.lift();
-      else this.put(event.timeStamp);
+      else this.startStroke(event.timeStamp);
     } else if (event.key in moves) {
       event.preventDefault();
       const [dx, dy] = moves[event.key];
       this.cursor ??= { x: 0.5, y: 0.5, stroke: null };
-      const within = (value) => Math.min(Math.max(value, 0), 1);
-      this.cursor.x = within(this.cursor.x + dx * STEP);
-      this.cursor.y = within(this.cursor.y + dy * STEP);
+      const clamped = (value) => Math.min(Math.max(value, 0), 1);
+      this.cursor.x = clamped(this.cursor.x + dx * STEP);
+      this.cursor.y = clamped(this.cursor.y + dy * STEP);
       if (this.cursor.stroke) this.trace(event.timeStamp);
       this.paintCursor();
     }
   }
 
-  put(time) {
+  startStroke(time) {
     const stroke = this.drawing.begin(false);
     if (!stroke) return;
-    if (this.drawing.strokes.length === 1) this.begun = time;
+    if (this.drawing.strokes.length === 1) this.beginTime = time;
     this.device = "unknown";
     this.cursor.stroke = stroke;
     this.trace(time);
@@ -255,7 +255,7 @@ export class Board {
   trace(time) {
     const { x, y, stroke } = this.cursor;
     const first = Math.max(stroke.x.length - 1, 0);
-    if (!this.drawing.extend(stroke, x * this.width, y, 0.5, time - this.begun)) return;
+    if (!this.drawing.extend(stroke, x * this.width, y, 0.5, time - this.beginTime)) return;
     this.add(stroke, first);
     this.changed("points", time);
   }
@@ -268,17 +268,17 @@ export class Board {
   }
 
   paintCursor() {
-    const mark = this.cursor;
-    this.frame.classList.toggle("keyed", Boolean(mark));
-    if (!mark) return;
+    const cursor = this.cursor;
+    this.frame.classList.toggle("keyed", Boolean(cursor));
+    if (!cursor) return;
     let dot = this.frame.querySelector(".pen");
     if (!dot) {
       dot = document.createElement("span");
       dot.className = "pen";
       this.frame.append(dot);
     }
-    dot.style.left = `${mark.x * this.canvas.clientWidth}px`;
-    dot.style.top = `${mark.y * 100}%`;
-    dot.classList.toggle("down", Boolean(mark.stroke));
+    dot.style.left = `${cursor.x * this.canvas.clientWidth}px`;
+    dot.style.top = `${cursor.y * 100}%`;
+    dot.classList.toggle("down", Boolean(cursor.stroke));
   }
 }

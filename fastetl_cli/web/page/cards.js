@@ -17,48 +17,49 @@ export class Cards {
     this.cards = new Map();
     for (const character of kana) {
       const values = stored?.[character];
-      const isCount = (value, most) => Number.isInteger(value) && value >= 0 && value <= most;
+      const isCount = (value, max) => Number.isInteger(value) && value >= 0 && value <= max;
       if (Array.isArray(values) && isCount(values[0], 4) && values.slice(1, 4).every((value) => isCount(value, 1e7))) {
-        const [box, due, asked, right] = values;
-        this.cards.set(character, { box, due, asked, right: Math.min(right, asked), last: 0 });
+        const [box, dueDay, askedCount, right] = values;
+        this.cards.set(character, { box, dueDay, askedCount, rightCount: Math.min(right, askedCount), lastTurn: 0 });
       }
     }
   }
 
   get(character) {
-    return this.cards.get(character) ?? { box: 0, due: 0, asked: 0, right: 0, last: 0 };
+    return this.cards.get(character) ?? { box: 0, dueDay: 0, askedCount: 0, rightCount: 0, lastTurn: 0 };
   }
 
   /** The next character of `kana`: what is due, then what is new, then what is due soonest; never twice in a row. */
   next(kana, day = today()) {
-    const choices = kana.filter((c) => this.cards.get(c)?.last !== this.turn || kana.length === 1 || !this.turn);
-    const known = choices.filter((c) => this.cards.has(c));
-    const order = (a, b) => this.get(a).due - this.get(b).due || this.get(a).last - this.get(b).last;
-    const due = known.filter((c) => this.get(c).due <= day).sort(order);
-    const fresh = choices.filter((c) => !this.cards.has(c));
+    const choices = kana.filter((c) => this.cards.get(c)?.lastTurn !== this.turn || kana.length === 1 || !this.turn);
+    const practised = choices.filter((c) => this.cards.has(c));
+    const byDueDay = (a, b) => this.get(a).dueDay - this.get(b).dueDay || this.get(a).lastTurn - this.get(b).lastTurn;
+    const dueCharacters = practised.filter((c) => this.get(c).dueDay <= day).sort(byDueDay);
+    const newCharacters = choices.filter((c) => !this.cards.has(c));
     // What was just missed comes back after a few others.
-    const rested = due.filter((c) => !this.get(c).last || this.turn - this.get(c).last >= 3);
-    return rested[0] ?? fresh[0] ?? due[0] ?? known.sort(order)[0] ?? null;
+    const notRecent = dueCharacters.filter((c) => !this.get(c).lastTurn || this.turn - this.get(c).lastTurn >= 3);
+    return notRecent[0] ?? newCharacters[0] ?? dueCharacters[0] ?? practised.sort(byDueDay)[0] ?? null;
   }
 
   /** `misses`: how often it was written wrong before it was right, 2 if it never was. */
-  answered(character, misses, day = today()) {
+  recordAnswer(character, misses, day = today()) {
     const card = { ...this.get(character) };
-    card.asked++;
+    card.askedCount++;
     if (misses === 0) {
-      card.right++;
+      card.rightCount++;
       card.box = Math.min(card.box + 1, DAYS.length - 1);
     } else if (misses >= 2) {
       card.box = 0;
     }
-    card.due = day + DAYS[card.box];
-    card.last = ++this.turn;
+    card.dueDay = day + DAYS[card.box];
+    card.lastTurn = ++this.turn;
     this.cards.set(character, card);
     return card;
   }
 
   /** For JSON. */
   values() {
-    return Object.fromEntries([...this.cards].map(([c, { box, due, asked, right }]) => [c, [box, due, asked, right]]));
+    const valuesOf = ({ box, dueDay, askedCount, rightCount }) => [box, dueDay, askedCount, rightCount];
+    return Object.fromEntries([...this.cards].map(([character, card]) => [character, valuesOf(card)]));
   }
 }

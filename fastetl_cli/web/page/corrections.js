@@ -17,7 +17,7 @@ export class ServerSamples {
     return (await fetchJson("samples")).files;
   }
 
-  shown(name) {
+  load(name) {
     return fetchJson(`samples/${encodeURIComponent(name)}`);
   }
 
@@ -45,11 +45,11 @@ export class BrowserSamples {
   }
 
   async files() {
-    const { count } = await this.shown();
+    const { count } = await this.load();
     return count ? [{ name: "kana.jsonl", bytes: this.lines().join("\n").length }] : [];
   }
 
-  async shown(name) {
+  async load(name) {
     const samples = this.lines().map((line) => JSON.parse(line)).filter((sample) => !sample.removed).reverse();
     return { name, count: samples.length, damaged: 0, samples };
   }

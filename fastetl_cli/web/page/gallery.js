@@ -5,9 +5,9 @@ import { element, newButton } from "./dom.js";
 import { t } from "./text.js";
 
 export class Gallery {
-  /** `ask(text)`: a promise of whether the user agrees. `failed(error)`: shows an error. */
-  constructor(samples, labels, ask, failed) {
-    Object.assign(this, { samples, labels, ask, failed });
+  /** `ask(text)`: a promise of whether the user agrees. `showError(error)`: shows an error. */
+  constructor(samples, labels, ask, showError) {
+    Object.assign(this, { samples, labels, ask, showError });
     element("files").addEventListener("change", () => this.open());
     element("save").addEventListener("click", () => this.samples.save());
   }
@@ -20,10 +20,10 @@ export class Gallery {
       if (files.some(({ name }) => name === selection)) select.value = selection;
       select.closest("label").hidden = !files.length;
       element("save").hidden = !this.samples.save || !files.length;
-      if (files.length) this.show(await this.samples.shown(select.value));
+      if (files.length) this.show(await this.samples.load(select.value));
       else this.show(null);
     } catch (error) {
-      this.failed(error);
+      this.showError(error);
     }
   }
 
@@ -35,13 +35,13 @@ export class Gallery {
     element("sample-list").replaceChildren(...(file?.samples ?? []).map((sample) => this.item(file.name, sample)));
   }
 
-  named(label) {
+  nameOf(label) {
     return label === "" || label === this.labels.labels[this.labels.no_character] ? t("noCharacter") : label;
   }
 
   item(name, sample) {
     const item = document.createElement("li");
-    const [label, answer] = [this.named(sample.label), this.named(sample.answer)];
+    const [label, answer] = [this.nameOf(sample.label), this.nameOf(sample.answer)];
     const text = document.createElement("p");
     text.textContent = label === answer ? label : t("sampleMeant", label, answer);
     const time = document.createElement("time");
@@ -54,7 +54,7 @@ export class Gallery {
         await this.open();
         element("samples-count").append(` · ${t("removed")}`);
       } catch (error) {
-        this.failed(error);
+        this.showError(error);
       }
     });
     remove.setAttribute("aria-label", `${t("remove")}: ${label}`);

@@ -5,7 +5,7 @@ export const PEN = 0.05;
 export const MAX_STROKES = 4000;
 export const MAX_POINTS = 80000;
 
-const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** Steps 1–3: [ax, ay, bx, by, ra, rb] of each segment of one stroke, in pixels, from point `first` on. */
 export function* segments(drawing, stroke, side, first = 0) {

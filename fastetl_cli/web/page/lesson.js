@@ -10,20 +10,20 @@ const SMALL = /^small /;
 const HALF = 0.58; // of the square's side: what a small kana stays below
 
 export class Lesson {
-  /** `read()`: a promise of the drawing's probabilities. `order`: shows strokes. `rendered()` is called when another
-   *  card is shown. */
-  constructor({ kana, labels, cards, board, order, read, saveCards, rendered }) {
-    Object.assign(this, { labels, cards, board, order, read, saveCards, rendered, said: () => {} });
-    this.known = new Set(labels.labels);
+  /** `read()`: a promise of the drawing's probabilities. `strokeOrder`: shows strokes. `onRender()` is called when
+   *  another card is shown. */
+  constructor({ kana, labels, cards, board, strokeOrder, read, saveCards, onRender }) {
+    Object.assign(this, { labels, cards, board, strokeOrder, read, saveCards, onRender, repeatVerdict: () => {} });
+    this.knownLabels = new Set(labels.labels);
     this.kana = new Map(kana.map((entry) => [entry.character, entry]));
     this.script = "hiragana";
     this.row = null; // of the table, or null for all
     this.current = null;
     this.state = "idle"; // asked, checking, done
     element("check").addEventListener("click", () => this.check());
-    element("unknown").addEventListener("click", () => this.give());
+    element("unknown").addEventListener("click", () => this.giveUp());
     element("next").addEventListener("click", () => this.ask());
-    element("strokes").addEventListener("click", () => this.order.show(this.current.strokes));
+    element("strokes").addEventListener("click", () => this.strokeOrder.show(this.current.strokes));
     element("practice-row").addEventListener("change", ({ target }) => {
       this.row = target.value === "" ? null : Number(target.value);
       this.ask();
@@ -33,48 +33,49 @@ export class Lesson {
     }
   }
 
-  members() {
-    return [...this.kana.values()].filter((kana) => kana.script === this.script && this.known.has(kana.character));
+  kanaOfScript() {
+    const kana = [...this.kana.values()].filter(({ script }) => script === this.script);
+    return kana.filter(({ character }) => this.knownLabels.has(character));
   }
 
-  selection() {
-    return this.members().filter((kana) => this.row === null || kana.row === this.row).map((kana) => kana.character);
+  selectedCharacters() {
+    const kana = this.kanaOfScript().filter(({ row }) => this.row === null || row === this.row);
+    return kana.map(({ character }) => character);
   }
 
   choose(script) {
     this.script = script;
-    if (!this.selection().length) this.row = null;
-    this.mark();
+    if (!this.selectedCharacters().length) this.row = null;
+    this.markChoices();
     this.ask();
   }
 
-  mark() {
+  markChoices() {
     for (const button of document.querySelectorAll("[data-set]")) {
       button.setAttribute("aria-pressed", String(button.dataset.set === this.script));
     }
-    const rows = new Map(this.members().map((kana) => [kana.row, kana.character]).reverse()); // each by its first
+    const rows = new Map(this.kanaOfScript().map((kana) => [kana.row, kana.character]).reverse()); // each by its first
     const options = [...rows].sort(([a], [b]) => a - b).map(([row, first]) => new Option(t("rowOf", first), row));
     element("practice-row").replaceChildren(new Option(t("allRows"), ""), ...options);
     element("practice-row").value = this.row ?? "";
   }
 
   open() {
-    if (!this.selection().length) this.script = this.script === "hiragana" ? "katakana" : "hiragana";
-    this.mark();
+    if (!this.selectedCharacters().length) this.script = this.script === "hiragana" ? "katakana" : "hiragana";
+    this.markChoices();
     if (!this.current) this.ask();
     else this.render();
   }
 
   /** The next card, or the one that the user chose in the table. */
-  ask(character = this.cards.next(this.selection())) {
+  ask(character = this.cards.next(this.selectedCharacters())) {
     this.current = character ? this.kana.get(character) : null;
     if (this.current) this.script = this.current.script;
     if (this.current && this.row !== null) this.row = this.current.row;
-    this.mark();
+    this.markChoices();
     this.misses = 0;
-    this.given = false;
     this.state = this.current ? "asked" : "idle";
-    this.order.hide();
+    this.strokeOrder.hide();
     this.board.renew();
     this.say();
     this.render();
@@ -83,36 +84,36 @@ export class Lesson {
 
   /** `verdict` and `advice` return texts; they are called again when the language changes. */
   say(verdict = () => "", advice = () => "", kind = "") {
-    this.said = () => {
+    this.repeatVerdict = () => {
       element("verdict").textContent = verdict();
       element("advice").textContent = advice();
     };
     element("verdict").dataset.kind = kind;
-    this.said();
+    this.repeatVerdict();
   }
 
   render() {
     const kana = this.current;
-    this.said();
+    this.repeatVerdict();
     element("prompt-script").textContent = kana ? t("prompt", t(kana.script).toLowerCase()) : t("nothingToPractise");
     element("prompt-sound").textContent = kana ? kana.sound : "";
     const blank = kana?.word && kana.word.replace(kana.character, "◯");
     element("prompt-word").textContent = blank ? t("promptWord", blank, kana.meaning) : "";
-    const asked = this.state === "asked";
-    element("check").hidden = element("unknown").hidden = !asked;
+    const isAsked = this.state === "asked";
+    element("check").hidden = element("unknown").hidden = !isAsked;
     element("next").hidden = element("strokes").hidden = this.state !== "done";
-    this.rendered();
-    element("check").disabled = this.board.empty;
-    const cards = this.selection().map((c) => this.cards.get(c));
-    const counts = DAYS.map((_, k) => cards.filter((card) => card.asked && card.box === k).length);
-    const most = Math.max(...counts, 1);
+    this.onRender();
+    element("check").disabled = this.board.isEmpty;
+    const cards = this.selectedCharacters().map((c) => this.cards.get(c));
+    const counts = DAYS.map((_, k) => cards.filter((card) => card.askedCount && card.box === k).length);
+    const maxCount = Math.max(...counts, 1);
     element("boxes").replaceChildren(
       ...counts.map((count, k) => {
         const box = document.createElement("span");
         const card = kana && this.cards.get(kana.character);
-        box.classList.toggle("here", Boolean(card) && card.asked > 0 && card.box === k);
+        box.classList.toggle("here", Boolean(card) && card.askedCount > 0 && card.box === k);
         const fill = document.createElement("i");
-        fill.style.height = `${(count / most) * 100}%`;
+        fill.style.height = `${(count / maxCount) * 100}%`;
         const number = document.createElement("small");
         number.textContent = String(count);
         const name = document.createElement("em");
@@ -124,19 +125,19 @@ export class Lesson {
     element("progress").textContent = sumOf(cards);
   }
 
-  changed() {
-    element("check").disabled = this.board.empty;
+  drawingChanged() {
+    element("check").disabled = this.board.isEmpty;
   }
 
   async check() {
-    if (this.state !== "asked" || this.board.empty) return;
+    if (this.state !== "asked" || this.board.isEmpty) return;
     this.state = "checking";
     const kana = this.current;
     try {
       const probabilities = await this.read();
       if (this.current !== kana) return;
       this.state = "asked";
-      this.judge(answers(probabilities, this.labels, new Set(this.selection())));
+      this.judge(answers(probabilities, this.labels, new Set(this.selectedCharacters())));
     } catch (error) {
       this.state = "asked";
       this.say(() => t("failed", error.message), undefined, "missed");
@@ -144,11 +145,11 @@ export class Lesson {
   }
 
   judge(list) {
-    const kana = this.current, count = this.board.drawing.strokes.length;
+    const kana = this.current, strokeCount = this.board.drawing.strokes.length;
     const kind = confidence(list, this.labels.threshold);
-    const size = otherSize(kana.character) === list[0].label;
+    const isOtherSize = otherSize(kana.character) === list[0].label;
     // Alone on a canvas, a small and a large kana look alike, so that the size of the drawing decides.
-    const isOfSize = size && this.board.drawing.extent() < HALF === SMALL.test(kana.sound);
+    const isOfSize = isOtherSize && this.board.drawing.extent() < HALF === SMALL.test(kana.sound);
     // Among the kana of a row, what is none of them is like one of them.
     const isAlike = isOfSize || list[0].label === kana.character || twins(list[0].label).includes(kana.character);
     const isRight = isAlike && !list[0].foreign;
@@ -157,43 +158,45 @@ export class Lesson {
       return;
     }
     if (isRight) {
-      const target = kana.strokes.length;
-      const counts = () => (target === count ? "" : t(target === 1 ? "strokesOne" : "strokes", target, count));
+      const targetCount = kana.strokes.length;
+      const countKey = targetCount === 1 ? "strokesOne" : "strokes";
+      const counts = () => (targetCount === strokeCount ? "" : t(countKey, targetCount, strokeCount));
       const key = this.misses ? "rightAgain" : "right";
       this.finish(() => t(key, kana.character), counts, "right");
       return;
     }
     this.misses++;
-    const read = list[0].label;
+    const label = list[0].label;
     // A difference in size alone is explained: another attempt would look the same.
-    const reason = () => (size ? t(SMALL.test(kana.sound) ? "wroteLarge" : "wroteSmall", read, kana.character) : "");
+    const sizeKey = SMALL.test(kana.sound) ? "wroteLarge" : "wroteSmall";
+    const reason = () => (isOtherSize ? t(sizeKey, label, kana.character) : "");
     if (this.misses < 2) {
-      this.say(() => reason() || t("missed", read), undefined, "missed");
+      this.say(() => reason() || t("missed", label), undefined, "missed");
       this.board.clear();
       return;
     }
     this.board.renew();
-    this.order.show(kana.strokes);
-    this.finish(() => t("missedTwice", read, kana.character), reason, "missed");
+    this.strokeOrder.show(kana.strokes);
+    this.finish(() => t("missedTwice", label, kana.character), reason, "missed");
   }
 
   /** "I do not know": the answer at once. */
-  give() {
+  giveUp() {
     if (this.state !== "asked") return;
     this.misses = 2;
     this.board.renew();
     const { character, strokes } = this.current;
-    this.order.show(strokes);
+    this.strokeOrder.show(strokes);
     this.finish(() => t("shown", character), () => "", "missed");
   }
 
   finish(verdict, advice, kind) {
-    const card = this.cards.answered(this.current.character, this.misses);
+    const card = this.cards.recordAnswer(this.current.character, this.misses);
     this.saveCards();
     this.state = "done";
     const days = DAYS[card.box];
-    const back = () => t("comesBack")[Math.min(days, 2)].replace("{0}", days);
-    this.say(verdict, () => [advice(), back()].filter(Boolean).join(" "), kind);
+    const comeback = () => t("comesBack")[Math.min(days, 2)].replace("{0}", days);
+    this.say(verdict, () => [advice(), comeback()].filter(Boolean).join(" "), kind);
     this.render();
   }
 }

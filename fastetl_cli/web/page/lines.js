@@ -3,7 +3,7 @@
 
 import { askAll } from "./engine.js";
 import { rasterize, SIDE } from "./ink.js";
-import { least, most, sum } from "./numbers.js";
+import { minOf, maxOf, sum } from "./numbers.js";
 import { authorized, fetchJson } from "./server.js";
 
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
@@ -32,7 +32,7 @@ const unturned = ([a, b, c, d]) => [-d, a, -b, c];
 const extent = ([a, b, c, d]) => Math.max(c - a, d - b);
 const middleX = (box) => (box[0] + box[2]) / 2;
 const middleY = (box) => (box[1] + box[3]) / 2;
-const boxAround = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? least : most)(boxes.map((box) => box[side])));
+const boxAround = (boxes) => [0, 1, 2, 3].map((side) => (side < 2 ? minOf : maxOf)(boxes.map((box) => box[side])));
 
 /** Whether each box is much longer than characters and marks them: an underline, a sideline of a column, a frame.
  * `strokes`: of the boxes. */
@@ -56,9 +56,9 @@ function underlines(boxes, strokes) {
 
 function weightedMedianExtent(boxes) {
   const extents = boxes.map(extent).sort((a, b) => a - b);
-  const half = sum(extents) / 2;
+  const halfSum = sum(extents) / 2;
   let total = 0;
-  return extents.find((value) => (total += value) >= half);
+  return extents.find((value) => (total += value) >= halfSum);
 }
 
 function skew(boxes, size) {
@@ -81,20 +81,20 @@ function skew(boxes, size) {
 /** The lines of strokes in the order of time. */
 function lineMembers(boxes) {
   if (!boxes.length) return [];
-  const size = weightedMedianExtent(boxes), tilt = skew(boxes, size);
+  const size = weightedMedianExtent(boxes), slope = skew(boxes, size);
   // No higher does a box count, so that a joined stroke joins no lines.
   const excess = boxes.map((box) => Math.max(box[3] - box[1] - HIGHEST * size, 0) / 2);
-  const top = boxes.map((box, k) => box[1] - tilt * middleX(box) + excess[k]);
-  const bottom = boxes.map((box, k) => box[3] - tilt * middleX(box) - excess[k]);
+  const top = boxes.map((box, k) => box[1] - slope * middleX(box) + excess[k]);
+  const bottom = boxes.map((box, k) => box[3] - slope * middleX(box) - excess[k]);
   const shrinkage = top.map((value, k) => 0.2 * (bottom[k] - value));
-  let bands = [], reach = -Infinity;
+  let bands = [], maxBottom = -Infinity;
   for (const k of range(boxes.length).sort((a, b) => top[a] + shrinkage[a] - top[b] - shrinkage[b])) {
-    if (top[k] + shrinkage[k] > reach) bands.push([]);
+    if (top[k] + shrinkage[k] > maxBottom) bands.push([]);
     bands.at(-1).push(k);
-    reach = Math.max(reach, bottom[k] - shrinkage[k]);
+    maxBottom = Math.max(maxBottom, bottom[k] - shrinkage[k]);
   }
   bands = joinByTime(bands);
-  joinBands(bands, top, bottom, most(boxes.map((box) => box[2])) - least(boxes.map((box) => box[0])), size);
+  joinBands(bands, top, bottom, maxOf(boxes.map((box) => box[2])) - minOf(boxes.map((box) => box[0])), size);
   return bands.map((band) => band.sort((a, b) => middleX(boxes[a]) - middleX(boxes[b])));
 }
 
@@ -110,9 +110,9 @@ function joinByTime(bands) {
 
 function joinBands(bands, top, bottom, width, size) {
   while (bands.length > 1) {
-    const tops = bands.map((band) => least(band.map((k) => top[k])));
-    const ends = bands.map((band) => most(band.map((k) => bottom[k])));
-    const heights = tops.map((value, k) => ends[k] - value), maxHeight = most(heights);
+    const tops = bands.map((band) => minOf(band.map((k) => top[k])));
+    const ends = bands.map((band) => maxOf(band.map((k) => bottom[k])));
+    const heights = tops.map((value, k) => ends[k] - value), maxHeight = maxOf(heights);
     const gaps = range(bands.length - 1).map((k) => {
       const gap = tops[k + 1] - ends[k], height = Math.min(heights[k], heights[k + 1]), span = ends[k + 1] - tops[k];
       const areHalves = bands.length === 2 && gap < 0.25 * height && width < 3 * span;
@@ -121,7 +121,7 @@ function joinBands(bands, top, bottom, width, size) {
       const isOverlapping = gap < 0 && span < ONE_LINE * Math.max(size, heights[k], heights[k + 1]);
       return isThin || areHalves || isOverlapping ? gap : Infinity;
     });
-    const minGap = least(gaps), k = gaps.indexOf(minGap);
+    const minGap = minOf(gaps), k = gaps.indexOf(minGap);
     if (minGap > 0.75 * size) break;
     bands.splice(k, 2, [...bands[k], ...bands[k + 1]]);
   }
@@ -146,9 +146,9 @@ export function isDown(boxes) {
 
 /** Height of all boxes together, measured across the slope of their lines. */
 function thickness(boxes, size) {
-  const tilt = skew(boxes, size);
-  const [top, bottom] = [1, 3].map((edge) => boxes.map((box) => box[edge] - tilt * middleX(box)));
-  return most(bottom) - least(top);
+  const slope = skew(boxes, size);
+  const [top, bottom] = [1, 3].map((edge) => boxes.map((box) => box[edge] - slope * middleX(box)));
+  return maxOf(bottom) - minOf(top);
 }
 
 function stepTo(box, next) {
@@ -175,29 +175,29 @@ function excessOfSteep(steps) {
 }
 
 function fittedLine(x, y) {
-  const [mx, my] = [mean(x), mean(y)];
-  const variance = sum(x.map((value) => (value - mx) ** 2));
-  return [mx, my, sum(x.map((value, k) => (value - mx) * (y[k] - my))) / Math.max(variance, 1e-6)];
+  const [meanX, meanY] = [mean(x), mean(y)];
+  const variance = sum(x.map((value) => (value - meanX) ** 2));
+  return [meanX, meanY, sum(x.map((value, k) => (value - meanX) * (y[k] - meanY))) / Math.max(variance, 1e-6)];
 }
 
 function slopeOf(boxes, size) {
   const largeBoxes = boxes.filter((box) => extent(box) > 0.4 * size);
   const boxesUsed = largeBoxes.length ? largeBoxes : boxes;
   const x = boxesUsed.map(middleX), y = boxesUsed.map(middleY);
-  if (boxesUsed.length < 4 || most(x) - least(x) < 3 * size) return [mean(y), 0];
-  const [mx, my, fit] = fittedLine(x, y);
+  if (boxesUsed.length < 4 || maxOf(x) - minOf(x) < 3 * size) return [mean(y), 0];
+  const [meanX, meanY, fit] = fittedLine(x, y);
   const slope = clip(fit, -0.35, 0.35);
-  return [my - slope * mx, slope];
+  return [meanY - slope * meanX, slope];
 }
 
 function lineSize(boxes) {
   const size = weightedMedianExtent(boxes), [, slope] = slopeOf(boxes, size);
-  const x = boxes.map(middleX), begin = least(x), stretches = new Map();
+  const x = boxes.map(middleX), begin = minOf(x), stretches = new Map();
   boxes.forEach((box, k) => {
     const stretch = Math.floor((x[k] - begin) / Math.max(3 * size, 1e-6));
     stretches.set(stretch, [...(stretches.get(stretch) ?? []), [box[1] - slope * x[k], box[3] - slope * x[k]]]);
   });
-  const heightOf = (ends) => most(ends.map((end) => end[1])) - least(ends.map((end) => end[0]));
+  const heightOf = (ends) => maxOf(ends.map((end) => end[1])) - minOf(ends.map((end) => end[0]));
   const heights = [...stretches.values()].map(heightOf);
   return Math.max(quantile(heights, 0.7), boxes.length < 4 ? 0.9 * size : 0.5 * size, 1e-6);
 }
@@ -210,7 +210,7 @@ function atomsOf(boxes, order, overlap = 0.5) {
       const lengths = groups.map(
         ([a, b]) => Math.min(b, right) - Math.max(a, left) - overlap * Math.min(b - a, right - left),
       );
-      const maxLength = most(lengths);
+      const maxLength = maxOf(lengths);
       if (maxLength <= 0) break;
       const [[a, b, neighbours]] = groups.splice(lengths.indexOf(maxLength), 1);
       [left, right, members] = [Math.min(a, left), Math.max(b, right), [...neighbours, ...members]];
@@ -282,14 +282,14 @@ export class Tables {
     if (first >= 0 && second >= 0) {
       let low = this.starts[first], high = this.starts[first + 1];
       while (low < high) {
-        const half = (low + high) >> 1;
-        if (this.second[half] < second) low = half + 1;
-        else high = half;
+        const middle = (low + high) >> 1;
+        if (this.second[middle] < second) low = middle + 1;
+        else high = middle;
       }
       if (low < this.starts[first + 1] && this.second[low] === second) return Math.max(this.values[low], MIN_BIGRAM);
     }
     const shares = first < 0 ? this.beginnings : this.shares;
-    return Math.max((this.factors[first] ?? 0) + (shares[second] ?? least([...shares])), MIN_BIGRAM);
+    return Math.max((this.factors[first] ?? 0) + (shares[second] ?? minOf([...shares])), MIN_BIGRAM);
   }
 }
 
@@ -300,7 +300,7 @@ function beyondParts({ spans, boxes, geometry }, candidates) {
   const spanOf = new Map(spans.map(([i, j], r) => [`${i} ${j}`, r]));
   const length = (r) => (boxes[r][2] - boxes[r][0]) / geometry.size;
   const partProbabilities = candidates.map((columns) =>
-    columns.map(({ label, shape }) => [label, Math.exp(shape)]).filter(([, p]) => p > MIN_SEEN),
+    columns.map(({ label, logShape }) => [label, Math.exp(logShape)]).filter(([, p]) => p > MIN_SEEN),
   );
   return spans.map(([i, j], r) => {
     const excess = new Map(candidates[r].map(({ label }) => [label, 0]));
@@ -317,14 +317,14 @@ function beyondParts({ spans, boxes, geometry }, candidates) {
 function features(line, geometry, candidates, beyond, tables) {
   const { spans, boxes, atoms, down } = line;
   const gaps = [];
-  let reach = -Infinity;
+  let maxRight = -Infinity;
   for (let k = 0; k <= atoms.length; k++) {
-    gaps.push((k < atoms.length ? atoms[k][0] : Infinity) - reach);
-    if (k < atoms.length) reach = Math.max(reach, atoms[k][2]);
+    gaps.push((k < atoms.length ? atoms[k][0] : Infinity) - maxRight);
+    if (k < atoms.length) maxRight = Math.max(maxRight, atoms[k][2]);
   }
   const gap = (k) => clip(gaps[k] / geometry.size, -0.4, 0.6);
   return spans.map(([i, j], r) => {
-    const [a, b, c, d] = boxes[r], innerGap = Math.max(0, most(gaps.slice(i + 1, j + 1)));
+    const [a, b, c, d] = boxes[r], innerGap = Math.max(0, maxOf(gaps.slice(i + 1, j + 1)));
     const offset = (b + d) / 2 - geometry.middle - (geometry.slope * (a + c)) / 2;
     const measures = [(c - a) / geometry.stretch, d - b, offset, innerGap / geometry.stretch];
     const inSizes = measures.map((value) => value / geometry.size);
@@ -332,10 +332,11 @@ function features(line, geometry, candidates, beyond, tables) {
     const values = [...logs, ...inSizes.slice(2)];
     // The last counts cuts through ink, of which strokes have none.
     const spanFeatures = [Math.max(inSizes[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
-    return candidates[r].map(({ shape, share, character }, candidate) => {
-      const usual = tables.strokes.at(character), fit = likelihood(values, tables.form(character, down), geometry);
-      const absence = Math.max(usual - strokes, 0) / usual, moreStrokes = Math.log1p(Math.max(strokes - usual, 0));
-      return [1, shape, share, fit, ...spanFeatures, beyond[r][candidate], absence, moreStrokes];
+    return candidates[r].map(({ logShape, logShare, character }, candidate) => {
+      const usualCount = tables.strokes.at(character), fit = likelihood(values, tables.form(character, down), geometry);
+      const absence = Math.max(usualCount - strokes, 0) / usualCount;
+      const moreStrokes = Math.log1p(Math.max(strokes - usualCount, 0));
+      return [1, logShape, logShare, fit, ...spanFeatures, beyond[r][candidate], absence, moreStrokes];
     });
   });
 }
@@ -356,33 +357,34 @@ function likelihood(spanMeasures, row, { uneven, wander }) {
 /** [{span, candidate, scores, rival}] of the best path. `scores`: of each candidate of each span. */
 function bestPath(scores, candidates, spans, count, tables, plain) {
   // States are [span, candidate].
-  const reach = scores.map((row) => [...row]), predecessors = scores.map((row) => row.map(() => null)), steps = [];
+  const forwardScores = scores.map((row) => [...row]), predecessors = scores.map(() => []), steps = [];
   const follows = (first, second) => tables.weights.bigram * tables.follows(first, second, plain);
-  const character = ([span, candidate]) => candidates[span][candidate].character;
+  const characterOf = ([span, candidate]) => candidates[span][candidate].character;
   const states = (isMeant) => spans.flatMap((span, r) => (isMeant(span) ? scores[r].map((_, c) => [r, c]) : []));
-  for (const state of states(([first]) => first === 0)) reach[state[0]][state[1]] += follows(-1, character(state));
+  for (const state of states(([first]) => !first)) forwardScores[state[0]][state[1]] += follows(-1, characterOf(state));
   for (let boundary = 1; boundary < count; boundary++) {
     const origins = states(([, last]) => last === boundary - 1), targets = states(([first]) => first === boundary);
-    const order = range(origins.length).sort((p, q) => value(reach, origins[q]) - value(reach, origins[p]) || p - q);
+    const originScores = origins.map((state) => scoreAt(forwardScores, state));
+    const order = range(origins.length).sort((p, q) => originScores[q] - originScores[p] || p - q);
     const bestStates = order.slice(0, NEIGHBOURS).map((k) => origins[k]);
-    const gains = bestStates.map((state) => targets.map((next) => follows(character(state), character(next))));
+    const gains = bestStates.map((state) => targets.map((next) => follows(characterOf(state), characterOf(next))));
     steps.push([bestStates, targets, gains]);
     targets.forEach(([span, candidate], k) => {
-      const totals = bestStates.map((state, n) => value(reach, state) + gains[n][k]);
+      const totals = bestStates.map((state, n) => scoreAt(forwardScores, state) + gains[n][k]);
       const bestIndex = totals.reduce((index, total, n) => (total > totals[index] ? n : index), 0);
-      reach[span][candidate] += totals[bestIndex];
+      forwardScores[span][candidate] += totals[bestIndex];
       predecessors[span][candidate] = bestStates[bestIndex];
     });
   }
   const backwardScores = backwardOf(scores, spans, count, steps);
-  const pathScores = reach.map((row, span) => row.map((score, candidate) => score + backwardScores[span][candidate]));
+  const pathScores = forwardScores.map((row, r) => row.map((score, c) => score + backwardScores[r][c]));
   const ends = states(([, last]) => last === count - 1);
-  let state = ends.reduce((best, next) => (value(reach, next) > value(reach, best) ? next : best));
+  let state = ends.reduce((best, next) => (scoreAt(forwardScores, next) > scoreAt(forwardScores, best) ? next : best));
   const path = [];
   while (state) {
     const [span, candidate] = state, [first, last] = spans[span];
     const rivals = pathScores.filter((_, r) => r !== span && spans[r][0] <= last && spans[r][1] >= first);
-    path.push({ span, candidate, scores: pathScores[span], rival: most(rivals.flat()) });
+    path.push({ span, candidate, scores: pathScores[span], rival: maxOf(rivals.flat()) });
     state = predecessors[span][candidate];
   }
   return path.reverse();
@@ -390,17 +392,17 @@ function bestPath(scores, candidates, spans, count, tables, plain) {
 
 /** The best score of a path from each state to the line's end, without its own. */
 function backwardOf(scores, spans, count, steps) {
-  const scoresBehind = scores.map((row, r) => row.map(() => (spans[r][1] === count - 1 ? 0 : -Infinity)));
+  const backwardScores = scores.map((row, r) => row.map(() => (spans[r][1] === count - 1 ? 0 : -Infinity)));
   for (const [origins, targets, gains] of steps.reverse()) {
     origins.forEach(([span, candidate], n) => {
-      const totals = targets.map((next, k) => gains[n][k] + value(scores, next) + value(scoresBehind, next));
-      scoresBehind[span][candidate] = most(totals);
+      const totals = targets.map((next, k) => gains[n][k] + scoreAt(scores, next) + scoreAt(backwardScores, next));
+      backwardScores[span][candidate] = maxOf(totals);
     });
   }
-  return scoresBehind;
+  return backwardScores;
 }
 
-const value = (table, [span, candidate]) => table[span][candidate];
+const scoreAt = (table, [span, candidate]) => table[span][candidate];
 
 function fittedGeometry(boxes, characters, geometry, down, tables) {
   const forms = characters.map((character) => tables.form(character, down));
@@ -418,9 +420,9 @@ function fittedGeometry(boxes, characters, geometry, down, tables) {
   let { slope } = geometry;
   if (boxes.length >= 4) slope = clip(fittedLine(x, centres)[2], -0.35, 0.35);
   const middle = mean(centres.map((y, k) => y - slope * x[k]));
-  const addedDeviation = (usual, residuals) => {
+  const addedDeviation = (usualDeviation, residuals) => {
     const excess = sum(residuals.map(([residual, deviation]) => Math.max(residual ** 2 - deviation ** 2, 0)));
-    return Math.sqrt((PRIOR_COUNT * usual ** 2 + excess) / (PRIOR_COUNT + residuals.length));
+    return Math.sqrt((PRIOR_COUNT * usualDeviation ** 2 + excess) / (PRIOR_COUNT + residuals.length));
   };
   const indices = range(boxes.length).filter((k) => isTelling(forms[k][0]) && isTelling(forms[k][1]));
   const sizeResidual = (k) => [mean(residuals[k]) - (length + height) / 2, Math.hypot(forms[k][4], forms[k][5]) / 2];
@@ -448,11 +450,11 @@ function lineOf(strokes, rowBoxes, pen, down) {
   const pictures = spans.map(([i, j], r) => {
     const x = middleX(spanBoxes[r]), y = middle + slope * x;
     const side = Math.max(SIDE, MIN_WINDOW * (spanBoxes[r][2] - spanBoxes[r][0])) / zoom;
-    const [px, py] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
+    const [centreX, centreY] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
     const shownStrokes = members.slice(i, j + 1).flat().map((k) => ({
       ...strokes[k],
-      x: strokes[k].x.map((number) => number - px + side / 2),
-      y: strokes[k].y.map((number) => number - py + side / 2),
+      x: strokes[k].x.map((number) => number - centreX + side / 2),
+      y: strokes[k].y.map((number) => number - centreY + side / 2),
     }));
     return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: shownStrokes });
   });
@@ -461,22 +463,22 @@ function lineOf(strokes, rowBoxes, pen, down) {
   const toOriginal = (box) => (down ? unturned(box) : box).map((number) => number / zoom);
   const strokesOf = (r) => members.slice(spans[r][0], spans[r][1] + 1).flat().map((k) => strokes[k]);
   const geometry = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
-  pictures.push(...turnedSpans.map((r) => quarter(pictures[r])));
+  pictures.push(...turnedSpans.map((r) => rotated(pictures[r])));
   return { atoms, spans, boxes: spanBoxes, geometry, down, pictures, turnedSpans, toOriginal, strokesOf };
 }
 
 /** numpy.rot90 of a square picture. */
-function quarter(picture) {
+function rotated(picture) {
   const out = new Uint8Array(picture.length);
   for (let i = 0; i < SIDE; i++) for (let j = 0; j < SIDE; j++) out[i * SIDE + j] = picture[j * SIDE + SIDE - 1 - i];
   return out;
 }
 
 /** For each span the characters that compete: label, class, and what the network says of them. */
-function competition(line, probabilities, labels, tables, isOut) {
+function candidatesOf(line, probabilities, labels, tables, isExcluded) {
   const lyingLabels = new Set(tables.lying), count = labels - 1;
   const sumsOf = (shares, groups) => {
-    const sums = new Float64Array(most(groups) + 1);
+    const sums = new Float64Array(maxOf(groups) + 1);
     groups.forEach((group, k) => (sums[group] += shares[k]));
     return sums;
   };
@@ -496,10 +498,10 @@ function competition(line, probabilities, labels, tables, isOut) {
       shares.forEach((share, k) => (shares[k] = share / total));
     }
     const shapes = sumsOf(shares, tables.groups), sizes = sumsOf(shares, tables.sizes), candidates = [];
-    const marked = (value, k) => (tables.marks.includes(k) ? Math.max(value, shares[count], MIN_PUNCTUATION) : value);
-    const shapeOf = (k) => marked(shapes[tables.groups[k]], k), sizeOf = (k) => marked(sizes[tables.sizes[k]], k);
+    const withMark = (value, k) => (tables.marks.includes(k) ? Math.max(value, shares[count], MIN_PUNCTUATION) : value);
+    const shapeOf = (k) => withMark(shapes[tables.groups[k]], k), sizeOf = (k) => withMark(sizes[tables.sizes[k]], k);
     for (let k = 0; k < count; k++) {
-      if (isOut(k)) continue;
+      if (isExcluded(k)) continue;
       const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * shares[k];
       if (candidates.length === MAX_CANDIDATES && score <= candidates[MAX_CANDIDATES - 1].score) continue;
       let rank = candidates.length;
@@ -509,8 +511,8 @@ function competition(line, probabilities, labels, tables, isOut) {
     }
     return candidates.map(({ k }) => {
       const shape = shapeOf(k);
-      const share = clip(Math.log(Math.max(sizeOf(k), 1e-9) / Math.max(shape, 1e-9)), -3, 0);
-      return { label: k, character: tables.classes[k], shape: Math.log(Math.max(shape, 1e-6)), share };
+      const logShare = clip(Math.log(Math.max(sizeOf(k), 1e-9) / Math.max(shape, 1e-9)), -3, 0);
+      return { label: k, character: tables.classes[k], logShape: Math.log(Math.max(shape, 1e-6)), logShare };
     });
   });
 }
@@ -525,7 +527,7 @@ function textOf(line, candidates, path, geometry, names) {
     const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[candidate];
-    const isUnseen = candidates[span][candidate].shape < Math.log(MIN_SHOWN);
+    const isUnseen = candidates[span][candidate].logShape < Math.log(MIN_SHOWN);
     const uncertain = confidence < MIN_SURE || isUnseen, box = line.toOriginal(line.boxes[span]);
     return { label: name(candidate), box, confidence, uncertain, alternatives, strokes: line.strokesOf(span) };
   });
@@ -537,28 +539,28 @@ function textOf(line, candidates, path, geometry, names) {
 }
 
 /** The best path and the geometry of its line. */
-function bestOf(line, candidates, tables) {
-  const beyond = beyondParts(line, candidates), total = ([[first]]) => first.scores[first.candidate];
-  const best = (geometry, plain = false) => {
+function bestReading(line, candidates, tables) {
+  const beyond = beyondParts(line, candidates), scoreOf = ([[first]]) => first.scores[first.candidate];
+  const readWith = (geometry, plain = false) => {
     const { features: weights } = tables.weights;
     const score = (values) => sum(values.map((value, k) => value * weights[k]));
     const scores = features(line, geometry, candidates, beyond, tables).map((columns) => columns.map(score));
     return [bestPath(scores, candidates, line.spans, line.atoms.length, tables, plain), geometry];
   };
   const outcomes = FIRST_STRETCHES.map((stretch) => {
-    const geometry = { ...line.geometry, stretch }, [path] = best(geometry);
+    const geometry = { ...line.geometry, stretch }, [path] = readWith(geometry);
     const characters = path.map(({ span, candidate }) => candidates[span][candidate].character);
-    return best(fittedGeometry(path.map(({ span }) => line.boxes[span]), characters, geometry, line.down, tables));
+    return readWith(fittedGeometry(path.map(({ span }) => line.boxes[span]), characters, geometry, line.down, tables));
   });
   // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
   const wholeSpan = line.spans.findIndex(([first, last]) => !first && last === line.atoms.length - 1);
-  if (wholeSpan >= 0 && candidates[wholeSpan][0].shape > Math.log(MIN_ALONE)) {
+  if (wholeSpan >= 0 && candidates[wholeSpan][0].logShape > Math.log(MIN_ALONE)) {
     const [{ character }] = candidates[wholeSpan];
-    outcomes.push(best(fittedGeometry([line.boxes[wholeSpan]], [character], line.geometry, line.down, tables)));
+    outcomes.push(readWith(fittedGeometry([line.boxes[wholeSpan]], [character], line.geometry, line.down, tables)));
   }
-  const likelier = (first, second) => (total(second) > total(first) ? second : first);
-  const bestOutcome = outcomes.reduce(likelier), rival = best(bestOutcome[1], true);
-  return total(rival) + FOREIGN_BONUS * rival[0].length > total(bestOutcome) ? rival : bestOutcome;
+  const likelier = (first, second) => (scoreOf(second) > scoreOf(first) ? second : first);
+  const bestOutcome = outcomes.reduce(likelier), rival = readWith(bestOutcome[1], true);
+  return scoreOf(rival) + FOREIGN_BONUS * rival[0].length > scoreOf(bestOutcome) ? rival : bestOutcome;
 }
 
 /**
@@ -567,12 +569,12 @@ function bestOf(line, candidates, tables) {
  */
 export async function readDrawing(drawing, engine, labels, tables, isCurrent = () => true, rivals = null) {
   const drawnStrokes = drawing.strokes.filter((stroke) => stroke.x.length);
-  const bareBoxes = drawnStrokes.map(({ x, y }) => [least(x), least(y), most(x), most(y)]);
+  const bareBoxes = drawnStrokes.map(({ x, y }) => [minOf(x), minOf(y), maxOf(x), maxOf(y)]);
   // The default pen is that of one character on the whole canvas.
   const side = Math.max(drawing.width, drawing.height);
   const maxPen = bareBoxes.length ? (THICKEST_PEN * weightedMedianExtent(bareBoxes)) / side : 1;
   const pen = Math.min(drawing.pen, Math.max(maxPen, 1e-5)) * side;
-  const boxOf = ({ x, y }) => [least(x) - pen / 2, least(y) - pen / 2, most(x) + pen / 2, most(y) + pen / 2];
+  const boxOf = ({ x, y }) => [minOf(x) - pen / 2, minOf(y) - pen / 2, maxOf(x) + pen / 2, maxOf(y) + pen / 2];
   const isUnderline = underlines(drawnStrokes.map(boxOf), drawnStrokes);
   const strokes = drawnStrokes.filter((_, k) => !isUnderline[k]), boxes = strokes.map(boxOf);
   if (!strokes.length) return [];
@@ -591,10 +593,10 @@ export async function readDrawing(drawing, engine, labels, tables, isCurrent = (
   let begin = 0;
   const texts = lines.map((line) => {
     const end = begin + line.pictures.length * count;
-    const isOut = (k) => rivals !== null && !rivals.has(labels.labels[k]);
-    const candidates = competition(line, answers.subarray(begin, end), count, tables, isOut);
+    const isExcluded = (k) => rivals !== null && !rivals.has(labels.labels[k]);
+    const candidates = candidatesOf(line, answers.subarray(begin, end), count, tables, isExcluded);
     begin = end;
-    const [path, geometry] = bestOf(line, candidates, tables);
+    const [path, geometry] = bestReading(line, candidates, tables);
     return textOf(line, candidates, path, geometry, labels.labels);
   });
   return texts.filter(({ characters }) => characters.length);

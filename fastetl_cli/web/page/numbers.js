@@ -1,5 +1,5 @@
 // What is asked of several numbers; of none, 0 and the infinities.
 
 export const sum = (values) => values.reduce((a, b) => a + b, 0);
-export const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
-export const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
+export const minOf = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
+export const maxOf = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);

@@ -25,12 +25,12 @@ export async function occlusion(engine, picture, side, [first, second], isCurren
   });
   const probabilities = await askAll(engine, pictures, isCurrent);
   if (!isCurrent()) return null;
-  const labels = probabilities.length / (places.length + 1);
+  const labelCount = probabilities.length / (places.length + 1);
   const odds = (n) => {
-    const logProbability = (k) => Math.log(Math.max(probabilities[n * labels + k], 1e-7));
+    const logProbability = (k) => Math.log(Math.max(probabilities[n * labelCount + k], 1e-7));
     return logProbability(first) - logProbability(second);
   };
-  const map = new Float32Array(side * side), times = new Float32Array(side * side);
+  const map = new Float32Array(side * side), weights = new Float32Array(side * side);
   // A patch counts most in its middle, so that the map has no edges of its own.
   const tent = (k, from, to) => 1 - Math.abs((k + 0.5 - from) / (to - from) - 0.5) * 1.9;
   places.forEach(([top, left, bottom, right], n) => {
@@ -39,11 +39,11 @@ export async function occlusion(engine, picture, side, [first, second], isCurren
       for (let j = left; j < right; j++) {
         const weight = tent(i, top, bottom) * tent(j, left, right);
         map[i * side + j] += weight * change;
-        times[i * side + j] += weight;
+        weights[i * side + j] += weight;
       }
     }
   });
-  return map.map((value, k) => (times[k] ? value / times[k] : 0));
+  return map.map((value, k) => (weights[k] ? value / weights[k] : 0));
 }
 
 function covers(picture, side, [top, left, bottom, right]) {

@@ -17,30 +17,30 @@ import { answers, startTables } from "./verdict.js";
 const REACH = 16; // longer sides of the canvas that a point may be outside of it
 
 /** The drawing with the pen that it does not name. Throws a TypeError that says what is wrong with it. */
-function checked(drawing) {
-  const wrong = (what, expected, found) => {
+function check(drawing) {
+  const fail = (what, expected, found) => {
     throw new TypeError(`${what}: expected ${expected}; found ${JSON.stringify(found)?.slice(0, 60)}`);
   };
   const isNumber = (value, low, high) => Number.isFinite(value) && value >= low && value <= high;
   const { width, height, pen = PEN, strokes } = drawing ?? {};
   for (const [name, side] of Object.entries({ width, height })) {
-    if (!isNumber(side, 1e-3, 1e6)) wrong(name, "0.001 to 1,000,000", side);
+    if (!isNumber(side, 1e-3, 1e6)) fail(name, "0.001 to 1,000,000", side);
   }
-  if (!isNumber(pen, 1e-5, 0.5)) wrong("pen", "0.00001 to 0.5, a share of the canvas' longer side", pen);
-  if (!Array.isArray(strokes)) wrong("strokes", "a list of strokes, each with lists x and y", strokes);
-  if (strokes.length > MAX_STROKES) wrong("strokes", `at most ${MAX_STROKES}`, strokes.length);
-  const far = REACH * Math.max(width, height);
+  if (!isNumber(pen, 1e-5, 0.5)) fail("pen", "0.00001 to 0.5, a share of the canvas' longer side", pen);
+  if (!Array.isArray(strokes)) fail("strokes", "a list of strokes, each with lists x and y", strokes);
+  if (strokes.length > MAX_STROKES) fail("strokes", `at most ${MAX_STROKES}`, strokes.length);
+  const limit = REACH * Math.max(width, height);
   const isColumn = (values, low, high) => Array.isArray(values) && values.every((value) => isNumber(value, low, high));
   for (const stroke of strokes) {
     const { x, y, pressure } = stroke ?? {};
-    const isWhole = isColumn(x, -far, far) && isColumn(y, -far, far) && x.length === y.length;
-    if (!isWhole) wrong("a stroke", "lists x and y of as many numbers, near the canvas", stroke);
+    const isWhole = isColumn(x, -limit, limit) && isColumn(y, -limit, limit) && x.length === y.length;
+    if (!isWhole) fail("a stroke", "lists x and y of as many numbers, near the canvas", stroke);
     if (pressure && !(isColumn(pressure, 0, 1) && pressure.length === x.length)) {
-      wrong("pressure", "a number from 0 to 1 for each point", pressure);
+      fail("pressure", "a number from 0 to 1 for each point", pressure);
     }
   }
   const points = sum(strokes.map(({ x }) => x.length));
-  if (points > MAX_POINTS) wrong("strokes", `at most ${MAX_POINTS} points`, points);
+  if (points > MAX_POINTS) fail("strokes", `at most ${MAX_POINTS} points`, points);
   return { ...drawing, pen };
 }
 
@@ -56,7 +56,7 @@ export class Recognizer {
    * (へ and ヘ) is one answer. `charset`: the characters that compete, a text or a list; all if it is null.
    */
   async read(drawing, { charset = null, top = 5 } = {}) {
-    const picture = rasterize(checked(drawing)), competing = this.competing(charset);
+    const picture = rasterize(check(drawing)), competing = this.competing(charset);
     const all = answers(await this.engine.probabilities(picture.slice()), this.facts, competing, picture);
     const { label, probability, foreign } = all[0];
     return { label, probability, uncertain: probability < this.threshold || foreign, answers: all.slice(0, top) };
@@ -69,7 +69,7 @@ export class Recognizer {
    */
   async readLine(drawing, { charset = null, signal = null } = {}) {
     const isCurrent = () => !signal?.aborted, competing = this.competing(charset);
-    const lines = await readDrawing(checked(drawing), this.engine, this.facts, this.tables, isCurrent, competing);
+    const lines = await readDrawing(check(drawing), this.engine, this.facts, this.tables, isCurrent, competing);
     return lines && { text: lines.map(({ text }) => text).join("\n"), lines };
   }
 
@@ -81,10 +81,10 @@ export class Recognizer {
   /** A Set of the characters of a charset, or null. Throws a TypeError for one that the network does not know. */
   competing(charset) {
     if (charset === null) return null;
-    const characters = new Set(charset), known = new Set(this.labels.slice(0, this.facts.no_character));
-    const unknown = [...characters].filter((value) => !known.has(value));
-    if (unknown.length || !characters.size) {
-      throw new TypeError(`charset: expected characters of the network; found ${JSON.stringify(unknown)}`);
+    const characters = new Set(charset), knownCharacters = new Set(this.labels.slice(0, this.facts.no_character));
+    const unknowns = [...characters].filter((value) => !knownCharacters.has(value));
+    if (unknowns.length || !characters.size) {
+      throw new TypeError(`charset: expected characters of the network; found ${JSON.stringify(unknowns)}`);
     }
     return characters;
   }

@@ -7,9 +7,9 @@ let secret = null;
 /** Take the token of the page's address. It stands behind #, which browsers send to nobody. */
 export function startToken() {
   // Kept for this tab, so that a reload works.
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
-    sessionStorage.setItem(KEY, given);
+  const givenToken = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (givenToken) {
+    sessionStorage.setItem(KEY, givenToken);
     history.replaceState(null, "", location.pathname);
   }
   secret = sessionStorage.getItem(KEY);

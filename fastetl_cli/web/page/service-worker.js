@@ -1,19 +1,19 @@
 // Keeps the whole page in this browser, so that it works offline after one visit. Only a static folder uses it.
 
 // Several pads of one origin have a cache each.
-const OWN = `fastetl-pad-${new URL(registration.scope).pathname}-`;
-const NAME = OWN + "VERSION";
+const PREFIX = `fastetl-pad-${new URL(registration.scope).pathname}-`;
+const NAME = PREFIX + "VERSION";
 const FILES = ["FILES"];
 
 self.addEventListener("install", (event) => {
   // Past the browser's own cache: the files of one version belong together.
-  const fresh = FILES.map((file) => new Request(file, { cache: "reload" }));
-  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(fresh)).then(() => self.skipWaiting()));
+  const requests = FILES.map((file) => new Request(file, { cache: "reload" }));
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(requests)).then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
-  const old = (names) => names.filter((name) => name.startsWith(OWN) && name !== NAME);
-  const clean = caches.keys().then((names) => Promise.all(old(names).map((name) => caches.delete(name))));
+  const oldNames = (names) => names.filter((name) => name.startsWith(PREFIX) && name !== NAME);
+  const clean = caches.keys().then((names) => Promise.all(oldNames(names).map((name) => caches.delete(name))));
   event.waitUntil(clean.then(() => self.clients.claim()));
 });
 

@@ -19,15 +19,15 @@ export function startSettings(changed) {
     translate();
     element("language").lang = language === "en" ? "ja" : "en";
     element("language").title = t("languageLabel");
-    const said = t({ auto: "themeAuto", light: "themeLight", dark: "themeDark" }[theme]);
+    const themeName = t({ auto: "themeAuto", light: "themeLight", dark: "themeDark" }[theme]);
     element("theme").textContent = ICONS[theme];
-    element("theme").title = `${t("theme")}: ${said}`;
-    element("theme").setAttribute("aria-label", `${t("theme")}: ${said}`);
+    element("theme").title = `${t("theme")}: ${themeName}`;
+    element("theme").setAttribute("aria-label", `${t("theme")}: ${themeName}`);
     const rows = t("keysList").flatMap(([key, what]) => {
       const [term, text] = [document.createElement("dt"), document.createElement("dd")];
-      const shown = document.createElement("kbd");
-      shown.textContent = key;
-      term.append(shown);
+      const keyElement = document.createElement("kbd");
+      keyElement.textContent = key;
+      term.append(keyElement);
       text.textContent = what;
       return [term, text];
     });

@@ -9,43 +9,43 @@ import { t } from "./text.js";
 export class Sight {
   constructor(board, engine, preprocessing, labels) {
     Object.assign(this, { board, engine, preprocessing, labels });
-    this.asked = 0;
+    this.turn = 0;
     this.pair = null;
   }
 
   /** The framed picture, and the question that the two likeliest answers raise. */
   show(picture, list) {
-    const nothing = { side: 40, pixels: new Float64Array(1600) };
-    const { side, pixels } = picture ? framed(picture, this.board.side, this.preprocessing) : nothing;
+    const emptyFrame = { side: 40, pixels: new Float64Array(1600) };
+    const { side, pixels } = picture ? framed(picture, this.board.side, this.preprocessing) : emptyFrame;
     paintPicture(element("seen"), pixels.map((value) => 255 * value), side);
     this.forget();
     // "No character" has no shape of its own to compare with.
-    const two = (list ?? []).filter((answer) => !answer.none).slice(0, 2);
-    this.pair = two.length === 2 ? two.map((answer) => answer.label) : null;
+    const likeliest = (list ?? []).filter((answer) => !answer.none).slice(0, 2);
+    this.pair = likeliest.length === 2 ? likeliest.map((answer) => answer.label) : null;
     const button = element("why");
     button.disabled = !this.pair;
     button.textContent = this.pair ? t("why", ...this.pair) : t("whyNone");
   }
 
   forget() {
-    this.asked++;
+    this.turn++;
     element("why-said").replaceChildren();
-    if (!this.shown) return;
-    this.shown = false;
+    if (!this.isShown) return;
+    this.isShown = false;
     const canvas = this.board.overlay;
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     this.board.frame.classList.remove("explained");
   }
 
   async explain() {
-    if (!this.pair || this.board.empty) return;
+    if (!this.pair || this.board.isEmpty) return;
     this.forget();
-    const turn = this.asked, pair = this.pair;
+    const turn = this.turn, pair = this.pair;
     element("why-said").textContent = t("whyBusy");
     const picture = this.board.ink.picture();
     const classes = pair.map((label) => this.labels.labels.indexOf(label));
-    const map = await occlusion(this.engine, picture, this.board.side, classes, () => turn === this.asked);
-    if (!map || turn !== this.asked) return;
+    const map = await occlusion(this.engine, picture, this.board.side, classes, () => turn === this.turn);
+    if (!map || turn !== this.turn) return;
     this.paint(map, picture);
     const colours = pair.map((label, k) => {
       const mark = document.createElement("b");
@@ -53,21 +53,21 @@ export class Sight {
       mark.textContent = label;
       return mark;
     });
-    const said = t("whySaid", "\u0000", "\u0000").split("\u0000");
-    element("why-said").replaceChildren(said[0], colours[0], said[1], colours[1], said[2]);
-    const where = strongest(map, picture, this.board.side, 1);
-    if (where) element("why-said").append(" ", t("whyMost", pair[0], t("places")[where[0] * 3 + where[1]]));
+    const parts = t("whySaid", "\u0000", "\u0000").split("\u0000");
+    element("why-said").replaceChildren(parts[0], colours[0], parts[1], colours[1], parts[2]);
+    const place = strongest(map, picture, this.board.side, 1);
+    if (place) element("why-said").append(" ", t("whyMost", pair[0], t("places")[place[0] * 3 + place[1]]));
   }
 
   paint(map, picture) {
     const { side, overlay, frame } = this.board;
-    const most = map.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-6);
+    const maxChange = map.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-6);
     const colours = ["--speaks-first", "--speaks-second"].map((name) => rgb(this.board.colour(name)));
     const small = new OffscreenCanvas(side, side);
     const context = small.getContext("2d");
     const image = context.createImageData(side, side);
     map.forEach((value, k) => {
-      const strength = Math.min(1, (Math.abs(value) / most) ** 0.7);
+      const strength = Math.min(1, (Math.abs(value) / maxChange) ** 0.7);
       image.data.set([...colours[value > 0 ? 0 : 1], picture[k] * strength], 4 * k);
     });
     context.putImageData(image, 0, 0);
@@ -76,10 +76,10 @@ export class Sight {
     target.imageSmoothingQuality = "high";
     target.drawImage(small, 0, 0, overlay.width, overlay.height);
     frame.classList.add("explained");
-    this.shown = true;
+    this.isShown = true;
   }
 }
 
 function rgb(colour) {
-  return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
 }

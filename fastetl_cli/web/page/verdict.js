@@ -1,8 +1,8 @@
 // From probabilities to a verdict: the likeliest labels, and how sure the network is.
 
 // Least probability that the competing characters have together among all: with less, another one was written.
-const MIN_OWN = 0.01;
-const shapes = new Map(), sizes = new Map();
+const MIN_COMPETING = 0.01;
+const groups = new Map(), otherSizes = new Map();
 let pairs = [], lownessWeight = 0, lownessMargin = 0;
 
 /**
@@ -11,42 +11,42 @@ let pairs = [], lownessWeight = 0, lownessMargin = 0;
  * they stay.
  */
 export function startTables(about) {
-  for (const group of about.shapes) for (const label of group) shapes.set(label, group);
+  for (const group of about.shapes) for (const label of group) groups.set(label, group);
   pairs = Object.entries(about.small);
   [lownessWeight, lownessMargin] = about.lowness;
-  for (const [small, large] of pairs) sizes.set(small, large).set(large, small);
+  for (const [small, large] of pairs) otherSizes.set(small, large).set(large, small);
 }
 
 /** The other labels that are written like this one. */
-export const twins = (label) => [...(shapes.get(label) ?? "")].filter((one) => one !== label);
+export const twins = (label) => [...(groups.get(label) ?? "")].filter((other) => other !== label);
 
 /** Whether two texts are written alike, character by character. */
-export const alike = (text, other) => {
-  const shape = (characters) => [...characters].map((one) => shapes.get(one) ?? one).join();
+export const areAlike = (text, other) => {
+  const shape = (characters) => [...characters].map((one) => groups.get(one) ?? one).join();
   return shape(text) === shape(other);
 };
 
 /** The small kana of a large one, or the other way round, or "". */
-export const otherSize = (label) => sizes.get(label) ?? "";
+export const otherSize = (label) => otherSizes.get(label) ?? "";
 
 /** By how many heights the middle of the ink is lower than that of the canvas. */
 function lowness(picture) {
-  const side = Math.sqrt(picture.length), most = picture.reduce((a, b) => Math.max(a, b), 0);
-  const isInk = (value) => value > Math.floor(most / 2);
-  const [top, bottom] = [picture.findIndex(isInk), picture.findLastIndex(isInk)].map((at) => Math.floor(at / side));
+  const side = Math.sqrt(picture.length), maxLevel = picture.reduce((a, b) => Math.max(a, b), 0);
+  const isInk = (value) => value > Math.floor(maxLevel / 2);
+  const [top, bottom] = [picture.findIndex(isInk), picture.findLastIndex(isInk)].map((k) => Math.floor(k / side));
   return top < 0 ? 0 : (top + bottom + 1) / (2 * side) - 0.5;
 }
 
 /** Of the probability of a small and a large kana that both compete, the lower the ink, the more is the small one's. */
-function placed(probabilities, labels, allowed, picture) {
+function weighedByLowness(probabilities, labels, allowed, picture) {
   const shares = probabilities.slice();
   const odds = Math.exp(lownessWeight * (lowness(picture) + lownessMargin));
   for (const pair of pairs) {
     const [small, large] = pair.map((label) => labels.indexOf(label));
     if (small < 0 || large < 0 || (allowed && !pair.every((label) => allowed.has(label)))) continue;
-    const leaning = shares[small] * odds, total = Math.max(leaning + shares[large], 1e-30);
+    const smallShare = shares[small] * odds, total = Math.max(smallShare + shares[large], 1e-30);
     const scale = (shares[small] + shares[large]) / total;
-    [shares[small], shares[large]] = [leaning * scale, shares[large] * scale];
+    [shares[small], shares[large]] = [smallShare * scale, shares[large] * scale];
   }
   return shares;
 }
@@ -58,26 +58,26 @@ function placed(probabilities, labels, allowed, picture) {
  * `picture`: of the whole canvas, where place is to tell small kana from large ones.
  */
 export function answers(probabilities, labels, allowed = null, picture = null) {
-  if (picture) probabilities = placed(probabilities, labels.labels, allowed, picture);
+  if (picture) probabilities = weighedByLowness(probabilities, labels.labels, allowed, picture);
   const sums = new Map();
   const isAlike = (label) => allowed.has(otherSize(label)) || twins(label).some((one) => allowed.has(one));
-  let total = 0, own = 0;
+  let total = 0, competingShare = 0;
   labels.labels.forEach((label, k) => {
     const none = k === labels.no_character;
-    const isOwn = !allowed || none || allowed.has(label), share = probabilities[k];
-    if (isOwn || isAlike(label)) own += share;
-    if (!isOwn) return;
-    const key = none ? null : (shapes.get(label) ?? label);
+    const isCompeting = !allowed || none || allowed.has(label), share = probabilities[k];
+    if (isCompeting || isAlike(label)) competingShare += share;
+    if (!isCompeting) return;
+    const key = none ? null : (groups.get(label) ?? label);
     total += share;
     const sum = sums.get(key);
-    if (!sum) sums.set(key, { label, none, share, best: share });
+    if (!sum) sums.set(key, { label, none, share, maxShare: share });
     else {
       sum.share += share;
-      if (share > sum.best) [sum.label, sum.best] = [label, share];
+      if (share > sum.maxShare) [sum.label, sum.maxShare] = [label, share];
     }
   });
   const listed = [...sums.values()].map(({ label, none, share }) => {
-    return { label, none, probability: share / Math.max(total, 1e-12), foreign: own < MIN_OWN };
+    return { label, none, probability: share / Math.max(total, 1e-12), foreign: competingShare < MIN_COMPETING };
   });
   return listed.sort((a, b) => b.probability - a.probability);
 }

@@ -9,18 +9,18 @@ const NARROW = 3, WIDE = 8, ROOM = 0.8, REST = 0.5; // widths of the canvas and 
 const PAUSE = 700; // milliseconds
 
 export class Writing {
-  /** `words`: entries of kana.json that have one. `same(a, b)`: whether two texts count as the same. */
-  constructor({ engine, labels, words, same, failed, toast }) {
-    Object.assign(this, { engine, labels, words, same, failed, toast });
+  /** `words`: entries of kana.json that have one. `areAlike(a, b)`: whether two texts count as the same. */
+  constructor({ engine, labels, words, areAlike, showError, toast }) {
+    Object.assign(this, { engine, labels, words, areAlike, showError, toast });
     this.lines = [];
-    this.taken = "";
+    this.takenText = "";
     this.choices = new WeakMap(); // first stroke of a character → its number of strokes, and what its writer says it is
     this.word = null;
     this.turn = 0;
-    this.wanted = false;
+    this.isWanted = false;
     this.reading = null; // of all that is written: a promise while it is under way
-    const place = { frame: "strip-frame", canvas: "strip", width: NARROW };
-    this.board = new Board(null, (kind) => this.changed(kind), place);
+    const boardOptions = { frame: "strip-frame", canvas: "strip", width: NARROW };
+    this.board = new Board(null, (kind) => this.changed(kind), boardOptions);
     new ResizeObserver(() => this.fit()).observe(element("strip-frame"));
     const handlers = {
       "strip-undo": () => this.board.undo(),
@@ -38,7 +38,7 @@ export class Writing {
   }
 
   open() {
-    this.load().catch(this.failed);
+    this.load().catch(this.showError);
     this.fit();
     this.board.fit();
     this.render();
@@ -55,22 +55,22 @@ export class Writing {
 
   /** No part of the frame is without canvas, when a phone was turned either. */
   fit() {
-    const least = this.least();
-    if (this.board.empty ? this.board.width !== least : this.board.width < least) this.board.widen(least);
+    const minWidth = this.minWidth();
+    if (this.board.isEmpty ? this.board.width !== minWidth : this.board.width < minWidth) this.board.widen(minWidth);
   }
 
   /** Width of an empty canvas: what is seen at least. */
-  least() {
+  minWidth() {
     const { clientWidth, clientHeight } = element("strip-frame");
     return clientHeight ? Math.max(NARROW, clientWidth / clientHeight) : this.board.width;
   }
 
   changed(kind) {
-    const { drawing, empty } = this.board;
+    const { drawing, isEmpty } = this.board;
     element("strip-undo").disabled = !drawing.done.length;
     element("strip-redo").disabled = !drawing.undone.length;
-    element("strip-clear").disabled = empty;
-    element("strip-frame").classList.toggle("drawn", !empty);
+    element("strip-clear").disabled = isEmpty;
+    element("strip-frame").classList.toggle("drawn", !isEmpty);
     if (kind === "points") return;
     this.turn++;
     if (kind === "stroke") this.grow();
@@ -78,42 +78,42 @@ export class Writing {
   }
 
   grow() {
-    const right = this.board.drawing.strokes.reduce((most, { x }) => x.reduce((a, b) => Math.max(a, b), most), 0);
+    const right = this.board.drawing.strokes.reduce((maxX, { x }) => x.reduce((a, b) => Math.max(a, b), maxX), 0);
     const isAtEnd = right > this.board.width - ROOM;
     if (isAtEnd && this.board.width < WIDE) this.board.widen(this.board.width + 1);
     else element("take").classList.toggle("strong", isAtEnd); // there will be no more room on this canvas
     // Only when the pen rests: the canvas must not move under it.
-    clearTimeout(this.moving);
-    this.moving = setTimeout(() => {
+    clearTimeout(this.scrollTimer);
+    this.scrollTimer = setTimeout(() => {
       const frame = element("strip-frame"), end = right * frame.clientHeight;
-      const hidden = end > frame.scrollLeft + frame.clientWidth - REST * frame.clientHeight;
-      if (hidden && !this.board.active) frame.scrollTo({ left: end - 0.4 * frame.clientWidth });
+      const isHidden = end > frame.scrollLeft + frame.clientWidth - REST * frame.clientHeight;
+      if (isHidden && !this.board.active) frame.scrollTo({ left: end - 0.4 * frame.clientWidth });
     }, PAUSE);
   }
 
   /** One reading at a time; what is written meanwhile is read next. */
   read() {
-    this.wanted = true;
+    this.isWanted = true;
     this.reading ??= this.readAll().finally(() => {
       this.reading = null;
     });
   }
 
   async readAll() {
-    while (this.wanted) {
-      this.wanted = false;
+    while (this.isWanted) {
+      this.isWanted = false;
       const { turn } = this;
       try {
         const isCurrent = () => turn === this.turn;
         const lines = await readDrawing(this.board.drawing, this.engine, this.labels, await this.load(), isCurrent);
         if (lines && isCurrent()) {
-          this.unread = false;
+          this.isUnread = false;
           this.lines = lines;
           this.render();
         }
       } catch (error) {
-        this.unread = true;
-        this.failed(error);
+        this.isUnread = true;
+        this.showError(error);
       }
     }
   }
@@ -136,13 +136,13 @@ export class Writing {
   render() {
     const buttons = this.lines.flatMap(({ characters }, n) => [
       ...(n ? [document.createElement("br")] : []),
-      ...characters.flatMap((one) => [...(one.space ? [" "] : []), this.button(one)]),
+      ...characters.flatMap((character) => [...(character.space ? [" "] : []), this.button(character)]),
     ]);
-    element("written").replaceChildren(this.taken, ...buttons);
+    element("written").replaceChildren(this.takenText, ...buttons);
     element("instead").replaceChildren();
     element("take").disabled = !this.lines.length;
-    if (this.board.empty) element("take").classList.remove("strong");
-    element("copy").disabled = element("forget-text").disabled = !this.taken && !this.lines.length;
+    if (this.board.isEmpty) element("take").classList.remove("strong");
+    element("copy").disabled = element("forget-text").disabled = !this.takenText && !this.lines.length;
     element("words").textContent = t(this.word ? "wordsEnd" : "words");
     element("word").hidden = !this.word;
     if (!this.word) return;
@@ -174,20 +174,20 @@ export class Writing {
   /** The text is done, with the last strokes; the canvas is empty again. */
   async take() {
     await this.reading;
-    if (this.unread) return;
-    this.taken += this.text();
+    if (this.isUnread) return;
+    this.takenText += this.text();
     this.renew();
   }
 
   restart() {
-    this.taken = "";
+    this.takenText = "";
     this.renew();
   }
 
   renew() {
-    this.unread = false;
+    this.isUnread = false;
     this.lines = [];
-    this.board.widen(this.least());
+    this.board.widen(this.minWidth());
     this.board.renew();
     element("strip-frame").scrollTo({ left: 0 });
     this.render();
@@ -196,10 +196,10 @@ export class Writing {
   async copy() {
     try {
       await this.reading;
-      await copyText(this.taken + this.text());
+      await copyText(this.takenText + this.text());
       this.toast(t("copied"));
     } catch (error) {
-      this.failed(error);
+      this.showError(error);
     }
   }
 
@@ -216,12 +216,12 @@ export class Writing {
   }
 
   async check() {
-    const asked = this.word;
+    const askedWord = this.word;
     await this.reading;
-    if (this.unread || asked !== this.word) return;
-    const read = this.text(), { word } = asked, right = this.same(read, word);
-    element("word-said").textContent = right ? t("right", word) : t("wordMissed", read, word);
-    element("word-said").dataset.kind = right ? "right" : "missed";
+    if (this.isUnread || askedWord !== this.word) return;
+    const read = this.text(), { word } = askedWord, isRight = this.areAlike(read, word);
+    element("word-said").textContent = isRight ? t("right", word) : t("wordMissed", read, word);
+    element("word-said").dataset.kind = isRight ? "right" : "missed";
   }
 }
 
