@@ -6,6 +6,7 @@ rises with each character's logit in the bundled network `japanese` (their sum i
 rises. benches/studies/line_tables.py fitted it.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -53,29 +54,37 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, rivals: Ints
     logits: (P, known), of the network for `line.pictures()`. charset: all characters that it knows. rivals: the
     classes in `charset` of those that compete. weights_sha256: of the network.
     """
-    logits = logits - logits.max(1, keepdims=True)
-    probabilities = _probabilities(line, logits, charset)
-    marks = [charset.class_of[mark] for mark in PUNCTUATION if mark in charset.class_of]
-    shape_sums, size_sums = probabilities.copy(), probabilities.copy()  # (S, known), summed over what is written alike
-    for sums, groups in zip((shape_sums, size_sums), _lookalikes(charset), strict=True):
-        for members in groups:
-            sums[:, members] = probabilities[:, members].sum(1, keepdims=True)
-        # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
-        sums[:, marks] = np.maximum(sums[:, marks], np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION))
+    relative_logits = logits - logits.max(1, keepdims=True)
+    probabilities = _probabilities(line, relative_logits, charset)
+    shape_sums, size_sums = _sums_of_lookalikes(probabilities, charset)
     ranks = shape_sums[:, rivals] + _SIZE_RANK * size_sums[:, rivals] + _OWN_RANK * probabilities[:, rivals]
     labels = _top_columns(ranks)
-    shape_sums, size_sums = (np.take_along_axis(sums, rivals[labels], 1) for sums in (shape_sums, size_sums))
-    rows = rivals[labels].tolist()
-    classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in rows])
-    log_shape = np.log(np.maximum(shape_sums, _MIN_SHAPE))
-    log_share = np.log(np.maximum(size_sums, _NONZERO) / np.maximum(shape_sums, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
+    columns = rivals[labels]  # (S, K), as is all that follows: the classes in `charset`
+    classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in columns.tolist()])
+    of_shape, of_size = (np.take_along_axis(sums, columns, 1) for sums in (shape_sums, size_sums))
+    log_shape = np.log(np.maximum(of_shape, _MIN_SHAPE))
+    log_share = np.log(np.maximum(of_size, _NONZERO) / np.maximum(of_shape, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
     beyond_part = length_beyond_part(labels, log_shape, line.spans, line.geometry.size)
     whole_bonus = np.zeros(labels.shape)
     if weights_sha256 == FITTED_NETWORK_SHA256 and not line.are_strokes:  # strokes are not cut
         table = np.fromfile(WHOLE_FILE, "<f2").astype(np.float32).reshape(3, -1)
-        bonuses = np.einsum("sk,gk->sg", logits[: len(labels), :-1], table[:, :-1]) + table[:, -1]  # `@` wakes threads
+        span_logits = relative_logits[: len(labels), :-1]  # without those of turned pictures, and of no character
+        bonuses = np.einsum("sk,gk->sg", span_logits, table[:, :-1]) + table[:, -1]  # `@` wakes threads
         whole_bonus += np.take_along_axis(bonuses, GROUP_OF_SCRIPT[scripts()[classes]], 1)
     return Candidates(labels, classes, log_shape, log_share, beyond_part, whole_bonus)
+
+
+def _sums_of_lookalikes(probabilities: Floats, charset: Charset) -> Iterator[Floats]:
+    """Twice the probabilities (S, known), summed over what is written alike, and over what differs only in size."""
+    marks = [charset.class_of[mark] for mark in PUNCTUATION if mark in charset.class_of]
+    # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
+    least_of_marks = np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION)
+    for groups in _lookalikes(charset):
+        sums = probabilities.copy()
+        for members in groups:
+            sums[:, members] = probabilities[:, members].sum(1, keepdims=True)
+        sums[:, marks] = np.maximum(sums[:, marks], least_of_marks)
+        yield sums
 
 
 def _top_columns(ranks: Floats) -> Ints:
