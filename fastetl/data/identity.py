@@ -271,16 +271,18 @@ class SplitRecord:
         first_groups, first_source, _ = group_copies(data.groups, data.source, data.digests)
         ambiguous_digests = data.digests[(first_groups != data.groups) | (first_source != data.source)]
         is_of_one_group = ~np.isin(data.digests, ambiguous_digests)
-        parts_of_digests = self._parts_of_digests(data)
-        groups = self._add_groups(data, np.where(is_of_one_group, parts_of_digests, NEW), draw)
-        new_digests = np.setdiff1d(ungrouped, data.digests[parts_of_digests != NEW])
-        draws = draw(len(new_digests), "sample")
-        digests = tuple(np.union1d(hashes, new_digests[draws == part]) for part, hashes in enumerate(self.digests))
-        record = SplitRecord(groups, digests)
+        known_parts = self._parts_of_digests(data)
+        groups = self._add_groups(data, np.where(is_of_one_group, known_parts, NEW), draw)
+        new_digests = np.setdiff1d(ungrouped, data.digests[known_parts != NEW])
+        record = replace(self, groups=groups)._with_digests(new_digests, draw(len(new_digests), "sample"))
+        # Where no file tells the source, samples are recognized by their digests, too, in groups of any name.
         is_own = np.array([not _SOURCE_OF_FILES.fullmatch(source) for source in data.sources])[data.source]
-        parts = np.where(is_own & is_of_one_group, record.parts_of(data), NEW)
-        own_digests = (np.union1d(hashes, data.digests[parts == part]) for part, hashes in enumerate(digests))
-        return replace(record, digests=tuple(own_digests))
+        return record._with_digests(data.digests, np.where(is_own & is_of_one_group, record.parts_of(data), NEW))
+
+    def _with_digests(self, digests: NDArray[np.uint64], parts: NDArray[np.int8]) -> "SplitRecord":
+        """With further digests, (N,), each in its part; those of NEW and UNKNOWN are left out."""
+        unions = (np.union1d(old_digests, digests[parts == part]) for part, old_digests in enumerate(self.digests))
+        return replace(self, digests=tuple(unions))
 
     def _add_groups(
         self, data: "Dataset", known_parts: NDArray[np.int8], draw: Callable[[int, SplitUnit], NDArray[np.int8]]
