@@ -97,21 +97,26 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
     datasets = [dataset for dataset, _ in mixture]
     _require_trainable(datasets)
     first = datasets[0]
+    network_config, preprocessing = NETWORKS[config.network], first.preprocessing
+    record, prior, rates = SplitRecord(), "", list(RATES)
     if start is not None:
         start.check(first, config)
-    knows_all = start is not None and first.charset.class_of.keys() <= start.charset.class_of.keys()
-    config = config.with_rates(*(rate / 10 if knows_all else rate for rate in RATES))
-    record = SplitRecord() if start is None else start.split_record or SplitRecord()
+        network_config, preprocessing = start.architecture, start.preprocessing
+        record = start.split_record or record
+        if first.charset.class_of.keys() <= start.charset.class_of.keys():  # nothing is learnt anew
+            rates = [rate / 10 for rate in RATES]
+            prior = start.prior if len(first.charset) == len(start.charset) else ""
+    config = config.with_rates(*rates)
     for dataset in datasets:
         record = record.with_data(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
     return Run(
         path=path,
         config=config,
-        network_config=NETWORKS[config.network] if start is None else start.architecture,
+        network_config=network_config,
         charset=first.charset,
-        preprocessing=config.preprocessing(first.preprocessing if start is None else start.preprocessing),
+        preprocessing=config.preprocessing(preprocessing),
         start="" if start is None else str(start),
-        prior=start.prior if start is not None and knows_all and len(first.charset) == len(start.charset) else "",
+        prior=prior,
         data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest, guessing(d)[0]) for d, w in mixture),
         split_record=record,
         command=command,
