@@ -56,6 +56,9 @@ def test_each_field_alone_changes_pictures_and_blank_paper_stays(name: str) -> N
     images = some(8)
     assert (augmented(images, config) != images).any((1, 2)).mean() >= 0.25
     assert not augmented(np.zeros_like(images), config).any()
+    thin = np.zeros((100, 20, 20), np.uint8)
+    thin[:, :, 9:11] = 255
+    assert name != "thickness" or augmented(thin, replace(OFF, thickness=1.0)).max((1, 2)).min() > 120
 
 
 def test_pixels_hang_on_seed_epoch_and_index_alone() -> None:

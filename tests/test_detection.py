@@ -24,6 +24,9 @@ def test_the_set_is_told_by_content_not_by_name(etl_file: Write) -> None:
     assert detect(nine).layout is ETL9G
     eight = etl_file("ETL9G_07", make_records(2, codes[:956], blank=True))
     assert detect(eight).layout is ETL8G
+    damaged = make_records(2)
+    damaged["code"][:4] = 0  # a quarter of those that are looked at
+    assert detect(etl_file("damaged", damaged)).layout is ETL8G
 
 
 def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -> None:

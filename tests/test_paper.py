@@ -170,6 +170,9 @@ def test_thick_pens_are_ink_and_thinned() -> None:
     thick[20:108, 36:56] = thick[20:108, 72:92] = thick[40:60, 36:92] = True
     ink = separate_ink(np.where(thick, 0, 255).astype(np.uint8))
     assert ((ink.plane > 128) == thick).all()
+    cross = np.zeros((128, 128), bool)
+    cross[20:108, 60:69] = cross[60:69, 20:108] = True
+    assert (separate_ink(np.where(cross, 0, 255).astype(np.uint8)).square() > 128).sum() < 0.8 * cross.sum()
     square = ink.square()
     assert 0.2 < (square > 128).sum() / thick.sum() < 0.7
     assert (square[50, 42:86] > 128).all()
@@ -181,6 +184,8 @@ def test_thin_pens_of_large_pictures_are_seen() -> None:
     page = np.full((1600, 1600), 255, np.uint8)
     page[400:1200, 800] = 0
     assert separate_ink(page).picture(64)[20:44, 32].min() > 50
+    small = np.pad(np.zeros((40, 4), np.uint8), ((80, 80), (98, 98)), constant_values=255)
+    assert (separate_ink(small).picture(100) > 128).any(1).sum() > 50, "a fifth of the picture: cropped"
 
 
 def test_small_writing_in_a_shadow_stays_sharp() -> None:
