@@ -48,7 +48,7 @@ def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
     ordered = by_writer if layout.grouped_by == "data set" or name == "ETL4" else by_class
     file = ordered("", [entries.index(entry) for entry in picks], range(200 // len(picks)))
     texts = {"style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
-    file.columns.update(sheet=1001 + file.writer, **{name: np.array(text) for name, text in texts.items()})
+    file.columns.update(sheet=1001 + file.writers, **{name: np.array(text) for name, text in texts.items()})
     records = fill(layout, file, seed)
     records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
     return np.concatenate([np.zeros((int(layout.has_empty_record), layout.record_bytes), np.uint8), bytes_of(records)])

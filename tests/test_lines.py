@@ -22,7 +22,7 @@ from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.rules import without_rules
-from fastetl.lines.bigrams import FILE, load_bigrams
+from fastetl.lines.bigrams import BIGRAMS_FILE, load_bigrams
 from fastetl.lines.candidates import FITTED_NETWORK_SHA256, length_beyond_part
 from fastetl.lines.layout import atoms_of, line_members, spans_of, steepness, underlines, unturned
 from fastetl.lines.pieces import part_pieces, pieces_of
@@ -170,7 +170,7 @@ def test_rows_and_columns_alike_were_written_line_by_line(size: tuple[int, int],
 
 def test_the_table_of_bigrams() -> None:
     table, of = load_bigrams(), JAPANESE.class_of
-    assert FILE.stat().st_size <= 200_000
+    assert BIGRAMS_FILE.stat().st_size <= 200_000
     for text in ("学校木", "きょよ", "ちっつ", "体力カ", "ラー一", "は一ー", "12二", "3-ー", "5分・"):
         first, second, other = list(text)
         likely, less = (float(table.log_probability(np.array(of[first]), np.array(of[c]))) for c in (second, other))

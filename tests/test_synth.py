@@ -36,8 +36,8 @@ from fastetl.synth import (
     synthesize,
     synthesize_dataset,
 )
-from fastetl.synth.allographs import SHARE, WAYS, forms_of
-from fastetl.synth.handwriting import FILLS, PenInk, choose_glyphs, ink_of, pen_strokes
+from fastetl.synth.allographs import WAY_SHARE, WAYS, forms_of
+from fastetl.synth.handwriting import MIN_FILLING_SIZE, PenInk, choose_glyphs, ink_of, pen_strokes
 from fastetl.synth.practice import BOX, kana, practice_data
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.records import ORDER, readings
@@ -160,7 +160,7 @@ def test_canvas_writers_show_no_fragments() -> None:
     for w in range(12):
         rng = np.random.default_rng([2, w])
         style = draw_style(rng)
-        if style.size <= FILLS:
+        if style.size <= MIN_FILLING_SIZE:
             written.append(drawn(style, rng, HIRAGANA.characters))
     assert len(written) > 6
     measured = picture_statistics(np.concatenate(written))
@@ -224,7 +224,7 @@ def test_ways_are_taken_by_their_share() -> None:
     textbook = np.array(
         [len(choose_glyphs(style, rng, "い").points) == len(forms_of("い")[0].points) for _ in range(400)]
     )
-    assert abs(1 - textbook.mean() - SHARE * len(WAYS["い"])) < 0.1
+    assert abs(1 - textbook.mean() - WAY_SHARE * len(WAYS["い"])) < 0.1
 
 
 def test_marks_vary_and_stay_marks() -> None:

@@ -289,7 +289,7 @@ def weights_table(recognizer: Recognizer) -> bytes:
 
 
 TABLES = {
-    "shapes": (shapes.FILE, shapes_table),
+    "shapes": (shapes.SHAPES_FILE, shapes_table),
     "weights": (path.WEIGHTS_FILE, weights_table),
     "whole": (candidates.WHOLE_FILE, whole_table),
 }

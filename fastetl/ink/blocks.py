@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastetl.arrays import Bytes, Integers, Mask
 
 Grey = Bytes  # a picture, or its blocks, uint8 (H, W)
-S = TypeVar("S", bound=np.generic)
+T = TypeVar("T", bound=np.generic)
 MAX_BLOCKS = 160  # blocks along a picture's longest side, at most
 SPECK_BLOCKS = 4  # that may be darker than the darkest ink
 
@@ -21,39 +21,39 @@ def block_shape(shape: tuple[int, ...], max_blocks: int = MAX_BLOCKS) -> tuple[i
     return max(1, height * max_blocks // length), max(1, width * max_blocks // length)
 
 
-def _edges(length: int, count: int) -> NDArray[np.intp]:
+def _starts(length: int, count: int) -> NDArray[np.intp]:
     return np.arange(count) * length // count
 
 
-def pool(picture: Grey, op: np.ufunc, max_blocks: int = MAX_BLOCKS) -> Grey:
+def pool(picture: Grey, ufunc: np.ufunc, max_blocks: int = MAX_BLOCKS) -> Grey:
     """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block. max_blocks: see `block_shape`."""
     for length, count in zip(picture.shape, block_shape(picture.shape, max_blocks), strict=True):
-        first = _edges(length, count)
-        last = np.append(first[1:], length) - 1
-        extremes = picture[first]
+        firsts = _starts(length, count)
+        lasts = np.append(firsts[1:], length) - 1
+        extremes = picture[firsts]
         for step in range(1, -(-length // count)):
-            extremes = op(extremes, picture[np.minimum(first + step, last)])
+            extremes = ufunc(extremes, picture[np.minimum(firsts + step, lasts)])
         picture = np.ascontiguousarray(extremes.T)
     return picture
 
 
-def expand(blocks: NDArray[S], shape: tuple[int, ...]) -> NDArray[S]:
+def expand(blocks: NDArray[T], shape: tuple[int, ...]) -> NDArray[T]:
     """A picture of `shape` in which each pixel has its block's value: the inverse of `pool`."""
     for axis in (1, 0):
-        blocks = np.repeat(blocks, np.diff(_edges(shape[axis], blocks.shape[axis]), append=shape[axis]), axis=axis)
+        blocks = np.repeat(blocks, np.diff(_starts(shape[axis], blocks.shape[axis]), append=shape[axis]), axis=axis)
     return blocks
 
 
-def extreme_of_rows(picture: NDArray[S], size: int, op: np.ufunc) -> NDArray[S]:
+def extreme_of_rows(picture: NDArray[T], size: int, ufunc: np.ufunc) -> NDArray[T]:
     """The least (`np.minimum`) or greatest (`np.maximum`) value of each `size` successive rows, in each column."""
     count, span = len(picture) - size + 1, 1
     while 2 * span <= size:
-        picture = op(picture[:-span], picture[span:])
+        picture = ufunc(picture[:-span], picture[span:])
         span *= 2
-    return np.asarray(op(picture[:count], picture[size - span : size - span + count]))
+    return np.asarray(ufunc(picture[:count], picture[size - span : size - span + count]))
 
 
-def extreme(picture: NDArray[S], size: int, op: np.ufunc, fill: int) -> NDArray[S]:
+def extreme(picture: NDArray[T], size: int, ufunc: np.ufunc, fill: int) -> NDArray[T]:
     """The least (`np.minimum`) or greatest (`np.maximum`) value in a square of odd `size` around each pixel.
 
     fill: the value of what lies beyond the picture.
@@ -62,7 +62,7 @@ def extreme(picture: NDArray[S], size: int, op: np.ufunc, fill: int) -> NDArray[
     for _ in range(2):  # along columns, then along rows
         canvas = np.full_like(picture, fill, shape=(len(picture) + 2 * reach, picture.shape[1]))
         canvas[reach : reach + len(picture)] = picture
-        picture = extreme_of_rows(canvas, size, op).T
+        picture = extreme_of_rows(canvas, size, ufunc).T
     return picture
 
 
@@ -85,7 +85,7 @@ def opening(mask: Mask, size: int) -> Mask:
     return extreme(extreme(mask, size, np.minimum, 1), size, np.maximum, 0)
 
 
-def odd_share(blocks: NDArray[S], per_cent: int) -> int:
+def odd_share(blocks: NDArray[T], per_cent: int) -> int:
     """So many per cent of the longest side, as an odd size of at least 3."""
     return max(3, int(max(blocks.shape)) * per_cent // 100 | 1)
 

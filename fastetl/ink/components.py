@@ -16,41 +16,41 @@ def label_components(mask: Mask) -> Components:
     """int32 (H, W): the components of a mask, numbered from the top; neighbours at corners are connected, too."""
     # Runs of ink begin and end at positions in one long line of all rows, with two positions of paper after each row.
     steps = np.diff(mask.view(np.int8), axis=1, prepend=np.int8(0), append=np.zeros((len(mask), 2), np.int8))
-    begin, end = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    upper_runs, lower_runs = _touching_runs(begin, end, steps.shape[1])
-    root = np.arange(len(begin))  # of each run the first one of its component, as far as known
-    while (root[upper_runs] != root[lower_runs]).any():
-        roots = root[upper_runs], root[lower_runs]
-        np.minimum.at(root, np.maximum(*roots), np.minimum(*roots))
-        while (root != root[root]).any():
-            root = root[root]
-    number = np.cumsum(root == np.arange(len(root)))[root]
+    begins, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    upper_runs, lower_runs = _touching_runs(begins, ends, steps.shape[1])
+    roots = np.arange(len(begins))  # of each run the first one of its component, as far as known
+    while (roots[upper_runs] != roots[lower_runs]).any():
+        pair_roots = roots[upper_runs], roots[lower_runs]
+        np.minimum.at(roots, np.maximum(*pair_roots), np.minimum(*pair_roots))
+        while (roots != roots[roots]).any():
+            roots = roots[roots]
+    numbers = np.cumsum(roots == np.arange(len(roots)))[roots]
     components = np.zeros(mask.shape, np.int32)
-    components[mask] = np.repeat(number, end - begin)
+    components[mask] = np.repeat(numbers, ends - begins)
     return components
 
 
-def _touching_runs(begin: Runs, end: Runs, width: int) -> tuple[Runs, Runs]:
+def _touching_runs(begins: Runs, ends: Runs, width: int) -> tuple[Runs, Runs]:
     """Each pair of runs that touch: the one in the upper row, and the one in the next row, `width` further on."""
-    first = np.searchsorted(end, begin + width)  # of the runs that each one touches below it
-    stop = np.searchsorted(begin, end + width, "right")  # the first run after these
-    counts = np.maximum(stop - first, 0)
-    runs = np.repeat(np.arange(len(begin)), counts)
-    position = np.arange(len(runs)) - np.repeat(np.cumsum(counts) - counts, counts)  # among those below the same run
-    return runs, np.repeat(first, counts) + position
+    firsts = np.searchsorted(ends, begins + width)  # of the runs that each one touches below it
+    stops = np.searchsorted(begins, ends + width, "right")  # the first run after these
+    counts = np.maximum(stops - firsts, 0)
+    runs = np.repeat(np.arange(len(begins)), counts)
+    positions = np.arange(len(runs)) - np.repeat(np.cumsum(counts) - counts, counts)  # among those below the same run
+    return runs, np.repeat(firsts, counts) + positions
 
 
 def boxes_of(components: Components | Mask) -> NDArray[np.intp]:
     """(N, 4): left, top, right, bottom of each component in order; of a mask, one box around all of it."""
     y, x = np.nonzero(components)
-    number = components[y, x]
-    if not len(number):
+    numbers = components[y, x]
+    if not len(numbers):
         return np.zeros((0, 4), np.intp)
-    order = np.argsort(number, kind="stable")
-    begin = np.searchsorted(number[order], np.arange(1, number.max() + 1))
+    order = np.argsort(numbers, kind="stable")
+    begins = np.searchsorted(numbers[order], np.arange(1, numbers.max() + 1))
     x, y = x[order], y[order]
-    corners = [np.minimum.reduceat(values, begin) for values in (x, y)]
-    return np.stack([*corners, *(np.maximum.reduceat(values, begin) + 1 for values in (x, y))], 1)
+    corners = [np.minimum.reduceat(values, begins) for values in (x, y)]
+    return np.stack([*corners, *(np.maximum.reduceat(values, begins) + 1 for values in (x, y))], 1)
 
 
 def extents_of(boxes: Integers | Reals) -> Integers | Reals:
@@ -96,11 +96,11 @@ def character_box(mask: Mask) -> Box | None:
 def _are_near(boxes: NDArray[np.intp], sizes: NDArray[np.intp]) -> Mask:
     """(N, N): whether components i < j are of one group, by `character_box`'s rule. boxes: (N, 4). sizes: pixels."""
     top_left, bottom_right = boxes[:, :2], boxes[:, 2:]
-    gap = (np.maximum(top_left[:, None], top_left) - np.minimum(bottom_right[:, None], bottom_right)).max(2)
+    gaps = (np.maximum(top_left[:, None], top_left) - np.minimum(bottom_right[:, None], bottom_right)).max(2)
     lengths = (bottom_right - top_left).max(1)
     max_lengths = np.maximum(lengths[:, None], lengths)
     are_alike = 4 * np.minimum(sizes[:, None], sizes) >= np.maximum(sizes[:, None], sizes)
-    return np.triu(gap <= np.where(are_alike, 2 * max_lengths, max_lengths * 2 // 5), 1)
+    return np.triu(gaps <= np.where(are_alike, 2 * max_lengths, max_lengths * 2 // 5), 1)
 
 
 def is_several_characters(mask: Mask) -> bool:

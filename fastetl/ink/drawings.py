@@ -34,11 +34,11 @@ PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer s
 MAX_STROKES = 4_000  # most strokes of a drawing
 MAX_POINTS = 80_000  # most points of a drawing, of all strokes together
 REACH = 16  # longer sides of the canvas that a point may be outside of it, since a captured pointer leaves it
-_SIDES = (1e-3, 1_000_000)  # of the canvas, in any unit
-_PENS = (1e-5, 0.5)
-_FARTHEST = REACH * _SIDES[1]  # from 0 that a point of any canvas may lie
-_TIME = 10**15  # milliseconds at most, before or after 0: those since 1970 are allowed
-_COLUMNS = {"x": (-_FARTHEST, _FARTHEST), "y": (-_FARTHEST, _FARTHEST), "pressure": (0, 1), "time": (-_TIME, _TIME)}
+_SIDE_RANGE = (1e-3, 1_000_000)  # of the canvas, in any unit
+_PEN_RANGE = (1e-5, 0.5)
+_MAX_XY = REACH * _SIDE_RANGE[1]  # from 0 that a point of any canvas may lie
+_MAX_TIME = 10**15  # milliseconds at most, before or after 0: those since 1970 are allowed
+_COLUMNS = {"x": (-_MAX_XY, _MAX_XY), "y": (-_MAX_XY, _MAX_XY), "pressure": (0, 1), "time": (-_MAX_TIME, _MAX_TIME)}
 """The columns of a stroke, each with its least and greatest value."""
 
 
@@ -96,7 +96,7 @@ class Drawing:
     """Width of the pen at medium pressure, as a fraction of the longer side of the canvas."""
 
     def __post_init__(self) -> None:
-        for name, limits in (("width", _SIDES), ("height", _SIDES), ("pen", _PENS)):
+        for name, limits in (("width", _SIDE_RANGE), ("height", _SIDE_RANGE), ("pen", _PEN_RANGE)):
             object.__setattr__(self, name, as_python(getattr(self, name)))
             require_range(name, getattr(self, name), *limits, integer=False)
         require_instance("strokes", self.strokes, Iterable, "several Stroke")

@@ -17,7 +17,7 @@ from PIL import Image
 from fastetl.arrays import Mask
 from fastetl.checks import require_range
 from fastetl.ink import MAX_DRAWN_SIDE
-from fastetl.ink.blocks import Grey, S, closing, expand, extreme, odd_share, opening, peak_of, pool, quantile, smooth
+from fastetl.ink.blocks import Grey, T, closing, expand, extreme, odd_share, opening, peak_of, pool, quantile, smooth
 from fastetl.ink.components import Box, boxes_of, character_box, extents_of, is_several_characters, label_components
 from fastetl.ink.pens import stroke_width, with_usual_pen
 from fastetl.ink.rules import without_rules
@@ -94,12 +94,12 @@ def _missing_share(paper: Grey, picture: Grey, grain: int = 0) -> Grey:
     return np.asarray(_SHARE_MISSING.take(paper * np.uint16(256) + brightness))
 
 
-def _sides(picture: NDArray[S]) -> tuple[NDArray[S], ...]:
+def _sides(picture: NDArray[T]) -> tuple[NDArray[T], ...]:
     """The outermost pixels of each side."""
     return picture[0], picture[-1], picture[:, 0], picture[:, -1]
 
 
-def _border(picture: NDArray[S]) -> NDArray[S]:
+def _border(picture: NDArray[T]) -> NDArray[T]:
     """The outermost pixels."""
     return np.concatenate(_sides(picture))
 

@@ -26,7 +26,7 @@ MAX_PICTURE_SIDE = 12_000
 """Largest side of a picture that is read, in pixels: a phone's 108 megapixels are 12,000 × 9,000."""
 MAX_ASPECT = 100
 """Largest ratio of a picture's sides: 24 for a crop of ー, more for a line of text."""
-_HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _MIN_SHEET_CONTRAST = 64  # of levels in a picture's opaque part, if that is a sheet with ink; chosen by eye
 
 Source = StrPath | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
@@ -60,9 +60,9 @@ def _brightness(image: Image.Image) -> NDArray[np.uint8]:
         levels = np.asarray(image, np.float64)
         if not np.isfinite(levels).all():
             raise ValueError("a pixel that is not a number")
-        top = float(levels.max())
-        white_level = 255.0 if top <= 255 else 65535.0
-        if image.mode == "F" and top <= 1:
+        max_level = float(levels.max())
+        white_level = 255.0 if max_level <= 255 else 65535.0
+        if image.mode == "F" and max_level <= 1:
             white_level = 1.0
         return np.asarray(np.clip(levels / white_level, 0, 1) * 255 + 0.5, np.uint8)
     if not image.has_transparency_data:
@@ -73,15 +73,15 @@ def _brightness(image: Image.Image) -> NDArray[np.uint8]:
     return _flatten(grey, np.asarray(rgba.getchannel("A")))
 
 
-def _reduce(image: Image.Image, times: int) -> Image.Image:
+def _reduce(image: Image.Image, reduction: int) -> Image.Image:
     """A picture of any mode with the mean of each times × times pixels. `_brightness` takes up to 32 bytes for each."""
-    if times <= 1:
+    if reduction <= 1:
         return image
     if image.mode.startswith("I;"):
         image = image.convert("I")
     elif image.mode in ("1", "P", "PA"):  # whose values have no mean
         image = image.convert("RGBA" if image.has_transparency_data else "L")
-    return image.reduce(times)
+    return image.reduce(reduction)
 
 
 def _image_of(array: NDArray[np.uint8]) -> Image.Image:
@@ -112,9 +112,9 @@ def _open_image(source: Source, name: StrPath) -> Iterator[Image.Image]:
         return
     with _file_of(source) as file:
         formats: tuple[str, ...] = FORMATS
-        start = file.read(12)
+        head = file.read(12)
         file.seek(0)
-        if start[4:8] == b"ftyp" and start[8:12] in _HEIC:
+        if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
             try:
                 importlib.import_module("pillow_heif").register_heif_opener()
             except ImportError as error:
@@ -167,9 +167,9 @@ def find_ink(
     if not hasattr(source, "read"):
         do = "give several one by one" if isinstance(source, list | tuple) else None
         require_instance("picture", source, str | PathLike | bytes | Image.Image | np.ndarray, kinds, do)
-    grey, times = brightness_of(source)
+    grey, reduction = brightness_of(source)
     ink = separate_ink(grey, is_page=is_page)
-    return replace(ink, scale=ink.scale * times)
+    return replace(ink, scale=ink.scale * reduction)
 
 
 def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:

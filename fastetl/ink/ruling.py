@@ -50,8 +50,8 @@ class _Blocks(NamedTuple):
 
 def _offsets(rises: int | NDArray[np.intp], width: int) -> NDArray[np.intp]:
     """How many rows a line of each rise is below its middle in each column: (..., width)."""
-    position = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
-    return np.rint(np.multiply.outer(rises, position)).astype(np.intp)
+    positions = (np.arange(width) - (width - 1) / 2) / max(width - 1, 1)
+    return np.rint(np.multiply.outer(rises, positions)).astype(np.intp)
 
 
 def _sums(masks: tuple[Mask, Mask], offsets: NDArray[np.intp]) -> Int32s:
@@ -90,16 +90,16 @@ def ruled_lines(shade: Grey, paper: Mask, threshold: int, thickness: int, max_sl
     max_slope = max(width * max_slope // 100, 2)
     rises = np.array(sorted(range(-max_slope, max_slope + 1), key=abs))  # of equal lines the least slanting one counts
     offsets = _offsets(rises, width)
-    score = _scores(blocks, offsets)
+    scores = _scores(blocks, offsets)
     middles = np.arange(height)
     lefts, rights = middles + offsets[:, :1], middles + offsets[:, -1:]
     lines: list[PrintedLine] = []
-    while len(lines) < _MAX_LINES and score.max(initial=0) >= _MIN_COVERED:
-        place = number, row = divmod(int(score.argmax()), height)
+    while len(lines) < _MAX_LINES and scores.max(initial=0) >= _MIN_COVERED:
+        index = number, row = divmod(int(scores.argmax()), height)
         lines.append(_line(blocks, row, int(rises[number])))
-        score[:, np.abs(middles - row) <= thickness] = 0
+        scores[:, np.abs(middles - row) <= thickness] = 0
         for ends in (lefts, rights):
-            score[np.abs(ends - ends[place]) <= thickness + 1] = 0
+            scores[np.abs(ends - ends[index]) <= thickness + 1] = 0
     return lines
 
 
@@ -107,14 +107,14 @@ def _scores(blocks: _Blocks, offsets: NDArray[np.intp]) -> Floats:
     """The share of the paper that each line (rises, height) covers; 0 for one too short or with too many gaps."""
     width = blocks.thin_ink.shape[1]
     ink_counts, paper_counts = _sums((blocks.thin_ink, blocks.paper), offsets)
-    score = np.where(paper_counts * 2 >= width, ink_counts / np.maximum(paper_counts, 1), 0.0)
-    numbers, candidates = np.nonzero(score >= _MIN_COVERED)
+    scores = np.where(paper_counts * 2 >= width, ink_counts / np.maximum(paper_counts, 1), 0.0)
+    numbers, candidates = np.nonzero(scores >= _MIN_COVERED)
     rows = candidates[:, None] + offsets[numbers]
-    spots, sheet = blocks.sample(blocks.thin_ink, rows), blocks.sample(blocks.paper, rows)
-    length = width - spots.argmax(1) - spots[:, ::-1].argmax(1)
-    gaps = (spots.sum(1) < _MIN_INKED * length) | (length < _MIN_LENGTH * sheet.sum(1))
-    score[numbers[gaps], candidates[gaps]] = 0
-    return score
+    is_inked, is_paper = blocks.sample(blocks.thin_ink, rows), blocks.sample(blocks.paper, rows)
+    lengths = width - is_inked.argmax(1) - is_inked[:, ::-1].argmax(1)
+    is_broken = (is_inked.sum(1) < _MIN_INKED * lengths) | (lengths < _MIN_LENGTH * is_paper.sum(1))
+    scores[numbers[is_broken], candidates[is_broken]] = 0
+    return scores
 
 
 def _line(blocks: _Blocks, row: int, rise: int) -> PrintedLine:
@@ -235,8 +235,8 @@ def erase(plane: Grey, line: PrintedLine, shape: tuple[int, ...], threshold: int
     blur = max(1, block // 2) + 1  # the soft edge of the line
     row_above, row_below = top - blur - 1, bottom + blur  # in each column, the rows of the strip beside the line
     paper = np.take_along_axis(strip, np.stack([row_above, row_below]).clip(0, len(strip) - 1), 0).min(0)
-    position = np.arange(len(strip))[:, None]
-    row, column = np.nonzero(is_inside & is_line & (position > row_above) & (position < row_below))
+    positions = np.arange(len(strip))[:, None]
+    row, column = np.nonzero(is_inside & is_line & (positions > row_above) & (positions < row_below))
     plane[rows[row, column], column] = paper[column]
 
 
@@ -249,17 +249,17 @@ def _strip_along(
     one of the plane's. reach: pixels to both sides of the line. shape: see `erase`.
     """
     height, width = plane.shape
-    position = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
-    centre = np.floor((line.row + 0.5 + line.rise * position) * height / shape[0]).astype(np.intp)
+    positions = ((np.arange(width) + 0.5) * shape[1] / width - 0.5 - (shape[1] - 1) / 2) / max(shape[1] - 1, 1)
+    centre = np.floor((line.row + 0.5 + line.rise * positions) * height / shape[0]).astype(np.intp)
     rows = centre + np.arange(-reach, reach + 1)[:, None]
     return rows, plane[rows.clip(0, height - 1), np.arange(width)], (rows >= 0) & (rows < height)
 
 
 def _middle_runs(ink: Mask, reach: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where the run of ink nearest to the middle row begins and ends in each column; equal if `reach` has none."""
-    position = np.arange(len(ink))[:, None]
-    order = np.argsort(np.abs(position.ravel() - len(ink) // 2), kind="stable")[: 2 * reach + 1]
+    positions = np.arange(len(ink))[:, None]
+    order = np.argsort(np.abs(positions.ravel() - len(ink) // 2), kind="stable")[: 2 * reach + 1]
     nearest_rows = order[ink[order].argmax(0)]
-    top = np.where(ink | (position > nearest_rows), -1, position).max(0) + 1
-    bottom = np.where(ink | (position < nearest_rows), len(ink), position).min(0)
+    top = np.where(ink | (positions > nearest_rows), -1, positions).max(0) + 1
+    bottom = np.where(ink | (positions < nearest_rows), len(ink), positions).min(0)
     return top, np.where(ink[nearest_rows, np.arange(len(top))], bottom, top)

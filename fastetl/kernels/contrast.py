@@ -38,14 +38,14 @@ def _vector(pixels: int) -> Kernel:
             quarters = [code.load(table, I8, _LANES, _LANES * k) for k in range(4)]
             flat = code.element_address(images, picture, pixels)
             with code.loop(pixels // _LANES) as block:
-                place = code.element_address(flat, block, _LANES)
-                pixel = code.load(place, I8, _LANES)
+                address = code.element_address(flat, block, _LANES)
+                pixel = code.load(address, I8, _LANES)
                 # Each look-up takes the lower seven bits in two quarters of the table; the highest bit chooses.
                 dark, pale = (
                     code.call("llvm.x86.avx512.vpermi2var.qi.512", pixel.type, quarters[k], pixel, quarters[k + 1])
                     for k in (2, 0)
                 )
                 is_dark = code.builder.icmp_signed("<", pixel, code.splat(I8, _LANES, 0))
-                code.store(code.builder.select(is_dark, dark, pale), place)
+                code.store(code.builder.select(is_dark, dark, pale), address)
 
     return compile_kernel("contrast", (POINTER, POINTER, I64, POINTER), write, "portable")

@@ -94,7 +94,7 @@ def _columns(code: Code, plan: RowPlan, source: Value, next_picture: Value, scra
             levels = b.select(b.icmp_signed("<", place, I64(0)), paper, code.address(source, place))
             *registers, lanes = unpack_vector(code, levels, geometry.bits)
             rows.append(registers)
-        if plan.weighted:
+        if plan.is_weighted:
             rows = _sum_and_weighted_sum(code, rows)
         target = code.element_address(scratch, line, 64 * plan.registers)
         for number, total in enumerate(_column_sums(code, plan, rows, lanes)):
@@ -121,7 +121,7 @@ def _column_sums(code: Code, plan: RowPlan, rows: list[list[Value]], lanes: list
     geometry = plan.geometry
     fours = [chunks_of(geometry.columns[group], 4) for group in geometry.groups]
     twos = [chunks_of(geometry.columns[span], 2) for span in geometry.spans]
-    if code.form == "vnni" and not plan.in_bytes and sum(map(len, fours)) <= sum(map(len, twos)):
+    if code.form == "vnni" and not plan.has_byte_sums and sum(map(len, fours)) <= sum(map(len, twos)):
         return [_sum_by_four(code, _operands(code, rows, lanes, chunks)) for chunks in fours]
     return [total for chunks in twos for total in _sums_by_two(code, plan, _operands(code, rows, lanes, chunks))]
 
@@ -150,7 +150,7 @@ def _sums_by_two(code: Code, plan: RowPlan, operands: Operands) -> list[Value]:
     """The column sums of two rows, alternately: one register in bytes, else two. operands: of each chunk and row."""
     products = [[code.products(*pair) for pair in chunk] for chunk in operands]
     first, second = (reduce(code.builder.add, row) for row in zip(*products, strict=True))
-    if not plan.in_bytes:
+    if not plan.has_byte_sums:
         return list(code.interleaved(first, second))
     interleaved = code.cast(code.builder.or_(first, code.shift(second, 8)), I8)
     return [code.builder.xor(interleaved, code.splat(I8, 64, plan.bias))]
@@ -160,14 +160,14 @@ def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
     """Write the output rows from the lines of column sums."""
     geometry = plan.geometry
     table, kinds = geometry.factors
-    weights = plan.weights.astype(np.uint8 if plan.in_bytes else np.int16)
+    weights = plan.weights.astype(np.uint8 if plan.has_byte_sums else np.int16)
     weights_at, factors_at = code.constant(weights), code.constant(table[:, geometry.groups])
     biases = plan.bias * plan.weights.sum((1, 2), dtype=np.int64)
     with code.loop(geometry.size) as y:
-        lines = code.address(scratch, code.entry(64 * plan.registers * plan.first, y))
+        lines = code.address(scratch, code.entry(64 * plan.registers * plan.first_lines, y))
         row_factors = code.address(factors_at, code.entry(kinds * table[0, geometry.groups].nbytes, y))
         row_weights = code.element_address(weights_at, y, weights[0].nbytes)
-        if plan.in_bytes:
+        if plan.has_byte_sums:
             sums = _sums_of_bytes(code, plan, lines, row_weights, code.builder.trunc(code.entry(biases, y), I32))
         else:
             sums = _sums_of_numbers(code, plan, lines, row_weights)

@@ -29,16 +29,16 @@ class RowPlan:
 
     geometry: "Resizing"
     rows: NDArray[np.int64]  # (lines, R): the rows of each line, filled up with −1
-    weighted: bool  # whether a line holds the sum of its rows, and that of row k times k; otherwise its two rows
-    first: NDArray[np.int64]  # (S,): the first line that each output row takes
+    is_weighted: bool  # whether a line holds the sum of its rows, and that of row k times k; otherwise its two rows
+    first_lines: NDArray[np.int64]  # (S,): the first line that each output row takes
     weights: NDArray[np.int16]  # (S, T, 2): the weights of the two sums of the T lines that an output row takes
-    in_bytes: bool = False  # whether sums are bytes, not numbers of 16 bits
+    has_byte_sums: bool = False  # whether sums are bytes, not numbers of 16 bits
     bias: int = 0  # what is taken from such a sum, so that it is a signed byte
 
     @property
     def registers(self) -> int:
         """How many registers a line fills."""
-        return len(self.geometry.spans) * (1 if self.in_bytes else 2)
+        return len(self.geometry.spans) * (1 if self.has_byte_sums else 2)
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,12 @@ class Resizing:
         column_weight, row_weight = int(self.columns.sum(1).max()), int(self.rows.sum(1).max())
         for plan in (self._bands(), self._pairs()) if 2 * self.height > 3 * self.size else (self._pairs(),):
             rows = plan.rows.shape[1]
-            level = top * (rows * (rows - 1) // 2 if plan.weighted else 1)  # the greatest sum of one pixel's in a line
+            level = top * (rows * (rows - 1) // 2 if plan.is_weighted else 1)  # greatest sum of one pixel's in a line
             fits_products = max(level, weight) < 1 << 8 and min(level, weight) < 1 << 7  # bytes, one of them signed
             fits_lines = level * column_weight < 1 << 15
             fits_pixels = top * column_weight * row_weight < 1 << 31
             if fits_products and fits_lines and fits_pixels:
-                return self._in_bytes(plan, form)
+                return self._with_byte_sums(plan, form)
         return None
 
     def _pairs(self) -> RowPlan:
@@ -116,10 +116,10 @@ class Resizing:
         is_used = pair_weights.max(2) > 0
         first_used, last_used = is_used.argmax(1), pairs - 1 - is_used[:, ::-1].argmax(1)
         taps = int((last_used - first_used).max()) + 1
-        first = np.minimum(first_used, pairs - taps)
-        weights = np.take_along_axis(pair_weights, (first[:, None] + np.arange(taps))[:, :, None], 1)
+        first_lines = np.minimum(first_used, pairs - taps)
+        weights = np.take_along_axis(pair_weights, (first_lines[:, None] + np.arange(taps))[:, :, None], 1)
         rows[rows >= self.height] = -1
-        return RowPlan(self, rows, False, first, weights.astype(np.int16))
+        return RowPlan(self, rows, False, first_lines, weights.astype(np.int16))
 
     def _bands(self) -> RowPlan:
         """Lines of the rows between the centres of two output rows, where weights rise or fall by one step a row.
@@ -148,17 +148,17 @@ class Resizing:
             weights[:, :, 1] = step, -step
         return RowPlan(self, rows, weighted, y, weights.astype(np.int16))
 
-    def _in_bytes(self, plan: RowPlan, form: str) -> RowPlan:
+    def _with_byte_sums(self, plan: RowPlan, form: str) -> RowPlan:
         """A plan with its sums in bytes, if they fit and one product of four bytes makes an output pixel."""
         weights = plan.weights.astype(np.int64)
         largest = TOP[self.bits] * int(self.columns.sum(1).max())
-        makes_pixels = not plan.weighted and weights.shape[1] == 2 and len(self.groups) % 2 == 0
+        makes_pixels = not plan.is_weighted and weights.shape[1] == 2 and len(self.groups) % 2 == 0
         # The portable form adds two products in 16 bits, AVX2 in 15.
         fits_form = form == "vnni" or (form == "portable" and largest * weights.sum(2).max() < 1 << 16)
         if not makes_pixels or max(largest, weights.max()) >= 1 << 8 or not fits_form:
             return plan
         bias = 128 if form == "vnni" and largest > 127 else 0
-        return replace(plan, in_bytes=True, bias=bias)
+        return replace(plan, has_byte_sums=True, bias=bias)
 
 
 def chunks_of(columns: NDArray[np.int64], size: int) -> list[Chunk]:

@@ -23,8 +23,8 @@ import numpy as np
 from fastetl.arrays import Floats, Ints
 from fastetl.data.charset import JAPANESE, SCRIPTS, script_of
 
-FILE = Path(__file__).parent / "tables" / "bigrams.bin"
-_FOLLOWS_FILE = FILE.with_name("follows.json")
+BIGRAMS_FILE = Path(__file__).parent / "tables" / "bigrams.bin"
+_FOLLOWS_FILE = BIGRAMS_FILE.with_name("follows.json")
 STEPS = 16  # steps into which one unit of a logarithm is divided
 _MIN_BIGRAM = -9.0  # log probability: no word is impossible
 
@@ -49,8 +49,8 @@ class Bigrams(NamedTuple):
 
 @cache
 def load_bigrams() -> Bigrams:
-    """The table of `FILE`, for the characters of charset `japanese`."""
-    data, n = FILE.read_bytes(), len(JAPANESE)
+    """The table of `BIGRAMS_FILE`, for the characters of charset `japanese`."""
+    data, n = BIGRAMS_FILE.read_bytes(), len(JAPANESE)
     counts = np.frombuffer(data, "<u2", n, 2 * n)
     total = int(counts.sum())
     second = np.frombuffer(data, "<u2", total, 4 * n)

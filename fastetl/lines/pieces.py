@@ -90,8 +90,8 @@ def _split(mask: Mask, size: float) -> tuple[Ints, list[Ints], list[tuple[int, i
         first = len(patches)
         patches += _cut(pixels[:, np.isin(labels, stroke)], SEAM_REACH * size)
         joints += pairwise(range(first, len(patches)))
-    sets = [set(numbers.tolist()) for numbers in patches]
-    joints += [(a, b) for a, b in combinations(range(len(sets)), 2) if sets[a] & sets[b]]
+    patch_sets = [set(numbers.tolist()) for numbers in patches]
+    joints += [(a, b) for a, b in combinations(range(len(patch_sets)), 2) if patch_sets[a] & patch_sets[b]]
     return patch_of, patches, joints
 
 
@@ -100,11 +100,11 @@ def _cut(pixels: Ints, reach: float) -> Iterator[Ints]:
 
     pixels: int64 (3, P): the x of each pixel of the stroke, the number of seams to its left, and its patch.
     """
-    x, seam_counts, patch = pixels
+    x, seam_counts, patches = pixels
     begin = int(seam_counts.min())
     for seam in range(begin + 1, int(seam_counts.max()) + 1):
         is_left = (seam_counts >= begin) & (seam_counts < seam)
         if is_left.any() and min(np.ptp(x[is_left]), np.ptp(x[seam_counts >= seam])) >= reach:
-            yield np.unique(patch[is_left])
+            yield np.unique(patches[is_left])
             begin = seam
-    yield np.unique(patch[seam_counts >= begin])
+    yield np.unique(patches[seam_counts >= begin])

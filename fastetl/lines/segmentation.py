@@ -189,11 +189,11 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
     writing = _Writing(ink, numbers, boxes, indices, scale)
     steepness = layout.steepness(boxes[indices])
     directions = [steepness > 0, steepness <= 0][: 1 + (abs(steepness) < _UNSURE_STEEPNESS)] if down is None else [down]
-    ways = [writing.lines(way) for way in directions]
+    segmentations = [writing.lines(is_down) for is_down in directions]
     width, height = boxes[indices, 2:].max(0, initial=0) - boxes[indices, :2].min(0, initial=np.inf)
     if 0 < len(indices) <= _MAX_PIECES_ALONE and 1 / _HIGHEST_ALONE <= width / height <= _WIDEST_ALONE:
-        ways.append(writing.lines(bool(down), is_character=True))
-    return ways
+        segmentations.append(writing.lines(bool(down), is_character=True))
+    return segmentations
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from fastetl.arrays import Floats, Ints
 from fastetl.data.charset import JAPANESE, LARGE_FORM
 
-FILE = Path(__file__).parent / "tables" / "shapes.bin"
+SHAPES_FILE = Path(__file__).parent / "tables" / "shapes.bin"
 LYING = frozenset("ー〜…-=()「」『』")  # characters that lie on their side in lines that run down
 CORNER = {"、": 0.5, "。": 0.5, ",": 0.5, ".": 0.5} | dict.fromkeys(LARGE_FORM, 0.14)
 """How far a character moves to the upper right in lines that run down, in sizes of the writing."""
 _UNEVEN_GAP = 0.06  # deviation of real writers' inner gaps beyond the synthetic writers', in sizes of the writing
 MIN_LENGTH = 0.02  # lengths below this, in sizes of the writing, count as this
 # Where a row of the file has the four `Measures` of a character, in lines that run across and in those that run down.
-_ACROSS, _DOWN = [0, 1, 3, 4], [1, 0, 2, 5]
+_ACROSS_COLUMNS, _DOWN_COLUMNS = [0, 1, 3, 4], [1, 0, 2, 5]
 _OTHER_MEANS, _OTHER_DEVIATIONS = (-0.25, -0.2, 0.0, 0.0), (0.3, 0.3, 0.15, 0.1)  # of characters without a row
 
 
@@ -42,7 +42,7 @@ class Measures(NamedTuple):
 
 @cache
 def _table() -> NDArray[np.int8]:
-    return np.frombuffer(FILE.read_bytes(), np.int8).reshape(len(JAPANESE), 13)
+    return np.frombuffer(SHAPES_FILE.read_bytes(), np.int8).reshape(len(JAPANESE), 13)
 
 
 @cache
@@ -55,12 +55,12 @@ def load_stroke_counts() -> Ints:
 def load_shapes(down: bool) -> tuple[Measures, Measures]:
     """Means and standard deviations (N + 1,) on lines that run across or down. The last is for any other character."""
     columns = _table()[:, :12].T / 100
-    means, deviations = columns[:6][_ACROSS], columns[6:][_ACROSS]
+    means, deviations = columns[:6][_ACROSS_COLUMNS], columns[6:][_ACROSS_COLUMNS]
     if down:
         # A character that lies on its side is along and across the line what it is on lines that run across.
         is_upright = np.array([character not in LYING for character in JAPANESE.characters])
-        means[:, is_upright] = columns[:6][_DOWN][:, is_upright]
-        deviations[:, is_upright] = columns[6:][_DOWN][:, is_upright]
+        means[:, is_upright] = columns[:6][_DOWN_COLUMNS][:, is_upright]
+        deviations[:, is_upright] = columns[6:][_DOWN_COLUMNS][:, is_upright]
         corner_shifts = np.array([CORNER.get(character, 0.0) for character in JAPANESE.characters])
         means[2, is_upright] = -(means[2] + corner_shifts)[is_upright]
         deviations[2] = np.hypot(deviations[2], corner_shifts)  # not every writer moves them

@@ -15,7 +15,7 @@ from fastetl.ink.pens import pen_width
 _STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
 _CROSSING = 0.6  # how far a crossing reaches
 _THORN = 0.8  # length of a line that thinning leaves beside a stroke
-_WAY = 2.5  # length of the end of a line that tells its direction
+_TIP_LENGTH = 2.5  # length of the end of a line that tells its direction
 
 
 def _neighbours(mask: Mask) -> Bytes:
@@ -46,11 +46,11 @@ def _skeleton(mask: Mask) -> Mask:
 
 
 class _End(NamedTuple):
-    """The end of a line at a crossing, by their patches' numbers, and the unit vector of its way from the crossing."""
+    """The end of a line at a crossing, by their patches' numbers, and the unit vector from the crossing to it."""
 
     line: int
     crossing: int
-    way: Floats
+    direction: Floats
 
 
 def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
@@ -98,24 +98,24 @@ def _ends(lines: Components, crossings: Components, pen: float) -> Iterator[_End
     """The ends of lines at crossings."""
     crossing_beside = extreme(crossings, 3, np.maximum, 0)
     ends = label_components((lines > 0) & (crossing_beside > 0))
-    places = np.argwhere(lines)
+    positions = np.argwhere(lines)
     end_of, line_of = ends[lines > 0], lines[lines > 0]
     for number in range(1, int(ends.max()) + 1):
-        pixels = places[end_of == number]
+        pixels = positions[end_of == number]
         pixel = tuple(pixels[0])
         line, crossing = int(lines[pixel]), int(crossing_beside[pixel])
-        begin, line_pixels = pixels.mean(0), places[line_of == line]
-        tip = line_pixels[np.hypot(*(line_pixels - begin).T) <= _WAY * pen]
-        way = tip.mean(0) - begin
-        if np.hypot(*way) < 1:  # the line is hardly longer than its end
-            way = begin - np.argwhere(crossings == crossing).mean(0)
-        yield _End(line, crossing, way / max(float(np.hypot(*way)), 1e-6))
+        begin, line_pixels = pixels.mean(0), positions[line_of == line]
+        tip = line_pixels[np.hypot(*(line_pixels - begin).T) <= _TIP_LENGTH * pen]
+        direction = tip.mean(0) - begin
+        if np.hypot(*direction) < 1:  # the line is hardly longer than its end
+            direction = begin - np.argwhere(crossings == crossing).mean(0)
+        yield _End(line, crossing, direction / max(float(np.hypot(*direction)), 1e-6))
 
 
 def _straight_pairs(ends: list[_End]) -> Iterator[tuple[_End, _End]]:
     """Pairs of ends at a crossing that continue each other, the straightest first; each end is in one pair at most."""
     free_ends = set(range(len(ends)))
-    cosines = {(a, b): float(ends[a].way @ ends[b].way) for a, b in combinations(free_ends, 2)}
+    cosines = {(a, b): float(ends[a].direction @ ends[b].direction) for a, b in combinations(free_ends, 2)}
     for (a, b), cosine in sorted(cosines.items(), key=lambda item: item[1]):
         if {a, b} <= free_ends and cosine < _STRAIGHT_COSINE:
             free_ends -= {a, b}

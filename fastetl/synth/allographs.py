@@ -17,7 +17,7 @@ from fastetl.files.tables import table_rows
 from fastetl.synth.glyphs import Glyph, make_glyph
 from fastetl.synth.strokes import TABLES, Polyline, load_components, load_strokes, resample
 
-SHARE = 0.1  # share of writers who use another way than the textbook's, for each such way; chosen, not measured
+WAY_SHARE = 0.1  # share of writers who use another way than the textbook's, for each such way; chosen, not measured
 SPACING, SPACING_KANJI = 0.018, 0.04  # of points on a stroke, of kana and letters, and of kanji, in sides of the box
 
 WAYS = {
@@ -76,7 +76,7 @@ def forms_of(character: str) -> tuple[Glyph, ...]:
     make = partial(make_glyph, mark_strokes=mark_strokes, min_loop_scale=min_loop_scale, variation=variation)
     is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
     strokes = load_strokes(character, SPACING if is_simple else SPACING_KANJI)
-    usual_form = make(strokes, detailed=is_simple, components=() if is_simple else load_components(character))
+    usual_form = make(strokes, has_details=is_simple, components=() if is_simple else load_components(character))
     body, marks = strokes[: len(strokes) - mark_strokes], strokes[len(strokes) - mark_strokes :]
     large_form = base if character in LARGE_FORM else ""
     return usual_form, *(make([*_strokes_of(way, body, large_form), *marks]) for way in WAYS.get(base, ()))

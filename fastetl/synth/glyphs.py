@@ -10,12 +10,12 @@ from fastetl.arrays import Float32s, Ints, Mask, Reals
 from fastetl.synth.strokes import Polyline
 
 # Chosen for KanjiVG.
-_LOOSE = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
-_BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
-_HOOK = 0.22  # a hook is at most so long
-_TURN = 0.04  # the turn at a point is measured between so far before and after it
-_SHARP = np.radians(65)  # a hook begins with at least such a turn
-TIGHT = 0.5  # if `min_loop_scale` is larger, loop and end of the stroke tell characters apart, and hardly change
+_MAX_LOOP_GAP = 0.055  # a stroke whose end comes so near to its own line has a closed loop (る)
+_MIN_BEND = 0.045  # where a stroke deviates so far from the line between two targets, there is another target
+_MAX_HOOK = 0.22  # a hook is at most so long
+_TURN_REACH = 0.04  # the turn at a point is measured between so far before and after it
+_MIN_HOOK_TURN = np.radians(65)  # a hook begins with at least such a turn
+MIN_TIGHT_SCALE = 0.5  # of `min_loop_scale`: loop and end of the stroke tell characters apart, and hardly change
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _loop(stroke: Polyline) -> tuple[int, int, Float32s] | None:
         return int(i) + 1, int(j), (begin[i] + u[i, j] * step[i]).astype(np.float32)
     beginning = stroke[: int(len(stroke) * 0.7)]
     gap = np.hypot(*(beginning - stroke[-1]).T)
-    if len(beginning) and gap.min() < _LOOSE:
+    if len(beginning) and gap.min() < _MAX_LOOP_GAP:
         return int(gap.argmin()) + 1, len(stroke) - 1, beginning[gap.argmin()]
     return None
 
@@ -143,7 +143,7 @@ def _corners(points: Polyline, first: int, last: int) -> list[int]:
     size = float(np.hypot(*chord))
     distance = np.abs(_cross(offsets, chord)) / size if size > 1e-3 else np.hypot(*offsets.T)
     corner = int(distance.argmax()) + first
-    if distance.max() < _BEND:
+    if distance.max() < _MIN_BEND:
         return []
     return [*_corners(points, first, corner), corner, *_corners(points, corner, last)]
 
@@ -151,24 +151,24 @@ def _corners(points: Polyline, first: int, last: int) -> list[int]:
 def _hook(stroke: Polyline) -> float:
     """The share of a stroke before its hook, a short straight end after a sharp turn; 1 if it has none."""
     steps = np.diff(stroke, axis=0)
-    heading = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
-    left = np.hypot(*steps.T)[::-1].cumsum()[::-1]  # length from each point to the end
-    reach = max(1, round(_TURN * len(steps) / left[0]))
+    headings = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
+    remaining_lengths = np.hypot(*steps.T)[::-1].cumsum()[::-1]  # length from each point to the end
+    reach = max(1, round(_TURN_REACH * len(steps) / remaining_lengths[0]))
     for k in range(1, len(steps)):
-        turn = heading[min(k + reach, len(steps)) - 1] - heading[max(k - reach, 0)]
-        if left[k] < min(_HOOK, 0.35 * left[0]) and abs(turn) > _SHARP:
+        turn = headings[min(k + reach, len(steps)) - 1] - headings[max(k - reach, 0)]
+        if remaining_lengths[k] < min(_MAX_HOOK, 0.35 * remaining_lengths[0]) and abs(turn) > _MIN_HOOK_TURN:
             return k / len(steps)
     return 1.0
 
 
-def _variation(line: Polyline, is_tight: bool, detailed: bool) -> tuple[Mask, Float32s, Float32s, Float32s]:
+def _variation(line: Polyline, is_tight: bool, has_details: bool) -> tuple[Mask, Float32s, Float32s, Float32s]:
     """`is_target`, `freedom`, `anchor` and `body_share` of one stroke, as `Glyph` has them."""
     targets = np.array([0, *_corners(line, 0, len(line) - 1), len(line) - 1])
     freedom = np.ones(len(targets), np.float32)
     if is_tight:
         freedom[-3:] = 0.4
     anchor, body_share = line.copy(), np.zeros(len(line), np.float32)
-    loop = _loop(line) if detailed else None
+    loop = _loop(line) if has_details else None
     if loop is not None:
         first, last, crossing = loop
         span = slice(first, last + 1)
@@ -182,19 +182,19 @@ def make_glyph(
     strokes: Sequence[Polyline],
     mark_strokes: int,
     min_loop_scale: float,
-    detailed: bool = True,
+    has_details: bool = True,
     components: Sequence[int] = (),
     variation: float = 1.0,
 ) -> Glyph:
     """One character.
 
-    mark_strokes: how many strokes, its last ones, are a dakuten or handakuten. detailed: whether to look for loops,
+    mark_strokes: how many strokes, its last ones, are a dakuten or handakuten. has_details: whether to look for loops,
     which kanji do not have. components: of each stroke, rising from 0; one if not given. variation: below 1 for a
     character that a small variation would turn into another.
     """
     count = len(strokes)
-    is_tight = min_loop_scale > TIGHT
-    is_target, freedom, anchor, body_share = zip(*(_variation(s, is_tight, detailed) for s in strokes), strict=True)
+    is_tight = min_loop_scale > MIN_TIGHT_SCALE
+    is_target, freedom, anchor, body_share = zip(*(_variation(s, is_tight, has_details) for s in strokes), strict=True)
     body = np.concatenate(strokes[: count - mark_strokes])
     return Glyph(
         points=np.concatenate(strokes),

@@ -15,20 +15,20 @@ from fastetl.data.charset import LARGE_FORM, is_kanji
 from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, OTHER_DEPTHS
 from fastetl.etl.classes import classes
 from fastetl.files.tables import table_rows
-from fastetl.synth.allographs import SHARE, forms_of
-from fastetl.synth.glyphs import TIGHT, Glyph, compose
+from fastetl.synth.allographs import WAY_SHARE, forms_of
+from fastetl.synth.glyphs import MIN_TIGHT_SCALE, Glyph, compose
 from fastetl.synth.strokes import TABLES, bezier_shares
 from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle
 
 Rng = np.random.Generator
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
 SPREAD = {name: float(value) for name, value, _ in table_rows(TABLES / "spreads.tsv")}
-REACH = 3  # corners are rounded over so many points to either side, and directions measured
-BESIDE = 64  # how many kanji a writer writes in addition, for fragments
-LOWER = (0.0, 0.22)  # the middle of KanjiVG's small kana, low in the box. Small kana are scaled about this point.
-RING, GAP = 0.131, 0.079  # in KanjiVG: width of a handakuten, distance between a dakuten's strokes
-HOLE = 1.9  # least width of a handakuten, and least distance between a dakuten's strokes, in widths of the pen
-FILLS = 0.9  # a writer of at least this size fills the canvas
+CORNER_REACH = 3  # corners are rounded over so many points to either side, and directions measured
+EXTRA_KANJI = 64  # how many kanji a writer writes in addition, for fragments
+SMALL_KANA_MIDDLE = (0.0, 0.22)  # of KanjiVG's, low in the box: small kana are scaled about this point
+RING_WIDTH, MARK_GAP = 0.131, 0.079  # in KanjiVG: width of a handakuten, distance between a dakuten's strokes
+MIN_HOLE = 1.9  # least width of a handakuten, and least distance between a dakuten's strokes, in widths of the pen
+MIN_FILLING_SIZE = 0.9  # a writer of at least this size fills the canvas
 _OUTSIDE = np.array([0.05, -0.06], np.float32)  # so far outside of the corner marks keep clear of the strokes
 
 
@@ -47,18 +47,18 @@ class PenInk(NamedTuple):
 def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Glyph:
     """The characters in their order, each in the form that this style uses.
 
-    If the style shows fragments, `BESIDE` kanji follow. On a genuine sheet kana stand among kanji, so that most
+    If the style shows fragments, `EXTRA_KANJI` kanji follow. On a genuine sheet kana stand among kanji, so that most
     fragments are of kanji.
     """
-    kanji = rng.choice(_KANJI, BESIDE).tolist() if any(style.fragments) else []
+    kanji = rng.choice(_KANJI, EXTRA_KANJI).tolist() if any(style.fragments) else []
     glyphs = []
     draws = rng.random((len(characters) + len(kanji), 2)).tolist()
     for character, (draw, shrink_draw) in zip((*characters, *kanji), draws, strict=True):
         usual_form, *variants = forms_of(character)
-        probability = min(SHARE * style.ways * len(variants), 0.8)  # of another form than the textbook's
+        probability = min(WAY_SHARE * style.ways * len(variants), 0.8)  # of another form than the textbook's
         form = variants[int(draw / probability * len(variants))] if draw < probability else usual_form
         if character in LARGE_FORM:
-            form = form.scaled(style.small, LOWER)
+            form = form.scaled(style.small, SMALL_KANA_MIDDLE)
         elif character in LARGE_FORM.values():
             form = form.scaled(1 - style.shrink * shrink_draw, (0.0, 0.0))
         glyphs.append(form)
@@ -101,18 +101,18 @@ def _target_shifts(
     return np.asarray(deviations - (np.add.reduceat(deviations, first) / np.diff(starts))[stroke])
 
 
-def _leg_changes(glyph: Glyph, heading: Float32s, starts: Ints, style: WriterStyle, rng: Rng) -> Floats:
+def _leg_changes(glyph: Glyph, headings: Float32s, starts: Ints, style: WriterStyle, rng: Rng) -> Floats:
     """float64 (T, 2): logarithm of the factor of each leg's length, and the angle by which it is turned.
 
-    heading: (T,), angle of each leg. starts: (S + 1,), index of each stroke's first target.
+    headings: (T,), angle of each leg. starts: (S + 1,), index of each stroke's first target.
     """
-    waves = np.stack([np.cos(heading), np.sin(heading), np.cos(2 * heading), np.sin(2 * heading)], 1)
+    waves = np.stack([np.cos(headings), np.sin(headings), np.cos(2 * headings), np.sin(2 * headings)], 1)
     change: Floats = waves @ np.array([style.lengths, style.turns]).T
     last = starts[1:] - 2
     change[last] += np.array(style.last_leg) * (last > starts[:-1])[:, None]
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
-    leg_factor = np.exp(_normal(rng, SPREAD["leg"], len(heading), 1)) * np.float32(style.leg_spread)
-    change += _normal(rng, 1, len(heading), 2) * leg_factor * np.array([SPREAD["leg length"], SPREAD["leg turn"]])
+    leg_factor = np.exp(_normal(rng, SPREAD["leg"], len(headings), 1)) * np.float32(style.leg_spread)
+    change += _normal(rng, 1, len(headings), 2) * leg_factor * np.array([SPREAD["leg length"], SPREAD["leg turn"]])
     room = glyph.variation[glyph.character] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
     weight = glyph.freedom * room[glyph.stroke[glyph.is_target]]
     return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
@@ -131,7 +131,7 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     angularity = style.angular + _normal(rng, SPREAD["angular"] * style.sloppiness, glyph.count)
     angularity = np.clip(angularity, 0, 1)[character] * is_body
     points = points + (glyph.points - glyph.anchor) * loop + (chord_points - points) * angularity[:, None]
-    neighbour_sum = points[glyph.near(-REACH)] + points[glyph.near(REACH)]
+    neighbour_sum = points[glyph.near(-CORNER_REACH)] + points[glyph.near(CORNER_REACH)]
     points = points + np.float32(style.corner_rounding) * (neighbour_sum / 2 - points)
     return _leave_off(np.asarray(points, np.float32), glyph, style, rng)
 
@@ -155,7 +155,7 @@ def _cut_shares(glyph: Glyph, style: WriterStyle, rng: Rng) -> Floats:
     shares: Floats = rng.uniform(0, (0.1, 0.16), (count, 2))
     shares *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.is_mark)[:, None]
     # An end that tells one character from another is never left off.
-    shares[glyph.min_loop_scale[glyph.character] > TIGHT, 1] = 0
+    shares[glyph.min_loop_scale[glyph.character] > MIN_TIGHT_SCALE, 1] = 0
     is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
     shares[:, 1] = np.maximum(shares[:, 1], is_hookless * (1 - glyph.hook))
     is_open = glyph.is_ring & (rng.random(count) < style.ring_open)
@@ -210,10 +210,10 @@ def _end_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -
     has_reach = rng.random((count, 2)) < style.reach * (1 - glyph.is_mark)[:, None]
     growth += has_reach * np.clip(rng.normal(0.04, 0.07, (count, 2)), min_growth / 2, 0.16)
     first, last = glyph.first, glyph.last
-    head = points[first] - points[np.minimum(first + 3, last)]
-    tail = points[last] - points[np.maximum(last - 3, first)]
+    begin_direction = points[first] - points[np.minimum(first + 3, last)]
+    end_direction = points[last] - points[np.maximum(last - 3, first)]
     # What an end gains fades out within the first or the last fifth of its stroke.
-    for end, (direction, weight) in enumerate(((head, 1 - 5 * position), (tail, 5 * position - 4))):
+    for end, (direction, weight) in enumerate(((begin_direction, 1 - 5 * position), (end_direction, 5 * position - 4))):
         unit = direction / np.maximum(np.hypot(direction[:, :1], direction[:, 1:]), 1e-4)
         points = points + np.maximum(weight, 0) * (unit * growth[:, end : end + 1])[stroke]
     phase = rng.uniform(0, 2 * np.pi, (count, 2)).astype(np.float32)
@@ -232,8 +232,8 @@ def _place_marks(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -
     gap_scale = np.exp(gap_scale)[character, None]
     # The ring keeps its hole and the two strokes their gap, since these tell which mark it is.
     pen = np.float32(style.pen / (WIDTH * style.size))
-    scale = np.where(is_ring, np.maximum(scale, HOLE * pen / RING), scale)
-    gap_scale = np.maximum(gap_scale, HOLE * pen / (GAP * np.exp(np.float32(style.mark_size))))
+    scale = np.where(is_ring, np.maximum(scale, MIN_HOLE * pen / RING_WIDTH), scale)
+    gap_scale = np.maximum(gap_scale, MIN_HOLE * pen / (MARK_GAP * np.exp(np.float32(style.mark_size))))
     gap_shift = (gap_scale - 1) * (glyph.middles - glyph.mark_middles[glyph.character])[glyph.stroke]
     shift = np.array(style.mark_offset, np.float32) + _normal(rng, SPREAD["mark place"] * sloppiness, glyph.count, 2)
     shift = shift + np.float32(style.mark_corner) * (glyph.body_corner + _OUTSIDE - glyph.mark_middles)
@@ -273,7 +273,7 @@ def _fit(points: Float32s, glyph: Glyph, style: WriterStyle) -> Float32s:
     first = glyph.character_starts
     low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
     # A writer who does not fill the canvas keeps clear of its edges.
-    margin = 1 if style.size > FILLS else 3
+    margin = 1 if style.size > MIN_FILLING_SIZE else 3
     edge = np.float32(style.pen * (1 + style.nib[0] + style.brush_swell) / 2 + margin)
     frame = np.array([WIDTH, HEIGHT], np.float32) - 1
     shrink = np.minimum(1, (frame - 2 * edge) / np.maximum(high - low, 1)).min(1, keepdims=True)
@@ -288,17 +288,17 @@ def _trace(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tupl
     """Radius in pixels and ink (0–1) at each point: float32 (P,) each."""
     count, stroke = len(glyph.length), glyph.stroke
     distance = glyph.position * glyph.length[stroke]
-    rest_length = glyph.length[stroke] - distance
+    remaining_length = glyph.length[stroke] - distance
     phase = rng.uniform(0, 2 * np.pi, (count, 3)).astype(np.float32)
     width = 1 + np.float32(style.pressure) * np.sin(distance * 9 + phase[stroke, 0])
     if style.nib[0]:
-        x, y = (points[glyph.near(REACH)] - points[glyph.near(-REACH)]).T
+        x, y = (points[glyph.near(CORNER_REACH)] - points[glyph.near(-CORNER_REACH)]).T
         width += np.float32(style.nib[0]) * np.cos(2 * (np.arctan2(y, x) - np.float32(style.nib[1])))
     if style.brush_swell:
-        width += np.float32(style.brush_swell) * (np.exp(-distance * 16) + 0.7 * np.exp(-rest_length * 16) - 0.4)
+        width += np.float32(style.brush_swell) * (np.exp(-distance * 16) + 0.7 * np.exp(-remaining_length * 16) - 0.4)
     # Speed thins the line towards its ends: over a sixth of the box, or two fifths of a short stroke.
     rate = np.maximum(6, 2.5 / glyph.length)[stroke]
-    begin_share, end_share = np.maximum(1 - distance * rate, 0), np.maximum(1 - rest_length * rate, 0)
+    begin_share, end_share = np.maximum(1 - distance * rate, 0), np.maximum(1 - remaining_length * rate, 0)
     thinning = style.taper[0] * begin_share + style.taper[1] * end_share
     pens = np.float32(style.pen / 2) * np.exp(_normal(rng, SPREAD["pen"] * style.sloppiness, count))
     radius = np.maximum(pens[stroke] * width * (1 - thinning), 0.35)
@@ -317,7 +317,7 @@ def _joins(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tupl
     first, last = first[strokes], last[strokes]
     begin, end = points[last], points[first]
     # The pen swings on in the direction in which it left, and arrives in that of the next stroke.
-    departure, arrival = begin - points[glyph.near(-REACH)[last]], points[glyph.near(REACH)[first]] - end
+    departure, arrival = begin - points[glyph.near(-CORNER_REACH)[last]], points[glyph.near(CORNER_REACH)[first]] - end
     swing = (rng.uniform(0.1, 0.5, len(strokes)) * gap[strokes] * box)[:, None]
     after_begin = begin + departure / np.maximum(np.hypot(*departure.T), 1e-3)[:, None] * swing
     before_end = end - arrival / np.maximum(np.hypot(*arrival.T), 1e-3)[:, None] * swing
@@ -426,7 +426,7 @@ def _fragments(points: Float32s, radii: Float32s, glyph: Glyph, style: WriterSty
 
     Each stays where it is along the edge, and reaches into the frame as far as on real scans.
     """
-    count = glyph.count - BESIDE if any(style.fragments) else glyph.count  # C, without the kanji beside
+    count = glyph.count - EXTRA_KANJI if any(style.fragments) else glyph.count  # C, without the kanji beside
     has_fragment = rng.random((count, 4)) < style.fragments
     is_kanji = rng.random((count, 4)) < 0.9
     first = np.where(is_kanji, min(count, glyph.count - 1), 0)

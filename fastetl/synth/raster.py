@@ -14,20 +14,20 @@ from fastetl.synth.strokes import UNKNOWN_SIGN
 from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
 
 GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number, so that none share their grain
-_LEAST = np.float32(1e-6)  # see `cover`
+_MIN_LENGTH = np.float32(1e-6)  # see `cover`
 _SIGN_OF_BLANK, _SIGN_OF_NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
 
 
 def draw(ink: PenInk) -> NDArray[np.uint8]:
     """uint8 (C, 127, 64): the pictures of the characters, two levels a byte, high nibble first, ink high."""
-    out = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
+    pictures = np.empty((len(ink.levels), HEIGHT, WIDTH // 2), np.uint8)
     grain = np.resize(ink.grain, len(ink.grain) + HEIGHT * WIDTH)
     outer_tap, no_shift = np.float32(ink.blur), np.zeros(2, np.float32)
-    for c, picture in enumerate(out):
+    for c, picture in enumerate(pictures):
         canvas = np.zeros((HEIGHT, WIDTH), np.float32)
-        for n, shift in ((c, no_shift), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
-            if n >= 0:
-                cover(ink.segments[ink.starts[n] : ink.starts[n + 1]], shift, _LEAST, canvas)
+        for character, shift in ((c, no_shift), *zip(ink.neighbours[c].tolist(), ink.shifts[c], strict=True)):
+            if character >= 0:
+                cover(ink.segments[ink.starts[character] : ink.starts[character + 1]], shift, _MIN_LENGTH, canvas)
         for _ in range(2):  # columns, then rows; outside of the picture is paper
             edge_share, canvas = outer_tap * canvas, np.float32(1 - 2 * ink.blur) * canvas
             canvas[1:] += edge_share[:-1]
@@ -37,7 +37,7 @@ def draw(ink: PenInk) -> NDArray[np.uint8]:
         levels = canvas * ink.levels[c] * grain[start : start + HEIGHT * WIDTH].reshape(HEIGHT, WIDTH) + np.float32(0.5)
         pixels = np.minimum(levels, TOP[4]).astype(np.uint8)
         picture[:] = pixels[:, 0::2] << 4 | pixels[:, 1::2]
-    return out
+    return pictures
 
 
 def _threshold(grey: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -27,11 +27,11 @@ MAX_SEED = 10**16 - 1  # whose stamp fits into the spare bytes of all sets but E
 
 @dataclass(frozen=True)
 class FilePlan:
-    """One file. entry, writer: class (index into the set's) and writer of each record. columns: other header fields."""
+    """One file. entries, writers: index of the class and writer of each record. columns: other header fields."""
 
     name: str
-    entry: Ints
-    writer: Ints
+    entries: Ints
+    writers: Ints
     columns: dict[str, Column] = field(default_factory=dict)
 
 
@@ -45,11 +45,11 @@ def by_writer(name: str, entries: Sequence[int], writers: Sequence[int]) -> File
     return FilePlan(name, np.tile(entries, len(writers)), np.repeat(writers, len(entries)))
 
 
-def _all(name: str) -> range:
+def _all_classes(name: str) -> range:
     return range(len(classes(name)))
 
 
-def _parts(name: str) -> Iterator[tuple[int, range]]:
+def _classes_of_files(name: str) -> Iterator[tuple[int, range]]:
     """The classes of each file of a set, and the file's number."""
     begin = 0
     for k, part in enumerate(classes_by_file(name), 1):
@@ -60,16 +60,16 @@ def _parts(name: str) -> Iterator[tuple[int, range]]:
 def _etl1(writers: int) -> Iterator[FilePlan]:
     # The last writer wrote no katakana, like 34 of the 1,445 genuine ones.
     kana_writers = max(1, writers - 1)
-    losses = {"ナ": min(1, kana_writers - 1), "リ": kana_writers - 1} if writers > 1 else {}
-    loss_writers = np.array([losses.get(entry.character or "", -1) for entry in classes("ETL1")])
+    lost_counts = {"ナ": min(1, kana_writers - 1), "リ": kana_writers - 1} if writers > 1 else {}
+    loss_writers = np.array([lost_counts.get(entry.character or "", -1) for entry in classes("ETL1")])
     sheets = np.append(1001 + np.arange(writers - 1), 2961)  # the numbers of those sheets are not known
-    for k, part in _parts("ETL1"):
+    for k, part in _classes_of_files("ETL1"):
         file = by_class(f"ETL1C_{k:02d}", part, range(kana_writers if k > 6 else writers))
-        is_present = loss_writers[file.entry] != file.writer
-        file = FilePlan(file.name, file.entry[is_present], file.writer[is_present])
+        is_present = loss_writers[file.entries] != file.writers
+        file = FilePlan(file.name, file.entries[is_present], file.writers[is_present])
         # The data number restarts after every four classes.
-        file.columns["data_number"] = 1 + count_within((file.entry - part.start) // 4)
-        file.columns["sheet"] = sheets[file.writer]
+        file.columns["data_number"] = 1 + count_within((file.entries - part.start) // 4)
+        file.columns["sheet"] = sheets[file.writers]
         yield file
 
 
@@ -86,10 +86,10 @@ def _etl2(writers: int) -> Iterator[FilePlan]:
         style = np.repeat([*styles], len(part) * writers)
         file.columns["style"] = style
         file.columns["typeface"] = np.where(np.isin(style, ["A", "C"]), "MINCHO", "GOTHIC")
-        file.columns["contents"] = contents[file.entry]
+        file.columns["contents"] = contents[file.entries]
         # Three numbers are left out after the last sample of each class without a character.
-        is_last = np.arange(len(file.entry)) % writers == writers - 1
-        steps = 1 + 3 * (has_none[file.entry] & is_last)
+        is_last = np.arange(len(file.entries)) % writers == writers - 1
+        steps = 1 + 3 * (has_none[file.entries] & is_last)
         file.columns["number"] = number + np.cumsum(steps) - steps
         number += int(steps.sum())
         yield file
@@ -102,45 +102,45 @@ def _contents(character: str | None) -> str:
     return {0x24: "HRKANA", 0x25: "KTKANA"}.get(row, "KANJI" if row >= 0x30 else "KIGO")
 
 
-def _files(writers: int, count: int) -> Iterator[tuple[int, range]]:
+def _writers_of_files(writers: int, count: int) -> Iterator[tuple[int, range]]:
     """The writers of each file, `count` of them or in the last one fewer, and the file's number."""
     return ((k, range(first, min(first + count, writers))) for k, first in enumerate(range(0, writers, count), 1))
 
 
 def _etl3(writers: int) -> Iterator[FilePlan]:
-    for k, part in _files(writers, -(-writers // 2)):
-        file = by_class(f"ETL3C_{k}", _all("ETL3"), part)
-        sheet = 3901 + 100 * k + file.writer - part.start
-        file.columns.update(sheet=sheet, old_number=sheet * 100 + file.entry)
+    for k, part in _writers_of_files(writers, -(-writers // 2)):
+        file = by_class(f"ETL3C_{k}", _all_classes("ETL3"), part)
+        sheet = 3901 + 100 * k + file.writers - part.start
+        file.columns.update(sheet=sheet, old_number=sheet * 100 + file.entries)
         yield file
 
 
 def _etl4(writers: int) -> Iterator[FilePlan]:
-    file = by_writer("ETL4C", _all("ETL4"), range(writers))
-    sheet = 5001 + file.writer
-    file.columns.update(sheet=sheet, number=sheet * 100 + file.entry)
+    file = by_writer("ETL4C", _all_classes("ETL4"), range(writers))
+    sheet = 5001 + file.writers
+    file.columns.update(sheet=sheet, number=sheet * 100 + file.entries)
     yield file
 
 
 def _etl5(writers: int) -> Iterator[FilePlan]:
-    file = by_class("ETL5C", _all("ETL5"), [w for w in range(writers) for _ in range(2)])
-    file.columns["sheet"] = 6001 + 2 * file.writer + np.arange(len(file.writer)) % 2
+    file = by_class("ETL5C", _all_classes("ETL5"), [w for w in range(writers) for _ in range(2)])
+    file.columns["sheet"] = 6001 + 2 * file.writers + np.arange(len(file.writers)) % 2
     yield file
 
 
 def _etl6(writers: int) -> Iterator[FilePlan]:
-    for k, part in _parts("ETL6"):
+    for k, part in _classes_of_files("ETL6"):
         file = by_class(f"ETL6C_{k:02d}", part, range(writers))
-        file.columns["sheet"] = 1 + file.writer
+        file.columns["sheet"] = 1 + file.writers
         yield file
 
 
 def _etl7(writers: int) -> Iterator[FilePlan]:
     """Large and small writing by the same people, each class twice on a sheet."""
     for size in "LS":
-        for k, part in _files(writers, -(-4 * writers // 7)):
-            file = by_writer(f"ETL7{size}C_{k}", [c for c in _all("ETL7") for _ in range(2)], part)
-            file.columns["sheet"] = 1 + file.writer
+        for k, part in _writers_of_files(writers, -(-4 * writers // 7)):
+            file = by_writer(f"ETL7{size}C_{k}", [c for c in _all_classes("ETL7") for _ in range(2)], part)
+            file.columns["sheet"] = 1 + file.writers
             yield file
 
 
@@ -152,40 +152,40 @@ def _sheets(name: str, sheets_of: str) -> Ints:
 
 def _etl8b2(writers: int) -> Iterator[FilePlan]:
     sheets = _sheets("ETL8B2", "ETL8G")
-    for k, part in _parts("ETL8B2"):
+    for k, part in _classes_of_files("ETL8B2"):
         file = by_class(f"ETL8B2C{k}", part, range(writers))
         if k == LAYOUT_BY_NAME["ETL8B2"].model_file:
-            models = by_class("", _all("ETL8B2"), [MODEL_WRITER])
-            file = FilePlan(file.name, np.append(file.entry, models.entry), np.append(file.writer, models.writer))
-        file.columns["sheet"] = np.where(file.writer == MODEL_WRITER, 1600, 10 * file.writer) + sheets[file.entry]
+            models = by_class("", _all_classes("ETL8B2"), [MODEL_WRITER])
+            file = FilePlan(file.name, np.append(file.entries, models.entries), np.append(file.writers, models.writers))
+        file.columns["sheet"] = np.where(file.writers == MODEL_WRITER, 1600, 10 * file.writers) + sheets[file.entries]
         yield file
 
 
 def _etl8g(writers: int) -> Iterator[FilePlan]:
-    for k, part in _files(writers, LAYOUT_BY_NAME["ETL8G"].data_sets_per_file):
+    for k, part in _writers_of_files(writers, LAYOUT_BY_NAME["ETL8G"].data_sets_per_file):
         number = k + (k >= LAYOUT_BY_NAME["ETL8G"].model_file)  # that file is the model pattern's
-        yield by_writer(f"ETL8G_{number:02d}", _all("ETL8G"), part)
+        yield by_writer(f"ETL8G_{number:02d}", _all_classes("ETL8G"), part)
 
 
 def _etl9b(writers: int) -> Iterator[FilePlan]:
     layout, sheets = LAYOUT_BY_NAME["ETL9B"], _sheets("ETL9B", "ETL9G")
     limit = layout.files * layout.data_sets_per_file
-    files = dict(_files(min(writers, limit), layout.data_sets_per_file))
+    files = dict(_writers_of_files(min(writers, limit), layout.data_sets_per_file))
     for k in sorted({*files, layout.model_file}):
         models = [MODEL_WRITER] if k == layout.model_file else []
-        file = by_writer(f"ETL9B_{k}", _all("ETL9B"), [*files.get(k, ()), *models])
-        file.columns["sheet"] = np.where(file.writer == MODEL_WRITER, 4000, 20 * file.writer) + sheets[file.entry]
+        file = by_writer(f"ETL9B_{k}", _all_classes("ETL9B"), [*files.get(k, ()), *models])
+        file.columns["sheet"] = np.where(file.writers == MODEL_WRITER, 4000, 20 * file.writers) + sheets[file.entries]
         yield file
 
 
 def _etl9g(writers: int) -> Iterator[FilePlan]:
     sheets = _sheets("ETL9G", "ETL9G")
-    for k, part in _files(writers, LAYOUT_BY_NAME["ETL9G"].data_sets_per_file):
-        file = by_writer(f"ETL9G_{k:02d}", _all("ETL9G"), part)
+    for k, part in _writers_of_files(writers, LAYOUT_BY_NAME["ETL9G"].data_sets_per_file):
+        file = by_writer(f"ETL9G_{k:02d}", _all_classes("ETL9G"), part)
         # Sheet numbers restart in every file. Serial numbers restart with each sheet in some files, else with each set.
-        file.columns["sheet"] = 20 * (file.writer - part.start) + sheets[file.entry]
-        place = file.entry - np.searchsorted(sheets, sheets)[file.entry]
-        file.columns["number"] = 1 + (place if k % 2 else file.entry)
+        file.columns["sheet"] = 20 * (file.writers - part.start) + sheets[file.entries]
+        number = file.entries - np.searchsorted(sheets, sheets)[file.entries]
+        file.columns["number"] = 1 + (number if k % 2 else file.entries)
         yield file
 
 
@@ -219,14 +219,14 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
 def stamp(records: Records, layout: Layout, seed: int) -> None:
     """Stamp records as those of synthetic writers of a seed, in the spare bytes, if there is room."""
     text = STAMP + str(seed).encode()
-    room = bytes_of(records)[:, layout.unused_bytes]
-    if len(text) <= room.shape[1]:
-        room[:, : len(text)] = np.frombuffer(text, np.uint8)
+    unused_bytes = bytes_of(records)[:, layout.unused_bytes]
+    if len(text) <= unused_bytes.shape[1]:
+        unused_bytes[:, : len(text)] = np.frombuffer(text, np.uint8)
 
 
 def fill(layout: Layout, file: FilePlan, seed: int) -> Records:
     """The records of a file, without pictures and without the empty record 0."""
-    records = np.zeros(len(file.entry), layout.record_dtype)
+    records = np.zeros(len(file.entries), layout.record_dtype)
     if not layout.has_empty_record:
         stamp(records, layout, seed)
     entries = classes(layout.name)
@@ -236,11 +236,11 @@ def fill(layout: Layout, file: FilePlan, seed: int) -> Records:
         "ebcdic": [entry.ebcdic for entry in entries],
         "reading": [f"KAN.{entry.code:04X}".encode() for entry in entries],
     }
-    people = {writer: _person(layout, seed, writer) for writer in np.unique(file.writer).tolist()}
-    columns = {name: np.array(values)[file.entry] for name, values in class_columns.items()}
-    columns |= {"number": 1 + np.arange(len(records)), "x": file.entry % 10, "y": file.entry // 10 % 10}
+    people = {writer: _person(layout, seed, writer) for writer in np.unique(file.writers).tolist()}
+    columns = {name: np.array(values)[file.entries] for name, values in class_columns.items()}
+    columns |= {"number": 1 + np.arange(len(records)), "x": file.entries % 10, "y": file.entries // 10 % 10}
     for name in next(iter(people.values()), {}):
-        columns[name] = np.array([people[writer][name] for writer in file.writer.tolist()])
+        columns[name] = np.array([people[writer][name] for writer in file.writers.tolist()])
     for name, values in (columns | file.columns).items():
         if name in layout.by_name:
             layout.put(records, name, values)
@@ -253,15 +253,15 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
     drawings: dict[tuple[int, int], Bytes] = {}
     pairs = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
     for file in PLANS[name](writers):
-        all_records = np.zeros(len(file.entry) + layout.has_empty_record, layout.record_dtype)
+        all_records = np.zeros(len(file.entries) + layout.has_empty_record, layout.record_dtype)
         stamp(all_records[: layout.has_empty_record], layout, seed)
         records = all_records[int(layout.has_empty_record) :]
         records[:] = fill(layout, file, seed)
-        pairs = np.append(pairs, file.writer * len(classes(name)) + file.entry)
-        times = count_within(pairs)[len(pairs) - len(file.entry) :]  # over 0 in ETL2, ETL5 and ETL7
-        keys = sorted({*zip(file.writer.tolist(), times.tolist(), strict=True)})
+        pairs = np.append(pairs, file.writers * len(classes(name)) + file.entries)
+        times = count_within(pairs)[len(pairs) - len(file.entries) :]  # over 0 in ETL2, ETL5 and ETL7
+        keys = sorted({*zip(file.writers.tolist(), times.tolist(), strict=True)})
         drawings = {key: drawings[key] if key in drawings else draw(layout, *key) for key in keys}
         for (writer, time), pictures in drawings.items():
-            rows = np.flatnonzero((file.writer == writer) & (times == time))
-            records["image"][rows] = pictures[file.entry[rows]].reshape(-1, *records["image"].shape[1:])
+            rows = np.flatnonzero((file.writers == writer) & (times == time))
+            records["image"][rows] = pictures[file.entries[rows]].reshape(-1, *records["image"].shape[1:])
         yield file.name, all_records

@@ -21,7 +21,7 @@ _COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # E is in numbers
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
 _PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")
 _NESTING = re.compile(r"<(/?g|path)\b")
-_PART = 3  # depth at which a group is a component: inside of the group of all strokes, and of the character's
+_COMPONENT_DEPTH = 3  # of a component's group: inside of the group of all strokes, and of the character's
 
 
 def bezier_shares(t: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
@@ -113,7 +113,7 @@ def load_components(character: str) -> tuple[int, ...]:
     depth = count = 0
     for tag in _NESTING.findall("" if character in _SIGNS else _drawing(character).partition("<svg")[2]):
         depth += {"g": 1, "/g": -1, "path": 0}[tag]
-        if tag == "g" and depth == _PART:
+        if tag == "g" and depth == _COMPONENT_DEPTH:
             count += 1
         elif tag == "path":
             components.append(max(count - 1, 0))

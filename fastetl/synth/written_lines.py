@@ -21,8 +21,8 @@ from fastetl.synth.records import ATTRIBUTION
 from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
 
 LINES_KIND = OutputKind("a folder of synthetic lines", ("lines.jsonl",), ("lines.jsonl", "ATTRIBUTION.txt", "*.png"))
-_STEP = 8.0  # milliseconds between two points
-_PAUSE = 150  # milliseconds between two strokes
+_STEP_MILLISECONDS = 8.0  # milliseconds between two points
+_PAUSE_MILLISECONDS = 150  # milliseconds between two strokes
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,15 @@ class WrittenLine:
         return paint(segments_of(self.drawing, shape), shape)
 
 
-def _in_boxes(strokes: list[PenStroke], character: str, size: float, em: float, down: bool) -> Iterator[PenStroke]:
-    """A character's strokes from its box's middle, in boxes of `em` pixels. size: factor of the character's."""
+def _in_boxes(strokes: list[PenStroke], character: str, size: float, side: float, down: bool) -> Iterator[PenStroke]:
+    """A character's strokes from its box's middle, in boxes of `side` pixels. size: factor of the character's."""
     corner_shift = CORNER.get(character, 0.0)
     for stroke in strokes:
-        points = (stroke.points - np.array([WIDTH - 1, HEIGHT - 1]) / 2) * size / em
+        points = (stroke.points - np.array([WIDTH - 1, HEIGHT - 1]) / 2) * size / side
         if down:
             turned_points = np.stack([-points[:, 1], points[:, 0]], 1)
             points = turned_points if character in LYING else points + corner_shift * np.array([1, -1])
-        yield stroke._replace(points=points, radii=stroke.radii / em)
+        yield stroke._replace(points=points, radii=stroke.radii / side)
 
 
 def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineConfig()) -> WrittenLine:
@@ -82,16 +82,16 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     letters = [c for c in text if not c.isspace()]
     if not letters:
         raise unsuitable("text", "characters to write", repr(text))
-    em = WIDTH * style.size  # pixels
+    side = WIDTH * style.size  # pixels
     writing = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
-    shapes = [list(_in_boxes(*arguments, em, config.down)) for arguments in zip(writing, letters, sizes, strict=True)]
+    shapes = [list(_in_boxes(*arguments, side, config.down)) for arguments in zip(writing, letters, sizes, strict=True)]
     inks = [np.stack(extent_of(shape)) for shape in shapes]
     places = list(_places(text, inks, config, rng))
     strokes: list[PenStroke] = []
     for shape, place in zip(shapes, places, strict=True):
-        strokes += [s._replace(points=(s.points + place) * em, radii=s.radii * em) for s in shape]
-    boxes = np.array([((ink + place) * em).ravel() for ink, place in zip(inks, places, strict=True)])
+        strokes += [s._replace(points=(s.points + place) * side, radii=s.radii * side) for s in shape]
+    boxes = np.array([((ink + place) * side).ravel() for ink, place in zip(inks, places, strict=True)])
     if rng.random() < config.delayed:
         strokes.sort(key=lambda stroke: stroke.is_mark)  # all dakuten at the end
     return _on_canvas(text, strokes, boxes, style)
@@ -165,7 +165,7 @@ def _on_canvas(text: str, strokes: list[PenStroke], boxes: Reals, style: WriterS
     begin = 0.0  # of the next stroke, in milliseconds
     for stroke in strokes:
         timed_strokes.append(_timed(stroke, low, style.pen, begin))
-        begin += _STEP * (len(timed_strokes[-1]) - 1) + _PAUSE
+        begin += _STEP_MILLISECONDS * (len(timed_strokes[-1]) - 1) + _PAUSE_MILLISECONDS
     drawing = Drawing(width, height, tuple(timed_strokes), style.pen / max(width, height))
     corners = np.round(boxes - np.concatenate([low, low]), 2).tolist()
     return WrittenLine(text, drawing, tuple((left, top, right, bottom) for left, top, right, bottom in corners))
@@ -177,6 +177,6 @@ def _timed(stroke: PenStroke, corner: Reals, pen: float, begin: float) -> Stroke
     x, y = np.round(stroke.points[indices], 3).T.tolist()
     left, top = corner.tolist()
     pressure = np.round(np.clip(stroke.radii[indices] / pen - 0.5, 0, 1), 3)
-    time = begin + _STEP * np.arange(len(indices))
+    time = begin + _STEP_MILLISECONDS * np.arange(len(indices))
     columns = tuple(round(value - left, 2) for value in x), tuple(round(value - top, 2) for value in y)
     return Stroke(*columns, tuple(pressure.tolist()), tuple(time.tolist()))

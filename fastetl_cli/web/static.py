@@ -57,7 +57,7 @@ def documents(recognizer: Recognizer, *, engine: str, keeps_samples: bool) -> di
         "lines.json": _line_facts(recognizer),
     }
     to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
-    tables = {path.name: path.read_bytes() for path in (bigrams.FILE, shapes.FILE)}
+    tables = {path.name: path.read_bytes() for path in (bigrams.BIGRAMS_FILE, shapes.SHAPES_FILE)}
     return {name: to_json(value).encode() for name, value in document_values.items()} | tables
 
 
