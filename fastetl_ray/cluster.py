@@ -7,7 +7,7 @@ Ray Train starts the workers and restarts all of them when one is lost. JAX's ow
 import pickle
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from model.start import InitialNetwork, start_of
 from model.training import train
 
 
-def addresses(data: Data) -> list[tuple[str, float]]:
+def weighted_addresses(data: Data) -> list[tuple[str, float]]:
     """Datasets with weights, for workers in any folder. Raises FastetlError for one that is not stored as it is."""
     pairs = []
     for source, weight in weigh("data", data):
@@ -43,8 +43,8 @@ def addresses(data: Data) -> list[tuple[str, float]]:
     return pairs
 
 
-def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, run: Mapping[str, Any], fault_file: Path) -> None:
-    """Train as a worker. run: arguments of one that begins, or that the caller resumes."""
+def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, settings: dict[str, Any], fault_file: Path) -> None:
+    """Train as a worker. settings: arguments of one that begins, or that the caller resumes."""
     import ray.train
     from ray.train.collective import broadcast_from_rank_zero
     from ray.util import get_node_ip_address
@@ -59,7 +59,7 @@ def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, run: Mapping
             address = f"{get_node_ip_address()}:{probe.getsockname()[1]}"  # type: ignore[no-untyped-call]
         join(str(broadcast_from_rank_zero(address)), processes, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
-    arguments = {} if is_begun and not resume else run  # after a loss the run has its config and start
+    arguments = {} if is_begun and not resume else settings  # after a loss the run has its config and start
     try:
         if is_begun or overwrite or not path.exists():  # otherwise it was complete when a worker was lost
             train(data, path, resume=is_begun, overwrite=overwrite, progress=None, **arguments)
@@ -104,7 +104,7 @@ def train_on_ray(
     path = path.absolute()
     if config is not None or options:
         config = config_of(TrainConfig, config, options)
-    sources = addresses(data)
+    sources = weighted_addresses(data)
     check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
     initial_network = None if start is None else start_of(start)
     connect_for(workers, 1, gpus)
@@ -114,8 +114,8 @@ def train_on_ray(
     directory = tempfile.TemporaryDirectory(prefix=f".{path.name}.ray-", dir=path.parent, ignore_cleanup_errors=True)
     with directory as temporary:
         fault_file = Path(temporary, "fault")  # beside the files of Ray Train
-        run = {"config": config, "start": initial_network, "command": command}
-        work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, run=run)
+        settings = {"config": config, "start": initial_network, "command": command}
+        work = partial(_work, data=sources, path=path, resume=resume, overwrite=overwrite, settings=settings)
         _fit(partial(work, fault_file=fault_file), fault_file, workers, gpus)
     return open_run(path)
 
@@ -126,9 +126,9 @@ def _fit(work: Callable[[], None], fault_file: Path, workers: int, gpus: int) ->
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     scaling = ScalingConfig(num_workers=workers, use_gpu=gpus > 0, resources_per_worker={"CPU": 1, "GPU": gpus})
-    run = RunConfig(name="training", storage_path=str(fault_file.parent), failure_config=FailureConfig(RETRIES))
+    run_config = RunConfig(name="training", storage_path=str(fault_file.parent), failure_config=FailureConfig(RETRIES))
     try:
-        DataParallelTrainer(work, scaling_config=scaling, run_config=run).fit()
+        DataParallelTrainer(work, scaling_config=scaling, run_config=run_config).fit()
     except Exception as error:  # Ray wraps a worker's error in its own
         raise fault_of(error) from None
     if fault_file.exists():

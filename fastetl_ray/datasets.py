@@ -59,7 +59,7 @@ class RecordRange:
 def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[RecordRange]:
     """The records of a plan, `rows` at a time. files: the paths and addresses that the plan was made of."""
     address_of = {absolute(local_copy(file)): file for file in files if is_url(file)}
-    first_of = {part.file.layout: part for part in reversed(plan.parts)}
+    first_part_of = {part.file.layout: part for part in reversed(plan.parts)}
     pieces = []
     for first in range(0, sum(len(part.numbers) for part in plan.parts), rows):
         parts: list[Selection] = []
@@ -69,7 +69,7 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Reco
             selection = replace(part, numbers=part.numbers[span], codes=part.codes[span], groups=part.groups[span])
             first_record += len(part.numbers)
             # The first one of a set also without records, so that all pieces have the same columns.
-            if len(selection.numbers) or part is first_of[part.file.layout]:
+            if len(selection.numbers) or part is first_part_of[part.file.layout]:
                 parts.append(selection)
         paths = [str(part.file.path) for part in parts]
         addresses = tuple(address_of.get(path, path) for path in paths)
@@ -141,8 +141,8 @@ def _write_shards(
         return replace(rows, images=rows.images[:0].copy(), records={}), shard, list(rows.records)
 
     with closing(results_of_tasks(work, pieces, progress)) as results:
-        parts, shards, columns = zip(*results, strict=True)
-    return concatenate(parts), list(shards), columns[0]  # which are the same in all pieces
+        parts, shards, field_names = zip(*results, strict=True)
+    return concatenate(parts), list(shards), field_names[0]  # which are the same in all pieces
 
 
 def build_on_ray(
@@ -180,9 +180,9 @@ def build_on_ray(
         connect()
         pieces = _pieces(plan, files, config.size, shard_rows)
         with _folder(target, overwrite, inputs) as folder:
-            data, shards, columns = _write_shards(pieces, folder, progress)
+            data, shards, field_names = _write_shards(pieces, folder, progress)
             data, findings = completed_dataset(plan, data, config, command)
-            write_index(folder, data, shards, columns)
+            write_index(folder, data, shards, field_names)
         return build_result(target, data, start_time, findings)
 
     return with_plan([local_copy(file).absolute() for file in files], config, write)
@@ -213,6 +213,6 @@ def synthesize_on_ray(
     target = _target(out, overwrite)
     connect()
     with _folder(target, overwrite, []) as folder:
-        data, shards, columns = _write_shards(pieces, folder, progress)
-        write_index(folder, replace(data, about=writers_provenance(pieces[0], command)), shards, columns)
+        data, shards, field_names = _write_shards(pieces, folder, progress)
+        write_index(folder, replace(data, about=writers_provenance(pieces[0], command)), shards, field_names)
     return len(data)

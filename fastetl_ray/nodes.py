@@ -44,9 +44,9 @@ def connect_for(tasks: int, cpus: float, gpus: float) -> None:
     require_range("cpus", cpus, ABOVE_0, integer=False)
     require_range("gpus", gpus, 0, integer=False)
     available = connect().cluster_resources()
-    for kind, count in (("CPU", cpus * tasks), ("GPU", gpus * tasks)):
-        if available.get(kind, 0) < count:
-            expected, found = f"{count:g} {kind}", f"{available.get(kind, 0):g}"
+    for resource, count in (("CPU", cpus * tasks), ("GPU", gpus * tasks)):
+        if available.get(resource, 0) < count:
+            expected, found = f"{count:g} {resource}", f"{available.get(resource, 0):g}"
             raise FastetlError("the cluster is too small", expected=expected, found=found, do="ask for less")
 
 
@@ -75,8 +75,8 @@ def results_of_tasks(
     """
     progress = as_progress(progress)
     ray = connect()
-    remote = ray.remote(work).options(max_retries=RETRIES, num_cpus=1)
-    tasks = [remote.remote(number, piece) for number, piece in enumerate(pieces)]
+    remote_work = ray.remote(work).options(max_retries=RETRIES, num_cpus=1)
+    tasks = [remote_work.remote(number, piece) for number, piece in enumerate(pieces)]
     try:
         for done, task in enumerate(tasks, 1):
             result: R = ray.get(task)

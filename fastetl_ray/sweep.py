@@ -25,7 +25,7 @@ from fastetl.data.batches import Data
 from fastetl.errors import ArgumentError, FastetlError, StrPath, errors_about, expecting
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
-from fastetl_ray.cluster import addresses
+from fastetl_ray.cluster import weighted_addresses
 from fastetl_ray.nodes import connect_for, fault_of
 from model.config import TrainConfig, without_effect
 from model.errors import ModelError
@@ -84,10 +84,10 @@ class SweepConfig(Options):
         for name, cause in without_effect(options).items():
             if cause == "optimizer" in values:  # `steps` would have no effect in any trial: an error
                 options.pop(name, None)
-        effective = {name: value for name, value in values.items() if name in options}
+        effective_options = {name: value for name, value in values.items() if name in options}
         changes = {name.removeprefix(_NESTED): options.pop(name) for name in list(options) if name.startswith(_NESTED)}
         augmentation = config_of(Augmentation, None, changes)
-        return effective, config_of(TrainConfig, None, {"augmentation": augmentation, **options})
+        return effective_options, config_of(TrainConfig, None, {"augmentation": augmentation, **options})
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ def _draw(rng: np.random.Generator, name: str, values: "list[Any] | Mapping[str,
 def _bounds(name: str, values: Mapping[str, Any]) -> tuple[float, float]:
     """The bounds that an option is drawn between. Raises ArgumentError unless they are an interval."""
     if isinstance(values, dict) and {"low", "high"} <= set(values) <= {"low", "high", "log"}:
-        low, high, log = values["low"], values["high"], values.get("log", False)
+        low, high, is_log = values["low"], values["high"], values.get("log", False)
         are_numbers = isinstance(low, int | float) and isinstance(high, int | float)
-        if are_numbers and low < high and isinstance(log, bool) and (low > 0 or not log):
+        if are_numbers and low < high and isinstance(is_log, bool) and (low > 0 or not is_log):
             return low, high
     expected = "a list of values, or {low, high, log} with low below high, and above 0 with log"
     raise ArgumentError(f"search: {name} has nothing to choose from", expected=expected, found=values, do="mend it")
@@ -141,15 +141,15 @@ def read_sweep(path: StrPath) -> SweepConfig:
         return SweepConfig(**{**settings, "train": train, "search": search})
 
 
-def _train_trial(data: Data, runs: Path, space: dict[str, Any]) -> None:
-    """Train a trial in a worker, and report its accuracy after each epoch. space: a choice of `_tuner`'s."""
+def _train_trial(data: Data, runs: Path, choice: dict[str, Any]) -> None:
+    """Train a trial in a worker, and report its accuracy after each epoch. choice: a choice of `_tuner`'s."""
     from ray import tune
 
     def report(progress: Progress) -> None:
         if (epoch := progress.new_epoch) is not None:
             tune.report({_METRIC: epoch.valid_accuracy, "epoch": epoch.epoch})
 
-    number, _, config = space["trial"]
+    number, _, config = choice["trial"]
     train(data, runs / f"trial-{number:04d}", config, overwrite=True, progress=report)
 
 
@@ -194,7 +194,7 @@ def sweep_on_ray(
     out = as_path("out", out)
     require_instance("config", config, SweepConfig, "a SweepConfig, such as `read_sweep` gives")
     check_output(out, SWEEP_KIND, overwrite)
-    sources = addresses(data)
+    sources = weighted_addresses(data)
     connect_for(1, cpus, gpus)
     with new_output(out, SWEEP_KIND, overwrite) as folder:
         trials = []
@@ -202,8 +202,8 @@ def sweep_on_ray(
             results = _tuner(config, sources, folder.absolute(), cpus, gpus).fit()
         for result in results:
             number, options, _ = result.config["trial"]
-            frame = result.metrics_dataframe
-            history = tuple(frame[_METRIC].tolist()) if frame is not None and _METRIC in frame else ()
+            metrics = result.metrics_dataframe
+            history = tuple(metrics[_METRIC].tolist()) if metrics is not None and _METRIC in metrics else ()
             error = None if result.error is None else str(trial_error(result.error))
             trials.append(Trial(number, options, history, error))
         if len(results.errors) == len(trials):

@@ -14,16 +14,16 @@ def log_softmax(logits: Reals) -> Floats:
     return np.asarray(differences - np.log(np.exp(differences).sum(1, keepdims=True)))
 
 
-def smoothed_losses(log: Array, labels: Array, smoothing: float, xp: ArrayModule) -> Array:
+def smoothed_losses(log_probabilities: Array, labels: Array, smoothing: float, xp: ArrayModule) -> Array:
     """The cross-entropy of N answers, float (N,), with label smoothing; in numpy or jax.numpy, which is `xp`.
 
-    log: logarithms of the probabilities, (N, classes). labels: int (N,). smoothing: the share of each target that is
-    spread evenly over all classes. An outlier's label is beyond the classes: its whole target is spread evenly.
+    log_probabilities: (N, classes). labels: int (N,). smoothing: the share of each target that is spread evenly over
+    all classes. An outlier's label is beyond the classes: its whole target is spread evenly.
     """
-    is_character = labels < log.shape[1]
-    label_logs = xp.take_along_axis(log, xp.where(is_character, labels, 0)[:, None], 1)[:, 0]
-    spread = xp.where(is_character, smoothing, 1)
-    return -((1 - spread) * label_logs + spread * log.mean(1))
+    is_character = labels < log_probabilities.shape[1]
+    label_logs = xp.take_along_axis(log_probabilities, xp.where(is_character, labels, 0)[:, None], 1)[:, 0]
+    spread_share = xp.where(is_character, smoothing, 1)
+    return -((1 - spread_share) * label_logs + spread_share * log_probabilities.mean(1))
 
 
 def fit_temperature(logits: Float32s, labels: Integers) -> float:
@@ -37,8 +37,8 @@ def fit_temperature(logits: Float32s, labels: Integers) -> float:
 
     smoothing = 1 / (len(labels) + 1)
 
-    def loss(inverse: float) -> float:
-        return float(smoothed_losses(log_softmax(logits * inverse), labels, smoothing, np).mean())
+    def loss(inverse_temperature: float) -> float:
+        return float(smoothed_losses(log_softmax(logits * inverse_temperature), labels, smoothing, np).mean())
 
     return 1 / float(minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x)
 
@@ -57,12 +57,12 @@ class Reliability:
     """Expected calibration error: mean difference of confidence and accuracy, weighted by count."""
 
 
-def reliability(confidence: Floats, right: Mask, bins: int = 15) -> Reliability:
-    """The reliability of N answers. confidence: float64 (N,), 0–1; right: bool (N,)."""
+def reliability(confidence: Floats, is_right: Mask, bins: int = 15) -> Reliability:
+    """The reliability of N answers. confidence: float64 (N,), 0–1; is_right: bool (N,)."""
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    count = np.bincount(bin_of, minlength=bins)
-    has_answers = count > 0
-    mean = np.bincount(bin_of, confidence, bins)[has_answers] / count[has_answers]
-    share = np.bincount(bin_of, right, bins)[has_answers] / count[has_answers]
-    error = float((np.abs(mean - share) * count[has_answers]).sum() / max(len(right), 1))
-    return Reliability(tuple(mean.tolist()), tuple(share.tolist()), tuple(count[has_answers].tolist()), error)
+    counts = np.bincount(bin_of, minlength=bins)
+    has_answers = counts > 0
+    means = np.bincount(bin_of, confidence, bins)[has_answers] / counts[has_answers]
+    accuracies = np.bincount(bin_of, is_right, bins)[has_answers] / counts[has_answers]
+    error = float((np.abs(means - accuracies) * counts[has_answers]).sum() / max(len(is_right), 1))
+    return Reliability(tuple(means.tolist()), tuple(accuracies.tolist()), tuple(counts[has_answers].tolist()), error)

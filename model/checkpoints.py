@@ -40,7 +40,7 @@ def save(folder: Path, name: Literal["best", "last"], tree: Mapping[str, Any]) -
     """Write a checkpoint and return its digest, or raise FastetlError. The first process writes, the others wait."""
     tree_digest = digest(tree)
     if is_first():
-        arrays = {path: np.asarray(leaf, order="C") for path, leaf in _leaves(tree).items()}
+        arrays = {name_of_array: np.asarray(leaf, order="C") for name_of_array, leaf in _leaves(tree).items()}
         with replace_file(folder / f"{name}.safetensors") as temporary:
             temporary.write_bytes(safetensors(arrays, {"digest": tree_digest}))  # a full disk is an OSError here
     barrier(f"{name} is written")
@@ -60,17 +60,17 @@ def restore(folder: Path, name: Literal["best", "last"], expected: Tree, expecte
     require_regular(file)
     try:
         with safe_open(file, framework="numpy") as tensors:
-            arrays = {path: tensors.get_tensor(path) for path in tensors.keys()}  # noqa: SIM118
+            arrays = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
             expected_digest = expected_digest or (tensors.metadata() or {}).get("digest", "")
     except (SafetensorError, OSError, *PARSE_ERRORS) as error:
         raise damage("cannot read the checkpoint", found=str(error).rstrip(".")) from error
-    types = {path: f"{leaf.shape} of {leaf.dtype}" for path, leaf in _leaves(expected).items()}
-    stored_types = {path: f"{array.shape} of {array.dtype}" for path, array in arrays.items()}
+    types = {key: f"{leaf.shape} of {leaf.dtype}" for key, leaf in _leaves(expected).items()}
+    stored_types = {key: f"{array.shape} of {array.dtype}" for key, array in arrays.items()}
     if stored_types != types:
-        path, _ = min(types.items() ^ stored_types.items())
-        expected_type = f"{path} {types.get(path, 'none')}"
-        raise damage("cannot read the checkpoint", expected=expected_type, found=stored_types.get(path, "none"))
-    tree: Tree = tree_unflatten(tree_structure(expected), [arrays[path] for path in types])
+        key, _ = min(types.items() ^ stored_types.items())
+        expected_type = f"{key} {types.get(key, 'none')}"
+        raise damage("cannot read the checkpoint", expected=expected_type, found=stored_types.get(key, "none"))
+    tree: Tree = tree_unflatten(tree_structure(expected), [arrays[key] for key in types])
     tree_digest = digest(tree)
     if tree_digest != expected_digest:
         raise damage("the checkpoint is not what was written", expected=f"digest {expected_digest}", found=tree_digest)

@@ -13,7 +13,7 @@ from model.progress import Epoch
 from model.report import stored_results
 from model.run import Run, opened_run
 
-_TEST = "{name} ({part}, {samples:,} samples, {digest:.6})"  # by which the accuracies of runs are put side by side
+_NAME_OF_SET = "{name} ({part}, {samples:,} samples, {digest:.6})"  # by which accuracies are put side by side
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
             raise ModelError("the run has no complete epoch", file=run.path, do="train it further")
     options = _by_name([_options(run) for run in all_runs])
     results = [stored_results(run.path) for run in all_runs]
-    accuracy = _by_name([{_TEST.format_map(r): r["accuracy"] for r in rows} for rows in results])
+    accuracy = _by_name([{_NAME_OF_SET.format_map(r): r["accuracy"] for r in rows} for rows in results])
     return Comparison(
         runs=tuple(str(run.path) for run in all_runs),
         options={name: values for name, values in options.items() if len({json.dumps(v) for v in values}) > 1},
@@ -75,6 +75,6 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     )
 
 
-def _by_name(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
-    """The values of all runs for each name that one of them has."""
-    return {name: tuple(run.get(name) for run in runs) for name in dict.fromkeys(itertools.chain(*runs))}
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    """The values of all runs for each name that one of them has. rows: of each run, its values."""
+    return {name: tuple(row.get(name) for row in rows) for name in dict.fromkeys(itertools.chain(*rows))}

@@ -14,7 +14,7 @@ from fastetl.errors import ArgumentError
 PREPROCESSING_OPTIONS = ("frame", "scale", "surroundings", "readings")
 RATES = 4e-3, 0.1  # peak learning rates of Adam and of Muon in training from random weights
 NetworkName = Literal["default", "japanese", "quick", "small"]
-_Part = Annotated[float, Range(0, BELOW_1)]
+_Share = Annotated[float, Range(0, BELOW_1)]
 _Rate = Annotated[float | None, Range(ABOVE_0, 100)]
 _Seed = Annotated[int, Range(0, 2**32 - 1)]
 
@@ -44,22 +44,22 @@ class TrainConfig(Options):
     0.0004 from weights that know all characters."""
     muon_learning_rate: _Rate = None
     """Peak learning rate of the weights that Muon updates. Default: 0.1, or 0.01 likewise."""
-    warmup: _Part = 0.2
+    warmup: _Share = 0.2
     """Share of all steps in which the learning rate rises."""
     weight_decay: Annotated[float, Range(0, 100)] = 0.01
     """Weight decay, times the learning rate, of the kernels that Muon updates; with adamw, of all kernels."""
-    label_smoothing: _Part = 0.05
+    label_smoothing: _Share = 0.05
     """Share of each target that is spread evenly over all characters."""
-    scribbles: _Part = 0.03
+    scribbles: _Share = 0.03
     """Share of the training pictures that are scribbles, which the network learns to reject as no character."""
-    merged: _Part = 0.0
+    merged: _Share = 0.0
     """Share of the training pictures that show two characters side by side, one of them often cut off, which the
     network learns to reject. Reading lines needs it; short trainings lose accuracy by it."""
-    ema_decay: _Part = 0.998
+    ema_decay: _Share = 0.998
     """Decay of the weights' exponential moving average, which is evaluated and exported; 0: no averaging."""
     valid: Annotated[float, Range(ABOVE_0, BELOW_1)] = 0.1
     """Share of the writers for validation: never trained on, they decide the best epoch and the temperature."""
-    test: _Part = 0.2
+    test: _Share = 0.2
     """Share of the writers for the test: training never looks at them, `evaluate` does."""
     by: SplitUnit = "group"
     """What to do with samples whose writer is unknown. group: they are an error. sample: each is drawn by itself; a
@@ -96,22 +96,22 @@ class TrainConfig(Options):
                 what = f"{first} and {second} leave nothing to train on"
                 raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do="lower one of them")
 
-    def with_rates(self, adam: float | None, muon: float | None) -> Self:
+    def with_rates(self, adam_rate: float | None, muon_rate: float | None) -> Self:
         """This configuration, with these peak learning rates where none is given and one has an effect."""
-        muon_rate = self.muon_learning_rate or (muon if self.optimizer == "muon" else None)
-        return dataclasses.replace(self, learning_rate=self.learning_rate or adam, muon_learning_rate=muon_rate)
+        muon_rate = self.muon_learning_rate or (muon_rate if self.optimizer == "muon" else None)
+        return dataclasses.replace(self, learning_rate=self.learning_rate or adam_rate, muon_learning_rate=muon_rate)
 
-    def preprocessing(self, spec: Preprocessing) -> Preprocessing:
+    def preprocessing(self, base: Preprocessing) -> Preprocessing:
         """A dataset's preprocessing, with what this configuration changes of it."""
         options: dict[str, Any] = {name: getattr(self, name) for name in PREPROCESSING_OPTIONS}
-        return dataclasses.replace(spec, **{name: value for name, value in options.items() if value is not None})
+        return dataclasses.replace(base, **{name: value for name, value in options.items() if value is not None})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From what `dataclasses.asdict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
         options = {**values, "augmentation": Augmentation(**values["augmentation"])}
-        without = {"framing", *without_effect(values)}  # earlier versions stored the former, of which there is one way
-        return cls(**{name: value for name, value in options.items() if name not in without})
+        ignored = {"framing", *without_effect(values)}  # earlier versions stored the former, of which there is one way
+        return cls(**{name: value for name, value in options.items() if name not in ignored})
 
 
 def without_effect(options: Mapping[str, Any]) -> dict[str, str]:

@@ -148,10 +148,10 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     part, indices, unknown_count = _part(run, dataset)
     answers = _answers(run, columns, dataset, indices)
-    right = answers.classes == answers.labels
+    is_right = answers.classes == answers.labels
     groups = dataset.groups[indices].astype(np.int64)
     identities = dataset.source[indices].astype(np.int64) << 32 | groups
-    _, first, numbers = np.unique(identities, return_index=True, return_inverse=True)
+    _, first_indices, numbers = np.unique(identities, return_index=True, return_inverse=True)
     group_indices = None if (groups < 0).any() else numbers
     # Of thousands of classes, a confusion matrix would be mostly 0.
     pairs = np.stack([answers.labels, answers.classes], 1)
@@ -166,18 +166,18 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
         unknown=unknown_count,
         left_out=dict(dataset.about.get("left_out", {})),
         samples=len(indices),
-        accuracy=float(right.mean()),
-        interval=_interval(right, group_indices),
+        accuracy=float(is_right.mean()),
+        interval=_interval(is_right, group_indices),
         top5=float(answers.in_top5.mean()),
         shape_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=False),
         shape_and_size_accuracy=_accuracy_by_shape(counts, dataset.charset, sizes=True),
         characters=_by_character(counts, dataset.charset),
-        writers=None if group_indices is None else _by_writer(right, group_indices, dataset, indices[first]),
+        writers=None if group_indices is None else _by_writer(is_right, group_indices, dataset, indices[first_indices]),
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
         size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
         rejected=float((answers.confidence < run.threshold).mean()),
-        calibration=reliability(answers.confidence, right),
+        calibration=reliability(answers.confidence, is_right),
         mistakes=mistakes,
         etl=dataset.is_etl,
         confusion_counts=counts,
@@ -219,46 +219,46 @@ def _confusions(counts: Ints, characters: Sequence[str]) -> tuple[Confusion, ...
 
 def _accuracy_by_shape(counts: Ints, charset: Charset, sizes: bool) -> float | None:
     """Accuracy with characters of one shape, and with `sizes` of any size, counted as one; None if there are none."""
-    first = charset.shape_classes(sizes)
-    if len(np.unique(first)) == len(first):
+    shape_classes = charset.shape_classes(sizes)
+    if len(np.unique(shape_classes)) == len(shape_classes):
         return None
-    right = first[counts[:, 0]] == first[counts[:, 1]]
-    return float(counts[right, 2].sum() / counts[:, 2].sum())
+    is_right = shape_classes[counts[:, 0]] == shape_classes[counts[:, 1]]
+    return float(counts[is_right, 2].sum() / counts[:, 2].sum())
 
 
-def _interval(right: Mask, groups: Ints | None) -> tuple[float, float]:
+def _interval(is_right: Mask, groups: Ints | None) -> tuple[float, float]:
     """Wilson's interval, for independent samples; wider where a bootstrap is that resamples groups, as theirs are not.
 
     A bootstrap alone would give no width to samples without a mistake, and next to none to two writers.
     """
-    count, z2 = len(right), 1.96**2
-    middle = (right.sum() + z2 / 2) / (count + z2)
-    half = np.sqrt(z2 * (count * right.mean() * (1 - right.mean()) + z2 / 4)) / (count + z2)
-    bounds = [middle - half, middle + half]
+    count, z2 = len(is_right), 1.96**2
+    middle = (is_right.sum() + z2 / 2) / (count + z2)
+    half_width = np.sqrt(z2 * (count * is_right.mean() * (1 - is_right.mean()) + z2 / 4)) / (count + z2)
+    bounds = [middle - half_width, middle + half_width]
     if groups is not None:
         rng = np.random.default_rng(0)
-        total = np.bincount(groups)
-        hits = np.bincount(groups, right)
-        draws = (rng.integers(len(total), size=len(total)) for _ in range(RESAMPLES))  # all would take much memory
-        bounds += np.quantile([hits[draw].sum() / total[draw].sum() for draw in draws], (0.025, 0.975)).tolist()
+        totals = np.bincount(groups)
+        hits = np.bincount(groups, is_right)
+        draws = (rng.integers(len(totals), size=len(totals)) for _ in range(RESAMPLES))  # all would take much memory
+        bounds += np.quantile([hits[draw].sum() / totals[draw].sum() for draw in draws], (0.025, 0.975)).tolist()
     return max(0.0, float(min(bounds))), min(1.0, float(max(bounds)))
 
 
 def _by_character(counts: Ints, charset: Charset) -> tuple[CharacterResult, ...]:
-    right = counts[:, 0] == counts[:, 1]
+    is_right = counts[:, 0] == counts[:, 1]
     totals = np.bincount(counts[:, 0], counts[:, 2], len(charset)).tolist()
-    hits = np.bincount(counts[right, 0], counts[right, 2], len(charset)).tolist()
+    hits = np.bincount(counts[is_right, 0], counts[is_right, 2], len(charset)).tolist()
     rows = zip(charset.characters, totals, hits, strict=True)
-    return tuple(CharacterResult(c, int(n), hit / n) for c, n, hit in rows if n)
+    return tuple(CharacterResult(c, int(count), hit / count) for c, count, hit in rows if count)
 
 
-def _by_writer(right: Mask, groups: Ints, dataset: Dataset, first: Ints) -> WriterResult:
-    """first: the index of a sample of each writer, which has the name, or else the number of the group."""
-    numbers = dataset.groups[first].astype(str)
-    names = dataset.records["writer"][first] if "writer" in dataset.records else numbers
+def _by_writer(is_right: Mask, groups: Ints, dataset: Dataset, first_indices: Ints) -> WriterResult:
+    """first_indices: the index of a sample of each writer, which has the name, or else the number of the group."""
+    numbers = dataset.groups[first_indices].astype(str)
+    names = dataset.records["writer"][first_indices] if "writer" in dataset.records else numbers
     names = np.where(names == "", numbers, names)
     counts = np.bincount(groups)
-    accuracy = np.bincount(groups, right) / counts
+    accuracy = np.bincount(groups, is_right) / counts
     order = np.argsort(accuracy, kind="stable")
     rows = zip(names[order].tolist(), counts[order].tolist(), accuracy[order].tolist(), strict=True)
     deciles = np.quantile(accuracy, np.arange(1, 10) / 10)

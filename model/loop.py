@@ -15,8 +15,7 @@ import numpy as np
 from flax import nnx
 
 from fastetl.arrays import Float32s
-from fastetl.data.batches import Batch as HostBatch
-from fastetl.data.batches import Batches
+from fastetl.data.batches import Batch, Batches
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID
 from model.calibration import fit_temperature, log_softmax, smoothed_losses
@@ -46,12 +45,12 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
     """The training samples and the validation samples. Raises ModelError where one of them is missing."""
     training, validation = [], []
     for dataset, weight in mixture:
-        part = run.split_record.parts_of(dataset)
-        if not (part == TRAIN).any():
+        parts = run.split_record.parts_of(dataset)
+        if not (parts == TRAIN).any():
             raise ModelError(f"{dataset.name}: nothing to train on", expected="training writers", do="leave it out")
-        training.append(dataset.samples(np.flatnonzero(part == TRAIN), weight))
-        if (part == VALID).any():
-            validation.append(dataset.samples(np.flatnonzero(part == VALID)))
+        training.append(dataset.samples(np.flatnonzero(parts == TRAIN), weight))
+        if (parts == VALID).any():
+            validation.append(dataset.samples(np.flatnonzero(parts == VALID)))
     if not validation:
         raise ModelError("nothing to validate on", expected="writers never trained on", do="add more writers")
     return training, validation
@@ -60,12 +59,12 @@ def _samples(run: Run, mixture: Mixture) -> tuple[list[Samples], list[Samples]]:
 def _calibrate(run: Run, validation: Sequence[Samples]) -> Run:
     """The run with temperature and threshold of its best weights, fitted to samples at equal distances."""
     max_samples = max(1, min(MAX_CALIBRATION_SAMPLES, MAX_CALIBRATION_LOGITS // len(run.charset)))
-    distance = -(-sum(map(len, validation)) // max_samples)
+    stride = -(-sum(map(len, validation)) // max_samples)
     logits_of_blocks, labels_of_blocks = [], []
     count = 0
     for source in validation:
         for pictures, labels in source.blocks(BLOCK_SAMPLES):
-            rows = slice(-count % distance, None, distance)  # as if all blocks were one
+            rows = slice(-count % stride, None, stride)  # as if all blocks were one
             logits_of_blocks.append(run.predict(pictures[rows]))
             labels_of_blocks.append(labels[rows])
             count += len(labels)
@@ -153,40 +152,40 @@ class Training:
         dispatches.advance(1)  # a single step, as at an epoch's end, compiles a program of its own
         dispatches.advance(UNTIMED_STEPS + self.batches.prefetch)
         start = dispatches.done
-        begin = time.perf_counter()
-        while dispatches.done == start or time.perf_counter() < begin + TIMED_SHARE * 60 * self.run.config.minutes:
+        begin_time = time.perf_counter()
+        while dispatches.done == start or time.perf_counter() < begin_time + TIMED_SHARE * 60 * self.run.config.minutes:
             dispatches.add(self.run.config.steps_per_dispatch)
         weights = dispatches.finish()["ema"]
-        step_seconds = (time.perf_counter() - begin) / (dispatches.done - start)
+        step_seconds = (time.perf_counter() - begin_time) / (dispatches.done - start)
         self._validate(weights)  # compiles
-        begin = time.perf_counter()
+        begin_time = time.perf_counter()
         self._validate(weights)
-        return step_seconds, time.perf_counter() - begin
+        return step_seconds, time.perf_counter() - begin_time
 
     def _train_epoch(self, state: State, number: int, add_event: AddEvent) -> tuple[State, Epoch]:
         """Train the rest of epoch `number`, from 0, then validate. The state's sums are 0 again."""
-        first = number * len(self.batches)
-        last = min(first + len(self.batches), self.steps)
-        start = int(state["step"])
-        stream = self.batches.epoch(number, start - first)
+        first_step = number * len(self.batches)
+        last_step = min(first_step + len(self.batches), self.steps)
+        start_step = int(state["step"])
+        stream = self.batches.epoch(number, start_step - first_step)
         interval = self.run.config.checkpoint_steps
-        begin = time.perf_counter()
-        dispatches = Dispatches(self, state, stream, partial(self._note_losses, add_event), start)
-        while dispatches.done < last:
+        begin_time = time.perf_counter()
+        dispatches = Dispatches(self, state, stream, partial(self._note_losses, add_event), start_step)
+        while dispatches.done < last_step:
             next_checkpoint = (dispatches.done // interval + 1) * interval
-            state = dispatches.advance(min(next_checkpoint, last) - dispatches.done)
-            if next_checkpoint < last:
+            state = dispatches.advance(min(next_checkpoint, last_step) - dispatches.done)
+            if next_checkpoint < last_step:
                 save(self.checkpoints, "last", state)
         valid_loss, valid_accuracy = self._validate(state["ema"])
         epoch = Epoch(
             epoch=number + 1,
-            step=last,
-            loss=float(state["loss"]) / (last - first),
+            step=last_step,
+            loss=float(state["loss"]) / (last_step - first_step),
             accuracy=int(state["correct"]) / max(int(state["characters"]), 1),
             valid_loss=valid_loss,
             valid_accuracy=valid_accuracy,
-            seconds=time.perf_counter() - begin,
-            images_per_second=(last - start) * self.run.config.batch_size / dispatches.seconds,
+            seconds=time.perf_counter() - begin_time,
+            images_per_second=(last_step - start_step) * self.run.config.batch_size / dispatches.seconds,
             data_wait=dispatches.wait_seconds / dispatches.seconds,
         )
         zero = jnp.zeros_like(state["correct"])
@@ -194,15 +193,15 @@ class Training:
 
     def _validate(self, weights: Tree) -> tuple[float, float]:
         """By these weights the mean loss of all validation samples, and the share of right answers."""
-        loss = right = 0.0
+        loss_sum = right_count = 0.0
         for source in self.validation:
             for pictures, labels in source.blocks(BLOCK_SAMPLES):
                 logits = predict(partial(self.forward, weights), pictures)
                 losses = smoothed_losses(log_softmax(logits), labels, self.run.config.label_smoothing, np)
-                loss += float(losses.sum())
-                right += float((logits.argmax(1) == labels).sum())
+                loss_sum += float(losses.sum())
+                right_count += float((logits.argmax(1) == labels).sum())
         count = sum(map(len, self.validation))
-        return loss / count, right / count
+        return loss_sum / count, right_count / count
 
     def _note_losses(self, add_event: AddEvent, done: int, losses: Float32s) -> None:
         """Report the losses of the last steps, of which `done` is the newest; a loss that is not finite is an error."""
@@ -236,7 +235,7 @@ class Dispatches:
 
     training: Training
     state: State
-    stream: Iterator[HostBatch]
+    stream: Iterator[Batch]
     note: Callable[[int, Float32s], object]  # gets the steps done and the last losses, a dispatch later
     done: int  # steps that were dispatched since training began
     seconds: float = 0.0  # duration of all calls of `advance`
@@ -246,13 +245,13 @@ class Dispatches:
 
     def advance(self, steps: int) -> State:
         """The state after some more steps. Those that fill no dispatch are dispatched one by one."""
-        begin = self._begin = time.perf_counter()
-        last = self.done + steps
+        begin_time = self._begin = time.perf_counter()
+        last_step = self.done + steps
         size = self.training.run.config.steps_per_dispatch
-        while self.done < last:
-            self.add(size if self.done + size <= last else 1)
+        while self.done < last_step:
+            self.add(size if self.done + size <= last_step else 1)
         self.finish()
-        self.seconds += time.perf_counter() - begin
+        self.seconds += time.perf_counter() - begin_time
         return self.state
 
     def add(self, steps: int) -> None:

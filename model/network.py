@@ -206,17 +206,17 @@ class Network(nnx.Module):
                 yield Layer(spec, {name: np.asarray(value, np.float32) for name, value in state.items()})
 
 
-def max_pool(x: jax.Array, n: int) -> jax.Array:
-    """Max pool of `n` × `n` tiles by pairwise maxima, rows first: on a CPU faster than a reduction or a window.
+def max_pool(x: jax.Array, size: int) -> jax.Array:
+    """Max pool of `size` × `size` tiles by pairwise maxima, rows first: on a CPU faster than a reduction or a window.
 
     The gradient of a reduction would divide by the number of largest values, which is 0 where XLA computes the inputs a
     second time with other rounding.
     """
     batch, height, width, features = x.shape
-    h, w = height // n, width // n
-    tiles = x[:, : h * n, : w * n].reshape(batch, h, n, w * n, features)
-    rows = reduce(jnp.maximum, [tiles[:, :, k] for k in range(n)]).reshape(batch, h, w, n, features)
-    return reduce(jnp.maximum, [rows[:, :, :, k] for k in range(n)])
+    h, w = height // size, width // size
+    tiles = x[:, : h * size, : w * size].reshape(batch, h, size, w * size, features)
+    rows = reduce(jnp.maximum, [tiles[:, :, k] for k in range(size)]).reshape(batch, h, w, size, features)
+    return reduce(jnp.maximum, [rows[:, :, :, k] for k in range(size)])
 
 
 def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str, rngs: nnx.Rngs) -> list[_Block | None]:

@@ -36,7 +36,7 @@ _Pixels = Bytes  # a picture (S, S), or the part of one, with high ink
 _Window = tuple[_Pixels, Ints, Integers]  # pictures (N, S, S), each sample's row in them, labels
 
 
-class _Ink(NamedTuple):
+class _InkBox(NamedTuple):
     """The box of a character's ink in pixels, and how tangled the ink is."""
 
     left: int
@@ -56,11 +56,11 @@ def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfi
     character_share = 1 - config.scribbles - config.merged  # of the training pictures
     total = sum(map(len, sources)) / character_share
     total_weight = sum(source.weight for source in sources) / character_share
-    curves = scribbles(min(round(config.scribbles * total), MAX_SCRIBBLES), sources[0].side, seed)
+    scribble_pictures = scribbles(min(round(config.scribbles * total), MAX_SCRIBBLES), sources[0].side, seed)
     pairs = character_pairs(sources, min(round(config.merged * total), MAX_PAIRS), seed)
     return [
         Samples(pictures, np.full(len(pictures), classes), np.arange(len(pictures)), share * total_weight)
-        for share, pictures in ((config.scribbles, curves), (config.merged, pairs))
+        for share, pictures in ((config.scribbles, scribble_pictures), (config.merged, pairs))
         if len(pictures)
     ]
 
@@ -71,7 +71,7 @@ def scribbles(count: int, size: int, seed: int = 0) -> _Pixels:
     canvases = np.empty((count, _CANVAS_SIDE, _CANVAS_SIDE), np.uint8)
     for number in range(count):
         canvas = Image.new("L", (_CANVAS_SIDE, _CANVAS_SIDE))
-        pen = ImageDraw.Draw(canvas)
+        draw = ImageDraw.Draw(canvas)
         width = int(rng.integers(3, 9))
         for _ in range(rng.integers(2, 7)):
             curve = rng.uniform(0.1, 0.9, (int(rng.integers(4, 10)), 2)) * _CANVAS_SIDE
@@ -79,7 +79,7 @@ def scribbles(count: int, size: int, seed: int = 0) -> _Pixels:
                 near_start = 0.75 * curve[:-1] + 0.25 * curve[1:]
                 near_end = 0.25 * curve[:-1] + 0.75 * curve[1:]
                 curve = np.stack([near_start, near_end], 1).reshape(-1, 2)
-            pen.line([(float(x), float(y)) for x, y in curve], fill=255, width=width, joint="curve")
+            draw.line([(float(x), float(y)) for x, y in curve], fill=255, width=width, joint="curve")
         canvases[number] = np.asarray(canvas)
     return resize(canvases, size)
 
@@ -99,8 +99,8 @@ def character_pairs(sources: Sequence[Samples], count: int, seed: int = 0) -> _P
         indices = np.sort(next(source.windows(np.random.default_rng(seed))))
         pictures, rows = source.take(indices)
         windows.append((pictures, rows, source.labels[indices]))
-    attempts = rng.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist()
-    candidates = (_pair_from(windows[k], rng) for k in attempts)
+    source_numbers = rng.choice(len(sources), _ATTEMPTS * count, p=weights / weights.sum()).tolist()
+    candidates = (_pair_from(windows[k], rng) for k in source_numbers)
     pairs = list(islice((pair for pair in candidates if pair is not None), count))
     return np.array(pairs, np.uint8).reshape(-1, side, side)  # contiguous, though some are transposed
 
@@ -113,31 +113,31 @@ def _pair_from(window: _Window, rng: np.random.Generator) -> _Pixels | None:
     is_vertical = rng.random() < _VERTICAL_SHARE
     if labels[first] == labels[other]:
         return None
-    a, b = pictures[rows[first]], pictures[rows[other]]
+    first_picture, other_picture = pictures[rows[first]], pictures[rows[other]]
     if not is_vertical:
-        return _side_by_side(a, b, rng)
-    pair = _side_by_side(a.T, b.T, rng)
+        return _side_by_side(first_picture, other_picture, rng)
+    pair = _side_by_side(first_picture.T, other_picture.T, rng)
     return None if pair is None else pair.T
 
 
 def _side_by_side(first: _Pixels, second: _Pixels, rng: np.random.Generator) -> _Pixels | None:
     """Two characters (S, S) in one picture (S, S), or None where the result might be one character."""
-    a, b = _ink_of(first), _ink_of(second)
-    if a is None or b is None:
+    first_box, second_box = _ink_box(first), _ink_box(second)
+    if first_box is None or second_box is None:
         return None
-    size = max(a.size, b.size)
+    size = max(first_box.size, second_box.size)
     draw = rng.random()
     if draw < _CUT_SHARE / 2:
-        a = a._replace(left=_thinnest(first, a, 1 - rng.uniform(*_KEPT_SHARES)), crossings=0)
+        first_box = first_box._replace(left=_thinnest(first, first_box, 1 - rng.uniform(*_KEPT_SHARES)), crossings=0)
     elif draw < _CUT_SHARE:
-        b = b._replace(right=_thinnest(second, b, rng.uniform(*_KEPT_SHARES)), crossings=0)
+        second_box = second_box._replace(right=_thinnest(second, second_box, rng.uniform(*_KEPT_SHARES)), crossings=0)
     gap = round(size * rng.uniform(*_GAPS))
     offset = round(size * rng.uniform(*_OFFSETS))
-    first_ink = first[a.top : a.bottom, a.left : a.right]
-    second_ink = second[b.top : b.bottom, b.left : b.right]
-    ink = _join(first_ink, second_ink, gap, b.top + offset - a.top)
+    first_ink = first[first_box.top : first_box.bottom, first_box.left : first_box.right]
+    second_ink = second[second_box.top : second_box.bottom, second_box.left : second_box.right]
+    ink = _join(first_ink, second_ink, gap, second_box.top + offset - first_box.top)
     height, length = ink.shape
-    if max(a.crossings, b.crossings) < _MIN_CROSSINGS or length < _MIN_PAIR_ASPECT * height:
+    if max(first_box.crossings, second_box.crossings) < _MIN_CROSSINGS or length < _MIN_PAIR_ASPECT * height:
         return None
     window = round(size / rng.uniform(*_SIZES))
     top = (height - window) // 2  # below 0 where there is less ink
@@ -156,7 +156,7 @@ def _join(left: _Pixels, right: _Pixels, gap: int, offset: int) -> _Pixels:
     return np.asarray(layers.max(0))
 
 
-def _ink_of(picture: _Pixels) -> _Ink | None:
+def _ink_box(picture: _Pixels) -> _InkBox | None:
     """Where a picture's ink is; None if it is narrow or small, or touches an edge of the picture."""
     ink = picture >= _MIN_INK
     side = len(picture)
@@ -169,12 +169,12 @@ def _ink_of(picture: _Pixels) -> _Ink | None:
         return None
     row_edges = np.diff(ink, axis=1).sum() / (bottom - top)
     column_edges = np.diff(ink, axis=0).sum() / (right - left)
-    return _Ink(left, top, right, bottom, float(row_edges + column_edges) / 2)
+    return _InkBox(left, top, right, bottom, float(row_edges + column_edges) / 2)
 
 
-def _thinnest(picture: _Pixels, ink: _Ink, share: float) -> int:
+def _thinnest(picture: _Pixels, box: _InkBox, share: float) -> int:
     """The column with the least ink, among those near a share of the way from the left of the ink to its right."""
-    width = ink.right - ink.left
+    width = box.right - box.left
     reach = max(width // 8, 1)
-    start = round(ink.left + share * width) - reach
+    start = round(box.left + share * width) - reach
     return start + int(picture[:, start : start + 2 * reach].sum(0).argmin())

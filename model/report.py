@@ -44,14 +44,14 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
     if (path.resolve(), evaluation.threshold) != (run.path.resolve(), run.threshold):
         raise ModelError("the evaluation is of another run", file=run.path, found=path, do="evaluate this one")
     out = as_path("out", out)
-    values_of_sets = evaluation.as_dict()
-    text = json.dumps(values_of_sets, ensure_ascii=False, indent=1) + "\n"
-    for result, values in zip(evaluation.sets, values_of_sets["sets"], strict=True):
+    evaluation_values = evaluation.as_dict()
+    text = json.dumps(evaluation_values, ensure_ascii=False, indent=1) + "\n"
+    for result, values in zip(evaluation.sets, evaluation_values["sets"], strict=True):
         values |= {"characters": _by_character(result, evaluation.charset.characters), "pictures": _pictures(result)}
     figures = {
         "origin": f"Made on {time.strftime('%Y-%m-%d %H:%M')} by fastetl {__version__}",
         "banner": NOT_FOR_PUBLICATION if any(s.etl and s.mistakes for s in evaluation.sets) else "",
-        "evaluation": values_of_sets,
+        "evaluation": evaluation_values,
         "training": _training(run) if isinstance(run, Run) else None,
     }
     title = escape(f"{run.path.name}: {len(evaluation.charset):,} characters")

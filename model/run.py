@@ -39,7 +39,7 @@ from model.errors import MissingRunError, ModelError
 from model.folders import RUN_JSON, unfinished_folder
 from model.network import Network, NetworkConfig
 from model.progress import Epoch, diagnose
-from model.step import load_weights, make_forward, predict, weights_of
+from model.step import make_forward, predict, weights_of, with_weights
 
 FORMAT = 3
 RUN_OR_PACKAGE = 'a run, a package or "pretrained"'  # what is expected where either or its path may be given
@@ -140,7 +140,7 @@ class Run:
     def network(self) -> Network:
         """The network with its best averaged weights, as numpy arrays. Raises ModelError if they cannot be read."""
         shapes = nnx.eval_shape(self.untrained)
-        return load_weights(shapes, restore(self.path / "checkpoints", "best", weights_of(shapes), self.best))
+        return with_weights(shapes, restore(self.path / "checkpoints", "best", weights_of(shapes), self.best))
 
     @property
     def side(self) -> int:

@@ -24,9 +24,9 @@ from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig
 from model.run import RUN_OR_PACKAGE, Run, opened_package, opened_run
-from model.step import load_weights, weights_of
+from model.step import weights_of, with_weights
 
-_FIXED = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # what the trained weights decide
+_FIXED_BY_WEIGHTS = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # decided by them
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,23 +68,23 @@ class InitialNetwork:
             what = f"{dataset.name}: pictures of another size than those of {self.name}"
             do = f"build it with `size` {size}"
             raise ArgumentError(what, expected=f"{size} × {size}", found=dataset.preprocessing.size, do=do)
-        require_unset(config, _FIXED, f"is decided by {self.name}, with whose weights training begins")
+        require_unset(config, _FIXED_BY_WEIGHTS, f"is decided by {self.name}, with whose weights training begins")
 
     def weights_for(self, network: Network, charset: Charset) -> Tree:
         """These weights, fitted to an untrained `network` of this architecture whose classes are those of `charset`."""
         weights: Tree = jax.tree.map(np.array, weights_of(network))  # copies, which are filled in below
         blocks = weights["params"]["blocks"]
         last_layer = max(blocks)
-        sources = dict(zip(sorted(blocks), (layer.weights for layer in self.layers if layer.weights), strict=True))
+        old_weights = dict(zip(sorted(blocks), (layer.weights for layer in self.layers if layer.weights), strict=True))
         for tree in weights.values():
             for number, arrays in tree.get("blocks", {}).items():
                 if number != last_layer:
-                    arrays.update({name: sources[number][name] for name in arrays})
+                    arrays.update({name: old_weights[number][name] for name in arrays})
         characters = [character for character in charset.characters if character in self.charset.class_of]
         classes = [charset.class_of[character] for character in characters]
         stored_classes = [self.charset.class_of[character] for character in characters]
         for name, array in blocks[last_layer].items():
-            array[..., classes] = sources[last_layer][name][..., stored_classes]
+            array[..., classes] = old_weights[last_layer][name][..., stored_classes]
         return weights
 
 
@@ -105,9 +105,9 @@ def initial_weights(start: InitialNetwork, network: Network, charset: Charset, p
     pictures: a batch, uint8 (B, size, size). In training, a norm uses the mean and variance of its batch. So each norm
     gets those of this batch, and a scale and a bias with which its outputs stay as they were.
     """
-    copy = load_weights(network, jax.tree.map(jnp.asarray, start.weights_for(network, charset)))
-    _fit_norms(copy, jnp.asarray(pictures))
-    return weights_of(copy)
+    new_network = with_weights(network, jax.tree.map(jnp.asarray, start.weights_for(network, charset)))
+    _fit_norms(new_network, jnp.asarray(pictures))
+    return weights_of(new_network)
 
 
 @nnx.jit

@@ -18,7 +18,7 @@ from model.config import RATES, TrainConfig
 from model.devices import Tree, shard, sharding
 from model.network import Network
 
-Batch = tuple[jax.Array, jax.Array]  # pictures uint8 (B, size, size), labels int32 (B,): outliers' beyond the classes
+JaxBatch = tuple[jax.Array, jax.Array]  # pictures uint8 (B, size, size), labels int32 (B,): outliers' beyond classes
 PREDICT_BATCH = 256  # pictures in one batch of `predict`
 
 
@@ -41,7 +41,7 @@ def weights_of(network: Network) -> Tree:
     return {"params": nnx.to_pure_dict(params), "stats": nnx.to_pure_dict(stats)}
 
 
-def load_weights(network: Network, weights: Tree) -> Network:
+def with_weights(network: Network, weights: Tree) -> Network:
     """A copy of a network, with other weights."""
     graph, state = nnx.split(network)
     nnx.replace_by_pure_dict(state, weights["params"])
@@ -54,10 +54,10 @@ def learning_rate(peak: float, warmup: float, steps: int | jax.Array) -> optax.S
     """The learning rate at each of `steps` steps: linearly up to `peak` in a share `warmup` of them, then to 0."""
     warmup_steps = jnp.minimum(jnp.round(warmup * jnp.asarray(steps)), jnp.asarray(steps) - 1)
 
-    def rate(count: jax.Array | int) -> jax.Array:
-        warmup_share = count / jnp.maximum(warmup_steps, 1)
-        decay_share = jnp.maximum((steps - count) / (steps - warmup_steps), 0)
-        return peak * jnp.where(count < warmup_steps, 1 / 25 + (1 - 1 / 25) * warmup_share, decay_share)
+    def rate(step: jax.Array | int) -> jax.Array:
+        warmup_share = step / jnp.maximum(warmup_steps, 1)
+        decay_share = jnp.maximum((steps - step) / (steps - warmup_steps), 0)
+        return peak * jnp.where(step < warmup_steps, 1 / 25 + (1 - 1 / 25) * warmup_share, decay_share)
 
     return rate
 
@@ -106,7 +106,7 @@ def first_state(make_network: Callable[[], Network], config: TrainConfig, steps:
     return result
 
 
-def make_train(network: Network, config: TrainConfig) -> Callable[[State, Sequence[Batch]], tuple[State, jax.Array]]:
+def make_train(network: Network, config: TrainConfig) -> Callable[[State, Sequence[JaxBatch]], tuple[State, jax.Array]]:
     """The compiled function (state, batches) → the state after one step on each batch, and the losses of these steps.
 
     Losses: float32 (len(batches),). Each number of batches compiles a program of its own. The given state is donated:
@@ -114,14 +114,14 @@ def make_train(network: Network, config: TrainConfig) -> Callable[[State, Sequen
     """
     step = partial(_step, network, config, jax.random.key(config.seed))
 
-    def train_batches(state: State, batches: Sequence[Batch]) -> tuple[State, jax.Array]:
+    def train_batches(state: State, batches: Sequence[JaxBatch]) -> tuple[State, jax.Array]:
         if len(batches) == 1:
             state, loss = step(state, *batches[0])
             return state, loss[None]
-        stack = tuple(jnp.stack(parts) for parts in zip(*batches, strict=True))
+        stacked_batches = tuple(jnp.stack(parts) for parts in zip(*batches, strict=True))
         # Within a loop, XLA's convolutions on a CPU take eight times as long: there the steps are written out.
         unroll = jax.default_backend() == "cpu"
-        return jax.lax.scan(lambda carried, batch: step(carried, *batch), state, stack, unroll=unroll)
+        return jax.lax.scan(lambda carried, batch: step(carried, *batch), state, stacked_batches, unroll=unroll)
 
     return jax.jit(train_batches, donate_argnums=0)
 
@@ -132,7 +132,7 @@ def _step(
     """The state after one step on a batch, and the batch's loss. key: with the step's number it seeds the dropout."""
 
     def loss_of(params: Tree, stats: Tree, key: jax.Array) -> Any:
-        trained = load_weights(network, {"params": params, "stats": stats})
+        trained = with_weights(network, {"params": params, "stats": stats})
         for block in trained.blocks:
             if isinstance(block, nnx.Conv | nnx.BatchNorm):  # whose sums stay float32
                 block.dtype = jnp.dtype(config.precision)
@@ -164,7 +164,7 @@ def _step(
 def make_forward(network: Network) -> Callable[[Tree, jax.Array], jax.Array]:
     """The compiled function (weights, pictures uint8 (B, size, size)) → float32 logits (B, classes), as in use."""
     # Replicated on all devices, so that each process can read all logits.
-    return jax.jit(lambda weights, pictures: load_weights(network, weights)(pictures), out_shardings=sharding())
+    return jax.jit(lambda weights, pictures: with_weights(network, weights)(pictures), out_shardings=sharding())
 
 
 def predict(forward: Callable[[jax.Array], jax.Array], pictures: Pictures) -> Float32s:

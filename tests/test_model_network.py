@@ -15,7 +15,7 @@ from model import network as m
 from model.config import NetworkName
 from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
-from model.step import load_weights, make_forward, weights_of
+from model.step import make_forward, weights_of, with_weights
 from tests.export_data import ODD, random_network
 
 SPEC = Preprocessing()
@@ -83,7 +83,7 @@ def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
 
     @jax.jit
     def run(key: jax.Array | None) -> tuple[jax.Array, Any]:
-        used = load_weights(network, jax.tree.map(jnp.asarray, weights))
+        used = with_weights(network, jax.tree.map(jnp.asarray, weights))
         return used(images, key), weights_of(used)["stats"]
 
     _, same = run(None)

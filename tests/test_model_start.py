@@ -20,7 +20,7 @@ from model.errors import ModelError
 from model.network import NETWORKS, Network, NetworkConfig
 from model.run import open_run
 from model.start import initial_weights, start_of
-from model.step import load_weights, make_forward, weights_of
+from model.step import make_forward, weights_of, with_weights
 from model.training import new_run, resumed_run, train
 from tests.export_data import TINY, random_network
 from tests.model_data import CONFIG, finished_run, tiny
@@ -51,7 +51,7 @@ def test_a_folded_network_begins_as_it_was(config: NetworkConfig) -> None:
     if config is not TINY:
         assert start.architecture is config
     network = Network(start.architecture, spec, len(WANTED), rngs=nnx.Rngs(1))
-    started = load_weights(network, initial_weights(start, network, WANTED, np.asarray(PICTURES[:16])))
+    started = with_weights(network, initial_weights(start, network, WANTED, np.asarray(PICTURES[:16])))
     shared(logits(started), logits(source), WANTED, KNOWN)
     new = WANTED.class_of["★"]
     np.testing.assert_array_equal(started.blocks[-1].kernel[..., new], network.blocks[-1].kernel[..., new])  # type: ignore[union-attr]
@@ -62,7 +62,7 @@ def test_norms_have_the_statistics_of_what_is_trained_on() -> None:
     source = random_network(spec=Preprocessing(readings=1))
     start = start_of_graph(graph_from_network(source, KNOWN, side=32, temperature=1), "folded")
     network = Network(start.architecture, source.preprocessing, len(KNOWN), rngs=nnx.Rngs(1))
-    started = load_weights(network, initial_weights(start, network, KNOWN, np.asarray(PICTURES)))
+    started = with_weights(network, initial_weights(start, network, KNOWN, np.asarray(PICTURES)))
     trained = np.asarray(started(PICTURES, nnx.Rngs(0)()))
     assert abs(trained - logits(source)).max() < 1e-3 * abs(trained).max()
 
