@@ -126,18 +126,14 @@ def test_augment(benchmark: Any, work: str, side: int) -> None:
     assert out.any()
 
 
-def varied(one: One, picture: Pictures, matrix: Maps) -> Pictures:
-    out = np.empty_like(picture)
-    one(picture, matrix, out)
-    return out
-
-
 def samplewise(one: One, images: Pictures, maps: Maps) -> Iterator[Batch]:
     """How PyTorch's DataLoader works in one process: an order, `dataset[k]` for each sample, a stacked batch."""
     order = np.random.default_rng(0).permutation(len(images)).tolist()
     for at in range(0, len(order), BATCH):
-        samples = [(varied(one, images[k], maps[k]), k) for k in order[at : at + BATCH]]
-        yield np.stack([picture for picture, _ in samples]), np.array([label for _, label in samples])
+        samples = [np.empty_like(images[0]) for _ in order[at : at + BATCH]]
+        for picture, k in zip(samples, order[at:], strict=False):
+            one(images[k], maps[k], picture)
+        yield np.stack(samples), np.array(order[at : at + BATCH])
 
 
 def count(load: Callable[[], Iterator[Batch]]) -> int:

@@ -65,7 +65,10 @@ def row_of(work: str, contenders: Sequence[Contender], seconds: dict[str, list[f
 
 
 def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender], rounds: int = 7) -> None:
-    """Measure all that are installed, for their row in `extra_info`; in the tests, run each of them once."""
+    """Measure all that are installed, for their row in `extra_info`; in the tests, run each of them once.
+
+    pytest-benchmark's own figures are those of ours, from the clock on the wall.
+    """
     here = [c for c in contenders if all(map(find_spec, c.needs))]
     for contender in here:
         _seconds(contender)  # warm-up: compilation, caches, first touch of memory
@@ -78,4 +81,5 @@ def race(benchmark: BenchmarkFixture, work: str, contenders: Sequence[Contender]
                 gc.collect()
                 seconds[contender.name].append(_seconds(contender))
         benchmark.extra_info["row"] = row_of(work, contenders, seconds)
-    benchmark.pedantic(lambda: None)
+    [ours] = [c for c in here if c.kind == "ours"]
+    benchmark.pedantic(ours.run, setup=ours.before, rounds=rounds)

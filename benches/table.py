@@ -1,6 +1,7 @@
-"""Print the results of pytest-benchmark; with --docs, write docs/data/performance.csv and docs/performance.md.
+"""Print the results of pytest-benchmark, and what became slower since earlier results or docs/performance.md.
 
-    python -m benches.table RESULTS.json [--docs]
+    python -m benches.table RESULTS.json [EARLIER.json]
+    python -m benches.table RESULTS.json --docs   # write docs/data/performance.csv and docs/performance.md
 
 Rows of work that was not measured stay as they are.
 """
@@ -8,7 +9,6 @@ Rows of work that was not measured stay as they are.
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benches.studies.pages import insert, table
@@ -18,32 +18,27 @@ ROWS = DOCS / "data" / "performance.csv"
 HEAD = ("work", "images/s", "× baseline", "× best peer", "of the limit", "other forms and peers")
 
 
-def printed(row: list[str]) -> str:
-    """A row in 80 columns of text."""
-    work, rate, baseline, _, limit, _ = row
-    return f"{work:<53}{int(rate):>12,}{baseline:>7}{limit:>7}"
+def measured(results: Path) -> tuple[list[list[str]], list[str]]:
+    """The rows and the further lines of a file of results."""
+    entries = [entry["extra_info"] for entry in json.loads(results.read_text(encoding="utf-8"))["benchmarks"]]
+    rows = [info["row"] for info in entries if "row" in info]
+    return rows, [line for info in entries for line in info.get("lines", [])]
 
 
-def slower(rows: Iterable[list[str]], stored: Mapping[str, list[str]]) -> list[str]:
-    """A line for each row whose ratio to the baseline fell by more than a fifth."""
-    return [
-        f"{row[0]}: {row[2]}× instead of {stored[row[0]][2]}×"
-        for row in rows
-        if row[0] in stored and float(row[2]) < 0.8 * float(stored[row[0]][2])
-    ]
-
-
-def main(results: Path, docs: bool) -> None:
-    """Print what was measured and what became slower; with `docs`, write both files instead of comparing."""
-    with ROWS.open(encoding="utf-8", newline="") as file:
-        stored = {row[0]: row for row in list(csv.reader(file))[1:]}
-    measured = [entry["extra_info"] for entry in json.loads(results.read_text(encoding="utf-8"))["benchmarks"]]
-    rows = [info["row"] for info in measured if "row" in info]
-    lines = [f"{'':<53}{HEAD[1]:>12}{'× base':>7}{'limit':>7}", *map(printed, rows)]
-    lines += [line for info in measured for line in info.get("lines", [])]
+def main(results: Path, earlier: Path = ROWS, *, docs: bool = False) -> None:
+    """Print what was measured and what became slower since `earlier`; with `docs`, write both pages instead."""
+    rows, further = measured(results)
+    if earlier == ROWS:
+        with ROWS.open(encoding="utf-8", newline="") as file:
+            stored = {row[0]: row for row in list(csv.reader(file))[1:]}
+    else:
+        stored = {row[0]: row for row in measured(earlier)[0]}
+    lines = [f"{'':<53}{HEAD[1]:>12}{'× base':>7}{'limit':>7}"]
+    lines += [f"{work:<53}{int(rate):>12,}{base:>7}{limit:>7}" for work, rate, base, _, limit, _ in rows] + further
     if not docs:
-        fallen = slower(rows, stored)
-        lines += ["", "More than a fifth below docs/performance.md:" if fallen else "Nothing became slower.", *fallen]
+        common = [(row, stored[row[0]]) for row in rows if row[0] in stored]
+        fallen = [f"{new[0]}: {new[2]}× instead of {old[2]}×" for new, old in common if int(new[2]) < 0.8 * int(old[2])]
+        lines += ["", f"{'More than a fifth below' if fallen else 'Nothing is a fifth below'} {earlier.name}", *fallen]
     sys.stdout.writelines(text + "\n" for text in lines)
     if docs:
         stored |= {row[0]: row for row in rows}
@@ -54,4 +49,4 @@ def main(results: Path, docs: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "--docs" in sys.argv)
+    main(*(Path(path) for path in sys.argv[1:] if path != "--docs"), docs="--docs" in sys.argv)

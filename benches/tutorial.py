@@ -28,14 +28,11 @@ def _record(layout: Layout) -> str:
     return f"{fields}{before}x{layout.image_bytes}s{behind}x"
 
 
-def _picture(packed: bytes, layout: Layout) -> NDArray[np.uint8]:
-    return np.asarray(Image.frombytes("F", (layout.width, layout.height), packed, "bit", layout.bits).convert("L"))
-
-
 def read(record: bytes, layout: Layout) -> tuple[Any, ...]:
     """The fields that struct can read, and last the levels of the picture."""
     *fields, packed = struct.unpack(_record(layout), record)
-    return (*fields, _picture(packed, layout))
+    image = Image.frombytes("F", (layout.width, layout.height), packed, "bit", layout.bits)
+    return (*fields, np.asarray(image.convert("L")))
 
 
 def decode(records: Sequence[bytes], layout: Layout) -> Levels:
