@@ -3,11 +3,13 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.data.shards import Shard, ShardedImages
 from fastetl.data.store import open_dataset
-from tests.conftest import peak_memory, some_pictures, write_shards
+from tests.conftest import peak_memory, python, some_pictures, write_shards
 
 SIDE = 6
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
@@ -110,6 +112,9 @@ def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
     assert not threads()
     assert len(list(batches.epoch(0))) == 50
     assert not threads()
+    code = "import fastetl, numpy as np, queue\nsamples = fastetl.Samples(np.zeros((9, 8, 8), 'u1'), *[range(9)] * 2)"
+    code += "\nqueue.kept = fastetl.Batches(samples, batch_size=2).epoch(0); next(queue.kept)"  # freed with the module
+    assert python(code).stderr == ""
 
 
 @pytest.mark.parametrize("prefetch", [0, 1])
@@ -211,6 +216,8 @@ def test_each_time_that_a_sample_comes_up_has_a_number_of_its_own() -> None:
 def test_a_loop_goes_through_an_epoch_and_the_next_through_the_next(tmp_path: Path) -> None:
     batches = Batches(samples(12), batch_size=4, seed=3)
     assert same([*batches, *batches], list(batches.epoch(0)) + list(batches.epoch(1)))
+    on_device = replace(samples(12), images=jnp.asarray(samples(12).images))
+    assert same(list(Batches(on_device, batch_size=4, seed=3)), list(batches.epoch(0)))
     some_pictures().write(tmp_path / "out")
     mixture = Batches([some_pictures(), (tmp_path / "out", 2.0)], batch_size=20)  # whole datasets
     part = "Samples(60 of 60, 8 × 8, weight"

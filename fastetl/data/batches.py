@@ -176,7 +176,9 @@ class Batches:
                     futures.append(executor.submit(self._fill, self._new_batch(), epoch, batch_picks))
                 yield futures.popleft().result()
         finally:
-            executor.shutdown(cancel_futures=True)
+            for future in futures:  # `shutdown(cancel_futures=True)` fails while the interpreter ends
+                future.cancel()
+            executor.shutdown()
 
 
 def _samples_of(parts: MixturePart | Iterable[MixturePart | tuple[MixturePart, float]]) -> tuple[Samples, ...]:

@@ -71,8 +71,8 @@ class Samples:
         if indices.ndim != 1 or not indices.size or not are_within(indices, 0, len(images)):
             raise unsuitable("indices", f"one or more whole numbers (M,) from 0 to {len(images) - 1}", indices)
         require_range("weight", self.weight, ABOVE_0, MAX_WEIGHT, integer=False)
-        if isinstance(images, np.ndarray) and not images.flags.c_contiguous:
-            object.__setattr__(self, "images", np.ascontiguousarray(images))  # as kernels read them
+        if not hasattr(images, "windows"):  # contiguous, as kernels read them; JAX's arrays, too
+            object.__setattr__(self, "images", np.asanyarray(images, order="C"))
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "indices", np.ascontiguousarray(indices, np.int64))
 
