@@ -1,5 +1,6 @@
 """What a network has to beat: guessing, and the tutorial's two shallow algorithms."""
 
+import os
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -46,16 +47,23 @@ def baselines(
         split_seed: Seeds the splits; that by group has the test writers of runs of this `split_seed`.
         progress: Called with (done, total) after each algorithm.
     Raises:
-        FastetlError: If there are too few groups or samples, or scikit-learn (extra `report`) is not installed.
+        FastetlError: If there are too few groups or samples, too many for the memory, or no scikit-learn (`report`).
     """
     require_range("seed", seed, 0, 2**32 - 1)
     progress = as_progress(progress)
+    dataset = open_dataset(dataset)
+    # Each of the 100 trees has a node or more for two pictures, and each node 8 bytes for every character.
+    forest_bytes = 100 * len(dataset) // 2 * len(np.unique(dataset.labels)) * 8
+    memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if forest_bytes > memory_bytes:
+        what, do = "too many pictures and characters for a random forest", "build with fewer in `charset`"
+        expected, found = f"{memory_bytes >> 30} GB of memory", f"a forest of some {forest_bytes >> 30} GB"
+        raise ModelError(what, expected=expected, found=found, do=do)
     neighbours = 5  # scikit-learn needs as many samples
     models: dict[str, Any] = {  # with scikit-learn's default settings, as in the tutorial
         "k nearest neighbours": import_extra("sklearn.neighbors").KNeighborsClassifier(neighbours),
         "random forest": import_extra("sklearn.ensemble").RandomForestClassifier(random_state=seed, n_jobs=-1),
     }
-    dataset = open_dataset(dataset)
     splits: dict[Literal["group", "random"], Split] = {}
     if (dataset.groups >= 0).all():
         splits["group"] = dataset.split(valid=0, test=0.2, seed=split_seed)

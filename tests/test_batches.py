@@ -216,8 +216,9 @@ def test_each_time_that_a_sample_comes_up_has_a_number_of_its_own() -> None:
 def test_a_loop_goes_through_an_epoch_and_the_next_through_the_next(tmp_path: Path) -> None:
     batches = Batches(samples(12), batch_size=4, seed=3)
     assert same([*batches, *batches], list(batches.epoch(0)) + list(batches.epoch(1)))
-    on_device = replace(samples(12), images=jnp.asarray(samples(12).images))
-    assert same(list(Batches(on_device, batch_size=4, seed=3)), list(batches.epoch(0)))
+    device_images: Any = jnp.asarray(samples(12).images)
+    on_device = Batches(replace(samples(12), images=device_images), batch_size=4, seed=3)
+    assert same(list(on_device), list(batches.epoch(0)))
     some_pictures().write(tmp_path / "out")
     mixture = Batches([some_pictures(), (tmp_path / "out", 2.0)], batch_size=20)  # whole datasets
     part = "Samples(60 of 60, 8 × 8, weight"

@@ -232,6 +232,9 @@ def test_baselines_beat_guessing_on_both_splits(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
     with pytest.raises(FastetlError, match=r"sklearn is not installed. Run in the checkout: pip install '.\[report\]'"):
         baselines(tiny())
+    monkeypatch.setattr("os.sysconf", lambda name: 2)
+    with pytest.raises(ModelError, match="too many pictures.*expected 0 GB of memory; found a forest of"):
+        baselines(tiny())
 
 
 def test_temperature_makes_confidence_honest() -> None:

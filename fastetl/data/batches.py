@@ -32,6 +32,7 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 """Pictures uint8 (B, S, S) and their classes int32 (B,)."""
 Picks = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 """One batch as indices and augmentation numbers, int64 (N,), for each part."""
+_NUMBERS_OF_PART = 2**47  # more than the augmentation numbers that a part may need
 
 
 class Batches:
@@ -132,12 +133,10 @@ class Batches:
         """The samples of each batch from batch `start` on. A repeated sample gets a new augmentation number."""
         part_of = self._order_of_parts(epoch).reshape(-1, self.batch_size)
         bounds_of_parts, draws = [], []
-        first_number = 0  # of a part: behind the most numbers that those before it may need
         for number, part in enumerate(self.parts):
             bounds_of_parts.append(np.append(0, np.cumsum((part_of == number).sum(1))))
             indices = self._draw_indices(number, int(bounds_of_parts[number][-1]), epoch)
-            draws.append((indices, first_number + _augmentation_numbers(indices, len(part.images))))
-            first_number += _most_numbers(part, int(self._counts[number]))
+            draws.append((indices, number * _NUMBERS_OF_PART + _augmentation_numbers(indices, len(part.images))))
         for batch in range(start, len(self)):
             part_rows = [slice(bounds[batch], bounds[batch + 1]) for bounds in bounds_of_parts]
             yield [(indices[rows], numbers[rows]) for (indices, numbers), rows in zip(draws, part_rows, strict=True)]
@@ -167,18 +166,17 @@ class Batches:
             for batch_picks in picks:
                 yield self._fill(self._new_batch(), epoch, batch_picks)
             return
-        executor = ThreadPoolExecutor(self.threads, "batches")
         futures: deque[Future[Batch]] = deque()
-        try:
-            for _ in range(start, len(self)):
-                for batch_picks in itertools.islice(picks, self.prefetch + 1 - len(futures)):
-                    # Allocated here, as memory that one thread frees is not reused by another.
-                    futures.append(executor.submit(self._fill, self._new_batch(), epoch, batch_picks))
-                yield futures.popleft().result()
-        finally:
-            for future in futures:  # `shutdown(cancel_futures=True)` fails while the interpreter ends
-                future.cancel()
-            executor.shutdown()
+        with ThreadPoolExecutor(self.threads, "batches") as executor:
+            try:
+                for _ in range(start, len(self)):
+                    for batch_picks in itertools.islice(picks, self.prefetch + 1 - len(futures)):
+                        # Allocated here, as memory that one thread frees is not reused by another.
+                        futures.append(executor.submit(self._fill, self._new_batch(), epoch, batch_picks))
+                    yield futures.popleft().result()
+            finally:
+                for future in futures:  # `shutdown(cancel_futures=True)` fails while the interpreter ends
+                    future.cancel()
 
 
 def _samples_of(parts: MixturePart | Iterable[MixturePart | tuple[MixturePart, float]]) -> tuple[Samples, ...]:
@@ -201,13 +199,6 @@ def _augmentation_numbers(draws: NDArray[np.int64], image_count: int) -> NDArray
     if np.bincount(draws).max(initial=0) <= 1:  # nearly always: to sort millions takes memory and time
         return draws
     return count_within(draws) * image_count + draws
-
-
-def _most_numbers(part: Samples, count: int) -> int:
-    """The most augmentation numbers that an epoch with about `count` pictures of a part may need."""
-    rounds = count // len(part) + 2  # whole ones, one begun, and one for rounding errors
-    draws_a_round = int(np.bincount(part.indices).max())  # of one picture: indices may have it several times
-    return rounds * draws_a_round * len(part.images)
 
 
 def require_same_characters(charsets: Sequence[Charset]) -> None:
