@@ -33,8 +33,7 @@ def without_rules(grey: Grey) -> Grey:
         original = plane.copy()
         for rule in rules:
             erase(plane, rule, shape, max(threshold, rule.level // 2))
-        max_level = _DARKEST * np.median([rule.level for rule in rules])
-        np.copyto(plane, original, where=original > max_level)
+        np.copyto(plane, original, where=original > _DARKEST * np.median([rule.level for rule in rules]))
     return np.where(remainder == shade, grey, paper - (paper * np.uint16(remainder) // 255).astype(np.uint8))
 
 

@@ -154,10 +154,9 @@ def without_lines(mask: Mask, horizontals: list[PrintedLine], verticals: list[Pr
         height, width = view.shape
         for line in lines:
             reach = int(line.thickness / 2 + 1.5) + margin
-            for step in range(-reach, reach + 1):
-                rows = line.row + _offsets(line.rise, width) + step
-                columns = np.flatnonzero((rows >= 0) & (rows < height))
-                view[rows[columns], columns] = False
+            rows = line.row + _offsets(line.rise, width) + np.arange(-reach, reach + 1)[:, None]
+            number, column = np.nonzero((rows >= 0) & (rows < height))
+            view[rows[number, column], column] = False
     return remainder
 
 
