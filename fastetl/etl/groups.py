@@ -55,14 +55,11 @@ class Alignment(NamedTuple):
 
 
 def align(codes: Uint16s, genuine_codes: Uint16s | None = None) -> Alignment:
-    """Learn the order of a file's codes, uint16 (N,), and align the file to it; N may be any number.
+    """Learn the order of a file's codes, uint16 (N,), N over 0, and align the file to it.
 
     The order begins where this gives the fewest faults. If several beginnings are as good, it is that of
     `genuine_codes`, those of a genuine data set, or that of the file. A genuine beginning may have two faults more.
     """
-    if not len(codes):
-        empty_ranks = np.zeros(0, np.int64)
-        return Alignment(codes, np.zeros(0, np.int32), empty_ranks, empty_ranks, empty_ranks)
     order = _most_followed_order(codes)
     if len(codes) <= len(order):  # one data set begins where the file does
         return _align_to(order, codes)
