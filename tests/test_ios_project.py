@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
 from export import line_reading
 from export.coreml import read_package
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
-from fastetl.data.preprocessing import resize
 from fastetl.ink import paper, pens, ruling
-from fastetl.ink.drawings import rasterize
 from fastetl.lines import bigrams, candidates, layout, path, segmentation, shapes
 from fastetl.synth.practice import practice_data
-from tests.kana import kana_drawings, misread
 
 ROOT = Path(__file__).parent.parent
 IOS = ROOT / "ios"
@@ -179,15 +175,3 @@ def test_the_bundled_package_is_what_the_actor_demands() -> None:
     assert (*metadata["charset"], metadata["no_character_label"]) == package.labels
     assert tuple(metadata["charset"]) == JAPANESE.characters  # what the tables of lines are about
     assert 0 < float(metadata["threshold"]) < 1
-
-
-@pytest.mark.parametrize(("scaling", "count"), [("scaleFit", 3), ("centerCrop", 0)])
-def test_of_vision_only_the_crop_of_a_photograph_is_read(scaling: str, count: int) -> None:
-    """Black on white, four wide and three high; `.scaleFit` pads to a square with black."""
-    pictures = {}
-    for c in "あぬシ":
-        page = 255 - rasterize(kana_drawings()[c], 480)
-        if scaling == "scaleFit":
-            page = np.pad(np.pad(page, ((0, 0), (80, 80)), constant_values=255), ((80, 80), (0, 0)))
-        pictures[c] = resize(page[None], 128)[0]
-    assert len(misread(pictures)) == count

@@ -139,3 +139,4 @@ def test_one_rounding_is_exact_for_every_sum_that_can_occur(stored: str) -> None
             sums = np.arange(denominator + 1)  # the product of two float32 is exact in float64
             assert (np.rint(sums * float(factor)) == (2 * 255 * sums + denominator) // (2 * denominator)).all()
     assert tables
+    assert Resizing(136, 64, 4, 4).factors[0].dtype == np.float64, "float32 does not hold its sums of over 2**24"

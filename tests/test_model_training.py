@@ -21,6 +21,7 @@ import pytest
 from flax import nnx
 from safetensors.numpy import load_file
 
+from fastetl.arrays import Bytes, Float32s
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TEST
@@ -28,16 +29,17 @@ from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
 from model import loop, outliers, training
+from model.calibration import log_softmax
 from model.checkpoints import save
 from model.config import RATES, TrainConfig
-from model.devices import join, replicate, shard
+from model.devices import Tree, join, replicate, shard
 from model.errors import ModelError
 from model.folders import unfinished_folder
-from model.network import NETWORKS, Conv, Flatten, Network, NetworkConfig, Norm, Relu
+from model.network import NETWORKS, Conv, Dropout, Flatten, Network, NetworkConfig, Norm, Relu
 from model.outliers import character_pairs, outlier_samples, scribbles
 from model.progress import Progress, print_epochs
-from model.run import open_run
-from model.step import first_state, learning_rate, make_forward, make_train
+from model.run import Run, open_run
+from model.step import State, first_state, learning_rate, make_forward, make_train, weights_of
 from model.training import train
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 
@@ -123,18 +125,29 @@ def test_several_steps_in_one_go_are_the_same_training(tmp_path: Path) -> None:
     assert open_run(tmp_path / "run").config == config
 
 
+def shallow() -> Network:
+    layers = (Conv(4, stride=4), Norm(), Relu(), Flatten(), Dropout(0.5))
+    return Network(NetworkConfig("shallow", layers), Preprocessing(readings=1), 8, rngs=nnx.Rngs(0))
+
+
+def first_step(step: int = 0, label: int | None = None, **options: Any) -> tuple[Tree, State, float]:
+    """A step, number `step`, from random weights: these, the state after it, the loss."""
+    config = dataclasses.replace(CONFIG, **{"weight_decay": 0.0, "label_smoothing": 0.0, **options})
+    state, labels = first_state(shallow, config, 9), jnp.asarray(tiny().labels[:16], jnp.int32)
+    state |= {"step": jnp.asarray(step), "weights": weights_of(shallow()), "ema": weights_of(shallow())}
+    before = jax.tree.map(jnp.copy, state["weights"])
+    batch = jnp.asarray(tiny().images[:16]), labels if label is None else jnp.full_like(labels, label)
+    state, (loss,) = make_train(shallow(), config)(state, [batch])
+    return before, state, float(loss)
+
+
 def test_a_step_in_bfloat16_is_nearly_the_same_and_uses_its_state_up() -> None:
-    shallow = NetworkConfig("shallow", (Conv(4, stride=4), Norm(), Relu(), Flatten()))
-
-    def make() -> Network:
-        return Network(shallow, Preprocessing(readings=1), 8, rngs=nnx.Rngs(0))
-
     losses, states = [], []
     batch = jnp.asarray(tiny().images[:16]), jnp.asarray(tiny().labels[:16], jnp.int32)
     for precision in ("float32", "bfloat16"):
         config = dataclasses.replace(CONFIG, precision=precision)
-        first = first_state(make, config, 9)
-        state, loss = make_train(make(), config)(first, [batch, batch])
+        first = first_state(shallow, config, 9)
+        state, loss = make_train(shallow(), config)(first, [batch, batch])
         assert all(array.is_deleted() for array in jax.tree.leaves(first["weights"]))
         assert float(loss[0]) == pytest.approx(np.log(8))  # the first answers are all alike
         losses.append(float(loss[1]))
@@ -143,6 +156,47 @@ def test_a_step_in_bfloat16_is_nearly_the_same_and_uses_its_state_up() -> None:
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
     types = [jax.tree.map(lambda a: a.dtype, state) for state in states]
     assert types[0] == types[1]
+
+
+def test_the_average_follows_the_first_steps_quickly() -> None:
+    before, state, _ = first_step()
+    expected = jax.tree.map(lambda first, second: (first + 10 * second) / 11, before, state["weights"])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), state["ema"], expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"optimizer": "adamw", "muon_learning_rate": None}])
+def test_only_kernels_decay(options: dict[str, Any]) -> None:
+    plain, decayed = (first_step(**options, weight_decay=decay)[1]["weights"]["params"] for decay in (0.0, 0.5))
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), plain, decayed)
+    assert {path[-1].key for path, value in jax.tree_util.tree_leaves_with_path(changed) if value} == {"kernel"}
+
+
+def test_a_share_of_each_target_is_spread_over_all_characters() -> None:
+    plain, spread = (first_step(label=label)[2] for label in (None, 8))
+    assert first_step(label_smoothing=0.2)[2] == pytest.approx(0.8 * plain + 0.2 * spread)
+
+
+def test_each_step_drops_others() -> None:
+    assert abs(first_step()[2] - first_step(step=1)[2]) > 0.01
+
+
+def test_a_run_is_calibrated_on_samples_at_equal_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, seen = open_run(finished_run()[0]), list[int]()
+
+    def predict(_: Run, pictures: Bytes) -> Float32s:
+        numbers = pictures.reshape(-1, 4).view("<u4")
+        seen.extend(numbers[:, 0].tolist())
+        return np.pad(numbers / 1e3, ((0, 0), (0, 7))).astype(np.float32)
+
+    monkeypatch.setattr(Run, "predict", predict)
+    monkeypatch.setattr(loop, "MAX_CALIBRATION_SAMPLES", 1000)
+    monkeypatch.setattr(loop, "BLOCK_SAMPLES", 70)
+    pictures = np.arange(2500, dtype="<u4").view(np.uint8).reshape(-1, 2, 2)
+    parts = [Samples(some, np.zeros(len(some), int), np.arange(len(some))) for some in np.split(pictures, [800])]
+    run = loop._calibrate(run, parts)
+    assert seen == [*range(0, 2500, 3)]
+    below, above = np.exp(log_softmax(predict(run, pictures[[12, 15]]) / run.temperature)).max(1)
+    assert below < run.threshold < above  # of a half per cent
 
 
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
