@@ -57,6 +57,8 @@ def test_an_epoch_has_every_sample_once_but_the_remainder(prefetch: int) -> None
         assert len(set(orders[-1].tolist())) == 48
     assert (orders[0] != orders[1]).any()
     assert (np.sort(orders[0]) != orders[0]).any()
+    [(reseeded, _)] = next(Batches([samples(50)], batch_size=48, seed=1).picks(0, 0))
+    assert (reseeded != orders[0]).any()
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
@@ -128,28 +130,13 @@ def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch:
     assert not threads()
 
 
-def test_shards_give_whole_epochs_that_derive_from_their_seed(tmp_path: Path) -> None:
-    whole, chosen = some_pictures(groups=12), np.arange(10, 120)
-    of_shards = open_dataset(write_shards(whole, tmp_path / "shards", rows=30)).samples(chosen)
-    first, again = (list(Batches(of_shards, batch_size=11, seed=3).epoch(2)) for _ in range(2))
-    assert same(first, again)
-    pictures = np.concatenate([images for images, _ in first])
-    assert sorted(p.tobytes() for p in pictures) == sorted(p.tobytes() for p in whole.images[chosen])
-    # What augmentation does to a sample does not depend on where it is kept.
-    batches = Batches(of_shards, batch_size=1, seed=3, augmentation=Augmentation())
-    [(index, _)] = next(batches.picks(0, 0))
-    out = np.empty((1, 8, 8), np.uint8)
-    augment(np.asarray(whole.images), index, out, config=Augmentation(), seed=3, epoch=0)
-    assert (next(batches.epoch(0))[0] == out).all()
-
-
-def test_repeated_samples_are_augmented_differently() -> None:
-    repeated = some_pictures(groups=4).samples(np.array([5, 7, 5, 5]))
-    batches = Batches(repeated, batch_size=4, augmentation=Augmentation())
-    [(_, numbers)] = next(batches.picks(0, 0))
-    assert len(np.unique(numbers)) == 4
-    one = Batches(some_pictures().samples([5]), batch_size=1, augmentation=Augmentation())
-    assert (next(one.epoch(0))[0] != next(one.epoch(1))[0]).any()
+def test_what_a_picture_becomes_depends_on_seed_epoch_and_its_number() -> None:
+    data = some_pictures()
+    batches = Batches(data.samples([5, 5]), batch_size=2, seed=3, augmentation=Augmentation())
+    [(indices, numbers)] = next(batches.picks(1, 0))
+    expected = augment(data.images, indices, config=Augmentation(), seed=3, epoch=1, samples=numbers)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(next(batches.epoch(1))[0], expected)
+    assert (expected[0] != expected[1]).any(), "one sample twice"
 
 
 def test_the_order_of_an_epoch_takes_little_memory() -> None:

@@ -50,18 +50,6 @@ def test_preprocessing_is_the_readable_twin(spec: Preprocessing) -> None:
         assert off[real].max() < 1e-5
 
 
-@pytest.mark.parametrize("size", [32, 48, 64])
-def test_canvas_is_resized_as_in_training(size: int) -> None:
-    spec = Preprocessing(size=size, readings=1)
-    graph = graph_of(random_network(spec=spec))
-    images, kinds = pictures(128, 1)
-    small = evaluate_ops(lower(graph), images, ("resized",))["resized"][:, 0]
-    np.testing.assert_array_equal(small, resize(images, spec.size))
-    real = [kind in ("strokes", "inverted") for kind in kinds]
-    centred = evaluate_ops(lower(graph), images[real], ("framed",))["framed"][:, 0]
-    assert np.abs(centred - frames(resize(images[real], spec.size), spec)[0][..., 0]).max() < 1e-4
-
-
 def test_a_resize_is_exact_and_the_model_resizes_alike() -> None:
     rng = np.random.default_rng(0)
     for shape, size in (((40, 40), 32), ((128, 128), 100), ((33, 7), 16), ((9, 300), 64)):
