@@ -22,7 +22,6 @@ from fastetl.etl.detection import EtlFile
 
 # Chosen by trial: of 300 files of 40 to 355 records with up to 30 defects, 0.58 % of records get a wrong data set.
 _REACH = 40  # a run may follow one of so many before it, to skip a series of defects (with 4: 0.74 %, with 1: 43 %)
-_MANY_RUNS, _REACH_AMONG_MANY = 5000, 4  # with more runs a file has hardly any order, and to save time _REACH is less
 _FIRST_RECORDS = 5  # the first records, which show where in the order a file begins
 _MAX_MOVED = 4  # a data set may begin so many records early, because some before it are lost
 _TRIED_DATA_SETS = 8  # data sets that are tried as the pattern of the others (with 1: 0.80 %)
@@ -202,10 +201,9 @@ class _Chain(NamedTuple):
 
 def _runs_to_keep(runs: list[_Run], length: int) -> list[tuple[_Run, int]]:
     """The runs to keep, each with the data set in which it begins: the least costly chain, by dynamic programming."""
-    reach = _REACH if len(runs) <= _MANY_RUNS else _REACH_AMONG_MANY
     chains: list[_Chain | None] = []
     for run in runs:  # one whose code is not in the order is never kept
-        chains.append(_best_chain(run, chains[-reach:], length) if run.rank >= 0 else None)
+        chains.append(_best_chain(run, chains[-_REACH:], length) if run.rank >= 0 else None)
     # What is left of the file after the last kept run is set aside.
     count = runs[-1].end
     chain = min(filter(None, chains), key=lambda chain: chain.cost + count - chain.run.end, default=None)
