@@ -37,7 +37,7 @@ def weighted_addresses(data: Data) -> list[tuple[str, float]]:
         path = source.path if isinstance(source, Dataset) else source
         # Opened in any case, so that an error is raised before anything is started or removed.
         if path is None or source not in (path, open_dataset(path)):
-            what = f"{source.name}: workers open datasets themselves"
+            what = f"{open_dataset(source).name}: workers open datasets themselves"
             raise ArgumentError(what, expected="paths, addresses, or whole datasets from a path", do="write it first")
         pairs.append((absolute(path), weight))
     return pairs

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from fastetl.data.preprocessing import MAX_SIDE
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
 
+T = TypeVar("T", bound=Dataset | StrPath | Samples)
 Data = Dataset | StrPath | Iterable[Dataset | StrPath | tuple[Dataset | StrPath, float]]
 """Datasets, opened or paths, each alone or in a pair with its weight."""
 MixturePart = Dataset | StrPath | Samples
@@ -209,9 +210,9 @@ def require_same_characters(charsets: Sequence[Charset]) -> None:
             raise ArgumentError(what, expected=charsets[0], found=charset, do=do)
 
 
-def weigh(name: str, data: Any) -> list[tuple[Any, float]]:
+def weigh(name: str, data: T | Iterable[T | tuple[T, float]]) -> list[tuple[T, float]]:
     """The datasets of the argument `name` with their weights. Raises FastetlError for what is no dataset or weight."""
-    pairs = []
+    pairs: list[tuple[Any, float]] = []
     for part in data if isinstance(data, Iterable) and not isinstance(data, Dataset | str) else [data]:
         dataset, weight = part if isinstance(part, tuple) and len(part) == 2 else (part, 1)
         expected = "datasets or paths, or pairs of one and its weight"
