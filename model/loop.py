@@ -19,11 +19,10 @@ from fastetl.data.batches import Batch, Batches
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.identity import TRAIN, VALID
 from model.calibration import fit_temperature, log_softmax, smoothed_losses
-from model.checkpoints import restore, save
 from model.config import RATES
 from model.devices import Tree, is_first, replicate, shard
 from model.errors import ModelError
-from model.folders import clear_folder
+from model.folders import clear_folder, restore, save
 from model.outliers import outlier_samples
 from model.progress import AddEvent, Epoch, OnStep, Progress, events
 from model.run import Run

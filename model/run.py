@@ -1,9 +1,4 @@
-"""The run directory that `train` writes, and the trained network in it.
-
-run.json       format version, configuration, layers, charset, preprocessing, data and split, history, versions, command
-checkpoints/   best.safetensors, by validation accuracy, and last.safetensors
-tensorboard/   events
-"""
+"""The run directory that `train` writes (docs/formats.md lists its files), and the trained network in it."""
 
 import dataclasses
 import json
@@ -32,11 +27,10 @@ from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import read_json, require_sealed, sealed
 from fastetl.html import html_table
 from fastetl.lazy import import_extra
-from model.checkpoints import restore
 from model.config import TrainConfig
 from model.devices import is_first, replicate
 from model.errors import MissingRunError, ModelError
-from model.folders import RUN_JSON, unfinished_folder
+from model.folders import RUN_JSON, restore, unfinished_folder
 from model.network import Network, NetworkConfig
 from model.progress import Epoch, diagnose
 from model.step import make_forward, predict, weights_of, with_weights

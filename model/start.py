@@ -19,9 +19,9 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing, frames
 from fastetl.errors import ArgumentError, StrPath
-from model.checkpoints import digest
 from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
+from model.folders import digest
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig
 from model.run import RUN_OR_PACKAGE, Run, opened_package, opened_run
 from model.step import weights_of, with_weights

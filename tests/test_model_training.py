@@ -30,11 +30,10 @@ from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
 from model import loop, outliers, training
 from model.calibration import log_softmax
-from model.checkpoints import save
 from model.config import RATES, TrainConfig
 from model.devices import Tree, join, replicate, shard
 from model.errors import ModelError
-from model.folders import unfinished_folder
+from model.folders import save, unfinished_folder
 from model.network import NETWORKS, Conv, Dropout, Flatten, Network, NetworkConfig, Norm, Relu
 from model.outliers import character_pairs, outlier_samples, scribbles
 from model.progress import Progress, print_epochs
