@@ -145,21 +145,7 @@ def read_reference(path: Path) -> Reference:
         config = ExportConfig(**options)
         kinds = tuple(arrays["kinds"].tolist())
         reference = Reference(graph, config, arrays["images"], kinds, arrays["logits"], arrays["answers"])
-        _require_fit(reference, path)
+        model = onnx_model(graph, lower(graph)).SerializeToString()
+        parse_model(model, path)
+        onnx_answers(model, reference.images[:1])  # raises an error if layers do not fit to one another
         return reference
-
-
-def _require_fit(reference: Reference, path: Path) -> None:
-    """Raise an error unless the arrays fit to the graph, and its layers to one another."""
-    graph, count = reference.graph, len(reference.kinds)
-    for name, dtype, shape in (
-        ("images", "uint8", (count, graph.side, graph.side)),
-        ("logits", "float32", (count, len(graph.charset))),
-        ("answers", "float32", (count, len(graph.labels))),
-    ):
-        array = getattr(reference, name)
-        if str(array.dtype) != dtype or array.shape != shape or not (count and np.isfinite(array).all()):
-            raise ExportError(f"{name}: {array.dtype} {array.shape}", expected=f"{dtype} {shape}, finite numbers")
-    model = onnx_model(graph, lower(graph)).SerializeToString()
-    parse_model(model, path)
-    onnx_answers(model, reference.images[:1])

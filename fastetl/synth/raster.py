@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastetl.data.preprocessing import triangle_weights
-from fastetl.etl.classes import EtlClass, classes
+from fastetl.etl.classes import classes
 from fastetl.etl.layouts import ETL8G, ETL9G, Layout
 from fastetl.kernels.coverage import cover
 from fastetl.kernels.packed import TOP, pack, unpack
@@ -15,7 +15,7 @@ from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle, draw_style
 
 GRAIN_STEP = 977  # how far on in the grain each picture begins: a prime number, so that none share their grain
 _MIN_LENGTH = np.float32(1e-6)  # see `cover`
-_SIGN_OF_BLANK, _SIGN_OF_NONE = "␣", "▲"  # what stands for a class without a character: in ETL1 and ETL3, in ETL2
+_SIGNS = {1: "␣", 2: "▲", 3: "␣"}  # what stands for a class without a character, by the family of the set
 
 
 def draw(ink: PenInk) -> NDArray[np.uint8]:
@@ -65,15 +65,6 @@ def to_layout(levels: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
     return pack(np.minimum(values + 0.5, TOP[layout.bits]).astype(np.uint8), layout.bits)
 
 
-def _sign(entry: EtlClass, layout: Layout) -> str:
-    """What a writer writes for a class: its character, or the sign that the set has instead."""
-    if entry.character is not None:
-        return entry.character
-    if layout.kind == "K":
-        return _SIGN_OF_NONE
-    return _SIGN_OF_BLANK if layout.family in (1, 3) else UNKNOWN_SIGN
-
-
 def _levels(layout: Layout, writer: int, time: int, seed: int, scans: float) -> NDArray[np.uint8]:
     """uint8 (classes, 127, 128): a writer's pictures, levels 0–15. Sets of one family are the same writing."""
     family = [] if layout.family == 8 else [layout.family]  # as in the releases that wrote ETL8G alone
@@ -82,7 +73,7 @@ def _levels(layout: Layout, writer: int, time: int, seed: int, scans: float) -> 
     grain = 0.02 * (layout.kind == "K")  # prints differ in their paper, also where two stand at the same place
     style = WriterStyle(grain=grain) if is_printed else draw_style(rng, bool(rng.random() < scans))
     rng = rng.spawn(time)[-1] if time else rng
-    signs = [_sign(entry, layout) for entry in classes(layout.name)]
+    signs = [entry.character or _SIGNS.get(layout.family, UNKNOWN_SIGN) for entry in classes(layout.name)]
     return unpack(draw(ink_of(choose_glyphs(style, rng, signs), style, rng)))
 
 
