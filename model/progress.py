@@ -1,6 +1,5 @@
 """What a training reports: the figures of its epochs, to its caller, on the terminal and to TensorBoard."""
 
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,14 +35,13 @@ class Epoch:
     """Share of that time in which the devices waited for pictures."""
 
 
-def diagnose(history: Sequence[Epoch], classes: int, guessing: float = 0.0) -> tuple[str, ...]:
-    """One sentence or more. guessing: the loss of guesses by the characters' frequencies; 0 if unknown."""
+def diagnose(history: Sequence[Epoch], guessing: float) -> tuple[str, ...]:
+    """One sentence or more. guessing: the loss of guesses by the characters' frequencies."""
     if not history:
         return ("No epoch is complete yet.",)
     last = history[-1]
-    chance = math.log(classes)
-    if min(last.loss, last.valid_loss) > 0.95 * chance:  # a short training's own loss is mostly of its warm-up
-        losses = f"the training loss is {last.loss:.2f}, and guessing among {classes} characters gives {chance:.2f}"
+    if min(last.loss, last.valid_loss) > 0.95 * guessing:  # a short training's own loss is mostly of its warm-up
+        losses = f"the training loss is {last.loss:.2f}, and guessing gives {guessing:.2f}"
         return (f"Not learning yet: {losses}. Train longer or at another learning rate, and check the labels.",)
     best = min(history, key=lambda e: e.valid_loss)
     if last.epoch >= best.epoch + 2 and last.valid_loss > 1.03 * best.valid_loss and last.loss < best.loss:
@@ -56,7 +54,6 @@ def diagnose(history: Sequence[Epoch], classes: int, guessing: float = 0.0) -> t
         return ("The validation loss has stopped falling: more epochs alone will help little.",)
     if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
         return ("The validation loss was still falling at the end: more epochs may help.",)
-    guessing = guessing or chance
     verdict = "Better than guessing" if last.valid_loss < guessing / 2 else "Little is learnt yet"
     return (f"{verdict}: the validation loss is {last.valid_loss:.2f}; guessing gives {guessing:.2f}.",)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -53,8 +54,8 @@ class TrainedDataset:
     test: int
     digest: str
     """Identifies the samples, so that training is resumed on the same ones only."""
-    guessing: float = 0.0
-    """Loss of guesses by the frequencies of the characters; 0 if an earlier version trained the run."""
+    guessing: float
+    """Loss of guesses by the frequencies of the characters, without label smoothing."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,7 +101,8 @@ class Run:
     def diagnosis(self) -> tuple[str, ...]:
         """Sentences on how the training went."""
         guessing = sum(d.guessing * d.weight for d in self.data) / sum(d.weight for d in self.data)
-        return diagnose(self.history, len(self.charset), guessing)
+        smoothing = self.config.label_smoothing
+        return diagnose(self.history, (1 - smoothing) * guessing + smoothing * math.log(len(self.charset)))
 
     @cached_property
     def parameters(self) -> int:

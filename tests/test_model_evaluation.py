@@ -267,7 +267,7 @@ def test_calibration_error_counted_by_hand() -> None:
 @pytest.mark.parametrize(
     ("losses", "word"),
     [
-        ([(4.3, 4.3), (4.25, 4.27)], "Not learning yet: the training loss is 4.25, and guessing among 71"),
+        ([(4.3, 4.3), (4.25, 4.27)], "Not learning yet: the training loss is 4.25, and guessing gives 4.26"),
         ([(1.0, 1.0), (0.6, 0.8), (0.4, 0.9), (0.3, 1.0)], "Overfitting since epoch 2: the loss on the validation"),
         ([(1.0, 1.0), (0.6, 0.5)], "more epochs may help"),
         ([(1.0, 1.0), (0.6, 0.5), (0.6, 0.5)], "has stopped falling"),
@@ -279,14 +279,16 @@ def test_calibration_error_counted_by_hand() -> None:
 )
 def test_diagnosis_in_plain_words(losses: list[tuple[float, float]], word: str) -> None:
     history = [Epoch(k, k, a, 0.5, b, 0.5, 1.0, 1.0, 0.0) for k, (a, b) in enumerate(losses, 1)]
-    assert word in diagnose(history, 71)[0]
+    assert word in diagnose(history, np.log(71))[0]
 
 
 def test_a_network_that_answers_with_the_most_frequent_character_has_learnt_little() -> None:
     data = small_set("ab", [0] * 19 + [1], [*range(20)])
-    (dataset,) = new_run(Path("run"), [(data, 1.0)], TrainConfig(), None, "").data
-    assert dataset.guessing == pytest.approx(-0.95 * np.log(0.95) - 0.05 * np.log(0.05))
+    run = new_run(Path("run"), [(data, 1.0)], TrainConfig(), None, "")
+    assert run.data[0].guessing == pytest.approx(-0.95 * np.log(0.95) - 0.05 * np.log(0.05))
     assert baselines(data)[0].accuracy == 0.95
-    assert "Little is learnt yet" in diagnose([Epoch(1, 1, 0.4, 0.9, 0.2, 0.9, 1.0, 1.0, 0.0)], 2, dataset.guessing)[0]
+    for valid_loss, word in ((0.2, "Little is learnt yet"), (0.22, "Not learning yet: the training loss is 0.40, and")):
+        run = dataclasses.replace(run, history=(Epoch(1, 1, 0.4, 0.9, valid_loss, 0.9, 1.0, 1.0, 0.0),))
+        assert word in run.diagnosis[0], "guessing gives 0.22, and among two equally frequent ones 0.69"
     (result,) = evaluate(answering(data, [0] * 20), data).sets
     assert next(details(result)) == "mean of the characters' accuracies: 50.00%"
