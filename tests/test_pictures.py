@@ -86,6 +86,9 @@ def test_why_it_may_not_be_recognized() -> None:
     page = 255 - np.kron(np.ones((5, 5)), np.pad(np.full((12, 12), 255), 5)).astype(np.uint8)
     for several in (two, page):
         assert find_ink(several).fault == "perhaps several characters: read them as a line"
+    dotted = np.full((90, 60), 255, np.uint8)
+    dotted[8:14, 26:36] = dotted[40:46, 10:50] = dotted[46:84, 44:50] = 0
+    assert not find_ink(dotted).fault, "a tall う"
 
 
 def test_addresses_and_heic_say_what_they_need(tmp_path: Path) -> None:

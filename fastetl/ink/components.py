@@ -106,14 +106,16 @@ def _are_near(boxes: NDArray[np.intp], sizes: NDArray[np.intp]) -> Mask:
 def is_several_characters(mask: Mask) -> bool:
     """Whether ink cropped to its box is two characters or more.
 
-    It is if the box is at least one and a half times as long as high, and has a gap between two parts that are each
-    about half as long as it is high; or the same downwards. So is a page: most of its ink is in many short components.
+    It is if the box is at least a third longer than high, and a gap has parts before and behind it that are each at
+    least half as long as the box is high; or the same downwards. So is a page: most of its ink is in many short
+    components.
     """
     for line in (mask, mask.T):
         height, width = line.shape
-        part = height * 9 // 20
-        gaps = np.flatnonzero(~line.any(0)) if 2 * width >= 3 * height else np.zeros(0, np.intp)
-        if ((gaps >= part) & (gaps < width - part)).sum() * 16 >= max(height, 1):
+        edges = 1 + np.flatnonzero(np.diff(line.any(0)))  # of gaps: begin and end by turns
+        begin, end = edges[::2], edges[1::2]
+        is_between = (2 * begin >= height) & (2 * (width - end) >= height) & (16 * (end - begin) >= height)
+        if 3 * width >= 4 * height and is_between.any():
             return True
     components = label_components(mask)
     boxes, sizes = boxes_of(components), np.bincount(components.ravel())[1:]

@@ -112,10 +112,12 @@ extension Grid {
         let columns = (0..<width).map { column in (0..<height).contains { isInk($0, column) } }
         let rows = (0..<height).map { row in (0..<width).contains { isInk(row, $0) } }
         let isLine = [(columns, height), (rows, width)].contains { line, across in
-            guard 2 * line.count >= 3 * across else { return false }
-            let part = across * 9 / 20
-            let gaps = line.indices.count { !line[$0] && $0 >= part && $0 < line.count - part }
-            return gaps * 16 >= max(across, 1)
+            let edges = line.indices.dropFirst().filter { line[$0] != line[$0 - 1] }
+            let gaps = stride(from: 0, to: edges.count, by: 2).map { (edges[$0], edges[$0 + 1]) }
+            return 3 * line.count >= 4 * across
+                && gaps.contains { begin, end in
+                    2 * begin >= across && 2 * (line.count - end) >= across && 16 * (end - begin) >= across
+                }
         }
         let ink = (0..<height).flatMap { row in (0..<width).map { isInk(row, $0) ? 1 : 0 } }
         let parts = Component.all(of: Grid(height, width, ink))
