@@ -50,8 +50,9 @@ class Train(WritingCommand):
     run_path: RunPath
     """The run directory to write: weights, options, and curves for TensorBoard. Until it is whole: RUN.unfinished."""
     also: tuple[str, ...] = ()
-    """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT. A dataset's share of each epoch's
-    pictures, whatever its size, is its weight out of the sum of all weights; a weight that is not given is 1."""
+    """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT; what exists under the whole name is
+    a dataset. Its share of each epoch's pictures, whatever its size, is its weight out of the sum of all weights; a
+    weight that is not given is 1."""
     config: TrainConfig = TrainConfig()
     start: Annotated[str, Argument(("--from",), "SOURCE")] = ""
     """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
