@@ -132,6 +132,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "gigabytes": (lambda path: path.write_bytes(b"GIF89a\xff\xff\xff\xff\0\0\0," + bytes(20)), "too many pixels"),
     "PostScript": (lambda path: Image.new("L", (9, 9)).save(path, format="EPS"), "found no picture"),
     "not a number": (lambda path: Image.fromarray(NAN).save(path, format="TIFF"), "a pixel that is not a number"),
+    "two pages": (
+        lambda path: Image.new("L", (9, 9)).save(path, "TIFF", save_all=True, append_images=[Image.new("L", (9, 9))]),
+        "a file of several pages; expected one page; found 2. Save each page",
+    ),
     "a FIFO": (os.mkfifo, "a FIFO"),
     "a folder": (Path.mkdir, "a folder"),
     "nothing": (lambda path: None, "there is no such file"),

@@ -137,6 +137,10 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
                     what, sides = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
                     limits = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} times the other"
                     raise ArgumentError(what, file=path, expected=limits, found=sides, do="crop it")
+                pages = getattr(image, "n_frames", 1) if image.format == "TIFF" and image is not source else 1
+                if pages > 1:
+                    what, do = "a file of several pages", "save each page as a file of its own"
+                    raise FastetlError(what, file=path, expected="one page", found=pages, do=do)
                 if image is not source:  # only for JPEG: it decodes fewer pixels
                     image.draft("L", (size[0] * MAX_PLANE // max_side, size[1] * MAX_PLANE // max_side))
                 thumbnail = _reduce(image, max(image.size) // MAX_PLANE)
@@ -158,11 +162,11 @@ def find_ink(
     """Find the ink of a picture of any kind, the character in it, and reasons why it may be recognized wrongly.
 
     Formats are `FORMATS`, and HEIC if `pillow-heif` is installed, with 8 or 16 bits or floating point (0–1, 0–255 or
-    0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Only
-    the first of several frames is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
-    FastetlError if a file cannot be read, is not such a picture or exceeds `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for
-    arrays of another shape or dtype and other objects. is_page: as of `separate_ink`. kinds: what the caller takes,
-    for that error.
+    0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Of an
+    animation the first frame is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
+    FastetlError if a file cannot be read, is not such a picture, is a TIFF of several pages or exceeds
+    `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for arrays of another shape or dtype and other objects. is_page: as of
+    `separate_ink`. kinds: what the caller takes, for that error.
     """
     if not hasattr(source, "read"):
         do = "give several one by one" if isinstance(source, list | tuple) else None
