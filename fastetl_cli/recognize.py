@@ -32,7 +32,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """All files of `paths`, and the pictures in its folders and below. Raises FastetlError for a folder without any."""
     pictures: list[Path] = []
     for path in paths:
-        files = [file for file in files_below(path) if file.is_file()] if path.is_dir() else []
+        files = [*files_below(path)] if path.is_dir() else []
         picture_files = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
         if path.is_dir() and not picture_files:
             expected, do = ", ".join(PICTURE_SUFFIXES), "name a picture, or another folder"

@@ -249,7 +249,7 @@ def test_what_systems_leave_behind_is_skipped(
     assert find_pictures((tmp_path / "pictures",)) == [tmp_path / "pictures" / "a.png"]
     assert not capsys.readouterr().err
     (tmp_path / "pictures" / "a.pdf").touch()
-    shutil.copy(tmp_path / "pictures" / "a.png", tmp_path / "pictures" / "b.jfif")
+    (tmp_path / "pictures" / "b.jfif").symlink_to("nowhere")
     assert [file.name for file in find_pictures((tmp_path / "pictures",))] == ["a.png", "b.jfif"]
     assert "pictures: passed over 1 file not named as pictures (first: " in capsys.readouterr().err
     (tmp_path / "samples" / "._2026-11-24.jsonl").write_bytes(b"x")

@@ -165,7 +165,7 @@ def _from_folders(folder: Path) -> LabelledSource:
             do = f"rename it, or take {_LABELS} away where folders are named by their characters"
             raise FastetlError("a folder that is no number", file=subfolder, expected=expected, do=do)
         character = _character(name, subfolder) if label_names is None else label_names[int(name)]
-        pictures = [p for p in subentries if p.is_file() and p.suffix.lower() not in _TEXT_SUFFIXES]
+        pictures = [p for p in subentries if not p.is_dir() and p.suffix.lower() not in _TEXT_SUFFIXES]
         files += pictures
         characters += [character] * len(pictures)
     return LabelledSource(folder, files, characters, np.full(len(files), -1, np.int32), [""] * len(files), notices)
