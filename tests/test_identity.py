@@ -168,6 +168,11 @@ def test_pictures_saved_elsewhere_may_be_of_any_file() -> None:
         mixed = record.with_data(etl, **HALVES)
         for known in (record.parts_of(data), mixed.parts_of(data), mixed.parts_of(etl)):
             assert set(known.tolist()) == {TRAIN, VALID, TEST}
+    files = dataclasses.replace(saved, sources=("unnamed:files:1",))
+    for sources, part in ((("synth:1", "synthetic lines"), NEW), (("synth:1", "ETL8"), UNKNOWN), (("mine",), UNKNOWN)):
+        record = SplitRecord((dict.fromkeys(sources, etl.groups[:1]), {}, {}))
+        assert set(record.parts_of(files).tolist()) == {part}
+        assert set(record.parts_of(saved).tolist()) == {UNKNOWN}
 
 
 def test_what_is_in_several_parts_was_trained_on() -> None:

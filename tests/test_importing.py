@@ -20,7 +20,7 @@ from fastetl.building.kept_drawings import find_samples
 from fastetl.building.labelled_pictures import import_pictures
 from fastetl.data.charset import nfc
 from fastetl.data.dataset import Dataset
-from fastetl.data.identity import UNNAMED
+from fastetl.data.identity import UNNAMED_FILES
 from fastetl.data.labelled_files import labelled_in
 from fastetl.errors import FastetlError
 from fastetl_cli.main import main
@@ -63,7 +63,7 @@ def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
     data = fastetl.open_dataset(tmp_path / "out")
     assert data.charset.characters == CHARACTERS
     assert data.images.shape[1:] == (48, 48)
-    assert (data.sources[0][:8], data.charset.name) == (UNNAMED, "my.symbols")
+    assert (data.sources[0][:14], data.charset.name) == (UNNAMED_FILES, "my.symbols")
     assert (data.groups == -1).all()
     assert np.bincount(data.labels).tolist() == [EACH] * len(NAMES)
     assert np.asarray(data.images)[:, [0, -1]].max() == 0  # ink high
@@ -102,7 +102,8 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_no_picture_is_left_out_and_told(symbols: Path, tmp_path: Path) -> None:
-    """A file that is none, one without ink, and a folder of neither; all are errors where `strict`."""
+    """A file that is none, one without ink, a link to nothing, and a folder; all are errors where `strict`."""
+    (symbols / "한" / "gone.png").symlink_to("nowhere")
     (symbols / "한" / "notes.png").write_text("not a picture")
     (symbols / "한" / "notes.txt").write_text("nor is this taken for one")
     Image.new("L", (20, 20), 255).save(symbols / "한" / "white.png")
@@ -110,8 +111,8 @@ def test_what_is_no_picture_is_left_out_and_told(symbols: Path, tmp_path: Path) 
     (symbols / "notes" / "readme.txt").write_text("no character's folder")
     result = fastetl.build(symbols, tmp_path / "out")
     assert (result.images, result.classes, result.missing) == (len(NAMES) * EACH, len(NAMES), ())
-    assert [notice.done for notice in result.noticed] == ["left out"] * 3
-    assert str(result.noticed[2]) == f"{symbols / '한' / 'white.png'}: no ink in the picture. Left out"
+    assert [notice.done for notice in result.noticed] == ["left out"] * 4
+    assert str(result.noticed[3]) == f"{symbols / '한' / 'white.png'}: no ink in the picture. Left out"
     assert str(result.noticed[0]) == f"{symbols / 'notes'}: a folder without a picture. Left out"
     with pytest.raises(FastetlError, match="symbols.*notes"):
         fastetl.build(symbols, tmp_path / "strict", strict=True)
@@ -155,7 +156,7 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     assert data.charset.characters == CHARACTERS
     ann, seven = sorted(set(data.groups.tolist()), key=lambda g: g == 7)
     assert (seven, (data.groups == ann).sum()) == (7, len(NAMES))
-    assert data.sources[0].startswith(UNNAMED)
+    assert data.sources[0].startswith(UNNAMED_FILES)
     (tmp_path / "other").mkdir()
     for number, own in enumerate((tmp_path / "other" / "symbols.csv", tmp_path / "other.csv"), 100):
         draw(own.parent / f"{own.stem}.png", number)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
 from fastetl.data.dataset import Dataset, concatenate
-from fastetl.data.identity import digest_of, group_copies
+from fastetl.data.identity import UNNAMED, UNNAMED_FILES, digest_of, group_copies
 from fastetl.data.labelled_files import FILE_BYTES, LabelledSource
 from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, errors_about, scarcity
 from fastetl.files.untrusted import read_bytes
@@ -115,6 +115,8 @@ def _dataset(source: LabelledSource, samples: list[IndexedPicture], charset: Cha
     options: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
     with errors_about(source.path):  # which may have pictures on white paper
         data = Dataset.create(images, characters, source=name, size=size, **options)
+    if isinstance(source.images, list):
+        data = replace(data, sources=(data.sources[0].replace(UNNAMED, UNNAMED_FILES),))
     return replace(data, groups=source.groups[indices])
 
 

@@ -36,7 +36,10 @@ TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
 """Where a sample was in a training: in one of the three parts, in none, or nothing tells."""
 UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
+UNNAMED_FILES = "unnamed:files:"
+"""The same for picture files, which synthetic writers do not make."""
 _SOURCE_OF_FILES = re.compile(r"ETL\d+(:.*)?|synth:.*")  # names that files tell, and nobody may give
+_SYNTHETIC = re.compile("synth(:|etic )")  # the bundled network learnt "synthetic lines", too
 RESERVED_SOURCE = re.compile(f"{_SOURCE_OF_FILES.pattern}|{UNNAMED}.*")
 """Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""
 MAX_NAME_LENGTH = 64
@@ -204,11 +207,14 @@ class SplitRecord:
     def _may_have_seen(self, data: "Dataset") -> NDArray[np.bool_]:
         """bool (N,): samples of which neither source nor group tells whether they were trained on.
 
-        Pictures of an unnamed source may be of any other: ETL's, saved as PNG files, have digests of their own.
+        Pictures of an unnamed source may be of any other: ETL's, saved as PNG files, have digests of their own. Only
+        if all training was on synthetic writers, picture files are new.
         """
         known_sources = {source for groups in self.groups for source in groups}
         has_unnamed = any(source.startswith(UNNAMED) for source in known_sources)
-        may_be_any = [has_unnamed or source.startswith(UNNAMED) for source in data.sources]
+        is_synthetic = not any(map(len, self.digests)) and all(map(_SYNTHETIC.match, known_sources))
+        new_names = UNNAMED_FILES if is_synthetic else ()
+        may_be_any = [has_unnamed or (s.startswith(UNNAMED) and not s.startswith(new_names)) for s in data.sources]
         is_of_known_source = np.array([source in known_sources for source in data.sources])[data.source]
         return np.array(may_be_any)[data.source] | is_of_known_source & (data.groups < 0)
 
