@@ -1,13 +1,11 @@
 """fastetl train."""
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import fastetl_ray
 from fastetl.data.store import open_dataset
-from fastetl.errors import ArgumentError
 from fastetl_cli.base import DatasetPath, RunPath, WritingCommand, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Argument
 from model.config import TrainConfig
@@ -28,12 +26,7 @@ def path_and_weight(text: str) -> tuple[str, float]:
         weight = float(weight_text)
     except ValueError:
         return text, 1.0
-    if not path or Path(text).exists():
-        return text, 1.0
-    if not 0 < weight < math.inf:
-        what, expected = f"{text} has no weight over 0", "DATASET or DATASET=WEIGHT"
-        raise ArgumentError(what, expected=expected, found=weight_text, do="check `also`")
-    return path, weight
+    return (text, 1.0) if not path or Path(text).exists() else (path, weight)
 
 
 @dataclass(frozen=True)
