@@ -30,9 +30,6 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     return [longer_name if names.count(name) > 1 else name for name, longer_name in pairs]
 
 
-_COLUMNS = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")
-
-
 def _row(result: SetResult) -> tuple[str, ...]:
     """The row of the table for a set."""
     name = result.name if result.part == "all" else f"{result.name} ({result.part})"
@@ -116,7 +113,8 @@ class Evaluate(WritingCommand):
         if report is not None:
             report = _report_folder(report, evaluation) if is_run_report and not self.overwrite else report
             write_report(run, evaluation, report, overwrite=overwrite)
-        lines = [table(_COLUMNS, map(_row, evaluation.sets))]
+        columns = ("set", "samples", "accuracy", "95 % interval", "top 5", "worst writer")
+        lines = [table(columns, map(_row, evaluation.sets))]
         lines += [f"{result.name}: {line}" for result in evaluation.sets for line in details(result)]
         report_text = f". Report: {report / 'index.html'}" if report is not None else ""
         samples = counted(sum(result.samples for result in evaluation.sets), "sample")

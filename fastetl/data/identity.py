@@ -207,8 +207,7 @@ class SplitRecord:
     def _may_have_seen(self, data: "Dataset") -> NDArray[np.bool_]:
         """bool (N,): samples of which neither source nor group tells whether they were trained on.
 
-        Pictures of an unnamed source may be of any other: ETL's, saved as PNG files, have digests of their own. Only
-        if all training was on synthetic writers, picture files are new.
+        Unnamed pictures may be of any: ETL's, saved as PNG files, have other digests. Synthetic ones are no files.
         """
         known_sources = {source for groups in self.groups for source in groups}
         has_unnamed = any(source.startswith(UNNAMED) for source in known_sources)
