@@ -116,6 +116,7 @@ def _execute(name: str, arguments: list[str]) -> int:
         with ended_by_signals():
             return int(command.execute())
     except KeyboardInterrupt as interrupt:
+        gc.unfreeze()  # at exit, JAX crashes on what a training that was cut off has left and nobody collects
         note("fastetl: interrupted; what was on disk before is whole")
         # Its argument is the signal; for SIGINT Python itself raises it, without one.
         return 128 + int(interrupt.args[0] if interrupt.args else signal.SIGINT)

@@ -10,6 +10,7 @@ from fastetl_cli.base import DatasetPath, RunPath, WritingCommand, bar, choose_c
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Argument
 from model.config import TrainConfig
 from model.devices import is_first, join
+from model.folders import RUN_JSON, unfinished_folder
 from model.progress import Progress, print_epochs
 from model.run import Run
 from model.start import start_of
@@ -76,27 +77,32 @@ class Train(WritingCommand):
             join(self.coordinator, self.processes, self.process)
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
         options["start"] = start_of(self.start) if self.start else None
-        if self.engine == "ray":
-            choose_cluster(self.address)
-            run = fastetl_ray.train_on_ray(sets, self.run_path, config, workers=self.workers, gpus=self.gpus, **options)
-            return self._show(run)
+        try:
+            if self.engine == "ray":
+                choose_cluster(self.address)
+                options |= {"workers": self.workers, "gpus": self.gpus}
+                run = fastetl_ray.train_on_ray(sets, self.run_path, config, **options)
+            else:
+                run = self._train_here(sets, config, options)
+        except KeyboardInterrupt:
+            if (unfinished_folder(self.run_path) / RUN_JSON).exists():
+                note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
+            raise
+        return self._show(run) if self.engine == "ray" or is_first() else 0
+
+    def _train_here(self, sets: Sequence[tuple[str, float]], config: TrainConfig | None, options: Any) -> Run:
         data = [(open_dataset(path), weight) for path, weight in sets]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":
             note(f"{', '.join(ungrouped)}: the writers of some samples are unknown, and may be in several parts")
-        try:
-            with bar("train") as step:
+        with bar("train") as move_bar:
 
-                def show(progress: Progress) -> None:
-                    print_epochs(progress, note)
-                    if is_first():
-                        step(progress.step, progress.steps, f"loss {progress.loss:.3f}")
+            def show(progress: Progress) -> None:
+                print_epochs(progress, note)
+                if is_first():
+                    move_bar(progress.step, progress.steps, f"loss {progress.loss:.3f}")
 
-                run = train(data, self.run_path, config, progress=show, **options)
-        except KeyboardInterrupt:
-            note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
-            raise
-        return self._show(run) if is_first() else 0
+            return train(data, self.run_path, config, progress=show, **options)
 
     def _show(self, run: Run) -> int:
         basis = "by writers" if run.config.by == "group" else "on pictures"

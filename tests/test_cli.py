@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -183,6 +184,24 @@ def test_a_stopped_synth_leaves_no_output_and_no_process(number: signal.Signals,
                 time.sleep(0.05)
     assert not (tmp_path / "out").exists()
     assert number == signal.SIGKILL or list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_is_stopped_says_how_to_continue_it(
+    quick: Quick, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it compiled, JAX crashed at exit on what was left; and before it began, there was nothing to continue."""
+    arguments = ["train", str(quick[0] / "dataset"), str(tmp_path / "run"), "--network", "small", "--steps", "9999"]
+    with subprocess.Popen([sys.executable, "-m", "fastetl_cli.main", *arguments], stderr=subprocess.PIPE) as process:
+        while not (tmp_path / "run.unfinished" / "run.json").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        advice = f"Interrupted; continue with: fastetl train … {tmp_path / 'run'} --resume\n"
+        assert (process.communicate()[1].decode(), process.returncode) == (advice + INTERRUPTED, 128 + signal.SIGTERM)
+    monkeypatch.setattr("fastetl_cli.train.train", Mock(side_effect=KeyboardInterrupt))
+    assert main([*arguments[:2], str(tmp_path / "new")]) == 128 + signal.SIGINT
+    assert capsys.readouterr().err == INTERRUPTED
 
 
 def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:
