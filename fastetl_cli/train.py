@@ -70,6 +70,15 @@ class Train(WritingCommand):
     """With --engine ray: the cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
 
     def execute(self) -> int:
+        try:
+            run = self._train()
+        except KeyboardInterrupt:
+            if (unfinished_folder(self.run_path) / RUN_JSON).exists():
+                note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
+            raise
+        return self._show(run) if self.engine == "ray" or is_first() else 0
+
+    def _train(self) -> Run:
         sets = [(str(self.dataset), 1.0), *map(path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.
         config = None if self.resume and self.config == TrainConfig() else self.config
@@ -77,20 +86,10 @@ class Train(WritingCommand):
             join(self.coordinator, self.processes, self.process)
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
         options["start"] = start_of(self.start) if self.start else None
-        try:
-            if self.engine == "ray":
-                choose_cluster(self.address)
-                options |= {"workers": self.workers, "gpus": self.gpus}
-                run = fastetl_ray.train_on_ray(sets, self.run_path, config, **options)
-            else:
-                run = self._train_here(sets, config, options)
-        except KeyboardInterrupt:
-            if (unfinished_folder(self.run_path) / RUN_JSON).exists():
-                note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
-            raise
-        return self._show(run) if self.engine == "ray" or is_first() else 0
-
-    def _train_here(self, sets: Sequence[tuple[str, float]], config: TrainConfig | None, options: Any) -> Run:
+        if self.engine == "ray":
+            choose_cluster(self.address)
+            options |= {"workers": self.workers, "gpus": self.gpus}
+            return fastetl_ray.train_on_ray(sets, self.run_path, config, **options)
         data = [(open_dataset(path), weight) for path, weight in sets]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":

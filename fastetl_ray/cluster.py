@@ -19,7 +19,7 @@ from fastetl.data.batches import Data, weigh
 from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath, scarcity
-from fastetl.files.addresses import absolute, is_url
+from fastetl.files.addresses import absolute
 from fastetl.files.atomic import check_output, require_local, write_file
 from fastetl_ray.nodes import RETRIES, connect_for, fault_of
 from model.config import TrainConfig
@@ -105,7 +105,7 @@ def train_on_ray(
     if config is not None or options:
         config = config_of(TrainConfig, config, options)
     sources = weighted_addresses(data)
-    check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources if not is_url(source)])
+    check_output(path, RUN_KIND, overwrite, [Path(source) for source, _ in sources])
     initial_network = None if start is None else start_of(start)
     connect_for(workers, 1, gpus)
     with claim_folder(path, resume, overwrite) as folder:

@@ -171,7 +171,7 @@ def build_on_ray(
     require_range("shard_rows", shard_rows, 1)
     config = config_of(BuildConfig, config, options)
     files = list(map(as_address, as_paths(sources)))
-    inputs = [Path(source) for source in files if not is_url(source)]
+    inputs = list(map(Path, files))  # of which addresses are no files here
     target = _target(out, overwrite, inputs)
     for source in find_labelled(list(filter(Path.exists, inputs))):
         raise FastetlError("labelled pictures are not built by Ray", file=source.path, do="build them without Ray")

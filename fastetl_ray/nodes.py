@@ -23,6 +23,7 @@ def connect(address: str = "") -> Any:
     require_instance("address", address, str, "an address")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # no reports to Ray's makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a worker without GPUs still sees them
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # or Ctrl-C gives what there is of a sweep for the whole
     ray = import_extra("ray")
     if not ray.is_initialized():
         address = address or os.environ.get("RAY_ADDRESS", "")

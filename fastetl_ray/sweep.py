@@ -193,10 +193,11 @@ def sweep_on_ray(
     """
     out = as_path("out", out)
     require_instance("config", config, SweepConfig, "a SweepConfig, such as `read_sweep` gives")
-    check_output(out, SWEEP_KIND, overwrite)
     sources = weighted_addresses(data)
+    inputs = [Path(source) for source, _ in sources]
+    check_output(out, SWEEP_KIND, overwrite, inputs)
     connect_for(1, cpus, gpus)
-    with new_output(out, SWEEP_KIND, overwrite) as folder:
+    with new_output(out, SWEEP_KIND, overwrite, inputs) as folder:
         trials = []
         with redirect_stdout(io.StringIO()):  # Ray names folders that are gone at the end
             results = _tuner(config, sources, folder.absolute(), cpus, gpus).fit()

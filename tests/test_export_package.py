@@ -155,13 +155,9 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
 
 
 def test_threads_leave_the_log_of_coremltools() -> None:
-    def export(seconds: float) -> None:
-        with quiet():
-            time.sleep(seconds)
-
     level = logging.getLogger("coremltools").level
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(export, (0.1, 0.2)))
+        list(threads.map(quiet()(time.sleep), (0.1, 0.2)))
     assert logging.getLogger("coremltools").level == level
 
 

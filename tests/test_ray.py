@@ -8,6 +8,8 @@ import json
 import logging
 import os
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -278,6 +280,24 @@ def test_a_sweep_of_nothing_starts_nothing(etl: Path, tmp_path: Path, monkeypatc
         sweep_on_ray(tmp_path / "nothing", tmp_path / "out", read_sweep(SWEEP))
     with pytest.raises(FastetlError, match="cpus is out of range; expected over 0; found -1"):
         sweep_on_ray(etl.with_name("here"), tmp_path / "out", read_sweep(SWEEP), cpus=-1)
+    with pytest.raises(FastetlError, match="here/sweep: the output would be in an input"):
+        sweep_on_ray(etl.with_name("here"), etl.with_name("here") / "sweep", read_sweep(SWEEP))
+
+
+def test_a_sweep_that_is_interrupted_writes_nothing(cluster: Any, tmp_path: Path) -> None:
+    """Ray gave the trainings so far, and they were written as a whole sweep."""
+
+    def interrupt() -> None:
+        while not list(tmp_path.glob(".out.new-*/out/trials/*.unfinished/checkpoints/last*")):
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    data = write_shards(tiny(16), tmp_path / "data", rows=64)
+    config = SweepConfig({"network": "small", "valid": 0.2}, {"epochs": [10_000]}, trials=1)
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        sweep_on_ray(data, tmp_path / "out", config)
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
