@@ -1,5 +1,3 @@
-"""fastetl baseline."""
-
 from dataclasses import dataclass
 
 from fastetl_cli.base import Command, DatasetPath, bar, table

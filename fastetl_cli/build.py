@@ -1,5 +1,3 @@
-"""fastetl build."""
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial

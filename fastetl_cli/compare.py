@@ -1,5 +1,3 @@
-"""fastetl compare."""
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""fastetl evaluate."""
-
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

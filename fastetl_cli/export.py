@@ -1,5 +1,3 @@
-"""fastetl export."""
-
 from dataclasses import dataclass
 
 from export.config import ExportConfig

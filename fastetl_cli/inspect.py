@@ -1,5 +1,3 @@
-"""fastetl inspect."""
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""fastetl pad."""
-
 import contextlib
 import secrets
 import socket

@@ -1,5 +1,3 @@
-"""fastetl quickstart."""
-
 import contextlib
 import sys
 import time

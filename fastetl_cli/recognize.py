@@ -1,5 +1,3 @@
-"""fastetl recognize."""
-
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

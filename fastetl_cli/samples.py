@@ -1,5 +1,3 @@
-"""fastetl samples."""
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated

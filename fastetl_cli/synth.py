@@ -1,5 +1,3 @@
-"""fastetl synth."""
-
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""fastetl train."""
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal

@@ -1,5 +1,3 @@
-"""fastetl verify."""
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby

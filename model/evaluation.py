@@ -1,6 +1,5 @@
 """Evaluation of a run or a package on any number of sets: accuracy by character and by writer, and calibration."""
 
-import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from fastetl.arrays import Float32s, Floats, Ints, Mask
-from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Characters, Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord, digest_of
@@ -20,7 +18,7 @@ from model.calibration import log_softmax, reliability
 from model.errors import ModelError
 from model.outliers import scribbles
 from model.results import CharacterResult, Confusion, Difference, Evaluation, Mistake, Part, SetResult, WriterResult
-from model.run import RUN_OR_PACKAGE, opened_package, opened_run
+from model.run import opened
 
 RESAMPLES = 2000  # bootstrap samples behind each interval
 SCRIBBLES = 256  # random scribbles, all of which should be rejected
@@ -52,10 +50,8 @@ class Reader(Protocol):
 
 def opened_reader(run: Reader | StrPath) -> Reader:
     """A reader, or the run or package at a path, opened. Raises FastetlError for anything else."""
-    if isinstance(run, str | os.PathLike):
-        return opened_package("open_recognizer", as_path("run", run)) or opened_run("run", run, RUN_OR_PACKAGE)
-    require_instance("run", run, Reader, RUN_OR_PACKAGE)
-    return run
+    reader: Reader = opened("run", run, Reader, "open_recognizer")
+    return reader
 
 
 def evaluate(

@@ -18,7 +18,7 @@ from flax import nnx
 from numpy.typing import NDArray
 
 from fastetl import __version__
-from fastetl.checks import as_path, unsuitable
+from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Pictures
 from fastetl.data.identity import SplitRecord
@@ -245,10 +245,15 @@ def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path
         raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error
 
 
-def opened_package(function: str, path: StrPath) -> Any:
-    """What this public function of `export` gives for the package at `path`, None if there is none.
+def opened(name: str, source: Any, kind: Any, function: str) -> Any:
+    """A run or a package at a path, opened; or what is of class `kind` already. Raises FastetlError for anything else.
 
-    The only step up: `model` takes the paths of packages, too, and `export`, which is built upon it, opens them.
+    name: the parameter that it is given as. function: the one of `export` that opens a package. It is the only step up:
+    `export` is built upon `model`.
     """
-    is_package = import_extra("export.package_files").is_package
-    return getattr(import_extra("export"), function)(path) if is_package(path) else None
+    if not isinstance(source, str | os.PathLike):
+        require_instance(name, source, kind, RUN_OR_PACKAGE)
+        return source
+    path = as_path(name, source)
+    is_package = import_extra("export.package_files").is_package(path)
+    return getattr(import_extra("export"), function)(path) if is_package else opened_run(name, path, RUN_OR_PACKAGE)

@@ -4,7 +4,6 @@ The training uses their network and preprocessing. In the last layer, the weight
 are kept, and those of the others are initialized as in any training.
 """
 
-import os
 from dataclasses import dataclass
 
 import jax
@@ -13,7 +12,7 @@ import numpy as np
 from flax import nnx
 
 from fastetl.arrays import Bytes
-from fastetl.checks import as_path, require_instance, require_unset
+from fastetl.checks import require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import SplitRecord
@@ -23,7 +22,7 @@ from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
 from model.folders import digest
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig
-from model.run import RUN_OR_PACKAGE, Run, opened_package, opened_run
+from model.run import Run, opened
 from model.step import weights_of, with_weights
 
 _FIXED_BY_WEIGHTS = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # decided by them
@@ -90,13 +89,11 @@ class InitialNetwork:
 
 def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
     """What a training begins with, as a network; JAX opens no device for it. Raises FastetlError for anything else."""
-    if isinstance(start, str | os.PathLike):
-        start = opened_package("open_start", as_path("start", start)) or opened_run("start", start, RUN_OR_PACKAGE)
-    require_instance("start", start, InitialNetwork | Run, RUN_OR_PACKAGE)
-    if isinstance(start, InitialNetwork):
-        return start
-    values = start.charset, start.preprocessing, tuple(start.network().layers()), start.network_config
-    return InitialNetwork(str(start.path), *values, start.split_record, start.prior)
+    source: InitialNetwork | Run = opened("start", start, InitialNetwork | Run, "open_start")
+    if isinstance(source, InitialNetwork):
+        return source
+    values = source.charset, source.preprocessing, tuple(source.network().layers()), source.network_config
+    return InitialNetwork(str(source.path), *values, source.split_record, source.prior)
 
 
 def initial_weights(start: InitialNetwork, network: Network, charset: Charset, pictures: Bytes) -> Tree:
