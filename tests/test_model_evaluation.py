@@ -1,12 +1,10 @@
-from __future__ import annotations
-
 import dataclasses
 import json
 import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,9 +28,6 @@ from model.run import open_run
 from model.training import new_run
 from tests.conftest import peak_memory
 from tests.model_data import finished_run, tiny
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 
 def reader(charset: Charset, logits: NDArray[np.floating[Any]], threshold: float = 0.0) -> Any:
@@ -190,7 +185,7 @@ def test_the_report_of_thousands_of_characters_is_small_and_marks_pictures_of_et
         assert (NOT_FOR_PUBLICATION in text) == banner
 
 
-def test_the_report_is_drawn_by_its_own_script(browser: Browser, tmp_path: Path) -> None:
+def test_the_report_is_drawn_by_its_own_script(browser: Any, tmp_path: Path) -> None:
     run = open_run(finished_run()[0])
     unseen = dataclasses.replace(tiny(seed=2), name="<b>unseen")
     pages = [write_report(run, evaluate(run, unseen), tmp_path / "run"), japanese_report("ETL8", tmp_path)]
