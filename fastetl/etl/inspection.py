@@ -116,21 +116,21 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
     _, source = source_column(files, [file.record_count for file in files])
     groups = np.concatenate([content.groups for content in contents])
     records = [np.arange(file.record_count) for file in files]
-    *_, copies = group_copies_in_files(files, records, groups, source, np.concatenate(digests))
-    reports = [_report(*values, copies) for values in zip(contents, fingerprints, strict=True)]
+    *_, copy_notices = group_copies_in_files(files, records, groups, source, np.concatenate(digests))
+    reports = [_report(*values, copy_notices) for values in zip(contents, fingerprints, strict=True)]
     return reports + [FileReport(str(fault.file), noticed=(fault.notice(fault.do or ""),)) for fault in faults]
 
 
-def _report(content: Contents, fingerprint: str, copies: Sequence[Notice]) -> FileReport:
+def _report(content: Contents, fingerprint: str, copy_notices: Sequence[Notice]) -> FileReport:
     file, name = content.file, NAME_BY_FINGERPRINT.get(fingerprint)
     namesake = GENUINE_FILES.get(file.path.name.upper())
     noticed = [*notices_of_name(file), *notices_of_length(file), *content.noticed]
-    noticed += [notice for notice in copies if notice.file == str(file.path)]
+    noticed += [notice for notice in copy_notices if notice.file == str(file.path)]
     if name is not None and name.upper() != file.path.name.upper():
         what, treatment = f"renamed: the fingerprint is that of {name}", "groups are numbered by the name it has now"
         noticed.append(Notice(what, str(file.path), None, name, file.path.name, treatment))
     is_whole = namesake is not None and namesake.records == file.record_count and not file.tail_bytes
-    differs = name is None and is_whole and not file.is_stamped
+    is_damaged = name is None and is_whole and not file.is_stamped
     groups = content.groups[(content.groups >= 0) & ~content.is_model_pattern]
     groups = groups if len(groups) else content.groups[content.groups >= 0]
     codes = np.unique(content.codes[(content.codes > 0) & (content.groups >= 0)])
@@ -148,6 +148,6 @@ def _report(content: Contents, fingerprint: str, copies: Sequence[Notice]) -> Fi
         models=int(content.is_model_pattern.sum()),
         fingerprint=fingerprint,
         genuine=name,
-        differs=namesake.name if namesake is not None and differs else None,
+        differs=namesake.name if namesake is not None and is_damaged else None,
         noticed=tuple(noticed),
     )

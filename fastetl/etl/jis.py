@@ -67,7 +67,7 @@ def codes_of(charset: Charset) -> Uint16s:
 @lru_cache(8)
 def class_of_code(charset: Charset) -> Int32s:
     """int32 (65536,): the class of each JIS X 0208 code, −1 for a code that is not in the charset."""
-    table = np.full(65536, -1, np.int32)
+    classes = np.full(65536, -1, np.int32)
     codes = codes_of(charset)
-    table[codes[codes > 0]] = np.flatnonzero(codes)
-    return table
+    classes[codes[codes > 0]] = np.flatnonzero(codes)
+    return classes

@@ -155,8 +155,8 @@ def _is_light_thinner(dark_blocks: Grey, light_blocks: Grey, brightness: float) 
     """
     amounts, min_level = _ink_by_window(dark_blocks, light_blocks)
     # The narrowest window that shows half of the dark ink, or of the light ink.
-    half = ((2 * amounts >= amounts[:, -1:]) & (amounts >= 12 * min_level)).any(0)
-    window = int(half.argmax()) if half.any() else len(_WINDOWS) - 1
+    shows_half = ((2 * amounts >= amounts[:, -1:]) & (amounts >= 12 * min_level)).any(0)
+    window = int(shows_half.argmax()) if shows_half.any() else len(_WINDOWS) - 1
     (dark_ink, light_ink), (dark_total, light_total) = amounts[:, window] + 1.0, amounts[:, -1] + 1.0
     log_ratio = math.log(dark_ink / light_ink) + 0.3 * math.log(dark_ink / dark_total * light_total / light_ink)
     # By these weights crops of 172 characters by six pens differ from inverted ones; the power leaves shadows out.
@@ -269,12 +269,12 @@ def _full_contrast(plane: Grey, peak: int) -> Grey:
     """uint8 (H, W): the plane stretched, ink to 255 and faint traces to 0; all 0 if there is no ink."""
     step = -(-max(plane.shape) // _SAMPLED_PIXELS)
     sample = plane[::step, ::step]
-    top = quantile(sample[sample >= (peak + 1) // 2], 90)
-    if top < _MIN_CONTRAST:
+    max_level = quantile(sample[sample >= (peak + 1) // 2], 90)
+    if max_level < _MIN_CONTRAST:
         return np.zeros_like(plane)
-    is_far = ~extreme(sample >= (top + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
-    floor = min(top // 2, quantile(sample[is_far], 95) * 5 // 4)
-    return np.asarray(((np.arange(256) - floor) * 255 // (top - floor)).clip(0, 255).astype(np.uint8).take(plane))
+    is_far = ~extreme(sample >= (max_level + 1) // 2, 5, np.maximum, 0)  # not the soft edges of strokes
+    floor = min(max_level // 2, quantile(sample[is_far], 95) * 5 // 4)
+    return np.asarray(((np.arange(256) - floor) * 255 // (max_level - floor)).clip(0, 255).astype(np.uint8).take(plane))
 
 
 def _ink_on(paper: _Paper, grey: Grey, is_page: bool) -> tuple[Grey, Mask]:

@@ -90,8 +90,8 @@ def _columns(code: Code, plan: RowPlan, source: Value, next_picture: Value, scra
         _fetch(code, next_picture, line, -(-geometry.height * row_bytes // (64 * lines)))
         rows = []
         for row_of_line in plan.rows.T:
-            place = code.entry(row_of_line * row_bytes, line)
-            levels = b.select(b.icmp_signed("<", place, I64(0)), paper, code.address(source, place))
+            offset = code.entry(row_of_line * row_bytes, line)
+            levels = b.select(b.icmp_signed("<", offset, I64(0)), paper, code.address(source, offset))
             *registers, lanes = unpack_vector(code, levels, geometry.bits)
             rows.append(registers)
         if plan.is_weighted:
@@ -130,8 +130,8 @@ def _operands(code: Code, rows: list[list[Value]], lanes: list[int], chunks: lis
     """The pixels of each chunk and row with their weights; the larger numbers come first."""
     operands = []
     for pixels, weights in chunks:
-        order, by = np.take(lanes, pixels).tolist(), code.lanes(I8, weights.tolist())
-        pairs = [(code.shuffle(row[0], row[1], order), by) for row in rows]
+        order, factors = np.take(lanes, pixels).tolist(), code.lanes(I8, weights.tolist())
+        pairs = [(code.shuffle(row[0], row[1], order), factors) for row in rows]
         operands.append([(y, x) for x, y in pairs] if weights.max() > 127 else pairs)
     return operands
 
@@ -179,9 +179,9 @@ def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
 
 def _sums_of_bytes(code: Code, plan: RowPlan, lines: Value, weights: Value, bias: Value) -> list[Value]:
     """The sums of an output row's groups of columns, 16 × i32, from two lines of bytes. bias: added to each sum."""
-    total, by = code.broadcast(bias, LANES), code.cast(code.broadcast(code.load(weights, I32), LANES), I8)
+    total, weight_bytes = code.broadcast(bias, LANES), code.cast(code.broadcast(code.load(weights, I32), LANES), I8)
     pairs = [[code.load(lines, I16, 32, 64 * (k + at)) for at in (0, plan.registers)] for k in range(plan.registers)]
-    return [code.dot4(total, by, code.cast(four, I8)) for pair in pairs for four in code.interleaved(*pair)]
+    return [code.dot4(total, weight_bytes, code.cast(four, I8)) for pair in pairs for four in code.interleaved(*pair)]
 
 
 def _sums_of_numbers(code: Code, plan: RowPlan, lines: Value, weights: Value) -> list[Value]:

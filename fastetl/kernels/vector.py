@@ -151,8 +151,8 @@ class Code:
 
     def shift(self, value: Value, bits: int) -> Value:
         """Shift lanes left, or right and logically where `bits` is negative."""
-        by = self.splat(value.type.element, value.type.count, abs(bits))
-        return self.builder.shl(value, by) if bits > 0 else self.builder.lshr(value, by)
+        amounts = self.splat(value.type.element, value.type.count, abs(bits))
+        return self.builder.shl(value, amounts) if bits > 0 else self.builder.lshr(value, amounts)
 
     def mask(self, value: Value, bits: int) -> Value:
         """Each lane and `bits`."""

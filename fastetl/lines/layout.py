@@ -16,17 +16,17 @@ Boxes = Floats  # (N, 4): left, top, right, bottom
 
 # All numbers were chosen by eye on synthetic lines. Sizes are those of the writing. Of 667 hiragana of which some touch
 # (benches/studies/line_accuracy.py), 11.2 % are wrong; 11.7 % would be with a `_MAX_ATOMS` of 5, 11.8 and 11.4 % with a
-# `_WIDEST` of 1.2 and 1.8, and 11.5 % with segmentation's `_TOUCHING_OVERLAP` at 0.5, as for what doesn't touch.
+# `_MAX_WIDTH` of 1.2 and 1.8, and 11.5 % with segmentation's `_TOUCHING_OVERLAP` at 0.5, as for what doesn't touch.
 _MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
 _MAX_GAP = 0.7  # within a character, in sizes
-_WIDEST, _WIDEST_OF_STROKES = 1.45, 2.2  # in sizes of the line: what is so wide in a picture may be touching characters
+_MAX_WIDTH, _MAX_WIDTH_OF_STROKES = 1.45, 2.2  # in sizes: what is so wide in a picture may be touching characters
 _BAND_HEIGHT = 0.15  # of the bands by which the slope of lines is found, in sizes
 _OVERLAP_OF_BANDS = 0.2  # of its height, by which a box may reach into the next line
 _MIN_BAND = 0.5  # height of a band that is a line of its own, in sizes of the writing
 _THIN_AND_NEXT = 1.8  # a thinner one is part of the next if both together are lower, in sizes
 _ONE_LINE = 1.5  # two overlapping bands are one line if together they are lower than so many heights of the higher one
 _HALVES_GAP, _HALVES_WIDTH = 0.25, 3  # of the halves of one line, at most, in heights of the lower one and of both
-_HIGHEST = 1.75  # in sizes: no higher does a box count, so that the edge of a sheet or a joined stroke joins no lines
+_MAX_HEIGHT = 1.75  # in sizes: no higher does a box count, so that a sheet's edge or a joined stroke joins no lines
 _LINE_GAP = 0.75  # bands that are farther apart are never joined, in sizes
 _UNDERLINE_LENGTH = 3.5  # in usual lengths of boxes: an underline is longer
 _UNDERLINE_THICKNESS = 0.12  # in its own lengths: an underline is thinner
@@ -40,7 +40,7 @@ _THIN, _THIN_OF_STROKES = 2, 2.6  # what is thinner is one line, in sizes of the
 _NEXT_CHARACTER, _NEXT_OF_STROKES = 0.7, 1.0  # distance of the middles from which boxes are of two characters, in sizes
 _NEXT_OF_PEN, _PEN_WEIGHT = 0.85, 1.5  # a longer step of the pen is to another character, and counts so much
 _USUAL_SHARE = 0.7  # quantile of lengths and of heights that is the usual one: marks and small kana are shorter
-_LARGE = 0.4  # extent of boxes that tell the slope of a line, in sizes
+_LARGE_EXTENT = 0.4  # extent of boxes that tell the slope of a line, in sizes
 _STRETCH_OF_LINE = 3  # length of a part of a line that has a height of its own, in sizes
 _MAX_SLOPE = 0.35  # of a line
 _SLOPES = np.arange(-20, 21) / 100  # that lines of a picture may have
@@ -94,10 +94,10 @@ def underlines(boxes: Boxes, points: Callable[[int], ArrayLike]) -> Mask:
 def _usual_extents(extents: Integers | Reals, min_extents: Floats) -> Floats:
     """float64 (N,): the usual one of the extents above each of `min_extents`; infinite where they are fewer than 4."""
     sorted_extents = np.sort(extents)
-    first = np.searchsorted(sorted_extents, min_extents, "right")
-    counts = len(extents) - first
-    place = first + (_USUAL_SHARE * (counts - 1)).astype(int)
-    return np.where(counts > 3, np.append(sorted_extents, np.inf)[place], np.inf)
+    firsts = np.searchsorted(sorted_extents, min_extents, "right")
+    counts = len(extents) - firsts
+    indices = firsts + (_USUAL_SHARE * (counts - 1)).astype(int)
+    return np.where(counts > 3, np.append(sorted_extents, np.inf)[indices], np.inf)
 
 
 def _skew(boxes: Boxes, size: float) -> float:
@@ -125,17 +125,17 @@ def line_members(boxes: Boxes, *, are_strokes: bool = False) -> list[Ints]:
     x = middles(boxes)[:, 0]
     shift = _skew(boxes, size) * x
     top, bottom = boxes[:, 1] - shift, boxes[:, 3] - shift
-    excess = np.maximum(bottom - top - _HIGHEST * size, 0) / 2
+    excess = np.maximum(bottom - top - _MAX_HEIGHT * size, 0) / 2
     top, bottom = top + excess, bottom - excess
     # A stroke that reaches into the next line must not join the two.
     shrinkage = _OVERLAP_OF_BANDS * (bottom - top)
     bands: list[list[int]] = []
-    reach = -np.inf
+    max_bottom = -np.inf
     for index in np.argsort(top + shrinkage):
-        if top[index] + shrinkage[index] > reach:
+        if top[index] + shrinkage[index] > max_bottom:
             bands.append([])
         bands[-1].append(int(index))
-        reach = max(reach, bottom[index] - shrinkage[index])
+        max_bottom = max(max_bottom, bottom[index] - shrinkage[index])
     if are_strokes:  # neighbouring bands are one if the pen went back and forth between them
         all_bands, bands = bands, bands[:1]
         for band in all_bands[1:]:
@@ -184,7 +184,7 @@ def steepness(boxes: Boxes, *, are_strokes: bool = False) -> float:
         width, height = boxes[:, 2:].max(0) - boxes[:, :2].min(0)
         return 0.5 if len(columns) == 1 and height > _COLUMN_HEIGHT * width else -0.5
     next_character = (_NEXT_OF_STROKES if are_strokes else _NEXT_CHARACTER) * size
-    excess = _excess_of_steep(_steps_to_nearest(boxes[extents_of(boxes) > _LARGE * size], next_character))
+    excess = _excess_of_steep(_steps_to_nearest(boxes[extents_of(boxes) > _LARGE_EXTENT * size], next_character))
     if are_strokes:
         pen_steps = np.diff(middles(boxes), axis=0)
         excess += _PEN_WEIGHT * _excess_of_steep(pen_steps[np.hypot(*pen_steps.T) > _NEXT_OF_PEN * size])
@@ -207,9 +207,9 @@ def _steps_to_nearest(boxes: Boxes, min_distance: float) -> Floats:
     for box, centre in zip(boxes, centres, strict=True):
         offsets = centres - centre
         gaps = np.maximum(0, np.maximum(box[:2] - boxes[:, 2:], boxes[:, :2] - box[2:]))
-        distance = np.where(np.hypot(*offsets.T) < min_distance, np.inf, np.hypot(*gaps.T))
-        neighbour = int(distance.argmin())
-        if distance[neighbour] < np.inf:
+        distances = np.where(np.hypot(*offsets.T) < min_distance, np.inf, np.hypot(*gaps.T))
+        neighbour = int(distances.argmin())
+        if distances[neighbour] < np.inf:
             steps.append(centres[neighbour] - centre)  # a row of `offsets` would keep all of it
     return np.reshape(steps, (-1, 2))
 
@@ -222,7 +222,7 @@ def _excess_of_steep(steps: Floats) -> float:
 
 def slope_of(boxes: Boxes, size: float) -> tuple[float, float]:
     """Fit a straight line to the middles of a line's larger boxes: its y at x = 0, and its slope."""
-    is_large = extents_of(boxes) > _LARGE * size
+    is_large = extents_of(boxes) > _LARGE_EXTENT * size
     x, y = middles(boxes[is_large] if is_large.any() else boxes).T
     if len(x) < 4 or np.ptp(x) < 3 * size:
         return float(y.mean()), 0.0
@@ -242,8 +242,8 @@ def line_size(boxes: Boxes) -> float:
     _, slope = slope_of(boxes, size)
     x = middles(boxes)[:, 0]
     top, bottom = boxes[:, 1] - slope * x, boxes[:, 3] - slope * x
-    stretch = np.floor((x - x.min()) / max(_STRETCH_OF_LINE * size, 1e-6)).astype(np.int64)
-    heights = [float(bottom[stretch == k].max() - top[stretch == k].min()) for k in np.unique(stretch)]
+    stretches = np.floor((x - x.min()) / max(_STRETCH_OF_LINE * size, 1e-6)).astype(np.int64)
+    heights = [float(bottom[stretches == k].max() - top[stretches == k].min()) for k in np.unique(stretches)]
     height = float(np.quantile(heights, _USUAL_SHARE))
     # A single ー or 一 is wide but not high.
     return max(height, 0.9 * size if len(boxes) < 4 else 0.5 * size, 1e-6)
@@ -286,7 +286,7 @@ def spans_of(atoms: Boxes, size: float, *, are_strokes: bool) -> Ints:
     Each atom alone is one. atoms: (A, 4), their boxes. size: of the line. are_strokes: whether atoms are strokes.
     """
     spans = []
-    max_width = (_WIDEST_OF_STROKES if are_strokes else _WIDEST) * size
+    max_width = (_MAX_WIDTH_OF_STROKES if are_strokes else _MAX_WIDTH) * size
     for first in range(len(atoms)):
         left, _, right, _ = atoms[first]
         spans.append((first, first))

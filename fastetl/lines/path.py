@@ -154,13 +154,13 @@ def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool)
     middle = float(np.mean(centres - slope * x))
     # Unevenness: what the characters' own deviations do not explain.
     size_deviations = np.hypot(deviations.log_length, deviations.log_height) / 2
-    uneven = _spread(log_sizes.mean(1) - (length + height) / 2, size_deviations, _USUAL_UNEVEN)
-    wander = _spread((centres - middle - slope * x) / size, deviations.offset, _USUAL_WANDER)
+    uneven = _added_deviation(log_sizes.mean(1) - (length + height) / 2, size_deviations, _USUAL_UNEVEN)
+    wander = _added_deviation((centres - middle - slope * x) / size, deviations.offset, _USUAL_WANDER)
     return Geometry(middle, slope, size, float(np.exp(log_stretch)), uneven, wander)
 
 
-def _spread(residuals: Floats, deviations: Floats, usual_spread: float) -> float:
-    """Standard deviation of what a line adds to the characters' own deviations; `usual_spread` where there are few."""
+def _added_deviation(residuals: Floats, deviations: Floats, usual_deviation: float) -> float:
+    """Standard deviation that a line adds to the characters' own; `usual_deviation` where there are few."""
     is_known = ~np.isnan(residuals)
     excess = np.maximum(residuals[is_known] ** 2 - deviations[is_known] ** 2, 0).sum()
-    return float(np.sqrt((_PRIOR_COUNT * usual_spread**2 + excess) / (_PRIOR_COUNT + is_known.sum())))
+    return float(np.sqrt((_PRIOR_COUNT * usual_deviation**2 + excess) / (_PRIOR_COUNT + is_known.sum())))

@@ -29,8 +29,8 @@ _WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
 _TOUCHING_OVERLAP, _TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
 _MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
 _UNSURE_STEEPNESS = 0.3  # of `layout.steepness`: pages of ordinary writing have 0.4 and more
-_THICKEST_PEN = 0.15  # in usual extents of strokes: the default pen is that of one character on the whole canvas
-_MAX_PIECES_ALONE, _WIDEST_ALONE, _HIGHEST_ALONE = 20, 1.3, 1.9  # of one character: width/height, height/width
+_MAX_PEN = 0.15  # in usual extents of strokes: the default pen is that of one character on the whole canvas
+_MAX_PIECES_OF_ONE, _MAX_ASPECT_OF_ONE, _MAX_HEIGHT_OF_ONE = 20, 1.3, 1.9  # width/height, height/width
 MAX_PIECES = 10_000  # of ink in a picture; more are an error
 
 
@@ -63,8 +63,8 @@ class Spans:
     @cached_property
     def gaps(self) -> Floats:
         """float64 (A + 1,): the gap before each atom and after the last one; infinite at both ends of the line."""
-        reach = np.maximum.accumulate(np.append(-np.inf, self.atom_boxes[:, 2]))
-        return np.append(self.atom_boxes[:, 0], np.inf) - reach
+        max_rights = np.maximum.accumulate(np.append(-np.inf, self.atom_boxes[:, 2]))
+        return np.append(self.atom_boxes[:, 0], np.inf) - max_rights
 
     @cached_property
     def inner_gaps(self) -> Floats:
@@ -191,7 +191,7 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
     directions = [steepness > 0, steepness <= 0][: 1 + (abs(steepness) < _UNSURE_STEEPNESS)] if down is None else [down]
     segmentations = [writing.lines(is_down) for is_down in directions]
     width, height = boxes[indices, 2:].max(0, initial=0) - boxes[indices, :2].min(0, initial=np.inf)
-    if 0 < len(indices) <= _MAX_PIECES_ALONE and 1 / _HIGHEST_ALONE <= width / height <= _WIDEST_ALONE:
+    if 0 < len(indices) <= _MAX_PIECES_OF_ONE and 1 / _MAX_HEIGHT_OF_ONE <= width / height <= _MAX_ASPECT_OF_ONE:
         segmentations.append(writing.lines(bool(down), is_character=True))
     return segmentations
 
@@ -228,7 +228,7 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     strokes = [s for s in drawing.strokes if len(s)]
     extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
     side = max(drawing.width, drawing.height)
-    max_pen = _THICKEST_PEN * weighted_median_extent(extents) / side if strokes else 1
+    max_pen = _MAX_PEN * weighted_median_extent(extents) / side if strokes else 1
     drawing = dataclasses.replace(drawing, pen=min(drawing.pen, max(max_pen, 1e-5)))
     pen = drawing.pen * side
     boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])

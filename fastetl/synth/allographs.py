@@ -29,7 +29,7 @@ WAYS = {
 # If the end of a stroke were left off, each of these would look like another character, such as ぬ like め.
 _NEEDS_END = "ぬねるれヤセ"
 # A small turn of a stroke would make another character of these, such as ン of ソ. So they vary less.
-_FIRM = "アクケコシソチツテトナノフマメユワン"
+_HARDLY_VARIED = "アクケコシソチツテトナノフマメユワン"
 
 
 def _line(text: str) -> Polyline:
@@ -72,7 +72,7 @@ def forms_of(character: str) -> tuple[Glyph, ...]:
     base = LARGE_FORM.get(character, parts[0])
     mark_strokes = {"": 0, "\u3099": 2}.get(parts[1:], 1)  # strokes of a dakuten or handakuten
     min_loop_scale = 0.85 if base in _NEEDS_END else 0.3
-    variation = 0.55 if base in _FIRM else 1.0
+    variation = 0.55 if base in _HARDLY_VARIED else 1.0
     make = partial(make_glyph, mark_strokes=mark_strokes, min_loop_scale=min_loop_scale, variation=variation)
     is_simple = "ぁ" <= character <= "ヺ" or character.isascii()
     strokes = load_strokes(character, SPACING if is_simple else SPACING_KANJI)

@@ -57,17 +57,17 @@ def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: in
         return
     first = work(jobs[0])
     context = multiprocessing.get_context("fork" if can_fork() else "spawn")
-    pool = ProcessPoolExecutor(processes, context, _prepare)
+    executor = ProcessPoolExecutor(processes, context, _prepare)
     try:
         # Before the first `yield`: whoever shows progress may start a thread, and then nothing can be forked.
         later_jobs = iter(jobs[1:])
-        futures = deque(pool.submit(work, job) for job in islice(later_jobs, 2 * processes))
+        futures = deque(executor.submit(work, job) for job in islice(later_jobs, 2 * processes))
         yield first
         while futures:
             yield futures.popleft().result()
-            futures.extend(pool.submit(work, job) for job in islice(later_jobs, 1))
+            futures.extend(executor.submit(work, job) for job in islice(later_jobs, 1))
     except BrokenProcessPool as error:
         do = "free memory, or give fewer `processes`"
         raise FastetlError("a process was killed", expected=f"{processes} to work", do=do) from error
     finally:
-        pool.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)

@@ -27,8 +27,8 @@ from fastetl.synth.style import draw_style
 _ENTRIES = ("ATTRIBUTION.txt", *(f"{name}*" for name in LAYOUT_BY_NAME))
 SYNTHETIC_KIND = OutputKind("a folder of synthetic ETL files", _ENTRIES[:1], _ENTRIES)
 _MAX_COUNT = 1_000_000
-SHEET = 96  # characters of one sheet
-SHEETS = 10_000  # the sheet's number has 16 bits
+SHEET_CHARACTERS = 96  # characters of one sheet
+MAX_SHEETS = 10_000  # the sheet's number has 16 bits
 ORDER = tuple(entry.character or "" for entry in classes("ETL8G"))  # a data set's characters, in the order of ETL8G
 # 平 and 開 have HIRA in their readings and を has not, so whoever selects by the reading gets wrong records.
 _READINGS = {"ぢ": "DI.HIRA", "づ": "DU.HIRA", "を": "O.WO.HIR", "っ": "TSU.SHIR", "査": "SA.SHIRA"}
@@ -107,20 +107,20 @@ def draw_data_set(
     rng = np.random.default_rng([seed, writer])
     style = draw_style(rng, bool(rng.random() < scans))
     count = len(characters)
-    index = np.arange(count)
-    ends = np.arange(SHEET, count + SHEET, SHEET)
+    numbers = np.arange(count)
+    ends = np.arange(SHEET_CHARACTERS, count + SHEET_CHARACTERS, SHEET_CHARACTERS)
     if characters == ORDER:
         ends = np.cumsum([len(sheet) for sheet in classes_by_file("ETL8G")])
-    sheet = np.searchsorted(ends, index, "right")
-    cell = index - np.append(0, ends)[sheet]
+    sheet = np.searchsorted(ends, numbers, "right")
+    cell = numbers - np.append(0, ends)[sheet]
     layout = layout_of(characters)
     records = np.zeros(count, layout.record_dtype)
     stamp(records, layout, seed)
     records["image"] = draw(ink_of(choose_glyphs(style, rng, characters), style, rng))
     records["code"] = [char_to_jis(c) or 0 for c in characters]
     records["reading"] = readings(characters)
-    records["sheet"] = (len(ends) * writer + sheet + 1) % SHEETS
-    records["number"] = count * writer + index + 1
+    records["sheet"] = (len(ends) * writer + sheet + 1) % MAX_SHEETS
+    records["number"] = count * writer + numbers + 1
     records["x"], records["y"] = cell % 12, cell // 12
     # 0 is good; higher numbers mark sloppy writing.
     records["evaluation"] = np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3)
