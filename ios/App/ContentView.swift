@@ -55,41 +55,41 @@ private struct Tabs: View {
     }
 }
 
-/// A canvas with `head` above and `rest` below it, or both beside it on a wide screen, on the side of the buttons. What
-/// does not fit scrolls, so that even the largest text is not cut off. The canvas never scrolls.
-struct CanvasLayout<Head: View, Board: View, Rest: View>: View {
+/// A canvas with `header` above and `footer` below it, or both beside it on a wide screen, on the side of the buttons.
+/// What does not fit scrolls, so that even the largest text is not cut off. The canvas never scrolls.
+struct CanvasLayout<Header: View, Board: View, Footer: View>: View {
     let isLeftHanded: Bool
-    @ViewBuilder let head: () -> Head
+    @ViewBuilder let header: () -> Header
     @ViewBuilder let board: () -> Board
-    @ViewBuilder let rest: () -> Rest
+    @ViewBuilder let footer: () -> Footer
 
     var body: some View {
         GeometryReader { space in
             if space.size.width > space.size.height {
                 HStack(spacing: 12) {
-                    if isLeftHanded { beside }
+                    if isLeftHanded { sidebar }
                     board().layoutPriority(1)
-                    if !isLeftHanded { beside }
+                    if !isLeftHanded { sidebar }
                 }
             } else {
                 VStack(spacing: 12) {
                     ViewThatFits(in: .vertical) {
-                        VStack(spacing: 12, content: head)
-                        ScrollView { VStack(spacing: 12, content: head) }
+                        VStack(spacing: 12, content: header)
+                        ScrollView { VStack(spacing: 12, content: header) }
                     }
                     board().layoutPriority(1)
-                    ScrollView { VStack(spacing: 12, content: rest) }
+                    ScrollView { VStack(spacing: 12, content: footer) }
                 }
             }
         }
         .padding()
     }
 
-    private var beside: some View {
+    private var sidebar: some View {
         ScrollView {
             VStack(spacing: 12) {
-                head()
-                rest()
+                header()
+                footer()
             }
         }
     }

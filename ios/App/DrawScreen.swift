@@ -22,7 +22,7 @@ struct DrawScreen: View {
             if !window.text.isEmpty { TextBar(text: window.text) { window.text = String(window.text.dropLast()) } }
         } board: {
             CanvasRow(ink: ink, settings: app.settings.value, status: status)
-        } rest: {
+        } footer: {
             Candidates(answers: ink.verdict?.candidates ?? []) { choose($0) }
             if !ink.editor.isEmpty {
                 HStack {

@@ -22,7 +22,7 @@ final class InkView: UIView {
     var showsGrid = true { didSet { setNeedsDisplay() } }
     var aid = Aid.none { didSet { setNeedsDisplay() } }
     private var touch: UITouch?
-    private var began = 0.0
+    private var beginTime = 0.0
     /// One of three fingers, and where its swipe began: to the left it undoes, to the right it redoes, as in the system.
     private var swipe: (touch: UITouch, x: CGFloat)?
 
@@ -65,7 +65,7 @@ final class InkView: UIView {
         }
         guard touch == nil, swipe == nil, let first = touches.first, let ink else { return }
         touch = first
-        began = first.timestamp
+        beginTime = first.timestamp
         ink.device = first.type == .pencil ? .pen : .touch
         becomeFirstResponder()
         ink.begin(point(first))
@@ -86,16 +86,16 @@ final class InkView: UIView {
             let distance = finger.preciseLocation(in: self).x - start
             if distance < -40 { ink?.undo() } else if distance > 40 { ink?.redo() }
         }
-        guard let ended = touch, touches.contains(ended) else { return }
+        guard let endedTouch = touch, touches.contains(endedTouch) else { return }
         touch = nil
-        ink?.extend([point(ended)])
+        ink?.extend([point(endedTouch)])
         ink?.end()
         setNeedsDisplay()
     }
 
     override func touchesCancelled(_ touches: Set<UITouch>, with event: UIEvent?) {
         swipe = nil
-        guard let cancelled = touch, touches.contains(cancelled) else { return }
+        guard let cancelledTouch = touch, touches.contains(cancelledTouch) else { return }
         touch = nil
         ink?.cancel()
         setNeedsDisplay()
@@ -106,7 +106,8 @@ final class InkView: UIView {
         // A force of 1 is that of an average touch: it draws as wide as a finger, whose pressure counts as a half.
         let pressure = touch.type == .pencil ? min(max(Double(touch.force) / 2, 0), 1) : nil
         return InkPoint(
-            x: Double(location.x), y: Double(location.y), pressure: pressure, time: (touch.timestamp - began) * 1000)
+            x: Double(location.x), y: Double(location.y), pressure: pressure, time: (touch.timestamp - beginTime) * 1000
+        )
     }
 
     override func draw(_ rect: CGRect) {
@@ -222,7 +223,7 @@ final class Strip: UIScrollView {
     let paper = InkView(frame: .zero)
     /// Width of the paper in heights of the canvas; it is at least as wide as the canvas.
     var heights = 1.0 { didSet { if heights != oldValue { setNeedsLayout() } } }
-    private var following: Task<Void, any Error>?
+    private var followTask: Task<Void, any Error>?
 
     override init(frame: CGRect) {
         super.init(frame: frame)
@@ -245,8 +246,8 @@ final class Strip: UIScrollView {
 
     /// Move the paper to the end of the ink, once the pen has rested: it must not move while one writes.
     func follow() {
-        following?.cancel()
-        following = Task {
+        followTask?.cancel()
+        followTask = Task {
             try await Task.sleep(for: .milliseconds(700))
             let end = CGFloat(paper.strokes.compactMap { $0.x.max() }.max() ?? 0)
             let isHidden = end > contentOffset.x + bounds.width - bounds.height / 2

@@ -13,7 +13,7 @@ struct PracticeScreen: View {
 
     var body: some View {
         Group {
-            if let task = session.task { asked(task) } else { done }
+            if let task = session.task { taskPage(task) } else { donePage }
         }
         // Far from "Check": the second tap of a double tap there cannot hit it.
         .toolbar {
@@ -34,16 +34,16 @@ struct PracticeScreen: View {
         .onChange(of: session.task?.character) { if let task = session.task { announce(task.prompt) } }
     }
 
-    private func asked(_ task: PracticeTask) -> some View {
+    private func taskPage(_ task: PracticeTask) -> some View {
         CanvasLayout(isLeftHanded: app.settings.value.isLeftHanded) {
             HStack {
                 Text(verbatim: task.prompt).font(.title2)
                 Button(action: { speaker.say(task.spoken) }) { Label("Listen", systemImage: "speaker.wave.2") }
             }
-            if let clue = task.clue(known: app.deck.value.isKnown) { Text(verbatim: clue).font(.title3) }
+            if let clue = task.clue(isKnown: app.deck.value.isKnown) { Text(verbatim: clue).font(.title3) }
         } board: {
             CanvasRow(ink: lesson.ink, settings: app.settings.value, aid: aid(task))
-        } rest: {
+        } footer: {
             if let failure = lesson.ink.failure { Text("The model gave no answer: \(failure)") }
             if let result = task.result { Text(verbatim: result).font(.title3) }
             ForEach(session.advice.map(\.text), id: \.self) { Text(verbatim: $0).font(.footnote) }
@@ -54,14 +54,14 @@ struct PracticeScreen: View {
                     Button("Check") { Task { await lesson.check() } }.buttonStyle(.borderedProminent)
                 }
             }
-            due
+            dueText
         }
     }
 
     /// What was written last, and the strokes as they are usually written.
     private func comparison(_ task: PracticeTask) -> some View {
         HStack(spacing: 24) {
-            if let drawing = session.attempted {
+            if let drawing = session.attemptedDrawing {
                 VStack {
                     StrokesView(drawing)
                     Text("Yours").font(.caption)
@@ -75,16 +75,16 @@ struct PracticeScreen: View {
         .accessibilityHidden(true)
     }
 
-    private var done: some View {
+    private var donePage: some View {
         VStack(spacing: 12) {
             Text("Nothing is due today.")
             Button("Practise anyway") { lesson.next(anyway: true) }
-            due
+            dueText
         }
         .padding()
     }
 
-    private var due: some View { Text("Due today: \(lesson.due.formatted())").font(.footnote) }
+    private var dueText: some View { Text("Due today: \(lesson.dueCount.formatted())").font(.footnote) }
 
     /// What is under the ink: nothing in practice by sound, until the task is finished.
     private func aid(_ task: PracticeTask) -> Aid {
@@ -104,9 +104,9 @@ struct ProgressScreen: View {
     private var characters: [String] { app.table.characters(of: app.settings.value.practised) }
 
     var body: some View {
-        let known = characters.filter { app.deck.value.isKnown($0) }.count
+        let knownCount = characters.filter { app.deck.value.isKnown($0) }.count
         ScrollView {
-            Text("Known: \(known.formatted()) of \(characters.count.formatted())").font(.title3)
+            Text("Known: \(knownCount.formatted()) of \(characters.count.formatted())").font(.title3)
             LazyVGrid(columns: [GridItem(.adaptive(minimum: 56))]) {
                 ForEach(characters, id: \.self) { character in
                     let box = app.deck.value.cards[character]?.box ?? 0

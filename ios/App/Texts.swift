@@ -41,9 +41,10 @@ extension PracticeTask {
     }
 
     /// The word that is heard, if there is one: with a gap if its other kana are known, in Latin letters, and its meaning.
-    func clue(known: (String) -> Bool) -> String? {
+    func clue(isKnown: (String) -> Bool) -> String? {
         guard mode == .sound, !kana.word.isEmpty else { return nil }
-        return [kana.gap(known: known) ?? "", kana.romaji, kana.meaning].filter { !$0.isEmpty }.joined(separator: " · ")
+        return [kana.gap(isKnown: isKnown) ?? "", kana.romaji, kana.meaning].filter { !$0.isEmpty }.joined(
+            separator: " · ")
     }
 
     /// The text for the last attempt; nil before the first.

@@ -9,9 +9,9 @@ import { authorized, fetchJson } from "./server.js";
 const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
   MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7], MIN_ALONE = 0.5,
   MIN_SHOWN = 0.003;
-const MAX_ATOMS = 9, WIDEST_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5, HIGHEST = 1.75;
+const MAX_ATOMS = 9, MAX_WIDTH_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5, MAX_HEIGHT = 1.75;
 const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33;
-const THICKEST_PEN = 0.15, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
+const MAX_PEN = 0.15, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
 const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01;
 const USUAL_UNEVEN = 0.12, USUAL_WANDER = 0.06, PRIOR_COUNT = 4, UNEVEN_GAP = 0.06;
 
@@ -83,7 +83,7 @@ function lineMembers(boxes) {
   if (!boxes.length) return [];
   const size = weightedMedianExtent(boxes), slope = skew(boxes, size);
   // No higher does a box count, so that a joined stroke joins no lines.
-  const excess = boxes.map((box) => Math.max(box[3] - box[1] - HIGHEST * size, 0) / 2);
+  const excess = boxes.map((box) => Math.max(box[3] - box[1] - MAX_HEIGHT * size, 0) / 2);
   const top = boxes.map((box, k) => box[1] - slope * middleX(box) + excess[k]);
   const bottom = boxes.map((box, k) => box[3] - slope * middleX(box) - excess[k]);
   const shrinkage = top.map((value, k) => 0.2 * (bottom[k] - value));
@@ -227,7 +227,7 @@ function spansOf(atoms, size) {
     for (let j = i; j < Math.min(atoms.length, i + MAX_ATOMS); j++) {
       if (j > i && atoms[j][0] - right > 0.7 * size) break;
       [left, right] = [Math.min(left, atoms[j][0]), Math.max(right, atoms[j][2])];
-      if (j > i && right - left > WIDEST_OF_STROKES * size) break;
+      if (j > i && right - left > MAX_WIDTH_OF_STROKES * size) break;
       spans.push([i, j]);
     }
   }
@@ -572,7 +572,7 @@ export async function readDrawing(drawing, engine, labels, tables, isCurrent = (
   const bareBoxes = drawnStrokes.map(({ x, y }) => [minOf(x), minOf(y), maxOf(x), maxOf(y)]);
   // The default pen is that of one character on the whole canvas.
   const side = Math.max(drawing.width, drawing.height);
-  const maxPen = bareBoxes.length ? (THICKEST_PEN * weightedMedianExtent(bareBoxes)) / side : 1;
+  const maxPen = bareBoxes.length ? (MAX_PEN * weightedMedianExtent(bareBoxes)) / side : 1;
   const pen = Math.min(drawing.pen, Math.max(maxPen, 1e-5)) * side;
   const boxOf = ({ x, y }) => [minOf(x) - pen / 2, minOf(y) - pen / 2, maxOf(x) + pen / 2, maxOf(y) + pen / 2];
   const isUnderline = underlines(drawnStrokes.map(boxOf), drawnStrokes);

@@ -20,7 +20,7 @@ public final class AppModel {
     let drafts: Persisted<Drafts>
     let clock: Clock
     @ObservationIgnored private let version: String
-    @ObservationIgnored private var opened = 0
+    @ObservationIgnored private var openedCount = 0
 
     /// `folder`: for the user's data. `version`: of the app, which samples record.
     public init(
@@ -36,14 +36,14 @@ public final class AppModel {
         deck = Persisted(Deck(), in: folder.appendingPathComponent("deck.json"), troubles: troubles)
         drafts = Persisted(Drafts(), in: folder.appendingPathComponent("drafts.json"), troubles: troubles)
         store = SampleStore(file: folder.appendingPathComponent("kana-samples.jsonl"))
-        attempt { _ in }
+        changeSamples { _ in }
     }
 
     /// The model of a new window, which continues where the window opened at this position was left.
     public func open() -> WindowModel {
-        if drafts.value.windows.count <= opened { drafts.value.windows.append(Draft()) }
-        opened += 1
-        return WindowModel(app: self, index: opened - 1)
+        if drafts.value.windows.count <= openedCount { drafts.value.windows.append(Draft()) }
+        openedCount += 1
+        return WindowModel(app: self, index: openedCount - 1)
     }
 
     /// Load the model, off the main actor.
@@ -62,13 +62,13 @@ public final class AppModel {
         guard settings.value.keepsSamples else { return }
         let sample = Sample(
             drawing: drawing, label: label, answer: answer, date: Date(), device: device, app: "Kana \(version)")
-        attempt { try $0.keep(sample) }
+        changeSamples { try $0.keep(sample) }
     }
 
-    public func delete(_ ids: Set<String>) { attempt { try $0.delete(ids) } }
-    public func deleteAll() { attempt { try $0.deleteAll() } }
+    public func delete(_ ids: Set<String>) { changeSamples { try $0.delete(ids) } }
+    public func deleteAll() { changeSamples { try $0.deleteAll() } }
 
-    private func attempt(_ change: (SampleStore) throws -> Void) {
+    private func changeSamples(_ change: (SampleStore) throws -> Void) {
         do {
             try change(store)
             let (samples, count) = try store.read()

@@ -8,12 +8,12 @@ public enum DeviceCheck {
     /// The result of one reader.
     public struct Row: Equatable, Sendable, Identifiable {
         public let name: String
-        public let right: Int
-        public let asked: Int
+        public let rightCount: Int
+        public let askedCount: Int
         /// Median time of one reading.
         public let milliseconds: Double
         /// Largest difference of a probability from the first reader's.
-        public let apart: Double
+        public let maxDifference: Double
         /// Why it gave no answers; nil where it did.
         public let failure: String?
 
@@ -22,8 +22,8 @@ public enum DeviceCheck {
         /// For a developer.
         public var text: String {
             if let failure { return "\(name): \(failure)" }
-            let (speed, difference) = (String(format: "%.2f", milliseconds), String(format: "%.4f", apart))
-            return "\(name): \(right) of \(asked) right, \(speed) ms, \(difference) apart"
+            let (speed, difference) = (String(format: "%.2f", milliseconds), String(format: "%.4f", maxDifference))
+            return "\(name): \(rightCount) of \(askedCount) right, \(speed) ms, \(difference) apart"
         }
     }
 
@@ -37,11 +37,11 @@ public enum DeviceCheck {
         for (name, reader) in readers {
             do {
                 let facts = try await reader.facts()
-                let asked = kana.filter { facts.characters.contains($0.character) && $0.drawing != nil }
+                let askedKana = kana.filter { facts.characters.contains($0.character) && $0.drawing != nil }
                 var answers: [[String: Double]] = []
                 var times: [Double] = []
-                var right = 0
-                for character in asked {
+                var rightCount = 0
+                for character in askedKana {
                     guard let drawing = character.drawing else { continue }
                     let picture = Rasterizer.picture(of: drawing)
                     let start = milliseconds()
@@ -50,18 +50,21 @@ public enum DeviceCheck {
                     answers.append(probabilities)
                     var task = PracticeTask(kana: character, mode: .blank)
                     let verdict = try Verdict(probabilities: probabilities, facts: facts, script: character.script)
-                    right += task.attempt(verdict) == .right ? 1 : 0
+                    rightCount += task.attempt(verdict) == .right ? 1 : 0
                 }
-                let apart = zip(answers, first ?? answers).map { answer, expected in
+                let differences = zip(answers, first ?? answers).map { answer, expected in
                     answer.map { abs($0.value - (expected[$0.key] ?? 0)) }.max() ?? 0
                 }
                 first = first ?? answers
                 rows.append(
                     Row(
-                        name: name, right: right, asked: asked.count, milliseconds: median(times),
-                        apart: apart.max() ?? 0, failure: nil))
+                        name: name, rightCount: rightCount, askedCount: askedKana.count, milliseconds: median(times),
+                        maxDifference: differences.max() ?? 0, failure: nil))
             } catch {
-                rows.append(Row(name: name, right: 0, asked: 0, milliseconds: 0, apart: 0, failure: "\(error)"))
+                rows.append(
+                    Row(
+                        name: name, rightCount: 0, askedCount: 0, milliseconds: 0, maxDifference: 0, failure: "\(error)"
+                    ))
             }
         }
         return rows

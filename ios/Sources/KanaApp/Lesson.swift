@@ -25,7 +25,7 @@ public final class Lesson {
     private var now: Int { app.clock.now() }
 
     /// How many characters are due.
-    public var due: Int {
+    public var dueCount: Int {
         let settings = app.settings.value
         return app.deck.value.dueCount(
             of: app.table.characters(of: settings.practised, rows: settings.rows), today: today)

@@ -23,11 +23,11 @@ public final class LiveReader {
     /// Size of the canvas in the strokes' unit.
     @ObservationIgnored public private(set) var canvas = (width: 0.0, height: 0.0)
     /// The ink is read so many milliseconds after a stroke ends, unless another begins before.
-    static let delay = 150
+    static let delayMilliseconds = 150
     /// The reading that is waiting or under way.
     @ObservationIgnored public private(set) var reading: Task<Void, Never>?
     /// The present ink. A new point is no change for the screens around the canvas, since the canvas draws it itself.
-    @ObservationIgnored private var now = DrawingEditor()
+    @ObservationIgnored private var liveEditor = DrawingEditor()
 
     /// Counts the changes of the ink, so that an answer to older ink is dropped.
     @ObservationIgnored private var revision = 0
@@ -46,10 +46,10 @@ public final class LiveReader {
     }
 
     /// The stroke under the pen, nil while the pen is up.
-    public var current: Stroke? { now.current }
+    public var current: Stroke? { liveEditor.current }
 
     /// The present drawing; nil if the canvas has no size.
-    public var drawing: Drawing? { try? now.drawing(width: canvas.width, height: canvas.height, pen: pen) }
+    public var drawing: Drawing? { try? liveEditor.drawing(width: canvas.width, height: canvas.height, pen: pen) }
 
     /// Width of the pen, as a fraction of the canvas' longer side.
     public var pen: Double {
@@ -59,56 +59,56 @@ public final class LiveReader {
     /// Set the size of the canvas. Strokes are scaled with its height, so that they survive when a phone is turned.
     public func resize(width: Double, height: Double) {
         guard width > 0, height > 0, width != canvas.width || height != canvas.height else { return }
-        if canvas.height > 0, canvas.height != height, !now.isEmpty {
-            now.scale(by: height / canvas.height)
-            editor = now
+        if canvas.height > 0, canvas.height != height, !liveEditor.isEmpty {
+            liveEditor.scale(by: height / canvas.height)
+            editor = liveEditor
         }
         canvas = (width, height)
     }
 
     /// Continue a drawing of an earlier launch.
     public func restore(_ drawing: Drawing) {
-        now = DrawingEditor(strokes: drawing.strokes)
+        liveEditor = DrawingEditor(strokes: drawing.strokes)
         canvas = (drawing.width, drawing.height)
         inkChanged()
     }
 
     public func begin(_ point: InkPoint) {
-        now.begin(point)
+        liveEditor.begin(point)
         // If there are too many points already, the ink stays as it is and is read again.
-        guard now.isDrawing else { return inkChanged() }
+        guard liveEditor.isDrawing else { return inkChanged() }
         reading?.cancel()
         revision += 1
         verdict = nil
-        editor = now
+        editor = liveEditor
     }
 
     public func extend(_ points: [InkPoint]) {
-        for point in points { now.extend(point) }
+        for point in points { liveEditor.extend(point) }
     }
 
-    public func end() { if now.end() { inkChanged() } }
+    public func end() { if liveEditor.end() { inkChanged() } }
 
     public func cancel() {
-        now.cancel()
+        liveEditor.cancel()
         inkChanged()
     }
 
-    public func undo() { if now.undo() { inkChanged() } }
-    public func redo() { if now.redo() { inkChanged() } }
-    public func clear() { if now.clear() { inkChanged() } }
+    public func undo() { if liveEditor.undo() { inkChanged() } }
+    public func redo() { if liveEditor.redo() { inkChanged() } }
+    public func clear() { if liveEditor.clear() { inkChanged() } }
 
     /// Start a new character: there is nothing to undo.
     public func reset() {
-        now.reset()
+        liveEditor.reset()
         inkChanged()
     }
 
     /// Read the ink now. The verdict is nil if the ink changed meanwhile, or could not be read (see `failure`).
     public func readNow() async -> Verdict? {
         reading?.cancel()
-        if now.end() { editor = now }
-        guard !now.isEmpty else { return .nothing }
+        if liveEditor.end() { editor = liveEditor }
+        guard !liveEditor.isEmpty else { return .nothing }
         revision += 1
         let answer = await read()
         if isLive { verdict = answer }
@@ -118,10 +118,10 @@ public final class LiveReader {
     private func inkChanged() {
         reading?.cancel()
         revision += 1
-        editor = now
-        verdict = now.isEmpty ? .nothing : nil
+        editor = liveEditor
+        verdict = liveEditor.isEmpty ? .nothing : nil
         failure = nil
-        if now.isEmpty {
+        if liveEditor.isEmpty {
             lines = []
         } else if isLive {
             reading = Task { [weak self, revision] in await self?.readLater(revision) }
@@ -130,7 +130,7 @@ public final class LiveReader {
     }
 
     private func readLater(_ drawingRevision: Int) async {
-        do { try await clock.sleep(Self.delay) } catch { return }
+        do { try await clock.sleep(Self.delayMilliseconds) } catch { return }
         if drawingRevision == revision { verdict = await read() ?? verdict }
         changed()
     }
@@ -138,7 +138,7 @@ public final class LiveReader {
     private func read() async -> Verdict? {
         let drawingRevision = revision
         do {
-            let drawing = try now.drawing(width: canvas.width, height: canvas.height, pen: pen)
+            let drawing = try liveEditor.drawing(width: canvas.width, height: canvas.height, pen: pen)
             let lines = try await lineReader?.read(drawing, script: script) ?? []
             let verdict = try await lineReader == nil ? reader.verdict(on: drawing, script: script) : Verdict(lines)
             guard drawingRevision == revision else { return nil }

@@ -34,8 +34,8 @@ public final class Persisted<Value: Codable & Equatable> {
 
     private func setAside() throws -> String {
         let (stem, folder) = (file.deletingPathExtension().lastPathComponent, file.deletingLastPathComponent())
-        let taken = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        let name = (1...).lazy.map { "\(stem)-damaged-\($0).json" }.first { !taken.contains($0) } ?? stem
+        let takenNames = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let name = (1...).lazy.map { "\(stem)-damaged-\($0).json" }.first { !takenNames.contains($0) } ?? stem
         try FileManager.default.moveItem(at: file, to: folder.appendingPathComponent(name))
         return name
     }

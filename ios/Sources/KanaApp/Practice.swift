@@ -48,7 +48,7 @@ public struct PracticeTask: Equatable, Sendable {
     public let mode: PracticeMode
     public private(set) var misses = 0
     public private(set) var outcome: Outcome?
-    private var toldSize = false
+    private var hasToldSize = false
 
     public init(kana: Kana, mode: PracticeMode) {
         self.kana = kana
@@ -66,15 +66,15 @@ public struct PracticeTask: Equatable, Sendable {
     @discardableResult
     public mutating func attempt(_ verdict: Verdict) -> Outcome {
         if let outcome, outcome.isFinal { return outcome }
-        let judged = judge(verdict)
-        if case .wrong = judged { misses += 1 }
-        if case .otherSize = judged { toldSize = true }
-        if case .wrong(let read) = judged, misses >= Self.maxMisses {
+        let newOutcome = judge(verdict)
+        if case .wrong = newOutcome { misses += 1 }
+        if case .otherSize = newOutcome { hasToldSize = true }
+        if case .wrong(let read) = newOutcome, misses >= Self.maxMisses {
             outcome = .missed(read: read)
         } else {
-            outcome = judged
+            outcome = newOutcome
         }
-        return outcome ?? judged
+        return outcome ?? newOutcome
     }
 
     /// Show the answer; the character counts as missed.
@@ -94,7 +94,7 @@ public struct PracticeTask: Equatable, Sendable {
             guard let read = answers.first?.label else { return .nothing }
             if isAsked(read) { return .right }
             guard Script.differInSizeAlone(read, character) else { return .wrong(read: read) }
-            return toldSize ? .right : .otherSize(read: read)
+            return hasToldSize ? .right : .otherSize(read: read)
         }
     }
 

@@ -8,24 +8,24 @@ public struct PracticeSession: Sendable {
     /// The character being practised; nil if none is due.
     public private(set) var task: PracticeTask?
     /// The drawing of the task that was judged last; nil if there is none.
-    public private(set) var attempted: Drawing?
+    public private(set) var attemptedDrawing: Drawing?
     /// Advice on the strokes of the last attempt.
     public private(set) var advice: [StrokeAdvice] = []
     /// A missed character is asked again after so many others.
-    static let rest = 2
+    static let recentCount = 2
     private var recent: [String] = []
-    private var skipped: (day: Int, characters: Set<String>) = (0, [])
+    private var skippedToday: (day: Int, characters: Set<String>) = (0, [])
     /// Milliseconds for which a button that has just appeared does nothing; the system's double tap is shorter.
-    static let doubleTap = 500
-    private var appeared = 0
+    static let doubleTapMilliseconds = 500
+    private var appearedAt = 0
 
     public init(table: PracticeTable) { self.table = table }
 
     /// Ask the next character. If none is due, `anyway` asks the one that will be due first.
     public mutating func next(_ settings: AppSettings, deck: Deck, today: Int, now: Int, anyway: Bool = false) {
-        if skipped.day != today || anyway { skipped = (today, []) }
+        if skippedToday.day != today || anyway { skippedToday = (today, []) }
         let members = table.characters(of: settings.practised, rows: settings.rows)
-        let order = members.filter { !skipped.characters.contains($0) }
+        let order = members.filter { !skippedToday.characters.contains($0) }
         var character = deck.next(of: order, today: today, newPerDay: settings.newPerDay, recent: recent)
         if character == nil, anyway {
             let choices = order.filter { !recent.contains($0) }
@@ -39,18 +39,18 @@ public struct PracticeSession: Sendable {
     /// Ask this character, if the settings include it.
     public mutating func ask(_ character: String?, _ settings: AppSettings, now: Int) {
         let kana = character.flatMap { table.kana($0) }.flatMap { isPractised($0, settings) ? $0 : nil }
-        if let kana { recent = (recent.filter { $0 != kana.character } + [kana.character]).suffix(Self.rest) }
+        if let kana { recent = (recent.filter { $0 != kana.character } + [kana.character]).suffix(Self.recentCount) }
         task = kana.map { PracticeTask(kana: $0, mode: settings.mode) }
-        attempted = nil
+        attemptedDrawing = nil
         advice = []
-        appeared = now
+        appearedAt = now
     }
 
     /// Leave the character for another day, without a miss.
     public mutating func skip(_ settings: AppSettings, deck: Deck, today: Int, now: Int) {
         guard let task, !task.isFinished else { return }
-        if skipped.day != today { skipped = (today, []) }
-        skipped.characters.insert(task.character)
+        if skippedToday.day != today { skippedToday = (today, []) }
+        skippedToday.characters.insert(task.character)
         next(settings, deck: deck, today: today, now: now)
     }
 
@@ -65,16 +65,16 @@ public struct PracticeSession: Sendable {
     }
 
     /// Whether a tap counts. The second tap of an accidental double tap does not: it was meant for the button before.
-    public func allowsTap(at now: Int) -> Bool { now - appeared >= Self.doubleTap }
+    public func allowsTap(at now: Int) -> Bool { now - appearedAt >= Self.doubleTapMilliseconds }
 
     /// Judge a drawing. Once the character is finished, its result is recorded in the deck.
     public mutating func attempt(_ verdict: Verdict, drawing: Drawing?, deck: inout Deck, today: Int, now: Int) {
-        guard var judged = task, !judged.isFinished else { return }
-        let outcome = judged.attempt(verdict)
-        finish(judged, deck: &deck, today: today, now: now)
-        attempted = drawing
-        if outcome == .right, let drawing, !judged.kana.strokes.isEmpty {
-            advice = StrokeAdvice.advice(on: drawing, usual: judged.kana.strokes)
+        guard var newTask = task, !newTask.isFinished else { return }
+        let outcome = newTask.attempt(verdict)
+        finish(newTask, deck: &deck, today: today, now: now)
+        attemptedDrawing = drawing
+        if outcome == .right, let drawing, !newTask.kana.strokes.isEmpty {
+            advice = StrokeAdvice.advice(on: drawing, usual: newTask.kana.strokes)
         }
     }
 
@@ -90,6 +90,6 @@ public struct PracticeSession: Sendable {
         advice = []
         guard newTask.isFinished else { return }
         deck.record(newTask.character, misses: newTask.misses, today: today)
-        appeared = now
+        appearedAt = now
     }
 }

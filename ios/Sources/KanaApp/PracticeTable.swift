@@ -20,7 +20,7 @@ public struct Kana: Equatable, Sendable, Identifiable {
     public let strokes: [[InkPoint]]
 
     public var id: String { character }
-    func isOf(_ chosen: Script) -> Bool { chosen == script || chosen == .kana }
+    func isOf(_ wantedScript: Script) -> Bool { wantedScript == script || wantedScript == .kana }
 
     public init(
         character: String, script: Script, sound: String, word: String = "", romaji: String = "",
@@ -38,9 +38,9 @@ public struct Kana: Equatable, Sendable, Identifiable {
 
     /// The word with ◯ where the character stands first; nil if there is no word, or if it has another kana that is not
     /// known yet.
-    public func gap(known: (String) -> Bool) -> String? {
+    public func gap(isKnown: (String) -> Bool) -> String? {
         guard let range = word.range(of: character),
-            word.allSatisfy({ String($0) == character || known(String($0)) })
+            word.allSatisfy({ String($0) == character || isKnown(String($0)) })
         else { return nil }
         return word.replacingCharacters(in: range, with: "◯")
     }

@@ -26,9 +26,9 @@ struct Drafts: Equatable, Sendable, Codable {
 /// One window: its tab, drawing, text and lesson. Each change is saved at once.
 @MainActor @Observable
 public final class WindowModel {
-    public var tab: Draft.Tab { didSet { keep() } }
+    public var tab: Draft.Tab { didSet { save() } }
     /// The text to which recognized characters are added.
-    public var text: String { didSet { keep() } }
+    public var text: String { didSet { save() } }
     public let ink: LiveReader
     public let writing: Writing
     public let lesson: Lesson
@@ -46,9 +46,9 @@ public final class WindowModel {
         lesson = Lesson(app: app, character: draft.character, drawing: draft.attempt)
         ink.script = app.settings.value.script
         if let drawing = draft.drawing { ink.restore(drawing) }
-        ink.changed = { [weak self] in self?.keep() }
-        writing.changed = { [weak self] in self?.keep() }
-        lesson.changed = { [weak self] in self?.keep() }
+        ink.changed = { [weak self] in self?.save() }
+        writing.changed = { [weak self] in self?.save() }
+        lesson.changed = { [weak self] in self?.save() }
     }
 
     /// Add a candidate to the text, and clear the canvas for the next character.
@@ -64,7 +64,7 @@ public final class WindowModel {
         writing.reset()
     }
 
-    private func keep() {
+    private func save() {
         let task = lesson.session.task.flatMap { $0.isFinished ? nil : $0 }
         app.drafts.value.windows[index] = Draft(
             tab: tab, text: text, drawing: ink.editor.isEmpty ? nil : ink.drawing, character: task?.character,

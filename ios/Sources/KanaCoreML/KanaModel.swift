@@ -49,14 +49,14 @@ public actor KanaModel: CharacterReading {
         guard let answer = output.featureValue(for: ready.probabilities)?.dictionaryValue else {
             throw KanaModelError.unexpected("an output \(ready.probabilities) with probabilities")
         }
-        var named: [String: Double] = [:]
+        var probabilities: [String: Double] = [:]
         for (label, probability) in answer {
             guard let label = label as? String else {
                 throw KanaModelError.unexpected("labels that are texts")
             }
-            named[label] = probability.doubleValue
+            probabilities[label] = probability.doubleValue
         }
-        return named
+        return probabilities
     }
 
     private func ready() async throws -> Loaded {
@@ -72,18 +72,18 @@ public actor KanaModel: CharacterReading {
         let configuration = MLModelConfiguration()
         configuration.computeUnits = units
         let model = try MLModel(contentsOf: file, configuration: configuration)
-        let described = model.modelDescription
-        guard let (input, image) = described.inputDescriptionsByName.first,
-            described.inputDescriptionsByName.count == 1, let constraint = image.imageConstraint
+        let description = model.modelDescription
+        guard let (input, image) = description.inputDescriptionsByName.first,
+            description.inputDescriptionsByName.count == 1, let constraint = image.imageConstraint
         else { throw KanaModelError.unexpected("one input that is an image") }
         let side = Rasterizer.side
         guard constraint.pixelsWide == side, constraint.pixelsHigh == side,
             constraint.pixelFormatType == kCVPixelFormatType_OneComponent8
         else { throw KanaModelError.unexpected("a grey image of \(side) × \(side), one byte a pixel") }
-        guard let probabilities = described.predictedProbabilitiesName else {
+        guard let probabilities = description.predictedProbabilitiesName else {
             throw KanaModelError.unexpected("a classifier with probabilities")
         }
-        guard let metadata = described.metadata[.creatorDefinedKey] as? [String: String] else {
+        guard let metadata = description.metadata[.creatorDefinedKey] as? [String: String] else {
             throw KanaModelError.unexpected("metadata written by fastetl")
         }
         let ready = Loaded(
@@ -99,9 +99,9 @@ public actor KanaModel: CharacterReading {
     }
 
     private static func buffer(side: Int) throws -> CVPixelBuffer {
-        var created: CVPixelBuffer?
-        let status = CVPixelBufferCreate(nil, side, side, kCVPixelFormatType_OneComponent8, nil, &created)
-        guard status == kCVReturnSuccess, let buffer = created else {
+        var newBuffer: CVPixelBuffer?
+        let status = CVPixelBufferCreate(nil, side, side, kCVPixelFormatType_OneComponent8, nil, &newBuffer)
+        guard status == kCVReturnSuccess, let buffer = newBuffer else {
             throw KanaModelError.status("CVPixelBufferCreate", status)
         }
         return buffer
@@ -112,7 +112,7 @@ public actor KanaModel: CharacterReading {
         guard status == kCVReturnSuccess else {
             throw KanaModelError.status("CVPixelBufferLockBaseAddress", status)
         }
-        let copied = Result {
+        let copyResult = Result {
             guard let base = CVPixelBufferGetBaseAddress(buffer) else {
                 throw KanaModelError.unexpected("a buffer in memory")
             }
@@ -122,7 +122,7 @@ public actor KanaModel: CharacterReading {
             try picture.copyRows(to: memory, bytesPerRow: stride)
         }
         status = CVPixelBufferUnlockBaseAddress(buffer, [])
-        try copied.get()
+        try copyResult.get()
         guard status == kCVReturnSuccess else {
             throw KanaModelError.status("CVPixelBufferUnlockBaseAddress", status)
         }

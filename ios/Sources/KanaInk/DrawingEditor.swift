@@ -4,8 +4,8 @@ public struct DrawingEditor: Equatable, Sendable {
     public private(set) var strokes: [Stroke]
     /// The stroke under the pen, nil while the pen is up.
     public private(set) var current: Stroke?
-    private var past: [[Stroke]] = []
-    private var future: [[Stroke]] = []
+    private var pastStrokes: [[Stroke]] = []
+    private var futureStrokes: [[Stroke]] = []
 
     /// Starts with strokes that cannot be undone.
     public init(strokes: [Stroke] = []) { self.strokes = strokes }
@@ -14,22 +14,22 @@ public struct DrawingEditor: Equatable, Sendable {
     public var all: [Stroke] { current.map { strokes + [$0] } ?? strokes }
     public var isDrawing: Bool { current != nil }
     public var isEmpty: Bool { strokes.isEmpty && current == nil }
-    public var canUndo: Bool { current != nil || !past.isEmpty }
-    public var canRedo: Bool { current == nil && !future.isEmpty }
+    public var canUndo: Bool { current != nil || !pastStrokes.isEmpty }
+    public var canRedo: Bool { current == nil && !futureStrokes.isEmpty }
 
-    private var points: Int { strokes.reduce(current?.count ?? 0) { $0 + $1.count } }
+    private var pointCount: Int { strokes.reduce(current?.count ?? 0) { $0 + $1.count } }
 
     /// Put the pen down. A stroke that is still being drawn is ended first.
     public mutating func begin(_ point: InkPoint) {
         end()
-        guard strokes.count < Drawing.maxStrokes, points < Drawing.maxPoints else { return }
+        guard strokes.count < Drawing.maxStrokes, pointCount < Drawing.maxPoints else { return }
         current = Stroke([point])
     }
 
     /// Move the pen; nothing happens while it is up. A point equal to the last one, and points beyond
     /// `Drawing.maxPoints`, are left out.
     public mutating func extend(_ point: InkPoint) {
-        guard current != nil, points < Drawing.maxPoints else { return }
+        guard current != nil, pointCount < Drawing.maxPoints else { return }
         if current?.x.last == point.x && current?.y.last == point.y { return }
         current?.append(point)
     }
@@ -53,18 +53,18 @@ public struct DrawingEditor: Equatable, Sendable {
             current = nil
             return true
         }
-        guard let before = past.popLast() else { return false }
-        future.append(strokes)
-        strokes = before
+        guard let earlierStrokes = pastStrokes.popLast() else { return false }
+        futureStrokes.append(strokes)
+        strokes = earlierStrokes
         return true
     }
 
     /// Take back the last undo. Returns whether there was one.
     @discardableResult
     public mutating func redo() -> Bool {
-        guard current == nil, let after = future.popLast() else { return false }
-        past.append(strokes)
-        strokes = after
+        guard current == nil, let laterStrokes = futureStrokes.popLast() else { return false }
+        pastStrokes.append(strokes)
+        strokes = laterStrokes
         return true
     }
 
@@ -86,17 +86,17 @@ public struct DrawingEditor: Equatable, Sendable {
     }
 
     /// Scale all strokes with the canvas, also those that were undone.
-    public mutating func scale(by k: Double) {
-        let scaled = { (strokes: [Stroke]) in strokes.map { $0.mapped({ $0 * k }, { $0 * k }) } }
+    public mutating func scale(by factor: Double) {
+        let scaled = { (strokes: [Stroke]) in strokes.map { $0.mapped({ $0 * factor }, { $0 * factor }) } }
         strokes = scaled(strokes)
         current = current.map { scaled([$0])[0] }
-        past = past.map(scaled)
-        future = future.map(scaled)
+        pastStrokes = pastStrokes.map(scaled)
+        futureStrokes = futureStrokes.map(scaled)
     }
 
-    private mutating func change(to new: [Stroke]) {
-        past.append(strokes)
-        future = []
-        strokes = new
+    private mutating func change(to newStrokes: [Stroke]) {
+        pastStrokes.append(strokes)
+        futureStrokes = []
+        strokes = newStrokes
     }
 }

@@ -14,9 +14,9 @@ public struct Picture: Equatable, Sendable {
     public var isBlank: Bool { pixels.allSatisfy { $0 == 0 } }
 
     /// By how many heights the middle of the ink is lower than that of the picture.
-    public var lower: Double {
-        let most = pixels.max() ?? 0
-        func isInk(_ pixel: UInt8) -> Bool { pixel > most / 2 }
+    public var lowness: Double {
+        let maxLevel = pixels.max() ?? 0
+        func isInk(_ pixel: UInt8) -> Bool { pixel > maxLevel / 2 }
         guard let first = pixels.firstIndex(where: isInk), let last = pixels.lastIndex(where: isInk) else { return 0 }
         return Double(first / side + last / side + 1) / Double(2 * side) - 0.5
     }

@@ -73,24 +73,24 @@ struct LineGeometry {
         let (x, centres) = (boxes.map(\.x), zip(boxes, forms).map { $0.y - $1[2] * size })
         if boxes.count >= 4 { slope = Self.line(x, centres).1 }
         middle = mean(zip(x, centres).map { $1 - slope * $0 })
-        func spread(_ usualSpread: Double, _ residuals: [(residual: Double, deviation: Double)]) -> Double {
+        func addedDeviation(_ usualDeviation: Double, _ residuals: [(residual: Double, deviation: Double)]) -> Double {
             let excess = residuals.reduce(0) { $0 + max($1.residual * $1.residual - $1.deviation * $1.deviation, 0) }
-            return ((prior * usualSpread * usualSpread + excess) / (prior + Double(residuals.count))).squareRoot()
+            return ((prior * usualDeviation * usualDeviation + excess) / (prior + Double(residuals.count))).squareRoot()
         }
         let sizes = zip(residuals, forms).filter { $1[0] > log(0.3) && $1[1] > log(0.3) }.map { residual, form in
             ((residual[0] + residual[1] - medians[0] - medians[1]) / 2, hypot(form[4], form[5]) / 2)
         }
-        uneven = spread(Self.usual.uneven, sizes)
-        wander = spread(
+        uneven = addedDeviation(Self.usual.uneven, sizes)
+        wander = addedDeviation(
             Self.usual.wander, zip(zip(x, centres), forms).map { (($0.1 - middle - slope * $0.0) / size, $1[6]) })
     }
 
     private static func line(_ x: [Double], _ y: [Double]) -> (Double, Double) {
-        let (a, b) = (mean(x), mean(y))
-        let variance = x.reduce(0) { $0 + ($1 - a) * ($1 - a) }
-        let covariance = zip(x, y).reduce(0) { $0 + ($1.0 - a) * ($1.1 - b) }
+        let (meanX, meanY) = (mean(x), mean(y))
+        let variance = x.reduce(0) { $0 + ($1 - meanX) * ($1 - meanX) }
+        let covariance = zip(x, y).reduce(0) { $0 + ($1.0 - meanX) * ($1.1 - meanY) }
         let slope = min(max(covariance / max(variance, 1e-6), -0.35), 0.35)
-        return (b - slope * a, slope)
+        return (meanY - slope * meanX, slope)
     }
 }
 
@@ -109,13 +109,13 @@ enum LineLayout {
     /// Most atoms of one character.
     private static let maxAtoms = 9
     /// Largest width of a character, in sizes of the line.
-    private static let widestOfStrokes = 2.2
+    private static let maxWidthOfStrokes = 2.2
     /// Least height of a band that is a line of its own, in sizes of the writing.
     private static let minBand = 0.5
     /// Two overlapping bands are one line if together they are less high than this, in heights of the higher one.
     private static let oneLine = 1.5
     /// No higher does a box count, in sizes, so that a joined stroke joins no lines.
-    private static let highest = 1.75
+    private static let maxHeight = 1.75
     /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
     private static let (underlineLength, underlineThickness) = (3.5, 0.12)
     /// Greatest length of a ー, in usual lengths of boxes.
@@ -157,11 +157,11 @@ enum LineLayout {
     /// Weighted median of the boxes' extents; each extent is its own weight.
     static func weightedMedianExtent(_ boxes: [InkBox]) -> Double {
         let extents = boxes.map(\.extent).sorted()
-        let half = extents.reduce(0, +) / 2
+        let halfSum = extents.reduce(0, +) / 2
         var sum = 0.0
         return extents.first {
             sum += $0
-            return sum >= half
+            return sum >= halfSum
         } ?? 0
     }
 
@@ -188,17 +188,17 @@ enum LineLayout {
     static func lineMembers(_ boxes: [InkBox]) -> [[Int]] {
         let size = weightedMedianExtent(boxes)
         let slope = skew(boxes, size: size)
-        let excess = boxes.map { max($0.height - highest * size, 0) / 2 }
+        let excess = boxes.map { max($0.height - maxHeight * size, 0) / 2 }
         let top = zip(boxes, excess).map { $0.top - slope * $0.x + $1 }
         let bottom = zip(boxes, excess).map { $0.bottom - slope * $0.x - $1 }
         // A stroke that reaches into the next line must not join the two.
         let shrinkage = zip(top, bottom).map { 0.2 * ($1 - $0) }
         var bands: [[Int]] = []
-        var reach = -Double.infinity
+        var maxBottom = -Double.infinity
         for k in boxes.indices.sorted(by: { top[$0] + shrinkage[$0] < top[$1] + shrinkage[$1] }) {
-            if top[k] + shrinkage[k] > reach { bands.append([]) }
+            if top[k] + shrinkage[k] > maxBottom { bands.append([]) }
             bands[bands.count - 1].append(k)
-            reach = max(reach, bottom[k] - shrinkage[k])
+            maxBottom = max(maxBottom, bottom[k] - shrinkage[k])
         }
         bands = joinedByTime(bands)
         join(&bands, top, bottom, width: InkBox(boxes).width, size: size)
@@ -223,14 +223,14 @@ enum LineLayout {
             let tops = bands.map { $0.map { top[$0] }.min() ?? 0 }
             let bottoms = bands.map { $0.map { bottom[$0] }.max() ?? 0 }
             let heights = zip(tops, bottoms).map { $1 - $0 }
-            let maxHeight = heights.max() ?? 0
+            let maxBandHeight = heights.max() ?? 0
             let gaps = (0..<(bands.count - 1)).map { k in
                 let (gap, joint) = (tops[k + 1] - bottoms[k], bottoms[k + 1] - tops[k])
                 let minHeight = min(heights[k], heights[k + 1])
                 // The upper and lower halves of a few kanji are as high as lines, but they are close together and
                 // short.
                 let areHalves = bands.count == 2 && gap < 0.25 * minHeight && width < 3 * joint
-                let isThin = minHeight < minBand * size && joint < 1.8 * max(size, maxHeight)
+                let isThin = minHeight < minBand * size && joint < 1.8 * max(size, maxBandHeight)
                 // Where characters of one line stand high and low, their bands overlap.
                 let areOverlapping = gap < 0 && joint < oneLine * max(size, heights[k], heights[k + 1])
                 return areHalves || isThin || areOverlapping ? gap : .infinity
@@ -336,7 +336,7 @@ enum LineLayout {
             for j in i..<min(atoms.count, i + maxAtoms) {
                 if j > i, atoms[j].left - right > 0.7 * size { break }
                 (left, right) = (min(left, atoms[j].left), max(right, atoms[j].right))
-                if j > i, right - left > widestOfStrokes * size { break }
+                if j > i, right - left > maxWidthOfStrokes * size { break }
                 spans.append(i...j)
             }
             return spans

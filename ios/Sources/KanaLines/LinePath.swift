@@ -48,11 +48,11 @@ struct LinePath {
 
     /// The score of each state: about the logarithm of the odds that just this span is just this character.
     private func scores(_ candidates: [Candidates], _ geometry: LineGeometry) -> [[Double]] {
-        var reach = -Double.infinity
+        var maxRight = -Double.infinity
         var distances: [Double] = []
         for atom in atoms {
-            distances.append(atom.left - reach)
-            reach = max(reach, atom.right)
+            distances.append(atom.left - maxRight)
+            maxRight = max(maxRight, atom.right)
         }
         distances.append(.infinity)
         let gaps = distances.map { min(max($0 / geometry.size, -0.4), 0.6) }
@@ -104,42 +104,46 @@ struct LinePath {
         let (score, characters) = (spanScores.flatMap { $0 }, candidates.flatMap(\.characters))
         let firsts = spanScores.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
         let states = spans.indices.map { firsts[$0]..<firsts[$0 + 1] }
-        let ends = Dictionary(grouping: spans.indices) { spans[$0].upperBound }.mapValues { $0.flatMap { states[$0] } }
-        let byBegin = Dictionary(grouping: spans.indices) { spans[$0].lowerBound }
-        let begins = byBegin.mapValues { $0.flatMap { states[$0] } }
+        let statesByEnd = Dictionary(grouping: spans.indices) { spans[$0].upperBound }.mapValues {
+            $0.flatMap { states[$0] }
+        }
+        let spansByBegin = Dictionary(grouping: spans.indices) { spans[$0].lowerBound }
+        let statesByBegin = spansByBegin.mapValues { $0.flatMap { states[$0] } }
         func follows(_ second: Int, _ first: Int?) -> Double {
             tables.bigramWeight
                 * tables.logProbability(of: characters[second], after: first.map { characters[$0] }, isPlain: isPlain)
         }
-        var reach = score
-        for state in begins[0] ?? [] { reach[state] += follows(state, nil) }
+        var forwardScores = score
+        for state in statesByBegin[0] ?? [] { forwardScores[state] += follows(state, nil) }
         var predecessors = [Int?](repeating: nil, count: score.count)
         var steps: [(origins: [Int], targets: [Int], gains: [[Double]])] = []
         for t in atoms.indices.dropFirst() {
-            guard let origins = ends[t - 1], let targets = begins[t] else { continue }
-            let bestOrigins = Array(origins.sorted { (-reach[$0], $0) < (-reach[$1], $1) }.prefix(Self.neighbours))
+            guard let origins = statesByEnd[t - 1], let targets = statesByBegin[t] else { continue }
+            let bestOrigins = Array(
+                origins.sorted { (-forwardScores[$0], $0) < (-forwardScores[$1], $1) }.prefix(Self.neighbours))
             let gains = targets.map { b in bestOrigins.map { follows(b, $0) } }
             steps.append((bestOrigins, targets, gains))
             for (b, row) in zip(targets, gains) {
                 var (bestTotal, bestOrigin) = (-Double.infinity, bestOrigins[0])
-                for (a, value) in zip(bestOrigins, row) where reach[a] + value > bestTotal {
-                    (bestTotal, bestOrigin) = (reach[a] + value, a)
+                for (a, value) in zip(bestOrigins, row) where forwardScores[a] + value > bestTotal {
+                    (bestTotal, bestOrigin) = (forwardScores[a] + value, a)
                 }
-                reach[b] += bestTotal
+                forwardScores[b] += bestTotal
                 predecessors[b] = bestOrigin
             }
         }
-        let finalStates = ends[atoms.count - 1] ?? []
-        var scoresBehind = [Double](repeating: -.infinity, count: score.count)
-        for state in finalStates { scoresBehind[state] = 0 }
+        let finalStates = statesByEnd[atoms.count - 1] ?? []
+        var backwardScores = [Double](repeating: -.infinity, count: score.count)
+        for state in finalStates { backwardScores[state] = 0 }
         for (bestOrigins, targets, gains) in steps.reversed() {
             for (k, a) in bestOrigins.enumerated() {
-                scoresBehind[a] = zip(targets, gains).map { $1[k] + score[$0] + scoresBehind[$0] }.max() ?? -.infinity
+                backwardScores[a] =
+                    zip(targets, gains).map { $1[k] + score[$0] + backwardScores[$0] }.max() ?? -.infinity
             }
         }
-        let pathScores = zip(reach, scoresBehind).map { $0 + $1 }
+        let pathScores = zip(forwardScores, backwardScores).map { $0 + $1 }
         var path: [Choice] = []
-        var nextState = finalStates.max { reach[$0] < reach[$1] }
+        var nextState = finalStates.max { forwardScores[$0] < forwardScores[$1] }
         while let state = nextState, let span = states.firstIndex(where: { $0.contains(state) }) {
             let rivals = spans.indices.filter { $0 != span && spans[$0].overlaps(spans[span]) }.flatMap { states[$0] }
             path.append(

@@ -171,7 +171,7 @@ public actor LineReader {
             let isSeen = candidates[choice.span].logShape[choice.candidate] >= log(Self.minShown)
             return LineCharacter(
                 label: answers[choice.candidate].label, confidence: confidence,
-                alternatives: Array(answers.sorted { $0.probability > $1.probability }.prefix(Verdict.most)),
+                alternatives: Array(answers.sorted { $0.probability > $1.probability }.prefix(Verdict.maxCandidates)),
                 strokes: line.members(choice.span).map { strokes[$0] }.sorted(),
                 left: box.left, top: box.top, right: box.right, bottom: box.bottom, isAfterSpace: gap > minSpace,
                 isSure: confidence >= 0.5 && isSeen)
@@ -206,9 +206,9 @@ public actor LineReader {
             let (box, x) = (path.boxes[span], path.boxes[span].x)
             let side = max(Double(Rasterizer.side), LineReader.minWindow * box.width)
             let y = geometry.middle + geometry.slope * x
-            let (px, py) = path.isDown ? (-y, x) : (x, y)
+            let (centreX, centreY) = path.isDown ? (-y, x) : (x, y)
             let parts = members(span).map { k in
-                strokes[k].mapped({ $0 * zoom - px + side / 2 }, { $0 * zoom - py + side / 2 })
+                strokes[k].mapped({ $0 * zoom - centreX + side / 2 }, { $0 * zoom - centreY + side / 2 })
             }
             return Rasterizer.picture(
                 of: try Drawing(width: side, height: side, strokes: parts, pen: min(max(pen * zoom / side, 1e-5), 0.5)))

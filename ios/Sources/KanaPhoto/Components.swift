@@ -2,7 +2,7 @@
 struct Component: Equatable {
     var left, top, right, bottom, size: Int
 
-    var longest: Int { max(right - left, bottom - top) }
+    var longestSide: Int { max(right - left, bottom - top) }
 
     /// The box around both, with the pixels of both.
     func joined(_ other: Component) -> Component {
@@ -16,7 +16,7 @@ struct Component: Equatable {
     func belongs(to other: Component) -> Bool {
         let gapX = max(other.left - right, left - other.right)
         let gap = max(gapX, other.top - bottom, top - other.bottom)
-        let maxLength = max(longest, other.longest)
+        let maxLength = max(longestSide, other.longestSide)
         return gap <= (4 * min(size, other.size) >= max(size, other.size) ? 2 * maxLength : maxLength * 2 / 5)
     }
 
@@ -88,15 +88,15 @@ struct Component: Equatable {
             ($1.element.size, $0.offset) < ($0.element.size, $1.offset)
         }
         var groups = components.prefix(60).map(\.element).filter { 24 * $0.size >= components[0].element.size }
-        var first = 0
-        while first < groups.count {
-            let neighbour = groups.indices.first { $0 > first && groups[first].belongs(to: groups[$0]) }
+        var index = 0
+        while index < groups.count {
+            let neighbour = groups.indices.first { $0 > index && groups[index].belongs(to: groups[$0]) }
             guard let neighbour else {
-                first += 1
+                index += 1
                 continue
             }
-            groups[first] = groups[first].joined(groups.remove(at: neighbour))
-            first = 0
+            groups[index] = groups[index].joined(groups.remove(at: neighbour))
+            index = 0
         }
         let maxSize = groups.map(\.size).max()
         return groups.first { $0.size == maxSize }
@@ -111,18 +111,18 @@ extension Grid {
         let isInk = { (row: Int, column: Int) in self.values[(box.top + row) * self.width + box.left + column] == 1 }
         let columns = (0..<width).map { column in (0..<height).contains { isInk($0, column) } }
         let rows = (0..<height).map { row in (0..<width).contains { isInk(row, $0) } }
-        let isLine = [(columns, height), (rows, width)].contains { line, across in
+        let isLine = [(columns, height), (rows, width)].contains { line, lineHeight in
             let edges = line.indices.dropFirst().filter { line[$0] != line[$0 - 1] }
             let gaps = stride(from: 0, to: edges.count, by: 2).map { (edges[$0], edges[$0 + 1]) }
-            return 3 * line.count >= 4 * across
+            return 3 * line.count >= 4 * lineHeight
                 && gaps.contains { begin, end in
-                    2 * begin >= across && 2 * (line.count - end) >= across && 16 * (end - begin) >= across
+                    2 * begin >= lineHeight && 2 * (line.count - end) >= lineHeight && 16 * (end - begin) >= lineHeight
                 }
         }
         let ink = (0..<height).flatMap { row in (0..<width).map { isInk(row, $0) ? 1 : 0 } }
         let parts = Component.all(of: Grid(height, width, ink))
-        let short = parts.filter { 4 * $0.longest <= max(height, width) }
-        let isMostInk = 10 * short.map(\.size).reduce(0, +) >= 7 * parts.map(\.size).reduce(0, +)
-        return isLine || (short.count >= 12 && isMostInk)
+        let shortParts = parts.filter { 4 * $0.longestSide <= max(height, width) }
+        let isMostInk = 10 * shortParts.map(\.size).reduce(0, +) >= 7 * parts.map(\.size).reduce(0, +)
+        return isLine || (shortParts.count >= 12 && isMostInk)
     }
 }

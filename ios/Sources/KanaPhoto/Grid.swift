@@ -14,7 +14,7 @@ struct Grid: Equatable {
         self.values = values
     }
 
-    var longest: Int { max(height, width) }
+    var longestSide: Int { max(height, width) }
     var transposed: Grid {
         Grid(width, height, (0..<values.count).map { values[$0 % height * width + $0 / height] })
     }
@@ -42,7 +42,7 @@ struct Grid: Equatable {
     }
 
     /// So many per cent of the longest side, as an odd size of at least 3.
-    func oddShare(_ perCent: Int) -> Int { max(3, longest * perCent / 100 | 1) }
+    func oddShare(_ perCent: Int) -> Int { max(3, longestSide * perCent / 100 | 1) }
 
     /// Rows and columns of the blocks of a picture.
     static func blockShape(height: Int, width: Int) -> (height: Int, width: Int) {

@@ -87,7 +87,7 @@ extension Photograph {
             right: (character.right * width + columns - 1) / columns,
             bottom: (character.bottom * height + rows - 1) / rows,
             size: character.size)
-        let isSmall = character.longest * Self.tinyRatio < dark.longest
+        let isSmall = character.longestSide * Self.tinyRatio < dark.longestSide
         let isSeveral = mask.isSeveralCharacters(in: character)
         return Ink(plane: plane, box: box, fault: isSeveral ? .two : isSmall ? .small : nil)
     }
@@ -127,7 +127,7 @@ extension Photograph {
         }
         let mask = blocks.map { $0 >= 128 ? 1 : 0 }
         guard let box = Component.box(of: mask) else { return square }
-        let length = box.longest
+        let length = box.longestSide
         guard meanWidth(mask) * Double(thickPen) > Double(length) else { return square }
         let width = strokeWidth(mask, 5)
         var excess = (width - length / usualPen) / 2
@@ -203,8 +203,8 @@ extension Photograph {
 
     /// Whether a mask goes on along the edges of the box around it.
     private static func hasStraightEdges(_ mask: Grid) -> Bool {
-        let places = mask.values.indices.filter { mask.values[$0] == 1 }
-        let (rows, columns) = (places.map { $0 / mask.width }, places.map { $0 % mask.width })
+        let indices = mask.values.indices.filter { mask.values[$0] == 1 }
+        let (rows, columns) = (indices.map { $0 / mask.width }, indices.map { $0 % mask.width })
         guard let top = rows.min(), let bottom = rows.max(), let left = columns.min(), let right = columns.max()
         else { return false }
         let box = (top...bottom).flatMap { mask.values[($0 * mask.width + left)...($0 * mask.width + right)] }
@@ -279,8 +279,8 @@ extension Photograph {
             let paper = Paper(
                 level: level, shade: shade.with(mask) { $1 == 1 ? 0 : $0 }, surroundings: surroundings.with(mask, max),
                 threshold: threshold)
-            let longest = Component.all(of: paper.atLeast(5)).map(\.longest).max() ?? 0
-            return paper.peak > 0 && longest * 20 >= mask.longest ? paper : self
+            let maxLength = Component.all(of: paper.atLeast(5)).map(\.longestSide).max() ?? 0
+            return paper.peak > 0 && maxLength * 20 >= mask.longestSide ? paper : self
         }
     }
 
@@ -363,7 +363,7 @@ extension Photograph {
         let count = mask.values.reduce(0, +)
         var width = 1
         for size in strokeWidths {
-            if size > mask.longest || mask.opened(size).values.reduce(0, +) * 10 < tenths * count { break }
+            if size > mask.longestSide || mask.opened(size).values.reduce(0, +) * 10 < tenths * count { break }
             width = size
         }
         return width
@@ -373,13 +373,15 @@ extension Photograph {
     ///
     /// A line is printed if it is thinner, fainter or darker than the ink, or goes from edge to edge. On white it has
     /// to be both, or part of a practice square.
-    private static func printedLines(_ paper: Paper) -> (horizontals: [Line], verticals: [Line], peak: Int) {
+    private static func printedLines(_ paper: Paper) -> (
+        horizontals: [PrintedLine], verticals: [PrintedLine], peak: Int
+    ) {
         let peak = paper.peak
         let sheet = paper.surroundings.map { 1 - $0 }
-        let horizontals = Line.all(in: paper.shade, paper: sheet, threshold: peak / 3)
-        let verticals = Line.all(in: paper.shade.transposed, paper: sheet.transposed, threshold: peak / 3)
+        let horizontals = PrintedLine.all(in: paper.shade, paper: sheet, threshold: peak / 3)
+        let verticals = PrintedLine.all(in: paper.shade.transposed, paper: sheet.transposed, threshold: peak / 3)
         guard !horizontals.isEmpty || !verticals.isEmpty else { return ([], [], peak) }
-        let remainder = Line.without(Line.without(sheet, horizontals).transposed, verticals).transposed
+        let remainder = PrintedLine.without(PrintedLine.without(sheet, horizontals).transposed, verticals).transposed
         let besideLines = paper.shade.with(remainder) { $1 == 1 ? $0 : 0 }
         let level = Self.peak(besideLines, 6 * speckBlocks)
         let ink = besideLines.map { $0 >= max((level + 1) / 2, 1) ? 1 : 0 }
@@ -388,8 +390,8 @@ extension Photograph {
         let width = meanWidth(ink)
         let hasGuides = [horizontals, verticals].allSatisfy { $0.contains { $0.dashes >= guideDashes } }
         let isSquare = horizontals.count > 1 && verticals.count > 1
-        func select(_ lines: [Line], _ ink: Grid) -> [Line] {
-            let isOther = { (line: Line) in hasGuides || differs(line, width, level) }
+        func select(_ lines: [PrintedLine], _ ink: Grid) -> [PrintedLine] {
+            let isOther = { (line: PrintedLine) in hasGuides || differs(line, width, level) }
             let inside = 3..<max(ink.height - 3, 3)
             guard paper.isClean, lines.count(where: { $0.spansPaper && inside.contains($0.row) }) < 2 else {
                 return lines.filter { $0.spansPaper || isOther($0) }
@@ -407,27 +409,30 @@ extension Photograph {
     }
 
     /// Whether a line is clearly thinner, fainter or darker than strokes of a mean width and level.
-    private static func differs(_ line: Line, _ width: Double, _ level: Int) -> Bool {
+    private static func differs(_ line: PrintedLine, _ width: Double, _ level: Int) -> Bool {
         let isAlike = 8 * level < 10 * line.level && 10 * line.level < 13 * level
         return 4 * line.thickness <= 3 * width || !isAlike
     }
 
     /// Whether the ink beside the lines is but what they leave where they bend: then they are strokes, as in 目.
-    private static func isStroke(_ ink: Grid, _ horizontals: [Line], _ verticals: [Line], _ level: Int) -> Bool {
-        let remainder = Line.without(Line.without(ink, horizontals, margin: 2).transposed, verticals, margin: 2)
+    private static func isStroke(_ ink: Grid, _ horizontals: [PrintedLine], _ verticals: [PrintedLine], _ level: Int)
+        -> Bool
+    {
+        let remainder = PrintedLine.without(
+            PrintedLine.without(ink, horizontals, margin: 2).transposed, verticals, margin: 2)
         let lineLevel = (horizontals + verticals).map(\.level).max() ?? 0
         return lineLevel > 2 * level && remainder.values.reduce(0, +) < minInk
     }
 
     /// The plane stretched, ink to 255 and faint traces to 0; nil if there is no ink.
     private static func fullContrast(_ plane: Grid, _ peak: Int) -> Grid? {
-        let sample = plane.every((plane.longest + sampledPixels - 1) / sampledPixels)
-        let top = Grid.quantile(sample.values.filter { 2 * $0 >= peak }, 90)
-        guard top >= minContrast else { return nil }
-        let inkMask = sample.map { 2 * $0 >= top ? 1 : 0 }.extreme(5, greatest: true, fill: 0)
+        let sample = plane.every((plane.longestSide + sampledPixels - 1) / sampledPixels)
+        let maxLevel = Grid.quantile(sample.values.filter { 2 * $0 >= peak }, 90)
+        guard maxLevel >= minContrast else { return nil }
+        let inkMask = sample.map { 2 * $0 >= maxLevel ? 1 : 0 }.extreme(5, greatest: true, fill: 0)
         let paperLevels = zip(sample.values, inkMask.values).filter { $1 == 0 }.map(\.0)
-        let floor = min(top / 2, Grid.quantile(paperLevels, 95) * 5 / 4)
-        return plane.map { min(max(($0 - floor) * 255 / (top - floor), 0), 255) }
+        let floor = min(maxLevel / 2, Grid.quantile(paperLevels, 95) * 5 / 4)
+        return plane.map { min(max(($0 - floor) * 255 / (maxLevel - floor), 0), 255) }
     }
 
     /// Whether the picture is nothing but one dark stroke, cropped.

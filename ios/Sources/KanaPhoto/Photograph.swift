@@ -4,9 +4,9 @@ import KanaInk
 /// `fastetl/ink/paper.py` make of a picture file, in Swift.
 public struct Photograph: Equatable, Sendable {
     /// Most pixels along a side.
-    public static let largest = 12_000
+    public static let maxSide = 12_000
     /// Most widths to a height, or heights to a width: a crop of ー is 24.
-    public static let longest = 100
+    public static let maxAspect = 100
 
     /// In pixels.
     public let width: Int
@@ -18,7 +18,7 @@ public struct Photograph: Equatable, Sendable {
     /// Throws `PhotographError` for a size that is not read, or another number of bytes.
     public init(width: Int, height: Int, pixels: [UInt8]) throws {
         let (short, long) = (min(width, height), max(width, height))
-        guard short >= 1, long <= Self.largest, long <= Self.longest * short else {
+        guard short >= 1, long <= Self.maxSide, long <= Self.maxAspect * short else {
             throw PhotographError.size(width: width, height: height)
         }
         guard pixels.count == width * height else {
@@ -56,8 +56,9 @@ public struct Photograph: Equatable, Sendable {
             self.init(width, height, alpha.map { 255 - $0 })
             return
         }
-        let dark = 255 - Grid.quantile(levels, 50)
-        self.init(width, height, zip(grey, alpha).map { $0 - UInt8(min((255 - Int($1)) * dark / 255, Int($0))) })
+        let paperDarkness = 255 - Grid.quantile(levels, 50)
+        self.init(
+            width, height, zip(grey, alpha).map { $0 - UInt8(min((255 - Int($1)) * paperDarkness / 255, Int($0))) })
     }
 
     /// What the model takes: the ink alone, black on white, in a square; a character that is small in the picture is
@@ -77,17 +78,17 @@ public struct Photograph: Equatable, Sendable {
         let ink = self.ink
         let (height, width) = (ink.plane.height, ink.plane.width)
         var (side, left, top) = (max(height, width), width / 2, height / 2)
-        if let box = ink.box, box.longest * 4 < side {
-            (side, left, top) = (box.longest * 9 / 5, (box.left + box.right) / 2, (box.top + box.bottom) / 2)
+        if let box = ink.box, box.longestSide * 4 < side {
+            (side, left, top) = (box.longestSide * 9 / 5, (box.left + box.right) / 2, (box.top + box.bottom) / 2)
         }
         (left, top) = (left - side / 2, top - side / 2)
-        var out = [Int](repeating: 0, count: side * side)
+        var square = [Int](repeating: 0, count: side * side)
         for row in max(top, 0)..<min(top + side, height) {
             for column in max(left, 0)..<min(left + side, width) {
-                out[(row - top) * side + column - left] = ink.plane.values[row * width + column]
+                square[(row - top) * side + column - left] = ink.plane.values[row * width + column]
             }
         }
-        return Self.withUsualPen(Grid(side, side, out))
+        return Self.withUsualPen(Grid(side, side, square))
     }
 }
 
@@ -102,7 +103,8 @@ public enum PhotographError: KanaError, Equatable {
     public var description: String {
         switch self {
         case .size(let width, let height):
-            return "photograph: expected sides of 1 to \(Photograph.largest) pixels, one at most \(Photograph.longest) "
+            return
+                "photograph: expected sides of 1 to \(Photograph.maxSide) pixels, one at most \(Photograph.maxAspect) "
                 + "times the other, found \(width) × \(height): crop it to one character"
         case .bytes(let expected, let found): return "photograph: expected \(expected) bytes, found \(found)"
         case .drawing: return "photograph: it could not be drawn in grey"

@@ -7,7 +7,7 @@ extension Photograph {
     public init(_ image: CGImage) throws {
         let (width, height) = (image.width, image.height)
         // The size is looked at before memory is taken for it.
-        guard min(width, height) >= 1, max(width, height) <= Self.largest else {
+        guard min(width, height) >= 1, max(width, height) <= Self.maxSide else {
             throw PhotographError.size(width: width, height: height)
         }
         var grey = [UInt8](repeating: 255, count: width * height)

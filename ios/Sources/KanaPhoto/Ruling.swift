@@ -1,5 +1,5 @@
 /// A nearly horizontal ruled line over blocks: `fastetl/ink/ruling.py`, number for number.
-struct Line {
+struct PrintedLine {
     /// Its row in the middle column.
     let row: Int
     /// How many rows lower it ends in the last column than it begins in the first.
@@ -25,7 +25,7 @@ struct Line {
 
     /// The nearly horizontal lines, the one with the most ink first. `paper`: 1 where the sheet is. `threshold`: what
     /// is missing at least where there is ink.
-    static func all(in shade: Grid, paper: Grid, threshold: Int) -> [Line] {
+    static func all(in shade: Grid, paper: Grid, threshold: Int) -> [PrintedLine] {
         let (height, width) = (shade.height, shade.width)
         let blocks = LineBlocks(shade: shade, paper: paper, threshold: threshold)
         let columns = (0..<width).filter { column in
@@ -35,11 +35,11 @@ struct Line {
         let reach = max(width * 10 / 100, 2)
         let rises = [0] + (1...reach).flatMap { [-$0, $0] }  // of equals, the least slanting is taken
         let offsets = rises.map { Self.offsets($0, width) }
-        var score = offsets.flatMap { offset in
+        var scores = offsets.flatMap { offset in
             (0..<height).map { row in blocks.score(of: offset.map { $0 + row }) }
         }
-        var lines: [Line] = []
-        while lines.count < 60, let value = score.max(), value >= 0.35, let index = score.firstIndex(of: value) {
+        var lines: [PrintedLine] = []
+        while lines.count < 60, let value = scores.max(), value >= 0.35, let index = scores.firstIndex(of: value) {
             let (number, row) = (index / height, index % height)
             lines.append(blocks.line(row: row, rise: rises[number], rows: offsets[number].map { $0 + row }))
             for (candidate, offset) in offsets.enumerated() {
@@ -48,7 +48,7 @@ struct Line {
                     let last = abs(middle + offset[width - 1] - row - offsets[number][width - 1])
                     let reach = blocks.thickness
                     if abs(middle - row) <= reach || first <= reach + 1 || last <= reach + 1 {
-                        score[candidate * height + middle] = 0
+                        scores[candidate * height + middle] = 0
                     }
                 }
             }
@@ -57,7 +57,7 @@ struct Line {
     }
 
     /// The mask without the blocks that lines cover, and a margin above and below.
-    static func without(_ mask: Grid, _ lines: [Line], margin: Int = 0) -> Grid {
+    static func without(_ mask: Grid, _ lines: [PrintedLine], margin: Int = 0) -> Grid {
         var remainder = mask
         for line in lines {
             let reach = Int(line.thickness / 2 + 1.5) + margin
@@ -124,23 +124,23 @@ private struct LineBlocks {
     init(shade: Grid, paper: Grid, threshold: Int) {
         self.shade = shade
         self.paper = paper
-        thickness = max(2, shade.longest * 3 / 100)
+        thickness = max(2, shade.longestSide * 3 / 100)
         ink = shade.map { $0 >= threshold ? 1 : 0 }
         thinInk = Self.withoutLongRuns(ink, thickness)
     }
 
-    /// The mask without runs of more than `most` blocks in a column.
+    /// The mask without runs of more than `maxLength` blocks in a column.
     private static func withoutLongRuns(_ mask: Grid, _ maxLength: Int) -> Grid {
-        var out = mask
+        var remainder = mask
         for column in 0..<mask.width {
             var start = 0
             for row in 0...mask.height {
                 if row < mask.height, mask.values[row * mask.width + column] == 1 { continue }
-                if row - start > maxLength { for k in start..<row { out.values[k * mask.width + column] = 0 } }
+                if row - start > maxLength { for k in start..<row { remainder.values[k * mask.width + column] = 0 } }
                 start = row + 1
             }
         }
-        return out
+        return remainder
     }
 
     /// The columns in which a mask is 1 at the row given for each.
@@ -150,30 +150,31 @@ private struct LineBlocks {
 
     /// The share of the paper that a line covers; 0 for one too short or with too many gaps.
     func score(of rows: [Int]) -> Double {
-        let (spots, paperCount) = (columns(of: thinInk, rows), columns(of: paper, rows).count)
-        guard paperCount * 2 >= rows.count, let first = spots.first, let last = spots.last else { return 0 }
-        let (share, length) = (Double(spots.count) / Double(max(paperCount, 1)), Double(last - first + 1))
-        let isLine = Double(spots.count) >= 0.45 * length && length >= 0.6 * Double(paperCount)
+        let (inkColumns, paperCount) = (columns(of: thinInk, rows), columns(of: paper, rows).count)
+        guard paperCount * 2 >= rows.count, let first = inkColumns.first, let last = inkColumns.last else { return 0 }
+        let (share, length) = (Double(inkColumns.count) / Double(max(paperCount, 1)), Double(last - first + 1))
+        let isLine = Double(inkColumns.count) >= 0.45 * length && length >= 0.6 * Double(paperCount)
         return share >= 0.35 && isLine ? share : 0
     }
 
-    func line(row: Int, rise: Int, rows: [Int]) -> Line {
-        let (spots, sheet) = (columns(of: thinInk, rows), columns(of: paper, rows))
+    func line(row: Int, rise: Int, rows: [Int]) -> PrintedLine {
+        let (inkColumns, paperColumns) = (columns(of: thinInk, rows), columns(of: paper, rows))
         func value(_ grid: Grid, _ column: Int, _ step: Int) -> Int {
             grid.values[min(max(rows[column] + step, 0), grid.height - 1) * grid.width + column]
         }
         var (area, level) = (0, 0)
-        for column in spots {
+        for column in inkColumns {
             level += (-1...1).reduce(0) { max($0, value(shade, column, $1)) }
             area += (-thickness...thickness).reduce(0) { $0 + value(thinInk, column, $1) }
         }
-        let length = spots[0]...spots[spots.count - 1]
+        let length = inkColumns[0]...inkColumns[inkColumns.count - 1]
         let dashes = Self.pieces(
             length.filter { column in (-thickness...thickness).contains { value(ink, column, $0) == 1 } })
         let pieces = Self.pieces(length.filter { value(ink, $0, 0) == 1 })
-        return Line(
-            row: row, rise: rise, thickness: Double(area) / Double(spots.count), level: level / spots.count,
-            spansPaper: spots[0] - sheet[0] <= 2 && sheet[sheet.count - 1] - spots[spots.count - 1] <= 2,
+        return PrintedLine(
+            row: row, rise: rise, thickness: Double(area) / Double(inkColumns.count), level: level / inkColumns.count,
+            spansPaper: inkColumns[0] - paperColumns[0] <= 2
+                && paperColumns[paperColumns.count - 1] - inkColumns[inkColumns.count - 1] <= 2,
             dashes: dashes, bends: pieces - dashes)
     }
 

@@ -29,7 +29,7 @@ extension CharacterReading {
         let facts = try await facts()
         let picture = Rasterizer.picture(of: drawing)
         var probabilities = try await probabilities(of: picture)
-        Script.place(&probabilities, lower: picture.lower, competes)
+        Script.weigh(&probabilities, lowness: picture.lowness, competes)
         return try Verdict(probabilities, facts, competes)
     }
 }
@@ -47,9 +47,9 @@ public struct ModelFacts: Equatable, Sendable {
     public var characters: [String] { labels.filter { $0 != noCharacter } }
 
     /// Throws `VerdictError.otherCharacters` unless the model knows all of these, of which there must be one.
-    package func require(_ some: Set<String>) throws {
-        let unknown = some.subtracting(characters)
-        guard !some.isEmpty, unknown.isEmpty else { throw VerdictError.otherCharacters(unknown.sorted()) }
+    package func require(_ required: Set<String>) throws {
+        let unknown = required.subtracting(characters)
+        guard !required.isEmpty, unknown.isEmpty else { throw VerdictError.otherCharacters(unknown.sorted()) }
     }
 
     /// Throws `ModelFactsError` for doubled labels, a missing "no character", or a threshold outside of 0–1.

@@ -12,13 +12,13 @@ public enum Script: String, CaseIterable, Codable, Sendable {
     public func holds(_ character: String) -> Bool {
         guard self != .japanese else { return true }
         guard let scalar = character.unicodeScalars.first, character.unicodeScalars.count == 1 else { return false }
-        let hiragana = (0x3041...0x3096).contains(scalar.value)
-        let katakana = (0x30A1...0x30FA).contains(scalar.value)
-        let long = scalar.value == 0x30FC
+        let isHiragana = (0x3041...0x3096).contains(scalar.value)
+        let isKatakana = (0x30A1...0x30FA).contains(scalar.value)
+        let isLongMark = scalar.value == 0x30FC
         switch self {
-        case .hiragana: return hiragana || long
-        case .katakana: return katakana || long
-        default: return hiragana || katakana || long
+        case .hiragana: return isHiragana || isLongMark
+        case .katakana: return isKatakana || isLongMark
+        default: return isHiragana || isKatakana || isLongMark
         }
     }
 
@@ -59,12 +59,12 @@ public enum Script: String, CaseIterable, Codable, Sendable {
     static let (lownessWeight, lownessMargin) = (20.0, 0.04)
 
     /// Give っ more of the probability of っ and つ, likewise for every small kana, the lower the ink of a canvas stands.
-    static func place(_ probabilities: inout [String: Double], lower: Double, _ competes: (String) -> Bool) {
+    static func weigh(_ probabilities: inout [String: Double], lowness: Double, _ competes: (String) -> Bool) {
         for (small, large) in large where competes(small) && competes(large) {
             guard let ofSmall = probabilities[small], let ofLarge = probabilities[large] else { continue }
-            let leaning = ofSmall * exp(lownessWeight * (lower + lownessMargin))
-            let scale = (ofSmall + ofLarge) / max(leaning + ofLarge, 1e-30)
-            probabilities[small] = leaning * scale
+            let weighedSmall = ofSmall * exp(lownessWeight * (lowness + lownessMargin))
+            let scale = (ofSmall + ofLarge) / max(weighedSmall + ofLarge, 1e-30)
+            probabilities[small] = weighedSmall * scale
             probabilities[large] = ofLarge * scale
         }
     }

@@ -24,10 +24,10 @@ public enum Verdict: Equatable, Sendable {
     case read([Answer])
 
     /// Least probability that the characters that compete have together among all: with less, another one was written.
-    private static let minOwn = 0.01
+    private static let minCompeting = 0.01
 
     /// The most candidates there are.
-    public static let most = 5
+    public static let maxCandidates = 5
 
     public var candidates: [Answer] {
         switch self {
@@ -68,24 +68,24 @@ public enum Verdict: Equatable, Sendable {
                 unknown: probabilities.keys.filter { !facts.labels.contains($0) }.sorted())
         }
         guard probabilities.values.allSatisfy({ (0...1.001).contains($0) }) else { throw VerdictError.noProbability }
-        let none = probabilities[facts.noCharacter] ?? 0
+        let noneProbability = probabilities[facts.noCharacter] ?? 0
         var answers: [Answer] = []
-        var best: [String: (index: Int, probability: Double)] = [:]  // by shape
+        var likeliestOfShape: [String: (index: Int, probability: Double)] = [:]  // by shape
         for label in facts.characters where competes(label) {
             let probability = probabilities[label] ?? 0
-            guard let first = best[Script.shape(label)] else {
-                best[Script.shape(label)] = (answers.count, probability)
+            guard let first = likeliestOfShape[Script.shape(label)] else {
+                likeliestOfShape[Script.shape(label)] = (answers.count, probability)
                 answers.append(Answer(label: label, probability: probability))
                 continue
             }
             let isLikelier = probability > first.probability
-            if isLikelier { best[Script.shape(label)] = (first.index, probability) }
+            if isLikelier { likeliestOfShape[Script.shape(label)] = (first.index, probability) }
             answers[first.index] = Answer(
                 label: isLikelier ? label : answers[first.index].label,
                 probability: answers[first.index].probability + probability)
         }
         let likeliest = answers.map(\.probability).max() ?? 0
-        if none > 0, none >= likeliest {
+        if noneProbability > 0, noneProbability >= likeliest {
             self = .nothing
             return
         }
@@ -93,17 +93,17 @@ public enum Verdict: Equatable, Sendable {
             self = .unsure([])
             return
         }
-        let sum = answers.reduce(none) { $0 + $1.probability }
+        let sum = answers.reduce(noneProbability) { $0 + $1.probability }
         // The order of the labels decides between equals, so that a picture always gives the same buttons.
         let order = answers.enumerated().sorted {
             ($0.element.probability, $1.offset) > ($1.element.probability, $0.offset)
         }
-        let candidates = order.prefix(Self.most).map {
+        let candidates = order.prefix(Self.maxCandidates).map {
             Answer(label: $0.element.label, probability: $0.element.probability / sum)
         }
         let shapes = Set(facts.characters.filter(competes).map(Script.shapeOfAnySize))
         let competitors = facts.characters.filter { shapes.contains(Script.shapeOfAnySize($0)) }
-        let isForeign = competitors.reduce(none) { $0 + (probabilities[$1] ?? 0) } < Self.minOwn
+        let isForeign = competitors.reduce(noneProbability) { $0 + (probabilities[$1] ?? 0) } < Self.minCompeting
         self = candidates[0].probability < facts.threshold || isForeign ? .unsure(candidates) : .read(candidates)
     }
 }

@@ -75,7 +75,7 @@ private final class Flag: @unchecked Sendable {
         draw(reader)
         #expect(reader.verdict == nil)
         await reader.reading?.value
-        #expect(reader.verdict?.character == "あ" && clock.now == LiveReader.delay)
+        #expect(reader.verdict?.character == "あ" && clock.now == LiveReader.delayMilliseconds)
     }
 
     @Test func anotherStrokeBeforeTheDelayReadsOnce() async {

@@ -124,7 +124,7 @@ import Testing
         app.settings.value.rows = [0]
         lesson.refresh()
         for _ in 0..<3 { lesson.skip() }
-        #expect(lesson.session.task == nil && lesson.due == 0)
+        #expect(lesson.session.task == nil && lesson.dueCount == 0)
         lesson.refresh()
         #expect(lesson.session.task == nil)
         hands.today = 2

@@ -73,11 +73,11 @@ private func read(_ label: String) -> Verdict { .read([Answer(label: label, prob
         let turned = try Drawing(
             width: 10, height: 10, strokes: [Stroke([InkPoint(x: 9, y: 5), InkPoint(x: 1, y: 5)])])
         write("い", turned)
-        #expect(session.advice.isEmpty && session.attempted == turned)
+        #expect(session.advice.isEmpty && session.attemptedDrawing == turned)
         write("あ", turned)
         #expect(session.advice == [.direction(stroke: 1)])
         _ = next()
-        #expect(session.attempted == nil)
+        #expect(session.attemptedDrawing == nil)
     }
 
     @Test mutating func aTapRightAfterTheScreenChangedDoesNotCount() {
@@ -153,8 +153,8 @@ private struct Fixed: CharacterReading {
         let kana = table().kana
         let rows = await DeviceCheck.run(
             [("CPU", first), ("GPU", second), ("none", broken)], kana: kana, milliseconds: { 0 })
-        #expect(rows.map(\.asked) == [2, 2, 0] && rows.map(\.right) == [1, 1, 0])
-        #expect(rows[0].apart == 0 && abs(rows[1].apart - 0.15) < 1e-12)
+        #expect(rows.map(\.askedCount) == [2, 2, 0] && rows.map(\.rightCount) == [1, 1, 0])
+        #expect(rows[0].maxDifference == 0 && abs(rows[1].maxDifference - 0.15) < 1e-12)
         #expect(rows[1].text == "GPU: 1 of 2 right, 0.00 ms, 0.1500 apart")
         #expect(rows[2].text == "none: \(VerdictError.noProbability)")
     }

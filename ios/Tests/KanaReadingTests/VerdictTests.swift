@@ -110,7 +110,7 @@ private struct Network: CharacterReading {
             let verdict = try Verdict(probabilities: spread(["あ": 0.6, "つ": 0.4], over: facts), facts: facts)
             #expect(verdict.character == (threshold < 0.6 ? "あ" : nil))
             #expect(verdict.candidates.map(\.label).prefix(2) == ["あ", "つ"])
-            #expect(verdict.candidates.count == Verdict.most)
+            #expect(verdict.candidates.count == Verdict.maxCandidates)
         }
     }
 
