@@ -131,7 +131,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (augment, {"images": OWN}, "unsuitable images; expected uint8 …Of a dataset, give `dataset.images`"),
     (augment, {"images": NOISE, "neighbours": 3}, "expected no `neighbours` and no `pool` without `frag"),
     (AUGMENT, {"images": np.zeros((2, 4, 5), np.uint8)}, "uint8 (N, S, S), S at most 126; found uint8 (2, 4, 5)"),
-    (AUGMENT, {"images": np.zeros((4, 4, 2), np.uint8).T}, "contiguous; found one that is not contiguous"),
+    (AUGMENT, {"images": np.zeros((4, 4, 2), np.uint8).T}, "found one that is not contiguous. Copy it"),
     (AUGMENT, {"indices": np.array([0, 1], np.int32)}, "unsuitable indices; expected int64"),
     (AUGMENT, {"indices": np.array([0, 2])}, "0 to 1; found 0 to 2"),
     (AUGMENT, {"out": NOISE[:1]}, "unsuitable out; expected uint8 (2, 12, 12)"),
@@ -180,7 +180,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (build, {"sources": "etl", "out": "out", "sizes": 3}, "no option 'sizes'; expected one of charset, …mean size?"),
     (build, {"sources": "etl", "out": "out", "charset": {"あ"}}, "charset; expected text or a path or a list"),
     (load_labelled, {"data": OWN, "charset": ["あ"], "preprocessing": 64}, "unsuitable preprocessing; expected"),
-    (write_sheet, {"data": 5, "out": "none.png"}, "unsuitable path; expected a path; found 5"),
+    (write_sheet, {"data": 5, "out": "none.png"}, "unsuitable path; expected a dataset, or its path; found 5"),
     (synthesize_dataset, {"out": "out", "config": SynthConfig(set=("ETL1",))}, "`set` is for files, and a dataset"),
     # Training and evaluation
     (TrainConfig, {"steps": 5, "minutes": 1.0}, "`minutes` has no effect with …`steps`"),

@@ -65,7 +65,8 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
 def _require_array(name: str, array: NDArray[np.generic], dtype: type[np.generic], *shape: int) -> None:
     fits = isinstance(array, np.ndarray) and array.dtype == dtype and array.shape == shape
     if not fits or not array.flags.c_contiguous:
-        raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", "one that is not contiguous" if fits else array)
+        found, do = ("one that is not contiguous", "copy it with `np.ascontiguousarray`") if fits else (array, None)
+        raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", found, do)
 
 
 def _require_numbers(name: str, numbers: Ints, count: int, end: int, min_count: int = 0) -> None:
@@ -104,7 +105,7 @@ def augment(
         neighbours: uint8 (K, S, S), training pictures that fragments are cut from; `images` if None.
         pool: int64 (M,), the pictures of `neighbours` to use; all if None.
     Raises:
-        FastetlError: If an array has another shape or dtype, or an index is out of range.
+        FastetlError: If an array is not contiguous or has another shape or dtype, or an index is out of range.
     """
     require_instance("config", config, Augmentation, "an Augmentation")
     require_range("seed", seed, 0, 2**64 - 1)

@@ -68,7 +68,7 @@ def open_dataset(path: StrPath | Dataset, *, size: int | None = None) -> Dataset
 
 def _open(path: StrPath, size: int | None) -> Dataset:
     """The dataset at `path`. size: that of the pictures of an `.npz`, which may have any shape."""
-    as_path("path", path)
+    as_path("path", path, "a dataset, or its path")
     address = as_address(path)
     path = Path(address.removeprefix("file://"))
     if is_url(address) and not path.exists():
