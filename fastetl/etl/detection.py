@@ -117,16 +117,14 @@ def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: s
     If several fit: the set `guess`, else the one with files of this name, else the one with fewest classes a file.
     """
     numbers = np.unique(np.linspace(0, count - 1, _SAMPLED_RECORDS).astype(np.int64)).tolist()
-    matches = []
-    for layout in candidates:
-        headers = _headers(layout, read, numbers)
-        for part in classes_by_file(layout.name):
-            if np.mean(match_classes(layout, headers, part)) >= _MIN_SHARE:
-                rank = (layout is not guess, layout is not set_by_name(name), len(part))  # False before True
-                matches.append((rank, layout))
-    if matches:
-        return min(matches, key=lambda match: match[0])[1]
-    return guess or next((layout for layout in candidates if layout is set_by_name(name)), candidates[0])
+    headers = _headers(candidates[0], read, numbers)
+    named = set_by_name(name)
+    parts = [(layout, part) for layout in candidates for part in classes_by_file(layout.name)]
+    parts.sort(key=lambda pair: (pair[0] is not guess, pair[0] is not named, len(pair[1])))  # False before True
+    for layout, part in parts:
+        if np.mean(match_classes(layout, headers, part)) >= _MIN_SHARE:
+            return layout
+    return guess or (named if named in candidates else candidates[0])
 
 
 def _tell_by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
