@@ -139,8 +139,6 @@ def _dataset(
         charset = Charset.from_dict(description["charset"])
         preprocessing = Preprocessing.from_dict(description["preprocessing"])
         names, shape = description["sources"], (int(description["count"]), preprocessing.size, preprocessing.size)
-        if not names or not all(isinstance(name, str) for name in names):
-            raise ValueError("sources are no names")
         groups, source, digests = (records[name].astype(dtype, copy=False) for name, dtype in IDENTITY_COLUMNS.items())
         for name, array, expected in (("images", images, shape), ("labels", labels, shape[:1])):
             if array.shape != expected:

@@ -175,10 +175,7 @@ def read_npz(path: StrPath, accept: Accept) -> dict[str, NDArray[Any]]:
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, accept: Accept) -> NDArray[Any] | None:
     """One array of an `.npz`; None if it is not accepted."""
     with archive.open(member) as file:
-        read_header = _HEADERS.get(np.lib.format.read_magic(file))
-        if read_header is None:
-            raise ValueError("an unknown version of the .npy format")
-        shape, _, dtype = read_header(file)
+        shape, _, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
         if dtype.hasobject:
             raise ValueError("Python objects, not numbers or texts: give them a dtype such as str")
         if not accept(name, shape, dtype):
