@@ -16,6 +16,7 @@ from export.metadata import split_record_of
 from export.package_files import REFERENCE, file_of, is_package
 from fastetl.arrays import Bytes, Float32s, Reals
 from fastetl.data.charset import Charset
+from fastetl.data.preprocessing import PLACE_SIZE
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 from model import network as trained
@@ -54,33 +55,31 @@ def graph_from_network(
     ExportError for a layer order that cannot be folded.
     """
     trained_layers = list(network.layers())
-    channels, width = network.preprocessing.channels, network.preprocessing.frame
-    inputs = 0  # how many inputs of the next dense layer are a flattened picture
+    specs = [layer.spec for layer in trained_layers]
+    dense = next(k for k, spec in enumerate(specs) if isinstance(spec, trained.Dense))  # the first one
+    # It takes the flattened picture, whose channels are the last convolution's features, and then what `Place` appends.
+    inputs = len(trained_layers[dense].weights["kernel"]) - PLACE_SIZE * specs[:dense].count(trained.Place())
+    *_, channels = (spec.features for spec in specs[:dense] if isinstance(spec, trained.Conv))
     layers: list[exported.GraphLayer] = []
-    for number, layer in enumerate(trained_layers):
-        spec, kind = layer.spec, type(layer.spec).__name__
-        name = f"{kind.lower()}_{number}"
+    for number, (spec, layer) in enumerate(zip(specs, trained_layers, strict=True)):
+        kind, name = type(spec).__name__, f"{type(spec).__name__.lower()}_{number}"
         weights: Mapping[str, Float32s] = {}
         options: dict[str, int | tuple[int, ...]] = {}
         match spec:
-            case trained.Conv() if isinstance(trained_layers[number + 1].spec, trained.Norm):
+            case trained.Conv() if isinstance(specs[number + 1], trained.Norm):
                 weights = _fold(layer, trained_layers[number + 1].weights)
                 options = {"stride": spec.stride, "pads": (spec.pad,) * 4}
-                channels, width = spec.features, (width + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case trained.Norm() if layers and layers[-1].kind == "Conv":
                 continue  # folded into it
             case trained.MaxPool():
                 options = {"size": spec.size}
-                width //= spec.size
             case trained.Flatten():
-                inputs = channels * width**2
                 options = {"features": inputs}
             case trained.Dense():
                 divisor = temperature if layer is trained_layers[-1] else 1.0
                 kernel, bias = (layer.weights[key].astype(np.float64) / divisor for key in ("kernel", "bias"))
-                weight = np.ascontiguousarray(_exchange(kernel, inputs // channels, inputs).T, np.float32)
-                weights = {"weight": weight, "bias": bias.astype(np.float32)}
-                inputs = 0
+                rows = _exchange(kernel, inputs // channels, inputs) if number == dense else kernel
+                weights = {"weight": np.ascontiguousarray(rows.T, np.float32), "bias": bias.astype(np.float32)}
             case trained.Norm() | trained.Conv() | trained.Dropout():
                 raise ExportError("a layer that cannot be exported", found=name, do="train another network")
         layers.append(exported.GraphLayer(cast(exported.LayerKind, kind), name, weights, options))
