@@ -85,20 +85,24 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs =
         return
     if not overwrite:
         raise OutputExistsError("the output exists already", file=path, do="choose another, or give `overwrite`")
-    for source in filter(None, inputs):
+    _require_unused(path, inputs)
+    reason = kind.why_foreign(path)
+    if reason is not None:
+        what, do = "overwrite replaces only what fastetl wrote", "choose another output, or move it away"
+        raise OutputExistsError(what, file=path, expected=kind.name, found=reason, do=do)
+
+
+def _require_unused(path: Path, inputs: Inputs) -> None:
+    """Raise FastetlError if an input, or the folder that the command runs in, would be replaced with `path`."""
+    for source in filter(None, inputs if path.exists() else ()):
         # Of d/../in, d is no folder above.
         place = Path(os.path.realpath(source)) if ".." in source.parts else source.absolute()
-        folders = (source, *place.parents)
-        if path.exists() and any(folder.exists() and folder.samefile(path) for folder in folders):
+        if any(folder.exists() and folder.samefile(path) for folder in (source, *place.parents)):
             what, do = "an input of this command would be replaced", "choose another output"
             raise OutputExistsError(what, file=path, found=source, do=do)
     if Path.cwd().is_relative_to(os.path.realpath(path)):
         what, do = "the command runs in the output that it would replace", "run it from another folder"
         raise OutputExistsError(what, file=path, do=do)
-    reason = kind.why_foreign(path)
-    if reason is not None:
-        what, do = "overwrite replaces only what fastetl wrote", "choose another output, or move it away"
-        raise OutputExistsError(what, file=path, expected=kind.name, found=reason, do=do)
 
 
 def _require_folder(path: Path) -> None:
