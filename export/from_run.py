@@ -93,8 +93,6 @@ def _exchange(kernel: Reals, outer_count: int, inputs: int) -> Reals:
     there are if `kernel` has them first, else how many pixels. inputs: how many rows belong to the picture; those of
     `Place` come after them, and stay.
     """
-    if not inputs:
-        return kernel
     picture = kernel[:inputs].reshape(outer_count, inputs // outer_count, -1).swapaxes(0, 1).reshape(inputs, -1)
     return np.concatenate([picture, kernel[inputs:]])
 
@@ -166,7 +164,7 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
                 inputs = layer.options["features"]
             case "Dense":
                 weight, bias = layer.weights["weight"], layer.weights["bias"]
-                weight = np.ascontiguousarray(_exchange(weight.T, channels, inputs))
+                weight = np.ascontiguousarray(_exchange(weight.T, channels, inputs) if inputs else weight.T)
                 layers.append(trained.Layer(trained.Dense(len(bias)), {"kernel": weight, "bias": bias}))
                 inputs = 0
             case _:

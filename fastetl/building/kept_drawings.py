@@ -1,8 +1,7 @@
 """Samples that pad and phone keep: drawings with the character that was meant, as JSON lines (docs/formats.md).
 
-A later sample with the same id replaces an earlier one. One that was removed leaves
-{"format":1,"id":…,"removed":true}, which also removes its copies in other files: its place and its id decide the
-groups of others.
+A later sample with the same id replaces an earlier one. One that was removed leaves {"format":1,"id":…,"removed":true},
+which also removes its copies in other files: its place and its id decide the groups of others.
 """
 
 import json

@@ -210,7 +210,7 @@ class Dataset:
         texts = _checked_texts(characters, count)
         names = _column("groups", np.full(count, -1) if groups is None else groups, count)
         digests = _checked_digests(digests, pictures)
-        numbers = identity.group_numbers(names.tolist())
+        own_numbers = identity.group_numbers(names.tolist())
         is_text = names.dtype.kind in "UO"  # pandas' texts are objects
         name_records = {"writer": np.array([str(name).strip() for name in names.tolist()])} if is_text else {}
         fields = name_records | _checked_records(records, count)
@@ -221,7 +221,7 @@ class Dataset:
         preprocessing = Preprocessing(size=size)
         blanks = digests[[not picture.any() for picture in pictures]].tolist()
         one_source = np.zeros(count, np.uint16)
-        numbers, *_ = identity.group_copies(numbers, one_source, digests, blanks)
+        numbers, *_ = identity.group_copies(own_numbers, one_source, digests, blanks)
         return cls(
             name=source or "own",
             images=np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),

@@ -64,8 +64,7 @@ class Preprocessing(Options):
     frame: Annotated[int, Range(8, 512)] = 40
     """Side in pixels of the frame, which the network sees."""
     start: Annotated[float, Range(0.01, 0.6)] = 0.2
-    """Summed variance of the ink that the first Gaussian, in the middle, is made for. The picture's
-    half side is 1."""
+    """Summed variance of the ink that the first Gaussian, in the middle, is made for. The picture's half side is 1."""
     window: Annotated[float, Range(0.6, 10)] = 1.1
     """The Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
     neighbouring characters move the frame less (docs/decisions/0001)."""
