@@ -20,10 +20,10 @@ from export.reference import Reference, make_reference, read_reference, resized,
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
 from fastetl.arrays import Bytes, Float32s
 from fastetl.checks import as_path, as_progress, config_of, require_instance, require_unset
-from fastetl.errors import ArgumentError, ShowProgress, StrPath
+from fastetl.errors import PARSE_ERRORS, ArgumentError, ShowProgress, StrPath, reason_of
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
-from model.report import STORED
+from model.report import figures_of
 from model.results import Evaluation, SetResult
 from model.run import RUN_OR_PACKAGE, Run, opened_run
 
@@ -112,16 +112,15 @@ def export(
     return checks
 
 
-def _results_of(sets: Evaluation | Iterable[SetResult | Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The results of sets as dictionaries. Raises FastetlError if one lacks what the model card says of it."""
+def _results_of(sets: Evaluation | Iterable[SetResult | Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the model card says of each set. Raises FastetlError if a result lacks some of it."""
     results = sets.sets if isinstance(sets, Evaluation) else sets
     require_instance("sets", results, Iterable, "an Evaluation")
-    rows = [result.as_dict() if isinstance(result, SetResult) else result for result in results]
-    for row in rows:
-        if not isinstance(row, Mapping) or not row.keys() >= set(STORED):
-            expected, found, do = ", ".join(STORED), repr(row)[:80], "give what `model.evaluate` gave"
-            raise ArgumentError("no results in `sets`", expected=expected, found=found, do=do)
-    return rows
+    try:
+        return [figures_of(result.as_dict() if isinstance(result, SetResult) else result) for result in results]
+    except PARSE_ERRORS as error:
+        do = "give what `model.evaluate` gave"
+        raise ArgumentError("no results in `sets`", expected="SetResults", found=reason_of(error), do=do) from error
 
 
 def write_package(

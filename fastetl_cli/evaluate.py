@@ -66,8 +66,9 @@ def details(result: SetResult) -> Iterator[str]:
 def _report_folder(report: Path, evaluation: Evaluation, number: int = 1) -> Path:
     """`report`; where a report of other sets has the name, with a number behind it."""
     folder = report if number == 1 else report.with_name(f"{report.name}-{number}")
-    text = (folder / "evaluation.json").read_text("utf-8") if folder.exists() else None
-    is_free = text is None or all(result.digest in text for result in evaluation.sets)
+    file = folder / "evaluation.json"
+    text = file.read_text("utf-8", "replace") if file.is_file() else ""
+    is_free = not folder.exists() or all(result.digest in text for result in evaluation.sets)
     return folder if is_free else _report_folder(report, evaluation, number + 1)
 
 

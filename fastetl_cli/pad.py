@@ -2,6 +2,7 @@ import contextlib
 import secrets
 import socket
 import sys
+import threading
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,8 @@ class Pad(Command):
 
                 segno.make(address).terminal(compact=True)
         if not self.no_browser:
-            webbrowser.open(address)
+            # One in the terminal ends `open` when it ends, and waits for the server till then.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         make_server(app).run([listener])
 
 

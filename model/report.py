@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -24,7 +24,7 @@ from model.results import Evaluation, SetResult
 from model.run import Run
 
 REPORT_KIND = OutputKind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
-STORED = ("name", "part", "samples", "accuracy", "interval", "top5")
+_KINDS: Mapping[str, type] = {"name": str, "part": str, "samples": int, "accuracy": float, "top5": float}
 
 
 def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
@@ -64,13 +64,19 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
     return out / "index.html"
 
 
+def figures_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model card says of a set: some of what `SetResult.as_dict` gave. Raises `PARSE_ERRORS` for others."""
+    low, high = map(float, values["interval"])
+    return {name: kind(values[name]) for name, kind in _KINDS.items()} | {"interval": (low, high)}
+
+
 def stored_results(run: Path) -> list[dict[str, Any]]:
-    """Values of each `SetResult` in a run's reports, of the same samples once. Raises FastetlError for damage."""
+    """`figures_of` each set in a run's reports, with its digest, once each. Raises FastetlError for damage."""
     results = {}
     for file in sorted(run.glob("report*/**/evaluation.json")):
         with expecting("results of sets", file, "cannot read the report", "evaluate again"):
             for values in read_json(file)["sets"]:
-                result = {name: values[name] for name in (*STORED, "digest")}
+                result = {**figures_of(values), "digest": str(values["digest"])}
                 results[result["name"], result["part"], result["digest"]] = result
     return [*results.values()]
 

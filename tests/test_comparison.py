@@ -63,6 +63,9 @@ def test_what_cannot_be_compared_is_named(two: list[Run]) -> None:
         compare_runs(two[0].path)  # type: ignore[arg-type]
     with pytest.raises(FastetlError, match="no complete epoch"):
         compare_runs([two[0], dataclasses.replace(two[1], history=())])
-    (two[0].path / "report" / "evaluation.json").write_text('{"sets": [{"name": "", "part": "", "accuracy": 0.5}]}')
-    with pytest.raises(FastetlError, match=r"evaluation.json: cannot read the report.*Evaluate again"):
-        compare_runs(two)
+    file = two[0].path / "report" / "evaluation.json"
+    (described,) = json.loads(file.read_text())["sets"]
+    for damage in ({"accuracy": "much"}, {"interval": [0.5]}, {"samples": None}):
+        file.write_text(json.dumps({"sets": [described | damage]}))
+        with pytest.raises(FastetlError, match=r"evaluation.json: cannot read the report.*Evaluate again"):
+            compare_runs(two)

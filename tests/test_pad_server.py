@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 from unittest.mock import Mock
 
@@ -38,6 +39,15 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(package: Recognizer, samples: Path) -> Iterator[httpx.Client]:
     with serving(package, samples) as address, httpx.Client(base_url=address) as opened:
         yield opened
+
+
+def test_a_browser_in_the_terminal_gets_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends `open` when it ends; the server began only then."""
+    both = Barrier(2, timeout=5)
+    server = Mock(run=lambda sockets: (sockets[0].close(), both.wait()))
+    monkeypatch.setattr("fastetl_cli.web.server.make_server", lambda _: server)
+    monkeypatch.setattr("webbrowser.open", lambda _: both.wait())
+    assert main(["pad", "kana", "--port", "0"]) == 0
 
 
 def test_the_page_is_served_and_nothing_else(client: httpx.Client) -> None:
