@@ -211,14 +211,9 @@ class Dataset:
         names = _column("groups", np.full(count, -1) if groups is None else groups, count)
         digests = _checked_digests(digests, pictures)
         own_numbers = identity.group_numbers(names.tolist())
-        is_text = names.dtype.kind in "UO"  # pandas' texts are objects
-        name_records = {"writer": np.array([str(name).strip() for name in names.tolist()])} if is_text else {}
-        fields = name_records | _checked_records(records, count)
+        fields = _header_fields(names, records)
         charset = _charset_of(texts, charset, source)
-        if size is None:
-            (height, width), *other_shapes = {picture.shape for picture in pictures}
-            size = height if MIN_SIDE <= height == width <= MAX_SIDE and not other_shapes else _DEFAULT_SIDE
-        preprocessing = Preprocessing(size=size)
+        preprocessing = Preprocessing(size=_usual_side(pictures) if size is None else size)
         blanks = digests[[not picture.any() for picture in pictures]].tolist()
         one_source = np.zeros(count, np.uint16)
         numbers, *_ = identity.group_copies(own_numbers, one_source, digests, blanks)
@@ -401,16 +396,25 @@ def _checked_texts(characters: Sequence[str] | NDArray[np.str_], count: int) -> 
     return list(map(nfc, texts))
 
 
-def _checked_records(records: Mapping[str, ArrayLike] | None, count: int) -> dict[str, Column]:
+def _header_fields(names: Column, records: Mapping[str, ArrayLike] | None) -> dict[str, Column]:
+    """The header fields given, before them the names of groups. Raises FastetlError if one cannot be stored."""
     require_instance("records", records, Mapping | None, "names and values")
-    fields = {name: _column(f"records: {name}", values, count) for name, values in (records or {}).items()}
+    fields = {name: _column(f"records: {name}", values, len(names)) for name, values in (records or {}).items()}
     for name, values in fields.items():
         is_name = isinstance(name, str) and not _FORBIDDEN_IN_NAMES.search(name) and name not in _RESERVED
         is_stored = values.dtype.kind in "biufU" and values.dtype.char != "g"  # Arrow has no long double
         if not (is_name and is_stored) or values.itemsize > MAX_VALUE_BYTES:
             expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, a name in one line, not {', '.join(_RESERVED)}"
             raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")
+    if names.dtype.kind in "UO":  # pandas' texts are objects
+        fields = {"writer": np.array([str(name).strip() for name in names.tolist()])} | fields
     return fields
+
+
+def _usual_side(pictures: Sequence[Bytes]) -> int:
+    """The side of pictures that are all square and equal, and can be augmented; of any others `_DEFAULT_SIDE`."""
+    (height, width), *other_shapes = {picture.shape for picture in pictures}
+    return height if MIN_SIDE <= height == width <= MAX_SIDE and not other_shapes else _DEFAULT_SIDE
 
 
 def _charset_of(texts: Sequence[str], charset: Characters | None, source: str) -> Charset:
