@@ -109,5 +109,6 @@ class Train(WritingCommand):
         curves = f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)"
         characters = counted(len(run.charset), "character")
         accuracy = f"{best_epoch.valid_accuracy:.2%} right, among {characters} {basis} never trained on"
-        verdict = f"{self.run_path}: {accuracy} (best epoch {best_epoch.epoch}), {run.parameters:,} parameters"
+        steps = counted(best_epoch.step, "step")
+        verdict = f"{self.run_path}: {accuracy} (best epoch {best_epoch.epoch}, {steps}), {run.parameters:,} parameters"
         return self.answer(result, *run.diagnosis, curves, verdict)

@@ -145,7 +145,7 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
     assert main([*arguments, "--by", "sample"]) == 0
     shown = capsys.readouterr()
     assert "may be in several parts" in " ".join(shown.err.split())
-    assert "characters on pictures never trained on" in shown.out
+    assert "characters on pictures never trained on (best epoch 1, 3 steps)" in shown.out
     split = open_run(tmp_path / "run").split_record.split(open_dataset(tmp_path / "loose"))
     assert split is not None
     marks = [set(twice.digests[part].tolist()) for part in (split.train, split.valid, split.test)]
