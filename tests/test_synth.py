@@ -38,7 +38,7 @@ from fastetl.synth import (
 )
 from fastetl.synth.allographs import WAY_SHARE, WAYS, forms_of
 from fastetl.synth.handwriting import MIN_FILLING_SIZE, PenInk, choose_glyphs, ink_of, pen_strokes
-from fastetl.synth.practice import BOX, kana, practice_data
+from fastetl.synth.practice import kana
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.records import ORDER, readings
 from fastetl.synth.sets import MAX_SEED, stamp
@@ -377,12 +377,3 @@ def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:
     by_sound = {k.character: k.sound for k in listed}
     assert [by_sound[c] for c in "しチヌっーヴ"] == ["shi", "chi", "nu", "small tsu", "long", "vu"]
     assert all(k.character in k.word and k.meaning for k in listed if k.word)
-
-
-def test_the_strokes_lie_in_the_box() -> None:
-    read = practice_data()
-    assert "KanjiVG" in read["source"]
-    counts = {k["character"]: len(k["strokes"]) for k in read["kana"]}
-    assert [counts[c] for c in "あぬほシー"] == [3, 2, 4, 3, 1]
-    every = np.concatenate([stroke for k in read["kana"] for stroke in k["strokes"]])
-    assert 0 < every.min() < every.max() < BOX

@@ -18,6 +18,9 @@ from fastetl.data.scans import CUMULATIVE, FRAGMENT_DEPTHS, FRAGMENT_SHARES, OTH
 SIDE = 128
 Pictures = NDArray[np.uint8]
 Rng = np.random.Generator
+Placed = tuple[Pictures, int, int]  # a piece of ink, and its left and top in the canvas
+Place = Callable[[Pictures, Rng], Placed]
+Condition = Callable[[Pictures, int], Pictures]
 
 # Pixels of 128 at the shares of `CUMULATIVE`, on the real scans of fastetl/data/scans.py; the ends were chosen.
 _DEVIATION = (12.5, 13.7, 16.2, 17.9, 19.9, 23.3, 25)
@@ -63,18 +66,14 @@ def _drawn(rng: Rng, values: tuple[float, ...]) -> float:
     return float(np.interp(rng.random(), CUMULATIVE, values))
 
 
-def _at_scan_size(picture: Pictures, rng: Rng) -> Pictures:
-    """The ink, as large as a character on a real scan."""
+def _on_sheet(picture: Pictures, rng: Rng) -> Placed:
+    """A character with the size and position of real scans."""
     piece = _cropped(picture)
-    return _sized(piece, min(_drawn(rng, _DEVIATION) / max(_centre(piece)[2], 1), 124 / max(piece.shape)))
-
-
-def _on_scan(piece: Pictures, rng: Rng) -> tuple[int, int]:
-    """Left and top of the whole character where it would stand on a real scan."""
+    piece = _sized(piece, min(_drawn(rng, _DEVIATION) / max(_centre(piece)[2], 1), 124 / max(piece.shape)))
     cx, cy, _ = _centre(piece)
     left, top = round(_drawn(rng, _CENTRE_X) - cx), round(_drawn(rng, _CENTRE_Y) - cy)
     most = SIDE - piece.shape[1] - 2, SIDE - piece.shape[0] - 2
-    return min(max(left, 2), most[0]), min(max(top, 2), most[1])
+    return piece, min(max(left, 2), most[0]), min(max(top, 2), most[1])
 
 
 def _sides_with_fragments(rng: Rng) -> NDArray[np.bool_]:
@@ -87,10 +86,10 @@ def _sides_with_fragments(rng: Rng) -> NDArray[np.bool_]:
     return np.array([left, *(rng.random(3) < others)])
 
 
-def _add_fragments(out: Pictures, other: Callable[[], tuple[Pictures, int, int]], rng: Rng) -> None:
-    """Add ends of other characters at the edges, as deep as on real scans."""
+def _add_fragments(out: Pictures, pictures: Pictures, neighbour: Place, rng: Rng) -> None:
+    """Add ends of others of the pictures at the edges, as deep as on real scans."""
     for side, seen in enumerate(_sides_with_fragments(rng)):
-        piece, left, top = other()
+        piece, left, top = neighbour(pictures[rng.integers(len(pictures))], rng)
         depth = max(1, round(_drawn(rng, FRAGMENT_DEPTHS) * (1 if side == 0 else OTHER_DEPTHS)))
         height, width = piece.shape
         if side < 2:
@@ -101,68 +100,44 @@ def _add_fragments(out: Pictures, other: Callable[[], tuple[Pictures, int, int]]
             _put(piece, left, top, out)
 
 
-Condition = Callable[[Pictures, int], Pictures]
-
-
-def _of_each(change: Callable[[Pictures, Rng, Pictures, Pictures], None]) -> Condition:
-    """The condition that changes each picture: `change` gets it, random numbers, the zeros to draw on, and all."""
+def _of_each(place: Place, neighbour: Place | None = None) -> Condition:
+    """The condition that places each picture's piece. neighbour: places others, of which ends are at the edges."""
 
     def condition(pictures: Pictures, seed: int) -> Pictures:
         out = np.zeros((len(pictures), SIDE, SIDE), np.uint8)
         for k, picture in enumerate(pictures):
-            change(picture, np.random.default_rng([seed, k]), out[k], pictures)
+            rng = np.random.default_rng([seed, k])
+            _put(*place(picture, rng), out[k])
+            if neighbour is not None:
+                _add_fragments(out[k], pictures, neighbour, rng)
         return out
 
     return condition
 
 
-def _keep(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
+def _whole(picture: Pictures, _: Rng) -> Placed:
     """The picture scaled to 128 × 128, and nothing else."""
     piece = _sized(picture, SIDE / max(picture.shape))
-    _put(piece, (SIDE - piece.shape[1]) // 2, (SIDE - piece.shape[0]) // 2, out)
+    return piece, (SIDE - piece.shape[1]) // 2, (SIDE - piece.shape[0]) // 2
 
 
-def _keep_with_fragments(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
-    """The picture as it is, with ends of others of the set at the edges."""
-    _keep(picture, rng, out, pictures)
-
-    def other() -> tuple[Pictures, int, int]:
-        chosen = np.zeros_like(out)
-        _keep(pictures[rng.integers(len(pictures))], rng, chosen, pictures)
-        left, top, right, bottom = _box(chosen)
-        return chosen[top:bottom, left:right], left, top
-
-    _add_fragments(out, other, rng)
+def _ink_of_whole(picture: Pictures, rng: Rng) -> Placed:
+    piece, x, y = _whole(picture, rng)
+    left, top, right, bottom = _box(piece)
+    return piece[top:bottom, left:right], x + left, y + top
 
 
-def _put_on_sheet(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
-    """A character with the size and position of real scans."""
-    piece = _at_scan_size(picture, rng)
-    _put(piece, *_on_scan(piece, rng), out)
-
-
-def _put_on_sheet_with_fragments(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
-    """A character with the size and position of real scans, and ends of others at the edges."""
-    _put_on_sheet(picture, rng, out, pictures)
-
-    def other() -> tuple[Pictures, int, int]:
-        neighbour = _at_scan_size(pictures[rng.integers(len(pictures))], rng)
-        return neighbour, *_on_scan(neighbour, rng)
-
-    _add_fragments(out, other, rng)
-
-
-def _fitted(piece: Pictures, share: float, rng: Rng, out: Pictures, centred: bool = False) -> None:
-    """Put in a piece whose longer side covers `share` of the canvas: anywhere inside, or in the middle."""
+def _fitted(piece: Pictures, share: float, rng: Rng, centred: bool = False) -> Placed:
+    """A piece whose longer side covers `share` of the canvas: anywhere inside, or in the middle."""
     piece = _sized(piece, share * SIDE / max(piece.shape))
     spare = SIDE - piece.shape[1], SIDE - piece.shape[0]
     left, top = ((n // 2 if centred else int(rng.integers(n + 1))) for n in spare)
-    _put(piece, left, top, out)
+    return piece, left, top
 
 
-def _crop(picture: Pictures, rng: Rng, out: Pictures, pictures: Pictures) -> None:
+def _crop(picture: Pictures, rng: Rng) -> Placed:
     """A crop to the ink, with paper beside it to make it square."""
-    _fitted(_cropped(picture), 1, rng, out, centred=True)
+    return _fitted(_cropped(picture), 1, rng, centred=True)
 
 
 def _thickened(picture: Pictures, size: int, radius: int) -> Pictures:
@@ -176,18 +151,17 @@ def _thickened(picture: Pictures, size: int, radius: int) -> Pictures:
 
 def _of_size(least: float, most: float) -> Condition:
     """Characters that cover between `least` and `most` of the canvas, anywhere in it."""
-    return _of_each(lambda p, rng, out, _: _fitted(_cropped(p), float(rng.uniform(least, most)), rng, out))
+    return _of_each(lambda picture, rng: _fitted(_cropped(picture), float(rng.uniform(least, most)), rng))
 
 
 CONDITIONS: Mapping[str, Condition] = {
-    "as they are": _of_each(_keep),
-    "fragments added": _of_each(_keep_with_fragments),
-    "size and place of scans": _of_each(_put_on_sheet),
-    "as on scans": _of_each(_put_on_sheet_with_fragments),
+    "as they are": _of_each(_whole),
+    "fragments added": _of_each(_whole, _ink_of_whole),
+    "size and place of scans": _of_each(_on_sheet),
+    "as on scans": _of_each(_on_sheet, _on_sheet),
     "cropped to the ink": _of_each(_crop),
-    "thick pen, cropped": _of_each(  # a character of 100 pixels, by a pen 6 to 12 pixels wider
-        lambda p, rng, out, pictures: _crop(_thickened(p, 100, int(rng.integers(3, 7))), rng, out, pictures)
-    ),
+    # Characters of 100 pixels, by a pen 6 to 12 pixels wider.
+    "thick pen, cropped": _of_each(lambda picture, rng: _crop(_thickened(picture, 100, int(rng.integers(3, 7))), rng)),
     "small": _of_size(0.22, 0.35),
     "whole canvas": _of_size(0.92, 0.98),
 }

@@ -1,5 +1,6 @@
-"""The campaign of `make campaign`, a small part of each of its parts."""
+"""`make campaign`, a small part of each of its parts; `make gpu`, rehearsed, and its page."""
 
+import json
 import math
 import subprocess
 import sys
@@ -7,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benches.campaign import inputs, records
 from benches.campaign.tally import Tally
+from benches.studies.gpu_page import PAGE, STORED, page
 from fastetl.kernels.resize import resize_twin
+from model.run import FORMAT
 
 
 def tallied(part: Callable[..., None], target: int, folder: Path, *arguments: Any) -> Tally:
@@ -34,12 +38,14 @@ def test_kills_and_the_page(tmp_path: Path) -> None:
     """In a process of its own, which forks."""
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- table -->\nold\n<!-- end -->\nafter\n", encoding="utf-8")
-    words = ["-m", "benches.campaign", "--quick", "--parts", "kills of build", "--out", str(page)]
+    parts = ["kills of build", "build on full disks"]
+    words = ["-m", "benches.campaign", "--quick", "--parts", *parts, "--out", str(page)]
     subprocess.run([sys.executable, *words], check=True)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n<!-- table -->\n| ")
     assert text.endswith(" |\n<!-- end -->\nafter\n")
     assert "| kills of build | 8 | 0 | 8 | 0 | 0 | 0 |" in text
+    assert "| build on full disks | 2 | 1 | 1 | 0 | 0 | 0 |" in text
 
 
 def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,3 +54,22 @@ def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch
     built = tallied(records.damaged_builds, 15, tmp_path, ["ETL8G"])
     assert built.counts["wrong"] > 3
     assert "other pixels" in built.examples[0]
+
+
+def test_the_page_of_gpus_is_what_the_results_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(json.loads(STORED.read_text("utf-8")))
+
+
+def test_a_rehearsal_without_a_gpu_ends_with_a_trained_network(tmp_path: Path) -> None:
+    options = ["--minutes", "0.25", "--rehearsal", "--skip", "speeds", "quickstart"]
+    command = [sys.executable, "-W", "error", "-m", "benches.studies.gpu", "--out", str(tmp_path), *options]
+    subprocess.run(command, check=True, capture_output=True, timeout=400)
+    rows = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert "failed" not in rows
+    assert rows["writers"][0]["characters"] > 0
+    run = json.loads((tmp_path / "run-run.json").read_text("utf-8"))
+    assert run["format"] == FORMAT
+    assert run["config"]["steps"] == rows["trained"][0]["steps"] >= 1
+    assert (tmp_path / "run-best.safetensors").stat().st_size > 10_000
+    with np.load(tmp_path / "logits.npz") as stored:
+        assert stored["logits"].shape == (len(stored["pictures"]), len(run["charset"]["characters"]))
