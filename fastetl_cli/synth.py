@@ -8,7 +8,7 @@ import numpy as np
 import fastetl_ray
 from fastetl.checks import require_range, require_unset
 from fastetl.data.charset import nfc
-from fastetl.errors import FastetlError
+from fastetl.errors import FastetlError, expecting
 from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
@@ -76,7 +76,8 @@ class Synth(WritingCommand):
         if self.text is None:
             texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(count)]
         else:
-            text = nfc(read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig", "replace"))
+            with expecting("UTF-8 text", self.text, "cannot read the text", do="save it as UTF-8"):
+                text = nfc(read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig"))
             text_lines = [line.strip() for line in text.split("\n") if line.strip()]
             if not text_lines:
                 raise FastetlError("no text", file=self.text, expected="lines to write", do="write some into it")
