@@ -307,6 +307,24 @@ def _fault(mask: Mask, character: Box) -> str:
     return "the character is small: crop the picture" if is_tiny else ""
 
 
+def _is_bar(grey: Grey) -> bool:
+    """Whether there is nothing but one dark stroke, cropped."""
+    view = grey if grey.shape[1] >= grey.shape[0] else grey.T
+    margin = len(view) // 3
+    return view.shape[1] >= _BAR_RATIO * len(view) and bool((view[margin : len(view) - margin] < 128).all())
+
+
+def _without_grain(grey: Grey, window: int) -> tuple[Grey, Grey]:
+    """The picture, smoothed until it has no more grain than usual, and its blocks' darkest pixels."""
+    dark_blocks = pool(grey, np.minimum)
+    for _ in range(_MAX_PASSES):
+        if _grain(dark_blocks) <= _USUAL_GRAIN:
+            break
+        grey = smooth(grey, window)
+        dark_blocks = pool(grey, np.minimum)
+    return grey, dark_blocks
+
+
 def separate_ink(grey: Grey, *, is_page: bool = False) -> Ink:
     """Find the ink on any paper, in any light. grey: uint8 (H, W), brightness.
 
@@ -319,20 +337,12 @@ def separate_ink(grey: Grey, *, is_page: bool = False) -> Ink:
         width, height = (max(1, n * MAX_PLANE // length) for n in grey.shape[::-1])
         grey = np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX))
     height, width = grey.shape
-    view = grey if width >= height else grey.T
-    margin = len(view) // 3
-    # Nothing but one dark stroke, cropped.
-    if view.shape[1] >= _BAR_RATIO * len(view) and (view[margin : len(view) - margin] < 128).all():
+    if _is_bar(grey):
         return Ink(255 - grey, (0, 0, width, height), scale)
     if is_page:
         grey = without_rules(grey)
-    dark_blocks = pool(grey, np.minimum)
-    for _ in range(_MAX_PASSES):
-        if _grain(dark_blocks) <= _USUAL_GRAIN:
-            break
-        window = length // 200 | 1
-        grey = smooth(grey, min(window, _WINDOW_OF_PAGES) if is_page else window)
-        dark_blocks = pool(grey, np.minimum)
+    window = length // 200 | 1
+    grey, dark_blocks = _without_grain(grey, min(window, _WINDOW_OF_PAGES) if is_page else window)
     light_blocks = 255 - pool(grey, np.maximum)
     if _is_light(dark_blocks, light_blocks):
         grey, dark_blocks = 255 - grey, light_blocks

@@ -227,10 +227,8 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     """The lines of a drawing, in reading order. down: whether they run down; None: find out."""
     strokes = [s for s in drawing.strokes if len(s)]
     extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
-    side = max(drawing.width, drawing.height)
-    max_pen = _MAX_PEN * weighted_median_extent(extents) / side if strokes else 1
-    drawing = dataclasses.replace(drawing, pen=min(drawing.pen, max(max_pen, 1e-5)))
-    pen = drawing.pen * side
+    drawing = dataclasses.replace(drawing, pen=_likely_pen(drawing, extents))
+    pen = drawing.pen * max(drawing.width, drawing.height)
     boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])
     is_writing = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
     strokes, boxes = list(itertools.compress(strokes, is_writing)), boxes[is_writing]
@@ -242,6 +240,14 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
         zoom = _LINE_HEIGHT / layout.line_size(row_boxes[members])
         line_segments = [segments[k] for k in members]
         yield StrokeLine(boxes=row_boxes[members] * zoom, down=down, segments=line_segments, pen=pen, zoom=zoom)
+
+
+def _likely_pen(drawing: Drawing, extents: Boxes) -> float:
+    """The width of the drawing's pen, but at most that of a pen which writes strokes as small as these."""
+    if not len(extents):
+        return drawing.pen
+    max_pen = _MAX_PEN * weighted_median_extent(extents) / max(drawing.width, drawing.height)
+    return min(drawing.pen, max(max_pen, 1e-5))
 
 
 @dataclass(frozen=True, kw_only=True)
