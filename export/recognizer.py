@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -104,7 +104,7 @@ class Recognizer:
     @cached_property
     def _is_competing(self) -> NDArray[np.bool_]:
         """bool (model's labels,): whether each of the model's labels is one of `labels`, or alike in any size."""
-        shapes = _shapes(self.model_charset)
+        shapes = self.model_charset.shape_classes(sizes=True)
         return np.append(np.isin(shapes, shapes[self._columns[:-1]]), True)
 
     @cached_property
@@ -253,12 +253,6 @@ class Recognizer:
         # The bigrams already say how often a script occurs, so the network's prior is taken off.
         logits = self._logits(np.stack(line.pictures())) - self.prior_logits
         return find_candidates(line, logits, self.model_charset, self._columns[:-1], self._weights_sha256), logits
-
-
-@cache
-def _shapes(charset: Charset) -> NDArray[np.int64]:
-    """`Charset.shape_classes` in any size, which takes 7 ms for 6,625 characters: longer than to read one of a word."""
-    return charset.shape_classes(sizes=True)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

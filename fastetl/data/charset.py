@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -131,10 +131,13 @@ class Charset(Sequence[str]):
         """The class of each character. Keys are in NFC."""
         return {c: k for k, c in enumerate(self.characters)}
 
+    @cache  # noqa: B019 - charsets are few, and of 6,625 characters it takes as long as to read a picture
     def shape_classes(self, sizes: bool = False) -> NDArray[np.int64]:
-        """int64 (characters,): the first class that looks like each (ヘ like へ; with `sizes` also つ like っ)."""
-        classes: dict[str, int] = {}
-        return np.array([classes.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
+        """int64 (characters,), read-only: the first class that looks like each (ヘ like へ; with `sizes` also つ)."""
+        first: dict[str, int] = {}
+        classes = np.array([first.setdefault(one_shape(c, sizes), k) for k, c in enumerate(self.characters)], np.int64)
+        classes.setflags(write=False)
+        return classes
 
     def columns_of(self, charset: "Charset", file: Path) -> list[int]:
         """The class here of each character of `charset`. Raises an ArgumentError about `file` if one is missing."""
