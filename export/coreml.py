@@ -15,7 +15,7 @@ from export.errors import ExportError, package_errors
 from export.graph import Graph
 from export.lowering import lower
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
-from export.operations import Operation, Tensor, Value
+from export.operations import Input, Operation, Tensor
 from export.package_files import MODEL, WEIGHTS
 from export.runtimes import NO_NATIVE_PARTS, coremltools, has_native_parts, quiet
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
@@ -67,7 +67,7 @@ def _mil(ct: Any, ops: tuple[Operation, ...], side: int, target: Target) -> Any:
     return Builder.program(input_specs=[spec], opset_version=getattr(ct.target, target))(program_body)
 
 
-def _mil_operand(operand: Value, values: dict[str, Any], constants: dict[tuple[str, bytes], Any]) -> Any:
+def _mil_operand(operand: Input, values: dict[str, Any], constants: dict[tuple[str, bytes], Any]) -> Any:
     """An input of an operation. values: the outputs of earlier ones. constants: the constants that are stored once."""
     from coremltools.converters.mil import Builder
 
@@ -152,7 +152,7 @@ def read_package(path: Path) -> MlPackage:
     return MlPackage(spec, tuple(ops), labels)
 
 
-def _value(operand: Any) -> Value:
+def _value(operand: Any) -> Input:
     if isinstance(operand, tuple | list):
         return tuple(Tensor(part.name) for part in operand)
     if operand.op is None or operand.op.op_type != "const":

@@ -14,7 +14,7 @@ from export.errors import ExportError
 from export.graph import Graph
 from export.lowering import lower
 from export.metadata import AUTHOR, DESCRIPTION, LICENSES, shared_metadata, terms_of
-from export.operations import Operation, Tensor, Value, expand
+from export.operations import Input, Operation, Tensor, expand
 from export.runtimes import onnx_session
 from fastetl.arrays import Bytes, Column, Float32s
 
@@ -134,7 +134,7 @@ class _Writer:
         return name
 
     def input(self, op: Operation, key: str) -> str:
-        value: Value = op.inputs[key]
+        value: Input = op.inputs[key]
         if isinstance(value, Tensor):
             return "image_number" if value.name == "image" else value.name
         # An array of several operations, as several readings have it, is stored once.

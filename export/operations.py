@@ -19,7 +19,7 @@ class Tensor:
     name: str
 
 
-Value = Tensor | Column | str | tuple[Tensor, ...]
+Input = Tensor | Column | str | tuple[Tensor, ...]
 Term = Tensor | float | Column
 IMAGE = Tensor("image")  # the program's input
 
@@ -31,7 +31,7 @@ class Operation:
     type: str
     name: str
     dtype: str  # type of the output: fp16, fp32 or bool
-    inputs: Mapping[str, Value]
+    inputs: Mapping[str, Input]
 
 
 _SMALL = 2048  # elements: fewer save next to nothing in 8 bits, and all layers pass on the first one's error
@@ -76,7 +76,7 @@ class Program:
     storage: Storage
     collected: list[Operation] = field(default_factory=list)
     types: dict[Tensor, str] = field(default_factory=lambda: {IMAGE: "fp32"})
-    weights: dict[str, Value] = field(default_factory=dict)
+    weights: dict[str, Input] = field(default_factory=dict)
     prefix: str = ""
     suffix: str = ""
 
@@ -126,12 +126,12 @@ class Program:
         return self.add("reshape", name, self.types[x], x=x, shape=(1, features))
 
     def conv(
-        self, name: str, x: Tensor, weight: Value, bias: ArrayLike, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
+        self, name: str, x: Tensor, weight: Input, bias: ArrayLike, stride: int = 1, pads: tuple[int, ...] = (0,) * 4
     ) -> Tensor:
         options = {"strides": (stride, stride), "pad_type": "custom", "pad": pads, "dilations": (1, 1), "groups": 1}
         return self.add("conv", name, self.types[x], x=x, weight=weight, bias=self.constant(bias, x), **options)
 
-    def weight(self, name: str, array: Float32s) -> Value:
+    def weight(self, name: str, array: Float32s) -> Input:
         """A trained array as it is stored: a constant, or the operation that expands it. All readings share it."""
         if name not in self.weights:
             if self.storage == "plain" or array.ndim < 2 or array.size <= _SMALL:

@@ -77,8 +77,8 @@ class FastetlError(Exception):
         if (resource := scarcity(self)) is not None:  # then any other advice would mislead
             prefix = f"{self.file}: " if self.file else ""
             return f"{prefix}{self.what}; this machine is out of {resource[0]}: {resource[1]}"
-        place = {"": self.file or None, "record ": self.record, "byte ": self.offset}
-        place_text = ", ".join(f"{name}{value}" for name, value in place.items() if value is not None)
+        place_parts = {"": self.file or None, "record ": self.record, "byte ": self.offset}
+        place_text = ", ".join(f"{name}{value}" for name, value in place_parts.items() if value is not None)
         text = f"{place_text}: {self.what}" if place_text else self.what
         for name, value in (("expected", self.expected), ("found", self.found)):
             text += "" if value is None else f"; {name} {value}"

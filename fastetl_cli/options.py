@@ -178,13 +178,13 @@ def parse(name: str, arguments: Sequence[str]) -> Any:
     return _construct(command_of(name), vars(values))
 
 
-def _require_effects(kind: type, given: Sequence[str]) -> None:
+def _require_effects(kind: type, given_names: Sequence[str]) -> None:
     """Raise FastetlError if one of the options given to a command, of class `kind`, has no effect beside the others."""
-    for field in (field for field in _fields(kind) if field.name in given):
-        for other in (option for option in field.argument.without if option in given):
+    for field in (field for field in _fields(kind) if field.name in given_names):
+        for other in (option for option in field.argument.without if option in given_names):
             raise ArgumentError(f"`{field.name}` has no effect with `{other}`", do="leave it out")
         needs, _, value = field.argument.needs.partition(" ")
-        if needs and needs not in given:
+        if needs and needs not in given_names:
             other = f"`{needs}` {value}".rstrip()
             raise ArgumentError(f"`{field.name}` is for {other}", do=f"give {other}, or leave it out")
 

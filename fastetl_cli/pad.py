@@ -70,8 +70,8 @@ class Pad(Command):
         host = _network_address() if self.host in ("0.0.0.0", "::") else self.host
         host = f"[{host}]" if ":" in host else host
         address = f"http://{host}:{port}/" + (f"#token={token}" if token else "")
-        place = "nothing is kept (--samples DIR keeps them)" if sample_folder is None else f"kept in {self.samples}"
-        text = f"Draw at {address}    (Ctrl-C ends)\nCorrections: {place}"
+        kept_text = "nothing is kept (--samples DIR keeps them)" if sample_folder is None else f"kept in {self.samples}"
+        text = f"Draw at {address}    (Ctrl-C ends)\nCorrections: {kept_text}"
         self.answer({"address": address, "samples": self.samples}, text)
         if token:
             note("Others on this network can reach the pad: give the address only to those who may draw.")

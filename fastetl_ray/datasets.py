@@ -18,7 +18,7 @@ from fastetl.building.build import BuildConfig, BuildResult, build_result, compl
 from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset, concatenate
-from fastetl.data.parquet import table
+from fastetl.data.parquet import arrow_table
 from fastetl.data.shards import SHARD_ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.errors import FastetlError, ShowProgress, StrPath
@@ -103,7 +103,7 @@ def read_etl(
     import ray.data
 
     def read(batch: Mapping[str, Any]) -> Any:
-        return table(batch["item"][0].dataset())
+        return arrow_table(batch["item"][0].dataset())
 
     ray.data.DataContext.get_current().execution_options.preserve_order = True
     return ray.data.from_items(pieces, override_num_blocks=len(pieces)).map_batches(read, batch_size=1)

@@ -36,7 +36,7 @@ from model.network import Network, NetworkConfig
 from model.progress import Epoch, diagnose
 from model.step import make_forward, predict, weights_of, with_weights
 
-FORMAT = 3
+RUN_FORMAT = 3
 RUN_OR_PACKAGE = 'a run, a package or "pretrained"'  # what is expected where either or its path may be given
 _STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "prior", "minutes", "command", "versions")
 
@@ -160,7 +160,7 @@ class Run:
     def as_dict(self) -> dict[str, Any]:
         """The contents of run.json, without their digest."""
         return {
-            "format": FORMAT,
+            "format": RUN_FORMAT,
             **{name: getattr(self, name) for name in _STORED_AS_IS},
             "config": dataclasses.asdict(self.config),
             "charset": self.charset.as_dict(),
@@ -233,9 +233,9 @@ def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path
         raise MissingRunError("no run here", file=path, expected=expected, do="train one, or check the path")
     try:
         values = read_json(file)
-        if values["format"] != FORMAT:
+        if values["format"] != RUN_FORMAT:
             found = values["format"]
-            raise ModelError("run of another format", file=file, expected=FORMAT, found=found, do="train again")
+            raise ModelError("run of another format", file=file, expected=RUN_FORMAT, found=found, do="train again")
         require_sealed(values, file, kind=ModelError)
         return Run.from_dict(path, values)
     except ModelError:

@@ -96,16 +96,16 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
     """A run that has not begun. Raises FastetlError if data, configuration and start do not fit together."""
     datasets = [dataset for dataset, _ in mixture]
     _require_trainable(datasets)
-    first = datasets[0]
-    network_config, preprocessing = NETWORKS[config.network], first.preprocessing
+    first_dataset = datasets[0]
+    network_config, preprocessing = NETWORKS[config.network], first_dataset.preprocessing
     record, prior, rates = SplitRecord(), "", list(RATES)
     if start is not None:
-        start.check(first, config)
+        start.check(first_dataset, config)
         network_config, preprocessing = start.architecture, start.preprocessing
         record = start.split_record or record
-        if first.charset.class_of.keys() <= start.charset.class_of.keys():  # nothing is learnt anew
+        if first_dataset.charset.class_of.keys() <= start.charset.class_of.keys():  # nothing is learnt anew
             rates = [rate / 10 for rate in RATES]
-            prior = start.prior if len(first.charset) == len(start.charset) else ""
+            prior = start.prior if len(first_dataset.charset) == len(start.charset) else ""
     config = config.with_rates(*rates)
     for dataset in datasets:
         record = record.with_data(dataset, by=config.by, valid=config.valid, test=config.test, seed=config.split_seed)
@@ -113,7 +113,7 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
         path=path,
         config=config,
         network_config=network_config,
-        charset=first.charset,
+        charset=first_dataset.charset,
         preprocessing=config.preprocessing(preprocessing),
         start="" if start is None else str(start),
         prior=prior,

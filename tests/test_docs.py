@@ -14,7 +14,7 @@ from PIL import Image
 
 import fastetl
 from fastetl.data.charset import NAMES, is_kanji, load_charset
-from fastetl.data.writing import FORMAT, SHARDS_FORMAT
+from fastetl.data.writing import ARRAY_FORMAT, SHARDS_FORMAT
 from fastetl.etl.classes import classes
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import GENUINE_FILES, LAYOUTS, Layout, genuine_files
@@ -127,7 +127,7 @@ FIGURES: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", r"recognizes ([\d.]+) % of hiragana", lambda: _cell(PEERS, 1, "touch crowdsourced", "all")),
     ("README.md", r"(\S+ and \S+) % of", lambda: " and ".join(_cell(PEERS, 1, s, "hiragana") for s in SETS[:2])),
     ("README.md", r"([\d.]+) % where hira", lambda: _on_page("docs/scans.md", r"([\d.]+) % where hiragana alone")),
-    ("docs/formats.md", r"format version \((\d, in shards \d);", lambda: f"{FORMAT}, in shards {SHARDS_FORMAT}"),
+    ("docs/formats.md", r"format version \((\d, in shards \d);", lambda: f"{ARRAY_FORMAT}, in shards {SHARDS_FORMAT}"),
     ("docs/pretrained.md", r"\| (\S+): kana, Latin", lambda: _cell(PEERS, 0, "characters")),
     ("docs/pretrained.md", r"(\S+) steps of", lambda: _on_page("docs/gpu.md", r"(\S+) steps, chosen")),
 ]

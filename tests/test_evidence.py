@@ -15,7 +15,7 @@ from benches.campaign import inputs, records
 from benches.campaign.tally import Tally
 from benches.studies.gpu_page import PAGE, STORED, page
 from fastetl.kernels.resize import resize_twin
-from model.run import FORMAT
+from model.run import RUN_FORMAT
 
 
 def tallied(part: Callable[..., None], target: int, folder: Path, *arguments: Any) -> Tally:
@@ -68,7 +68,7 @@ def test_a_rehearsal_without_a_gpu_ends_with_a_trained_network(tmp_path: Path) -
     assert "failed" not in rows
     assert rows["writers"][0]["characters"] > 0
     run = json.loads((tmp_path / "run-run.json").read_text("utf-8"))
-    assert run["format"] == FORMAT
+    assert run["format"] == RUN_FORMAT
     assert run["config"]["steps"] == rows["trained"][0]["steps"] >= 1
     assert (tmp_path / "run-best.safetensors").stat().st_size > 10_000
     with np.load(tmp_path / "logits.npz") as stored:

@@ -12,7 +12,7 @@ from PIL import Image
 from export.recognizer import open_recognizer
 from fastetl.data import parquet
 from fastetl.data.dataset import Dataset, Samples
-from fastetl.data.parquet import pictures_of, table
+from fastetl.data.parquet import arrow_table, pictures_of
 from fastetl.data.shards import ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -132,7 +132,7 @@ def test_a_damaged_description_is_one_line(shards: Path) -> None:
 
 def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some_pictures().to_parquet(tmp_path / "a.parquet")
-    pq.write_table(table(some_pictures()), tmp_path / "b.parquet")
+    pq.write_table(arrow_table(some_pictures()), tmp_path / "b.parquet")
     with pytest.raises(FastetlError, match=r"b\.parquet: .* 'fastetl dataset' is missing. .* docs/own-pictures"):
         open_dataset(tmp_path / "b.parquet")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
@@ -143,11 +143,11 @@ def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkey
 def test_a_parquet_file_is_the_table_of_the_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "_ROWS", 25)  # of 60: they are written part by part
     data = some_pictures()
-    raw = table(data)
+    raw = arrow_table(data)
     assert (pictures_of(raw.slice(13, 20)["image"], SIDE) == data.images[13:33]).all()
     assert raw["character"].to_pylist() == [data.charset.characters[k] for k in data.labels]
     data.to_parquet(tmp_path / "data")
-    assert pq.read_table(tmp_path / "data") == table(data, png=True)
+    assert pq.read_table(tmp_path / "data") == arrow_table(data, png=True)
     assert open_dataset(tmp_path / "data") == data
     columns = {"big": np.arange(2, dtype=">i4")}
     Dataset.create(list(data.images[:2]), ["あ", "い"], records=columns).to_parquet(tmp_path / "big")

@@ -284,7 +284,7 @@ class Dataset:
 
     def write(self, out: StrPath, *, overwrite: bool = False) -> Path:
         """Write the directory `out`, whole or not at all, and return its path. Raises FastetlError if it exists."""
-        return writing.write(self, out, overwrite=overwrite)
+        return writing.write_dataset(self, out, overwrite=overwrite)
 
     def to_parquet(self, out: StrPath, *, overwrite: bool = False) -> Path:
         """Write a Parquet file for pandas and `load_dataset`, and return its path. Raises FastetlError if it exists."""

@@ -266,10 +266,10 @@ class SplitRecord:
             raise FastetlError(f"{data.name}: {what}", expected=expected, do=do)
         is_next = any(map(len, self.groups + self.digests))
         ungrouped = np.unique(data.digests[data.groups < 0])
-        most = max(data.group_count, len(ungrouped))
+        max_count = max(data.group_count, len(ungrouped))
 
         def draw(count: int, unit: SplitUnit) -> NDArray[np.int8]:
-            may_be_few = is_next or count < most  # one picture by nobody, beside groups, or one group beside pictures
+            may_be_few = is_next or count < max_count  # one picture by nobody beside groups, or one group beside some
             return draw_parts(count, unit, data.name, valid=valid, test=test, seed=seed, may_be_few=may_be_few)
 
         # The digest of pictures without ink, which are in several groups, tells no sample.
@@ -281,8 +281,8 @@ class SplitRecord:
         new_digests = np.setdiff1d(ungrouped, data.digests[known_parts != NEW])
         record = replace(self, groups=groups)._with_digests(new_digests, draw(len(new_digests), "sample"))
         # Where no file tells the source, samples are recognized by their digests, too, in groups of any name.
-        is_own = np.array([not _SOURCE_OF_FILES.fullmatch(source) for source in data.sources])[data.source]
-        return record._with_digests(data.digests, np.where(is_own & is_of_one_group, record.parts_of(data), NEW))
+        is_untold = np.array([not _SOURCE_OF_FILES.fullmatch(source) for source in data.sources])[data.source]
+        return record._with_digests(data.digests, np.where(is_untold & is_of_one_group, record.parts_of(data), NEW))
 
     def _with_digests(self, digests: NDArray[np.uint64], parts: NDArray[np.int8]) -> "SplitRecord":
         """With further digests, (N,), each in its part; those of NEW and UNKNOWN are left out."""

@@ -34,12 +34,12 @@ def pictures_of(column: "pa.ChunkedArray", side: int) -> Bytes:
 
 
 def column_values(column: "pa.ChunkedArray") -> Column:
-    """The array that `table` made a column of."""
+    """The array that `arrow_table` made a column of."""
     values: Column = column.to_numpy()
     return values.astype(str) if values.dtype == object else values
 
 
-def table(data: "Dataset", *, png: bool = False) -> "pa.Table":
+def arrow_table(data: "Dataset", *, png: bool = False) -> "pa.Table":
     """The Arrow table of a dataset, each picture as its size × size bytes or as a PNG file.
 
     With PNG files, the metadata tell `datasets` that `image` has pictures, and the names of the classes. Raises
@@ -81,12 +81,12 @@ def table(data: "Dataset", *, png: bool = False) -> "pa.Table":
 def write_parquet(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the Parquet file of a dataset, as `Dataset.to_parquet` says."""
     pq = import_extra("pyarrow.parquet")
-    schema = table(data[:0], png=True).schema
+    schema = arrow_table(data[:0], png=True).schema
     # The first is the mark of `PARQUET_KIND`.
     metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps(description_of(data))}
     schema = schema.with_metadata({**schema.metadata, **metadata})
     output = new_output(out, PARQUET_KIND, overwrite, [data.path])
     with output as file, pq.ParquetWriter(file, schema, compression="zstd", compression_level=1) as writer:
         for start in range(0, len(data), _ROWS):
-            writer.write_table(table(data[start : start + _ROWS], png=True))
+            writer.write_table(arrow_table(data[start : start + _ROWS], png=True))
     return Path(out)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastetl.arrays import Bytes, Column, Integers, Ints
-from fastetl.data.parquet import column_values, pictures_of, table
+from fastetl.data.parquet import arrow_table, column_values, pictures_of
 from fastetl.data.writing import MANIFEST, REBUILD, write_description
 from fastetl.errors import FastetlError, expecting
 from fastetl.files.addresses import is_url, read_file
@@ -177,7 +177,7 @@ def sharded_images(address: str, description: Mapping[str, Any]) -> ShardedImage
 def encode_shard(number: int, rows: "Dataset") -> tuple[Shard, bytes]:
     """The description and the bytes of a shard. With one version of pyarrow, the same rows give the same bytes."""
     pq = import_extra("pyarrow.parquet")
-    columns = table(rows).drop_columns(["group", "source", "digest"])  # these are in records.npz
+    columns = arrow_table(rows).drop_columns(["group", "source", "digest"])  # these are in records.npz
     file = io.BytesIO()
     pq.write_table(columns, file, compression="zstd", compression_level=1, use_dictionary=False, row_group_size=1 << 30)
     data = file.getvalue()

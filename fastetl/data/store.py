@@ -24,7 +24,7 @@ from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
-from fastetl.data.writing import FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
+from fastetl.data.writing import ARRAY_FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
 from fastetl.errors import FastetlError, MissingFileError, StrPath, errors_about, expecting
 from fastetl.files.addresses import as_address, is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
@@ -117,7 +117,7 @@ def _read_directory(folder: Path, address: str) -> Dataset:
     """The dataset whose description is in `folder`. address: where its shards are, if its pictures are in shards."""
     description = read_json(folder / MANIFEST)
     is_sharded = "shards" in description
-    expected, version = SHARDS_FORMAT if is_sharded else FORMAT, description.get("format")
+    expected, version = SHARDS_FORMAT if is_sharded else ARRAY_FORMAT, description.get("format")
     if version != expected:
         raise FastetlError("dataset of another format", file=folder, expected=expected, found=version, do=REBUILD)
     labels = np.array(mapped_array(folder / "labels.npy", "u2", 1))

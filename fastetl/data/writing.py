@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
 MANIFEST = "dataset.json"  # the file that describes a dataset
-FORMAT, SHARDS_FORMAT = 4, 8  # versions of the format with `images.npy`, and of that with shards
+ARRAY_FORMAT, SHARDS_FORMAT = 4, 8  # versions of the format with `images.npy`, and of that with shards
 _ENTRIES = (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parquet")
 DATASET_KIND = OutputKind("a dataset", (MANIFEST,), _ENTRIES)
 REBUILD = "build it again"  # what to do about a dataset that is damaged
@@ -40,7 +40,7 @@ def write_description(folder: Path, data: "Dataset", shards: Mapping[str, Any] |
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, values, allow_pickle=False)
     description = {
-        "format": FORMAT if shards is None else SHARDS_FORMAT,
+        "format": ARRAY_FORMAT if shards is None else SHARDS_FORMAT,
         "count": len(data),
         "groups": data.group_count,
         **description_of(data),
@@ -60,7 +60,7 @@ def open_images(folder: Path, count: int, side: int) -> Iterator[BinaryIO]:
         yield file
 
 
-def write(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> Path:
+def write_dataset(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the directory of a dataset, as `Dataset.write` says."""
     with new_output(out, DATASET_KIND, overwrite, [data.path]) as folder:
         with open_images(folder, len(data), data.images.shape[1]) as file:

@@ -8,14 +8,14 @@ from fastetl.ink.components import boxes_of, label_components, weighted_median_e
 from fastetl.ink.ruling import PrintedLine, erase, ruled_lines, without_lines
 
 # Chosen on ruled, squared and manuscript paper, scanned and photographed, by synthetic writers and in fonts.
-_BLOCKS = 480  # along the longest side, at most
-_THICKEST = 3  # blocks of a rule's thickness
-_STEEPEST = 20  # slope of a rule, in per cent
+_MAX_BLOCKS = 480  # along the longest side, at most
+_MAX_THICKNESS = 3  # blocks of a rule's thickness
+_MAX_SLOPE = 20  # slope of a rule, in per cent
 _MIN_MISSING = 12  # of the paper's light, of 255: what lacks less is no ink
 _MIN_LENGTH = 3.5  # of a rule, in usual lengths of other ink
-_RATIO = 40  # of length to thickness, of a rule from edge to edge
-_DARKEST = 1.5  # in usual levels of rules: what is darker is a stroke
-_PIECES = 4  # of a rule, at most, where not both directions have rules: a row of characters has many
+_MIN_RATIO = 40  # of length to thickness, of a rule from edge to edge
+_MAX_LEVEL_RATIO = 1.5  # in usual levels of rules: what is darker is a stroke
+_MAX_PIECES = 4  # of a rule, at most, where not both directions have rules: a row of characters has many
 
 
 def without_rules(grey: Grey) -> Grey:
@@ -23,8 +23,8 @@ def without_rules(grey: Grey) -> Grey:
     paper = closing(grey, max(grey.shape) // 100 + 9 | 1)
     shade = ((paper - grey) * np.uint16(255) // np.maximum(paper, 1)).astype(np.uint8)
     threshold = _MIN_MISSING + 2 * quantile(shade, 50)  # of grain, half of which is darker than this quantile
-    sheet = pool(paper, np.maximum, _BLOCKS) >= quantile(paper, 50) // 2  # without the table around it
-    blocks = pool(shade, np.maximum, _BLOCKS) * sheet
+    sheet = pool(paper, np.maximum, _MAX_BLOCKS) >= quantile(paper, 50) // 2  # without the table around it
+    blocks = pool(shade, np.maximum, _MAX_BLOCKS) * sheet
     remainder = shade.copy()
     rules_across, rules_down = _rules(blocks, sheet, threshold)
     for plane, rules, shape in ((remainder, rules_across, blocks.shape), (remainder.T, rules_down, blocks.T.shape)):
@@ -33,18 +33,20 @@ def without_rules(grey: Grey) -> Grey:
         original = plane.copy()
         for rule in rules:
             erase(plane, rule, shape, max(threshold, rule.level // 2))
-        np.copyto(plane, original, where=original > _DARKEST * np.median([rule.level for rule in rules]))
+        np.copyto(plane, original, where=original > _MAX_LEVEL_RATIO * np.median([rule.level for rule in rules]))
     return np.where(remainder == shade, grey, paper - (paper * np.uint16(remainder) // 255).astype(np.uint8))
 
 
 def _rules(blocks: Grey, sheet: Mask, threshold: int) -> list[list[PrintedLine]]:
     """The rules across and those down: lines longer than writing. threshold: `blocks` from which on they are ink."""
-    rulings = [ruled_lines(*view, threshold, _THICKEST, _STEEPEST) for view in ((blocks, sheet), (blocks.T, sheet.T))]
+    rulings = [
+        ruled_lines(*view, threshold, _MAX_THICKNESS, _MAX_SLOPE) for view in ((blocks, sheet), (blocks.T, sheet.T))
+    ]
     other_boxes = boxes_of(label_components(without_lines(blocks >= threshold, *rulings)))
     min_length = _MIN_LENGTH * weighted_median_extent(other_boxes) if len(other_boxes) else np.inf
     long_lines = [
-        [line for line in lines if line.length >= (_RATIO * line.thickness if line.spans_paper else min_length)]
+        [line for line in lines if line.length >= (_MIN_RATIO * line.thickness if line.spans_paper else min_length)]
         for lines in rulings
     ]
-    solid_lines = [[line for line in lines if line.dashes <= _PIECES] for lines in long_lines]
+    solid_lines = [[line for line in lines if line.dashes <= _MAX_PIECES] for lines in long_lines]
     return long_lines if min(map(len, solid_lines)) > 1 else solid_lines

@@ -123,10 +123,10 @@ class Code:
 
     def stack(self, count: int) -> Value:
         """The address of `count` bytes of stack, on a cache line. Call this before any loop."""
-        room = self.builder.alloca(ir.ArrayType(I8, count))
-        room.align = 64
-        room.type = POINTER
-        return room
+        memory = self.builder.alloca(ir.ArrayType(I8, count))
+        memory.align = 64
+        memory.type = POINTER
+        return memory
 
     def broadcast(self, scalar: Value, count: int) -> Value:
         """A vector of equal lanes."""

@@ -96,10 +96,10 @@ def locate_warped(
         (u0, u1, u2, u3), (v0, v1, v2, v3) = columns[0, :, y], columns[1, :, y]
         row_x, row_y = places[0, y], places[1, y]
         for x in range(side):  # for both axes, which is a third faster than one after the other
-            place = u0 * lagrange[0, x] + u1 * lagrange[1, x] + u2 * lagrange[2, x] + u3 * lagrange[3, x]
-            row_x[x] = min(max(place, _ZERO), limit)
-            place = v0 * lagrange[0, x] + v1 * lagrange[1, x] + v2 * lagrange[2, x] + v3 * lagrange[3, x]
-            row_y[x] = min(max(place, _ZERO), limit)
+            position = u0 * lagrange[0, x] + u1 * lagrange[1, x] + u2 * lagrange[2, x] + u3 * lagrange[3, x]
+            row_x[x] = min(max(position, _ZERO), limit)
+            position = v0 * lagrange[0, x] + v1 * lagrange[1, x] + v2 * lagrange[2, x] + v3 * lagrange[3, x]
+            row_y[x] = min(max(position, _ZERO), limit)
 
 
 @jit

@@ -23,7 +23,7 @@ from fastetl.lines.shapes import LYING
 _MAX_CANDIDATES = 16  # characters of a span
 # How much a character's share of its size, and its own probability, count beside the shape's in choosing candidates:
 # they only order characters that are written alike.
-_SIZE_RANK, _OWN_RANK = 1e-3, 1e-6
+_SIZE_RANK, _CHARACTER_RANK = 1e-3, 1e-6
 _MIN_SHAPE = 1e-6  # of a shape's probability
 _MIN_LOG_SHARE = -3.0
 _MIN_SEEN = 0.01  # least probability of what the network sees in a part of a span
@@ -57,13 +57,13 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, rivals: Ints
     relative_logits = logits - logits.max(1, keepdims=True)
     probabilities = _probabilities(line, relative_logits, charset)
     shape_sums, size_sums = _sums_of_lookalikes(probabilities, charset)
-    ranks = shape_sums[:, rivals] + _SIZE_RANK * size_sums[:, rivals] + _OWN_RANK * probabilities[:, rivals]
+    ranks = shape_sums[:, rivals] + _SIZE_RANK * size_sums[:, rivals] + _CHARACTER_RANK * probabilities[:, rivals]
     labels = _top_columns(ranks)
     columns = rivals[labels]  # (S, K), as is all that follows: the classes in `charset`
     classes = np.array([[JAPANESE.class_of.get(charset.characters[k], -1) for k in row] for row in columns.tolist()])
-    of_shape, of_size = (np.take_along_axis(sums, columns, 1) for sums in (shape_sums, size_sums))
-    log_shape = np.log(np.maximum(of_shape, _MIN_SHAPE))
-    log_share = np.log(np.maximum(of_size, _NONZERO) / np.maximum(of_shape, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
+    top_shapes, top_sizes = (np.take_along_axis(sums, columns, 1) for sums in (shape_sums, size_sums))
+    log_shape = np.log(np.maximum(top_shapes, _MIN_SHAPE))
+    log_share = np.log(np.maximum(top_sizes, _NONZERO) / np.maximum(top_shapes, _NONZERO)).clip(_MIN_LOG_SHARE, 0)
     beyond_part = length_beyond_part(labels, log_shape, line.spans, line.geometry.size)
     whole_bonus = np.zeros(labels.shape)
     if weights_sha256 == FITTED_NETWORK_SHA256 and not line.are_strokes:  # strokes are not cut
@@ -78,12 +78,12 @@ def _sums_of_lookalikes(probabilities: Floats, charset: Charset) -> Iterator[Flo
     """Twice the probabilities (S, known), summed over what is written alike, and over what differs only in size."""
     marks = [charset.class_of[mark] for mark in PUNCTUATION if mark in charset.class_of]
     # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
-    least_of_marks = np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION)
+    min_of_marks = np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION)
     for groups in _lookalikes(charset):
         sums = probabilities.copy()
         for members in groups:
             sums[:, members] = probabilities[:, members].sum(1, keepdims=True)
-        sums[:, marks] = np.maximum(sums[:, marks], least_of_marks)
+        sums[:, marks] = np.maximum(sums[:, marks], min_of_marks)
         yield sums
 
 

@@ -113,8 +113,8 @@ def _leg_changes(glyph: Glyph, headings: Float32s, starts: Ints, style: WriterSt
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
     leg_factor = np.exp(_normal(rng, SPREAD["leg"], len(headings), 1)) * np.float32(style.leg_spread)
     change += _normal(rng, 1, len(headings), 2) * leg_factor * np.array([SPREAD["leg length"], SPREAD["leg turn"]])
-    room = glyph.variation[glyph.character] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
-    weight = glyph.freedom * room[glyph.stroke[glyph.is_target]]
+    variation = glyph.variation[glyph.character] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
+    weight = glyph.freedom * variation[glyph.stroke[glyph.is_target]]
     return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
 
 
@@ -261,8 +261,8 @@ def _place_characters(points: Float32s, glyph: Glyph, style: WriterStyle, rng: R
     # Rows: x, y. Leaning right moves what is above (negative y) to the right.
     matrix = np.stack([np.exp(aspect / 2), -slant, -rise, np.exp(-aspect / 2)], 1).reshape(-1, 2, 2)
     matrix = matrix.astype(np.float32) * size[:, None, None]
-    room = 0.3 * (1 - style.size)
-    offset = np.array(style.centre, np.float32) + _normal(rng, style.wander, count, 2).clip(-0.5, 0.5) * room
+    max_wander = 0.3 * (1 - style.size)
+    offset = np.array(style.centre, np.float32) + _normal(rng, style.wander, count, 2).clip(-0.5, 0.5) * max_wander
     centre = (np.array([WIDTH, HEIGHT], np.float32) - 1) / 2 + offset.astype(np.float32) * WIDTH
     character = glyph.point_character
     return np.asarray(np.einsum("pj,pij->pi", points, matrix[character]) + centre[character], np.float32)
