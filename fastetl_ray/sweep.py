@@ -85,8 +85,10 @@ class SweepConfig(Options):
             if cause == "optimizer" in values:  # `steps` would have no effect in any trial: an error
                 options.pop(name, None)
         effective_options = {name: value for name, value in values.items() if name in options}
-        changes = {name.removeprefix(_NESTED): options.pop(name) for name in list(options) if name.startswith(_NESTED)}
-        augmentation = config_of(Augmentation, None, changes)
+        augmentation_options = {
+            name.removeprefix(_NESTED): options.pop(name) for name in list(options) if name.startswith(_NESTED)
+        }
+        augmentation = config_of(Augmentation, None, augmentation_options)
         return effective_options, config_of(TrainConfig, None, {"augmentation": augmentation, **options})
 
 

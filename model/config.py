@@ -110,8 +110,9 @@ class TrainConfig(Options):
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From what `dataclasses.asdict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
         options = {**values, "augmentation": Augmentation(**values["augmentation"])}
-        ignored = {"framing", *without_effect(values)}  # earlier versions stored the former, of which there is one way
-        return cls(**{name: value for name, value in options.items() if name not in ignored})
+        # Earlier versions stored the framing, of which there is one way.
+        ignored_names = {"framing", *without_effect(values)}
+        return cls(**{name: value for name, value in options.items() if name not in ignored_names})
 
 
 def without_effect(options: Mapping[str, Any]) -> dict[str, str]:

@@ -230,8 +230,10 @@ def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str,
         match spec:
             case Conv():
                 size = (spec.kernel, spec.kernel)
-                bias = not isinstance(specs[k + 1], Norm)
-                block = nnx.Conv(features, spec.features, size, spec.stride, padding=spec.pad, use_bias=bias, **options)
+                has_bias = not isinstance(specs[k + 1], Norm)
+                block = nnx.Conv(
+                    features, spec.features, size, spec.stride, padding=spec.pad, use_bias=has_bias, **options
+                )
                 features = spec.features
                 side = (side + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case Norm():

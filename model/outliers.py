@@ -128,9 +128,13 @@ def _side_by_side(first: _Pixels, second: _Pixels, rng: np.random.Generator) -> 
     size = max(first_box.size, second_box.size)
     draw = rng.random()
     if draw < _CUT_SHARE / 2:
-        first_box = first_box._replace(left=_thinnest(first, first_box, 1 - rng.uniform(*_KEPT_SHARES)), crossings=0)
+        first_box = first_box._replace(
+            left=_thinnest_column(first, first_box, 1 - rng.uniform(*_KEPT_SHARES)), crossings=0
+        )
     elif draw < _CUT_SHARE:
-        second_box = second_box._replace(right=_thinnest(second, second_box, rng.uniform(*_KEPT_SHARES)), crossings=0)
+        second_box = second_box._replace(
+            right=_thinnest_column(second, second_box, rng.uniform(*_KEPT_SHARES)), crossings=0
+        )
     gap = round(size * rng.uniform(*_GAPS))
     offset = round(size * rng.uniform(*_OFFSETS))
     first_ink = first[first_box.top : first_box.bottom, first_box.left : first_box.right]
@@ -172,7 +176,7 @@ def _ink_box(picture: _Pixels) -> _InkBox | None:
     return _InkBox(left, top, right, bottom, float(row_edges + column_edges) / 2)
 
 
-def _thinnest(picture: _Pixels, box: _InkBox, share: float) -> int:
+def _thinnest_column(picture: _Pixels, box: _InkBox, share: float) -> int:
     """The column with the least ink, among those near a share of the way from the left of the ink to its right."""
     width = box.right - box.left
     reach = max(width // 8, 1)

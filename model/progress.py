@@ -39,23 +39,28 @@ def diagnose(history: Sequence[Epoch], guessing: float) -> tuple[str, ...]:
     """One sentence or more. guessing: the loss of guesses by the characters' frequencies."""
     if not history:
         return ("No epoch is complete yet.",)
-    last = history[-1]
-    if min(last.loss, last.valid_loss) > 0.95 * guessing:  # a short training's own loss is mostly of its warm-up
-        losses = f"the training loss is {last.loss:.2f}, and guessing gives {guessing:.2f}"
+    last_epoch = history[-1]
+    # A short training's own loss is mostly of its warm-up.
+    if min(last_epoch.loss, last_epoch.valid_loss) > 0.95 * guessing:
+        losses = f"the training loss is {last_epoch.loss:.2f}, and guessing gives {guessing:.2f}"
         return (f"Not learning yet: {losses}. Train longer or at another learning rate, and check the labels.",)
-    best = min(history, key=lambda e: e.valid_loss)
-    if last.epoch >= best.epoch + 2 and last.valid_loss > 1.03 * best.valid_loss and last.loss < best.loss:
+    best_epoch = min(history, key=lambda e: e.valid_loss)
+    if (
+        last_epoch.epoch >= best_epoch.epoch + 2
+        and last_epoch.valid_loss > 1.03 * best_epoch.valid_loss
+        and last_epoch.loss < best_epoch.loss
+    ):
         return (
-            f"Overfitting since epoch {best.epoch}: the loss on the validation writers rose from"
-            f" {best.valid_loss:.3f} to {last.valid_loss:.3f} while the training loss fell from"
-            f" {best.loss:.3f} to {last.loss:.3f}. Add writers, augmentation or dropout, or stop earlier.",
+            f"Overfitting since epoch {best_epoch.epoch}: the loss on the validation writers rose from"
+            f" {best_epoch.valid_loss:.3f} to {last_epoch.valid_loss:.3f} while the training loss fell from"
+            f" {best_epoch.loss:.3f} to {last_epoch.loss:.3f}. Add writers, augmentation or dropout, or stop earlier.",
         )
-    if len(history) > 1 and last.valid_loss >= history[-2].valid_loss:
+    if len(history) > 1 and last_epoch.valid_loss >= history[-2].valid_loss:
         return ("The validation loss has stopped falling: more epochs alone will help little.",)
-    if len(history) > 1 and last.valid_loss < 0.95 * history[-2].valid_loss:
+    if len(history) > 1 and last_epoch.valid_loss < 0.95 * history[-2].valid_loss:
         return ("The validation loss was still falling at the end: more epochs may help.",)
-    verdict = "Better than guessing" if last.valid_loss < guessing / 2 else "Little is learnt yet"
-    return (f"{verdict}: the validation loss is {last.valid_loss:.2f}; guessing gives {guessing:.2f}.",)
+    verdict = "Better than guessing" if last_epoch.valid_loss < guessing / 2 else "Little is learnt yet"
+    return (f"{verdict}: the validation loss is {last_epoch.valid_loss:.2f}; guessing gives {guessing:.2f}.",)
 
 
 @dataclass(frozen=True)

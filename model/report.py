@@ -98,8 +98,10 @@ def _by_character(result: SetResult, characters: Sequence[str]) -> list[list[obj
     """Each character that occurs with its number of samples, accuracy and most frequent wrong answer."""
     mistakes = result.confusion_counts[result.confusion_counts[:, 0] != result.confusion_counts[:, 1]]
     rows = mistakes[np.argsort(mistakes[:, 2], kind="stable")].tolist()
-    answers = {characters[truth]: f"{characters[answer]} {count:,}" for truth, answer, count in rows}
-    return [[c.character, c.samples, round(c.accuracy, 4), answers.get(c.character, "")] for c in result.characters]
+    wrong_answers = {characters[truth]: f"{characters[answer]} {count:,}" for truth, answer, count in rows}
+    return [
+        [c.character, c.samples, round(c.accuracy, 4), wrong_answers.get(c.character, "")] for c in result.characters
+    ]
 
 
 def _pictures(result: SetResult) -> list[str]:

@@ -135,8 +135,10 @@ class Run:
 
     def network(self) -> Network:
         """The network with its best averaged weights, as numpy arrays. Raises ModelError if they cannot be read."""
-        shapes = nnx.eval_shape(self.untrained)
-        return with_weights(shapes, restore(self.path / "checkpoints", "best", weights_of(shapes), self.best))
+        network_shapes = nnx.eval_shape(self.untrained)
+        return with_weights(
+            network_shapes, restore(self.path / "checkpoints", "best", weights_of(network_shapes), self.best)
+        )
 
     @property
     def side(self) -> int:
@@ -236,7 +238,7 @@ def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path
         if values["format"] != RUN_FORMAT:
             found = values["format"]
             raise ModelError("run of another format", file=file, expected=RUN_FORMAT, found=found, do="train again")
-        require_sealed(values, file, kind=ModelError)
+        require_sealed(values, file, error_class=ModelError)
         return Run.from_dict(path, values)
     except ModelError:
         raise

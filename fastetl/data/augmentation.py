@@ -63,9 +63,9 @@ def contrast_tables(contrast: float) -> NDArray[np.uint8]:
 
 
 def _require_array(name: str, array: NDArray[np.generic], dtype: type[np.generic], *shape: int) -> None:
-    fits = isinstance(array, np.ndarray) and array.dtype == dtype and array.shape == shape
-    if not fits or not array.flags.c_contiguous:
-        found, do = ("one that is not contiguous", "copy it with `np.ascontiguousarray`") if fits else (array, None)
+    has_form = isinstance(array, np.ndarray) and array.dtype == dtype and array.shape == shape
+    if not has_form or not array.flags.c_contiguous:
+        found, do = ("one that is not contiguous", "copy it with `np.ascontiguousarray`") if has_form else (array, None)
         raise unsuitable(name, f"{dtype.__name__} {shape}, contiguous", found, do)
 
 

@@ -150,23 +150,27 @@ def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
     candidates: list[Layout] = []
     # Lengths that divide the size come first, then long ones: the first that fits is right.
     for layout in sorted(LAYOUTS, key=lambda layout: (size % layout.record_bytes != 0, -layout.record_bytes)):
-        length = layout.record_bytes
-        if candidates and length != candidates[0].record_bytes:
+        record_bytes = layout.record_bytes
+        if candidates and record_bytes != candidates[0].record_bytes:
             break
-        headers = _headers(layout, read, range(min(size // length, _PROBED_RECORDS)))
+        headers = _headers(layout, read, range(min(size // record_bytes, _PROBED_RECORDS)))
         if len(headers) and _is_plausible(layout, headers, name):
             candidates.append(layout)
     if not candidates:
         return None
-    first_layout, length = candidates[0], candidates[0].record_bytes
-    guesses = [layout for layout in candidates if size / length in {file.records for file in genuine_files(layout)}]
+    first_layout, record_bytes = candidates[0], candidates[0].record_bytes
+    guesses = [
+        layout for layout in candidates if size / record_bytes in {file.records for file in genuine_files(layout)}
+    ]
     guess = guesses[0] if len(guesses) == 1 else None
     # A damaged file of type M may have as many records as a file of another set.
     if guess is not None and first_layout.kind != "M":
         return guess
     if first_layout.kind == "G":
-        return _tell_by_data_set(read, size // length, name)
-    return first_layout if len(candidates) == 1 else _tell_by_classes(candidates, read, size // length, name, guess)
+        return _tell_by_data_set(read, size // record_bytes, name)
+    if len(candidates) == 1:
+        return first_layout
+    return _tell_by_classes(candidates, read, size // record_bytes, name, guess)
 
 
 def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
@@ -177,12 +181,13 @@ def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
         found = f"{size:,} bytes beginning {read(0, 8).hex(' ')}"
         do = "give the unpacked files, such as ETL8G_01, or pictures as docs/own-pictures.md says"
         return FastetlError(what, file=path, expected=expected, found=found, do=do)
-    first_record, length = int(layout.has_empty_record), layout.record_bytes
-    headers = _headers(layout, read, range(first_record, min(size // length, _PROBED_RECORDS)))
+    first_record, record_bytes = int(layout.has_empty_record), layout.record_bytes
+    headers = _headers(layout, read, range(first_record, min(size // record_bytes, _PROBED_RECORDS)))
     record = first_record + int(np.append(_are_plausible(layout, headers), False).argmin())
-    data = read(record * length, length)
-    what, expected = f"not a record of {layout.name}, as the name says", f"{length:,} bytes with a known character"
-    found, do = f"{len(data):,} bytes beginning {data[:8].hex(' ')}", "bytes are lost or changed: copy the file again"
+    data = read(record * record_bytes, record_bytes)
+    what, do = f"not a record of {layout.name}, as the name says", "bytes are lost or changed: copy the file again"
+    expected = f"{record_bytes:,} bytes with a known character"
+    found = f"{len(data):,} bytes beginning {data[:8].hex(' ')}"
     return FastetlError(what, file=path, record=record, expected=expected, found=found, do=do)
 
 

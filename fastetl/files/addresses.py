@@ -56,15 +56,17 @@ def fsspec_for(what: str, address: str, do: str) -> Iterator[Any]:
         raise error_class(what, file=address, found=found, do=do) from error
 
 
-def read_file(folder: str, name: str, size: int) -> bytes:
-    """The contents of a file. Raises FastetlError if it cannot be read or has more than `size` bytes."""
+def read_file(folder: str, name: str, limit: int) -> bytes:
+    """The contents of a file. Raises FastetlError if it cannot be read or has more than `limit` bytes."""
     if not is_url(folder):
-        return read_bytes(Path(folder) / name, size)
+        return read_bytes(Path(folder) / name, limit)
     address = f"{folder.rstrip('/')}/{name}"
     with fsspec_for("cannot read the file", address, "check the address") as fsspec, fsspec.open(address, "rb") as file:
-        data: bytes = file.read(size + 1)
-    if len(data) > size:
-        raise FastetlError("the file is too large", file=address, expected=f"at most {size:,} bytes", do="give another")
+        data: bytes = file.read(limit + 1)
+    if len(data) > limit:
+        raise FastetlError(
+            "the file is too large", file=address, expected=f"at most {limit:,} bytes", do="give another"
+        )
     return data
 
 

@@ -206,9 +206,11 @@ def sealed(description: Mapping[str, Any], *arrays: Column) -> dict[str, Any]:
 
 
 def require_sealed(
-    description: Mapping[str, Any], file: StrPath, *arrays: Column, kind: type[FastetlError] = FastetlError
+    description: Mapping[str, Any], file: StrPath, *arrays: Column, error_class: type[FastetlError] = FastetlError
 ) -> None:
-    """Raise `kind` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
+    """Raise `error_class` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
     old_digest, digest = description.get("digest"), _digest(description, arrays)
     if old_digest != digest:
-        raise kind("not what was written", file=file, expected=f"digest {old_digest}", found=digest, do=COPY_AGAIN)
+        raise error_class(
+            "not what was written", file=file, expected=f"digest {old_digest}", found=digest, do=COPY_AGAIN
+        )
