@@ -169,9 +169,7 @@ def _likely_begins(length: int, count: int) -> Iterator[int]:
     # From the end too: what is lost from the first of two data sets is in the second.
     begins += [count - length - first for first in begins if count > length + first]
     # What is lost before a data set moves its beginning.
-    for shift in range(_MAX_MOVED):
-        for begin in begins:
-            yield max(0, begin - shift)
+    return (max(0, begin - shift) for shift in range(_MAX_MOVED) for begin in begins)
 
 
 def _begin_as_file(order: Uint16s, codes: Uint16s) -> Uint16s:

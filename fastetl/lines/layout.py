@@ -129,21 +129,24 @@ def line_members(boxes: Boxes, *, are_strokes: bool = False) -> list[Ints]:
     top, bottom = top + excess, bottom - excess
     # A stroke that reaches into the next line must not join the two.
     shrinkage = _OVERLAP_OF_BANDS * (bottom - top)
-    bands: list[list[int]] = []
-    max_bottom = -np.inf
-    for index in np.argsort(top + shrinkage):
-        if top[index] + shrinkage[index] > max_bottom:
-            bands.append([])
-        bands[-1].append(int(index))
-        max_bottom = max(max_bottom, bottom[index] - shrinkage[index])
-    if are_strokes:  # neighbouring bands are one if the pen went back and forth between them
-        all_bands, bands = bands, bands[:1]
-        for band in all_bands[1:]:
-            is_of_band = np.isin(np.sort(bands[-1] + band), band)
-            is_one_line = np.count_nonzero(is_of_band[1:] != is_of_band[:-1]) > 2
-            bands[-1:] = [bands[-1] + band] if is_one_line else [bands[-1], band]
+    order = np.argsort(top + shrinkage)
+    max_bottoms = np.maximum.accumulate((bottom - shrinkage)[order])  # of all boxes up to each
+    begins = np.flatnonzero((top + shrinkage)[order[1:]] > max_bottoms[:-1]) + 1
+    bands = [band.tolist() for band in np.split(order, begins)]
+    if are_strokes:
+        bands = _join_by_pen(bands)
     bands = _join_bands(bands, top, bottom, float(boxes[:, 2].max() - boxes[:, 0].min()), size)
     return [np.array(sorted(band, key=lambda index: x[index])) for band in bands]
+
+
+def _join_by_pen(bands: list[list[int]]) -> list[list[int]]:
+    """Join neighbouring bands of strokes if the pen went back and forth between them: they are one line."""
+    joined_bands = bands[:1]
+    for band in bands[1:]:
+        is_of_band = np.isin(np.sort(joined_bands[-1] + band), band)
+        is_one_line = np.count_nonzero(is_of_band[1:] != is_of_band[:-1]) > 2
+        joined_bands[-1:] = [joined_bands[-1] + band] if is_one_line else [joined_bands[-1], band]
+    return joined_bands
 
 
 def _join_bands(bands: list[list[int]], top: Floats, bottom: Floats, width: float, size: float) -> list[list[int]]:
