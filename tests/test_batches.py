@@ -105,6 +105,12 @@ def test_any_number_of_threads_gives_the_same_pixels(count: int) -> None:
     assert not threads()
 
 
+def test_every_thread_has_a_batch_to_prepare(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = threading.Barrier(3)
+    monkeypatch.setattr("fastetl.data.batches.augment", lambda *_, **__: meeting.wait(20))
+    assert len(list(Batches(samples(24), batch_size=4, augmentation=Augmentation(), threads=3))) == 6
+
+
 def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
     batches = Batches([samples(200)], batch_size=4, seed=0, augmentation=None, prefetch=2)
     steps = batches.epoch(0)

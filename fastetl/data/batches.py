@@ -52,7 +52,7 @@ class Batches:
         seed: Decides the order and the augmentation; below 2**64.
         augmentation: How pictures are changed; None leaves them as they are.
         prefetch: How many batches are prepared in advance, each in new arrays; with 0 no thread starts.
-        threads: How many threads prepare them; 1 without `prefetch`.
+        threads: How many threads prepare them, each another batch at a time; 1 without `prefetch`.
     Raises:
         FastetlError: If characters or sizes of pictures differ, or there are fewer samples than one batch.
     """
@@ -171,7 +171,7 @@ class Batches:
         with ThreadPoolExecutor(self.threads, "batches") as executor:
             try:
                 for _ in range(start, len(self)):
-                    for batch_picks in itertools.islice(picks, self.prefetch + 1 - len(futures)):
+                    for batch_picks in itertools.islice(picks, max(self.prefetch + 1, self.threads) - len(futures)):
                         # Allocated here, as memory that one thread frees is not reused by another.
                         futures.append(executor.submit(self._fill, self._new_batch(), epoch, batch_picks))
                     yield futures.popleft().result()
