@@ -51,6 +51,7 @@ class Character:
     """A character of a line."""
 
     label: str
+    """The character, one of those that compete."""
     box: tuple[float, float, float, float]
     """Left, top, right, bottom in the picture's pixels or the canvas' units."""
     confidence: float
@@ -70,6 +71,7 @@ class TextLine:
     text: str
     """What it says, with spaces where the writer left wide gaps."""
     characters: tuple[Character, ...]
+    """From the line's beginning to its end; spaces are not among them."""
     down: bool
     """Whether it runs down."""
 
@@ -103,4 +105,5 @@ class Text:
 
     @property
     def characters(self) -> tuple[Character, ...]:
+        """Those of all lines, in reading order."""
         return tuple(character for line in self.lines for character in line.characters)

@@ -47,6 +47,7 @@ class Recognizer:
     """An open package, which recognizes pictures and drawings; `open_recognizer` makes one."""
 
     path: Path
+    """The package directory, or the ONNX model alone."""
     model_charset: Charset
     """All characters that the model knows."""
     charset: Charset

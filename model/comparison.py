@@ -21,9 +21,11 @@ class Comparison:
     """Runs side by side. Each tuple has a value for each run, in their order; None where a run has none."""
 
     runs: tuple[str, ...]
+    """Their paths."""
     options: Mapping[str, tuple[Any, ...]]
     """The options of training, network, preprocessing, characters and data in which the runs differ, by their names."""
     best: tuple[Epoch, ...]
+    """The epochs whose weights they have."""
     accuracy: Mapping[str, tuple[float | None, ...]]
     """Accuracy on each set that `fastetl evaluate` has reported, by "SET (part, N samples, DIGEST)"; the digest
     tells whether these are the same samples."""

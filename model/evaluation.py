@@ -31,15 +31,21 @@ class Reader(Protocol):
     """A trained network to evaluate: `model.run.Run`, `export.recognizer.Recognizer`."""
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """Of the run or the package."""
+
     @property
-    def charset(self) -> Charset: ...
+    def charset(self) -> Charset:
+        """The classes of its answers."""
+
     @property
     def side(self) -> int:
         """Side in pixels of the pictures that `predict` takes."""
 
     @property
-    def threshold(self) -> float: ...
+    def threshold(self) -> float:
+        """Least confidence of an accepted answer, 0–1."""
+
     @property
     def split_record(self) -> SplitRecord | None:
         """What it was trained on; None if that is unknown."""

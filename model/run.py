@@ -63,11 +63,15 @@ class Run:
     """A trained network and the record of its training."""
 
     path: Path
+    """The run directory."""
     config: TrainConfig
     """The options of the training."""
     network_config: NetworkConfig
+    """The architecture of the network."""
     charset: Charset
+    """The classes of its answers."""
     preprocessing: Preprocessing
+    """How a picture becomes the network's input; `size` is the side of the pictures that it takes."""
     data: tuple[TrainedDataset, ...]
     """What it was trained on."""
     split_record: SplitRecord
@@ -89,6 +93,7 @@ class Run:
     minutes: float = 0.0
     """The minutes that chose the configuration's `steps`; 0 if none did."""
     command: str = ""
+    """The command that began the training; empty if Python began it."""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Versions and hardware by name, as of `current_versions`."""
 

@@ -33,8 +33,11 @@ class InitialNetwork:
     """A trained network that a training begins with."""
 
     name: str
+    """The path of its run or package."""
     charset: Charset
+    """The classes of its answers."""
     preprocessing: Preprocessing
+    """How a picture becomes its input."""
     layers: tuple[Layer, ...]
     """All layers, as `Network.layers()` lists them."""
     network_config: NetworkConfig | None = None
