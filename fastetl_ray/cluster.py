@@ -125,10 +125,14 @@ def _fit(work: Callable[[], None], fault_file: Path, workers: int, gpus: int) ->
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
+    class Trainer(DataParallelTrainer):
+        def _register_sigint_handler(self, controller: object) -> None:
+            """Leave Ctrl-C to Python: Ray would end the process without a word, also when the training is done."""
+
     scaling = ScalingConfig(num_workers=workers, use_gpu=gpus > 0, resources_per_worker={"CPU": 1, "GPU": gpus})
     run_config = RunConfig(name="training", storage_path=str(fault_file.parent), failure_config=FailureConfig(RETRIES))
     try:
-        DataParallelTrainer(work, scaling_config=scaling, run_config=run_config).fit()
+        Trainer(work, scaling_config=scaling, run_config=run_config).fit()
     except Exception as error:  # Ray wraps a worker's error in its own
         raise fault_of(error) from None
     if fault_file.exists():

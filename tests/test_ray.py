@@ -284,20 +284,24 @@ def test_a_sweep_of_nothing_starts_nothing(etl: Path, tmp_path: Path, monkeypatc
         sweep_on_ray(etl.with_name("here"), etl.with_name("here") / "sweep", read_sweep(SWEEP))
 
 
-def test_a_sweep_that_is_interrupted_writes_nothing(cluster: Any, tmp_path: Path) -> None:
-    """Ray gave the trainings so far, and they were written as a whole sweep."""
+def test_an_interruption_ends_a_sweep_and_a_training(cluster: Any, tmp_path: Path) -> None:
+    """Ray gave the trainings so far, which were written as a whole sweep, and ended the process without a word."""
 
-    def interrupt() -> None:
-        while not list(tmp_path.glob(".out.new-*/out/trials/*.unfinished/checkpoints/last*")):
+    def interrupt(pattern: str) -> None:
+        while not list(tmp_path.glob(pattern)):
             time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
 
     data = write_shards(tiny(16), tmp_path / "data", rows=64)
     config = SweepConfig({"network": "small", "valid": 0.2}, {"epochs": [10_000]}, trials=1)
-    threading.Thread(target=interrupt).start()
+    threading.Thread(target=interrupt, args=(".out.new-*/out/trials/*.unfinished/checkpoints/last*",)).start()
     with pytest.raises(KeyboardInterrupt):
         sweep_on_ray(data, tmp_path / "out", config)
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
+    threading.Thread(target=interrupt, args=("run.unfinished/checkpoints/last*",)).start()
+    with pytest.raises(KeyboardInterrupt):
+        train_on_ray(data, tmp_path / "run", CONFIG, epochs=10_000)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
