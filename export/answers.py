@@ -51,7 +51,6 @@ class Character:
     """A character of a line."""
 
     label: str
-    """The character, one of those that compete."""
     box: tuple[float, float, float, float]
     """Left, top, right, bottom in the picture's pixels or the canvas' units."""
     confidence: float

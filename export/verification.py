@@ -54,7 +54,6 @@ class Check:
     """The result of one check."""
 
     name: str
-    """What is checked."""
     passed: bool
     """False only for a failure: a check that cannot be made here counts as passed."""
     figure: str

@@ -18,18 +18,15 @@ from model.errors import ModelError
 
 @dataclass(frozen=True)
 class BaselineResult:
-    """Accuracy of one algorithm on the test part of one split."""
+    """Accuracy, 0–1, of one algorithm on the test part of a split, whose training and test samples are counted."""
 
     algorithm: str
     """guessing, k nearest neighbours, or random forest."""
     by: Literal["group", "random"]
     """How the dataset is split. group: no group is in both parts. random: as in the tutorial, writers are in both."""
     train: int
-    """Number of samples that it was trained on."""
     test: int
-    """Number of samples that it was tested on."""
     accuracy: float
-    """Share of right answers in the test, 0–1."""
 
 
 def guessing(data: Dataset) -> tuple[float, float]:

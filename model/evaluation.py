@@ -28,24 +28,21 @@ MAX_MISTAKES = 96  # most mistakes of each set that are kept with their pictures
 
 @runtime_checkable
 class Reader(Protocol):
-    """A trained network to evaluate: `model.run.Run`, `export.recognizer.Recognizer`."""
+    """A trained network to evaluate, such as `model.run.Run` and `export.recognizer.Recognizer`.
+
+    path: of the run or package. charset: the classes of its answers. threshold: least confidence of an accepted one, 0–1.
+    """
 
     @property
-    def path(self) -> Path:
-        """Of the run or the package."""
-
+    def path(self) -> Path: ...
     @property
-    def charset(self) -> Charset:
-        """The classes of its answers."""
-
+    def charset(self) -> Charset: ...
     @property
     def side(self) -> int:
         """Side in pixels of the pictures that `predict` takes."""
 
     @property
-    def threshold(self) -> float:
-        """Least confidence of an accepted answer, 0–1."""
-
+    def threshold(self) -> float: ...
     @property
     def split_record(self) -> SplitRecord | None:
         """What it was trained on; None if that is unknown."""

@@ -64,7 +64,6 @@ class SetResult:
     """The results on one set."""
 
     name: str
-    """Of the dataset."""
     digest: str
     """Identifies the evaluated samples and their characters: equal digests are of the same test."""
     part: Part
@@ -76,7 +75,6 @@ class SetResult:
     left_out: Mapping[str, int]
     """Samples left out because their character is not in the charset, by character."""
     samples: int
-    """Number of evaluated samples."""
     accuracy: float
     """Share of the samples that were read rightly, 0–1; へ read as ヘ is wrong."""
     interval: tuple[float, float]
@@ -130,7 +128,6 @@ class Evaluation:
     scribbles_rejected: float
     """Share of random scribbles that are rejected as no character."""
     sets: tuple[SetResult, ...]
-    """In the order in which they were given."""
 
     @property
     def accuracy(self) -> float:

@@ -63,7 +63,6 @@ class Run:
     """A trained network and the record of its training."""
 
     path: Path
-    """The run directory."""
     config: TrainConfig
     """The options of the training."""
     network_config: NetworkConfig

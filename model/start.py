@@ -35,9 +35,7 @@ class InitialNetwork:
     name: str
     """The path of its run or package."""
     charset: Charset
-    """The classes of its answers."""
     preprocessing: Preprocessing
-    """How a picture becomes its input."""
     layers: tuple[Layer, ...]
     """All layers, as `Network.layers()` lists them."""
     network_config: NetworkConfig | None = None
