@@ -30,7 +30,8 @@ MAX_MISTAKES = 96  # most mistakes of each set that are kept with their pictures
 class Reader(Protocol):
     """A trained network to evaluate, such as `model.run.Run` and `export.recognizer.Recognizer`.
 
-    path: of the run or package. charset: the classes of its answers. threshold: least confidence of an accepted one, 0–1.
+    path: of the run or package. charset: the classes of its answers. side: of the pictures that `predict` takes, in
+    pixels. threshold: least confidence of an accepted answer, 0–1. split_record: what it was trained on; None if unknown.
     """
 
     @property
@@ -38,15 +39,11 @@ class Reader(Protocol):
     @property
     def charset(self) -> Charset: ...
     @property
-    def side(self) -> int:
-        """Side in pixels of the pictures that `predict` takes."""
-
+    def side(self) -> int: ...
     @property
     def threshold(self) -> float: ...
     @property
-    def split_record(self) -> SplitRecord | None:
-        """What it was trained on; None if that is unknown."""
-
+    def split_record(self) -> SplitRecord | None: ...
     def predict(self, pictures: Pictures) -> Float32s:
         """uint8 (N, side, side) → float32 logits (N, classes), whose softmax is the confidence in each class."""
 
