@@ -31,7 +31,7 @@ class Reader(Protocol):
     """A trained network to evaluate, such as `model.run.Run` and `export.recognizer.Recognizer`.
 
     path: of the run or package. charset: the classes of its answers. side: of the pictures that `predict` takes, in
-    pixels. threshold: least confidence of an accepted answer, 0–1. split_record: what it was trained on; None if unknown.
+    pixels. threshold: least confidence of an accepted answer, 0–1. split_record: what it was trained on, if known.
     """
 
     @property
