@@ -41,7 +41,7 @@ SIXTY = some_pictures()
 OTHER = Dataset.create(SIXTY.images[:9], ["い"] * 9)
 LARGE = Samples(np.zeros((2, 127, 127), np.uint8), np.zeros(2, int), np.arange(2))
 NOISE = np.random.default_rng(0).integers(0, 256, (2, 12, 12), np.uint8)
-RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "interval", "top5"), 1)
+RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "top5"), 1) | {"interval": (0, 1)}
 CREATE, TRAIN = partial(Dataset.create, images=INK, characters=["あ"]), partial(model.train, data=OWN, out="out")
 CHANGED, SPLIT = partial(replace, LARGE), CREATE(groups=[0]).split
 EPOCH = Batches(SIXTY, batch_size=10).epoch
