@@ -76,15 +76,6 @@ def test_what_is_lost_at_the_beginning_does_not_move_the_others(lost: list[int])
     assert (align(turned, genuine_codes=natural).groups == writer).all()
 
 
-def test_many_missing_and_displaced_records_do_not_split_a_writer() -> None:
-    codes, writer = make_records(4)["code"].astype(np.uint16), np.arange(4).repeat(135)
-    for left in (np.delete(np.arange(540), [135, 270]), np.sort(np.random.default_rng(0).permutation(540)[:500])):
-        assert (align(codes[left]).groups == writer[left]).all()
-    displaced = np.insert(codes, [70, 300], codes[[0, 530]])
-    assert (align(displaced).groups == np.insert(writer, [70, 300], writer[[69, 300]])).all()
-    assert align(codes[: 135 + 50]).groups[-1] == 1
-
-
 @pytest.mark.parametrize(
     ("names", "numbers"),
     [(("ETL8G_01", "ETL8G_03", "ETL8G_32"), [0, 1, 10, 11, 155, 156]), (("b", "a_99"), [0, 1, 2, 3])],

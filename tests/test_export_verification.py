@@ -1,4 +1,5 @@
-"""A package is damaged in the ways that happen, and that someone may wish for, and `verify` has to name each."""
+"""A package is damaged in the ways that happen, and that someone may wish for: `verify` has to name each, and no ONNX
+model that is not an export is run."""
 
 import json
 import shutil
@@ -13,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from export import verification
 from export.card import card_head
@@ -22,9 +24,11 @@ from export.exporting import Content, export, write_package
 from export.from_run import open_start
 from export.onnx_export import graph_logits
 from export.package_files import CARD, COREML, FILES, LABELS, MAC_CHECK, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
+from export.recognizer import open_recognizer
 from export.runtimes import coremltools
 from export.verification import file_checks, file_hashes, package_checks, run_checks, verify
 from fastetl.errors import FastetlError
+from tests.conftest import one_line
 from tests.export_data import failures, flax_logits, graph_of, make_package, random_network, sound_package
 
 MODEL_FILE = f"{COREML}/Data/{MODEL}"
@@ -247,3 +251,85 @@ def test_a_package_rebuilt_from_another_graph_is_found_by_the_run(change: str, t
     assert failures(write_package(Content(other, config, answers, card), tmp_path / "out")) == []
     names = failures(package_checks(tmp_path / "out", lambda _: (graph, flax_logits(network, 1.0))))
     assert names == ["description of the run", *(["answers of the run"] if change == "layers" else [])]
+
+
+def endless(model: Any) -> None:
+    model.graph.node.insert(1, helper.make_node("Loop", ["", "", "image_number"], ["looped"]))
+
+
+def external(model: Any) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secret.bin")
+
+
+def padded(model: Any) -> None:
+    """A convolution that makes 40 GB of one picture."""
+    conv = next(n for n in model.graph.node if n.op_type == "Conv")
+    next(a for a in conv.attribute if a.name == "pads").ints[:] = [50_000] * 4
+
+
+def wide(model: Any) -> None:
+    """A picture and a row of zeros make two billion numbers."""
+    for name, shape in (("row", (1, 1 << 24)), ("column", (128, 1))):
+        model.graph.initializer.append(numpy_helper.from_array(np.zeros(shape, np.float32), name))
+    model.graph.node.insert(1, helper.make_node("MatMul", ["image_number", "column"], ["narrow"]))
+    model.graph.node.insert(2, helper.make_node("MatMul", ["narrow", "row"], ["wide"]))
+
+
+def function(model: Any) -> None:
+    node = helper.make_node("Identity", ["x"], ["y"])
+    model.functions.append(helper.make_function("", "Relu", ["x"], ["y"], [node], model.opset_import))
+
+
+HOSTILE: dict[str, tuple[Callable[[Any], object], str]] = {
+    "no labels": (lambda m: m.ClearField("metadata_props"), "for 0 labels"),
+    "a second input": (lambda m: m.graph.input.append(m.graph.output[0]), "('logits', 'FLOAT', [0, 7])"),
+    "pictures of another size": (
+        lambda m: setattr(m.graph.input[0].type.tensor_type.shape.dim[2], "dim_value", 64),
+        "the input [('image', 'UINT8', [0, 1, 64, 128])]; an export",
+    ),
+    "float input": (lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 1), "('image', 'FLOAT'"),
+    "an endless loop": (endless, "the operation 'Loop'"),
+    "external data": (external, "in another file"),
+    "forty gigabytes": (padded, "Inference"),
+    "a constant of a terabyte": (lambda m: m.graph.initializer[0].dims.extend([1 << 20] * 2), "1048576, 1048576]"),
+    "a wide product": (wide, "'wide' of [-1, 1, 128, 16777216]"),
+    "a function": (function, "functions"),
+    "outputs in another order": (lambda m: m.graph.output.reverse(), "the outputs [('label'"),
+    "another domain": (lambda m: setattr(m.graph.node[0], "domain", "ai.onnx.ml"), "the operation 'ai.onnx.ml Cast'"),
+    "an opset to come": (lambda m: setattr(m.opset_import[0], "version", 99), "opsets {'': 99}"),
+    "no operations": (lambda m: m.graph.ClearField("node"), "0 operations"),
+    "noise": (lambda m: m.graph.Clear(), "found DecodeError: "),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_export_is_rejected_before_it_is_run(name: str, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.InferenceSession", None)
+    edit, expected = HOSTILE[name]
+    of_message(ONNX, onnx.ModelProto, edit)(copy)
+    if name == "noise":
+        (copy / ONNX).write_bytes(np.random.default_rng(0).bytes(5000))
+    with one_line(f"kana.onnx: not a model of fastetl's…{expected}", ExportError):
+        open_recognizer(copy)
+
+
+def test_damage_that_only_shows_in_the_answers_is_named(copy: Path) -> None:
+    def clipped(model: onnx.ModelProto) -> None:
+        next(node for node in model.graph.node if node.name == "seen_2").op_type = "Clip"
+
+    def without_numbers(model: onnx.ModelProto) -> None:
+        bias = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("_bias"))
+        bias.raw_data = b"\xff" * len(bias.raw_data)
+
+    sound = (copy / ONNX).read_bytes()
+    for edit, expected in (
+        (clipped, "onnxruntime cannot run the model; .* Export it"),
+        (without_numbers, "the model's answers are not finite. Export"),
+    ):
+        (copy / ONNX).write_bytes(sound)
+        of_message(ONNX, onnx.ModelProto, edit)(copy)
+        with pytest.raises(ExportError, match=f"^{copy}: {expected}"):
+            open_recognizer(copy).read(np.eye(64, dtype=np.uint8) * 255)

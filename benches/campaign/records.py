@@ -1,7 +1,7 @@
 """Damaged files of every set, given to `build`; the readable twins of its kernels say what is right."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -76,16 +76,6 @@ def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
     return _Case(layout, path, damage, records, codes, sound_codes)
 
 
-def _cases(tally: Tally, folder: Path, sets: Sequence[str]) -> Iterator[tuple[int, str, _Case]]:
-    """Damaged files of each set in turn (`sets`, or all): the number of the turn, a description, the case."""
-    layouts = [LAYOUT_BY_NAME[name] for name in sets] or LAYOUTS
-    for number, rng in tally:
-        turn, at = divmod(number, len(layouts))
-        case = _case(folder, layouts[at], tally.seed + turn % _SOUND, rng)
-        yield turn, f"file {number}, {case.layout.name}, {case.damage.kind}", case
-        case.path.unlink()
-
-
 def _sample_fault(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitted_in_order: bool) -> str | None:
     """What is wrong with a dataset's samples, or None. wanted: bool (N,), the records that it should have."""
     record = data.records["record"].astype(np.int64)
@@ -140,11 +130,16 @@ def _build_fault(case: _Case, config: BuildConfig, out: Path, result: BuildResul
 
 
 def damaged_builds(tally: Tally, folder: Path, sets: Sequence[str] = ()) -> None:
-    """Build damaged files, in turn with all characters, every third one, and every third one with `strict`."""
-    out, charset = folder / "out", folder / "charset.txt"
-    for turn, what, case in _cases(tally, folder, sets):
+    """Build damaged files of each set in turn (`sets`, or all): with all characters, with every third one, and with
+    these and `strict`."""
+    out, charset, layouts = folder / "out", folder / "charset.txt", [LAYOUT_BY_NAME[name] for name in sets] or LAYOUTS
+    for number, rng in tally:
+        turn, at = divmod(number, len(layouts))
+        case = _case(folder, layouts[at], tally.seed + turn % _SOUND, rng)
         characters = dict.fromkeys(jis_to_char(int(code)) or "" for code in case.sound if code)
         charset.write_text("".join(characters)[::3], encoding="utf-8")
         config = BuildConfig(charset=str(charset) if turn % 3 else "all", size=SIZE, strict=turn % 3 == 2)
+        what = f"file {number}, {case.layout.name}, {case.damage.kind}"
         tally.attempt(what, partial(build, case.path, out, config), partial(_build_fault, case, config, out))
         shutil.rmtree(out, ignore_errors=True)
+        case.path.unlink()

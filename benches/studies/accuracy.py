@@ -1,8 +1,10 @@
 """Accuracy of networks under all conditions of conditions.py: docs/data/accuracy.csv and the table of docs/accuracy.md.
 
     python -m benches.studies.accuracy NAME... --sets NPZ... [--files 4]
+    python -m benches.studies.accuracy --photographs --sets NPZ...
 
-NAME is a package. The test writers have a seed that no training uses. `limits` is for docs/pretrained.md.
+NAME is a package. The test writers have a seed that no training uses. The latter writes docs/data/photographs.csv:
+conditions are simulated, since no set of photographed characters is at hand. `limits` is for docs/pretrained.md.
 """
 
 import argparse
@@ -16,7 +18,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from benches.studies.conditions import CONDITIONS
+from benches.studies.conditions import CONDITIONS, CURVES
 from benches.studies.pages import insert, table
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import HIRAGANA, JAPANESE, KANA, KATAKANA, LARGE_FORM, Charset, is_kanji, one_shape, script_of
@@ -28,6 +30,8 @@ from fastetl.synth.style import HEIGHT, WIDTH
 SEED = 90_001  # seed of the test writers; trainings take others
 SCAN_SIZE = "size and place of scans"  # the condition
 WRITERS = {"synthetic writers on a canvas": 0.0, "synthetic writers on scanned sheets": 1.0}
+PHOTOGRAPH_SEED, PHOTOGRAPHS = 7, 46  # pictures of each set
+PLAIN = "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん"
 Floats = NDArray[np.float32]
 
 
@@ -128,7 +132,8 @@ def limits(reader: Recognizer, prior: Floats, sets: Sequence[PictureSet], files:
     canvas, sheets = synthetic_sets(Charset("signs", tuple(signs)), files)
     written = [part for part in sets if script(part) is HIRAGANA]
     rows = [*_sizes_mistaken(reader.restricted(KANA), canvas, sheets, written)]
-    lost = [_lost_to_fragments(reader.restricted(HIRAGANA), part) for part in written]
+    resized = [replace(part, conditions=(SCAN_SIZE, "as on scans")) for part in written]
+    lost = [without - among for without, among in (measure(reader.restricted(HIRAGANA), part) for part in resized)]
     what = "lost to fragments at scans' size, hiragana compete"
     rows.append([what, f"mean of {len(lost)} sets", f"{np.mean(lost):.1f}"])
     return rows + (_by_script(reader, prior, canvas) if prior.any() else [])
@@ -149,12 +154,6 @@ def _sizes_mistaken(
         yield [f"{what}, kana compete", canvas.name, f"{now:.1f} ({now - before:+.1f})"]
 
 
-def _lost_to_fragments(hiragana: Recognizer, part: PictureSet) -> float:
-    """By how much fragments lower the accuracy of characters as small as on scans."""
-    without, among = measure(hiragana, replace(part, conditions=(SCAN_SIZE, "as on scans")))
-    return without - among
-
-
 def _by_script(reader: Recognizer, prior: Floats, canvas: PictureSet) -> list[list[str]]:
     """The accuracy of each script, and what it gained by the prior."""
     rows = []
@@ -166,21 +165,47 @@ def _by_script(reader: Recognizer, prior: Floats, canvas: PictureSet) -> list[li
     return rows
 
 
+def photographed(sets: Sequence[PictureSet]) -> list[list[str]]:
+    """Condition, set, percent right at each level: unvoiced hiragana as cameras and programs give them, by `kana`."""
+    recognizer, parts, rows = open_recognizer("kana", charset=HIRAGANA.name), list[PictureSet](), list[list[str]]()
+    for part in (part.only(PLAIN) for part in (*sets, synthetic_sets(HIRAGANA, 1)[0])):
+        chosen = np.random.default_rng(PHOTOGRAPH_SEED).permutation(len(part.characters))[:PHOTOGRAPHS]
+        parts.append(replace(part, images=part.images[chosen], characters=tuple(part.characters[k] for k in chosen)))
+    for curve, (levels, show) in CURVES.items():
+        for part in parts:
+            cells = []
+            for level in levels:
+                rngs = (np.random.default_rng([PHOTOGRAPH_SEED, k]) for k in range(len(part.images)))
+                shown = [show(picture, level, rng) for picture, rng in zip(part.images, rngs, strict=True)]
+                answers = [reading.label for reading in recognizer.read_all(shown, top=1)]
+                cells.append(f"{level:g}: {share(answers, part.characters):.0f}")
+            rows.append([curve, part.name, " · ".join(cells)])
+            sys.stderr.write(" | ".join(rows[-1]) + "\n")
+    return rows
+
+
+def _write(name: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    with Path("docs/data", name).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])
+
+
 def main() -> None:
     """Read the arguments, measure, write table and page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("readers", nargs="+", type=Path, metavar="NAME", help="packages")
+    parser.add_argument("readers", nargs="*", type=Path, metavar="NAME", help="packages")
+    parser.add_argument("--photographs", action="store_true", help="measure photographs, by the network kana")
     parser.add_argument("--sets", nargs="*", type=Path, default=[], help="npz files of labelled handwriting")
     parser.add_argument("--files", type=int, default=4, help="of test writers of each kind: five writers a file")
     given = parser.parse_args()
     sets, measured = [read_npz(p) for p in given.sets], list[list[str]]()
+    if given.photographs:
+        _write("photographs.csv", ["condition", "set", "level: per cent correct"], photographed(sets))
+        return
     for path in given.readers:
         reader = open_recognizer(path)
         measured += rows(path.name, reader, [*sets, *synthetic_sets(reader.charset, given.files)], own_script=False)
         measured += rows(path.name, reader, sets, own_script=True)
-    with Path("docs/data/accuracy.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([["set", "network", "compete", "pictures", *CONDITIONS], *measured])
+    _write("accuracy.csv", ["set", "network", "compete", "pictures", *CONDITIONS], measured)
     head = ["set", "network", "compete", "pictures", "as they are", "mean of the conditions", "worst condition"]
     insert(Path("docs/accuracy.md"), "accuracy", table(head, map(summary, measured), 3))
 

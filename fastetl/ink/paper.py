@@ -23,7 +23,7 @@ from fastetl.ink.pens import stroke_width, with_usual_pen
 from fastetl.ink.rules import without_rules
 from fastetl.ink.ruling import PrintedLine, erase, printed_lines
 
-# Thresholds without another source were chosen on the curves of benches/studies/photographs.py, so that no level falls
+# Thresholds without another source were chosen on the curves of benches/studies/conditions.py, so that no level falls
 # far below the next. Of 23 pictures of each level, `_MIN_CONTRAST` 30 would lose 17 at a fifth of the contrast, and 6
 # gain 11 at a tenth, but see ink on three times as many photographs of blank paper; `_INK_WIDTH` 25 would lose two by a
 # thick pen, and 60 none.

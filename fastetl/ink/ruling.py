@@ -9,7 +9,7 @@ from fastetl.arrays import Floats, Int32s, Mask
 from fastetl.ink.blocks import SPECK_BLOCKS, Grey, extreme_of_rows, peak_of, quantile
 from fastetl.ink.pens import mean_width
 
-# Chosen, as the thresholds of paper.py, on the curves of benches/studies/photographs.py. Of 23 pictures in a cell as
+# Chosen, as the thresholds of paper.py, on the curves of benches/studies/conditions.py. Of 23 pictures in a cell as
 # dark as the ink, `_MIN_COVERED` 0.5 would lose seven, and 0.2 gain one.
 _MIN_COVERED = 0.35  # share of the paper's width on which a line has ink
 _MIN_INKED = 0.45  # share of its own length on which it has ink: dashed lines have gaps
