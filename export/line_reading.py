@@ -23,12 +23,12 @@ _MAX_LOG_ODDS = 50.0  # of what overlaps a character against it: keeps the expon
 _SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
 
 
-def read_candidates(line: Line, candidates: Candidates, labels: Labels, *, plain: bool) -> tuple[TextLine, float]:
-    """The text of a line, and a score to compare ways to read. labels: those that compete. plain: without bigrams."""
-    geometries = _likely_geometries(line, candidates, plain=plain)
-    outcomes = [(best_path(line, candidates, geometry, plain=plain), geometry) for geometry in geometries]
+def read_candidates(line: Line, candidates: Candidates, labels: Labels, *, is_plain: bool) -> tuple[TextLine, float]:
+    """The text of a line, and a score to compare ways to read. labels: those that compete. is_plain: no bigrams."""
+    geometries = _likely_geometries(line, candidates, is_plain=is_plain)
+    outcomes = [(best_path(line, candidates, geometry, is_plain=is_plain), geometry) for geometry in geometries]
     path, geometry = max(outcomes, key=lambda outcome: outcome[0][0].score)  # all choices have their path's score
-    plain_path = path if plain else best_path(line, candidates, geometry, plain=True)
+    plain_path = path if is_plain else best_path(line, candidates, geometry, is_plain=True)
     gain = path[0].score - plain_path[0].score
     text_path = plain_path if gain < _FOREIGN_BONUS * len(plain_path) else path
     score = path[0].score + _GAIN_WEIGHT * gain - _LINE_COST
@@ -37,21 +37,21 @@ def read_candidates(line: Line, candidates: Candidates, labels: Labels, *, plain
     return _text(line, candidates, labels, text_path, geometry.size), score
 
 
-def _likely_geometries(line: Line, candidates: Candidates, *, plain: bool) -> Iterator[Geometry]:
+def _likely_geometries(line: Line, candidates: Candidates, *, is_plain: bool) -> Iterator[Geometry]:
     """Those of the characters that are read with a guess, and of a single one if the network takes all ink for it.
 
     い alone is as high as its line, and so are its two strokes: with a guess, they are two large characters.
     """
     for stretch in _FIRST_STRETCHES:
         guess = dataclasses.replace(line.geometry, stretch=stretch)
-        path = best_path(line, candidates, guess, plain=plain)
+        path = best_path(line, candidates, guess, is_plain=is_plain)
         spans = [choice.span for choice in path]
         classes = candidates.classes[spans, [choice.candidate for choice in path]]
-        yield fitted_geometry(line.spans.boxes[spans], classes, guess, down=line.down)
+        yield fitted_geometry(line.spans.boxes[spans], classes, guess, is_down=line.is_down)
     for whole_span in np.flatnonzero((line.spans.ends == (0, len(line.spans.atom_boxes) - 1)).all(1)):
         if candidates.log_shape[whole_span, 0] > np.log(_MIN_ALONE):
             box, classes = line.spans.boxes[[whole_span]], candidates.classes[whole_span, :1]
-            yield fitted_geometry(box, classes, line.geometry, down=line.down)
+            yield fitted_geometry(box, classes, line.geometry, is_down=line.is_down)
 
 
 def _text(line: Line, candidates: Candidates, labels: Labels, path: list[Choice], size: float) -> TextLine:
@@ -71,4 +71,4 @@ def _text(line: Line, candidates: Candidates, labels: Labels, path: list[Choice]
     gaps = boxes[1:, 0] - boxes[:-1, 2]
     is_space = gaps > _SPACE_GAP * size + (max(float(np.median(gaps)), 0) if len(gaps) else 0)
     text = "".join((" " if k and is_space[k - 1] else "") + c.label for k, c in enumerate(characters))
-    return TextLine(text, tuple(characters), line.down)
+    return TextLine(text, tuple(characters), line.is_down)

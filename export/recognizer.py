@@ -238,7 +238,7 @@ class Recognizer:
             segmentations = lines_of_picture(ink.plane, down, ink.scale)
             fault = _NO_WRITING if ink.box else ink.fault
         readings = [
-            [read_candidates(line, self.line_candidates(line)[0], self.labels, plain=plain) for line in lines]
+            [read_candidates(line, self.line_candidates(line)[0], self.labels, is_plain=plain) for line in lines]
             for lines in segmentations
         ]
         best_reading = max(readings, key=lambda reading: sum(score for _, score in reading))

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from jax.tree_util import keystr, tree_leaves_with_path, tree_structure, tree_unflatten
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as safetensors
+from safetensors.numpy import save as safetensors_bytes
 
 from fastetl.errors import PARSE_ERRORS, OutputExistsError
 from fastetl.files.atomic import OutputKind, replace_file, require_local, try_lock
@@ -102,9 +102,9 @@ def save(folder: Path, name: Literal["best", "last"], tree: Mapping[str, Any]) -
     """Write a checkpoint and return its digest, or raise FastetlError. The first process writes, the others wait."""
     tree_digest = digest(tree)
     if is_first():
-        arrays = {name_of_array: np.asarray(leaf, order="C") for name_of_array, leaf in _leaves(tree).items()}
+        arrays = {array_name: np.asarray(leaf, order="C") for array_name, leaf in _leaves(tree).items()}
         with replace_file(folder / f"{name}.safetensors") as temporary:
-            temporary.write_bytes(safetensors(arrays, {"digest": tree_digest}))  # a full disk is an OSError here
+            temporary.write_bytes(safetensors_bytes(arrays, {"digest": tree_digest}))  # a full disk is an OSError here
     barrier(f"{name} is written")
     return tree_digest
 

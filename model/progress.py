@@ -35,14 +35,14 @@ class Epoch:
     """Share of that time in which the devices waited for pictures."""
 
 
-def diagnose(history: Sequence[Epoch], guessing: float) -> tuple[str, ...]:
-    """One sentence or more. guessing: the loss of guesses by the characters' frequencies."""
+def diagnose(history: Sequence[Epoch], guessing_loss: float) -> tuple[str, ...]:
+    """One sentence or more. guessing_loss: the loss of guesses by the characters' frequencies."""
     if not history:
         return ("No epoch is complete yet.",)
     last_epoch = history[-1]
     # A short training's own loss is mostly of its warm-up.
-    if min(last_epoch.loss, last_epoch.valid_loss) > 0.95 * guessing:
-        losses = f"the training loss is {last_epoch.loss:.2f}, and guessing gives {guessing:.2f}"
+    if min(last_epoch.loss, last_epoch.valid_loss) > 0.95 * guessing_loss:
+        losses = f"the training loss is {last_epoch.loss:.2f}, and guessing gives {guessing_loss:.2f}"
         return (f"Not learning yet: {losses}. Train longer or at another learning rate, and check the labels.",)
     best_epoch = min(history, key=lambda e: e.valid_loss)
     if (
@@ -59,8 +59,8 @@ def diagnose(history: Sequence[Epoch], guessing: float) -> tuple[str, ...]:
         return ("The validation loss has stopped falling: more epochs alone will help little.",)
     if len(history) > 1 and last_epoch.valid_loss < 0.95 * history[-2].valid_loss:
         return ("The validation loss was still falling at the end: more epochs may help.",)
-    verdict = "Better than guessing" if last_epoch.valid_loss < guessing / 2 else "Little is learnt yet"
-    return (f"{verdict}: the validation loss is {last_epoch.valid_loss:.2f}; guessing gives {guessing:.2f}.",)
+    verdict = "Better than guessing" if last_epoch.valid_loss < guessing_loss / 2 else "Little is learnt yet"
+    return (f"{verdict}: the validation loss is {last_epoch.valid_loss:.2f}; guessing gives {guessing_loss:.2f}.",)
 
 
 @dataclass(frozen=True)

@@ -104,9 +104,9 @@ class Run:
     @property
     def diagnosis(self) -> tuple[str, ...]:
         """Sentences on how the training went."""
-        guessing = sum(d.guessing * d.weight for d in self.data) / sum(d.weight for d in self.data)
+        guessing_loss = sum(d.guessing * d.weight for d in self.data) / sum(d.weight for d in self.data)
         smoothing = self.config.label_smoothing
-        return diagnose(self.history, (1 - smoothing) * guessing + smoothing * math.log(len(self.charset)))
+        return diagnose(self.history, (1 - smoothing) * guessing_loss + smoothing * math.log(len(self.charset)))
 
     @cached_property
     def parameters(self) -> int:

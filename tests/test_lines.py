@@ -135,7 +135,7 @@ def test_touching_characters_are_parted() -> None:
     ink[5:35, 5:45] = ink[5:35, 55:95] = 255
     ink[8:32, 8:42] = ink[8:32, 58:92] = 0
     ink[18:21, 45:55] = 255
-    pieces = part_pieces(*pieces_of(ink), 40, down=False)
+    pieces = part_pieces(*pieces_of(ink), 40, is_down=False)
     left, right = [box for box in pieces.boxes if box[0] < 8], [box for box in pieces.boxes if box[2] > 92]
     assert max(box[2] for box in left) <= 56
     assert min(box[0] for box in right) >= 44
@@ -274,7 +274,7 @@ def test_a_page_needs_little_more_memory_than_a_line() -> None:
         ink = np.zeros((30 * rows, 120), np.uint8)
         ink.reshape(rows, 30, 4, 30)[:, 8:20, :, 8:14] = 255
         assert sum(1 for _ in lines_of_picture(ink, False)[0]) == rows
-        return peak_memory(lambda: [line.down for line in lines_of_picture(ink, False)[0]])
+        return peak_memory(lambda: [line.is_down for line in lines_of_picture(ink, False)[0]])
 
     assert peak(16) < 1.5 * peak(2)
     assert peak_memory(lambda: steepness(grid(32, 32, 1, 5))) < 1e6

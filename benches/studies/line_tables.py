@@ -140,15 +140,15 @@ def lattice_of(line: Line, found: Candidates, truth: list[int], *, plain: bool) 
     """The lattice of a line in which the states `truth` were written. plain: see `log_follows`."""
     ends, classes = line.spans.ends, found.classes.ravel()
     boxes = line.spans.boxes[_spans_of(truth, found)]
-    geometry = fitted_geometry(boxes, classes[truth], line.geometry, down=line.down)
+    geometry = fitted_geometry(boxes, classes[truth], line.geometry, is_down=line.is_down)
     beginning, ending = (states_by_atom(atom_of, found.classes.shape) for atom_of in ends.T)
     steps = []
     for left, right in zip(ending, beginning[1:], strict=False):
-        steps.append((left, right, log_follows(classes[left][:, None], classes[right], plain=plain)))
+        steps.append((left, right, log_follows(classes[left][:, None], classes[right], is_plain=plain)))
     begins = np.zeros(len(classes))
-    begins[beginning[0]] = log_follows(np.array(-1), classes[beginning[0]], plain=plain)
+    begins[beginning[0]] = log_follows(np.array(-1), classes[beginning[0]], is_plain=plain)
     values = np.append(state_features(line, found, geometry), begins.reshape(*found.classes.shape, 1), -1)
-    followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], plain=plain).sum())
+    followed = float(log_follows(classes[truth[:-1]], classes[truth[1:]], is_plain=plain).sum())
     return Lattice(values, steps, ending[-1], truth, followed)
 
 

@@ -50,9 +50,9 @@ def import_pictures(
         raise faults[0]
     data, copy_notices = _group_copies(concatenate(parts))
     notices = [notice for source in sources for notice in source.notices]
-    noticed = (*notices, *(error.notice("left out") for error in faults), *copy_notices)
+    all_notices = (*notices, *(error.notice("left out") for error in faults), *copy_notices)
     words = tuple(c for c in charset.characters if counts[c] and _WORD.search(c))
-    return data, Findings(noticed, left_out, words=words)
+    return data, Findings(all_notices, left_out, words=words)
 
 
 def _read_sources(

@@ -79,30 +79,30 @@ class Resizing:
         does where it can, and is twice as fast; otherwise a float64 larger by 2⁻⁴⁵ of it.
         """
         row_weights, kinds = np.unique(self.rows.sum(1), return_inverse=True)
-        column_weights, places = np.unique(self.columns.sum(1), return_inverse=True)
+        column_weights, weight_indices = np.unique(self.columns.sum(1), return_inverse=True)
         white_sums = TOP[self.bits] * row_weights[:, None] * column_weights  # the sums that stand for 255
         quotients = 255 / white_sums
         floats = quotients.astype(np.float32)
-        above = np.where(floats > quotients, floats, np.nextafter(floats, np.float32(np.inf)))
+        larger = np.where(floats > quotients, floats, np.nextafter(floats, np.float32(np.inf)))
         pixel = np.arange(1, 256)[:, None, None]
-        largest_below = ((2 * pixel - 1) * white_sums - 1) // (2 * 255)  # the half below each pixel
-        product = largest_below * above.astype(np.float64)  # without rounding
-        is_float32 = white_sums.max() < 1 << 24 and (product < pixel - 0.5).all()  # float32 holds sums below 2²⁴
-        table = above if is_float32 else quotients * (1 + 2.0**-45)
-        return table[:, places], kinds
+        sums_below_half = ((2 * pixel - 1) * white_sums - 1) // (2 * 255)  # the half below each pixel
+        products = sums_below_half * larger.astype(np.float64)  # without rounding
+        is_float32 = white_sums.max() < 1 << 24 and (products < pixel - 0.5).all()  # float32 holds sums below 2²⁴
+        chosen = larger if is_float32 else quotients * (1 + 2.0**-45)
+        return chosen[:, weight_indices], kinds
 
     def plan(self, form: str) -> RowPlan | None:
         """The plan for a form of the kernel; None where the kernel's numbers do not hold its rows, weights and sums."""
         # `unpack_vector` takes a whole row at a time.
         if form == TWIN or self.width * self.bits % 8 or self.width > PIXELS[self.bits]:
             return None
-        top, weight = TOP[self.bits], int(self.columns.max())
+        top, max_weight = TOP[self.bits], int(self.columns.max())
         column_weight, row_weight = int(self.columns.sum(1).max()), int(self.rows.sum(1).max())
         for plan in (self._bands(), self._pairs()) if 2 * self.height > 3 * self.size else (self._pairs(),):
             rows = plan.rows.shape[1]
-            level = top * (rows * (rows - 1) // 2 if plan.is_weighted else 1)  # greatest sum of one pixel's in a line
-            fits_products = max(level, weight) < 1 << 8 and min(level, weight) < 1 << 7  # bytes, one of them signed
-            fits_lines = level * column_weight < 1 << 15
+            max_level = top * (rows * (rows - 1) // 2 if plan.is_weighted else 1)  # of one pixel's sums in a line
+            fits_products = max(max_level, max_weight) < 1 << 8 and min(max_level, max_weight) < 1 << 7  # one is signed
+            fits_lines = max_level * column_weight < 1 << 15
             fits_pixels = top * column_weight * row_weight < 1 << 31
             if fits_products and fits_lines and fits_pixels:
                 return self._with_byte_sums(plan, form)
@@ -141,23 +141,23 @@ class Resizing:
         weights = padded_rows[y[:, None, None], first_rows[:, :, None] + np.arange(2)]
         # A line of one or two rows holds them as they are. A longer one holds two sums, which take the weight of the
         # first row, and the step from it to the next: above the centre weights rise, below it they fall by the same.
-        weighted = counts.max() > 2
-        if weighted:
+        is_weighted = counts.max() > 2
+        if is_weighted:
             first_weight, second_weight = weights[counts.argmax(), 0]
             step = second_weight - first_weight
             weights[:, :, 1] = step, -step
-        return RowPlan(self, rows, weighted, y, weights.astype(np.int16))
+        return RowPlan(self, rows, is_weighted, y, weights.astype(np.int16))
 
     def _with_byte_sums(self, plan: RowPlan, form: str) -> RowPlan:
         """A plan with its sums in bytes, if they fit and one product of four bytes makes an output pixel."""
         weights = plan.weights.astype(np.int64)
-        largest = TOP[self.bits] * int(self.columns.sum(1).max())
+        max_sum = TOP[self.bits] * int(self.columns.sum(1).max())
         makes_pixels = not plan.is_weighted and weights.shape[1] == 2 and len(self.groups) % 2 == 0
         # The portable form adds two products in 16 bits, AVX2 in 15.
-        fits_form = form == "vnni" or (form == "portable" and largest * weights.sum(2).max() < 1 << 16)
-        if not makes_pixels or max(largest, weights.max()) >= 1 << 8 or not fits_form:
+        fits_form = form == "vnni" or (form == "portable" and max_sum * weights.sum(2).max() < 1 << 16)
+        if not makes_pixels or max(max_sum, weights.max()) >= 1 << 8 or not fits_form:
             return plan
-        bias = 128 if form == "vnni" and largest > 127 else 0
+        bias = 128 if form == "vnni" and max_sum > 127 else 0
         return replace(plan, has_byte_sums=True, bias=bias)
 
 

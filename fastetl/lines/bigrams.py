@@ -78,11 +78,11 @@ def load_follows() -> Floats:
     return np.log(np.array([shares[script] for script in SCRIPTS]) / np.bincount(scripts()))
 
 
-def log_follows(first: Ints, second: Ints, *, plain: bool) -> Floats:
+def log_follows(first: Ints, second: Ints, *, is_plain: bool) -> Floats:
     """Log probability of the second class after the first (−1 before the line's first character).
 
-    plain: tell it from the scripts of the two alone, for text that is no Japanese.
+    is_plain: tell it from the scripts of the two alone, for text that is no Japanese.
     """
-    if plain:
+    if is_plain:
         return np.asarray(load_follows()[scripts()[first], scripts()[second]])
     return np.maximum(load_bigrams().log_probability(first, second), _MIN_BIGRAM)

@@ -105,7 +105,7 @@ def _probabilities(line: Line, logits: Float32s, charset: Charset) -> Floats:
     softmax /= softmax.sum(1, keepdims=True)
     count = len(line.spans.ends)
     probabilities = softmax[:count].astype(np.float64)
-    if line.down:
+    if line.is_down:
         classes = [charset.class_of[c] for c in LYING if c in charset.class_of]
         probabilities[:, classes] = 0
         probabilities[np.array(line.turned_spans, int)[:, None], classes] = softmax[count:][:, classes]

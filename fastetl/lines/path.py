@@ -34,7 +34,7 @@ def load_weights() -> tuple[dict[str, float], float]:
 
 def state_features(line: Line, candidates: Candidates, geometry: Geometry) -> Floats:
     """float64 (S, K, F): the features of each span's candidates, in `load_weights`' order."""
-    spans = line.spans
+    spans, classes = line.spans, candidates.classes
     length, height = (spans.boxes[:, 2:] - spans.boxes[:, :2]).T
     length_in_sizes = length / geometry.stretch / geometry.size
     x, y = middles(spans.boxes).T
@@ -44,24 +44,24 @@ def state_features(line: Line, candidates: Candidates, geometry: Geometry) -> Fl
         offset=(y - geometry.middle - geometry.slope * x) / geometry.size,
         gap=spans.inner_gaps / geometry.stretch / geometry.size,
     )
-    fits = log_likelihood(measures, candidates.classes, down=line.down, uneven=geometry.uneven, wander=geometry.wander)
-    first, last = spans.ends.T
+    fits = log_likelihood(measures, classes, is_down=line.is_down, uneven=geometry.uneven, wander=geometry.wander)
+    first_atoms, last_atoms = spans.ends.T
     gaps = np.clip(spans.gaps / geometry.size, *_GAPS)
-    strokes = spans.stroke_counts[:, None]
-    usual_strokes = np.where(strokes, load_stroke_counts()[candidates.classes], 0)
+    stroke_counts = spans.stroke_counts[:, None]
+    usual_counts = np.where(stroke_counts, load_stroke_counts()[classes], 0)
     values = {
         "character": 1.0,
         "shape": candidates.log_shape,
         "share": candidates.log_share,
         "geometry": fits,  # of the span's length, height, position and inner gap to this character's
         "excess": np.maximum(length_in_sizes - 1, 0)[:, None],  # length beyond one size of the writing
-        "gaps": (gaps[first] + gaps[last + 1])[:, None],  # to both neighbours, in sizes of the writing
-        "cuts": (spans.cuts[first].astype(float) + spans.cuts[last + 1])[:, None],  # ends that cut a piece of ink
+        "gaps": (gaps[first_atoms] + gaps[last_atoms + 1])[:, None],  # to both neighbours, in sizes of the writing
+        "cuts": (spans.cuts[first_atoms].astype(float) + spans.cuts[last_atoms + 1])[:, None],  # ends that cut ink
         "beyond part": candidates.beyond_part,
-        "missing strokes": np.maximum(usual_strokes - strokes, 0) / np.maximum(usual_strokes, 1),  # a share
-        "more strokes": np.log1p(np.maximum(strokes - usual_strokes, 0)) * (strokes > 0),
+        "missing strokes": np.maximum(usual_counts - stroke_counts, 0) / np.maximum(usual_counts, 1),  # a share
+        "more strokes": np.log1p(np.maximum(stroke_counts - usual_counts, 0)) * (stroke_counts > 0),
     }
-    return np.stack([np.broadcast_to(values[name], candidates.classes.shape) for name in load_weights()[0]], -1)
+    return np.stack([np.broadcast_to(values[name], classes.shape) for name in load_weights()[0]], -1)
 
 
 class Choice(NamedTuple):
@@ -78,19 +78,19 @@ class Choice(NamedTuple):
         return float(self.scores[self.candidate])
 
 
-def best_path(line: Line, candidates: Candidates, geometry: Geometry, *, plain: bool) -> list[Choice]:
-    """The characters of the best path (Viterbi's) from the first atom to the last. plain: see `log_follows`."""
+def best_path(line: Line, candidates: Candidates, geometry: Geometry, *, is_plain: bool) -> list[Choice]:
+    """The characters of the best path (Viterbi's) from the first atom to the last. is_plain: see `log_follows`."""
     weights, bigram_weight = load_weights()
     scores = state_features(line, candidates, geometry) @ list(weights.values()) + candidates.whole_bonus
     score, class_of = scores.ravel(), candidates.classes.ravel()
     beginning, ending = (states_by_atom(atom_of, scores.shape) for atom_of in line.spans.ends.T)
     forward_scores = score.copy()  # (states,): the best score of a path up to each state, with its own
-    forward_scores[beginning[0]] += bigram_weight * log_follows(np.array(-1), class_of[beginning[0]], plain=plain)
+    forward_scores[beginning[0]] += bigram_weight * log_follows(np.array(-1), class_of[beginning[0]], is_plain=is_plain)
     predecessors = np.full(score.shape, -1)  # (states,): the state before each on that path
     steps: list[Steps] = []
     for origins, targets in zip(ending[:-1], beginning[1:], strict=True):
         best_origins = origins[np.argsort(-forward_scores[origins], kind="stable")[:NEIGHBOURS]]
-        gains = bigram_weight * log_follows(class_of[best_origins][:, None], class_of[targets], plain=plain)
+        gains = bigram_weight * log_follows(class_of[best_origins][:, None], class_of[targets], is_plain=is_plain)
         totals = forward_scores[best_origins][:, None] + gains  # (origins, targets)
         forward_scores[targets] += totals.max(0)
         predecessors[targets] = best_origins[totals.argmax(0)]
@@ -133,12 +133,12 @@ _PRIOR_COUNT = 4  # of characters that outweigh these two, and a stretch of 1
 _THIN = np.log(0.3)  # log size of what is no measure of a line's size, such as the thickness of a ー
 
 
-def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, down: bool) -> Geometry:
+def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, is_down: bool) -> Geometry:
     """Fit a line's geometry to M characters that were read, from their usual sizes and positions.
 
     boxes: (M, 4); classes: (M,); guess: what is kept where the characters tell too little.
     """
-    means, deviations = (measures.of(classes) for measures in load_shapes(down))
+    means, deviations = (measures.of(classes) for measures in load_shapes(is_down))
     # Size and stretch: the fewer the characters, the nearer to 1 is the stretch.
     shapes = np.stack([means.log_length, means.log_height], 1)
     log_extents = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))

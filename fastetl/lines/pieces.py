@@ -48,13 +48,13 @@ class Pieces(NamedTuple):
     joints: list[tuple[int, int]]  # pairs of pieces (from 0) that touch
 
 
-def part_pieces(numbers: Components, boxes: Boxes, size: float, *, down: bool) -> Pieces:
+def part_pieces(numbers: Components, boxes: Boxes, size: float, *, is_down: bool) -> Pieces:
     """Part the pieces that may be two characters into strokes.
 
     numbers, boxes: as `pieces_of` returns them, turned so that the line runs across. size: of the line, in pixels.
-    down: whether the line itself runs down.
+    is_down: whether the line itself runs down.
     """
-    min_length = (_MIN_LENGTH_DOWN if down else _MIN_LENGTH) * size
+    min_length = (_MIN_LENGTH_DOWN if is_down else _MIN_LENGTH) * size
     patch_numbers = np.zeros_like(numbers)
     patch_count = 0
     patches: list[Ints] = []

@@ -78,7 +78,7 @@ class Line(ABC):
 
     boxes: Boxes  # of its pieces, or of its strokes in the order of writing
     joints: Sequence[tuple[int, int]] = ()  # pairs of pieces that were one piece
-    down: bool  # whether it really runs down
+    is_down: bool  # whether it really runs down
     is_character: bool = False  # whether all its ink is taken for one character
     are_strokes: ClassVar[bool] = False  # whether the boxes are those of strokes
 
@@ -121,7 +121,7 @@ class Line(ABC):
     @cached_property
     def turned_spans(self) -> list[int]:
         """If the line runs down, the spans of one atom: the network is shown their pictures turned, too."""
-        return [span for span, (first, last) in enumerate(self.spans.ends) if first == last and self.down]
+        return [span for span, (first, last) in enumerate(self.spans.ends) if first == last and self.is_down]
 
     def pictures(self) -> list[Bytes]:
         """The pictures for the network: of each span, and of each of `turned_spans` turned."""
@@ -142,21 +142,21 @@ class _Writing(NamedTuple):
     indices: Ints  # the pieces that are no underlines
     scale: float  # as of `lines_of_picture`
 
-    def lines(self, down: bool, is_character: bool = False) -> Iterator[Line]:
+    def lines(self, is_down: bool, is_character: bool = False) -> Iterator[Line]:
         """The lines in a direction, or all ink as one. They are made one at a time, since each is a large picture."""
-        row_boxes = layout.turned(self.boxes) if down else self.boxes
+        row_boxes = layout.turned(self.boxes) if is_down else self.boxes
         for members in [np.arange(len(self.indices))] if is_character else layout.line_members(row_boxes[self.indices]):
             indices = self.indices[members]
             zoom = _LINE_HEIGHT / layout.line_size(row_boxes[indices])
             left, top, right, bottom = layout.unions(self.boxes, [indices])[0].astype(int)
             upright_ink = self._excerpt(indices, np.s_[top:bottom, left:right], zoom)
-            ink = np.rot90(upright_ink) if down else upright_ink
-            pieces = part_pieces(*pieces_of(ink), _LINE_HEIGHT, down=down)
+            ink = np.rot90(upright_ink) if is_down else upright_ink
+            pieces = part_pieces(*pieces_of(ink), _LINE_HEIGHT, is_down=is_down)
             if len(pieces.boxes):
                 yield PictureLine(
                     boxes=pieces.boxes,
                     joints=pieces.joints,
-                    down=down,
+                    is_down=is_down,
                     is_character=is_character,
                     ink=np.pad(ink, SIDE),
                     pieces=pieces._replace(numbers=np.pad(pieces.numbers, SIDE)),
@@ -172,10 +172,10 @@ class _Writing(NamedTuple):
         return np.asarray(crop.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[Iterator[Line]]:
+def lines_of_picture(ink: Bytes, is_down: bool | None, scale: float = 1.0) -> list[Iterator[Line]]:
     """The lines of a picture in reading order: in each likely direction, the likelier first, and as one character.
 
-    ink: uint8 (H, W), ink high. down: whether they run down; None: find out. scale: size of the picture, in whose
+    ink: uint8 (H, W), ink high. is_down: whether they run down; None: find out. scale: size of the picture, in whose
     pixels boxes are given, over that of `ink`. Raises FastetlError if there are more than `MAX_PIECES` pieces.
     """
     numbers, boxes = pieces_of(ink)
@@ -188,11 +188,11 @@ def lines_of_picture(ink: Bytes, down: bool | None, scale: float = 1.0) -> list[
     indices = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
     writing = _Writing(ink, numbers, boxes, indices, scale)
     steepness = layout.steepness(boxes[indices])
-    directions = [steepness > 0, steepness <= 0][: 1 + (abs(steepness) < _UNSURE_STEEPNESS)] if down is None else [down]
-    segmentations = [writing.lines(is_down) for is_down in directions]
+    likely_directions = [steepness > 0, steepness <= 0][: 1 + (abs(steepness) < _UNSURE_STEEPNESS)]
+    segmentations = list(map(writing.lines, likely_directions if is_down is None else [is_down]))
     width, height = boxes[indices, 2:].max(0, initial=0) - boxes[indices, :2].min(0, initial=np.inf)
     if 0 < len(indices) <= _MAX_PIECES_OF_ONE and 1 / _MAX_HEIGHT_OF_ONE <= width / height <= _MAX_ASPECT_OF_ONE:
-        segmentations.append(writing.lines(bool(down), is_character=True))
+        segmentations.append(writing.lines(bool(is_down), is_character=True))
     return segmentations
 
 
@@ -214,17 +214,17 @@ class PictureLine(Line):
         top = min(max(round(y) + SIDE // 2, 0), self.ink.shape[0] - SIDE)
         window = np.s_[top : top + SIDE, left : left + SIDE]
         picture = self.ink[window] * is_shown[self.pieces.numbers[window]]
-        return np.rot90(picture, -1) if self.down else picture
+        return np.rot90(picture, -1) if self.is_down else picture
 
     def to_original(self, boxes: Boxes) -> Boxes:
-        if self.down:
+        if self.is_down:
             width = self.ink.shape[0] - 2 * SIDE  # before it was turned
             boxes = layout.unturned(boxes - [0, width, 0, width])
         return np.asarray(boxes / self.zoom + [*self.corner, *self.corner])
 
 
-def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
-    """The lines of a drawing, in reading order. down: whether they run down; None: find out."""
+def lines_of_drawing(drawing: Drawing, is_down: bool | None) -> Iterator[Line]:
+    """The lines of a drawing, in reading order. is_down: whether they run down; None: find out."""
     strokes = [s for s in drawing.strokes if len(s)]
     extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
     drawing = dataclasses.replace(drawing, pen=_likely_pen(drawing, extents))
@@ -234,12 +234,12 @@ def lines_of_drawing(drawing: Drawing, down: bool | None) -> Iterator[Line]:
     strokes, boxes = list(itertools.compress(strokes, is_writing)), boxes[is_writing]
     parts = [dataclasses.replace(drawing, strokes=(stroke,)) for stroke in strokes]
     segments = [segments_of(part, (drawing.height, drawing.width)) for part in parts]
-    down = layout.steepness(boxes, are_strokes=True) > 0 if down is None else down
-    row_boxes = layout.turned(boxes) if down else boxes
+    is_down = layout.steepness(boxes, are_strokes=True) > 0 if is_down is None else is_down
+    row_boxes = layout.turned(boxes) if is_down else boxes
     for members in map(np.sort, layout.line_members(row_boxes, are_strokes=True)):  # in the order of writing
         zoom = _LINE_HEIGHT / layout.line_size(row_boxes[members])
         line_segments = [segments[k] for k in members]
-        yield StrokeLine(boxes=row_boxes[members] * zoom, down=down, segments=line_segments, pen=pen, zoom=zoom)
+        yield StrokeLine(boxes=row_boxes[members] * zoom, is_down=is_down, segments=line_segments, pen=pen, zoom=zoom)
 
 
 def _likely_pen(drawing: Drawing, extents: Boxes) -> float:
@@ -260,7 +260,7 @@ class StrokeLine(Line):
     are_strokes: ClassVar[bool] = True
 
     def network_picture(self, members: Sequence[int], x: float, y: float) -> Bytes:
-        x, y = (-y / self.zoom, x / self.zoom) if self.down else (x / self.zoom, y / self.zoom)
+        x, y = (-y / self.zoom, x / self.zoom) if self.is_down else (x / self.zoom, y / self.zoom)
         boxes = self.boxes[list(members)]
         side = max(SIDE, _MIN_WINDOW * float(boxes[:, 2].max() - boxes[:, 0].min())) / self.zoom
         left, top = x - side / 2, y - side / 2
@@ -269,4 +269,4 @@ class StrokeLine(Line):
         return paint(segments * (SIDE / side * np.array([1, 1, 1, 1, pen_factor, pen_factor])), (SIDE, SIDE))
 
     def to_original(self, boxes: Boxes) -> Boxes:
-        return (layout.unturned(boxes) if self.down else boxes) / self.zoom
+        return (layout.unturned(boxes) if self.is_down else boxes) / self.zoom

@@ -52,11 +52,11 @@ def load_stroke_counts() -> Ints:
 
 
 @cache
-def load_shapes(down: bool) -> tuple[Measures, Measures]:
+def load_shapes(is_down: bool) -> tuple[Measures, Measures]:
     """Means and standard deviations (N + 1,) on lines that run across or down. The last is for any other character."""
     columns = _table()[:, :12].T / 100
     means, deviations = columns[:6][_ACROSS_COLUMNS], columns[6:][_ACROSS_COLUMNS]
-    if down:
+    if is_down:
         # A character that lies on its side is along and across the line what it is on lines that run across.
         is_upright = np.array([character not in LYING for character in JAPANESE.characters])
         means[:, is_upright] = columns[:6][_DOWN_COLUMNS][:, is_upright]
@@ -69,12 +69,12 @@ def load_shapes(down: bool) -> tuple[Measures, Measures]:
     return Measures(*means), Measures(*deviations)
 
 
-def log_likelihood(span_measures: Measures, classes: Ints, *, down: bool, uneven: float, wander: float) -> Floats:
+def log_likelihood(span_measures: Measures, classes: Ints, *, is_down: bool, uneven: float, wander: float) -> Floats:
     """float64 (S, K): log likelihood of each span's measures (S,) for each of its characters, up to a constant.
 
     classes: (S, K). uneven, wander: see `fastetl.lines.segmentation.Geometry`.
     """
-    means, deviations = (measures.of(classes) for measures in load_shapes(down))
+    means, deviations = (measures.of(classes) for measures in load_shapes(is_down))
     length, height, offset, gap = (values[:, None] - mean for values, mean in zip(span_measures, means, strict=True))
     size_deviation = np.hypot(deviations.log_length, deviations.log_height)
     # Size and slenderness are separate measures: a line's characters differ more in size than in slenderness.

@@ -71,10 +71,10 @@ class WriterStyle:
     fragments: tuple[float, ...] = (0.0,) * 4  # share of pictures with a neighbour's at the left, right, top, bottom
 
 
-def draw_style(rng: np.random.Generator, scan: bool = False) -> WriterStyle:
+def draw_style(rng: np.random.Generator, is_scanned: bool = False) -> WriterStyle:
     """Draw a writer from the population: mostly neat, a few sloppy; thin and thick pens, small and large writing.
 
-    scan: on a sheet of the ETL Character Database as it was scanned; otherwise on a canvas. `tables/population.tsv` has
+    is_scanned: on a sheet of the ETL Character Database; otherwise on a canvas. `tables/population.tsv` has
     most of the numbers, and says where all come from.
     """
     sloppiness = _trait(rng, "lognormal", -0.15, 0.35, -1.0, 0.6)
@@ -92,7 +92,7 @@ def draw_style(rng: np.random.Generator, scan: bool = False) -> WriterStyle:
         value: Any = tuple(values) if isinstance(getattr(style, name), tuple) else sum(values)
         style = replace(style, **{name: value})
     style = replace(style, nib=(style.nib[0] + 0.25 * brush, style.nib[1]))
-    return _on_a_sheet(style, rng) if scan else style
+    return _on_a_sheet(style, rng) if is_scanned else style
 
 
 def _on_a_sheet(style: WriterStyle, rng: np.random.Generator) -> WriterStyle:
