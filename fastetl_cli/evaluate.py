@@ -56,8 +56,7 @@ def details(result: SetResult) -> Iterator[str]:
     if result.excluded:
         yield f"left out: {counted(result.excluded, 'sample')} that the run was trained or validated on"
     if result.unknown:
-        unknown = counted(result.unknown, "sample")
-        yield f"unknown for {unknown}: whether the run was trained on them (build --source tells)"
+        yield f"unknown for {counted(result.unknown, 'sample')}: if the run was trained on them (build --source tells)"
     if result.left_out:
         characters = f"{in_a_line(sorted(result.left_out), MAX_LISTED)}, not in the charset"
         yield f"left out: {counted(sum(result.left_out.values()), 'sample')} of {characters}"

@@ -107,8 +107,7 @@ class Train(WritingCommand):
         result = {"run": self.run_path, "best": best_epoch, "diagnosis": run.diagnosis}
         result |= {"temperature": run.temperature, "parameters": run.parameters}
         curves = f"Curves: tensorboard --logdir {self.run_path / 'tensorboard'} (pip install tensorboard)"
-        characters = counted(len(run.charset), "character")
+        characters, steps = counted(len(run.charset), "character"), counted(best_epoch.step, "step")
         accuracy = f"{best_epoch.valid_accuracy:.2%} right, among {characters} {basis} never trained on"
-        steps = counted(best_epoch.step, "step")
         verdict = f"{self.run_path}: {accuracy} (best epoch {best_epoch.epoch}, {steps}), {run.parameters:,} parameters"
         return self.answer(result, *run.diagnosis, curves, verdict)

@@ -253,6 +253,12 @@ def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_pat
     assert open_recognizer("kana").read_line(picture).characters
 
 
+@pytest.mark.parametrize(("text", "seed"), [("スーパー", 37), ("ノート", 8)])
+def test_a_long_stroke_that_was_cut_may_be_one_character(recognizer: Recognizer, text: str, seed: int) -> None:
+    """It was longer than any span of several atoms, and so two ー."""
+    assert recognizer.read_line(255 - write_line(text, seed).picture()).text == text
+
+
 @pytest.mark.parametrize(("text", "seed"), [("二", 3), ("六", 8), ("語", 5), ("流記", 6), ("流記", 7)])
 def test_few_characters_are_one_line(recognizer: Recognizer, text: str, seed: int) -> None:
     """A character's parts were lines of their own, and characters side by side columns: of two to ten lines each."""

@@ -110,6 +110,8 @@ class Line(ABC):
             first, last = sorted((atom_of[piece], atom_of[neighbour]))
             cuts[first + 1 : last + 1] = True
         ends = layout.spans_of(boxes, _LINE_HEIGHT, are_strokes=self.are_strokes)
+        uncut = np.flatnonzero(~cuts[:-1]), np.flatnonzero(~cuts[1:])  # pieces before the cuts: ー has any length
+        ends = np.unique(np.concatenate([ends, np.stack(uncut, 1)]), axis=0)
         counts = [sum(map(len, self.atoms[first : last + 1])) if self.are_strokes else 0 for first, last in ends]
         return Spans(atom_boxes=boxes, ends=ends, cuts=cuts, stroke_counts=np.array(counts))
 
