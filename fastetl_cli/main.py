@@ -10,6 +10,7 @@ import itertools
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -82,6 +83,14 @@ def ended_by_signals() -> Iterator[None]:
     def terminate(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
 
+    def repeat(dropped: "sys.UnraisableHookArgs") -> None:
+        """Send a signal again: Python drops what it raises in JAX's callback of the garbage collector."""
+        if isinstance(dropped.exc_value, KeyboardInterrupt):
+            threading.Timer(0.01, os.kill, (os.getpid(), (*dropped.exc_value.args, signal.SIGINT)[0])).start()
+        else:
+            hook(dropped)
+
+    hook, sys.unraisablehook = sys.unraisablehook, repeat
     signals = (signal.SIGTERM, signal.SIGHUP)
     handlers = {n: signal.signal(n, terminate) for n in signals if signal.getsignal(n) is not signal.SIG_IGN}
     try:
@@ -89,6 +98,7 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        sys.unraisablehook = hook
 
 
 def _help_of(name: str) -> str:
@@ -119,7 +129,7 @@ def _execute(name: str, arguments: list[str]) -> int:
         gc.unfreeze()  # at exit, JAX crashes on what a training that was cut off has left and nobody collects
         note("fastetl: interrupted; what was on disk before is whole")
         # Its argument is the signal; for SIGINT Python itself raises it, without one.
-        return 128 + int(interrupt.args[0] if interrupt.args else signal.SIGINT)
+        return 128 + int((*interrupt.args, signal.SIGINT)[0])
     except Exception as error:
         if "--debug" in options:
             write(traceback.format_exc(), sys.stderr)

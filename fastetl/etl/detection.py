@@ -159,9 +159,7 @@ def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
     if not candidates:
         return None
     first_layout, record_bytes = candidates[0], candidates[0].record_bytes
-    guesses = [
-        layout for layout in candidates if size / record_bytes in {file.records for file in genuine_files(layout)}
-    ]
+    guesses = [layout for layout in candidates if size in {f.records * record_bytes for f in genuine_files(layout)}]
     guess = guesses[0] if len(guesses) == 1 else None
     # A damaged file of type M may have as many records as a file of another set.
     if guess is not None and first_layout.kind != "M":

@@ -125,18 +125,14 @@ def _open_image(source: Source, name: StrPath) -> Iterator[Image.Image]:
             yield image
 
 
-def _require_size(size: tuple[int, int], path: StrPath) -> None:
-    """Raise FastetlError for a picture that is empty, too large or too long."""
-    min_side, max_side = sorted(size)
+def _require_fitting(image: Image.Image, path: StrPath, *, is_file: bool) -> None:
+    """Raise FastetlError for a picture that is empty, too large or too long, or is not the only one of its file."""
+    (width, height), (min_side, max_side) = image.size, sorted(image.size)
     if not min_side >= 1 or max_side > MAX_PICTURE_SIDE or max_side > MAX_ASPECT * min_side:
-        what, sides = "a picture of this size is not read", f"{size[0]:,} × {size[1]:,}"
+        what, sides = "a picture of this size is not read", f"{width:,} × {height:,}"
         limits = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} times the other"
         raise ArgumentError(what, file=path, expected=limits, found=sides, do="crop it")
-
-
-def _require_one_page(image: Image.Image, path: StrPath) -> None:
-    """Raise FastetlError for a file whose other pages nobody would read."""
-    pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+    pages = getattr(image, "n_frames", 1) if image.format == "TIFF" and is_file else 1
     if pages > 1:
         what, do = "a file of several pages", "save each page as a file of its own"
         raise FastetlError(what, file=path, expected="one page", found=pages, do=do)
@@ -149,10 +145,8 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
         try:
             with _open_image(source, path) as image:
                 size, max_side = image.size, max(image.size)
-                _require_size(size, path)
-                if image is not source:
-                    _require_one_page(image, path)
-                    # Of a JPEG fewer pixels are decoded then.
+                _require_fitting(image, path, is_file=image is not source)
+                if image is not source:  # only for JPEG: it decodes fewer pixels
                     image.draft("L", (size[0] * MAX_PLANE // max_side, size[1] * MAX_PLANE // max_side))
                 thumbnail = _reduce(image, max(image.size) // MAX_PLANE)
                 grey = _brightness(ImageOps.exif_transpose(thumbnail))

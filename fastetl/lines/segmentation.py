@@ -246,9 +246,7 @@ def lines_of_drawing(drawing: Drawing, is_down: bool | None) -> Iterator[Line]:
 
 def _likely_pen(drawing: Drawing, extents: Boxes) -> float:
     """The width of the drawing's pen, but at most that of a pen which writes strokes as small as these."""
-    if not len(extents):
-        return drawing.pen
-    max_pen = _MAX_PEN * weighted_median_extent(extents) / max(drawing.width, drawing.height)
+    max_pen = _MAX_PEN * weighted_median_extent(extents) / max(drawing.width, drawing.height) if len(extents) else 1
     return min(drawing.pen, max(max_pen, 1e-5))
 
 
