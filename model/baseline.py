@@ -51,6 +51,7 @@ def baselines(
         FastetlError: If there are too few groups or samples, too many for the memory, or no scikit-learn (`report`).
     """
     require_range("seed", seed, 0, 2**32 - 1)
+    require_range("split_seed", split_seed, 0, 2**32 - 1)
     progress = as_progress(progress)
     dataset = open_dataset(dataset)
     # Each of the 100 trees has a node or more for two pictures, and each node 8 bytes for every character.
