@@ -31,7 +31,8 @@ class Sweep(WritingCommand):
         config = read_sweep(self.file)
         choose_cluster(self.address)
         trials = sweep_on_ray(self.dataset, self.out, config, cpus=self.cpus, gpus=self.gpus, overwrite=self.overwrite)
-        rows = [[t.number, *map(t.options.get, config.search), len(t.history), t.error or f"{t.best:.2%}"] for t in trials]
+        results = [(len(trial.history), trial.error or f"{trial.best:.2%}") for trial in trials]
+        rows = [[t.number, *map(t.options.get, config.search), *r] for t, r in zip(trials, results, strict=True)]
         failure_count = sum(trial.error is not None for trial in trials)
         failures = f", {failure_count} of {len(trials)} failed" if failure_count else ""
         verdict = f"{self.out}: at best {trials[0].best:.2%} on writers never trained on{failures}"

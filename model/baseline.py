@@ -1,7 +1,6 @@
 """What a network has to beat: guessing, and the tutorial's two shallow algorithms."""
 
 import os
-import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +10,7 @@ from fastetl.checks import as_progress, require_range
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
 from fastetl.data.store import open_dataset
-from fastetl.errors import ShowProgress, StrPath
+from fastetl.errors import ShowProgress, StrPath, no_warnings
 from fastetl.lazy import import_extra
 from model.errors import ModelError
 
@@ -79,8 +78,7 @@ def baselines(
             raise ModelError(f"{dataset.name}: too few samples", expected=expected, found=counts, do="add some")
         results.append(BaselineResult("guessing", by, *counts, guessing(dataset)[1]))
         for name, model in models.items():
-            with warnings.catch_warnings():  # each tree would warn of few samples a character
-                warnings.filterwarnings("ignore", "The number of unique classes")
+            with no_warnings:  # each tree would warn of few samples a character
                 model.fit(pixels[split.train], dataset.labels[split.train])
             accuracy = float(model.score(pixels[split.test], dataset.labels[split.test]))
             results.append(BaselineResult(name, by, *counts, accuracy))
