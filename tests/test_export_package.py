@@ -18,7 +18,6 @@ from PIL import Image
 from export import check_on_mac as mac
 from export.config import SPECIFICATION, ExportConfig, Storage, Target
 from export.coreml import read_package
-from export.errors import ExportError
 from export.exporting import export
 from export.from_run import open_start
 from export.lowering import lower
@@ -104,13 +103,6 @@ def test_8_bits_are_expanded_when_a_model_is_loaded_and_the_first_layer_has_none
     rounded = {op.name for op in lower(graph, storage="int8") if op.type.startswith("constexpr")}
     assert rounded
     assert f"{first}_weight" not in rounded
-
-
-def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "empty" / ONNX).mkdir(parents=True)
-    with pytest.raises(ExportError, match="expected a regular file; found a folder. Give a file"):
-        open_recognizer(tmp_path / "empty")
-    assert failures(verify(tmp_path / "empty")) == ["contents", "nothing beside", "reference"]
 
 
 def test_a_network_of_two_characters_may_be_unsure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,9 @@
 """How likely one character follows another, in Japanese text.
 
 Words' frequencies are those of wordfreq (Robyn Speer, data under CC BY-SA 4.0); which word follows which, the costs of
-SudachiDict tell (Works Applications, Apache 2.0). bigrams.py of `benches/studies` in commit 357c062b made the table of
-both. The file `bigrams.bin` is little-endian. It holds, for the N characters of charset `japanese`, with each logarithm
-as a number of negative sixteenths:
+SudachiDict tell (Works Applications, Apache 2.0). `benches/studies/bigrams.py` makes the table of both. The file
+`bigrams.bin` is little-endian. It holds, for the N characters of charset `japanese`, with each logarithm as a number of
+negative sixteenths:
 
     uint8 N     log share of each character in all text
     uint8 N     for each first character, the log factor of the second's share where the bigram is not listed
