@@ -123,13 +123,6 @@ def test_pieces_are_what_hangs_together() -> None:
         assert boxes_of(marks).tolist() == np.reshape(boxes, (-1, 4)).tolist()
 
 
-def test_a_canvas_has_any_unit(recognizer: Recognizer) -> None:
-    drawing = write_line("おはよう", SEED, LineConfig(running=0)).drawing
-    strokes = [Stroke(*(tuple(v / drawing.height for v in c) for c in (s.x, s.y))) for s in drawing.strokes]
-    small = recognizer.read_line(Drawing(drawing.width / drawing.height, 1, tuple(strokes), drawing.pen))
-    assert small.text == "おはよう"
-
-
 def test_touching_characters_are_parted() -> None:
     ink = np.zeros((40, 100), np.uint8)
     ink[5:35, 5:45] = ink[5:35, 55:95] = 255
