@@ -221,22 +221,6 @@ def test_a_dummy_with_contents_is_told_and_model_patterns_have_any_order(folder:
     assert (np.flatnonzero(content.is_model_pattern) == np.arange(len(records) - 956, len(records))).all()
 
 
-def test_undefined_bytes_are_ignored(folder: Path, tmp_path: Path) -> None:
-    for name in OLD:
-        path, source = damaged(folder, name, tmp_path)
-        layout = source.layout
-        raw = np.fromfile(path, np.uint8).reshape(-1, layout.record_bytes)
-        used = np.zeros(layout.record_bytes, bool)
-        used[layout.image_offset : layout.image_offset + layout.image_bytes] = True
-        for known in layout.fields:
-            used[known.offset // 8 : -(-(known.offset + known.bits) // 8)] = True
-        raw[:, ~used] = np.random.default_rng(0).integers(0, 256, (len(raw), int((~used).sum())))
-        raw.tofile(path)
-        before, after = contents_of([source])[0], contents_of([detect(path)])[0]
-        assert (before.codes == after.codes).all()
-        assert (before.groups == after.groups).all()
-
-
 def test_synthetic_writers_write_the_same_in_both_sets(tmp_path: Path) -> None:
     """ETL8B2 is ETL8G made smaller and binary: where there is ink in one, there is ink in the other."""
     synthesize(tmp_path / "etl", SynthConfig(set=("ETL8G", "ETL8B2", "ETL4"), writers=1))
