@@ -109,6 +109,10 @@ def papers() -> list[dict[str, Any]]:
     greys |= {f"a pen of {pen}": 255 - rasterize(replace(kana[3], pen=pen), 200) for pen in (0.12, 0.2)}
     crops = [("目", 0.01, 400), ("画", 0.01, 400), ("首", 0.05, 200), ("固", 0.04, 64)]
     greys |= {f"{c} cropped": 255 - cropped(c, 40, pen, side) for c, pen, side in crops}
+    for part, gap in ((30, 20), (30, 19), (29, 22), (38, 4), (39, 3)):  # of 60 pixels in height, about the limits
+        frame = np.pad(np.zeros((52, part - 8), np.uint8), 4, constant_values=255)
+        several = np.hstack([frame, np.zeros((60, gap), np.uint8), frame])
+        greys[f"parts of {part}, {gap} apart"] = 255 - np.pad(several, 20)
     greys["a page"] = 255 - np.kron(np.ones((5, 5)), np.pad(np.full((12, 12), 255), 5)).astype(np.uint8)
     rows = []
     for name, grey in greys.items():
