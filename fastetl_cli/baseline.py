@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
 from fastetl_cli.base import Command, DatasetPath, bar, table
-from model.baseline import baselines
+from model.shallow_learning import baselines
 
 
 @dataclass(frozen=True)

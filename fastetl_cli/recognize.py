@@ -12,8 +12,8 @@ from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
 from fastetl.data.charset import in_a_line
+from fastetl.data.contact_sheet import write_png
 from fastetl.data.labelled_files import PICTURE_SUFFIXES
-from fastetl.data.sheet import write_png
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import files_below

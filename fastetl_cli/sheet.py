@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from fastetl.data.sheet import write_sheet
+from fastetl.data.contact_sheet import write_sheet
 from fastetl_cli.base import DatasetPath, WritingCommand
 from fastetl_cli.options import Argument
 

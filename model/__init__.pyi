@@ -1,7 +1,5 @@
 """The public names; `__init__.py` imports them when they are first used."""
 
-from .baseline import BaselineResult as BaselineResult
-from .baseline import baselines as baselines
 from .comparison import Comparison as Comparison
 from .comparison import compare_runs as compare_runs
 from .config import TrainConfig as TrainConfig
@@ -15,6 +13,8 @@ from .results import Evaluation as Evaluation
 from .results import SetResult as SetResult
 from .run import Run as Run
 from .run import open_run as open_run
+from .shallow_learning import BaselineResult as BaselineResult
+from .shallow_learning import baselines as baselines
 from .start import InitialNetwork as InitialNetwork
 from .training import train as train
 

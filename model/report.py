@@ -13,7 +13,7 @@ import numpy as np
 
 from fastetl import __version__
 from fastetl.checks import as_path, require_instance
-from fastetl.data.sheet import NOT_FOR_PUBLICATION, as_paper
+from fastetl.data.contact_sheet import NOT_FOR_PUBLICATION, as_paper
 from fastetl.errors import StrPath, expecting
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import read_json

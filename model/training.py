@@ -15,7 +15,6 @@ from fastetl.data.identity import SplitRecord
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.atomic import check_output, new_output, output_errors
-from model.baseline import guessing
 from model.config import RATES, TrainConfig
 from model.devices import barrier, is_first
 from model.errors import ModelError
@@ -24,6 +23,7 @@ from model.loop import Mixture, Training
 from model.network import NETWORKS
 from model.progress import OnStep, print_epochs
 from model.run import Run, TrainedDataset, current_versions, open_run
+from model.shallow_learning import guessing
 from model.start import InitialNetwork, start_of
 
 

@@ -11,8 +11,8 @@ from PIL import Image
 from benches.etl_records import make_records
 from fastetl.building.build import BuildConfig, build
 from fastetl.data.charset import HIRAGANA, Charset
+from fastetl.data.contact_sheet import write_sheet
 from fastetl.data.dataset import Dataset
-from fastetl.data.sheet import write_sheet
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.jis import codes_of

@@ -22,9 +22,9 @@ from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.charset import Charset, load_charset
+from fastetl.data.contact_sheet import write_sheet
 from fastetl.data.dataset import Dataset, Samples
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import codes_of

@@ -15,9 +15,9 @@ from benches.etl_records import make_records
 from fastetl.building.build import BuildConfig, build
 from fastetl.data import store
 from fastetl.data.charset import HIRAGANA
+from fastetl.data.contact_sheet import write_sheet
 from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
-from fastetl.data.sheet import write_sheet
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
 from tests.conftest import Write, describe, one_line, peak_memory

@@ -110,7 +110,7 @@ for name, allowed in {sets!r}.items():
 """
     )
     assert done.returncode == 0, done.stderr
-    assert python(f"{BLOCKER}Blocker.allowed = {bring('ray')!r}\nimport fastetl_ray.datasets").returncode == 0
+    assert python(f"{BLOCKER}Blocker.allowed = {bring('ray')!r}\nimport fastetl_ray.distributed").returncode == 0
     for name, *arguments in (("pad", "--no-browser"), ("verify", "kana"), ("train", "a", "b"), ("evaluate", "a", "b")):
         done = python(f"{BLOCKER}sys.exit(main(sys.argv[1:]))", name, *arguments)
         assert done.returncode == 2

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from export.recognizer import open_recognizer
 from fastetl.data.charset import JAPANESE, Charset
+from fastetl.data.contact_sheet import NOT_FOR_PUBLICATION
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
-from fastetl.data.sheet import NOT_FOR_PUBLICATION
 from fastetl.errors import FastetlError
 from fastetl_cli.evaluate import details
 from fastetl_cli.main import main
-from model.baseline import baselines
 from model.calibration import fit_temperature, log_softmax, reliability
 from model.comparison import compare_runs
 from model.config import TrainConfig
@@ -28,6 +27,7 @@ from model.evaluation import evaluate
 from model.progress import Epoch, diagnose
 from model.report import write_report
 from model.run import Run, open_run
+from model.shallow_learning import baselines
 from model.training import new_run
 from tests.conftest import peak_memory
 from tests.model_data import finished_run, tiny

@@ -27,9 +27,9 @@ from fastetl.errors import FastetlError
 from fastetl.files.addresses import local_copy
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import main
-from fastetl_ray import build_on_ray, connect, datasets, read_etl, synthesize_on_ray, train_on_ray
+from fastetl_ray import build_on_ray, connect, distributed, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks
-from fastetl_ray.sweep import SweepConfig, read_sweep, sweep_on_ray, trial_error
+from fastetl_ray.sweeping import SweepConfig, read_sweep, sweep_on_ray, trial_error
 from model.folders import unfinished_folder
 from model.training import train
 from tests.conftest import python, write_shards
@@ -193,8 +193,8 @@ def test_files_of_one_name_at_two_addresses_are_two() -> None:
 
 def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the memory of this process, which therefore does the work of the workers."""
-    monkeypatch.setattr(datasets, "connect", lambda: None)
-    monkeypatch.setattr(datasets, "results_of_tasks", lambda work, pieces, _: (work(*p) for p in enumerate(pieces)))
+    monkeypatch.setattr(distributed, "connect", lambda: None)
+    monkeypatch.setattr(distributed, "results_of_tasks", lambda work, pieces, _: (work(*p) for p in enumerate(pieces)))
     system, there = fsspec.filesystem("memory"), "memory://out/digits"
     sources = [f"memory://etl/{file.name}" for file in sorted(etl.glob("ETL8G_*"))]
     for file in etl.glob("ETL8G_*"):
@@ -215,7 +215,7 @@ def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: py
         with pytest.raises(FileNotFoundError, match=r"memory://etl/nothing: cannot read the file; found none"):
             build_on_ray("memory://etl/nothing", "memory://out/none", BUILD)
         assert not system.exists("/out/none")
-        monkeypatch.setattr(datasets, "connect", Mock(side_effect=FastetlError("no cluster")))
+        monkeypatch.setattr(distributed, "connect", Mock(side_effect=FastetlError("no cluster")))
         with pytest.raises(FastetlError, match="no cluster"):
             synthesize_on_ray(there, SYNTH, overwrite=True)
         assert system.exists("/out/digits/dataset.json")
