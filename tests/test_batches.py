@@ -120,8 +120,9 @@ def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
     assert not threads()
     assert len(list(batches.epoch(0))) == 50
     assert not threads()
-    code = "import fastetl, numpy as np, queue\nsamples = fastetl.Samples(np.zeros((9, 8, 8), 'u1'), *[range(9)] * 2)"
-    code += "\nqueue.kept = fastetl.Batches(samples, batch_size=2).epoch(0); next(queue.kept)"  # freed with the module
+    code = "import fastetl, numpy as np, threading as t\n"
+    code += "samples = fastetl.Samples(np.zeros((9, 8, 8), 'u1'), *[range(9)] * 2)\n"
+    code += "t.kept = fastetl.Batches(samples, batch_size=2).epoch(0); next(t.kept)"  # freed with its module
     assert python(code).stderr == ""
 
 

@@ -4,6 +4,7 @@ The order of the samples in an epoch derives from (seed, epoch) alone, so traini
 """
 
 import itertools
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -164,20 +165,19 @@ class Batches:
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         picks = self.picks(epoch, start)
         if not self.prefetch:
-            for batch_picks in picks:
-                yield self._fill(self._new_batch(), epoch, batch_picks)
+            yield from (self._fill(self._new_batch(), epoch, batch_picks) for batch_picks in picks)
             return
+        executor, is_finalizing = ThreadPoolExecutor(self.threads, "batches"), sys.is_finalizing
         futures: deque[Future[Batch]] = deque()
-        with ThreadPoolExecutor(self.threads, "batches") as executor:
-            try:
-                for _ in range(start, len(self)):
-                    for batch_picks in itertools.islice(picks, max(self.prefetch + 1, self.threads) - len(futures)):
-                        # Allocated here, as memory that one thread frees is not reused by another.
-                        futures.append(executor.submit(self._fill, self._new_batch(), epoch, batch_picks))
-                    yield futures.popleft().result()
-            finally:
-                for future in futures:  # `shutdown(cancel_futures=True)` fails while the interpreter ends
-                    future.cancel()
+        try:
+            for _ in range(start, len(self)):
+                for batch_picks in itertools.islice(picks, max(self.prefetch + 1, self.threads) - len(futures)):
+                    # Allocated here, as memory that one thread frees is not reused by another.
+                    futures.append(executor.submit(self._fill, self._new_batch(), epoch, batch_picks))
+                yield futures.popleft().result()
+        finally:
+            if not is_finalizing():  # then the threads have ended, and the modules that `shutdown` needs are gone
+                executor.shutdown(cancel_futures=True)
 
 
 def _samples_of(parts: MixturePart | Iterable[MixturePart | tuple[MixturePart, float]]) -> tuple[Samples, ...]:
