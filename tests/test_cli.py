@@ -306,5 +306,6 @@ def test_the_examples_of_the_help_run(
         Image.fromarray(255 - np.hstack(pictures[:3])).save(name)
     Path("my-samples").write_text(sample().as_line(), encoding="utf-8")
     _, name, *arguments = shlex.split(example)
+    arguments += ["--network", "small"] * (name == "train" and "--from" not in arguments)
     assert main([name, *arguments, *SMALL.get(name, "").split(), "--json"]) == 0
     json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
