@@ -66,7 +66,7 @@ class InitialNetwork:
         size = self.preprocessing.size
         if dataset.preprocessing.size != size:
             what = f"{dataset.name}: pictures of another size than those of {self.name}"
-            do = f"build it with `size` {size}"
+            do = f"build it again, with size {size}"
             raise ArgumentError(what, expected=f"{size} × {size}", found=dataset.preprocessing.size, do=do)
         require_unset(config, _FIXED_BY_WEIGHTS, f"is decided by {self.name}, with whose weights training begins")
 
