@@ -22,6 +22,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "ray": ("numba", "pyarrow", "fsspec", "ray"),
 }
 """Modules that the base installation lacks, by the extra of pyproject.toml that installs them."""
+INSTALL = "run in the checkout: pip install '.[{}]'"  # extras, with commas between them
 _OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its public names need
 _ELSEWHERE = {"recognize": "export.open_recognizer", "train": "model.train", "evaluate": "model.evaluate"}
 
@@ -41,8 +42,7 @@ def error_naming_extra(error: ImportError, *names: str) -> FastetlError | None:
     if not choices:
         return None
     extras = names if set(names) & set(choices) else choices[:1]
-    do = f"run in the checkout: pip install '.[{','.join(extras)}]'"
-    return NotInstalledError(f"{package} is not installed", do=do)
+    return NotInstalledError(f"{package} is not installed", do=INSTALL.format(",".join(extras)))
 
 
 def import_extra(name: str) -> Any:

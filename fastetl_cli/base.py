@@ -20,10 +20,10 @@ from fastetl.lazy import error_naming_extra
 from fastetl_cli.options import COMMON, Argument, with_options
 
 Out = Annotated[Path, Argument((), "OUT")]
-DatasetPath = Annotated[Path, Argument((), "DATASET")]
+DatasetPath = Annotated[Path, Argument((), "DATASET", help="A dataset, a Parquet file of one, or an .npz.")]
 RunPath = Annotated[Path, Argument((), "RUN")]
 Paths = Annotated[tuple[Path, ...], Argument((), "PATH [PATH …]")]
-Verbose = Annotated[bool, Argument(("-v", "--verbose"))]
+Verbose = Annotated[bool, Argument(("-v", "--verbose"), help="Show every check with its figure and bound.")]
 MAX_LISTED = 20  # characters in a line of notes
 
 # Control characters other than tab and newline, invisible and direction marks, surrogates; not the joiners of labels.

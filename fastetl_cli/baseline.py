@@ -12,7 +12,6 @@ class Baseline(Command):
     """
 
     dataset: DatasetPath
-    """A dataset, a Parquet file of one, or an .npz."""
     seed: int = 0
     """Seeds the forest."""
     split_seed: int = 0

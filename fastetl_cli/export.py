@@ -23,7 +23,6 @@ class Export(WritingCommand):
     """The package directory to write. If the name ends in .onnx, the ONNX model alone is written."""
     config: ExportConfig = ExportConfig()
     verbose: Verbose = False
-    """Show every check with its figure and bound."""
 
     def execute(self) -> int:
         run = self.run_path

@@ -28,6 +28,7 @@ class Argument:
 
     names: tuple[str, ...] | None = None  # of the option, instead of the field's own; () for a positional argument
     metavar: str = ""
+    help: str = ""  # instead of a docstring, where several commands have the field
     section: str = ""  # title under which `--help` shows the option, if it is not that of the option's dataclass
     needs: str = ""  # another option, perhaps with its value, without which this one has no effect
     without: tuple[str, ...] = ()  # other options with which it has none
@@ -114,6 +115,7 @@ def explained_parser_of(name: str) -> Parser:
         paragraphs.append(textwrap.indent(paragraph, "  ") if is_example else textwrap.fill(paragraph, 79))
     parser.description = "\n\n".join(paragraphs)
     flags, texts = _flags(parser), field_docstrings(kind)
+    texts |= {field.name: field.argument.help for field in _fields(kind) if field.argument.help}
     for action in parser.arguments:
         text = re.sub("`([a-z_]+)`", lambda match: flags.get(match[1], match[1]), texts[action.dest])
         if not (isinstance(action.default, bool) or action.default in (None, "", [])):

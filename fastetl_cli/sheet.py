@@ -15,7 +15,6 @@ class Sheet(WritingCommand):
     """
 
     dataset: DatasetPath
-    """A dataset, a Parquet file of one, or an .npz."""
     png: Annotated[Path, Argument((), "PNG")]
     """The picture to write."""
     rows: int = 24

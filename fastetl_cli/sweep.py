@@ -17,7 +17,6 @@ class Sweep(WritingCommand):
     file: Annotated[Path, Argument((), "CONFIG")]
     """A TOML file: which options all trainings have, which vary, and how many trials there are (docs/scale.md)."""
     dataset: DatasetPath
-    """A dataset, a Parquet file of one, or an .npz."""
     out: Out
     """The folder to write: sweep.json, and the runs that were not stopped."""
     cpus: float = 1

@@ -38,7 +38,6 @@ class Train(WritingCommand):
     """
 
     dataset: DatasetPath
-    """A dataset, a Parquet file of one, or an .npz."""
     run_path: RunPath
     """The run directory to write: weights, options, and curves for TensorBoard. Until it is whole: RUN.unfinished."""
     also: tuple[str, ...] = ()

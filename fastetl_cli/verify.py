@@ -55,7 +55,6 @@ class Verify(Command):
     against: Path | None = None
     """The run that it was exported from: the whole layer graph and the network's answers are compared, too."""
     verbose: Verbose = False
-    """Show every check with its figure and bound."""
 
     def execute(self) -> int:
         with bar("verify") as progress:

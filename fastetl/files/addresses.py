@@ -14,6 +14,7 @@ from typing import Any
 
 from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath, reason_of
 from fastetl.files.untrusted import read_bytes
+from fastetl.lazy import INSTALL
 
 _copies_folder = cache(TemporaryDirectory)  # of files at addresses, until the process ends
 
@@ -50,7 +51,7 @@ def fsspec_for(what: str, address: str, do: str) -> Iterator[Any]:
         yield importlib.import_module("fsspec")
     except Exception as error:
         if isinstance(error, ImportError):  # of a file system, fsspec itself says which package it needs
-            do = "run in the checkout: pip install '.[arrow]'" if error.name == "fsspec" else "install it"
+            do = INSTALL.format("arrow") if error.name == "fsspec" else "install it"
         is_missing = isinstance(error, FileNotFoundError)
         error_class, found = (MissingFileError, "none") if is_missing else (FastetlError, reason_of(error))
         raise error_class(what, file=address, found=found, do=do) from error

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastetl.errors import FastetlError, NotInstalledError
 from fastetl.files.tables import table_rows
+from fastetl.lazy import INSTALL
 
 Polyline = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""
@@ -65,13 +66,10 @@ def resample(points: NDArray[np.floating], spacing: float) -> Polyline:
 @cache
 def _folder() -> Path:
     """The folder of the package `kanjivg`, which installs its files under the name `kanji`, without a module."""
-    spec = find_spec("kanji")
-    locations = spec.submodule_search_locations if spec else None
-    for location in locations or ():
+    for location in getattr(find_spec("kanji"), "submodule_search_locations", None) or ():
         if (Path(location) / f"{ord('あ'):05x}.svg").is_file():
             return Path(location)
-    do = "run in the checkout: pip install '.[synth]'"
-    raise NotInstalledError("KanjiVG's strokes are not installed", expected="the package kanjivg", do=do)
+    raise NotInstalledError("the package kanjivg is not installed", do=INSTALL.format("synth"))
 
 
 def _piece(text: str) -> NDArray[np.float64]:
