@@ -24,6 +24,8 @@ DatasetPath = Annotated[Path, Argument((), "DATASET", help="A dataset, a Parquet
 RunPath = Annotated[Path, Argument((), "RUN")]
 Paths = Annotated[tuple[Path, ...], Argument((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Argument(("-v", "--verbose"), help="Show every check with its figure and bound.")]
+_ONLY = "Let only these characters compete: a name (docs/formats.md), or a text file, dataset, run or package of them."
+Only = Annotated[str | None, Argument(help=f"{_ONLY} Default: all that the network knows.")]
 MAX_LISTED = 20  # characters in a line of notes
 
 # Control characters other than tab and newline, invisible and direction marks, surrogates; not the joiners of labels.

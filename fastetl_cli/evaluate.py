@@ -6,7 +6,7 @@ from pathlib import Path
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import MAX_LISTED, Paths, RunPath, WritingCommand, counted, table
+from fastetl_cli.base import MAX_LISTED, Only, Paths, RunPath, WritingCommand, counted, table
 from model.evaluation import evaluate, opened_reader
 from model.report import REPORT_KIND, write_report
 from model.results import Evaluation, SetResult
@@ -89,8 +89,7 @@ class Evaluate(WritingCommand):
     report: Path | None = None
     """Folder for the report; without it, a package or --charset gets none. The report of another set of a name
     that has one gets a number behind it. Default: RUN/reports/SETS."""
-    charset: str | None = None
-    """Answer with these characters only: a name such as hiragana, or a text file. Default: all that it knows."""
+    charset: Only = None
 
     def execute(self) -> int:
         run = opened_reader(self.run_path)

@@ -19,7 +19,7 @@ from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import MAX_LISTED, Command, Paths, bar, counted, note, say, show_json, table
+from fastetl_cli.base import MAX_LISTED, Command, Only, Paths, bar, counted, note, say, show_json, table
 from fastetl_cli.options import Argument
 
 BOXES = OutputKind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
@@ -54,9 +54,7 @@ class Recognize(Command):
     """Pictures, or folders with pictures at any depth."""
     package: Path = Path(PRETRAINED)
     """A package, or an ONNX model alone; of the bundled ones "pretrained" knows 6,625 characters, "kana" 162."""
-    charset: str | None = None
-    """Answer with these characters or "no character" only: a name such as hiragana, or a text file of characters.
-    Default: all that the network knows."""
+    charset: Only = None
     top: Annotated[int, _ALONE] = 5
     """Number of characters to show for each picture."""
     by_shape: Annotated[bool, _ALONE] = False
