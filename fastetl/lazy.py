@@ -23,7 +23,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 """Modules that the base installation lacks, by the extra of pyproject.toml that installs them."""
 INSTALL = "run in the checkout: pip install '.[{}]'"  # extras, with commas between them
-_OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"]}  # what its public names need
+_OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"], "fastetl_ray": ["ray"]}  # what its public names need
 _ELSEWHERE = {"recognize": "export.open_recognizer", "train": "model.train", "evaluate": "model.evaluate"}
 
 

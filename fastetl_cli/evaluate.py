@@ -97,7 +97,7 @@ class Evaluate(WritingCommand):
         report = self.report
         is_run_report = isinstance(run, Run) and report is None and self.charset is None
         if is_run_report:
-            report = self.run_path / "reports" / "+".join(dict.fromkeys(names))
+            report = self.run_path / "reports" / "+".join(dict.fromkeys(names))[:60]
         overwrite = self.overwrite or is_run_report  # evaluating again renews the run's own report
         if report is None:
             require_unset(self, ("overwrite",), "is for a report", "give `report`")

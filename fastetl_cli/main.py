@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "verify": ("check an exported package again, on any machine", "export"),
     "recognize": ("recognize characters in pictures, or the text of lines",),
     "pad": ("open a page to draw on: the network answers meanwhile", "pad"),
-    "samples": ("make a dataset of corrections from the pad and the phone", "batches"),
+    "samples": ("make a dataset of corrections from the pad and the phone",),
 }
 """What a command does, and the extras that it needs; `recognize --boxes` also needs the strokes of `synth`."""
 NEEDS = {name: extras for name, (_, *extras) in COMMANDS.items() if extras}
@@ -108,7 +108,7 @@ def _help_of(name: str) -> str:
     except ImportError as error:
         page = Path(__file__).with_name("commands.txt").read_text("utf-8")
         options = page.partition(f"\n## fastetl {name}\n\n")[2].partition("\n## ")[0]
-        return f"fastetl {name}: {error_line(error, name, *NEEDS[name])}\n\n{options}"
+        return f"fastetl {name}: {error_line(error, name, *NEEDS.get(name, ()))}\n\n{options}"
 
 
 def _execute(name: str, arguments: list[str]) -> int:

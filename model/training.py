@@ -23,7 +23,7 @@ from model.loop import Mixture, Training
 from model.network import NETWORKS
 from model.progress import OnStep, print_epochs
 from model.run import Run, TrainedDataset, current_versions, open_run
-from model.shallow_learning import guessing
+from model.shallow_learning import entropy
 from model.start import InitialNetwork, start_of
 
 
@@ -117,7 +117,7 @@ def new_run(path: Path, mixture: Mixture, config: TrainConfig, start: InitialNet
         preprocessing=config.preprocessing(preprocessing),
         start="" if start is None else str(start),
         prior=prior,
-        data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest, guessing(d)[0]) for d, w in mixture),
+        data=tuple(TrainedDataset(d.name, len(d), w, *record.counts(d), d.digest, entropy(d)) for d, w in mixture),
         split_record=record,
         command=command,
         versions=current_versions(),

@@ -245,7 +245,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "other columns": (lambda at: (at / "a.csv").write_text("path,label\nb.png,a\n"), "and character; found 'path"),
     "CSV of commas": (lambda at: (at / "a.csv").write_text("file,character\nb,c.png,あ\n"), "record 0: a line of"),
     "CSV without a file": (lambda at: (at / "a.csv").write_text("file,character\n,あ\n"), "record 0: a line of othe"),
-    "CSV of twins": (lambda at: (at / "a.csv").write_text("file,group,character,group\n"), "found two columns group"),
+    "CSV of twins": (lambda at: (at / "a.csv").write_text("file,group,character,writer\n"), "columns group or writer"),
     "CSV beside pictures": (
         lambda at: [draw(at / "b.png", 0), (at / "a.csv").write_text("path,label\nb.png,a\n")],
         "a.csv: not labelled pictures; expected … in UTF-8 … found 'path",
@@ -258,6 +258,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "white pape": (lambda at: save(at / "a.npz", images=arrays(3)[0] | 128), "white paper; …3 of 3 … Give 255 -"),
     "few labels": (lambda at: save(at / "a.npz", labels=["a", "b"]), "not labelled … labels <U1 (2,). Write"),
     "no Unicode": (lambda at: save(at / "a.npz", labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
+    "groups twice": (lambda at: save(at / "a.npz", groups=[1] * 3, writers=[1] * 3), "or writers; found … writers"),
     "a group below −1": (lambda at: save(at / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected … found -2"),
     "a long group": (lambda at: save(at / "a.npz", groups=["w" * 65] * 3), "a name of up to 64 characters, a whole"),
     "float groups": (lambda at: save(at / "a.npz", groups=[1.0, 2, 3]), "record 0: no group; expected … found 1.0"),

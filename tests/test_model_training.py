@@ -255,8 +255,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
         train(tiny(seed=1), other, resume=True)
     moved = dataclasses.replace(tiny(), name="moved")
     assert training.resumed_run(open_run(unfinished_folder(other)), [(moved, 1.0)], None).data[0].name == "tiny0"
-    rest = losses_of(start(other, "resume"))
-    assert rest == {step: losses[step] for step in range(5, 10)}
+    assert losses_of(start(other, "resume")) == {step: losses[step] for step in range(5, 10)}
     mine, theirs = open_run(path), open_run(other)
     for file in ("best.safetensors", "last.safetensors"):
         expected, state = (load_file(run.path / "checkpoints" / file) for run in (mine, theirs))

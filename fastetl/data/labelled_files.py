@@ -104,7 +104,7 @@ def _not_labelled(path: Path, arrays: Mapping[str, Column]) -> FastetlError:
     if path.suffix.lower() in _TABLES:
         expected, found = "a first line in UTF-8 with the columns file and character", repr(_header(path)[:80])
     else:
-        expected = "arrays images, uint8 (N, H, W), ink high, and labels, N characters or numbers"
+        expected = "arrays images, uint8 (N, H, W), ink high, labels, N characters or numbers, maybe groups or writers"
         found = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items()) or "none"
     do = "write it as docs/own-pictures.md says"
     return FastetlError("not labelled pictures", file=path, expected=expected, found=found[:200], do=do)
@@ -192,9 +192,9 @@ def _rows_of(path: Path) -> list[dict[str, Any]]:
         text = io.StringIO(read_bytes(path, FILE_BYTES).decode("utf-8-sig"), newline="")
         reader = csv.DictReader(text, delimiter=_delimiter(path) or ",")
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-        for name in ("file", "character", "group", "writer"):
-            if reader.fieldnames.count(name) > 1:
-                raise ValueError(f"two columns {name}")
+        for names in (("file",), ("character",), ("group", "writer")):
+            if sum(map(reader.fieldnames.count, names)) > 1:
+                raise ValueError(f"two columns {' or '.join(names)}")
         rows: list[dict[str, Any]] = list(reader)
         if not rows:
             raise ValueError("no rows")
@@ -254,7 +254,8 @@ def _arrays(path: Path, names: Container[str] = ()) -> dict[str, Column]:
 def _from_arrays(path: Path, arrays: Mapping[str, Column]) -> LabelledSource:
     images, labels = (arrays.get(name, np.zeros(())) for name in ("images", "labels"))
     groups = arrays.get("groups", arrays.get("writers", np.full(images.shape[:1], "")))
-    is_valid = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu"
+    has_one = not {"groups", "writers"} <= set(arrays)
+    is_valid = images.dtype == np.uint8 and images.ndim == 3 and images.size and labels.dtype.kind in "Uiu" and has_one
     if not is_valid or not labels.shape == groups.shape == images.shape[:1]:
         raise _not_labelled(path, arrays)
     characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _characters_of_labels(labels, path)
