@@ -139,9 +139,7 @@ def test_what_the_machine_lacks_is_no_fault_of_a_file(error: Exception, lacking:
     assert lacking in error_line(error, "export")
 
 
-def test_no_input_and_nothing_that_another_command_wrote_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_input_and_nothing_of_another_command_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, new = tmp_path / "out", tmp_path / "new"
     with one_line("cannot write the output"):  # before the work
         check_output(Path("/proc/1/none"), DATASET_KIND, False)
@@ -163,6 +161,9 @@ def test_no_input_and_nothing_that_another_command_wrote_is_lost(
     with pytest.raises(FastetlError, match="new: the output exists already"), new_output(new, DATASET_KIND):
         new.mkdir()  # by another command meanwhile
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "out"]
+    monkeypatch.chdir(new)
+    new.rmdir()
+    check_output(out, DATASET_KIND, True)  # from a folder that is gone
 
 
 def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,9 +217,7 @@ def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["._a.png", ".DS_Store", "Thumbs.db", "desktop.ini"])
-def test_what_systems_leave_behind_is_skipped(
-    name: str, etl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_systems_clutter_is_skipped(name: str, etl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder in ("pictures", "pictures/__MACOSX", "pictures/.thumbs", "samples"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(b"\0" * 2052)

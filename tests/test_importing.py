@@ -165,9 +165,9 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     apart = fastetl.build(paths, tmp_path / "apart")
     assert (apart.groups, apart.images) == (2 + 1 + 1, EACH * len(NAMES) + 2), "a file of two names once"
     own.write_text(f"file,character,writer\n{own.stem}.png,한,7\n", encoding="utf-8")
-    assert fastetl.build(paths, tmp_path / "named", source="mine").groups == 2
+    assert fastetl.build(paths, tmp_path / "named", source="my unnamed: x").groups == 2
     assert set(fastetl.open_dataset(tmp_path / "named").records["writer"].tolist()) == {*writers.values()}
-    assert fastetl.open_dataset(tmp_path / "named").sources == ("mine",)
+    assert fastetl.open_dataset(tmp_path / "named").sources == ("my unnamed: x",)
     line = "my.symbols\\\u1112\u1161\u11ab\\0.png;a\u2028b;Nan;한"
     table.write_text(f"File;note;group;Character\n{line}", encoding="utf-8")
     assert imported(table).groups.tolist() == [ann]

@@ -115,7 +115,7 @@ def _dataset(source: LabelledSource, samples: list[IndexedPicture], charset: Cha
     options: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
     with errors_about(source.path):  # which may have pictures on white paper
         data = Dataset.create(images, characters, source=name, size=size, **options)
-    if isinstance(source.images, list):
+    if isinstance(source.images, list) and not name:
         data = replace(data, sources=(data.sources[0].replace(UNNAMED, UNNAMED_FILES),))
     return replace(data, groups=source.groups[indices])
 

@@ -100,9 +100,10 @@ def _require_unused(path: Path, inputs: Inputs) -> None:
         if any(folder.exists() and folder.samefile(path) for folder in (source, *place.parents)):
             what, do = "an input of this command would be replaced", "choose another output"
             raise OutputExistsError(what, file=path, found=source, do=do)
-    if Path.cwd().is_relative_to(os.path.realpath(path)):
-        what, do = "the command runs in the output that it would replace", "run it from another folder"
-        raise OutputExistsError(what, file=path, do=do)
+    with suppress(FileNotFoundError):  # where the folder that the command runs in is gone
+        if Path.cwd().is_relative_to(os.path.realpath(path)):
+            what, do = "the command runs in the output that it would replace", "run it from another folder"
+            raise OutputExistsError(what, file=path, do=do)
 
 
 def _require_folder(path: Path) -> None:
