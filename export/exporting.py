@@ -25,7 +25,7 @@ from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from model.report import figures_of
 from model.results import Evaluation, SetResult
-from model.run import RUN_OR_PACKAGE, Run, opened_run
+from model.run import RUN_OR_PACKAGE, Run, as_run
 
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 _ENTRIES = (*sorted({file.partition("/")[0] for file in package_files.FILES}), package_files.VERIFICATION)
@@ -101,7 +101,7 @@ def export(
     if is_package:
         content = content_of_package(source, config)
     else:
-        source_run = opened_run("run", run, RUN_OR_PACKAGE)
+        source_run = as_run("run", run, RUN_OR_PACKAGE)
         graph, logits = graph_from_run(source_run, config)
         content = Content(graph, config, logits, model_card(source_run, graph, config, results))
     checks = write_package(content, out, overwrite=overwrite, progress=progress)

@@ -20,7 +20,7 @@ from fastetl.data.preprocessing import PLACE_SIZE
 from fastetl.errors import StrPath
 from fastetl.ink import SIDE
 from model import network as trained
-from model.run import RUN_OR_PACKAGE, Run, opened_run
+from model.run import RUN_OR_PACKAGE, Run, as_run
 from model.start import InitialNetwork, start_of
 
 
@@ -132,7 +132,7 @@ def open_start(path: StrPath) -> InitialNetwork:
     A package's logits are divided by the temperature that was fitted. Raises FastetlError if it is missing or damaged.
     """
     if not is_package(path):
-        return start_of(opened_run("path", path, RUN_OR_PACKAGE))
+        return start_of(as_run("path", path, RUN_OR_PACKAGE))
     from export.reference import read_reference  # which needs onnx, and a run does not
 
     return start_of_graph(read_reference(file_of(path, REFERENCE)).graph, fspath(path))

@@ -134,9 +134,9 @@ def verify(
     if against is None:
         return package_checks(folder, progress=progress)
     from export.from_run import graph_from_run  # JAX: only when there is a run to compare with
-    from model.run import opened_run
+    from model.run import as_run
 
-    return package_checks(folder, partial(graph_from_run, opened_run("against", against)), progress)
+    return package_checks(folder, partial(graph_from_run, as_run("against", against)), progress)
 
 
 def package_checks(

@@ -7,7 +7,7 @@ from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.files.atomic import check_output
 from fastetl_cli.base import MAX_LISTED, Only, Paths, RunPath, WritingCommand, counted, table
-from model.evaluation import evaluate, opened_reader
+from model.evaluation import as_reader, evaluate
 from model.report import REPORT_KIND, write_report
 from model.results import Evaluation, SetResult
 from model.run import Run
@@ -92,7 +92,7 @@ class Evaluate(WritingCommand):
     charset: Only = None
 
     def execute(self) -> int:
-        run = opened_reader(self.run_path)
+        run = as_reader(self.run_path)
         names = distinct_names(self.sets)
         report = self.report
         is_run_report = isinstance(run, Run) and report is None and self.charset is None

@@ -11,7 +11,7 @@ from model.config import PREPROCESSING_OPTIONS
 from model.errors import ModelError
 from model.progress import Epoch
 from model.report import stored_results
-from model.run import Run, opened_run
+from model.run import Run, as_run
 
 _NAME_OF_SET = "{name} ({part}, {samples:,} samples, {digest:.6})"  # by which accuracies are put side by side
 
@@ -59,7 +59,7 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     """
     if isinstance(runs, str) or not isinstance(runs, Iterable):
         runs = [runs]
-    all_runs = [opened_run("runs", run, "runs or their paths") for run in runs]
+    all_runs = [as_run("runs", run, "runs or their paths") for run in runs]
     if len(all_runs) < 2:
         raise ArgumentError("nothing to compare", expected="two runs or more", found=len(all_runs), do="name another")
     for run in all_runs:

@@ -18,7 +18,7 @@ from model.calibration import log_softmax, reliability
 from model.errors import ModelError
 from model.outliers import scribbles
 from model.results import CharacterResult, Confusion, Difference, Evaluation, Mistake, Part, SetResult, WriterResult
-from model.run import opened
+from model.run import as_run_or_package
 
 RESAMPLES = 2000  # bootstrap samples behind each interval
 SCRIBBLES = 256  # random scribbles, all of which should be rejected
@@ -48,9 +48,9 @@ class Reader(Protocol):
         """uint8 (N, side, side) → float32 logits (N, classes), whose softmax is the confidence in each class."""
 
 
-def opened_reader(run: Reader | StrPath) -> Reader:
+def as_reader(run: Reader | StrPath) -> Reader:
     """A reader, or the run or package at a path, opened. Raises FastetlError for anything else."""
-    reader: Reader = opened("run", run, Reader, "open_recognizer")
+    reader: Reader = as_run_or_package("run", run, Reader, "open_recognizer")
     return reader
 
 
@@ -71,7 +71,7 @@ def evaluate(
         FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, a character
             is unknown to the network, or a logit is not finite.
     """
-    run = opened_reader(run)
+    run = as_reader(run)
     competitors = run.charset if charset is None else load_charset(charset, run.charset.characters)
     columns = run.charset.columns_of(competitors, run.path)
     if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):

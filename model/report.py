@@ -19,7 +19,7 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import read_json
 from fastetl.ink.pictures import png_file
 from model.errors import ModelError
-from model.evaluation import Reader, opened_reader
+from model.evaluation import Reader, as_reader
 from model.results import Evaluation, SetResult
 from model.run import Run
 
@@ -38,7 +38,7 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
     Raises:
         FastetlError: If the evaluation is of another run, or `out` exists (without `overwrite`) or cannot be written.
     """
-    run = opened_reader(run)
+    run = as_reader(run)
     require_instance("evaluation", evaluation, Evaluation, "what `evaluate` gave")
     path = Path(evaluation.run)
     if (path.resolve(), evaluation.threshold) != (run.path.resolve(), run.threshold):

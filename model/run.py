@@ -220,10 +220,10 @@ def open_run(path: StrPath) -> Run:
 
     Raises ModelError if anything is missing, damaged or of another format version; it names the file.
     """
-    return opened_run("path", as_path("path", path), f"a directory with {RUN_JSON}")
+    return as_run("path", as_path("path", path), f"a directory with {RUN_JSON}")
 
 
-def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path") -> Run:
+def as_run(name: str, run: Run | StrPath, expected: str = "a run or its path") -> Run:
     """A run that may be given by its path, which is then opened. Raises FastetlError for anything else.
 
     name: the parameter that the run is given as. expected: what the parameter takes, in words.
@@ -251,7 +251,7 @@ def opened_run(name: str, run: Run | StrPath, expected: str = "a run or its path
         raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error
 
 
-def opened(name: str, source: Any, kind: Any, function: str) -> Any:
+def as_run_or_package(name: str, source: Any, kind: Any, function: str) -> Any:
     """A run or a package at a path, opened; or what is of class `kind` already. Raises FastetlError for anything else.
 
     name: the parameter that it is given as. function: the one of `export` that opens a package. It is the only step up:
@@ -262,4 +262,4 @@ def opened(name: str, source: Any, kind: Any, function: str) -> Any:
         return source
     path = as_path(name, source)
     is_package = import_extra("export.package_files").is_package(path)
-    return getattr(import_extra("export"), function)(path) if is_package else opened_run(name, path, RUN_OR_PACKAGE)
+    return getattr(import_extra("export"), function)(path) if is_package else as_run(name, path, RUN_OR_PACKAGE)

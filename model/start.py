@@ -22,7 +22,7 @@ from model.config import PREPROCESSING_OPTIONS, TrainConfig
 from model.devices import Tree
 from model.folders import digest
 from model.network import NETWORKS, NORM_EPSILON, Dropout, Layer, Network, NetworkConfig
-from model.run import Run, opened
+from model.run import Run, as_run_or_package
 from model.step import weights_of, with_weights
 
 _FIXED_BY_WEIGHTS = ("network", *(name for name in PREPROCESSING_OPTIONS if name != "readings"))  # decided by them
@@ -90,7 +90,7 @@ class InitialNetwork:
 
 def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
     """What a training begins with, as a network; JAX opens no device for it. Raises FastetlError for anything else."""
-    source: InitialNetwork | Run = opened("start", start, InitialNetwork | Run, "open_start")
+    source: InitialNetwork | Run = as_run_or_package("start", start, InitialNetwork | Run, "open_start")
     if isinstance(source, InitialNetwork):
         return source
     values = source.charset, source.preprocessing, tuple(source.network().layers()), source.network_config
