@@ -34,8 +34,7 @@ def connect(address: str = "") -> Any:
                 socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
             ray.init(address, **options) if address else ray.init("local", include_dashboard=False, **options)
         except Exception as error:  # ConnectionError, RuntimeError, ValueError and Ray's own
-            what = "cannot reach the Ray cluster"
-            do = "check `address` and RAY_ADDRESS"
+            what, do = "cannot reach the Ray cluster", "check `address` and RAY_ADDRESS"
             raise FastetlError(what, file=address or None, found=reason_of(error), do=do) from error
     return ray
 
