@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from export.recognizer import Recognizer
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores interrupts
 # Programs are compiled for seconds and run for moments here. Level 0 rounds less alike from one device to eight.
 os.environ.setdefault(
     "XLA_FLAGS",
