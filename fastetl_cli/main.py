@@ -3,6 +3,7 @@
 No other command's module is imported, so that `fastetl build` does not wait for JAX.
 """
 
+import atexit
 import contextlib
 import gc
 import io
@@ -73,7 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         expected = f"expected one of {', '.join(COMMANDS)}"
         note("; ".join(filter(None, (f"fastetl: no command {name}", expected, suggestion(name, COMMANDS)))))
         return 2
-    return _execute(name, options)
+    code = _execute(name, options)
+    if argv is None and code > 128:
+        atexit._run_exitfuncs()  # all but the end of C++'s libraries, at which XLA's threads crash if they compile
+        os._exit(code)
+    return code
 
 
 @contextlib.contextmanager
@@ -126,7 +131,6 @@ def _execute(name: str, arguments: list[str]) -> int:
         with ended_by_signals():
             return int(command.execute())
     except KeyboardInterrupt as interrupt:
-        gc.unfreeze()  # at exit, JAX crashes on what a training that was cut off has left and nobody collects
         note("fastetl: interrupted; what was on disk before is whole")
         # Its argument is the signal; for SIGINT Python itself raises it, without one.
         return 128 + int((*interrupt.args, signal.SIGINT)[0])
