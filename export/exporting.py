@@ -28,8 +28,6 @@ from model.results import Evaluation, SetResult
 from model.run import RUN_OR_PACKAGE, Run, as_run
 
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
-_ENTRIES = (*sorted({file.partition("/")[0] for file in package_files.FILES}), package_files.VERIFICATION)
-PACKAGE_KIND = OutputKind("a package", (package_files.LABELS, package_files.ONNX, package_files.VERIFICATION), _ENTRIES)
 
 
 class Content(NamedTuple):
@@ -94,7 +92,7 @@ def export(
     if package_files.is_onnx(out):
         require_unset(config, ("target", "precision", "storage"), "is for Core ML", "give a folder")
     source = run.path if isinstance(run, Run) else package_files.package_path(run)
-    check_output(out, ONNX_KIND if package_files.is_onnx(out) else PACKAGE_KIND, overwrite, [source])
+    check_output(out, ONNX_KIND if package_files.is_onnx(out) else package_files.KIND, overwrite, [source])
     is_package = not isinstance(run, Run) and package_files.is_package(source)
     if results and (is_package or package_files.is_onnx(out)):
         raise ArgumentError("`sets` is for the model card of a run's package", do="leave it out")
@@ -131,7 +129,7 @@ def write_package(
     versions = exporting_versions(("numpy", "onnx")) if is_alone else exporting_versions()
     graph = replace(content.graph, about={**content.graph.about, **versions})
     reference = make_reference(graph, content.config, content.logits)
-    with new_output(out, ONNX_KIND if is_alone else PACKAGE_KIND, overwrite) as target:
+    with new_output(out, ONNX_KIND if is_alone else package_files.KIND, overwrite) as target:
         if not is_alone:
             return _write_directory(target, reference, content.card, progress)
         write_onnx(graph, content.config, target)

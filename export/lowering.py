@@ -193,9 +193,8 @@ def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_NetworkInput, 
     peak = ops.reduce("reduce_max", "top", ink, (2, 3))
     # Stretch the levels from `floor` (a share of the brightest) to the brightest over 0 to 1.
     gain = ops.binary("real_div", "gain", 1 / (1 - preprocessing.floor), ops.binary("maximum", "top_or_one", peak, 1.0))
-    above_floor = ops.binary(
-        "sub", "above_floor", ops.binary("mul", "stretched", ink, gain), preprocessing.floor / (1 - preprocessing.floor)
-    )
+    stretched_ink = ops.binary("mul", "stretched", ink, gain)
+    above_floor = ops.binary("sub", "above_floor", stretched_ink, preprocessing.floor / (1 - preprocessing.floor))
     levels = ops.unary("relu", "contrasted", above_floor)
     is_blank = _blank(ops, peak, levels)
     network_input = _framed(ops, levels, preprocessing, any(layer.kind == "Place" for layer in graph.layers))

@@ -6,6 +6,7 @@ from pathlib import Path
 from export.errors import MissingPackageError
 from fastetl.checks import as_path, suggestion
 from fastetl.errors import StrPath
+from fastetl.files.atomic import OutputKind
 
 PRETRAINED = "pretrained"
 """Stands for the first of the bundled packages wherever a package may be named."""
@@ -34,6 +35,8 @@ FILES = (
     MAC_CHECK,
 )
 """The files of a package directory, beside `VERIFICATION`. Bundled ones lack `MAC_CHECK`, which is in `export`."""
+_ENTRIES = (*sorted({file.partition("/")[0] for file in FILES}), VERIFICATION)
+KIND = OutputKind("a package", (LABELS, ONNX, VERIFICATION), _ENTRIES, addable="")
 _BUNDLED_IN = Path(__file__).with_name(PRETRAINED)
 
 

@@ -48,7 +48,7 @@ class Quickstart(WritingCommand):
     """Architecture of the network. Default: quick, or default with `etl`."""
 
     def execute(self) -> int:
-        check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl] if self.etl else [])
+        check_output(self.folder, QUICKSTART_KIND, self.overwrite, [self.etl])
         characters_of(self.charset)  # what would fail after minutes, first
         if self.etl is not None:
             with_plan([self.etl], BuildConfig(charset=self.charset), lambda plan: plan)

@@ -85,10 +85,9 @@ class SweepConfig(Options):
             if cause == "optimizer" in values:  # `steps` would have no effect in any trial: an error
                 options.pop(name, None)
         effective_options = {name: value for name, value in values.items() if name in options}
-        augmentation_options = {
-            name.removeprefix(_NESTED): options.pop(name) for name in list(options) if name.startswith(_NESTED)
-        }
-        augmentation = config_of(Augmentation, None, augmentation_options)
+        nested_names = [name for name in options if name.startswith(_NESTED)]
+        nested_options = {name.removeprefix(_NESTED): options.pop(name) for name in nested_names}
+        augmentation = config_of(Augmentation, None, nested_options)
         return effective_options, config_of(TrainConfig, None, {"augmentation": augmentation, **options})
 
 

@@ -27,8 +27,9 @@ from model.errors import MissingRunError, ModelError, RunLockedError
 
 RUN_JSON = "run.json"  # the file of a run's record; a folder that has it can be resumed
 _LOCK = "lock"
-RUN_KIND = OutputKind("a run", (RUN_JSON, "checkpoints"), (RUN_JSON, "checkpoints", "tensorboard", "report*", _LOCK))
-UNFINISHED = OutputKind("an interrupted run", (), (RUN_JSON, "checkpoints", "tensorboard", "reports", _LOCK))
+_ENTRIES = (RUN_JSON, "checkpoints", "tensorboard", "report*", _LOCK)
+RUN_KIND = OutputKind("a run", (RUN_JSON, "checkpoints"), _ENTRIES, addable="report*")
+UNFINISHED = OutputKind("an interrupted run", (), _ENTRIES)
 
 
 def unfinished_folder(path: Path) -> Path:

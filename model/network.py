@@ -229,11 +229,9 @@ def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str,
         block: _Block | None = None
         match spec:
             case Conv():
-                size = (spec.kernel, spec.kernel)
+                shape = features, spec.features, (spec.kernel, spec.kernel), spec.stride
                 has_bias = not isinstance(specs[k + 1], Norm)
-                block = nnx.Conv(
-                    features, spec.features, size, spec.stride, padding=spec.pad, use_bias=has_bias, **options
-                )
+                block = nnx.Conv(*shape, padding=spec.pad, use_bias=has_bias, **options)
                 features = spec.features
                 side = (side + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case Norm():

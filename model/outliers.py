@@ -128,13 +128,11 @@ def _side_by_side(first: _Pixels, second: _Pixels, rng: np.random.Generator) -> 
     size = max(first_box.size, second_box.size)
     draw = rng.random()
     if draw < _CUT_SHARE / 2:
-        first_box = first_box._replace(
-            left=_thinnest_column(first, first_box, 1 - rng.uniform(*_KEPT_SHARES)), crossings=0
-        )
+        edge = _thinnest_column(first, first_box, 1 - rng.uniform(*_KEPT_SHARES))
+        first_box = first_box._replace(left=edge, crossings=0)
     elif draw < _CUT_SHARE:
-        second_box = second_box._replace(
-            right=_thinnest_column(second, second_box, rng.uniform(*_KEPT_SHARES)), crossings=0
-        )
+        edge = _thinnest_column(second, second_box, rng.uniform(*_KEPT_SHARES))
+        second_box = second_box._replace(right=edge, crossings=0)
     gap = round(size * rng.uniform(*_GAPS))
     offset = round(size * rng.uniform(*_OFFSETS))
     first_ink = first[first_box.top : first_box.bottom, first_box.left : first_box.right]

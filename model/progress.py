@@ -45,11 +45,8 @@ def diagnose(history: Sequence[Epoch], guessing_loss: float) -> tuple[str, ...]:
         losses = f"the training loss is {last_epoch.loss:.2f}, and guessing gives {guessing_loss:.2f}"
         return (f"Not learning yet: {losses}. Train longer or at another learning rate, and check the labels.",)
     best_epoch = min(history, key=lambda e: e.valid_loss)
-    if (
-        last_epoch.epoch >= best_epoch.epoch + 2
-        and last_epoch.valid_loss > 1.03 * best_epoch.valid_loss
-        and last_epoch.loss < best_epoch.loss
-    ):
+    has_learnt_since = last_epoch.epoch >= best_epoch.epoch + 2 and last_epoch.loss < best_epoch.loss
+    if has_learnt_since and last_epoch.valid_loss > 1.03 * best_epoch.valid_loss:
         return (
             f"Overfitting since epoch {best_epoch.epoch}: the loss on the validation writers rose from"
             f" {best_epoch.valid_loss:.3f} to {last_epoch.valid_loss:.3f} while the training loss fell from"

@@ -99,9 +99,8 @@ def _by_character(result: SetResult, characters: Sequence[str]) -> list[list[obj
     mistakes = result.confusion_counts[result.confusion_counts[:, 0] != result.confusion_counts[:, 1]]
     rows = mistakes[np.argsort(mistakes[:, 2], kind="stable")].tolist()
     wrong_answers = {characters[truth]: f"{characters[answer]} {count:,}" for truth, answer, count in rows}
-    return [
-        [c.character, c.samples, round(c.accuracy, 4), wrong_answers.get(c.character, "")] for c in result.characters
-    ]
+    counts = ((c.character, c.samples, round(c.accuracy, 4)) for c in result.characters)
+    return [[*columns, wrong_answers.get(columns[0], "")] for columns in counts]
 
 
 def _pictures(result: SetResult) -> list[str]:

@@ -140,9 +140,8 @@ class Run:
     def network(self) -> Network:
         """The network with its best averaged weights, as numpy arrays. Raises ModelError if they cannot be read."""
         network_shapes = nnx.eval_shape(self.untrained)
-        return with_weights(
-            network_shapes, restore(self.path / "checkpoints", "best", weights_of(network_shapes), self.best)
-        )
+        weights = restore(self.path / "checkpoints", "best", weights_of(network_shapes), self.best)
+        return with_weights(network_shapes, weights)
 
     @property
     def side(self) -> int:

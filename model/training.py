@@ -72,7 +72,7 @@ def train(
     initial_network = None if start is None else start_of(start)
     mixture = [(open_dataset(d), weight) for d, weight in weigh("data", data)]
     with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite) as folder:
-        check_output(path, RUN_KIND, overwrite, [d.path for d, _ in mixture if d.path is not None])
+        check_output(path, RUN_KIND, overwrite, [dataset.path for dataset, _ in mixture])
         if resume:
             run = resumed_run(open_run(folder), mixture, config)
         else:

@@ -15,16 +15,17 @@ from unittest.mock import Mock
 import pytest
 from PIL import Image
 
-from export.package_files import ONNX, package_path
+from export.package_files import KIND, ONNX, package_path
 from export.verification import Check, file_checks, run_checks
 from fastetl import build, load_charset, open_dataset
 from fastetl.building.kept_drawings import find_samples
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
-from fastetl.files.atomic import check_output, new_output, replace_file, write_file
+from fastetl.files.atomic import OutputKind, check_output, new_output, replace_file, write_file
 from fastetl_cli.base import error_line
 from fastetl_cli.recognize import find_pictures
+from model.folders import RUN_KIND
 from tests.conftest import Write, one_line, python, some_pictures, write_shards
 
 DEFAULT = f"""
@@ -188,17 +189,17 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("mark", ["dataset.json", "run.json", "verification.json"])
-def test_no_output_is_put_into_an_input_that_fastetl_wrote(mark: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [DATASET_KIND, RUN_KIND, KIND], ids=lambda kind: kind.name)
+def test_no_output_is_put_into_an_input_that_fastetl_wrote(kind: OutputKind, tmp_path: Path) -> None:
     """`train data data/run` did, and then `build --overwrite` refused to renew the data."""
     data = tmp_path / "data"
     check_output(data / "out", DATASET_KIND, False, [data])  # such as a folder of ETL files
     data.mkdir()
-    (data / mark).touch()
-    for out in (data / "out", data / "reports" / "out"):
-        if mark != "run.json" or out == data / "out":
-            with pytest.raises(FastetlError, match=f"{out}: the output would be in an input; expected a place outside"):
-                check_output(out, DATASET_KIND, False, [None, data / ".." / "data"])
+    for mark in kind.marks:
+        (data / str(mark)).touch()
+    for out in (data / "out", data / "reports" / "out")[: 1 + (kind != RUN_KIND)]:
+        with pytest.raises(FastetlError, match=f"{out}: the output would be in an input; expected a place outside"):
+            check_output(out, DATASET_KIND, False, [None, data / ".." / "data"])
     (tmp_path / "circle").symlink_to("circle")
     check_output(tmp_path / "run" / "reports", DATASET_KIND, False, [data, tmp_path / "circle"])
 

@@ -23,9 +23,8 @@ from fastetl.files.untrusted import TEXT_BYTES, read_bytes, read_json
 
 MAX_CODE_POINTS = 32  # most code points of one character
 _MAX_CHARACTERS = 1 << 16  # labels of datasets are uint16
-LARGE_FORM = dict(
-    zip("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ", "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True)
-)
+_SMALL_KANA = "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
+LARGE_FORM = dict(zip(_SMALL_KANA, "あいうえおつやゆよわアイウエオツヤユヨワカケ", strict=True))
 """For each small kana, the large one of the same shape."""
 SHAPES = (
     *("へヘ", "べベ", "ぺペ", "りリ", "ー一-", "ニ二=", "カ力", "ロ口囗", "タ夕", "エ工", "ハ八", "ト卜", "オ才"),
@@ -243,12 +242,13 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
             raise ArgumentError(what, found=found, do="choose another `charset`, or other data")
         return Charset(name, characters)
     path = Path(name)
-    for file in (path / "dataset.json", path / "run.json", path / "labels.json"):
-        if name and os.path.isfile(file):  # noqa: PTH113 - as below
-            with expecting("the description of a charset", file, "cannot read the charset"):
-                values = read_json(file)
-                if "no_character" in values:  # of a package
-                    return Charset(values["charset"], values["labels"][: values["no_character"]])
+    descriptions = sorted(path.glob("*.json")) if name and os.path.isdir(path) else []  # noqa: PTH112 - as below
+    for file in descriptions:
+        with expecting("the description of a charset", file, "cannot read the charset"):
+            values = read_json(file)
+            if "no_character" in values:  # of a package
+                return Charset(values["charset"], values["labels"][: values["no_character"]])
+            if "charset" in values or file == descriptions[-1]:
                 return Charset.from_dict(values["charset"])
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         with errors_about(path):

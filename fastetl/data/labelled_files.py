@@ -58,9 +58,8 @@ def labelled_in(path: Path, *, beside_records: bool = False) -> list[LabelledSou
     other_entry = next((entry for entry, reader in reader_of.items() if reader is not first_reader), None)
     if other_entry is not None:
         what, do = "several kinds of labelled pictures in one folder", "name the one to read"
-        raise FastetlError(
-            what, file=path, expected="one kind", found=f"{first_entry.name} and {other_entry.name}", do=do
-        )
+        found = f"{first_entry.name} and {other_entry.name}"
+        raise FastetlError(what, file=path, expected="one kind", found=found, do=do)
     if first_reader is _from_folders:
         return [_from_folders(path)]  # its subfolders are one source
     sources = [source for source in map(first_reader, reader_of) if source is not None]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MANIFEST = "dataset.json"  # the file that describes a dataset
 ARRAY_FORMAT, SHARDS_FORMAT = 4, 8  # versions of the format with `images.npy`, and of that with shards
 _ENTRIES = (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parquet")
-DATASET_KIND = OutputKind("a dataset", (MANIFEST,), _ENTRIES)
+DATASET_KIND = OutputKind("a dataset", (MANIFEST,), _ENTRIES, addable="")
 REBUILD = "build it again"  # what to do about a dataset that is damaged
 _BLOCK_PICTURES = 1 << 12  # pictures written together
 

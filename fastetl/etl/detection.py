@@ -18,6 +18,7 @@ import numpy as np
 from fastetl.arrays import Mask, Records, Uint16s
 from fastetl.checks import as_path, unsuitable
 from fastetl.data.parquet import PARQUET_KIND
+from fastetl.data.writing import MANIFEST
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
@@ -208,8 +209,8 @@ def detect(path: Path) -> EtlFile:
     return EtlFile(path, layout, *divmod(size, layout.record_bytes), layout.number(path.stem), source)
 
 
-def _detect_in(path: Path, errors: list[FastetlError]) -> Iterator[EtlFile]:
-    """The ETL file at `path`, or those in this folder. errors: takes that of one that has an ETL name and is none."""
+def _detect_in(path: Path) -> Iterator[EtlFile | FastetlError]:
+    """The ETL file at `path`, or those in this folder, and the error of each that has an ETL name and is none."""
     for file in files_below(path) if path.is_dir() else [path]:
         is_named = file == path or set_by_name(file.name) is not None
         size = file.stat().st_size if not is_named and file.is_file() else 0
@@ -218,13 +219,12 @@ def _detect_in(path: Path, errors: list[FastetlError]) -> Iterator[EtlFile]:
                 yield detect(file)
             except FastetlError as fault:
                 if is_named:
-                    errors.append(fault)
+                    yield fault
 
 
 def has_records(path: Path) -> bool:
     """Whether a path is a folder with an ETL file in it or below, be it a damaged one with an ETL file's name."""
-    errors: list[FastetlError] = []
-    return path.is_dir() and (any(_detect_in(path, errors)) or bool(errors))
+    return path.is_dir() and next(_detect_in(path), None) is not None
 
 
 def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
@@ -255,12 +255,12 @@ def source_column(files: Sequence[EtlFile], counts: Sequence[int]) -> tuple[tupl
     return sources, np.repeat([sources.index(file.source) for file in files], counts).astype(np.uint16)
 
 
-def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> list[EtlFile]:
-    """All ETL files among `sources`, sorted by set, number and name. Folders are searched with their subfolders.
+def find_files_and_faults(sources: Sources) -> tuple[list[EtlFile], list[FastetlError]]:
+    """All ETL files among `sources`, sorted by set, number and name, and the errors of those that cannot be read.
 
-    In a folder, a file that is no ETL file by its name or contents is passed over (ETL8INFO, archives, notes). A file
-    with an ETL file's name that cannot be read as one is an error, which `faults` takes, if given. Raises FastetlError
-    if a path does not exist or is a dataset, or if there is no ETL file.
+    Folders are searched with their subfolders. There, a file that is no ETL file by its name or contents is passed over
+    (ETL8INFO, archives, notes). Raises FastetlError if a path does not exist or is a dataset, or if there is no ETL
+    file; if all have errors, the first of these.
     """
     paths = as_paths(sources)
     for path in paths:
@@ -268,20 +268,27 @@ def find_files(sources: Sources, faults: list[FastetlError] | None = None) -> li
             do = "download it: only Ray reads addresses" if is_url(path) else "check the path"
             raise MissingFileError("there is no such file or folder", file=as_address(path), do=do)
         is_own_parquet = path.suffix.lower() == ".parquet" and not PARQUET_KIND.why_foreign(path)
-        if is_own_parquet or (path / "dataset.json").is_file():
+        if is_own_parquet or (path / MANIFEST).is_file():
             what, do = "a dataset already", "see `fastetl sheet`, train on it, or give the files that it was built from"
             raise FastetlError(what, file=path, expected="ETL files or labelled pictures", do=do)
-    errors: list[FastetlError] = [] if faults is None else faults
-    files = [file for path in paths for file in _detect_in(path, errors)]
-    if errors and (faults is None or not files):
-        raise errors[0]
+    detected = [entry for path in paths for entry in _detect_in(path)]
+    files = [entry for entry in detected if isinstance(entry, EtlFile)]
+    faults = [entry for entry in detected if isinstance(entry, FastetlError)]
     if not files:
         what, places = "no ETL files here", ", ".join(map(str, paths))
         do = "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures, and `fastetl samples` takes drawings"
-        raise FastetlError(what, file=places, expected="files such as ETL8G_01", do=do)
+        raise next(iter(faults), FastetlError(what, file=places, expected="files such as ETL8G_01", do=do))
     sorted_files = sorted(files, key=lambda f: (f.layout.name, f.file_number is None, f.file_number or 0, f.path.name))
     file_of_inode: dict[tuple[int, int], EtlFile] = {}
     for file in sorted_files:  # of the names of one file, that with a number counts
         status = file.path.stat()
         file_of_inode.setdefault((status.st_dev, status.st_ino), file)
-    return list(_with_sources(file_of_inode.values()))
+    return list(_with_sources(file_of_inode.values())), faults
+
+
+def find_files(sources: Sources) -> list[EtlFile]:
+    """The files of `find_files_and_faults`. Raises the first error of a file that cannot be read, too."""
+    files, faults = find_files_and_faults(sources)
+    for fault in faults:
+        raise fault
+    return files

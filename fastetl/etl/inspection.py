@@ -9,9 +9,9 @@ import numpy as np
 from fastetl.arrays import Bytes, Records, Uint64s
 from fastetl.checks import as_progress
 from fastetl.data.identity import digest_rows
-from fastetl.errors import FastetlError, Notice, ShowProgress
+from fastetl.errors import Notice, ShowProgress
 from fastetl.etl.contents import Contents, contents_of
-from fastetl.etl.detection import EtlFile, Sources, find_files, source_column
+from fastetl.etl.detection import EtlFile, Sources, find_files_and_faults, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
 from fastetl.etl.notices import group_copies_in_files, notices_of_length, notices_of_name
 from fastetl.etl.reading import new_buffer, read_records
@@ -104,8 +104,7 @@ def inspect(paths: Sources, *, progress: ShowProgress | None = None) -> list[Fil
         FastetlError: If a path does not exist, or there is no ETL file.
     """
     progress = as_progress(progress)
-    faults: list[FastetlError] = []
-    files = find_files(paths, faults)
+    files, faults = find_files_and_faults(paths)
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(file.layout for file in files)}
     scans = []
     for number, file in enumerate(files):

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath, reason_of
-from fastetl.files.untrusted import read_bytes
+from fastetl.files.untrusted import read_bytes, within_limit
 from fastetl.lazy import INSTALL
 
 _copies_folder = cache(TemporaryDirectory)  # of files at addresses, until the process ends
@@ -64,11 +64,7 @@ def read_file(folder: str, name: str, limit: int) -> bytes:
     address = f"{folder.rstrip('/')}/{name}"
     with fsspec_for("cannot read the file", address, "check the address") as fsspec, fsspec.open(address, "rb") as file:
         data: bytes = file.read(limit + 1)
-    if len(data) > limit:
-        raise FastetlError(
-            "the file is too large", file=address, expected=f"at most {limit:,} bytes", do="give another"
-        )
-    return data
+    return within_limit(data, limit, address)
 
 
 def local_copy(address: str) -> Path:

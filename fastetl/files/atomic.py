@@ -15,9 +15,10 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from fastetl.checks import as_path
 from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, StrPath, reason_of
@@ -28,17 +29,23 @@ Inputs = Sequence[Path | None]  # what an output is made of; None for what is in
 _LOCK = "lock"
 _MARK_BYTES = 1 << 23  # at a file's ends; the end of a Parquet file names each character four times
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
-_ADDABLE = {"dataset.json": "", "run.json": "report*", "verification.json": ""}  # marks of folders, what may be added
+_CLOSED_KINDS: list["OutputKind"] = []  # those with `addable`; whatever reads such a folder imports its kind
 _REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
 
-class OutputKind(NamedTuple):
+@dataclass(frozen=True)
+class OutputKind:
     """A kind of output, in words, and how to recognize what fastetl wrote."""
 
     name: str
     marks: tuple[str, ...] | bytes  # files that such a folder has, or bytes near the ends of such a file alone
     entries: tuple[str, ...] = ()  # patterns of all names in such a directory; any other file in it is the user's
     suffix: str = ""  # with which the name of such a file ends
+    addable: str | None = None  # pattern of the names that later outputs in such a folder may have; None: any
+
+    def __post_init__(self) -> None:
+        if self.addable is not None:
+            _CLOSED_KINDS.append(self)
 
     def why_foreign(self, path: Path) -> str | None:
         """The reason why `path` is no earlier output of this kind; None if it is one."""
@@ -122,7 +129,8 @@ def _require_outside(path: Path, inputs: Inputs) -> None:
     sources = [Path(os.path.realpath(p)) for p in inputs if p and p.is_dir()]
     for source in (source for source in sources if source in real_path.parents):
         name = real_path.relative_to(source).parts[0]
-        if any((source / mark).is_file() and not fnmatch.fnmatch(name, pattern) for mark, pattern in _ADDABLE.items()):
+        kinds = [kind for kind in _CLOSED_KINDS if not fnmatch.fnmatchcase(name, kind.addable or "")]
+        if any(kind.why_foreign(source) is None for kind in kinds):
             what, do = "the output would be in an input", "choose another, or the input could not be renewed"
             raise ArgumentError(what, file=path, expected=f"a place outside of {source}", do=do)
 

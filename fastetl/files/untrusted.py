@@ -98,7 +98,11 @@ def open_file(path: StrPath) -> Iterator[BinaryIO]:
 def read_bytes(path: StrPath, limit: int) -> bytes:
     """The contents of a regular file. Raises FastetlError if they are more than `limit` bytes, or cannot be read."""
     with open_file(path) as file:
-        data = file.read(limit + 1)
+        return within_limit(file.read(limit + 1), limit, path)
+
+
+def within_limit(data: bytes, limit: int, path: StrPath) -> bytes:
+    """The contents of a file, of which `limit` bytes and one were asked for. Raises FastetlError if there are more."""
     if len(data) > limit:
         raise FastetlError("the file is too large", file=path, expected=f"at most {limit:,} bytes", do="give another")
     return data
@@ -211,6 +215,5 @@ def require_sealed(
     """Raise `error_class` if a description read from `file`, or the arrays, differ from what `sealed` was given."""
     old_digest, digest = description.get("digest"), _digest(description, arrays)
     if old_digest != digest:
-        raise error_class(
-            "not what was written", file=file, expected=f"digest {old_digest}", found=digest, do=COPY_AGAIN
-        )
+        expected = f"digest {old_digest}"
+        raise error_class("not what was written", file=file, expected=expected, found=digest, do=COPY_AGAIN)

@@ -39,9 +39,8 @@ def without_rules(grey: Grey) -> Grey:
 
 def _rules(blocks: Grey, sheet: Mask, threshold: int) -> list[list[PrintedLine]]:
     """The rules across and those down: lines longer than writing. threshold: `blocks` from which on they are ink."""
-    rulings = [
-        ruled_lines(*view, threshold, _MAX_THICKNESS, _MAX_SLOPE) for view in ((blocks, sheet), (blocks.T, sheet.T))
-    ]
+    views = (blocks, sheet), (blocks.T, sheet.T)
+    rulings = [ruled_lines(*view, threshold, _MAX_THICKNESS, _MAX_SLOPE) for view in views]
     other_boxes = boxes_of(label_components(without_lines(blocks >= threshold, *rulings)))
     min_length = _MIN_LENGTH * weighted_median_extent(other_boxes) if len(other_boxes) else np.inf
     long_lines = [

@@ -180,9 +180,8 @@ def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:
 def _sums_of_bytes(code: Code, plan: RowPlan, lines: Value, weights: Value, bias: Value) -> list[Value]:
     """The sums of an output row's groups of columns, 16 × i32, from two lines of bytes. bias: added to each sum."""
     total, weight_bytes = code.broadcast(bias, LANES), code.cast(code.broadcast(code.load(weights, I32), LANES), I8)
-    pairs = [
-        [code.load(lines, I16, 32, 64 * (k + offset)) for offset in (0, plan.registers)] for k in range(plan.registers)
-    ]
+    places = [(64 * k, 64 * (k + plan.registers)) for k in range(plan.registers)]  # of a register in both lines
+    pairs = [[code.load(lines, I16, 32, place) for place in line_places] for line_places in places]
     return [code.dot4(total, weight_bytes, code.cast(four, I8)) for pair in pairs for four in code.interleaved(*pair)]
 
 

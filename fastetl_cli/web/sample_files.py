@@ -75,9 +75,8 @@ class SampleFolder:
                 temporary.write_bytes(b"\n".join(lines))
 
     def _find_file(self, name: str) -> Path:
-        for path in self._files():
-            if path.name == name:
-                return path
+        for path in (path for path in self._files() if path.name == name):
+            return path
         raise MissingFileError("no such file", file=name, do="load the list again")
 
 
