@@ -22,11 +22,12 @@ def _write_full_size(folder: Path) -> None:
     from fastetl.synth import SynthConfig, synthesize
 
     synthesize(folder.parent / "one", SynthConfig(files=1))
-    sets = np.fromfile(folder.parent / "one" / "ETL8G_01", ETL8G.record_dtype).reshape(5, ETL8G.data_set_records)
+    records = np.fromfile(folder.parent / "one" / "ETL8G_01", np.uint8)
+    sets = records.reshape(5, ETL8G.data_set_records, ETL8G.record_bytes)
     for number in range(1, 34):
         count = ETL8G.data_sets(number)
         records = sets[np.arange(count) + number * 3 % 5 - 5]
-        records["image"][:, :, 0, 0] = (5 * number + np.arange(count))[:, None]
+        records[:, :, ETL8G.image_offset] = (5 * number + np.arange(count))[:, None]
         records.tofile(folder / f"ETL8G_{number:02d}")
 
 

@@ -5,7 +5,6 @@ genuine files.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 from fastetl.data.charset import HIRAGANA_SMALL
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import codes_of
-from fastetl.etl.layouts import ETL8G, LAYOUT_BY_NAME, Layout, bytes_of
+from fastetl.etl.layouts import ETL8G, LAYOUT_BY_NAME, Layout
 from fastetl.synth.sets import Draw, by_class, by_writer, fill, set_files
 
-Records = NDArray[Any]
+Records = NDArray[np.uint8]  # (N, record bytes)
 KANJI = range(0x3021, 0x3021 + 60)
 WRITERS = {"ETL2": 2, "ETL9B": 2, "ETL9G": 2}
 
@@ -29,15 +28,16 @@ def make_records(
     if codes is None:
         kana = codes_of(HIRAGANA_SMALL).tolist()
         codes = [*kana[:60], *KANJI, *kana[60:]]
-    records = np.zeros(writers * len(codes), layout.record_dtype)
-    records["code"] = np.tile(np.array(codes, np.uint16), writers)
-    records["reading"] = b"A.HIRA  "
-    records["sheet"] = 1 + np.arange(len(records)) // 160
-    records["number"] = 1 + np.arange(len(records))
-    records["sex"] = 1
-    records["age"] = 20 + np.arange(len(records)) // len(codes)
+    count = writers * len(codes)
+    records = np.zeros((count, layout.record_bytes), np.uint8)
+    numbers = np.arange(count)
+    ages = 20 + numbers // len(codes)
+    for name, values in (("sheet", 1 + numbers // 160), ("number", 1 + numbers), ("sex", 1), ("age", ages)):
+        layout.put(records, name, values)
+    layout.put(records, "code", codes * writers)
+    layout.put(records, "reading", b"A.HIRA  ")
     if not blank:
-        records["image"] = rng.integers(0, 256, records["image"].shape, np.uint8)
+        layout.packed(records)[:] = rng.integers(0, 256, (count, layout.image_bytes), np.uint8)
     return records
 
 
@@ -50,8 +50,9 @@ def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
     texts = {"style": b"A", "contents": b"KANJI ", "typeface": b"MINCHO"}
     file.columns.update(sheet=1001 + file.writers, **{name: np.array(text) for name, text in texts.items()})
     records = fill(layout, file, seed)
-    records["image"] = np.random.default_rng(seed).integers(0, 256, records["image"].shape, np.uint8)
-    return np.concatenate([np.zeros((int(layout.has_empty_record), layout.record_bytes), np.uint8), bytes_of(records)])
+    pictures = layout.packed(records)
+    pictures[:] = np.random.default_rng(seed).integers(0, 256, pictures.shape, np.uint8)
+    return np.concatenate([np.zeros((int(layout.has_empty_record), layout.record_bytes), np.uint8), records])
 
 
 def noise(layout: Layout, writer: int, time: int) -> NDArray[np.uint8]:

@@ -13,5 +13,4 @@ Integers = NDArray[np.integer]  # of any size
 Float32s = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Reals = NDArray[np.floating]  # float32 or float64
-Records = NDArray[np.void]  # structured: records of a set, or their headers
 Column = NDArray[np.bool_ | np.number | np.str_ | np.bytes_]  # one field of them, or one header field of a dataset

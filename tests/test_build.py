@@ -16,6 +16,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.jis import codes_of
+from fastetl.etl.layouts import ETL8G
 from tests.conftest import Write
 
 
@@ -32,8 +33,8 @@ def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path:
 
 def test_missing_characters_and_unknown_codes_are_told(etl_file: Write, tmp_path: Path) -> None:
     records = make_records(2)
-    records["code"][5] = 0xFFFF
-    others = records["code"] != codes_of(HIRAGANA)[70]
+    records[5, 2:4] = 0xFF  # its code
+    others = ETL8G.column(records, "code") != codes_of(HIRAGANA)[70]
     source = etl_file(records=records[others])
     result = build([source], tmp_path / "out")
     assert (result.missing, result.unknown_codes, result.classes) == (("ん",), 1, 70)

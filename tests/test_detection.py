@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benches.etl_records import make_records
+from fastetl.etl.classes import character_codes
 from fastetl.etl.detection import detect, find_files
 from fastetl.etl.groups import align, number_groups
 from fastetl.etl.jis import jis_to_char
@@ -25,7 +26,7 @@ def test_the_set_is_told_by_content_not_by_name(etl_file: Write) -> None:
     eight = etl_file("ETL9G_07", make_records(2, codes[:956], blank=True))
     assert detect(eight).layout is ETL8G
     damaged = make_records(2)
-    damaged["code"][:4] = 0  # a quarter of those that are looked at
+    damaged[:4, 2:4] = 0  # the code; a quarter of those that are looked at
     assert detect(etl_file("damaged", damaged)).layout is ETL8G
 
 
@@ -82,7 +83,7 @@ def test_what_is_lost_at_the_beginning_does_not_move_the_others(lost: list[int])
 )
 def test_genuine_files_number_writers(etl_file: Write, names: tuple[str, ...], numbers: list[int]) -> None:
     files = [detect(etl_file(name)) for name in names]
-    groups = number_groups(files, [align(read_headers(f)["code"]).groups for f in files])
+    groups = number_groups(files, [align(character_codes(f.layout, read_headers(f))).groups for f in files])
     assert np.unique(np.concatenate(groups)).tolist() == numbers
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benches.etl_records import write_set
 from fastetl.building.build import BuildConfig, build
@@ -16,7 +17,7 @@ from fastetl.etl.contents import contents_of
 from fastetl.etl.detection import EtlFile, detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
-from fastetl.etl.layouts import LAYOUT_BY_NAME, LAYOUTS
+from fastetl.etl.layouts import LAYOUT_BY_NAME, LAYOUTS, Layout
 from fastetl.kernels.packed import unpack
 from fastetl.kernels.resize import resize_twin
 from fastetl.kernels.vector import ENABLED
@@ -51,7 +52,7 @@ def test_every_file_is_recognized_whatever_its_name(folder: Path, tmp_path: Path
             assert detect(tmp_path / "mystery").layout is file.layout or file.layout.has_empty_record
         (tmp_path / "mystery").unlink()
     # Classes of several files are not one file's; a name of another set does not change how long a record is.
-    firsts = [np.fromfile(file.path, file.layout.record_dtype, 1) for file in find_files([folder / "ETL1"])[::4]]
+    firsts = [np.fromfile(file.path, np.uint8, 2052) for file in find_files([folder / "ETL1"])[::4]]
     np.concatenate(firsts).tofile(tmp_path / "ETL8G_01")
     assert [report.set for report in inspect(tmp_path / "ETL8G_01")] == ["ETL1"]
 
@@ -71,6 +72,10 @@ def test_a_genuine_size_settles_the_set_unless_the_classes_speak_against_it(
 
 def test_no_writers_file_has_the_name_of_the_model_pattern() -> None:
     assert [file.name for file in PLANS["ETL8G"](161)][-2:] == ["ETL8G_32", "ETL8G_34"]
+
+
+def records_of(path: Path, layout: Layout) -> NDArray[np.uint8]:
+    return np.fromfile(path, np.uint8).reshape(-1, layout.record_bytes)
 
 
 def test_groups_follow_what_the_files_tell(folder: Path) -> None:
@@ -95,9 +100,9 @@ def test_the_same_writing_has_the_same_group_in_both_sets(folder: Path) -> None:
     """Sheet numbers tell the data set of ETL8B2's and ETL9B's synthetic records: they are 10 or 20 a data set."""
     for name, sheets, base in (("ETL8B2", 10, 0), ("ETL9B", 20, 9_000_000)):
         for one in contents_of(find_files([folder / name])):
-            raw = np.fromfile(one.file.path, one.file.layout.record_dtype)
+            raw = records_of(one.file.path, one.file.layout)
             taken = one.is_usable(model_pattern=False)
-            data_set = (raw["sheet"].astype(int) - 1) // sheets
+            data_set = (one.file.layout.column(raw, "sheet").astype(int) - 1) // sheets
             assert (one.groups[taken] - base == data_set[taken]).all()
             assert not taken[0]
 
@@ -125,12 +130,13 @@ def test_one_dataset_from_all_sets_is_what_its_records_say(folder: Path, tmp_pat
     for k in few.tolist():
         layout, index = LAYOUT_BY_NAME[str(data.records["set"][k])], int(data.records["record"][k])
         path = folder / layout.name / str(data.records["file_name"][k])
-        record = np.fromfile(path, layout.record_dtype, 1, offset=index * layout.record_bytes)
+        record = records_of(path, layout)[index : index + 1]
         assert jis_to_char(int(data.records["code"][k])) == data.charset.characters[data.labels[k]]
         for column in ("sheet", "sex", "age", "industry", "evaluation", "collected", "x", "y"):
             expected = layout.column(record, column)[0] if column in layout.by_name else -1
             assert data.records[column][k] == expected
-        (picture,) = resize_twin(unpack(record["image"], layout.bits), size, layout.bits)
+        levels = unpack(layout.packed(record), layout.bits).reshape(1, layout.height, layout.width)
+        (picture,) = resize_twin(levels, size, layout.bits)
         np.testing.assert_array_equal(data.images[k], picture)
     assert result.missing == ()
     assert result.characterless > 0
@@ -192,7 +198,7 @@ def test_a_damaged_record_is_told_and_moves_no_other(folder: Path, tmp_path: Pat
     path, source = damaged(folder, name, tmp_path)
     layout = source.layout
     sound = contents_of([source])[0]
-    records = np.fromfile(path, layout.record_dtype)
+    records = records_of(path, layout)
     at = len(records) // 2
     layout.put(records[at : at + 1], "code", 0xFE if layout.fields and layout.by_name["code"].bits == 8 else 0xFFFE)
     if name == "ETL6":
@@ -211,7 +217,7 @@ def test_a_damaged_record_is_told_and_moves_no_other(folder: Path, tmp_path: Pat
 
 def test_a_dummy_with_contents_is_told_and_model_patterns_have_any_order(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "ETL8B2C3"
-    records = np.fromfile(folder / "ETL8B2" / path.name, LAYOUT_BY_NAME["ETL8B2"].record_dtype)
+    records = records_of(folder / "ETL8B2" / path.name, LAYOUT_BY_NAME["ETL8B2"])
     records[-956:] = records[-956:][np.random.default_rng(0).permutation(956)]
     records[0] = records[1]
     records.tofile(path)

@@ -40,7 +40,7 @@ def test_one_bit_in_the_first_code_is_told_and_moves_no_other_record(
     sound = make_records(4)
     build(etl_file(records=sound), tmp_path / "sound", SMALL)
     records = sound.copy()
-    records["code"][0] ^= 8
+    records[0, 3] ^= 8
     source = etl_file(records=records)
     result = build(source, tmp_path / "out", SMALL)
     text = lines(result.noticed)
@@ -83,7 +83,7 @@ def test_a_file_of_another_order_is_told(etl_file: Write, tmp_path: Path) -> Non
 def test_a_damaged_first_data_set_makes_no_character_unwanted(etl_file: Write, tmp_path: Path) -> None:
     """The order is learnt from it: a character that it lacks was left out of the others, too."""
     records = make_records(3)
-    records["code"][70] = 0x2622  # a kanji becomes Β, which the charset does not want
+    records[70, 2:4] = 0x26, 0x22  # a kanji becomes Β, which the charset does not want
     result = build(etl_file(records=records), tmp_path / "out", BuildConfig("kanji", size=8))
     assert result.images == 3 * 60 - 1
     assert "record 70: records out of order: 1" in lines(result.noticed)
@@ -91,13 +91,13 @@ def test_a_damaged_first_data_set_makes_no_character_unwanted(etl_file: Write, t
 
 def test_what_only_a_later_writer_wrote_is_found(etl_file: Write, tmp_path: Path) -> None:
     records = make_records(3)
-    records["code"][135 + 70] = 0x2522  # ア
+    records[135 + 70, 2:4] = 0x25, 0x22  # ア
     assert build(etl_file(records=records), tmp_path / "out", BuildConfig("katakana", size=8)).images == 1
 
 
 def test_a_code_of_no_character_is_told_if_all_writers_have_it(etl_file: Write, tmp_path: Path) -> None:
     records = make_records(2)
-    records["code"][[70, 135 + 70]] = 0xFFFF
+    records[[70, 135 + 70], 2:4] = 0xFF
     assert "unknown codes: 2" in lines(build(etl_file(records=records), tmp_path / "out", SMALL).noticed)
 
 
@@ -110,7 +110,7 @@ def test_a_file_with_the_name_of_another_set_is_told(etl_file: Write, tmp_path: 
 
 def test_lost_records_and_short_sets_are_told(etl_file: Write, tmp_path: Path) -> None:
     records = make_records(3)
-    lost = etl_file("ETL8G_01", np.delete(records, [140, 150]))
+    lost = etl_file("ETL8G_01", np.delete(records, [140, 150], 0))
     text = lines(build(lost, tmp_path / "lost", SMALL).noticed)
     assert "record 140: records lost: 2, in 1 incomplete group" in text
     assert "of group 1; found 133 of 135 characters in that group" in text
@@ -158,8 +158,8 @@ def test_files_behind_a_damaged_one_are_inspected_too(etl_file: Write, capsys: p
 
 def test_everything_odd_is_told(etl_file: Write) -> None:
     records = make_records(2)
-    records["code"][[7, 269]] = 0xFFFF
-    records["image"][[11, 200]] = 0
+    records[[7, 269], 2:4] = 0xFF
+    ETL8G.packed(records)[[11, 200]] = 0
     records = records[np.insert(np.arange(270), 5, 4)]
     (report,) = inspect([etl_file("ETL8G_33", records, tail=b"12345")])
     text = lines(report.noticed)
@@ -192,7 +192,7 @@ def test_fingerprints_are_those_of_git_and_of_coreutils() -> None:
 def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
     for number, blank in ((1, 2), (2, 3)):
         records = make_records(2)
-        records["image"][:blank] = 0
+        ETL8G.packed(records)[:blank] = 0
         folder = etl_file(f"ETL8G_{number:02}", records).parent
     assert main(["inspect", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -14,6 +14,7 @@ from PIL import Image
 
 import export
 from benches.studies import pretrained
+from benches.studies.scans import pictures_by
 from export.exporting import content_of_package, write_package
 from export.package_files import BUNDLED, CARD, LABELS, ONNX, REFERENCE, package_path
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
@@ -23,8 +24,6 @@ from fastetl.data.dataset import Dataset
 from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.pictures import find_ink
-from fastetl.kernels.packed import unpack
-from fastetl.synth import draw_data_set
 from fastetl_cli.main import main
 from tests.kana import kana_drawings, misread
 
@@ -33,16 +32,17 @@ PACKAGE = package_path("kana")
 
 def _written(writers: int, characters: tuple[str, ...]) -> tuple[list[np.ndarray], list[str]]:
     """Pictures of 127 × 128 by synthetic writers of a seed of their own, and their labels."""
-    drawn = [draw_data_set(20_261_125, writer, characters)["image"] for writer in range(writers)]
-    return [*(unpack(np.concatenate(drawn)) * np.uint8(17))], [*characters] * writers
+    drawn = pictures_by(20_261_125, range(writers), characters, scans=0.5)
+    return [*(drawn * np.uint8(17))], [*characters] * writers
 
 
-def test_each_bundled_package_has_a_name_and_the_first_stands_for_all(
+def test_each_bundled_package_is_sound_and_has_a_name_and_the_first_stands_for_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert package_path() == package_path("pretrained") == package_path(BUNDLED[0])
     for name in BUNDLED:
         assert export.open_recognizer(name).path == package_path(name)
+        assert [check for check in export.verify(package_path(name)) if not check.passed] == []
     assert len(export.open_recognizer().charset) == 6625
     monkeypatch.chdir(tmp_path)
     Dataset.create([np.zeros((8, 8), np.uint8)], "あ", source="").write("kana")
@@ -51,11 +51,6 @@ def test_each_bundled_package_has_a_name_and_the_first_stands_for_all(
         Path("kana", file).write_text("")
         with pytest.raises(FastetlError, match=f"^kana/{file}: "):  # one's own comes first
             export.export("kana", "out") if file != ONNX else export.open_recognizer("kana")
-
-
-@pytest.mark.parametrize("name", BUNDLED)
-def test_each_is_sound(name: str) -> None:
-    assert [c for c in export.verify(package_path(name)) if not c.passed] == []
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -30,15 +30,15 @@ _SETTINGS = settings(max_examples=30 if not ENABLED else 150, deadline=None)
 
 def damaged(records: Records, kind: str, at: int, to: int) -> Records:
     if kind == "lost":
-        return np.delete(records, at)
+        return np.delete(records, at, 0)
     if kind == "doubled":
-        return np.insert(records, to, records[at])
+        return np.insert(records, to, records[at], 0)
     if kind == "cut":
         return records[: max(at + 1, 3)]  # with a wanted one
     if kind == "swapped":
         records[[at, to]] = records[[to, at]]
     else:
-        records["code"][at] = 0xFFFF
+        records[at, 2:4] = 0xFF  # its code
     return records
 
 
@@ -63,7 +63,8 @@ def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets
     long, short = select(files, wanted), select(files, wanted, by_order=True)
     # A wanted character twice from one writer, which no sound file has, is the one thing that the short way may miss.
     samples = [(id(part), *sample) for part in long.parts for sample in zip(part.groups, part.codes, strict=True)]
-    as_planned = all((read_headers(p.file)["code"][p.numbers] == p.codes).all() for p in short.parts)  # `build` checks
+    codes = (ETL8G.column(read_headers(part.file), "code")[part.numbers] for part in short.parts)
+    as_planned = all(map(np.array_equal, codes, (part.codes for part in short.parts)))  # `build` checks
     if not as_planned or len(set(samples)) < len(samples):
         return
     assert [p.file for p in short.parts] == [p.file for p in long.parts]
@@ -88,8 +89,9 @@ def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
             assert (some == records[index[here]]).all()
             seen[here] = True
         assert seen.all()
-    assert (read_headers(file)["code"] == records["code"]).all()
-    assert read_headers(file, end=7)["age"].tolist() == records["age"][:7].tolist()
+    headers = records[:, : ETL8G.image_offset]
+    assert np.array_equal(read_headers(file), headers)
+    assert np.array_equal(read_headers(file, end=7), headers[:7])
 
 
 def test_a_file_that_ends_while_it_is_read(etl_file: Write) -> None:

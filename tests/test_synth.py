@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benches.studies.conditions import CONDITIONS
-from benches.studies.scans import picture_statistics
+from benches.studies.scans import picture_statistics, pictures_by
 from fastetl.building.build import build
 from fastetl.data.charset import HIRAGANA, KANA
 from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
@@ -44,7 +44,6 @@ from fastetl.synth.records import ORDER, readings
 from fastetl.synth.sets import MAX_SEED, stamp
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
-from fastetl_cli.main import main
 
 
 def drawn(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> NDArray[np.uint8]:
@@ -61,8 +60,9 @@ def written_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def file(written_files: Path) -> NDArray[Any]:
-    return np.fromfile(written_files / "ETL8G_01", ETL8G.record_dtype).reshape(5, -1)
+def file(written_files: Path) -> NDArray[np.uint8]:
+    """(writers, records, bytes)"""
+    return np.fromfile(written_files / "ETL8G_01", np.uint8).reshape(5, 956, -1)
 
 
 def test_a_whole_file_is_recognized_and_not_taken_for_a_damaged_genuine_one(written_files: Path) -> None:
@@ -82,30 +82,30 @@ def test_readings_mislead_as_the_genuine_ones_do() -> None:
     assert all(len(r) == 8 for r in readings())
 
 
-def test_headers_are_filled_as_in_a_genuine_record(file: NDArray[Any]) -> None:
-    records = file[3]
-    assert tuple(jis_to_char(code) for code in records["code"].tolist()) == ORDER
+def test_headers_are_filled_as_in_a_genuine_record(file: NDArray[np.uint8]) -> None:
+    columns = {name: ETL8G.column(file[3], name) for name in ETL8G.by_name}
+    assert tuple(jis_to_char(code) for code in columns["code"].tolist()) == ORDER
     assert [ORDER.index(c) for c in "あぎゅ開ん"] == [0, 111, 238, 869, 955]  # of all: test_layouts
-    assert set(records["sex"].tolist()) in ({1}, {2})
-    assert len(set(records["age"].tolist())) == 1
-    assert 18 <= records["age"][0] <= 60
-    assert np.array_equal(np.unique(records["sheet"]), np.arange(31, 41))
-    assert np.array_equal(file["number"].ravel(), np.arange(1, 5 * 956 + 1))
-    assert 7600 < records["collected"][0] < records["scanned"][0] < 7700
-    places = set(zip(records["sheet"].tolist(), records["x"].tolist(), records["y"].tolist(), strict=True))
+    assert set(columns["sex"].tolist()) in ({1}, {2})
+    assert len(set(columns["age"].tolist())) == 1
+    assert 18 <= columns["age"][0] <= 60
+    assert np.array_equal(np.unique(columns["sheet"]), np.arange(31, 41))
+    assert np.array_equal(ETL8G.column(file.reshape(5 * 956, -1), "number"), np.arange(1, 5 * 956 + 1))
+    assert 7600 < columns["collected"][0] < columns["scanned"][0] < 7700
+    places = set(zip(*(columns[name].tolist() for name in ("sheet", "x", "y")), strict=True))
     assert len(places) == len(ORDER)
 
 
-def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[Any]) -> None:
+def test_a_data_set_depends_on_seed_and_writer_alone(file: NDArray[np.uint8]) -> None:
     assert np.array_equal(file[2], draw_data_set(5, 2))
     for other in (draw_data_set(6, 2), file[1]):
-        assert not np.array_equal(file[2]["image"], other["image"])
+        assert not np.array_equal(ETL8G.packed(file[2]), ETL8G.packed(other))
 
 
 @pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout.kind != "M"], ids=lambda layout: layout.name)
 def test_the_longest_seed_has_room_in_a_record(layout: Layout) -> None:
     """Else the files would pass for genuine ones, and writers of several seeds for the same."""
-    records = np.zeros(1, layout.record_dtype)
+    records = np.zeros((1, layout.record_bytes), np.uint8)
     stamp(records, layout, MAX_SEED)
     assert records.tobytes().count(b"synth:9999999999999999") == 1
 
@@ -132,9 +132,7 @@ def test_loops_stay_open() -> None:
 
 def test_scans_look_like_real_ones() -> None:
     """The figures of real scans that docs/scans.md quotes, each to within what 30 writers vary."""
-    measured = picture_statistics(
-        unpack(np.concatenate([draw_data_set(2, w, HIRAGANA.characters, scans=1)["image"] for w in range(30)]))
-    )
+    measured = picture_statistics(pictures_by(2, range(30), HIRAGANA.characters, scans=1))
     real = {
         "fragment left": (FRAGMENT_SHARES[0], 0.1),
         "fragment anywhere": (0.8, 0.1),
@@ -170,7 +168,7 @@ def test_canvas_writers_show_no_fragments() -> None:
 
 def test_small_kana_are_small() -> None:
     kana = ("つ", "っ", "ヤ", "ャ")
-    pictures = (unpack(draw_data_set(0, writer, kana, 0)["image"]) for writer in range(20))
+    pictures = (pictures_by(0, [writer], kana, scans=0) for writer in range(20))
     high = np.mean([picture_statistics(of_writer)["character's height"] for of_writer in pictures], 0)
     assert (high[1::2] < 0.9 * high[::2]).all()
 
@@ -344,22 +342,14 @@ def test_a_capsule_has_its_width_and_length() -> None:
 
 def test_fragments_as_on_real_scans() -> None:
     """Those that the studies of accuracy add to pictures."""
-    written = np.concatenate([draw_data_set(5, w, HIRAGANA.characters, scans=0)["image"] for w in range(4)])
-    pictures = CONDITIONS["as on scans"](unpack(written) * np.uint8(17), 0)
+    written = pictures_by(5, range(4), HIRAGANA.characters, scans=0)
+    pictures = CONDITIONS["as on scans"](written * np.uint8(17), 0)
     figures = picture_statistics(pictures // np.uint8(16))
     for side, share in {"left": 0.77, "right": 0.11, "top": 0.15, "bottom": 0.06, "anywhere": 0.80}.items():
         assert abs(np.nanmean(figures[f"fragment {side}"]) - share) < 0.07, side
     assert 6 <= np.nanmedian(figures["depth of the left fragment"]) <= 10
     assert abs(np.nanmedian(figures["centre of gravity, x"]) - 67) < 2
     assert abs(np.nanmedian(figures["deviation"]) - 17.9) < 1.5
-
-
-def test_files_of_any_name_are_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(records, "_files", lambda *_: iter([("MINE_1", np.zeros(1, np.uint8))]))
-    assert main(["synth", str(tmp_path / "mine")]) == 0
-    assert "mine: 1 file by synthetic writers" in capsys.readouterr().out
 
 
 def test_no_two_prints_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,8 +34,8 @@ class _Case:
     layout: Layout
     path: Path
     damage: Damaged
-    records: NDArray[np.void]
-    """(N,), its complete records."""
+    records: NDArray[np.uint8]
+    """(N, record bytes), its complete records."""
     codes: NDArray[np.int64]
     """int64 (N,), their JIS codes."""
     sound: NDArray[np.int64]
@@ -70,9 +70,9 @@ def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
             damage.origin = np.append(np.arange(empty), damage.origin + empty)
     path = folder / genuine_files(layout)[0].name
     path.write_bytes(damage.data)
-    records = np.frombuffer(damage.data, layout.record_dtype, len(damage.data) // layout.record_bytes)
-    sound = source.view(layout.record_dtype)[:, 0]
-    codes, sound_codes = (character_codes(layout, of).astype(np.int64) for of in (records, sound))
+    whole_bytes = len(damage.data) // layout.record_bytes * layout.record_bytes
+    records = np.frombuffer(damage.data, np.uint8, whole_bytes).reshape(-1, layout.record_bytes)
+    codes, sound_codes = (character_codes(layout, of).astype(np.int64) for of in (records, source))
     return _Case(layout, path, damage, records, codes, sound_codes)
 
 
@@ -87,7 +87,8 @@ def _sample_fault(case: _Case, data: Dataset, wanted: NDArray[np.bool_], omitted
         return "another code than the record's"
     if not np.array_equal(codes_of(data.charset)[data.labels], case.codes[record]):
         return "another label than the record's code"
-    levels = unpack(case.records["image"][record], case.layout.bits)
+    layout = case.layout
+    levels = unpack(layout.packed(case.records)[record].reshape(len(record), layout.height, -1), layout.bits)
     if not np.array_equal(data.images, resize_twin(levels, SIZE, case.layout.bits)):
         return "other pixels than the record's"
     there = np.isin(np.arange(len(case.codes)), record)

@@ -20,12 +20,10 @@ from numpy.typing import NDArray
 
 from benches.studies.conditions import CONDITIONS, CURVES
 from benches.studies.pages import insert, table
+from benches.studies.scans import pictures_by
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.data.charset import HIRAGANA, JAPANESE, KANA, KATAKANA, LARGE_FORM, Charset, is_kanji, one_shape, script_of
 from fastetl.data.preprocessing import resize
-from fastetl.kernels.packed import unpack
-from fastetl.synth import draw_data_set
-from fastetl.synth.style import HEIGHT, WIDTH
 
 SEED = 90_001  # seed of the test writers; trainings take others
 SCAN_SIZE = "size and place of scans"  # the condition
@@ -64,8 +62,7 @@ def synthetic_sets(charset: Charset, files: int) -> list[PictureSet]:
     characters = (*(c for c in charset.characters if not is_kanji(c)), *kanji[:: 1 + len(kanji) // 500])
     sets = []
     for name, scans in WRITERS.items():
-        written = [draw_data_set(SEED, writer, characters, scans)["image"] for writer in range(5 * files)]
-        images = unpack(np.concatenate(written).reshape(-1, HEIGHT, WIDTH // 2)) * np.uint8(17)
+        images = pictures_by(SEED, range(5 * files), characters, scans) * np.uint8(17)
         sets.append(PictureSet(name, images, characters * (5 * files), tuple(CONDITIONS)[: None if not scans else 1]))
     return sets
 

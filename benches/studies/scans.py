@@ -16,16 +16,24 @@ from scipy.ndimage import distance_transform_edt
 
 from benches.studies.pages import table
 from fastetl.etl.detection import find_files
+from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import Selection, new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.kernels.fragments import INK_PER_CENT
-from fastetl.kernels.packed import levels_of
+from fastetl.kernels.packed import levels_of, unpack
+from fastetl.synth import draw_data_set
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _MAX_PICTURES = 2500  # that are measured
 _EDGE_PIXELS = 2
 _SIDES = {"left": 0, "right": 2, "top": 1, "bottom": 3}  # of a box
+
+
+def pictures_by(seed: int, writers: Iterable[int], characters: tuple[str, ...], scans: float) -> NDArray[np.uint8]:
+    """uint8 (N, 127, 128), levels 0–15: `characters` by each of the synthetic writers (see `draw_data_set`)."""
+    records = np.concatenate([draw_data_set(seed, writer, characters, scans) for writer in writers])
+    return unpack(ETL8G.packed(records)).reshape(-1, ETL8G.height, ETL8G.width)
 
 
 def ink_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastetl.arrays import Mask, Records, Uint16s
+from fastetl.arrays import Bytes, Mask, Uint16s
 from fastetl.etl.jis import assigned_codes, char_to_jis
 from fastetl.etl.layouts import TABLES, Layout
 from fastetl.files.tables import table_rows
@@ -55,7 +55,7 @@ def classes(name: str) -> tuple[EtlClass, ...]:
     return tuple(entry for part in classes_by_file(name) for entry in part)
 
 
-def match_classes(layout: Layout, records: Records, entries: Sequence[EtlClass]) -> tuple[Mask, Mask]:
+def match_classes(layout: Layout, records: Bytes, entries: Sequence[EtlClass]) -> tuple[Mask, Mask]:
     """Whether the code of each record or header is that of one of the classes, and whether its letters are: bool (N,).
 
     If a class's code is not known, any code matches beside its letters. In a set without letters the codes decide both.
@@ -81,7 +81,7 @@ def _jis_by_code(layout: Layout) -> Uint16s:
     return jis_codes
 
 
-def character_codes(layout: Layout, records: Records) -> Uint16s:
+def character_codes(layout: Layout, records: Bytes) -> Uint16s:
     """uint16 (N,): the JIS X 0208 code of the character of each record or header.
 
     0 for a record without a character: an empty one, an unknown sign, ▲ in ETL2. In ETL6, where some codes are not

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastetl.arrays import Int32s, Mask, Records, Uint16s
+from fastetl.arrays import Bytes, Int32s, Mask, Uint16s
 from fastetl.data.identity import count_within, digest_rows
 from fastetl.errors import Notice
 from fastetl.etl.classes import character_codes, classes
@@ -82,7 +82,7 @@ def _contents_from_order(files: list[EtlFile], columns: list[Uint16s]) -> Iterat
         yield Contents(file, codes, groups, is_model, noticed)
 
 
-def _contents_from_headers(file: EtlFile, headers: Records) -> Contents:
+def _contents_from_headers(file: EtlFile, headers: Bytes) -> Contents:
     """The contents of a file of another set, where a field (in ETL8B2 the position in the class) tells the group."""
     layout, codes = file.layout, character_codes(file.layout, headers)
     is_model = np.zeros(len(codes), bool)
@@ -104,7 +104,7 @@ def _contents_from_headers(file: EtlFile, headers: Records) -> Contents:
     return Contents(file, codes, groups, is_model, tuple(notices_of_classes(file, headers, groups, is_model)))
 
 
-def contents_of(files: Sequence[EtlFile], all_headers: Sequence[Records] | None = None) -> list[Contents]:
+def contents_of(files: Sequence[EtlFile], all_headers: Sequence[Bytes] | None = None) -> list[Contents]:
     """What the headers of all files say, in the order of `files`, which must be sorted by set.
 
     all_headers: the headers of each file, if they have been read already. Raises FastetlError if a file cannot be read.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastetl.arrays import Mask, Records, Uint16s
+from fastetl.arrays import Bytes, Mask, Uint16s
 from fastetl.checks import as_path, unsuitable
 from fastetl.data.parquet import PARQUET_KIND
 from fastetl.data.writing import MANIFEST
@@ -78,7 +78,7 @@ def set_by_name(name: str) -> Layout | None:
     return next((layout for layout in LAYOUTS if layout.number(name) is not None), None)
 
 
-def _is_plausible(layout: Layout, headers: Records, name: str) -> bool:
+def _is_plausible(layout: Layout, headers: Bytes, name: str) -> bool:
     """Whether the headers of a file's first records look like those of the layout's type of record."""
     if layout.has_empty_record:
         # The bytes of any text are codes of JIS X 0208. Only the empty record or the name tells these files.
@@ -88,7 +88,7 @@ def _is_plausible(layout: Layout, headers: Records, name: str) -> bool:
     return bool(len(headers) and _are_plausible(layout, headers).mean() >= _MIN_SHARE)
 
 
-def _are_plausible(layout: Layout, headers: Records) -> Mask:
+def _are_plausible(layout: Layout, headers: Bytes) -> Mask:
     """bool (N,): whether each of N headers looks like one of the layout's type of record."""
     if layout.code_table == "jis":
         is_valid = character_codes(layout, headers) > 0
@@ -105,11 +105,11 @@ def _are_plausible(layout: Layout, headers: Records) -> Mask:
     return is_valid
 
 
-def _headers(layout: Layout, read: ReadAt, numbers: Iterable[int]) -> Records:
-    """The headers of the records of these numbers, structured, without those that end too early."""
-    header_bytes = layout.header_dtype.itemsize
-    parts = [read(number * layout.record_bytes, header_bytes) for number in numbers]
-    return np.frombuffer(b"".join(part for part in parts if len(part) == header_bytes), layout.header_dtype)
+def _headers(layout: Layout, read: ReadAt, numbers: Iterable[int]) -> Bytes:
+    """uint8 (N, header bytes): the headers of the records of these numbers, without those that end too early."""
+    parts = [read(number * layout.record_bytes, layout.image_offset) for number in numbers]
+    whole_headers = b"".join(part for part in parts if len(part) == layout.image_offset)
+    return np.frombuffer(whole_headers, np.uint8).reshape(-1, layout.image_offset)
 
 
 def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: str, guess: Layout | None) -> Layout:

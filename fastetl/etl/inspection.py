@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastetl.arrays import Bytes, Records, Uint64s
+from fastetl.arrays import Bytes, Uint64s
 from fastetl.checks import as_progress
 from fastetl.data.identity import digest_rows
 from fastetl.errors import Notice, ShowProgress
 from fastetl.etl.contents import Contents, contents_of
 from fastetl.etl.detection import EtlFile, Sources, find_files_and_faults, source_column
-from fastetl.etl.layouts import GENUINE_FILES, Layout, bytes_of, genuine_files
+from fastetl.etl.layouts import GENUINE_FILES, Layout, genuine_files
 from fastetl.etl.notices import group_copies_in_files, notices_of_length, notices_of_name
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.files.untrusted import open_file
@@ -78,16 +78,16 @@ class FileReport:
     """What a user should know; empty for a sound file."""
 
 
-def _scan(file: EtlFile, buffer: Bytes) -> tuple[str, Records, Uint64s]:
-    """A file's fingerprint, and of each record the header, structured (count,), and the digest of its picture."""
+def _scan(file: EtlFile, buffer: Bytes) -> tuple[str, Bytes, Uint64s]:
+    """A file's fingerprint, the headers, uint8 (count, header bytes), and the digests of the pictures."""
     layout = file.layout
     size = file.record_count * layout.record_bytes
     fingerprint = Fingerprint(size + file.tail_bytes, layout)
-    headers = np.empty(file.record_count, layout.header_dtype)
+    headers = np.empty((file.record_count, layout.image_offset), np.uint8)
     digests = np.empty(file.record_count, np.uint64)
     for span, records in read_records(file, np.arange(file.record_count), buffer):
-        fingerprint.update(bytes_of(records).data)
-        layout.copy_headers(records, headers[span])
+        fingerprint.update(records.data)
+        headers[span] = records[:, : layout.image_offset]
         digests[span] = digest_rows(layout.packed(records))
     with open_file(file.path) as source:
         source.seek(size)

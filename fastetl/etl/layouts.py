@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastetl.arrays import Bytes, Column, Ints, Records, Uint64s
+from fastetl.arrays import Bytes, Column, Ints, Uint64s
 from fastetl.files.tables import table_rows
 
 GROUPS_OF_FAMILY = 1_000_000  # the groups of a family are numbered from its number times this one
@@ -50,13 +50,6 @@ class Field:
         if self.text is not None:
             return np.dtype(f"S{self.bits // (8 if self.text == 'ascii' else _T56_BITS)}")
         return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if 8 * size >= self.bits)}")
-
-    @property
-    def stored(self) -> np.dtype[np.generic] | None:
-        """The dtype that views the field in place, or None where it does not begin and end with a byte."""
-        if self.offset % 8 or self.text == "t56" or (self.text is None and self.bits not in (8, 16, 32)):
-            return None
-        return self.dtype if self.text else self.dtype.newbyteorder(">")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,71 +92,40 @@ class Layout:
         return slice(-(-max(field.offset + field.bits for field in self.fields) // 8), self.image_offset)
 
     @cached_property
-    def record_dtype(self) -> np.dtype[np.void]:
-        """Structured dtype of a record: fields of whole bytes, `image` (rows of packed bytes), and the gaps between."""
-        rows = np.dtype(("u1", (self.height, self.width * self.bits // 8)))
-        by_offset = {field.offset // 8: (field.name, field.stored) for field in self.fields if field.stored is not None}
-        by_offset[self.image_offset] = ("image", rows)
-        fields: list[tuple[str, np.dtype[np.generic]]] = []
-        end = 0
-        for start, (name, dtype) in [*sorted(by_offset.items()), (self.record_bytes, ("", np.dtype("V0")))]:
-            if start > end:
-                fields.append((f"bytes {end} to {start - 1}", np.dtype(f"V{start - end}")))
-            if name:
-                fields.append((name, dtype))
-            end = start + dtype.itemsize
-        return np.dtype(fields)
-
-    @cached_property
-    def header_dtype(self) -> np.dtype[np.void]:
-        """Structured dtype of the bytes before the picture, with the same fields as a record."""
-        return np.dtype(self.record_dtype.descr[: (self.record_dtype.names or ()).index("image")])
-
-    @cached_property
     def by_name(self) -> dict[str, Field]:
         return {field.name: field for field in self.fields}
 
-    def column(self, records: Records, name: str) -> Column:
-        """One field of structured records or headers (N,): numbers in native byte order, or text as ASCII bytes."""
+    def column(self, records: Bytes, name: str) -> Column:
+        """One field of records or headers, uint8 (N, bytes): numbers in native byte order, or text as ASCII bytes."""
         field = self.by_name[name]
-        if field.stored is not None:
-            return np.ascontiguousarray(records[name].astype(field.dtype))
-        data = bytes_of(records)
-        if field.text is None:
-            return _bits(data, field.offset, field.bits).astype(field.dtype)
         begin, end = field.offset, field.offset + field.bits
-        units = [_bits(data, k, _T56_BITS).astype(np.uint8) for k in range(begin, end, _T56_BITS)]
+        if field.text is None:
+            return _bits(records, begin, field.bits).astype(field.dtype)
+        if field.text == "ascii":
+            return np.ascontiguousarray(records[:, begin // 8 : end // 8]).view(field.dtype)[:, 0]
+        units = [_bits(records, k, _T56_BITS).astype(np.uint8) for k in range(begin, end, _T56_BITS)]
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
-    def put(self, records: Records, name: str, values: ArrayLike) -> None:
-        """Write `values`, one or (N,), into the field `name` of structured records."""
+    def put(self, records: Bytes, name: str, values: ArrayLike) -> None:
+        """Write `values`, one or (N,), into the field `name` of records, uint8 (N, bytes)."""
         field = self.by_name[name]
-        if field.stored is not None:
-            records[name] = values
-            return
         if field.text is None:
             unit_bits = field.bits
             units = np.broadcast_to(np.asarray(values, np.uint64), len(records))[:, None]
         else:
-            unit_bits = _T56_BITS
-            count = field.bits // unit_bits
-            texts = np.char.ljust(np.broadcast_to(np.asarray(values, f"S{count}"), len(records)), count)
-            characters = texts.view(np.uint8).reshape(len(texts), count)
-            units = _TO_T56[np.where(characters == 0, ord(" "), characters)].astype(np.uint64)
+            texts = np.broadcast_to(np.asarray(values, field.dtype), len(records))
+            characters = np.ascontiguousarray(texts).view(np.uint8).reshape(len(texts), field.dtype.itemsize)
+            unit_bits = field.bits // field.dtype.itemsize
+            units = (characters if field.text == "ascii" else _TO_T56[characters]).astype(np.uint64)
         digits = units[:, :, None] >> np.arange(unit_bits - 1, -1, -1, dtype=np.uint64) & np.uint64(1)
-        first_byte, end_byte = field.offset // 8, -(-(field.offset + field.bits) // 8)
-        data = bytes_of(records)[:, first_byte:end_byte]
+        data = records[:, field.offset // 8 : -(-(field.offset + field.bits) // 8)]
         bits = np.unpackbits(data, axis=1)
         bits[:, field.offset % 8 : field.offset % 8 + field.bits] = digits.reshape(len(records), -1)
         data[:] = np.packbits(bits, axis=1)
 
-    def packed(self, records: Records) -> Bytes:
-        """uint8 (N, image bytes): the pictures of structured records."""
-        return bytes_of(records)[:, self.image_offset : self.image_offset + self.image_bytes]
-
-    def copy_headers(self, records: Records, headers: Records) -> None:
-        """Fill structured `headers` (N,) from structured records (N,)."""
-        bytes_of(headers)[:] = bytes_of(records)[:, : self.image_offset]
+    def packed(self, records: Bytes) -> Bytes:
+        """uint8 (N, image bytes): a view of the pictures of records, uint8 (N, record bytes)."""
+        return records[:, self.image_offset : self.image_offset + self.image_bytes]
 
     def image_starts(self, count: int) -> Ints:
         """int64 (count,): where the pictures begin in the bytes of `count` records one after another."""
@@ -183,11 +145,6 @@ class Layout:
         sizes = {"L": 0, "S": 2}  # ETL7 has two files of large writing (L) and two of small (S)
         parts = [part.upper() for part in match.groups()]
         return sum(sizes[part] if part in sizes else int(part) for part in parts) if parts else 1
-
-
-def bytes_of(records: Records) -> Bytes:
-    """uint8 (N, bytes): a writable view of structured records or headers as the bytes of a file."""
-    return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
 
 
 def _bits(data: Bytes, offset: int, bits: int) -> Uint64s:

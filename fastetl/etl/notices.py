@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fastetl.arrays import Int32s, Ints, Mask, Records, Uint16s, Uint64s
+from fastetl.arrays import Bytes, Int32s, Ints, Mask, Uint16s, Uint64s
 from fastetl.data.identity import count_within, digest_of, group_copies
 from fastetl.errors import Notice
 from fastetl.etl.classes import classes, match_classes
@@ -177,10 +177,10 @@ def notices_of_order(
 _KNOWN_GAPS = {("ETL1", 9): 1, ("ETL1", 12): 1}  # records that genuine files lack: ナ of sheet 2672, リ of 2708
 
 
-def notices_of_classes(file: EtlFile, headers: Records, groups: Int32s, is_model: Mask) -> Iterator[Notice]:
+def notices_of_classes(file: EtlFile, headers: Bytes, groups: Int32s, is_model: Mask) -> Iterator[Notice]:
     """What is odd in a file whose records follow one another by class or by sheet.
 
-    headers: (count,), structured. groups: (count,), −1 for an empty record. is_model: (count,), the model patterns.
+    headers: (count, header bytes). groups: (count,), −1 for an empty record. is_model: (count,), the model patterns.
     """
     layout, entries = file.layout, classes(file.layout.name)
     if file.first_sample and headers[:1].tobytes().strip(b"\0"):

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from fastetl.arrays import Bytes, Column, Int32s, Ints, Records, Uint16s
+from fastetl.arrays import Bytes, Column, Int32s, Ints, Uint16s
 from fastetl.checks import as_progress
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import Dataset
@@ -55,16 +55,16 @@ def new_buffer(layout: Layout) -> Bytes:
     return np.empty(block_records(layout) * layout.record_bytes + _BUFFER_MARGIN, np.uint8)
 
 
-def read_records(file: EtlFile, numbers: Ints, buffer: Bytes) -> Iterator[tuple[slice, Records]]:
+def read_records(file: EtlFile, numbers: Ints, buffer: Bytes) -> Iterator[tuple[slice, Bytes]]:
     """Read the records numbered `numbers`, ascending, at most a block at a time, to the beginning of `buffer`.
 
-    Yields a slice of `numbers` and its records, structured (n,), which the next step overwrites. Raises FastetlError if
-    the file cannot be read or ends too early.
+    Yields a slice of `numbers` and its records, uint8 (n, record bytes), which the next step overwrites. Raises
+    FastetlError if the file cannot be read or ends too early.
     """
     if not len(numbers):
         return
     stride, block_length = file.layout.record_bytes, block_records(file.layout)
-    records, view = buffer[: block_length * stride].view(file.layout.record_dtype), buffer.data
+    records, view = buffer[: block_length * stride].reshape(-1, stride), buffer.data
     with open_file(file.path) as source:
         for start in range(0, len(numbers), block_length):
             part = numbers[start : start + block_length]
@@ -75,15 +75,15 @@ def read_records(file: EtlFile, numbers: Ints, buffer: Bytes) -> Iterator[tuple[
             yield slice(start, start + len(part)), records[: len(part)]
 
 
-def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> Records:
-    """The headers of records `begin` to `end` − 1 (or the last one), structured (n,).
+def read_headers(file: EtlFile, begin: int = 0, end: int | None = None) -> Bytes:
+    """The headers of records `begin` to `end` − 1 (or the last one), uint8 (n, header bytes).
 
     Records are read whole, which takes no longer than a system call for each header. Raises as `read_records` does.
     """
     layout, numbers = file.layout, np.arange(file.record_count)[begin:end]
-    headers = np.empty(len(numbers), layout.header_dtype)
+    headers = np.empty((len(numbers), layout.image_offset), np.uint8)
     for span, records in read_records(file, numbers, new_buffer(layout)):
-        layout.copy_headers(records, headers[span])
+        headers[span] = records[:, : layout.image_offset]
     return headers
 
 
@@ -108,10 +108,10 @@ class DisorderError(FastetlError):
     """A record does not have the code that the plan expects."""
 
 
-def _require_order(part: Selection, span: slice, records: Records) -> None:
+def _require_order(part: Selection, span: slice, records: Bytes) -> None:
     """Raise DisorderError unless these records have the codes that a part expects."""
     layout, expected = part.file.layout, part.codes[span]
-    codes = records["code"] if layout.code_table == "jis" else character_codes(layout, records)
+    codes = layout.column(records, "code") if layout.code_table == "jis" else character_codes(layout, records)
     if (codes != expected).any():
         position = int(np.flatnonzero(codes != expected)[0])
         record = int(part.numbers[span.start + position])
@@ -120,7 +120,7 @@ def _require_order(part: Selection, span: slice, records: Records) -> None:
         raise DisorderError(what, file=part.file.path, record=record, expected=code, found=found, do=do)
 
 
-def _columns(parts: Sequence[Selection], headers: Sequence[Records]) -> dict[str, Column]:
+def _columns(parts: Sequence[Selection], headers: Sequence[Bytes]) -> dict[str, Column]:
     """Where each record comes from, and the fields of its header that a dataset keeps: arrays (N,) by their names."""
     counts = [len(part.numbers) for part in parts]
     columns = {
@@ -134,7 +134,7 @@ def _columns(parts: Sequence[Selection], headers: Sequence[Records]) -> dict[str
     return columns | {name: _column(name, layouts, headers) for name in names}
 
 
-def _column(name: str, layouts: Sequence[Layout], headers: Sequence[Records]) -> Column:
+def _column(name: str, layouts: Sequence[Layout], headers: Sequence[Bytes]) -> Column:
     """A field of all records; −1 or an empty text in records whose set does not have it."""
     fields = [layout.by_name.get(name) for layout in layouts]
     dtype = np.result_type(*(field.dtype for field in fields if field is not None))
@@ -151,7 +151,7 @@ def _column(name: str, layouts: Sequence[Layout], headers: Sequence[Records]) ->
     return values
 
 
-def _read_resized(part: Selection, buffer: Bytes, block: Bytes, file: BinaryIO) -> Iterator[tuple[slice, Records]]:
+def _read_resized(part: Selection, buffer: Bytes, block: Bytes, file: BinaryIO) -> Iterator[tuple[slice, Bytes]]:
     """What `read_records` yields, while the pictures are resized to those of `block` and written to `file`."""
     from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
 
@@ -172,7 +172,7 @@ def read_parts(
     progress = as_progress(progress)
     counts = [len(part.numbers) for part in parts]
     digests = np.empty(sum(counts), np.uint64)
-    headers = [np.empty(len(part.numbers), part.file.layout.header_dtype) for part in parts]
+    headers = [np.empty((len(part.numbers), part.file.layout.image_offset), np.uint8) for part in parts]
     buffers = {layout: new_buffer(layout) for layout in dict.fromkeys(part.file.layout for part in parts)}
     blocks = {layout: np.empty((block_records(layout), size, size), np.uint8) for layout in buffers}
     done = 0  # records, of all parts
@@ -180,7 +180,7 @@ def read_parts(
         layout = part.file.layout
         for span, records in _read_resized(part, buffers[layout], blocks[layout], file):
             digests[done : done + len(records)] = digest_rows(layout.packed(records))
-            layout.copy_headers(records, header[span])
+            header[span] = records[:, : layout.image_offset]
             done += len(records)
             progress(done, len(digests))
     sources, source = source_column([part.file for part in parts], counts)

@@ -44,13 +44,13 @@ def learn_order(files: list[EtlFile]) -> Uint16s | None:
     layout = files[0].layout
     if layout.kind != "G":
         return None
-    first_codes = read_headers(files[0], end=layout.data_set_records + 1)["code"].astype(np.uint16)
+    first_codes = layout.column(read_headers(files[0], end=layout.data_set_records + 1), "code").astype(np.uint16)
     repeats = np.flatnonzero(first_codes[1:] == first_codes[0])
     order = first_codes[: int(repeats[0]) + 1] if len(repeats) else first_codes[: layout.data_set_records]
     are_whole = all(file.record_count % len(order) == 0 for file in files)
     if len(order) < _MIN_CODES or len(set(order.tolist())) < len(order) or not are_whole:
         return None
-    last_codes = read_headers(files[-1], files[-1].record_count - len(order))["code"]
+    last_codes = layout.column(read_headers(files[-1], files[-1].record_count - len(order)), "code")
     if (last_codes != order).any() or None in map(jis_to_char, order.tolist()):
         return None
     return order

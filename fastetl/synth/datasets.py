@@ -12,7 +12,6 @@ from fastetl.data.identity import digest_rows
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import ShowProgress, StrPath
-from fastetl.etl.layouts import bytes_of
 from fastetl.files.atomic import new_output
 from fastetl.synth.processes import results_of, worker_count
 from fastetl.synth.records import SynthConfig, characters_of, draw_data_set, file_numbers, layout_of
@@ -38,7 +37,7 @@ class WriterRange:
         writers = np.arange(self.first, self.end)
         records = np.concatenate([draw_data_set(self.seed, w, self.characters, self.scans) for w in writers.tolist()])
         count = len(records)
-        data = np.pad(bytes_of(records).ravel(), (0, OVERREAD))
+        data = np.pad(records.ravel(), (0, OVERREAD))
         pictures = np.empty((count, self.size, self.size), np.uint8)
         resize_records(data, layout.image_starts(count), layout.height, layout.width, pictures)
         columns = {name: layout.column(records, name) for name in ("sheet", "number", "evaluation", "sex", "age")}

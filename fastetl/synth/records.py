@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fastetl.arrays import Ints, Records
+from fastetl.arrays import Bytes, Ints
 from fastetl.checks import Options, Range, Share, as_progress, config_of, require_choice, require_unset, unsuitable
 from fastetl.data.charset import HIRAGANA, Characters, Charset, in_a_line, is_kanji, load_charset
 from fastetl.errors import ShowProgress, StrPath
@@ -99,10 +100,11 @@ def file_numbers(writers: Ints, layout: Layout) -> Ints:
 
 def draw_data_set(
     seed: int, writer: int, characters: tuple[str, ...] = ORDER, scans: float = SynthConfig.scans
-) -> Records:
-    """The records of one writer, a structured array of ETL8G's dtype (ETL9G's for its 3,036 characters).
+) -> Bytes:
+    """The records of one writer, uint8 (N, record bytes), of ETL8G (of ETL9G for its 3,036 characters).
 
-    scans: probability (0–1) that the writer's sheets are scanned. Headers are filled as in a genuine file.
+    scans: probability (0–1) that the writer's sheets are scanned. Headers are filled as in a genuine file; `column` of
+    `fastetl.etl.layouts.ETL8G` reads a field of them, `packed` the pictures.
     """
     rng = np.random.default_rng([seed, writer])
     style = draw_style(rng, bool(rng.random() < scans))
@@ -114,21 +116,27 @@ def draw_data_set(
     sheet = np.searchsorted(ends, numbers, "right")
     cell = numbers - np.append(0, ends)[sheet]
     layout = layout_of(characters)
-    records = np.zeros(count, layout.record_dtype)
+    records = np.zeros((count, layout.record_bytes), np.uint8)
     stamp(records, layout, seed)
-    records["image"] = draw(ink_of(choose_glyphs(style, rng, characters), style, rng))
-    records["code"] = [char_to_jis(c) or 0 for c in characters]
-    records["reading"] = readings(characters)
-    records["sheet"] = (len(ends) * writer + sheet + 1) % MAX_SHEETS
-    records["number"] = count * writer + numbers + 1
-    records["x"], records["y"] = cell % 12, cell // 12
-    # 0 is good; higher numbers mark sloppy writing.
-    records["evaluation"] = np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3)
-    records["group_evaluation"] = int(style.sloppiness > 1.5)
-    for name, minimum, maximum in (("sex", 1, 2), ("age", 18, 60), ("industry", 100, 999), ("occupation", 100, 999)):
-        records[name] = rng.integers(minimum, maximum + 1)
-    records["collected"] = 7600 + rng.integers(1, 7)
-    records["scanned"] = 7600 + rng.integers(7, 13)
+    layout.packed(records)[:] = draw(ink_of(choose_glyphs(style, rng, characters), style, rng)).reshape(count, -1)
+    header: dict[str, ArrayLike] = {
+        "code": [char_to_jis(c) or 0 for c in characters],
+        "reading": readings(characters),
+        "sheet": (len(ends) * writer + sheet + 1) % MAX_SHEETS,
+        "number": count * writer + numbers + 1,
+        "x": cell % 12,
+        "y": cell // 12,
+        "evaluation": np.minimum(rng.poisson(0.15 * style.sloppiness, count), 3),  # 0 is good, 3 is sloppy
+        "group_evaluation": int(style.sloppiness > 1.5),
+        "sex": rng.integers(1, 3),
+        "age": rng.integers(18, 61),
+        "industry": rng.integers(100, 1000),
+        "occupation": rng.integers(100, 1000),
+        "collected": 7600 + rng.integers(1, 7),
+        "scanned": 7600 + rng.integers(7, 13),
+    }
+    for name, values in header.items():
+        layout.put(records, name, values)
     return records
 
 
@@ -171,7 +179,7 @@ def synthesize(
     return Path(out)
 
 
-def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Iterator[tuple[str, Records]]:
+def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Iterator[tuple[str, Bytes]]:
     """The data sets one after the other: name of the file, and records."""
     _, characters = characters_of(config.charset)
     unknowns = [c for c in characters if char_to_jis(c) is None]
@@ -188,7 +196,7 @@ def _files(config: SynthConfig, processes: int, progress: ShowProgress) -> Itera
         progress(done, len(writers))
 
 
-def _files_of_sets(config: SynthConfig, progress: ShowProgress) -> Iterator[tuple[str, Records]]:
+def _files_of_sets(config: SynthConfig, progress: ShowProgress) -> Iterator[tuple[str, Bytes]]:
     names = list(dict.fromkeys(config.set))
     draw_set = partial(draw_pictures, seed=config.seed, scans=config.scans)
     total = sum(len(list(PLANS[name](config.writers))) for name in names)

@@ -11,12 +11,12 @@ from itertools import product
 
 import numpy as np
 
-from fastetl.arrays import Bytes, Column, Ints, Records
+from fastetl.arrays import Bytes, Column, Ints
 from fastetl.data.identity import count_within
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.detection import STAMP
 from fastetl.etl.jis import char_to_jis
-from fastetl.etl.layouts import LAYOUT_BY_NAME, Layout, bytes_of
+from fastetl.etl.layouts import LAYOUT_BY_NAME, Layout
 
 Draw = Callable[[Layout, int, int], Bytes]
 """(layout, writer, time) → packed pictures of the set's classes, uint8 (classes, image bytes), another time others."""
@@ -216,17 +216,17 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
     return {name: value for name, value in header.items() if name in layout.by_name}
 
 
-def stamp(records: Records, layout: Layout, seed: int) -> None:
+def stamp(records: Bytes, layout: Layout, seed: int) -> None:
     """Stamp records as those of synthetic writers of a seed, in the spare bytes, if there is room."""
     text = STAMP + str(seed).encode()
-    unused_bytes = bytes_of(records)[:, layout.unused_bytes]
+    unused_bytes = records[:, layout.unused_bytes]
     if len(text) <= unused_bytes.shape[1]:
         unused_bytes[:, : len(text)] = np.frombuffer(text, np.uint8)
 
 
-def fill(layout: Layout, file: FilePlan, seed: int) -> Records:
+def fill(layout: Layout, file: FilePlan, seed: int) -> Bytes:
     """The records of a file, without pictures and without the empty record 0."""
-    records = np.zeros(len(file.entries), layout.record_dtype)
+    records = np.zeros((len(file.entries), layout.record_bytes), np.uint8)
     if not layout.has_empty_record:
         stamp(records, layout, seed)
     entries = classes(layout.name)
@@ -247,13 +247,13 @@ def fill(layout: Layout, file: FilePlan, seed: int) -> Records:
     return records
 
 
-def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, Records]]:
-    """The files of a set one after the other: name and structured records."""
+def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tuple[str, Bytes]]:
+    """The files of a set one after the other: name and records, uint8 (N, record bytes)."""
     layout = LAYOUT_BY_NAME[name]
     drawings: dict[tuple[int, int], Bytes] = {}
     pairs = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
     for file in PLANS[name](writers):
-        all_records = np.zeros(len(file.entries) + layout.has_empty_record, layout.record_dtype)
+        all_records = np.zeros((len(file.entries) + layout.has_empty_record, layout.record_bytes), np.uint8)
         stamp(all_records[: layout.has_empty_record], layout, seed)
         records = all_records[int(layout.has_empty_record) :]
         records[:] = fill(layout, file, seed)
@@ -263,5 +263,5 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
         drawings = {key: drawings[key] if key in drawings else draw(layout, *key) for key in keys}
         for (writer, time), pictures in drawings.items():
             rows = np.flatnonzero((file.writers == writer) & (times == time))
-            records["image"][rows] = pictures[file.entries[rows]].reshape(-1, *records["image"].shape[1:])
+            layout.packed(records)[rows] = pictures[file.entries[rows]]
         yield file.name, all_records
