@@ -14,7 +14,7 @@ import fastetl
 import model
 from fastetl.checks import Options
 from fastetl.synth import SynthConfig, synthesize
-from tests.conftest import python
+from tests.conftest import Capture, Patch, python
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("fastetl", "model", "export", "fastetl_ray")
@@ -63,9 +63,7 @@ def test_windows_is_refused_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
-def test_the_python_of_a_page_runs(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
     """Word for word, on two files of synthetic writers, with less training."""
     synthesize(tmp_path / "ETL8G", SynthConfig(files=2, charset="hiragana"))
     for name in ("picture.png", "note.png"):

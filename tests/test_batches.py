@@ -19,7 +19,7 @@ from fastetl.data.batches import Batches
 from fastetl.data.dataset import Samples
 from fastetl.data.shards import Shard, ShardedImages
 from fastetl.data.store import open_dataset
-from tests.conftest import peak_memory, python, some_pictures, write_shards
+from tests.conftest import Patch, peak_memory, python, some_pictures, write_shards
 
 SIDE = 6
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.int32]]]
@@ -105,7 +105,7 @@ def test_any_number_of_threads_gives_the_same_pixels(count: int) -> None:
     assert not threads()
 
 
-def test_every_thread_has_a_batch_to_prepare(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_thread_has_a_batch_to_prepare(monkeypatch: Patch) -> None:
     meeting = threading.Barrier(3)
     monkeypatch.setattr("fastetl.data.batches.augment", lambda *_, **__: meeting.wait(20))
     assert len(list(Batches(samples(24), batch_size=4, augmentation=Augmentation(), threads=3))) == 6
@@ -127,7 +127,7 @@ def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
 
 
 @pytest.mark.parametrize("prefetch", [0, 1])
-def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_the_making_reaches_the_consumer(prefetch: int, monkeypatch: Patch) -> None:
     monkeypatch.setattr("fastetl.data.batches.augment", Mock(side_effect=[None, None, OSError("the disk went away")]))
     batches = Batches([samples(40)], batch_size=4, seed=0, augmentation=Augmentation(), prefetch=prefetch)
     steps = batches.epoch(0)
@@ -170,9 +170,7 @@ def test_fragments_of_shards_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     assert {picture.tobytes() for picture in neighbours} & {picture.tobytes() for picture in many.images[4096:]}
 
 
-def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_epoch_from_shards_reads_each_once_or_so_and_holds_a_few(tmp_path: Path, monkeypatch: Patch) -> None:
     data: Any = open_dataset(write_shards(some_pictures(groups=120), tmp_path / "shards", rows=30))
     read: list[str] = []
     held = 0

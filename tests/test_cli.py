@@ -29,13 +29,13 @@ from fastetl_cli.pad import Pad
 from fastetl_cli.quickstart import Quickstart
 from fastetl_cli.train import Train, path_and_weight
 from model.config import TrainConfig
-from tests.conftest import Write, sample
+from tests.conftest import Capture, Patch, Write, sample
 
 Quick = tuple[Path, dict[str, Any]]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_explains_itself(name: str, capsys: Capture) -> None:
     assert main([name, "--help"]) == 0
     text = capsys.readouterr().out
     kind = command_of(name)
@@ -61,7 +61,7 @@ def test_what_is_not_given_keeps_its_default(tmp_path: Path) -> None:
     assert [path_and_weight(text) for text in texts] == [(texts[0], 1), (texts[0], 2), (texts[2], 1), ("c", 2)]
 
 
-def test_tables_and_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_and_lines(capsys: Capture) -> None:
     assert table(["name", "count"], [["かな", 12], ["कु", "1,000"], ["b"]]) == "name  count\nかな     12\nकु     1,000\nb"
     with pytest.raises(ValueError, match="JSON"):
         show_json({"mean": float("nan")})
@@ -70,7 +70,7 @@ def test_tables_and_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert [counted(n, "file") for n in (1, 2, 1000)] == ["1 file", "2 files", "1,000 files"]
 
 
-def test_a_bar_has_a_total_and_ends_clean(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bar_has_a_total_and_ends_clean(capsys: Capture, monkeypatch: Patch) -> None:
     with bar("build") as step:
         step(1, 2)
     assert capsys.readouterr().err == ""
@@ -88,7 +88,7 @@ def test_the_page_of_options_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "write it again: python -m benches.cli_pages"
 
 
-def test_usage_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_and_version(capsys: Capture) -> None:
     assert [main(arguments) for arguments in ([], ["help"], ["--version"])] == [2, 0, 0]
     assert re.search("usage: fastetl COMMAND.*usage: fastetl COMMAND.*fastetl 0.", capsys.readouterr().out, re.DOTALL)
     assert main(["help", "sheet"]) == main(["sheet", "--help"]) == 0
@@ -102,9 +102,7 @@ WRONG_COMMANDS = (Path(__file__).parent / "data" / "wrong_commands.tsv").read_te
 
 
 @pytest.mark.parametrize(("line", "message"), [row.split("\t") for row in WRONG_COMMANDS])
-def test_bad_input_is_one_line_and_exit_2(
-    line: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line_and_exit_2(line: str, message: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "empty").mkdir()
     code = main(shlex.split(line.format(tmp=tmp_path)))
     error = capsys.readouterr().err
@@ -176,7 +174,7 @@ def test_a_stopped_synth_leaves_no_output_and_no_process(number: signal.Signals,
 
 
 def test_a_training_that_is_stopped_says_how_to_continue_it(
-    quick: Quick, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    quick: Quick, tmp_path: Path, capsys: Capture, monkeypatch: Patch
 ) -> None:
     """While it compiled, JAX crashed at exit on what was left; before it began, there was nothing to continue; and a
     signal that came while garbage was collected was lost.
@@ -226,7 +224,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Quick:
     return folder, json.loads(printed.getvalue())
 
 
-def test_the_whole_way_small(quick: Quick, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_way_small(quick: Quick, tmp_path: Path, capsys: Capture) -> None:
     folder, result = Path(shutil.copytree(quick[0], tmp_path / "q")), quick[1]
     assert set(result["seconds"]) == {"synth", "inspect", "build", "sheet", "train", "evaluate", "export"}
     assert all(check["passed"] for check in result["checks"])
@@ -259,9 +257,7 @@ def test_the_whole_way_small(quick: Quick, tmp_path: Path, capsys: pytest.Captur
     assert [len(json.loads(reports[name])["sets"][0]["characters"]) for name in ("dataset", "dataset-3")] == [71, 1]
 
 
-def test_quickstart_looks_for_the_characters_in_your_files_first(
-    etl_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_quickstart_looks_for_the_characters_in_files_first(etl_file: Write, tmp_path: Path, capsys: Capture) -> None:
     """It synthesized files for minutes before."""
     arguments = ["--folder", str(tmp_path / "new"), "--etl", str(etl_file().parent), "--charset", "katakana"]
     assert main(["quickstart", *arguments]) == 2
@@ -288,7 +284,7 @@ SMALL = {
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_examples_of_the_help_run(
-    example: str, quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    example: str, quick: Quick, tmp_path: Path, monkeypatch: Patch, capsys: Capture
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folders = {"ETL8G": "etl", "kana": "dataset", "own": "dataset", "package": "package"}

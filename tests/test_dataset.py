@@ -20,7 +20,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.store import load_labelled, open_dataset
 from fastetl.errors import FastetlError
-from tests.conftest import Write, describe, one_line, peak_memory
+from tests.conftest import Patch, Write, describe, one_line, peak_memory
 
 
 @pytest.fixture
@@ -165,9 +165,7 @@ def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
         write_sheet(data[:0], "none.png")
 
 
-def test_a_pickled_dataset_maps_its_pictures_again(
-    data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unpickled_dataset_is_mapped(data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: Patch) -> None:
     """Spawned workers copied them. Another dataset's pictures are never taken."""
     monkeypatch.chdir(tmp_path)
     stored, part = pickle.dumps(open_dataset("out")), pickle.dumps(replace(data, images=data.images[::-1]))
@@ -182,7 +180,7 @@ def test_a_pickled_dataset_maps_its_pictures_again(
 
 
 def test_a_dataset_replaced_while_it_is_opened_is_read_again(
-    data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: Patch
 ) -> None:
     """It had the labels of the old one and as many pictures of the new one."""
     read_columns, other = store._records, etl_file("ETL8G_02", make_records(2, seed=5))

@@ -17,7 +17,7 @@ from model.evaluation import evaluate
 from model.run import open_run
 from model.shallow_learning import baselines
 from model.training import train
-from tests.conftest import write_shards
+from tests.conftest import Capture, write_shards
 from tests.model_data import CONFIG, finished_run, tiny
 
 FORMS = ("directory", "shards", "parquet", "address")
@@ -39,7 +39,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> object:
+def printed(capsys: Capture, *arguments: str) -> object:
     """What a command prints as JSON."""
     capsys.readouterr()
     assert main([*arguments, "--json"]) == 0
@@ -55,9 +55,7 @@ def test_every_form_is_the_dataset(places: dict[str, str], form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_evaluate_knows_what_was_trained_on(
-    places: dict[str, str], form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_evaluate_knows_what_was_trained_on(places: dict[str, str], form: str, tmp_path: Path, capsys: Capture) -> None:
     run = open_run(finished_run()[0])
     (mine,) = evaluate(run, places[form]).sets
     assert (mine.part, mine.samples, mine.excluded, mine.unknown) == ("test", 16, 112, 0)
@@ -69,7 +67,7 @@ def test_evaluate_knows_what_was_trained_on(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_train_sheet_and_baseline_take_every_form(
-    places: dict[str, str], form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    places: dict[str, str], form: str, tmp_path: Path, capsys: Capture
 ) -> None:
     place, data = places[form], open_dataset(places[form])
     write_sheet(data, tmp_path / "python.png", rows=4, columns=3)
@@ -102,7 +100,7 @@ def test_what_is_kept_of_a_set_is_known_at_another_size_and_in_part(tmp_path: Pa
         evaluate(run, data[whole.train])
 
 
-def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_nothing_tells_it_is_said(tmp_path: Path, capsys: Capture) -> None:
     data = tiny(seed=1)  # pictures of the run's own are known in any file
     characters = np.array([*"漢漢漢", *(data.charset.characters[k] for k in data.labels[3:])])
     np.savez(tmp_path / "elsewhere.npz", images=data.images, labels=characters)
@@ -131,9 +129,7 @@ def test_no_writer_is_in_two_parts_of_a_mixture(tmp_path: Path) -> None:
         train([(data, 1.0), (data[split.test], 1.0)], tmp_path / "other", ONE_EPOCH)
 
 
-def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(tmp_path: Path, capsys: Capture) -> None:
     data = tiny()
     loose = replace(data, groups=np.full(len(data), -1, np.int32))
     twice = loose[np.concatenate([np.arange(len(data)), np.arange(16)])]

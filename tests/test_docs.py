@@ -20,7 +20,7 @@ from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import GENUINE_FILES, LAYOUTS, Layout, genuine_files
 from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import COMMANDS, main
-from tests.conftest import code_blocks, draw, some_pictures
+from tests.conftest import Capture, Patch, code_blocks, draw, some_pictures
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ios").glob("*.md")]
@@ -138,7 +138,7 @@ def test_a_figure_is_that_of_the_page_it_comes_from(page: str, pattern: str, sou
     assert _on_page(page, pattern) == source()
 
 
-def test_the_output_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_output_in_the_readme(capsys: Capture) -> None:
     for command, output in re.findall(r"\$ fastetl (.+)\n([^$]+)", code_blocks("README.md", "console")[0]):
         assert main(command.split()) == 0
         assert re.sub(r"[\d.]+%", "", capsys.readouterr().out) == re.sub(r"[\d.]+%", "", output)
@@ -172,9 +172,7 @@ GUIDES = ("docs/own-pictures.md", _draw_symbols), ("docs/tutorial.md", _write_et
 
 
 @pytest.mark.parametrize(("page", "prepare"), GUIDES)
-def test_every_command_of_a_guide(
-    page: str, prepare: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commands_of_a_guide(page: str, prepare: Callable[[Path], None], tmp_path: Path, monkeypatch: Patch) -> None:
     prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
     commands = [shlex.split(line)[1:] for line in "".join(code_blocks(page, "bash")).splitlines()]
@@ -195,7 +193,7 @@ def test_every_command_of_a_guide(
 
 
 @pytest.mark.parametrize("library", ["jax", "torch", "grain", "datasets", "pandas"])
-def test_a_block_for_another_library_runs(library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_for_another_library_runs(library: str, tmp_path: Path, monkeypatch: Patch) -> None:
     pytest.importorskip(library)
     blocks = code_blocks("docs/other-libraries.md", "python")
     [code] = [block for block in blocks if re.search(rf"import.* {library}\b", block)]

@@ -26,7 +26,7 @@ from fastetl.files.atomic import OutputKind, check_output, new_output, replace_f
 from fastetl_cli.base import error_line
 from fastetl_cli.recognize import find_pictures
 from model.folders import RUN_KIND
-from tests.conftest import Write, one_line, python, some_pictures, write_shards
+from tests.conftest import Capture, Patch, Write, one_line, python, some_pictures, write_shards
 
 DEFAULT = f"""
 import onnxruntime, time
@@ -140,7 +140,7 @@ def test_what_the_machine_lacks_is_no_fault_of_a_file(error: Exception, lacking:
     assert lacking in error_line(error, "export")
 
 
-def test_no_input_and_nothing_of_another_command_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_input_and_nothing_of_another_command_is_lost(tmp_path: Path, monkeypatch: Patch) -> None:
     out, new = tmp_path / "out", tmp_path / "new"
     with one_line("cannot write the output"):  # before the work
         check_output(Path("/proc/1/none"), DATASET_KIND, False)
@@ -167,7 +167,7 @@ def test_no_input_and_nothing_of_another_command_is_lost(tmp_path: Path, monkeyp
     check_output(out, DATASET_KIND, True)  # from a folder that is gone
 
 
-def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeypatch: Patch) -> None:
     out, full = tmp_path / "out", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     for error in (ConnectionResetError(errno.ECONNRESET, "reset"), OSError(errno.EIO, "damaged", "input.npz")):
         with pytest.raises(type(error), match=error.strerror), replace_file(out):
@@ -218,7 +218,7 @@ def test_a_path_that_is_not_utf_8_is_built_from_and_named(etl: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["._a.png", ".DS_Store", "Thumbs.db", "desktop.ini"])
-def test_systems_clutter_is_skipped(name: str, etl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_systems_clutter_is_skipped(name: str, etl: Path, tmp_path: Path, capsys: Capture) -> None:
     for folder in ("pictures", "pictures/__MACOSX", "pictures/.thumbs", "samples"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(b"\0" * 2052)

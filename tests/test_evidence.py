@@ -16,6 +16,7 @@ from benches.campaign.tally import Tally
 from benches.studies.gpu_page import PAGE, STORED, page
 from fastetl.kernels.resize import resize_twin
 from model.run import RUN_FORMAT
+from tests.conftest import Patch
 
 
 def tallied(part: Callable[..., None], target: int, folder: Path, *arguments: Any) -> Tally:
@@ -48,7 +49,7 @@ def test_kills_and_the_page(tmp_path: Path) -> None:
     assert "| build on full disks | 2 | 1 | 1 | 0 | 0 | 0 |" in text
 
 
-def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch: Patch) -> None:
     """With other pixels, a lost sample or a silent report it must not be content."""
     monkeypatch.setattr(records, "resize_twin", lambda *arguments: resize_twin(*arguments) ^ 1)
     built = tallied(records.damaged_builds, 15, tmp_path, ["ETL8G"])

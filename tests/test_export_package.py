@@ -32,7 +32,7 @@ from fastetl.errors import FastetlError
 from fastetl_cli.main import main
 from model.evaluation import evaluate
 from model.run import open_run
-from tests.conftest import python
+from tests.conftest import Capture, python
 from tests.export_data import failures, make_package, sound_package
 from tests.model_data import finished_run, tiny
 
@@ -105,7 +105,7 @@ def test_8_bits_are_expanded_when_a_model_is_loaded_and_the_first_layer_has_none
     assert f"{first}_weight" not in rounded
 
 
-def test_a_network_of_two_characters_may_be_unsure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_network_of_two_characters_may_be_unsure(tmp_path: Path, capsys: Capture) -> None:
     graph = read_reference(sound_package() / REFERENCE).graph
     *others, last = graph.layers
     layers = (*others, replace(last, weights={part: array[:2] for part, array in last.weights.items()}))

@@ -28,7 +28,7 @@ from export.recognizer import open_recognizer
 from export.runtimes import coremltools
 from export.verification import file_checks, file_hashes, package_checks, run_checks, verify
 from fastetl.errors import FastetlError
-from tests.conftest import one_line
+from tests.conftest import Patch, one_line
 from tests.export_data import failures, flax_logits, graph_of, make_package, random_network, sound_package
 
 MODEL_FILE = f"{COREML}/Data/{MODEL}"
@@ -205,7 +205,7 @@ def test_a_damaged_record_is_a_failed_check(text: bytes, copy: Path) -> None:
     assert failures(tuple(run_checks("files", partial(file_checks, copy)))) == ["files"]
 
 
-def test_other_versions_are_told_and_are_no_failure(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_versions_are_told_and_are_no_failure(copy: Path, monkeypatch: Patch) -> None:
     replaced(MAC_CHECK, "import json\n", "import json, os\n")(copy)
     refit(copy)
     monkeypatch.setattr("export.metadata.version", lambda name: "9.9")
@@ -217,7 +217,7 @@ def test_other_versions_are_told_and_are_no_failure(copy: Path, monkeypatch: pyt
     assert file_hashes(sound_package())[MAC_CHECK][:16] == "f4041fccad55e7ad", "another one needs another version"
 
 
-def test_coremltools_without_native_parts(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coremltools_without_native_parts(copy: Path, tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(verification, "has_native_parts", lambda: False)
     monkeypatch.setitem(sys.modules, "coremltools.libmodelpackage", None)
     checks = verify(copy)
@@ -306,7 +306,7 @@ HOSTILE: dict[str, tuple[Callable[[Any], object], str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_is_no_export_is_rejected_before_it_is_run(name: str, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_export_is_rejected_before_it_is_run(name: str, copy: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr("onnxruntime.InferenceSession", None)
     edit, expected = HOSTILE[name]
     of_message(ONNX, onnx.ModelProto, edit)(copy)

@@ -108,9 +108,7 @@ COLUMNS = st.dictionaries(
     st.lists(st.integers(-1, 2**31 - 1), min_size=4, max_size=4),
     COLUMNS,
 )
-def test_any_dataset_is_created_written_and_read(
-    characters: list[str], groups: list[int], records: dict[str, Any]
-) -> None:
+def test_any_dataset_is_written_and_read(characters: list[str], groups: list[int], records: dict[str, Any]) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (4, 8, 8), np.uint8)
     data = Dataset.create(pictures, characters, groups, source="mine", records=records)
     with tempfile.TemporaryDirectory() as folder:

@@ -24,7 +24,7 @@ from fastetl.data.identity import UNNAMED_FILES
 from fastetl.data.labelled_files import labelled_in
 from fastetl.errors import FastetlError
 from fastetl_cli.main import main
-from tests.conftest import draw, one_line
+from tests.conftest import Capture, Patch, Write, draw, one_line
 
 NAMES = ("한", "क्ष", "spiral", "U+002F", "か\u3099", "U+0915-U+094D", "3", "U+E000")
 CHARACTERS = tuple(sorted(("한", "क्ष", "spiral", "/", "が", "क्", "3", "\ue000")))
@@ -72,7 +72,7 @@ def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
     assert len(set(data.digests.tolist())) == len(data)
 
 
-def test_threads_leave_the_filters_of_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_leave_the_filters_of_warnings(tmp_path: Path, monkeypatch: Patch) -> None:
     seconds, before = iter((0.1, 0.3) * 2), list(warnings.filters)
     for character in "한글":
         draw(tmp_path / "in" / character / "0.png", 0)
@@ -290,9 +290,7 @@ def test_what_a_dataset_is_made_of_is_told(symbols: Path, tmp_path: Path) -> Non
             fastetl.open_dataset(path)
 
 
-def test_of_many_characters_without_a_sample_a_few_are_named(
-    symbols: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_many_characters_without_a_sample_a_few_are_named(symbols: Path, tmp_path: Path, capsys: Capture) -> None:
     arguments = ["build", str(symbols), str(tmp_path / "out"), "--charset", "japanese"]
     assert main(arguments) == 0
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("No sample of: ")]
@@ -301,9 +299,7 @@ def test_of_many_characters_without_a_sample_a_few_are_named(
     assert "found none of ぁあぃいぅうぇえぉおかきぎくぐけげこごさ … (6,622)" in capsys.readouterr().err
 
 
-def test_records_and_pictures_are_not_mixed(
-    symbols: Path, etl_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_records_and_pictures_are_not_mixed(symbols: Path, etl_file: Write, tmp_path: Path, monkeypatch: Patch) -> None:
     records = etl_file()
     draw(records.parent / "sheet.png", 0)
     assert fastetl.build(records.parent, tmp_path / "passed over").images == 142

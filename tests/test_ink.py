@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, Stroke, cover_plainly, rasterize
 from fastetl.kernels.coverage import cover
+from tests.conftest import Patch
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden_drawings.json").read_text(encoding="utf-8"))
 """Drawings on which every rasterizer is compared, with the pictures of the readable twin: over its rows from the top,
@@ -23,7 +24,7 @@ GOLDEN = json.loads((Path(__file__).parent / "data" / "golden_drawings.json").re
 
 def rasterize_plainly(drawing: Drawing, side: int = SIDE) -> NDArray[np.uint8]:
     """As without numba."""
-    with pytest.MonkeyPatch.context() as patch:
+    with Patch.context() as patch:
         patch.setattr("fastetl.ink.drawings._load_cover", lambda: cover_plainly)
         return rasterize(drawing, side)
 

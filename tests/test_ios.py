@@ -23,6 +23,7 @@ from fastetl.data.charset import Charset, one_shape
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
 from tests import golden_lines
+from tests.conftest import Patch
 from tests.kana import cropped, kana_drawings, misread
 
 ROOT = Path(__file__).parent.parent
@@ -133,7 +134,7 @@ def lines() -> list[dict[str, Any]]:
         return asked[-1][1].copy()
 
     rows = []
-    with pytest.MonkeyPatch.context() as patch:
+    with Patch.context() as patch:
         patch.setattr(Recognizer, "_logits", recorded)
         for row in json.loads(golden_lines.FILE.read_text(encoding="utf-8")):
             recognizer.read_line(Drawing.from_dict(row["drawing"]))

@@ -46,9 +46,7 @@ def test_columns_are_the_bits_of_the_record(layout: Layout, seed: int) -> None:
         ("ETL8B2 ETL9B ETL8G ETL9G", (16, 16), (0, 16)),
     ],
 )
-def test_code_and_sheet_are_where_aists_pages_say(
-    names: str, code: tuple[int, int], sheet: tuple[int, int] | None
-) -> None:
+def test_code_and_sheet_are_where_aist_says(names: str, code: tuple[int, int], sheet: tuple[int, int] | None) -> None:
     """First bit and bits."""
     for fields in (LAYOUT_BY_NAME[name].by_name for name in names.split()):
         assert (fields["code"].offset, fields["code"].bits) == code

@@ -30,7 +30,7 @@ from fastetl.lines.segmentation import Spans, lines_of_drawing, lines_of_picture
 from fastetl.lines.shapes import load_shapes
 from fastetl.synth.written_lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
-from tests.conftest import peak_memory
+from tests.conftest import Capture, Patch, peak_memory
 from tests.golden_lines import FILE as GOLDEN
 from tests.golden_lines import answers
 
@@ -371,9 +371,7 @@ def test_unusual_pictures_take_bounded_time(recognizer: Recognizer, picture: NDA
     assert time.process_time() - begin < 5  # a fifth of a second when this was written
 
 
-def test_a_picture_of_too_many_pieces_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_of_too_many_pieces_is_named(tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
     monkeypatch.setattr("fastetl.lines.segmentation.MAX_PIECES", 3)
     path = tmp_path / "a.png"
     Image.fromarray(page(["おはよう"])).save(path)
@@ -391,7 +389,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return two, blank
 
 
-def test_the_command_prints_lines(pictures: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_lines(pictures: tuple[Path, Path], capsys: Capture) -> None:
     """Of several pictures, each with its picture."""
     two, blank = pictures
     assert main(["recognize", "--lines", str(two)]) == 0
@@ -402,9 +400,7 @@ def test_the_command_prints_lines(pictures: tuple[Path, Path], capsys: pytest.Ca
     assert printed.err == f"{blank}: no ink stands out from the paper: look at the picture\n"
 
 
-def test_the_commands_json_is_that_of_python(
-    pictures: tuple[Path, Path], recognizer: Recognizer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_commands_json_is_pythons(pictures: tuple[Path, Path], recognizer: Recognizer, capsys: Capture) -> None:
     assert main(["recognize", "--lines", *map(str, pictures), "none.png", "--json"]) == 1
     two, blank, none = json.loads(capsys.readouterr().out)
     assert two == {"image": str(pictures[0]), **json.loads(json.dumps(recognizer.read_line(pictures[0]).as_dict()))}

@@ -29,7 +29,7 @@ from model.report import write_report
 from model.run import Run, open_run
 from model.shallow_learning import baselines
 from model.training import new_run
-from tests.conftest import peak_memory
+from tests.conftest import Capture, Patch, peak_memory
 from tests.model_data import finished_run, tiny
 
 
@@ -209,7 +209,7 @@ def test_the_report_is_drawn_by_its_own_script(browser: Any, tmp_path: Path) -> 
     assert faults == []
 
 
-def test_baselines_beat_guessing_on_both_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_baselines_beat_guessing_on_both_splits(monkeypatch: Patch) -> None:
     steps: list[tuple[int, int]] = []
     results = baselines(tiny(), progress=lambda done, total: steps.append((done, total)))
     assert [r.algorithm for r in results] == ["guessing", "k nearest neighbours", "random forest"] * 2
@@ -320,7 +320,7 @@ def test_what_differs_is_shown(two: list[Run]) -> None:
     assert list(compare_runs(two).accuracy.values()) == [(accuracy, None), (None, 1.0)]
 
 
-def test_the_command_prints_a_table_or_json(two: list[Run], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table_or_json(two: list[Run], capsys: Capture) -> None:
     names = [str(run.path) for run in two]
     assert main(["compare", *names]) == 0
     lines = capsys.readouterr().out.splitlines()

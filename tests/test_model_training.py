@@ -40,6 +40,7 @@ from model.progress import Progress, print_epochs
 from model.run import Run, open_run
 from model.step import State, first_state, learning_rate, make_forward, make_train, weights_of
 from model.training import train
+from tests.conftest import Capture, Patch
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 
 ONE_EPOCH = dataclasses.replace(CONFIG, epochs=1)
@@ -84,7 +85,7 @@ def test_steps_cut_an_epoch_short(tmp_path: Path) -> None:
     assert [(e.epoch, e.step) for e in run.history] == [(1, 3), (2, 5)]
 
 
-def test_minutes_choose_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_minutes_choose_the_steps(tmp_path: Path, monkeypatch: Patch) -> None:
     ticks = itertools.count()  # of a clock: one whenever it is read, a hundred for a checkpoint
     for module in (training, loop):
         monkeypatch.setattr(module, "time", Mock(perf_counter=ticks.__next__))
@@ -104,9 +105,7 @@ def test_minutes_choose_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         train(tiny(), tmp_path / "several", config)
 
 
-def test_steps_alone_and_in_one_go_are_compiled_before_the_clock_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_steps_alone_and_in_one_go_are_compiled_before_the_clock_starts(tmp_path: Path, monkeypatch: Patch) -> None:
     config = dataclasses.replace(BY_STEPS, minutes=1e-6, steps_per_dispatch=2)
     steps = Mock(side_effect=make_train(open_run(finished_run()[0]).untrained(), config))
     monkeypatch.setattr(loop, "make_train", lambda *_: steps)
@@ -179,7 +178,7 @@ def test_each_step_drops_others() -> None:
     assert abs(first_step()[2] - first_step(step=1)[2]) > 0.01
 
 
-def test_a_run_is_calibrated_on_samples_at_equal_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_calibrated_on_samples_at_equal_distances(monkeypatch: Patch) -> None:
     run, seen = open_run(finished_run()[0]), list[int]()
 
     def predict(_: Run, pictures: Bytes) -> Float32s:
@@ -198,7 +197,7 @@ def test_a_run_is_calibrated_on_samples_at_equal_distances(monkeypatch: pytest.M
     assert below < run.threshold < above  # of a half per cent
 
 
-def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, monkeypatch: Patch) -> None:
     results = Mock(side_effect=[(1.0, 0.9), (0.5, 0.8), (1.2, 0.9)])
     monkeypatch.setattr(loop.Training, "_validate", results)
     run = train(tiny(), tmp_path / "run", CONFIG)
@@ -306,9 +305,7 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
         ("localhost:1", 1, "found Connection refused"),
     ],
 )
-def test_a_coordinator_that_is_none_is_one_line(
-    coordinator: str, process: int, fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_coordinator_that_is_none_is_one_line(coordinator: str, process: int, fault: str, monkeypatch: Patch) -> None:
     monkeypatch.setattr("model.devices._JOIN_SECONDS", 0.3)
     begin = time.monotonic()
     with pytest.raises(ModelError, match=f"cannot join {coordinator} as process {process}; .*{fault}"):
@@ -316,7 +313,7 @@ def test_a_coordinator_that_is_none_is_one_line(
     assert time.monotonic() - begin < 20
 
 
-def test_an_epoch_is_a_line_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_epoch_is_a_line_unless_told_otherwise(capsys: Capture) -> None:
     history = open_run(finished_run()[0]).history
     for step, complete in ((4, history[:1]), (6, history[:1]), (6, history[:2])):
         print_epochs(Progress(step, 9, 3, 1.0, complete))
@@ -421,7 +418,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_a_loss_that_is_no_number_stops_the_training(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_no_number_stops_the_training(at: int, tmp_path: Path, monkeypatch: Patch) -> None:
     losses = jnp.full(2, 1.0).at[at].set(jnp.nan)
     monkeypatch.setattr(loop, "make_train", lambda *_: lambda state, batches: (state, losses))
     config = dataclasses.replace(CONFIG, steps_per_dispatch=2)
@@ -453,7 +450,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(loop.Training, "fit", Mock(side_effect=OSError(errno.ENOSPC, "full")))
     with pytest.raises(FastetlError, match="run: cannot write the output"):
         train(tiny(), tmp_path / "run", CONFIG)

@@ -15,7 +15,7 @@ from fastetl.etl.detection import detect, find_files
 from fastetl.etl.inspection import inspect
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl_cli.main import main
-from tests.conftest import Write
+from tests.conftest import Capture, Patch, Write
 
 SMALL = BuildConfig(size=8)
 
@@ -34,9 +34,7 @@ def test_a_sound_file_gives_no_notice(etl_file: Write, tmp_path: Path) -> None:
     assert (report.genuine, report.noticed) == (None, ())
 
 
-def test_one_bit_in_the_first_code_is_told_and_moves_no_other_record(
-    etl_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_bit_in_the_first_code_is_told_and_moves_no_other(etl_file: Write, tmp_path: Path, capsys: Capture) -> None:
     sound = make_records(4)
     build(etl_file(records=sound), tmp_path / "sound", SMALL)
     records = sound.copy()
@@ -142,7 +140,7 @@ def test_only_regular_files_are_read(tmp_path: Path, etl_file: Write) -> None:
                 attempt()
 
 
-def test_files_behind_a_damaged_one_are_inspected_too(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_behind_a_damaged_one_are_inspected_too(etl_file: Write, capsys: Capture) -> None:
     folder = etl_file("ETL8G_02").parent
     etl_file("renamed", make_records(2, seed=1))
     whole = (folder / "ETL8G_02").read_bytes()
@@ -170,7 +168,7 @@ def test_everything_odd_is_told(etl_file: Write) -> None:
     assert "blank pictures: 2 (records 12, 201)" in text
 
 
-def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch: Patch) -> None:
     path = etl_file("copy_of_it")
     (report,) = inspect([path])
     monkeypatch.setitem(inspection.NAME_BY_FINGERPRINT, report.fingerprint, "ETL8G_07")
@@ -189,7 +187,7 @@ def test_fingerprints_are_those_of_git_and_of_coreutils() -> None:
     assert str(total) == "sum 542"
 
 
-def test_what_many_files_have_is_told_once(etl_file: Write, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_many_files_have_is_told_once(etl_file: Write, capsys: Capture) -> None:
     for number, blank in ((1, 2), (2, 3)):
         records = make_records(2)
         ETL8G.packed(records)[:blank] = 0

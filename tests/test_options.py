@@ -17,7 +17,7 @@ from fastetl.synth.records import characters_of
 from fastetl_cli.base import error_line
 from fastetl_cli.main import COMMANDS, main
 from fastetl_cli.options import explained_parser_of
-from tests.conftest import sample
+from tests.conftest import Capture, Patch, sample
 from tests.model_data import tiny
 
 ACTIONS = {name: explained_parser_of(name).arguments for name in COMMANDS}
@@ -35,7 +35,7 @@ def conditional() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("line", [*conditional()], ids=" ".join)
-def test_an_option_without_effect_is_refused(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_option_without_effect_is_refused(line: list[str], capsys: Capture) -> None:
     option = next(word for word in line if word.startswith("--"))
     assert main(line) == 2
     assert re.match(rf"fastetl {line[0]}: {option} (is for|has no effect) ", capsys.readouterr().err)
@@ -57,7 +57,7 @@ def turn(name: str, k: int) -> list[str]:
 
 
 @pytest.mark.parametrize("k", range(3))
-def test_every_value_of_a_choice_runs(k: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_value_of_a_choice_runs(k: int, tmp_path: Path, monkeypatch: Patch) -> None:
     """Of the targets three: tests/test_export_package.py has all."""
     monkeypatch.chdir(tmp_path)
     tiny().write(tmp_path / "data")
@@ -74,7 +74,7 @@ def test_every_value_of_a_choice_runs(k: int, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_named_charset(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_named_charset(name: str, tmp_path: Path, monkeypatch: Patch) -> None:
     """None of its characters (every fortieth of the kanji) is lost from synth to build; all commands take it. The page
     of formats names it, with the number of its characters."""
     count = f" | {len(load_charset(name)):,} |" if name not in ("kanji", "all") else ""

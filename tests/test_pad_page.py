@@ -467,9 +467,7 @@ def test_accessibility_rules(browser: Browser, address: str, scheme: str) -> Non
 
 
 @NEEDS_RUNTIME
-def test_the_static_folder_works_offline_with_the_same_answers(
-    browser: Browser, package: Recognizer, tmp_path: Path
-) -> None:
+def test_the_static_folder_works_offline_and_alike(browser: Browser, package: Recognizer, tmp_path: Path) -> None:
     out = tmp_path / "static"
     assert main(["pad", str(package.path), "--static", str(out), "--runtime", str(ORT_WEB)]) == 0
     pictures = np.stack([rasterize(drawing) for drawing in [*kana_drawings().values()][::40]])

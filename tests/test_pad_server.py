@@ -23,6 +23,7 @@ from fastetl_cli.main import main
 from fastetl_cli.pad import listen
 from fastetl_cli.web.sample_files import SampleFolder
 from fastetl_cli.web.static import PAGE, RUNTIME_FILES
+from tests.conftest import Capture, Patch
 from tests.pad import serving
 
 LINE = Drawing(1, 1, (Stroke((0.1, 0.8), (0.2, 0.9)),))
@@ -41,7 +42,7 @@ def client(package: Recognizer, samples: Path) -> Iterator[httpx.Client]:
         yield opened
 
 
-def test_a_browser_in_the_terminal_gets_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_browser_in_the_terminal_gets_its_page(monkeypatch: Patch) -> None:
     """It ends `open` when it ends; the server began only then."""
     both = Barrier(2, timeout=5)
     server = Mock(run=lambda sockets: (sockets[0].close(), both.wait()))
@@ -84,7 +85,7 @@ def test_answers_are_the_networks(client: httpx.Client, package: Recognizer) -> 
     ],
 )
 def test_a_fault_that_is_not_the_pages_is_told(
-    error: Exception, status: int, line: str, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    error: Exception, status: int, line: str, client: httpx.Client, monkeypatch: Patch
 ) -> None:
     monkeypatch.setattr(Recognizer, "probabilities", Mock(side_effect=error))
     # A server that has failed ends the connection; the next request would meet its end.
@@ -102,7 +103,7 @@ def test_a_fault_that_is_not_the_pages_is_told(
     ],
 )
 def test_a_body_that_does_not_come_or_is_too_long_is_not_waited_for(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str, kind: str, header: str, status: int, line: str
+    client: httpx.Client, monkeypatch: Patch, path: str, kind: str, header: str, status: int, line: str
 ) -> None:
     monkeypatch.setattr("fastetl_cli.web.server.BODY_SECONDS", 0.05)
     head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/{kind}\r\n{header}"
@@ -166,7 +167,7 @@ def test_samples_are_kept_listed_and_deleted(package: Recognizer, tmp_path: Path
         assert (rasterize(sample.drawing) == rasterize(LINE)).all()
 
 
-def test_the_store_writes_only_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_writes_only_its_own_files(tmp_path: Path, monkeypatch: Patch) -> None:
     folder, outside = tmp_path / "kept", tmp_path / "outside.jsonl"
     outside.write_text("before\n")
     store = SampleFolder(folder)
@@ -222,7 +223,7 @@ def test_an_address_of_ipv6_is_listened_on(host: str, reached: str) -> None:
         listen("no.such..host", 0)
 
 
-def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_static_folder(package: Recognizer, tmp_path: Path, capsys: Capture) -> None:
     runtime, out = tmp_path / "runtime", tmp_path / "out"
     command = ["pad", str(package.path), "--static", str(out)]
     assert main(command) == 2

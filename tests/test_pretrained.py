@@ -25,6 +25,7 @@ from fastetl.errors import FastetlError
 from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.pictures import find_ink
 from fastetl_cli.main import main
+from tests.conftest import Capture, Patch
 from tests.kana import kana_drawings, misread
 
 PACKAGE = package_path("kana")
@@ -36,9 +37,7 @@ def _written(writers: int, characters: tuple[str, ...]) -> tuple[list[np.ndarray
     return [*(drawn * np.uint8(17))], [*characters] * writers
 
 
-def test_each_bundled_package_is_sound_and_has_a_name_and_the_first_stands_for_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_bundled_package_is_sound_and_has_a_name(tmp_path: Path, monkeypatch: Patch) -> None:
     assert package_path() == package_path("pretrained") == package_path(BUNDLED[0])
     for name in BUNDLED:
         assert export.open_recognizer(name).path == package_path(name)
@@ -54,9 +53,7 @@ def test_each_bundled_package_is_sound_and_has_a_name_and_the_first_stands_for_a
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_the_example_of_the_card_runs(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_example_of_the_card_runs(name: str, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
     Image.fromarray(_written(1, ("あ",))[0][0]).save(tmp_path / "character.png")
     for file in (ONNX, LABELS):
         (tmp_path / file).symlink_to(package_path(name) / file)
@@ -147,7 +144,7 @@ def test_labels_come_with_facts() -> None:
         assert tuple(listed[name][k] for name in names) == expected
 
 
-def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recognize_needs_neither_training_nor_package(tmp_path: Path, capsys: Capture) -> None:
     (picture, *_), (label, *_) = _written(1, ("あ",))
     Image.fromarray(255 - picture).save(tmp_path / "a.png")
     assert main(["recognize", str(tmp_path / "a.png"), "--charset", "hiragana", "--json"]) == 0
@@ -184,9 +181,7 @@ def _small(command: str) -> str:
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_the_commands_that_make_it_run_in_turn_and_once(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_that_make_it_run_in_turn_and_once(name: str, tmp_path: Path, monkeypatch: Patch) -> None:
     """A rehearsal: little of everything."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["fastetl"])
@@ -225,9 +220,7 @@ def test_a_picture_is_a_file_its_bytes_a_pil_image_or_an_array_in_colour(tmp_pat
         assert [[a.label for a in reading.answers[:2]] for reading in (*both, expected)] == [["あ", "お"]] * 3
 
 
-def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(tmp_path: Path, monkeypatch: Patch) -> None:
     assert "<tr><th>charset</th><td>kana (162)</td></tr>" in export.open_recognizer("kana")._repr_html_()
     assert repr(export.open_recognizer()) == "Recognizer(bundled japanese: japanese, 6,625 characters)"
     pictures, _ = _written(1, ("あ", "め"))
@@ -244,7 +237,7 @@ def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(
 
 
 def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: Patch, capsys: Capture
 ) -> None:
     monkeypatch.setattr("export.metadata.version", {"fastetl": "9.9", "numpy": "1", "onnx": "2"}.__getitem__)
     path = tmp_path / "alone.ONNX"
@@ -280,7 +273,7 @@ def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
 
 
 @pytest.mark.parametrize("line", ["evaluate {} a", "recognize a --package {}", "train a b --from {}", "export {} c"])
-def test_a_package_that_lost_a_file_is_still_one(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_package_that_lost_a_file_is_still_one(line: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / CARD).touch()
     assert main(line.format(tmp_path).split()) == 2
     assert re.search(r"(kana.onnx|reference.npz): there is no such file. Export it again", capsys.readouterr().err)

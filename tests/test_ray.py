@@ -33,7 +33,7 @@ from fastetl_ray.nodes import results_of_tasks
 from fastetl_ray.sweeping import SweepConfig, read_sweep, sweep_on_ray, trial_error
 from model.folders import unfinished_folder
 from model.training import train
-from tests.conftest import python, write_shards
+from tests.conftest import Capture, Patch, python, write_shards
 from tests.model_data import CONFIG, finished_run, tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
@@ -68,7 +68,7 @@ def etl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_output_is_checked_first_and_a_cluster_that_is_none_is_one_line(
-    etl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    etl: Path, tmp_path: Path, monkeypatch: Patch, capfd: Capture
 ) -> None:
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setenv("RAY_ADDRESS", "")  # which the commands set
@@ -192,7 +192,7 @@ def test_files_of_one_name_at_two_addresses_are_two() -> None:
     system.rm("/", recursive=True)
 
 
-def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_is_written_and_read_like_a_folder(etl: Path, monkeypatch: Patch) -> None:
     """In the memory of this process, which therefore does the work of the workers."""
     monkeypatch.setattr(distributed, "connect", lambda: None)
     monkeypatch.setattr(distributed, "results_of_tasks", lambda work, pieces, _: (work(*p) for p in enumerate(pieces)))
@@ -275,7 +275,7 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     assert not (tmp_path / "none").exists()
 
 
-def test_a_sweep_of_nothing_starts_nothing(etl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_of_nothing_starts_nothing(etl: Path, tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr("fastetl_ray.nodes.connect", lambda: pytest.fail("Ray was started"))
     with pytest.raises(FastetlError, match="nothing: no dataset here"):
         sweep_on_ray(tmp_path / "nothing", tmp_path / "out", read_sweep(SWEEP))

@@ -21,7 +21,7 @@ from fastetl.files.untrusted import parse_json
 from fastetl.ink.drawings import rasterize
 from fastetl_cli.main import main
 from fastetl_cli.web.sample_files import SampleFolder
-from tests.conftest import sample
+from tests.conftest import Capture, sample
 
 
 def write(path: Path, *lines: str | bytes) -> Path:
@@ -63,7 +63,7 @@ def test_faults_are_named_by_line_and_the_rest_is_read(tmp_path: Path) -> None:
         assert str(fault).startswith(f"{file}: line {line}: ")
 
 
-def test_samples_become_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_samples_become_a_dataset(tmp_path: Path, capsys: Capture) -> None:
     folder = tmp_path / "samples"
     folder.mkdir()
     write(folder / "2026-11-23.jsonl", *(sample(k, "ぬ" if k % 2 else "め").as_line() for k in range(30)))

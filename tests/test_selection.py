@@ -20,7 +20,7 @@ from fastetl.etl.layouts import ETL8G
 from fastetl.etl.reading import block_records, new_buffer, read_headers, read_records
 from fastetl.etl.selection import select
 from fastetl.kernels.vector import ENABLED
-from tests.conftest import Write
+from tests.conftest import Patch, Write
 
 _KANA = codes_of(HIRAGANA)
 CODES = [_KANA[0], 0x3021, _KANA[1], _KANA[2], *range(0x3022, 0x302A), _KANA[3]]
@@ -73,7 +73,7 @@ def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
-def test_a_sound_file_takes_the_short_way(etl_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sound_file_takes_the_short_way(etl_file: Write, tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(selection, "contents_of", lambda *_: pytest.fail("every header was read"))
     build(etl_file(records=make_records(3)), tmp_path / "short", BuildConfig(size=8))
 

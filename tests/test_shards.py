@@ -17,7 +17,7 @@ from fastetl.data.shards import ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from model.outliers import character_pairs
-from tests.conftest import describe, some_pictures, write_shards
+from tests.conftest import Patch, describe, some_pictures, write_shards
 from tests.export_data import sound_package
 
 SIDE = 8
@@ -48,7 +48,7 @@ def test_rows_are_the_same(shards: Path) -> None:
     assert pq.read_schema(shards / "shard-00000.parquet").names == names
 
 
-def test_an_address_has_no_path(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_has_no_path(shards: Path, monkeypatch: Patch) -> None:
     monkeypatch.chdir(shards)
     assert open_dataset(".").name == "shards"
     assert open_dataset(Path(f"file://{shards}")).path is None  # `Path` makes one of two slashes
@@ -75,7 +75,7 @@ def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> Non
     assert len(images._cache) == 1
 
 
-def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_shard_is_read_to_open_split_and_begin(shards: Path, monkeypatch: Patch) -> None:
     read: list[str] = []
     monkeypatch.setattr(ShardedImages, "table", lambda images, shard, columns: read.append(shard.file))
     data, first = open_dataset(shards), some_pictures()
@@ -130,7 +130,7 @@ def test_a_damaged_description_is_one_line(shards: Path) -> None:
         open_dataset(shards)
 
 
-def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkeypatch: Patch) -> None:
     some_pictures().to_parquet(tmp_path / "a.parquet")
     pq.write_table(arrow_table(some_pictures()), tmp_path / "b.parquet")
     with pytest.raises(FastetlError, match=r"b\.parquet: .* 'fastetl dataset' is missing. .* docs/own-pictures"):
@@ -140,7 +140,7 @@ def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkey
         open_dataset(tmp_path / "a.parquet")
 
 
-def test_a_parquet_file_is_the_table_of_the_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parquet_file_is_the_table_of_the_dataset(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(parquet, "_ROWS", 25)  # of 60: they are written part by part
     data = some_pictures()
     raw = arrow_table(data)

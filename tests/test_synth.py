@@ -44,6 +44,7 @@ from fastetl.synth.records import ORDER, readings
 from fastetl.synth.sets import MAX_SEED, stamp
 from fastetl.synth.strokes import load_components
 from fastetl.synth.style import WriterStyle, draw_style
+from tests.conftest import Patch
 
 
 def drawn(style: WriterStyle, rng: np.random.Generator, characters: Sequence[str]) -> NDArray[np.uint8]:
@@ -255,7 +256,7 @@ def test_a_brush_is_wide_where_it_is_set_down() -> None:
     assert np.ptp(across[0][inked[12:-12]]) <= 2
 
 
-def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_write_the_same_files(tmp_path: Path, monkeypatch: Patch) -> None:
     """Whether they are new ones or, in a process of its own, where JAX is not loaded, forked."""
     monkeypatch.setattr(processes, "can_fork", lambda: False)
     config, seen = SynthConfig(files=2, charset="digits", seed=3), []
@@ -302,9 +303,7 @@ def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_pat
 
 
 @pytest.mark.parametrize(("seed", "message"), [(0, "no such luck"), (1, "a process was killed")])
-def test_what_fails_in_a_process_fails(
-    seed: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_fails_in_a_process_fails(seed: int, message: str, tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(records, "draw_data_set", fail)
     with pytest.raises(FastetlError, match=message):
         synthesize(tmp_path / "etl", SynthConfig(charset="digits", seed=seed), processes=2)
@@ -321,7 +320,7 @@ def test_characters_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     assert synthesize_dataset(tmp_path / "data", files=1, charset=config.charset, size=16) == 2 * 5
 
 
-def test_missing_strokes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_strokes_are_told_in_one_line(monkeypatch: Patch) -> None:
     monkeypatch.setattr(strokes, "find_spec", lambda name: None)
     strokes._folder.cache_clear()
     with pytest.raises(FastetlError, match=r"pip install '\.\[synth\]'"):
@@ -352,7 +351,7 @@ def test_fragments_as_on_real_scans() -> None:
     assert abs(np.nanmedian(figures["deviation"]) - 17.9) < 1.5
 
 
-def test_no_two_prints_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_two_prints_are_alike(monkeypatch: Patch) -> None:
     """But for their paper these two would be: both stand as far from the middle as prints may."""
     monkeypatch.setattr(raster, "classes", lambda name: [entry for entry in classes(name) if entry.character == "八"])
     first, second = (draw_pictures(LAYOUT_BY_NAME["ETL2"], writer, 0, 0, 0.5) for writer in (1519, 1681))
