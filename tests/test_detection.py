@@ -48,7 +48,11 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("ETL8G_01", b"x" * 100, "record 0: not a record of ETL8G, as the name says; … 100 bytes …. Bytes are lost"),
+        (
+            "ETL8G_01",
+            make_records(1).tobytes()[:100],
+            "record 0: not a record of ETL8G, as the name says; … 100 bytes …. Bytes are lost",
+        ),
         ("ETL9B_1", bytes(576 * 3), "record 1: not a record of ETL9B"),
         ("a.bin", bytes(2052 * 5), "not a file of a known set; expected records of ETL1 to ETL9G… Give the unpacked"),
     ],
@@ -94,6 +98,7 @@ def test_genuine_files_number_writers(etl_file: Write, names: tuple[str, ...], n
     damage=st.lists(st.tuples(st.sampled_from(DAMAGE), st.integers(0), st.integers(0))),
 )
 @example(seed=0, sets=1, damage=[("doubled", 2, 0)])
+@example(seed=0, sets=6, damage=[("unknown", 300 + k, 0) for k in range(5)])
 def test_damage_to_some_records_moves_no_other(seed: int, sets: int, damage: list[tuple[str, int, int]]) -> None:
     order = (0x3021 + np.random.default_rng(seed).permutation(135)).astype(np.uint16)
     codes, true = np.tile(order, sets), np.arange(sets).repeat(135)

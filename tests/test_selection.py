@@ -25,7 +25,6 @@ from tests.conftest import Patch, Write
 _KANA = codes_of(HIRAGANA)
 CODES = [_KANA[0], 0x3021, _KANA[1], _KANA[2], *range(0x3022, 0x302A), _KANA[3]]
 WANTED = "".join(HIRAGANA.characters[:4])
-_SETTINGS = settings(max_examples=30 if not ENABLED else 150, deadline=None)
 
 
 def damaged(records: Records, kind: str, at: int, to: int) -> Records:
@@ -46,7 +45,9 @@ KINDS = st.sampled_from(["lost", "doubled", "swapped", "unknown", "cut"])
 CHANGES = st.lists(st.tuples(KINDS, st.integers(0, 999), st.integers(0, 999)), max_size=2)
 
 
-@settings(_SETTINGS, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150 if ENABLED else 30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @example(first=[], second=[("swapped", 1, 908)], sets=(1, 2))
 @given(first=CHANGES, second=CHANGES, sets=st.tuples(st.integers(1, 3), st.integers(1, 3)))
 def test_what_is_taken_is_the_same(tmp_path: Path, first: Any, second: Any, sets: tuple[int, int]) -> None:
