@@ -3,6 +3,9 @@
 from .building.build import BuildConfig as BuildConfig
 from .building.build import BuildResult as BuildResult
 from .building.build import build as build
+from .building.kept_drawings import SamplesConfig as SamplesConfig
+from .building.kept_drawings import SamplesResult as SamplesResult
+from .building.kept_drawings import samples_to_dataset as samples_to_dataset
 from .data.augmentation import Augmentation as Augmentation
 from .data.augmentation import augment as augment
 from .data.batches import Batches as Batches
@@ -23,8 +26,10 @@ from .ink.drawings import Drawing as Drawing
 from .ink.drawings import Stroke as Stroke
 from .ink.drawings import rasterize as rasterize
 from .ink.pictures import read_picture as read_picture
+from .synth import LineConfig as LineConfig
 from .synth import SynthConfig as SynthConfig
 from .synth import synthesize as synthesize
 from .synth import synthesize_dataset as synthesize_dataset
+from .synth import write_lines as write_lines
 
 __version__: str

@@ -7,12 +7,11 @@ import numpy as np
 
 import fastetl_ray
 from fastetl.checks import require_range, require_unset
-from fastetl.data.charset import nfc
 from fastetl.errors import FastetlError, expecting
 from fastetl.files.addresses import as_address
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
-from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
-from fastetl.synth.written_lines import LineConfig, random_text, write_lines
+from fastetl.synth import LineConfig, SynthConfig, synthesize, synthesize_dataset, write_lines
+from fastetl.synth.written_lines import random_text
 from fastetl_cli.base import Out, WritingCommand, bar, choose_cluster, command_line, counted
 from fastetl_cli.build import Engine
 from fastetl_cli.options import Argument
@@ -77,11 +76,13 @@ class Synth(WritingCommand):
             texts = [random_text(rng, int(rng.integers(4, 16))) for _ in range(count)]
         else:
             with expecting("UTF-8 text", self.text, "cannot read the text", do="save it as UTF-8"):
-                text = nfc(read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig"))
+                text = read_bytes(self.text, TEXT_BYTES).decode("utf-8-sig")
             text_lines = [line.strip() for line in text.split("\n") if line.strip()]
             if not text_lines:
                 raise FastetlError("no text", file=self.text, expected="lines to write", do="write some into it")
             texts = [text_lines[k % len(text_lines)] for k in range(count)]
-        write_lines(self.out, texts, self.line, seed=self.config.seed, overwrite=self.overwrite)
+        with bar("synth") as progress:
+            seed, overwrite = self.config.seed, self.overwrite
+            write_lines(self.out, texts, self.line, seed=seed, overwrite=overwrite, progress=progress)
         text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"
         return self.answer({"out": self.out, "lines": texts}, text)

@@ -42,6 +42,7 @@ RESULTS = {
     "compare": model.Comparison,
     "baseline": model.BaselineResult,
     "export`, `verify": export.Check,
+    "samples": fastetl.SamplesResult,
 }
 
 

@@ -16,21 +16,17 @@ import fastetl
 import fastetl_ray
 import model
 from export.config import ExportConfig
-from fastetl.building.build import BuildConfig, build
+from fastetl import BuildConfig, SynthConfig, build, load_labelled, synthesize, synthesize_dataset, write_sheet
 from fastetl.building.kept_drawings import KeptDrawing, samples_to_dataset
 from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.charset import Charset, load_charset
-from fastetl.data.contact_sheet import write_sheet
 from fastetl.data.dataset import Dataset, Samples
-from fastetl.data.preprocessing import Preprocessing
-from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import codes_of
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink
-from fastetl.synth import SynthConfig, synthesize, synthesize_dataset
 from fastetl.synth.written_lines import write_line
 from model.config import TrainConfig
 from tests.conftest import one_line, sample, some_pictures
@@ -44,7 +40,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (2, 12, 12), np.uint8)
 RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "top5"), 1) | {"interval": (0, 1)}
 CREATE, TRAIN = partial(Dataset.create, images=INK, characters=["あ"]), partial(model.train, data=OWN, out="out")
 CHANGED, SPLIT = partial(replace, LARGE), CREATE(groups=[0]).split
-EPOCH = Batches(SIXTY, batch_size=10).epoch
+EPOCH, WRITE_LINES = Batches(SIXTY, batch_size=10).epoch, partial(fastetl.write_lines, "out")
 AUGMENT = partial(augment, images=NOISE, indices=np.array([0, 1]), out=NOISE.copy())
 AUGMENT_ALL = partial(AUGMENT, config=Augmentation(fragments=1.0))
 READER = export.open_recognizer("kana")
@@ -67,7 +63,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TrainConfig, {"epochs": 2.5}, "epochs is out of range; expected a whole number, 1 to 100,000; found 2.5"),
     (TrainConfig, {"learning_rate": math.nan}, "learning_rate is out of range; expected over 0 to 100; found nan"),
     (TrainConfig, {"augmentation": {"rotation": 3}}, "unsuitable augmentation; expected Augmentation(…); found"),
-    (Preprocessing, {"surroundings": "yes"}, "unsuitable surroundings; expected true or false"),
+    (fastetl.Preprocessing, {"surroundings": "yes"}, "unsuitable surroundings; expected true or false"),
     (SynthConfig, {"set": "ETL8G"}, "unsuitable set; expected a tuple such as ('ETL8G',); found 'ETL8G'"),
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
     # Characters
@@ -84,6 +80,8 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     ),
     (codes_of, {"charset": Charset("x", ("Ａ", "A"))}, "has several forms of one character; …; found ＡA"),
     (write_line, {"text": " ", "seed": 1}, "unsuitable text; expected characters to write; found ' '"),
+    (WRITE_LINES, {"texts": "あ"}, "unsuitable texts; expected a list of texts; found 'あ'"),
+    (WRITE_LINES, {"texts": ["あ", 5]}, "unsuitable text; expected a text; found 5"),
     # Datasets of the user's own arrays, and their samples
     (Dataset.create, {"images": None, "characters": []}, "unsuitable images; expected arrays …; found None"),
     (CREATE, {"images": [INK]}, "found uint8 (1, 9, 9). Use `read_picture`"),
@@ -231,7 +229,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
         (show, {"progress": 3}, "unsuitable progress; expected a function")
         for show in (
             *(partial(build, "etl", "out"), partial(synthesize, "out"), partial(synthesize_dataset, "out")),
-            *(TRAIN, partial(model.baselines, OWN), partial(fastetl.inspect, "etl")),
+            *(TRAIN, partial(model.baselines, OWN), partial(fastetl.inspect, "etl"), partial(WRITE_LINES, texts=[])),
             *(partial(export.export, "kana", "out"), partial(export.verify, "kana")),
         )
     ),

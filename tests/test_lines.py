@@ -183,6 +183,7 @@ def test_what_lies_on_its_side_downwards() -> None:
 
 def test_a_line_has_the_seed_the_length_and_the_spacing_that_are_asked_for() -> None:
     assert write_line("とても いい", [3, 1]) == write_line("とても いい", [3, 1]) != write_line("とても いい", [3, 2])
+    assert write_line("か\u3099く", 1) == write_line("がく", 1)
     assert [len(random_text(np.random.default_rng(1), length)) for length in (1, 7)] == [1, 7]
     wide, close = (write_line("とても", 1, LineConfig(spacing=spacing)).drawing.width for spacing in (0.4, 0))
     assert wide > 1.1 * close

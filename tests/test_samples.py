@@ -11,14 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastetl.building.kept_drawings import LINE_BYTES, KeptDrawing, SamplesConfig, read_samples, samples_to_dataset
+from fastetl import FastetlError, SamplesConfig, load_labelled, open_dataset, rasterize, samples_to_dataset
+from fastetl.building.kept_drawings import LINE_BYTES, KeptDrawing, read_samples
 from fastetl.data.charset import HIRAGANA, KANA
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import Preprocessing, resize
-from fastetl.data.store import load_labelled, open_dataset
-from fastetl.errors import FastetlError
 from fastetl.files.untrusted import parse_json
-from fastetl.ink.drawings import rasterize
 from fastetl_cli.main import main
 from fastetl_cli.web.sample_files import SampleFolder
 from tests.conftest import Capture, sample

@@ -141,15 +141,20 @@ class SamplesConfig(Options):
 
 @dataclass(frozen=True)
 class SamplesResult:
-    """What was written. left_out: how many samples have a label outside of the charset. faults: of lines left out."""
+    """What was written."""
 
     out: str
+    """Path of the dataset."""
     images: int
+    """How many samples it has."""
     classes: int
+    """How many characters have a sample."""
     right: int
     """Samples whose answer was the label."""
     left_out: dict[str, int]
+    """How many samples have a label outside of the charset, by label."""
     faults: tuple[str, ...]
+    """What is wrong with each line that was left out."""
 
 
 class GroupedDrawing(NamedTuple):
@@ -199,10 +204,16 @@ def samples_to_dataset(
     command: str = "",
     **options: Any,
 ) -> SamplesResult:
-    """Write the dataset `out` from a sample file, or a folder of them. Its pictures are drawn from the strokes.
+    """Write a dataset of the samples that pad and phone keep. Its pictures are drawn from the strokes.
 
-    options: fields of the config by keyword. Damaged lines and labels outside of the charset are left out, and told in
-    the result. Raises FastetlError if no sample is left, or `out` exists.
+    Damaged lines and labels outside of the charset are left out, and told in the result. The other parameters are
+    those of `build`.
+
+    Args:
+        source: A sample file, or a folder of them (*.jsonl).
+        config: Which samples to take, and at what size; `SamplesConfig()` if None.
+    Raises:
+        FastetlError: If no sample is left, or `out` exists (without `overwrite`).
     """
     out = as_path("out", out)
     config = config_of(SamplesConfig, config, options)

@@ -4,14 +4,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image
 
 from fastetl.arrays import Bytes, Reals
-from fastetl.checks import Options, Range, Share, unsuitable
-from fastetl.data.charset import JAPANESE
+from fastetl.checks import Options, Range, Share, as_progress, config_of, require_instance, require_range, unsuitable
+from fastetl.data.charset import JAPANESE, nfc
+from fastetl.errors import ShowProgress, StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.ink.drawings import Drawing, Stroke, paint, segments_of
 from fastetl.lines.bigrams import load_bigrams
@@ -77,6 +78,8 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
 
     Raises FastetlError for a character without strokes, or if KanjiVG's strokes are not installed.
     """
+    require_instance("text", text, str, "a text")
+    text = nfc(text)
     rng = np.random.default_rng(seed)  # another order of what is drawn from it would write other lines
     style = line_style(draw_style(rng), config, rng)
     letters = [c for c in text if not c.isspace()]
@@ -131,21 +134,39 @@ def random_text(rng: np.random.Generator, length: int) -> str:
 
 
 def write_lines(
-    out: Path, texts: Sequence[str], config: LineConfig = LineConfig(), *, seed: int = 0, overwrite: bool = False
-) -> None:
-    """Write a directory of lines: 00000.png … with dark ink, lines.jsonl with text, boxes and drawings, the licence.
+    out: StrPath,
+    texts: list[str] | tuple[str, ...],
+    config: LineConfig | None = None,
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: ShowProgress | None = None,
+    **options: Any,
+) -> Path:
+    """Write a directory of lines by as many synthetic writers. Returns its path.
 
-    Raises what `write_line` raises, and FastetlError if `out` exists and `overwrite` is false.
+    It has 00000.png … with dark ink, lines.jsonl with text (in NFC), boxes and drawings, and the licence. The other
+    parameters, and the errors, are those of `synthesize`.
+
+    Args:
+        texts: What to write, a line each; spaces leave a gap.
+        config: How to write it; `LineConfig()` if None.
+        seed: Another seed, 0 or more, gives other writers.
     """
-    rows = []
+    config, rows = config_of(LineConfig, config, options), []
+    progress = as_progress(progress)
+    require_instance("texts", texts, list | tuple, "a list of texts")
+    require_range("seed", seed, 0)
     with new_output(out, LINES_KIND, overwrite) as folder:
         for k, text in enumerate(texts):
             line, name = write_line(text, [seed, k], config), f"{k:05}.png"
             Image.fromarray(255 - line.picture()).save(folder / name)
-            row = {"file": name, "text": text, "boxes": line.boxes, "drawing": line.drawing.as_dict()}
+            row = {"file": name, "text": line.text, "boxes": line.boxes, "drawing": line.drawing.as_dict()}
             rows.append(json.dumps(row, ensure_ascii=False) + "\n")
+            progress(len(rows), len(texts))
         (folder / "lines.jsonl").write_text("".join(rows), encoding="utf-8")
         (folder / "ATTRIBUTION.txt").write_text(ATTRIBUTION, encoding="utf-8")
+    return Path(out)
 
 
 def line_style(style: WriterStyle, config: LineConfig, rng: np.random.Generator) -> WriterStyle:
