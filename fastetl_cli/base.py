@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 import unicodedata
 from abc import ABC, abstractmethod
@@ -131,9 +132,10 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def say(text: str) -> bool:
-    """Print text of the result. Returns False if nobody reads it, as `write` does."""
-    return write(clean(text) + "\n", sys.stdout)
+def say(text: str, *, is_all: bool = False) -> None:
+    """Print text of the result. If nobody reads it and the command does nothing else (`is_all`), it ends."""
+    if not write(clean(text) + "\n", sys.stdout) and is_all:
+        raise SystemExit(128 + signal.SIGPIPE)
 
 
 def error_line(error: Exception, name: str, *extras: str) -> str:

@@ -1,4 +1,3 @@
-import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from fastetl.files.atomic import OutputKind, check_output
 from fastetl.files.untrusted import files_below
 from fastetl.ink.pictures import brightness_of
 from fastetl.synth.strokes import has_strokes, load_strokes
-from fastetl_cli.base import MAX_LISTED, Command, Only, Paths, bar, counted, note, say, show_json, table
+from fastetl_cli.base import MAX_LISTED, Command, Only, Paths, bar, counted, note, say, show_json, table, width_of
 from fastetl_cli.options import Argument
 
 BOXES = OutputKind("a picture with boxes by fastetl", b"tEXtSoftware\0fastetl boxes", suffix=".png")
@@ -84,15 +83,20 @@ class Recognize(Command):
                 raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
             has_strokes("一")  # raises where no strokes are installed
             check_output(self.boxes, BOXES, self.overwrite, paths)
-        results = [*self._results(recognizer, paths)]
-        if self.json:
-            show_json(results)
-        elif not self.lines:
-            rows = []
-            for entry in (entry for entry in results if "error" not in entry):
+        results, ranks = [], range(1, 1 + min(self.top, len(recognizer.labels)))
+        width = max(map(width_of, recognizer.charset)) + len(" 49.9%")
+        widths = [max(width_of(str(path)) for path in paths), width + len(" ?"), *(width for _ in ranks[1:])]
+        # Rows are printed as they come, so each is aligned with a row of the greatest widths; a single one is not.
+        rows: list[list[object]] = [[" " * n for n in widths if len(paths) > 1], ["picture", *ranks]]
+        for entry in self._results(recognizer, paths):
+            results.append(entry)
+            if not (self.json or self.lines or "error" in entry):
                 likeliest, *rivals = (Answer(**answer) for answer in entry["answers"])
                 rows.append([entry["image"], f"{likeliest} ?" if entry["uncertain"] else likeliest, *rivals])
-            say(table(["picture", *map(str, range(1, 1 + min(self.top, len(recognizer.labels))))], rows))
+                say(table((), rows).split("\n", 2)[2], is_all=True)
+                del rows[1:]
+        if self.json:
+            show_json(results)
         return 1 if any("error" in entry for entry in results) else 0
 
     def _results(self, recognizer: Recognizer, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
@@ -111,7 +115,7 @@ class Recognize(Command):
                     yield {"image": path, "error": str(picture_error)}
 
     def _read(self, recognizer: Recognizer, path: Path, is_alone: bool) -> Recognition | Text:
-        """The text of a picture, which is printed at once, or its likeliest characters, for the table at the end."""
+        """The text of a picture, which is printed, or its likeliest characters."""
         if self.lines:
             return self._read_lines(recognizer, path, is_alone)
         recognition = recognizer.read(path, self.top, self.by_shape)
@@ -125,8 +129,7 @@ class Recognize(Command):
         text = recognizer.read_line(path, down=down, plain=self.plain)
         if not self.json:
             for line in str(text).split("\n"):
-                if not say(line if is_alone else f"{path}\t{line}") and self.boxes is None:
-                    raise SystemExit(128 + signal.SIGPIPE)  # what is still to be read, nobody would see
+                say(line if is_alone else f"{path}\t{line}", is_all=self.boxes is None)
             uncertain_labels = [c.label for c in text.characters if c.uncertain]
             if uncertain_labels:
                 summary = f"{len(uncertain_labels)} of {len(text.characters)} characters are uncertain"

@@ -11,7 +11,6 @@ from model.devices import is_first, join
 from model.folders import RUN_JSON, unfinished_folder
 from model.progress import Progress, print_epochs
 from model.run import Run
-from model.start import start_of
 from model.training import train
 
 _HOSTS = replace(SEVERAL_MACHINES, without=("engine",))
@@ -82,7 +81,7 @@ class Train(WritingCommand):
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
-        options["start"] = start_of(self.start) if self.start else None
+        options["start"] = self.start or None
         if self.engine == "ray":
             choose_cluster(self.address)
             options |= {"workers": self.workers, "gpus": self.gpus}
