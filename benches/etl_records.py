@@ -52,7 +52,7 @@ def first_records(name: str, seed: int = 0) -> NDArray[np.uint8]:
     records = fill(layout, file, seed)
     pictures = layout.packed(records)
     pictures[:] = np.random.default_rng(seed).integers(0, 256, pictures.shape, np.uint8)
-    return np.concatenate([np.zeros((int(layout.has_empty_record), layout.record_bytes), np.uint8), records])
+    return np.concatenate([np.zeros((layout.first_sample, layout.record_bytes), np.uint8), records])
 
 
 def noise(layout: Layout, writer: int, time: int) -> NDArray[np.uint8]:

@@ -49,7 +49,7 @@ def test_every_file_is_recognized_whatever_its_name(folder: Path, tmp_path: Path
         # Without a name only large files tell ETL6 and ETL7 from ETL1, and some G from each other.
         lower.rename(tmp_path / "mystery")
         if file.layout.kind in "KC" or file.layout.name in ("ETL8B2", "ETL1"):
-            assert detect(tmp_path / "mystery").layout is file.layout or file.layout.has_empty_record
+            assert detect(tmp_path / "mystery").layout is file.layout or file.layout.first_sample
         (tmp_path / "mystery").unlink()
     # Classes of several files are not one file's; a name of another set does not change how long a record is.
     firsts = [np.fromfile(file.path, np.uint8, 2052) for file in find_files([folder / "ETL1"])[::4]]

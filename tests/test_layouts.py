@@ -27,12 +27,12 @@ def test_columns_are_the_bits_of_the_record(layout: Layout, seed: int) -> None:
     texts = [record.tobytes() for record in records]
     for known in layout.fields:
         column = layout.column(records, known.name)
-        if known.text is None:
+        if not known.text:
             assert column.tolist() == [field(text, known.offset, known.bits) for text in texts]
         if known.text == "t56":
             assert [T56.tolist().index(column[0][0] if column[0] else ord(" "))] == [field(texts[0], known.offset, 6)]
         again = records.copy()
-        layout.put(again, known.name, np.zeros(3, np.int64) if known.text is None else b"")
+        layout.put(again, known.name, b"" if known.text else np.zeros(3, np.int64))
         layout.put(again, known.name, column)
         assert (again == records).all()
 

@@ -42,11 +42,6 @@ class _Case:
     """JIS codes of the sound file."""
 
     @property
-    def empty(self) -> int:
-        """Number of empty records at the beginning of the file."""
-        return int(self.layout.has_empty_record)
-
-    @property
     def characters(self) -> int:
         return len(np.unique(self.sound[self.sound > 0]))
 
@@ -54,7 +49,7 @@ class _Case:
     def must_be_reported(self) -> bool:
         """Whether the order of the records tells their groups, and changed visibly: not if the file ends after a whole
         data set, or before the first is complete."""
-        ends = self.empty + np.arange(0, len(self.sound) + 1, self.characters)
+        ends = self.layout.first_sample + np.arange(0, len(self.sound) + 1, self.characters)
         shows = len(self.codes) not in ends and len(self.codes) > self.characters
         expected = self.sound if shows else self.sound[: len(self.codes)]
         return self.layout.grouped_by == "data set" and not np.array_equal(self.codes, expected)
@@ -62,7 +57,7 @@ class _Case:
 
 def _case(folder: Path, layout: Layout, seed: int, rng: Rng) -> _Case:
     source = _sound_records(layout.name, seed)
-    empty = int(layout.has_empty_record)
+    empty = layout.first_sample
     damage = damaged(layout, source[empty:], rng)
     if empty and damage.kind != "noise":  # the empty record stays whole: it tells what the file is
         damage.data = source[:empty].tobytes() + damage.data
@@ -112,7 +107,7 @@ def _group_fault(case: _Case, data: Dataset) -> str | None:
     origin = order[record]
     moved = np.append(True, np.diff(order) != 1) | np.append(np.diff(order) != 1, True)
     undisturbed = ~moved[record] & (case.codes[record] == case.sound[origin])
-    same = groups == np.maximum(origin - case.empty, 0) // case.characters
+    same = groups == np.maximum(origin - case.layout.first_sample, 0) // case.characters
     moved_records = record[undisturbed & ~same]
     return f"record {int(moved_records[0])} moved to another group" if len(moved_records) else None
 
@@ -122,7 +117,7 @@ def _build_fault(case: _Case, config: BuildConfig, out: Path, result: BuildResul
     if set(data.records["set"].tolist()) != {case.layout.name}:
         return None if any("the name is" in n.what for n in result.noticed) else "taken for another set"
     wanted = np.isin(case.codes, codes_of(data.charset)) & (case.codes > 0)
-    wanted[: case.empty] = False
+    wanted[: case.layout.first_sample] = False
     ordered = case.layout.kind == "G" and not config.strict and not result.noticed
     reported = bool(result.noticed or result.missing or result.unknown_codes)
     unreported = case.must_be_reported and not reported and (config.charset == "all" or config.strict)

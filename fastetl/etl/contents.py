@@ -64,20 +64,20 @@ def _are_trailing_models(codes: Uint16s, character_count: int) -> Mask:
 
 def _contents_from_order(files: list[EtlFile], columns: list[Uint16s]) -> Iterator[Contents]:
     """The contents of files of ETL8G, ETL9G or ETL9B, where the order of the records tells the data sets."""
-    layout = files[0].layout
+    layout, first_sample = files[0].layout, files[0].layout.first_sample
     genuine_codes = np.array([entry.code for entry in classes(layout.name)], np.uint16)
-    alignments = [align(codes[file.first_sample :], genuine_codes) for file, codes in zip(files, columns, strict=True)]
+    alignments = [align(codes[first_sample:], genuine_codes) for codes in columns]
     orders = [alignment.order.tobytes() for alignment in alignments]
     reference = orders.index(Counter(orders).most_common(1)[0][0])
     groups_of_files = number_groups(files, [alignment.groups for alignment in alignments])
     for file, codes, alignment, file_groups in zip(files, columns, alignments, groups_of_files, strict=True):
-        groups = np.append(np.full(file.first_sample, -1, np.int32), file_groups)
+        groups = np.append(np.full(first_sample, -1, np.int32), file_groups)
         noticed = tuple(notices_of_order(file, codes, groups, alignment, alignments[reference].order, files[reference]))
         is_model = np.full(len(codes), file.is_model_pattern)
         data_set_count = int(alignment.groups.max(initial=-1)) + 1
         # As many data sets as the genuine file has without model patterns: none is there. Otherwise the last one is.
         if layout.kind == "B" and file.file_number == layout.model_file and data_set_count != layout.data_sets_per_file:
-            is_model[file.first_sample :] = alignment.groups == data_set_count - 1
+            is_model[first_sample:] = alignment.groups == data_set_count - 1
             groups[is_model] = layout.group_base + layout.data_sets_per_file * layout.files
         yield Contents(file, codes, groups, is_model, noticed)
 
@@ -85,6 +85,7 @@ def _contents_from_order(files: list[EtlFile], columns: list[Uint16s]) -> Iterat
 def _contents_from_headers(file: EtlFile, headers: Bytes) -> Contents:
     """The contents of a file of another set, where a field (in ETL8B2 the position in the class) tells the group."""
     layout, codes = file.layout, character_codes(file.layout, headers)
+    first_sample = layout.first_sample
     is_model = np.zeros(len(codes), bool)
     if layout.grouped_by == "person":
         # A digest of the person's fields gives the same number whatever other files are there.
@@ -94,13 +95,13 @@ def _contents_from_headers(file: EtlFile, headers: Bytes) -> Contents:
         numbers = layout.column(headers, "style").view(np.uint8) - np.uint64(ord("A"))
     elif layout.grouped_by == "occurrence":
         # The n-th record of a class is of the n-th data set. Model patterns get the number after the last one.
-        is_model[file.first_sample :] = _are_trailing_models(codes[file.first_sample :], layout.data_set_records)
-        numbers = np.append(np.zeros(file.first_sample), count_within(codes[file.first_sample :]))
+        is_model[first_sample:] = _are_trailing_models(codes[first_sample:], layout.data_set_records)
+        numbers = np.append(np.zeros(first_sample), count_within(codes[first_sample:]))
         numbers[is_model] = layout.data_sets_per_file
     else:  # damage alone gives a number that is too large
         numbers = np.minimum(layout.column(headers, "sheet").astype(np.uint64), GROUPS_OF_FAMILY - 1)
     groups = (numbers.astype(np.int64) + layout.group_base).astype(np.int32)
-    groups[: file.first_sample] = -1
+    groups[:first_sample] = -1
     return Contents(file, codes, groups, is_model, tuple(notices_of_classes(file, headers, groups, is_model)))
 
 

@@ -56,11 +56,6 @@ class EtlFile:
         return self.layout.kind == "G" and self.file_number is not None and self.file_number == self.layout.model_file
 
     @property
-    def first_sample(self) -> int:
-        """Number of the first record that is a sample: 1 in sets whose record 0 is empty, otherwise 0."""
-        return int(self.layout.has_empty_record)
-
-    @property
     def is_stamped(self) -> bool:
         """Whether synthetic writers wrote it."""
         return self.source.encode().startswith(STAMP)
@@ -80,7 +75,7 @@ def set_by_name(name: str) -> Layout | None:
 
 def _is_plausible(layout: Layout, headers: Bytes, name: str) -> bool:
     """Whether the headers of a file's first records look like those of the layout's type of record."""
-    if layout.has_empty_record:
+    if layout.first_sample:
         # The bytes of any text are codes of JIS X 0208. Only the empty record or the name tells these files.
         if headers[:1].tobytes().strip(b"\0") and set_by_name(name) is not layout:
             return False
@@ -180,7 +175,7 @@ def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
         found = f"{size:,} bytes beginning {read(0, 8).hex(' ')}"
         do = "give the unpacked files, such as ETL8G_01, or pictures as docs/own-pictures.md says"
         return FastetlError(what, file=path, expected=expected, found=found, do=do)
-    first_record, record_bytes = int(layout.has_empty_record), layout.record_bytes
+    first_record, record_bytes = layout.first_sample, layout.record_bytes
     headers = _headers(layout, read, range(first_record, min(size // record_bytes, _PROBED_RECORDS)))
     record = first_record + int(np.append(_are_plausible(layout, headers), False).argmin())
     data = read(record * record_bytes, record_bytes)

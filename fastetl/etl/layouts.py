@@ -31,10 +31,6 @@ _TO_T56 = np.full(256, 16, np.uint8)  # 16 is the space
 _TO_T56[T56] = np.arange(len(T56))
 
 
-TextCode = Literal["ascii", "t56"]
-_TEXT_CODES: dict[str, TextCode | None] = {"": None, "ascii": "ascii", "t56": "t56"}  # as records.tsv has them
-
-
 @dataclass(frozen=True)
 class Field:
     """`bits` bits from bit `offset` of the record: a number, or characters of eight bits (ASCII) or six (T56)."""
@@ -42,12 +38,12 @@ class Field:
     name: str
     offset: int
     bits: int
-    text: TextCode | None = None
+    text: str  # "ascii", "t56", or "" for a number
 
     @cached_property
     def dtype(self) -> np.dtype[np.generic]:
         """The dtype of the column that `Layout.column` gives: the smallest unsigned number that fits, or bytes."""
-        if self.text is not None:
+        if self.text:
             return np.dtype(f"S{self.bits // (8 if self.text == 'ascii' else _T56_BITS)}")
         return np.dtype(f"u{next(size for size in (1, 2, 4, 8) if 8 * size >= self.bits)}")
 
@@ -72,7 +68,7 @@ class Layout:
     file_name: str  # a pattern of their names, whose numbers tell which file it is
     data_sets_per_file: int  # 0 unless files are sequences of data sets; for "occurrence" the records of a class
     model_file: int  # number of the file of (ETL8G) or with (ETL8B2, ETL9B) model patterns, which no writer wrote, or 0
-    has_empty_record: bool  # whether record 0 of a file is empty
+    first_sample: int  # number of the first record that is a sample: 1 where record 0 is empty, else 0
 
     @property
     def image_bytes(self) -> int:
@@ -87,7 +83,7 @@ class Layout:
     def unused_bytes(self) -> slice:
         """The unused bytes of a record, if any, in which synthetic files are stamped: behind the header's fields, or at
         the end of an empty record 0."""
-        if self.has_empty_record:
+        if self.first_sample:
             return slice(self.record_bytes - 32, self.record_bytes)
         return slice(-(-max(field.offset + field.bits for field in self.fields) // 8), self.image_offset)
 
@@ -99,7 +95,7 @@ class Layout:
         """One field of records or headers, uint8 (N, bytes): numbers in native byte order, or text as ASCII bytes."""
         field = self.by_name[name]
         begin, end = field.offset, field.offset + field.bits
-        if field.text is None:
+        if not field.text:
             return _bits(records, begin, field.bits).astype(field.dtype)
         if field.text == "ascii":
             return np.ascontiguousarray(records[:, begin // 8 : end // 8]).view(field.dtype)[:, 0]
@@ -109,7 +105,7 @@ class Layout:
     def put(self, records: Bytes, name: str, values: ArrayLike) -> None:
         """Write `values`, one or (N,), into the field `name` of records, uint8 (N, bytes)."""
         field = self.by_name[name]
-        if field.text is None:
+        if not field.text:
             unit_bits = field.bits
             units = np.broadcast_to(np.asarray(values, np.uint64), len(records))[:, None]
         else:
@@ -159,13 +155,12 @@ def _bits(data: Bytes, offset: int, bits: int) -> Uint64s:
 def _layouts() -> Iterator[Layout]:
     fields: dict[str, list[Field]] = {}
     for kind, name, offset, bits, text, _ in table_rows(TABLES / "records.tsv"):
-        fields.setdefault(kind, []).append(Field(name, int(offset), int(bits), _TEXT_CODES[text]))
+        fields.setdefault(kind, []).append(Field(name, int(offset), int(bits), text))
     names = [field.name for field in dataclasses.fields(Layout) if field.name != "fields"]
     for row in table_rows(TABLES / "sets.tsv"):
         values: dict[str, Any] = dict(zip(names, row, strict=True))
         numbers = {name: int(value) for name, value in values.items() if value.isdecimal()}
-        has_empty_record = values["has_empty_record"] == "1"
-        yield Layout(**values | numbers | {"fields": tuple(fields[row[1]]), "has_empty_record": has_empty_record})
+        yield Layout(**values | numbers | {"fields": tuple(fields[row[1]])})
 
 
 class GenuineFile(NamedTuple):

@@ -88,7 +88,7 @@ def group_copies_in_files(
 def _unknown_codes(file: EtlFile, codes: Uint16s, is_known: Mask, expected: str) -> Iterator[Notice]:
     """Records whose codes stand for no character. codes, is_known: (count,), of all records."""
     unknowns = np.flatnonzero(~is_known)
-    unknowns = unknowns[unknowns >= file.first_sample]
+    unknowns = unknowns[unknowns >= file.layout.first_sample]
     if len(unknowns):
         code = format_code(int(codes[unknowns[0]]))
         yield _notice_of_records(file, "unknown codes", unknowns, expected, code, "left out of a dataset")
@@ -107,7 +107,7 @@ def _doublets(file: EtlFile, codes: Uint16s, groups: Int32s, what: str, limits: 
 def _misplaced_records(file: EtlFile, codes: Uint16s, alignment: Alignment) -> Iterator[Notice]:
     """Records that do not follow the order of their file."""
     if len(alignment.strays):
-        strays = alignment.strays + file.first_sample
+        strays = alignment.strays + file.layout.first_sample
         expected = format_code(alignment.order[alignment.expected_ranks[alignment.strays[0]]])
         found = format_code(codes[strays[0]])
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
@@ -122,7 +122,7 @@ def _lost_records(file: EtlFile, alignment: Alignment, first_group: int) -> Iter
     is_filled[slots[alignment.strays]] = True
     gaps = np.flatnonzero(~is_filled)
     if len(gaps):
-        record = int(np.count_nonzero(slots < gaps[0])) + file.first_sample
+        record = int(np.count_nonzero(slots < gaps[0])) + file.layout.first_sample
         groups = np.unique(gaps // length)
         what = f"records lost: {len(gaps):,}, in {len(groups):,} incomplete group{'s' * (len(groups) > 1)}"
         expected = f"{format_code(int(alignment.order[gaps[0] % length]))} of group {first_group + int(groups[0])}"
@@ -165,7 +165,7 @@ def notices_of_order(
     usual_order: the order of most files of the set; `reference` is one of them.
     """
     yield from _misplaced_records(file, codes, alignment)
-    yield from _lost_records(file, alignment, int(groups[file.first_sample]) - int(alignment.groups[0]))
+    yield from _lost_records(file, alignment, int(groups[file.layout.first_sample]) - int(alignment.groups[0]))
     yield from _doublets(file, codes, groups, "character", np.ones(65536, np.int64))
     distinct_codes, position = np.unique(codes, return_inverse=True)
     is_known = np.array([jis_to_char(code) is not None for code in distinct_codes.tolist()])[position]
@@ -183,7 +183,7 @@ def notices_of_classes(file: EtlFile, headers: Bytes, groups: Int32s, is_model: 
     headers: (count, header bytes). groups: (count,), −1 for an empty record. is_model: (count,), the model patterns.
     """
     layout, entries = file.layout, classes(file.layout.name)
-    if file.first_sample and headers[:1].tobytes().strip(b"\0"):
+    if file.layout.first_sample and headers[:1].tobytes().strip(b"\0"):
         treatment = "left out, by the rule of the set"
         yield Notice("record 0 is not empty", str(file.path), 0, "zeros", "a header", treatment)
     codes = layout.column(headers, "code").astype(np.uint16)

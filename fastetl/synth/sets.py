@@ -195,7 +195,7 @@ PLANS = {write.__name__.strip("_").upper(): write for write in _WRITE}
 
 
 def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
-    """The header fields that all records of a writer share."""
+    """The header fields that all records of a writer share, also some that other types of record have."""
     rng = np.random.default_rng([seed, layout.family, max(writer, 0), 1])
     if layout.name == "ETL9G":
         return {"collected": 8212, "scanned": 8310}  # nothing else is recorded of its writers
@@ -209,11 +209,8 @@ def _person(layout: Layout, seed: int, writer: int) -> dict[str, int]:
         "collected": dates[0],
         "scanned": dates[1],
     }
-    if layout.kind == "C":
-        header |= {"width": 72, "height": 76, "levels": 16, "magnification": 100 if layout.name == "ETL5" else 133}
-    if layout.kind == "M":
-        header |= {"lowest": 0, "highest": 255}
-    return {name: value for name, value in header.items() if name in layout.by_name}
+    header |= {"width": 72, "height": 76, "levels": 16, "magnification": 100 if layout.name == "ETL5" else 133}
+    return header | {"lowest": 0, "highest": 255}
 
 
 def stamp(records: Bytes, layout: Layout, seed: int) -> None:
@@ -227,7 +224,7 @@ def stamp(records: Bytes, layout: Layout, seed: int) -> None:
 def fill(layout: Layout, file: FilePlan, seed: int) -> Bytes:
     """The records of a file, without pictures and without the empty record 0."""
     records = np.zeros((len(file.entries), layout.record_bytes), np.uint8)
-    if not layout.has_empty_record:
+    if not layout.first_sample:
         stamp(records, layout, seed)
     entries = classes(layout.name)
     class_columns = {
@@ -253,9 +250,9 @@ def set_files(name: str, writers: int, draw: Draw, seed: int = 0) -> Iterator[tu
     drawings: dict[tuple[int, int], Bytes] = {}
     pairs = np.zeros(0, np.int64)  # a number for the writer and the class of each record so far
     for file in PLANS[name](writers):
-        all_records = np.zeros((len(file.entries) + layout.has_empty_record, layout.record_bytes), np.uint8)
-        stamp(all_records[: layout.has_empty_record], layout, seed)
-        records = all_records[int(layout.has_empty_record) :]
+        all_records = np.zeros((layout.first_sample + len(file.entries), layout.record_bytes), np.uint8)
+        stamp(all_records[: layout.first_sample], layout, seed)
+        records = all_records[layout.first_sample :]
         records[:] = fill(layout, file, seed)
         pairs = np.append(pairs, file.writers * len(classes(name)) + file.entries)
         times = count_within(pairs)[len(pairs) - len(file.entries) :]  # over 0 in ETL2, ETL5 and ETL7
