@@ -77,7 +77,6 @@ def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTra
     return muon(
         learning_rate(config.muon_learning_rate or RATES[1], config.warmup, steps),
         weight_decay=config.weight_decay,
-        weight_decay_mask=is_kernel,
         muon_weight_dimension_numbers=matrix_axes,
         adam_learning_rate=rate,
     )
