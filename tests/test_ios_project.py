@@ -148,18 +148,17 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     of_python = {name.strip("_"): value for module in (paper, pens, ruling) for name, value in vars(module).items()}
     for name, value in re.findall(r" static let (\w+) = (.*)", thresholds):
         assert json.dumps(of_python[re.sub("([A-Z])", r"_\1", name).upper()]) == value, name
-    tables = (IOS / "Sources/KanaLines/LineTables.swift").read_text(encoding="utf-8")
-    (lying,) = re.findall(r'lying: .*= Set\("(.*?)"', tables)
+    lines = "".join(source.read_text(encoding="utf-8") for source in (IOS / "Sources/KanaLines").glob("*.swift"))
+    (lying,) = re.findall(r'lying: .*= Set\("(.*?)"', lines)
     assert set(lying) == shapes.LYING
-    path_in_swift = (IOS / "Sources/KanaLines/LinePath.swift").read_text(encoding="utf-8")
-    assert re.findall(r"neighbours = (\d+)", path_in_swift) == [str(path.NEIGHBOURS)]
     script = (ROOT / "fastetl_cli/web/page/lines.js").read_text(encoding="utf-8")
     modules = (bigrams, candidates, layout, line_reading, path, segmentation, shapes)
     of_python = {name.strip("_"): value for module in modules for name, value in vars(module).items()}
     constants = re.findall(r"\b([A-Z_]{5,}) = (-?[\d.]+)", script)
-    assert len(constants) > 20
-    for name, value in constants:
-        assert of_python[name] == float(value), name
+    assert len(constants) > 40
+    in_swift = re.findall(r" static let (\w+) = (-?[\d.]+)\n", lines)
+    for name, value in constants + in_swift:
+        assert of_python[re.sub("(?<=[a-z])([A-Z])", r"_\1", name).upper()] == float(value), name
 
 
 def test_the_bundled_package_is_what_the_actor_demands() -> None:

@@ -6,14 +6,19 @@ import { rasterize, SIDE } from "./ink.js";
 import { minOf, maxOf, sum } from "./numbers.js";
 import { authorized, fetchJson } from "./server.js";
 
-const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MAX_CANDIDATES = 16, FOREIGN_BONUS = 0.5,
-  MIN_SURE = 0.5, SPACE_GAP = 0.75, MIN_PUNCTUATION = 0.05, FIRST_STRETCHES = [1, 0.7], MIN_ALONE = 0.5,
-  MIN_SHOWN = 0.003;
-const MAX_ATOMS = 9, MAX_WIDTH_OF_STROKES = 2.2, MIN_WINDOW = 1.1, MIN_BAND = 0.5, ONE_LINE = 1.5, MAX_HEIGHT = 1.75;
-const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, VOWEL_LENGTH = 8, HOLLOW = 0.33;
-const MAX_PEN = 0.15, THIN = 2.6, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
-const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01;
+// Named as in Python, where comments say what each is.
+const LINE_HEIGHT = 92, WRITING_SIZE = 1.15, MIN_WINDOW = 1.1, MAX_PEN = 0.15;
+const MAX_ATOMS = 9, MAX_GAP = 0.7, MAX_WIDTH_OF_STROKES = 2.2, MIN_BAND = 0.5, ONE_LINE = 1.5, MAX_HEIGHT = 1.75,
+  BAND_HEIGHT = 0.15, OVERLAP_OF_BANDS = 0.2, THIN_AND_NEXT = 1.8, HALVES_GAP = 0.25, HALVES_WIDTH = 3, LINE_GAP = 0.75;
+const UNDERLINE_LENGTH = 3.5, UNDERLINE_THICKNESS = 0.12, UNDERLINED = 2, VOWEL_LENGTH = 8, HOLLOW = 0.33;
+const THIN_OF_STROKES = 2.6, COLUMN_HEIGHT = 1.3, NEXT_OF_STROKES = 1, NEXT_OF_PEN = 0.85, PEN_WEIGHT = 1.5;
+const USUAL_SHARE = 0.7, LARGE_EXTENT = 0.4, STRETCH_OF_LINE = 3, MAX_SLOPE = 0.35;
+const MIN_BIGRAM = -9, NEIGHBOURS = 16, MIN_LENGTH = 0.02, MIN_SEEN = 0.01, GAPS = [-0.4, 0.6];
 const USUAL_UNEVEN = 0.12, USUAL_WANDER = 0.06, PRIOR_COUNT = 4, UNEVEN_GAP = 0.06;
+const MAX_CANDIDATES = 16, SIZE_RANK = 0.001, CHARACTER_RANK = 0.000001, MIN_SHAPE = 0.000001, MIN_LOG_SHARE = -3,
+  MIN_PUNCTUATION = 0.05;
+const FIRST_STRETCHES = [1, 0.7], MIN_ALONE = 0.5, FOREIGN_BONUS = 0.5, MIN_SURE = 0.5, MIN_SHOWN = 0.003,
+  MAX_ALTERNATIVES = 5, MAX_LOG_ODDS = 50, SPACE_GAP = 0.75;
 
 const mean = (values) => sum(values) / values.length;
 const clip = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -27,7 +32,7 @@ function quantile(values, share) {
 
 // Layout: boxes are [left, top, right, bottom].
 
-export const turned = (boxes) => boxes.map(([a, b, c, d]) => [b, -c, d, -a]);
+const turned = (boxes) => boxes.map(([a, b, c, d]) => [b, -c, d, -a]);
 const unturned = ([a, b, c, d]) => [-d, a, -b, c];
 const extent = ([a, b, c, d]) => Math.max(c - a, d - b);
 const middleX = (box) => (box[0] + box[2]) / 2;
@@ -42,11 +47,11 @@ function underlines(boxes, strokes) {
     // What is shorter than two pens are dots, which say nothing of the size.
     const thickness = Math.min(c - a, d - b), isFlat = thickness < UNDERLINE_THICKNESS * extents[k];
     const sizes = isFlat ? order.filter((value) => value > 2 * thickness) : order;
-    const usualExtent = sizes[Math.floor(0.7 * (sizes.length - 1))];
+    const usualExtent = sizes[Math.floor(USUAL_SHARE * (sizes.length - 1))];
     if (sizes.length <= 3 || extents[k] <= UNDERLINE_LENGTH * usualExtent) return false;
     const [marginX, marginY] = [c - a, d - b].map((length) => (length < extents[k] ? usualExtent : 0));
     const isNear = (x, y) => x >= a - marginX && x <= c + marginX && y >= b - marginY && y <= d + marginY;
-    const hasWriting = boxes.filter((box) => isNear(middleX(box), middleY(box))).length > 2;
+    const hasWriting = boxes.filter((box) => isNear(middleX(box), middleY(box))).length > UNDERLINED;
     // A long ー has no writing over or under it.
     if (isFlat) return hasWriting || extents[k] > VOWEL_LENGTH * usualExtent;
     const distance = (x, y) => Math.max(Math.abs(x - (a + c) / 2) / (c - a), Math.abs(y - (b + d) / 2) / (d - b));
@@ -67,7 +72,7 @@ function skew(boxes, size) {
   for (let step = -20; step <= 20; step++) {
     const slope = step / 100, counts = new Map();
     for (const box of boxes) {
-      const band = Math.floor((middleY(box) - slope * middleX(box)) / (0.15 * size));
+      const band = Math.floor((middleY(box) - slope * middleX(box)) / (BAND_HEIGHT * size));
       for (const [offset, weight] of [[-1, 1], [0, 2], [1, 1]]) {
         counts.set(band + offset, (counts.get(band + offset) ?? 0) + weight * extent(box));
       }
@@ -86,7 +91,7 @@ function lineMembers(boxes) {
   const excess = boxes.map((box) => Math.max(box[3] - box[1] - MAX_HEIGHT * size, 0) / 2);
   const top = boxes.map((box, k) => box[1] - slope * middleX(box) + excess[k]);
   const bottom = boxes.map((box, k) => box[3] - slope * middleX(box) - excess[k]);
-  const shrinkage = top.map((value, k) => 0.2 * (bottom[k] - value));
+  const shrinkage = top.map((value, k) => OVERLAP_OF_BANDS * (bottom[k] - value));
   let bands = [], maxBottom = -Infinity;
   for (const k of range(boxes.length).sort((a, b) => top[a] + shrinkage[a] - top[b] - shrinkage[b])) {
     if (top[k] + shrinkage[k] > maxBottom) bands.push([]);
@@ -115,33 +120,35 @@ function joinBands(bands, top, bottom, width, size) {
     const heights = tops.map((value, k) => ends[k] - value), maxHeight = maxOf(heights);
     const gaps = range(bands.length - 1).map((k) => {
       const gap = tops[k + 1] - ends[k], height = Math.min(heights[k], heights[k + 1]), span = ends[k + 1] - tops[k];
-      const areHalves = bands.length === 2 && gap < 0.25 * height && width < 3 * span;
-      const largest = Math.max(size, maxHeight), isThin = height < MIN_BAND * size && span < 1.8 * largest;
+      const areHalves = bands.length === 2 && gap < HALVES_GAP * height && width < HALVES_WIDTH * span;
+      const largest = Math.max(size, maxHeight), isThin = height < MIN_BAND * size && span < THIN_AND_NEXT * largest;
       // Where characters of one line stand high and low, their bands overlap.
       const isOverlapping = gap < 0 && span < ONE_LINE * Math.max(size, heights[k], heights[k + 1]);
       return isThin || areHalves || isOverlapping ? gap : Infinity;
     });
     const minGap = minOf(gaps), k = gaps.indexOf(minGap);
-    if (minGap > 0.75 * size) break;
+    if (minGap > LINE_GAP * size) break;
     bands.splice(k, 2, [...bands[k], ...bands[k + 1]]);
   }
 }
 
-export function isDown(boxes) {
+/** Whether the lines of strokes run down. */
+function runsDown(boxes) {
   if (boxes.length < 2) return false;
   const size = weightedMedianExtent(boxes), turnedBoxes = turned(boxes);
   const [rows, columns] = [boxes, turnedBoxes].map((view) => lineMembers(view).length);
   // The characters of one row follow each other to the right; columns do so to the left.
   const goesRight = sum(boxes.map((box, k) => (k - (boxes.length - 1) / 2) * middleX(box))) > 0;
-  const isRow = rows === 1 && (columns === 1 || goesRight || thickness(boxes, size) < THIN * size);
-  if (isRow || (columns === 1 && thickness(turnedBoxes, size) < THIN * size)) {
+  const isRow = rows === 1 && (columns === 1 || goesRight || thickness(boxes, size) < THIN_OF_STROKES * size);
+  if (isRow || (columns === 1 && thickness(turnedBoxes, size) < THIN_OF_STROKES * size)) {
     const [left, top, right, bottom] = boxAround(boxes);
-    return columns === 1 && bottom - top > 1.3 * (right - left);
+    return columns === 1 && bottom - top > COLUMN_HEIGHT * (right - left);
   }
-  const largeBoxes = boxes.filter((box) => extent(box) > 0.4 * size);
+  const largeBoxes = boxes.filter((box) => extent(box) > LARGE_EXTENT * size);
   const penSteps = range(boxes.length - 1).map((k) => stepTo(boxes[k], boxes[k + 1]));
   const characterSteps = penSteps.filter((step) => Math.hypot(...step) > NEXT_OF_PEN * size);
-  return excessOfSteep(stepsToNearest(largeBoxes, size)) + PEN_WEIGHT * excessOfSteep(characterSteps) > 0;
+  const nearestSteps = stepsToNearest(largeBoxes, NEXT_OF_STROKES * size);
+  return excessOfSteep(nearestSteps) + PEN_WEIGHT * excessOfSteep(characterSteps) > 0;
 }
 
 /** Height of all boxes together, measured across the slope of their lines. */
@@ -181,12 +188,12 @@ function fittedLine(x, y) {
 }
 
 function slopeOf(boxes, size) {
-  const largeBoxes = boxes.filter((box) => extent(box) > 0.4 * size);
+  const largeBoxes = boxes.filter((box) => extent(box) > LARGE_EXTENT * size);
   const boxesUsed = largeBoxes.length ? largeBoxes : boxes;
   const x = boxesUsed.map(middleX), y = boxesUsed.map(middleY);
   if (boxesUsed.length < 4 || maxOf(x) - minOf(x) < 3 * size) return [mean(y), 0];
   const [meanX, meanY, fit] = fittedLine(x, y);
-  const slope = clip(fit, -0.35, 0.35);
+  const slope = clip(fit, -MAX_SLOPE, MAX_SLOPE);
   return [meanY - slope * meanX, slope];
 }
 
@@ -194,12 +201,12 @@ function lineSize(boxes) {
   const size = weightedMedianExtent(boxes), [, slope] = slopeOf(boxes, size);
   const x = boxes.map(middleX), begin = minOf(x), stretches = new Map();
   boxes.forEach((box, k) => {
-    const stretch = Math.floor((x[k] - begin) / Math.max(3 * size, 1e-6));
+    const stretch = Math.floor((x[k] - begin) / Math.max(STRETCH_OF_LINE * size, 1e-6));
     stretches.set(stretch, [...(stretches.get(stretch) ?? []), [box[1] - slope * x[k], box[3] - slope * x[k]]]);
   });
   const heightOf = (ends) => maxOf(ends.map((end) => end[1])) - minOf(ends.map((end) => end[0]));
   const heights = [...stretches.values()].map(heightOf);
-  return Math.max(quantile(heights, 0.7), boxes.length < 4 ? 0.9 * size : 0.5 * size, 1e-6);
+  return Math.max(quantile(heights, USUAL_SHARE), boxes.length < 4 ? 0.9 * size : 0.5 * size, 1e-6);
 }
 
 function atomsOf(boxes, order, overlap = 0.5) {
@@ -225,7 +232,7 @@ function spansOf(atoms, size) {
   for (let i = 0; i < atoms.length; i++) {
     let left = atoms[i][0], right = left;
     for (let j = i; j < Math.min(atoms.length, i + MAX_ATOMS); j++) {
-      if (j > i && atoms[j][0] - right > 0.7 * size) break;
+      if (j > i && atoms[j][0] - right > MAX_GAP * size) break;
       [left, right] = [Math.min(left, atoms[j][0]), Math.max(right, atoms[j][2])];
       if (j > i && right - left > MAX_WIDTH_OF_STROKES * size) break;
       spans.push([i, j]);
@@ -253,13 +260,13 @@ export class Tables {
     [this.shares, this.factors, this.values] = [column(0, n), column(n, n), column(4 * n + 2 * total, total)];
     this.beginnings = column(4 * n + 3 * total, n);
     const table = new Int8Array(shapes);
-    this.forms = [false, true].map((down) => this.formsOf(table, down));
+    this.forms = [false, true].map((isDown) => this.formsOf(table, isDown));
     this.strokes = [...range(n).map((k) => table[13 * k + 12]), 4];
   }
 
-  formsOf(table, down) {
+  formsOf(table, isDown) {
     const rows = range(this.characters).map((k) => {
-      const isUpright = down && !this.turned.includes(k), places = isUpright ? DOWN : ACROSS;
+      const isUpright = isDown && !this.turned.includes(k), places = isUpright ? DOWN : ACROSS;
       const [means, deviations] = [0, 6].map((start) => places.map((place) => table[13 * k + start + place] / 100));
       if (isUpright) {
         const cornerShift = this.corner[k] ?? 0;
@@ -272,13 +279,13 @@ export class Tables {
     return [...rows, [-0.25, -0.2, 0, 0, 0.3, 0.3, 0.15, 0.1]];
   }
 
-  form(character, down) {
-    return this.forms[Number(down)].at(character);
+  form(character, isDown) {
+    return this.forms[Number(isDown)].at(character);
   }
 
   /** Logarithm of the probability of the second character after the first, −1 at the beginning. */
-  follows(first, second, plain) {
-    if (plain) return this.scripts.follows[this.scripts.of.at(first)][this.scripts.of.at(second)];
+  follows(first, second, isPlain) {
+    if (isPlain) return this.scripts.follows[this.scripts.of.at(first)][this.scripts.of.at(second)];
     if (first >= 0 && second >= 0) {
       let low = this.starts[first], high = this.starts[first + 1];
       while (low < high) {
@@ -315,14 +322,14 @@ function beyondParts({ spans, boxes, geometry }, candidates) {
 }
 
 function features(line, geometry, candidates, beyond, tables) {
-  const { spans, boxes, atoms, down } = line;
+  const { spans, boxes, atoms, isDown } = line;
   const gaps = [];
   let maxRight = -Infinity;
   for (let k = 0; k <= atoms.length; k++) {
     gaps.push((k < atoms.length ? atoms[k][0] : Infinity) - maxRight);
     if (k < atoms.length) maxRight = Math.max(maxRight, atoms[k][2]);
   }
-  const gap = (k) => clip(gaps[k] / geometry.size, -0.4, 0.6);
+  const gap = (k) => clip(gaps[k] / geometry.size, ...GAPS);
   return spans.map(([i, j], r) => {
     const [a, b, c, d] = boxes[r], innerGap = Math.max(0, maxOf(gaps.slice(i + 1, j + 1)));
     const offset = (b + d) / 2 - geometry.middle - (geometry.slope * (a + c)) / 2;
@@ -333,7 +340,8 @@ function features(line, geometry, candidates, beyond, tables) {
     // The last counts cuts through ink, of which strokes have none.
     const spanFeatures = [Math.max(inSizes[0] - 1, 0), gap(i) + gap(j + 1), 0], strokes = line.strokesOf(r).length;
     return candidates[r].map(({ logShape, logShare, character }, candidate) => {
-      const usualCount = tables.strokes.at(character), fit = likelihood(values, tables.form(character, down), geometry);
+      const fit = likelihood(values, tables.form(character, isDown), geometry);
+      const usualCount = tables.strokes.at(character);
       const absence = Math.max(usualCount - strokes, 0) / usualCount;
       const moreStrokes = Math.log1p(Math.max(strokes - usualCount, 0));
       return [1, logShape, logShare, fit, ...spanFeatures, beyond[r][candidate], absence, moreStrokes];
@@ -355,10 +363,10 @@ function likelihood(spanMeasures, row, { uneven, wander }) {
 }
 
 /** [{span, candidate, scores, rival}] of the best path. `scores`: of each candidate of each span. */
-function bestPath(scores, candidates, spans, count, tables, plain) {
+function bestPath(scores, candidates, spans, count, tables, isPlain) {
   // States are [span, candidate].
   const forwardScores = scores.map((row) => [...row]), predecessors = scores.map(() => []), steps = [];
-  const follows = (first, second) => tables.weights.bigram * tables.follows(first, second, plain);
+  const follows = (first, second) => tables.weights.bigram * tables.follows(first, second, isPlain);
   const characterOf = ([span, candidate]) => candidates[span][candidate].character;
   const states = (isMeant) => spans.flatMap((span, r) => (isMeant(span) ? scores[r].map((_, c) => [r, c]) : []));
   for (const state of states(([first]) => !first)) forwardScores[state[0]][state[1]] += follows(-1, characterOf(state));
@@ -404,8 +412,8 @@ function backwardOf(scores, spans, count, steps) {
 
 const scoreAt = (table, [span, candidate]) => table[span][candidate];
 
-function fittedGeometry(boxes, characters, geometry, down, tables) {
-  const forms = characters.map((character) => tables.form(character, down));
+function fittedGeometry(boxes, characters, geometry, isDown, tables) {
+  const forms = characters.map((character) => tables.form(character, isDown));
   const isTelling = (length) => length > Math.log(0.3);
   const residuals = boxes.map(([a, b, c, d], k) =>
     [c - a, d - b].map((length, side) => Math.log(Math.max(length, 1e-3)) - forms[k][side]),
@@ -418,7 +426,7 @@ function fittedGeometry(boxes, characters, geometry, down, tables) {
   const size = Math.exp((length + height - stretch) / 2);
   const x = boxes.map(middleX), centres = boxes.map((box, k) => middleY(box) - forms[k][2] * size);
   let { slope } = geometry;
-  if (boxes.length >= 4) slope = clip(fittedLine(x, centres)[2], -0.35, 0.35);
+  if (boxes.length >= 4) slope = clip(fittedLine(x, centres)[2], -MAX_SLOPE, MAX_SLOPE);
   const middle = mean(centres.map((y, k) => y - slope * x[k]));
   const addedDeviation = (usualDeviation, residuals) => {
     const excess = sum(residuals.map(([residual, deviation]) => Math.max(residual ** 2 - deviation ** 2, 0)));
@@ -440,7 +448,7 @@ export async function loadTables() {
 // Reading
 
 /** A line of strokes in the order of time, in coordinates in which it runs across. */
-function lineOf(strokes, rowBoxes, pen, down) {
+function lineOf(strokes, rowBoxes, pen, isDown) {
   const zoom = LINE_HEIGHT / lineSize(rowBoxes);
   const boxes = rowBoxes.map((box) => box.map((number) => number * zoom));
   const members = atomsOf(boxes, range(strokes.length));
@@ -450,7 +458,7 @@ function lineOf(strokes, rowBoxes, pen, down) {
   const pictures = spans.map(([i, j], r) => {
     const x = middleX(spanBoxes[r]), y = middle + slope * x;
     const side = Math.max(SIDE, MIN_WINDOW * (spanBoxes[r][2] - spanBoxes[r][0])) / zoom;
-    const [centreX, centreY] = down ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
+    const [centreX, centreY] = isDown ? [-y / zoom, x / zoom] : [x / zoom, y / zoom];
     const shownStrokes = members.slice(i, j + 1).flat().map((k) => ({
       ...strokes[k],
       x: strokes[k].x.map((number) => number - centreX + side / 2),
@@ -459,12 +467,12 @@ function lineOf(strokes, rowBoxes, pen, down) {
     return rasterize({ width: side, height: side, pen: Math.min(pen / side, 0.5), strokes: shownStrokes });
   });
   // Of lines that run down, single atoms are shown turned, too: ー lies on its side there.
-  const turnedSpans = down ? spans.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
-  const toOriginal = (box) => (down ? unturned(box) : box).map((number) => number / zoom);
+  const turnedSpans = isDown ? spans.flatMap(([i, j], r) => (i === j ? [r] : [])) : [];
+  const toOriginal = (box) => (isDown ? unturned(box) : box).map((number) => number / zoom);
   const strokesOf = (r) => members.slice(spans[r][0], spans[r][1] + 1).flat().map((k) => strokes[k]);
   const geometry = { middle, slope, size: WRITING_SIZE * LINE_HEIGHT, uneven: 0.2, wander: 0.1 };
   pictures.push(...turnedSpans.map((r) => rotated(pictures[r])));
-  return { atoms, spans, boxes: spanBoxes, geometry, down, pictures, turnedSpans, toOriginal, strokesOf };
+  return { atoms, spans, boxes: spanBoxes, geometry, isDown, pictures, turnedSpans, toOriginal, strokesOf };
 }
 
 /** numpy.rot90 of a square picture. */
@@ -491,7 +499,7 @@ function candidatesOf(line, probabilities, labels, tables, isExcluded) {
   };
   return line.spans.map((_, r) => {
     const shares = answer(r);
-    if (line.down) {
+    if (line.isDown) {
       const k = line.turnedSpans.indexOf(r), turnedAnswer = k < 0 ? null : answer(line.spans.length + k);
       for (const label of lyingLabels) shares[label] = turnedAnswer ? turnedAnswer[label] : 0;
       const total = Math.max(sum(shares), 1e-9);
@@ -502,7 +510,7 @@ function candidatesOf(line, probabilities, labels, tables, isExcluded) {
     const shapeOf = (k) => withMark(shapes[tables.groups[k]], k), sizeOf = (k) => withMark(sizes[tables.sizes[k]], k);
     for (let k = 0; k < count; k++) {
       if (isExcluded(k)) continue;
-      const score = shapeOf(k) + 1e-3 * sizeOf(k) + 1e-6 * shares[k];
+      const score = shapeOf(k) + SIZE_RANK * sizeOf(k) + CHARACTER_RANK * shares[k];
       if (candidates.length === MAX_CANDIDATES && score <= candidates[MAX_CANDIDATES - 1].score) continue;
       let rank = candidates.length;
       while (rank && candidates[rank - 1].score < score) rank--;
@@ -511,8 +519,8 @@ function candidatesOf(line, probabilities, labels, tables, isExcluded) {
     }
     return candidates.map(({ k }) => {
       const shape = shapeOf(k);
-      const logShare = clip(Math.log(Math.max(sizeOf(k), 1e-9) / Math.max(shape, 1e-9)), -3, 0);
-      return { label: k, character: tables.classes[k], logShape: Math.log(Math.max(shape, 1e-6)), logShare };
+      const logShare = clip(Math.log(Math.max(sizeOf(k), 1e-9) / Math.max(shape, 1e-9)), MIN_LOG_SHARE, 0);
+      return { label: k, character: tables.classes[k], logShape: Math.log(Math.max(shape, MIN_SHAPE)), logShare };
     });
   });
 }
@@ -522,9 +530,9 @@ function textOf(line, candidates, path, geometry, names) {
   const characters = path.map(({ span, candidate, scores, rival }) => {
     const bestScore = scores[candidate];
     const odds = scores.map((score) => Math.exp(Math.min(score - bestScore, 0)));
-    const total = sum(odds) + Math.exp(Math.min(rival - bestScore, 50));
+    const total = sum(odds) + Math.exp(Math.min(rival - bestScore, MAX_LOG_ODDS));
     const shares = odds.map((odd) => odd / total), name = (k) => names[candidates[span][k].label];
-    const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, 5);
+    const order = range(shares.length).sort((p, q) => shares[q] - shares[p] || p - q).slice(0, MAX_ALTERNATIVES);
     const alternatives = order.map((k) => ({ label: name(k), probability: shares[k] }));
     const confidence = shares[candidate];
     const isUnseen = candidates[span][candidate].logShape < Math.log(MIN_SHOWN);
@@ -535,28 +543,29 @@ function textOf(line, candidates, path, geometry, names) {
   const usualGap = gaps.length ? Math.max(quantile(gaps, 0.5), 0) : 0;
   characters.forEach((character, k) => (character.space = k > 0 && gaps[k - 1] > SPACE_GAP * geometry.size + usualGap));
   const text = characters.map(({ label, space }) => (space ? ` ${label}` : label)).join("");
-  return { text, characters, down: line.down };
+  return { text, characters, down: line.isDown };
 }
 
 /** The best path and the geometry of its line. */
 function bestReading(line, candidates, tables) {
   const beyond = beyondParts(line, candidates), scoreOf = ([[first]]) => first.scores[first.candidate];
-  const readWith = (geometry, plain = false) => {
+  const readWith = (geometry, isPlain = false) => {
     const { features: weights } = tables.weights;
     const score = (values) => sum(values.map((value, k) => value * weights[k]));
     const scores = features(line, geometry, candidates, beyond, tables).map((columns) => columns.map(score));
-    return [bestPath(scores, candidates, line.spans, line.atoms.length, tables, plain), geometry];
+    return [bestPath(scores, candidates, line.spans, line.atoms.length, tables, isPlain), geometry];
   };
   const outcomes = FIRST_STRETCHES.map((stretch) => {
     const geometry = { ...line.geometry, stretch }, [path] = readWith(geometry);
     const characters = path.map(({ span, candidate }) => candidates[span][candidate].character);
-    return readWith(fittedGeometry(path.map(({ span }) => line.boxes[span]), characters, geometry, line.down, tables));
+    const boxes = path.map(({ span }) => line.boxes[span]);
+    return readWith(fittedGeometry(boxes, characters, geometry, line.isDown, tables));
   });
   // い alone is as high as its line, and so are its two strokes: fit the line to what the network takes all ink for.
   const wholeSpan = line.spans.findIndex(([first, last]) => !first && last === line.atoms.length - 1);
   if (wholeSpan >= 0 && candidates[wholeSpan][0].logShape > Math.log(MIN_ALONE)) {
     const [{ character }] = candidates[wholeSpan];
-    outcomes.push(readWith(fittedGeometry([line.boxes[wholeSpan]], [character], line.geometry, line.down, tables)));
+    outcomes.push(readWith(fittedGeometry([line.boxes[wholeSpan]], [character], line.geometry, line.isDown, tables)));
   }
   const likelier = (first, second) => (scoreOf(second) > scoreOf(first) ? second : first);
   const bestOutcome = outcomes.reduce(likelier), rival = readWith(bestOutcome[1], true);
@@ -578,11 +587,11 @@ export async function readDrawing(drawing, engine, labels, tables, isCurrent = (
   const isUnderline = underlines(drawnStrokes.map(boxOf), drawnStrokes);
   const strokes = drawnStrokes.filter((_, k) => !isUnderline[k]), boxes = strokes.map(boxOf);
   if (!strokes.length) return [];
-  const down = isDown(boxes), rowBoxes = down ? turned(boxes) : boxes;
+  const isDown = runsDown(boxes), rowBoxes = isDown ? turned(boxes) : boxes;
   const sortByTime = (band) => [...band].sort((a, b) => a - b);
   const lines = lineMembers(rowBoxes).map((band) => {
     const members = sortByTime(band);
-    return lineOf(members.map((k) => strokes[k]), members.map((k) => rowBoxes[k]), pen, down);
+    return lineOf(members.map((k) => strokes[k]), members.map((k) => rowBoxes[k]), pen, isDown);
   });
   const pictures = lines.flatMap((line) => line.pictures);
   const pixels = new Uint8Array(pictures.length * SIDE * SIDE);

@@ -49,7 +49,7 @@ struct LineGeometry {
 
     /// The line through the middles of the larger boxes.
     init(_ boxes: [InkBox], size: Double) {
-        let largeBoxes = boxes.filter { $0.extent > 0.4 * size }
+        let largeBoxes = boxes.filter { $0.extent > LineLayout.largeExtent * size }
         let boxesUsed = largeBoxes.isEmpty ? boxes : largeBoxes
         let (x, y) = (boxesUsed.map(\.x), boxesUsed.map(\.y))
         let isShort = boxesUsed.count < 4 || (x.max() ?? 0) - (x.min() ?? 0) < 3 * size
@@ -89,7 +89,7 @@ struct LineGeometry {
         let (meanX, meanY) = (mean(x), mean(y))
         let variance = x.reduce(0) { $0 + ($1 - meanX) * ($1 - meanX) }
         let covariance = zip(x, y).reduce(0) { $0 + ($1.0 - meanX) * ($1.1 - meanY) }
-        let slope = min(max(covariance / max(variance, 1e-6), -0.35), 0.35)
+        let slope = min(max(covariance / max(variance, 1e-6), -LineLayout.maxSlope), LineLayout.maxSlope)
         return (meanY - slope * meanX, slope)
     }
 }
@@ -108,24 +108,52 @@ func quantile(_ values: [Double], _ share: Double) -> Double {
 enum LineLayout {
     /// Most atoms of one character.
     private static let maxAtoms = 9
-    /// Largest width of a character, in sizes of the line.
+    /// Largest width of a character, and largest gap within one, in sizes of the line.
     private static let maxWidthOfStrokes = 2.2
+    private static let maxGap = 0.7
     /// Least height of a band that is a line of its own, in sizes of the writing.
     private static let minBand = 0.5
     /// Two overlapping bands are one line if together they are less high than this, in heights of the higher one.
     private static let oneLine = 1.5
+    /// A thinner band is part of the next if both together are lower than this, in sizes.
+    private static let thinAndNext = 1.8
+    /// Of the halves of one line: gap, at most, in heights of the lower one, and width, at most, in heights of both.
+    private static let halvesGap = 0.25
+    private static let halvesWidth = 3.0
+    /// Bands that are farther apart are never joined, in sizes.
+    private static let lineGap = 0.75
     /// No higher does a box count, in sizes, so that a joined stroke joins no lines.
     private static let maxHeight = 1.75
+    /// Share of its height by which a box may reach into the next line.
+    private static let overlapOfBands = 0.2
+    /// Height of the bands by which the slope of lines is found, in sizes.
+    private static let bandHeight = 0.15
     /// An underline is longer than this, in usual lengths of boxes, and less thick than this, in its own lengths.
-    private static let (underlineLength, underlineThickness) = (3.5, 0.12)
+    private static let underlineLength = 3.5
+    private static let underlineThickness = 0.12
+    /// How many boxes are beside an underline, with its own, at least.
+    private static let underlined = 2
     /// Greatest length of a ー, in usual lengths of boxes.
     private static let vowelLength = 8.0
     /// The ink of a frame is farther than this from the middle of its box, in widths or heights of the box.
     private static let hollow = 0.33
     /// What is thinner is one line, in sizes of the writing.
-    private static let thin = 2.6
+    private static let thinOfStrokes = 2.6
+    /// A single column is higher than this, in widths.
+    private static let columnHeight = 1.3
+    /// Distance of the middles from which boxes are of two characters, in sizes.
+    private static let nextOfStrokes = 1.0
     /// A longer step of the pen, in sizes, is to another character, and counts more than a nearest neighbour.
-    private static let (nextOfPen, penWeight) = (0.85, 1.5)
+    private static let nextOfPen = 0.85
+    private static let penWeight = 1.5
+    /// The quantile of lengths and of heights that is the usual one: marks and small kana are shorter.
+    private static let usualShare = 0.7
+    /// Extent, in sizes, of boxes that tell the slope of a line.
+    static let largeExtent = 0.4
+    /// Greatest slope of a line.
+    static let maxSlope = 0.35
+    /// Length of a part of a line that has a height of its own, in sizes.
+    private static let stretchOfLine = 3.0
 
     /// Which strokes are much longer than characters and mark them: underlines, sidelines of columns, frames. `boxes`:
     /// of the strokes.
@@ -137,7 +165,7 @@ enum LineLayout {
             // What is shorter than two pens are dots, which say nothing of the size.
             let sizes = isFlat ? order.filter { $0 > 2 * thickness } : order
             guard sizes.count > 3 else { return false }
-            let usualExtent = sizes[Int(0.7 * Double(sizes.count - 1))]
+            let usualExtent = sizes[Int(usualShare * Double(sizes.count - 1))]
             guard box.extent > underlineLength * usualExtent else { return false }
             let marginX = box.width < box.extent ? usualExtent : 0
             let marginY = box.height < box.extent ? usualExtent : 0
@@ -146,11 +174,11 @@ enum LineLayout {
                 $0.x >= window.left && $0.x <= window.right && $0.y >= window.top && $0.y <= window.bottom
             }
             // A long ー has no writing over or under it.
-            if isFlat { return neighbours.count > 2 || box.extent > vowelLength * usualExtent }
+            if isFlat { return neighbours.count > underlined || box.extent > vowelLength * usualExtent }
             let isHollow = zip(stroke.x, stroke.y).allSatisfy { x, y in
                 max(abs(x - box.x) / box.width, abs(y - box.y) / box.height) > hollow
             }
-            return neighbours.count > 2 && isHollow
+            return neighbours.count > underlined && isHollow
         }
     }
 
@@ -172,7 +200,7 @@ enum LineLayout {
         for slope in (-20...20).map({ Double($0) / 100 }) {
             var counts: [Int: Double] = [:]
             for box in boxes {
-                let band = Int(((box.y - slope * box.x) / (0.15 * size)).rounded(.down))
+                let band = Int(((box.y - slope * box.x) / (bandHeight * size)).rounded(.down))
                 for (offset, weight) in [(-1, 1.0), (0, 2), (1, 1)] {
                     counts[band + offset, default: 0] += weight * box.extent
                 }
@@ -192,7 +220,7 @@ enum LineLayout {
         let top = zip(boxes, excess).map { $0.top - slope * $0.x + $1 }
         let bottom = zip(boxes, excess).map { $0.bottom - slope * $0.x - $1 }
         // A stroke that reaches into the next line must not join the two.
-        let shrinkage = zip(top, bottom).map { 0.2 * ($1 - $0) }
+        let shrinkage = zip(top, bottom).map { overlapOfBands * ($1 - $0) }
         var bands: [[Int]] = []
         var maxBottom = -Double.infinity
         for k in boxes.indices.sorted(by: { top[$0] + shrinkage[$0] < top[$1] + shrinkage[$1] }) {
@@ -229,36 +257,37 @@ enum LineLayout {
                 let minHeight = min(heights[k], heights[k + 1])
                 // The upper and lower halves of a few kanji are as high as lines, but they are close together and
                 // short.
-                let areHalves = bands.count == 2 && gap < 0.25 * minHeight && width < 3 * joint
-                let isThin = minHeight < minBand * size && joint < 1.8 * max(size, maxBandHeight)
+                let areHalves = bands.count == 2 && gap < halvesGap * minHeight && width < halvesWidth * joint
+                let isThin = minHeight < minBand * size && joint < thinAndNext * max(size, maxBandHeight)
                 // Where characters of one line stand high and low, their bands overlap.
                 let areOverlapping = gap < 0 && joint < oneLine * max(size, heights[k], heights[k + 1])
                 return areHalves || isThin || areOverlapping ? gap : .infinity
             }
-            guard let minGap = gaps.min(), minGap <= 0.75 * size, let k = gaps.firstIndex(of: minGap) else { return }
+            guard let minGap = gaps.min(), minGap <= lineGap * size, let k = gaps.firstIndex(of: minGap) else { return }
             bands[k] += bands.remove(at: k + 1)
         }
     }
 
     /// Whether the writing runs down: whether most characters have their nearest neighbour, and the pen's next step,
     /// above or below them. A single line is a column if it is higher than wide.
-    static func isDown(_ boxes: [InkBox]) -> Bool {
+    static func runsDown(_ boxes: [InkBox]) -> Bool {
         guard boxes.count > 1 else { return false }
         let (size, turnedBoxes) = (weightedMedianExtent(boxes), boxes.map(\.turned))
         let (rows, columns) = (lineMembers(boxes).count, lineMembers(turnedBoxes).count)
         // The characters of one row follow each other to the right; columns do so to the left.
         let middle = Double(boxes.count - 1) / 2
         let goesRight = boxes.enumerated().reduce(0) { $0 + (Double($1.offset) - middle) * $1.element.x } > 0
-        let isRow = rows == 1 && (columns == 1 || goesRight || thickness(boxes, size: size) < thin * size)
-        if isRow || (columns == 1 && thickness(turnedBoxes, size: size) < thin * size) {
+        let isRow = rows == 1 && (columns == 1 || goesRight || thickness(boxes, size: size) < thinOfStrokes * size)
+        if isRow || (columns == 1 && thickness(turnedBoxes, size: size) < thinOfStrokes * size) {
             let box = InkBox(boxes)
-            return columns == 1 && box.height > 1.3 * box.width
+            return columns == 1 && box.height > columnHeight * box.width
         }
         let penSteps = zip(boxes, boxes.dropFirst()).map { step(from: $0, to: $1) }.filter {
             ($0.x * $0.x + $0.y * $0.y).squareRoot() > nextOfPen * size
         }
-        let largeBoxes = boxes.filter { $0.extent > 0.4 * size }
-        return excessOfSteep(stepsToNearest(largeBoxes, minDistance: size)) + penWeight * excessOfSteep(penSteps) > 0
+        let largeBoxes = boxes.filter { $0.extent > largeExtent * size }
+        let nearestSteps = stepsToNearest(largeBoxes, minDistance: nextOfStrokes * size)
+        return excessOfSteep(nearestSteps) + penWeight * excessOfSteep(penSteps) > 0
     }
 
     /// Height of all boxes together, measured across the slope of their lines.
@@ -295,16 +324,17 @@ enum LineLayout {
         steps.isEmpty ? 0 : mean(steps.map { abs($0.y) > abs($0.x) ? 1 : 0 }) - 0.5
     }
 
-    /// Height of a line's writing: the 0.7 quantile of the heights of its stretches of about four characters.
+    /// Height of a line's writing: the usual one of the heights of its stretches of about four characters.
     static func size(of boxes: [InkBox]) -> Double {
         let size = weightedMedianExtent(boxes)
         let (slope, first) = (LineGeometry(boxes, size: size).slope, boxes.map(\.x).min() ?? 0)
-        let stretches = Dictionary(grouping: boxes) { Int((($0.x - first) / max(3 * size, 1e-6)).rounded(.down)) }
+        let length = max(stretchOfLine * size, 1e-6)
+        let stretches = Dictionary(grouping: boxes) { Int((($0.x - first) / length).rounded(.down)) }
         let heights = stretches.values.map { stretch in
             (stretch.map { $0.bottom - slope * $0.x }.max() ?? 0) - (stretch.map { $0.top - slope * $0.x }.min() ?? 0)
         }
         // A single ー or 一 is wide but not high.
-        return max(quantile(heights, 0.7), boxes.count < 4 ? 0.9 * size : 0.5 * size, 1e-6)
+        return max(quantile(heights, usualShare), boxes.count < 4 ? 0.9 * size : 0.5 * size, 1e-6)
     }
 
     /// Atoms: groups of boxes that lie over or under one another, so that no cut may part them, from left to right.
@@ -334,7 +364,7 @@ enum LineLayout {
             var spans: [ClosedRange<Int>] = []
             var (left, right) = (atoms[i].left, atoms[i].left)
             for j in i..<min(atoms.count, i + maxAtoms) {
-                if j > i, atoms[j].left - right > 0.7 * size { break }
+                if j > i, atoms[j].left - right > maxGap * size { break }
                 (left, right) = (min(left, atoms[j].left), max(right, atoms[j].right))
                 if j > i, right - left > maxWidthOfStrokes * size { break }
                 spans.append(i...j)

@@ -87,7 +87,7 @@ public actor LineReader {
         guard !places.isEmpty else { return [] }
         let network = try await network()
         var boxes = places.map { InkBox(drawing.strokes[$0], reach: reach) }
-        let isDown = LineLayout.isDown(boxes)
+        let isDown = LineLayout.runsDown(boxes)
         if isDown { boxes = boxes.map(\.turned) }
         var lines: [LineText] = []
         for row in LineLayout.lineMembers(boxes).map({ $0.sorted() }) {

@@ -80,7 +80,7 @@ private actor Network: CharacterReading {
             let (x, y) = (Double(k % 5) * 12, Double(k / 5) * 18)
             return InkBox(x, y, x + 10, y + 10)
         }
-        #expect(!LineLayout.isDown(grid))
+        #expect(!LineLayout.runsDown(grid))
         #expect(LineLayout.lineMembers(grid).map { $0.sorted() } == [Array(0..<5), Array(5..<10), Array(10..<15)])
         #expect(grid.allSatisfy { $0.turned.unturned == $0 })
         #expect(LineLayout.lineMembers([InkBox(2, 0, 8, 2), InkBox(0, 8, 10, 10)]).count == 1)
