@@ -23,7 +23,7 @@ from fastetl.data.shards import SHARD_ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.errors import FastetlError, ShowProgress, StrPath
 from fastetl.etl.detection import Sources, as_paths
-from fastetl.etl.reading import Selection, read_parts
+from fastetl.etl.reading import PlanPart, read_parts
 from fastetl.etl.selection import Plan
 from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy
 from fastetl.files.atomic import check_output, new_output, write_file
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class RecordRange:
     """A piece of ETL files. addresses: those of the file of each part."""
 
-    parts: tuple[Selection, ...]
+    parts: tuple[PlanPart, ...]
     addresses: tuple[str, ...]
     charset: Charset
     size: int
@@ -62,15 +62,15 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Reco
     first_part_of = {part.file.layout: part for part in reversed(plan.parts)}
     pieces = []
     for first in range(0, sum(len(part.numbers) for part in plan.parts), rows):
-        parts: list[Selection] = []
+        parts: list[PlanPart] = []
         first_record = 0  # records of the parts that were cut
         for part in plan.parts:
             span = slice(max(first - first_record, 0), max(first + rows - first_record, 0))
-            selection = replace(part, numbers=part.numbers[span], codes=part.codes[span], groups=part.groups[span])
+            cut = replace(part, numbers=part.numbers[span], codes=part.codes[span], groups=part.groups[span])
             first_record += len(part.numbers)
             # The first one of a set also without records, so that all pieces have the same columns.
-            if len(selection.numbers) or part is first_part_of[part.file.layout]:
-                parts.append(selection)
+            if len(cut.numbers) or part is first_part_of[part.file.layout]:
+                parts.append(cut)
         paths = [str(part.file.path) for part in parts]
         addresses = tuple(address_of.get(path, path) for path in paths)
         pieces.append(RecordRange(tuple(parts), addresses, plan.charset, size))

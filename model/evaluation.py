@@ -89,20 +89,20 @@ def evaluate(
     return Evaluation(str(run.path), competitors, run.threshold, rejection_rate, tuple(sets))
 
 
-def _predict(run: Reader, columns: list[int], pictures: Pictures) -> Float32s:
+def _predict(reader: Reader, columns: list[int], pictures: Pictures) -> Float32s:
     """The logits of the classes in these columns. Raises ModelError if one of any class is no number."""
-    logits = run.predict(pictures)
+    logits = reader.predict(pictures)
     if not np.isfinite(logits).all():
         do = "train again, with a lower `learning_rate`"
-        raise ModelError("the network's answers are not numbers", file=run.path, expected="finite logits", do=do)
+        raise ModelError("the network's answers are not numbers", file=reader.path, expected="finite logits", do=do)
     return logits.take(columns, 1)  # in rows, which `log_softmax` sums eight times as fast as columns
 
 
-def _part(run: Reader, dataset: Dataset) -> tuple[Part, Ints, int]:
+def _part(reader: Reader, dataset: Dataset) -> tuple[Part, Ints, int]:
     """The part to evaluate, the indices of its samples, and how many of them the run may have been trained on."""
-    if run.split_record is None:
+    if reader.split_record is None:
         return "all", np.arange(len(dataset)), len(dataset)
-    part_of = run.split_record.parts_of(dataset)
+    part_of = reader.split_record.parts_of(dataset)
     new_indices = np.flatnonzero(part_of >= TEST)
     if len(new_indices):
         return "all" if (part_of > TEST).all() else "test", new_indices, int((part_of == UNKNOWN).sum())
@@ -123,14 +123,14 @@ class _Answers(NamedTuple):
     in_top5: Mask  # whether the label is among the five likeliest
 
 
-def _answers(run: Reader, columns: list[int], dataset: Dataset, indices: Ints) -> _Answers:
+def _answers(reader: Reader, columns: list[int], dataset: Dataset, indices: Ints) -> _Answers:
     """The answers to the samples at `indices`; only a block's logits are in memory at a time."""
     count = len(indices)
     labels = dataset.labels[indices].astype(np.int64)
     answers = _Answers(indices, labels, np.empty(count, np.int64), np.empty(count), np.empty(count, np.bool_))
     for start in range(0, count, _BLOCK_PICTURES):
         block = slice(start, start + _BLOCK_PICTURES)
-        logits = _predict(run, columns, dataset.images[indices[block]])
+        logits = _predict(reader, columns, dataset.images[indices[block]])
         label_logits = np.take_along_axis(logits, labels[block, None], 1)
         answers.classes[block] = logits.argmax(1)
         answers.confidence[block] = np.exp(log_softmax(logits).max(1))
@@ -138,12 +138,12 @@ def _answers(run: Reader, columns: list[int], dataset: Dataset, indices: Ints) -
     return answers
 
 
-def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResult:
+def _evaluate_set(reader: Reader, columns: list[int], dataset: Dataset) -> SetResult:
     """The results on one set. Raises ModelError if it is empty, or the run was trained on all of it."""
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
-    part, indices, unknown_count = _part(run, dataset)
-    answers = _answers(run, columns, dataset, indices)
+    part, indices, unknown_count = _part(reader, dataset)
+    answers = _answers(reader, columns, dataset, indices)
     is_right = answers.classes == answers.labels
     groups = dataset.groups[indices].astype(np.int64)
     identities = dataset.source[indices].astype(np.int64) << 32 | groups
@@ -172,7 +172,7 @@ def _evaluate_set(run: Reader, columns: list[int], dataset: Dataset) -> SetResul
         confusions=confusions[:30],
         voicing_mistakes=sum(c.count for c in confusions if c.kind == "voicing"),
         size_mistakes=sum(c.count for c in confusions if c.kind == "size"),
-        rejected=float((answers.confidence < run.threshold).mean()),
+        rejected=float((answers.confidence < reader.threshold).mean()),
         calibration=reliability(answers.confidence, is_right),
         mistakes=mistakes,
         etl=dataset.is_etl,
@@ -227,9 +227,9 @@ def _interval(is_right: Mask, groups: Ints | None) -> tuple[float, float]:
 
     A bootstrap alone would give no width to samples without a mistake, and next to none to two writers.
     """
-    count, z2 = len(is_right), 1.96**2
-    middle = (is_right.sum() + z2 / 2) / (count + z2)
-    half_width = np.sqrt(z2 * (count * is_right.mean() * (1 - is_right.mean()) + z2 / 4)) / (count + z2)
+    count, share, squared_z = len(is_right), is_right.mean(), 1.96**2
+    middle = (is_right.sum() + squared_z / 2) / (count + squared_z)
+    half_width = np.sqrt(squared_z * (count * share * (1 - share) + squared_z / 4)) / (count + squared_z)
     bounds = [middle - half_width, middle + half_width]
     if groups is not None:
         rng = np.random.default_rng(0)

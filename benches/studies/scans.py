@@ -17,7 +17,7 @@ from scipy.ndimage import distance_transform_edt
 from benches.studies.pages import table
 from fastetl.etl.detection import find_files
 from fastetl.etl.layouts import ETL8G
-from fastetl.etl.reading import Selection, new_buffer, read_records
+from fastetl.etl.reading import PlanPart, new_buffer, read_records
 from fastetl.etl.selection import select
 from fastetl.ink.components import boxes_of, label_components
 from fastetl.kernels.fragments import INK_PER_CENT
@@ -88,7 +88,7 @@ def _measure(levels: NDArray[np.uint8]) -> dict[str, float]:
     }
 
 
-def _read_levels(parts: Sequence[Selection], numbers: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+def _read_levels(parts: Sequence[PlanPart], numbers: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
     """The pictures with these numbers, ascending, among all records of the parts: uint8 (H, W), levels as stored."""
     first = 0
     for part in parts:

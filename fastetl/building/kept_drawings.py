@@ -26,7 +26,7 @@ from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import list_folder, open_regular, parse_json
 from fastetl.ink.drawings import Drawing, rasterize
 
-FORMAT = 1
+SAMPLE_FORMAT = 1
 DEVICES = ("mouse", "touch", "pen", "unknown")
 LINE_BYTES = 1 << 21  # longest line, in bytes: the largest drawing with pressure and time is shorter
 LINES_PER_GROUP = 20  # lines of a file that make a group, which a split keeps together: one person's samples are alike
@@ -64,16 +64,17 @@ class KeptDrawing:
 
     def as_line(self) -> str:
         """The sample as a line of a file, without its newline."""
-        values = {"format": FORMAT, "id": self.id, **self.drawing.as_dict(), "label": self.label, "answer": self.answer}
-        values |= {"time": self.time, "device": self.device} | ({"app": self.app} if self.app else {})
+        values = {"format": SAMPLE_FORMAT, "id": self.id, **self.drawing.as_dict()}
+        values |= {"label": self.label, "answer": self.answer, "time": self.time, "device": self.device}
+        values |= {"app": self.app} if self.app else {}
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_values(cls, values: object) -> Self:
         """A sample from a JSON object. Raises FastetlError for anything that is no sample of this format."""
         version = values.get("format", "none") if isinstance(values, dict) else type(values).__name__
-        if not isinstance(values, dict) or version != FORMAT:
-            expected = f"an object of format {FORMAT}"
+        if not isinstance(values, dict) or version != SAMPLE_FORMAT:
+            expected = f"an object of format {SAMPLE_FORMAT}"
             raise FastetlError("not a sample", expected=expected, found=repr(version)[:40], do="see docs/formats.md")
         texts: dict[str, Any] = {name: values.get(name) for name in ("id", "label", "answer", "time")}
         texts |= {name: values.get(name, default) for name, default in (("device", "unknown"), ("app", ""))}
@@ -85,7 +86,7 @@ class KeptDrawing:
 
 def removal_line(identity: str) -> str:
     """The line, without its newline, that a sample of this id leaves when it is removed."""
-    return json.dumps({"format": FORMAT, "id": identity, "removed": True}, separators=(",", ":"))
+    return json.dumps({"format": SAMPLE_FORMAT, "id": identity, "removed": True}, separators=(",", ":"))
 
 
 def read_samples(path: StrPath) -> tuple[list[tuple[int, KeptDrawing]], list[FastetlError]]:
@@ -157,7 +158,7 @@ class SamplesResult:
     """What is wrong with each line that was left out."""
 
 
-class GroupedDrawing(NamedTuple):
+class GroupedSample(NamedTuple):
     """A sample with its place and its group."""
 
     sample: KeptDrawing
@@ -166,7 +167,7 @@ class GroupedDrawing(NamedTuple):
     group: int
 
 
-def _read_all(files: list[Path]) -> tuple[list[GroupedDrawing], list[FastetlError]]:
+def _read_all(files: list[Path]) -> tuple[list[GroupedSample], list[FastetlError]]:
     """Each sample of some files once, in its latest version, and an error for each line that is no sample.
 
     A removal holds for lines before and after it, since no id is given twice and files are in no order of time: an
@@ -174,7 +175,7 @@ def _read_all(files: list[Path]) -> tuple[list[GroupedDrawing], list[FastetlErro
     A group is named by the first id in its lines, and a sample stays in the group of its first version. So neither
     another charset, a correction, a removal nor damage moves samples to a group that a run does not know.
     """
-    drawing_of: dict[str, GroupedDrawing] = {}
+    sample_of: dict[str, GroupedSample] = {}
     group_of_block: dict[tuple[Path, int], int] = {}
     group_of: dict[str, int] = {}
     removed_ids: set[str] = set()
@@ -188,11 +189,11 @@ def _read_all(files: list[Path]) -> tuple[list[GroupedDrawing], list[FastetlErro
             block = file, line // LINES_PER_GROUP
             group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
             if isinstance(content, KeptDrawing):
-                drawing_of.pop(identity, None)  # since a key that is replaced keeps its place
-                drawing_of[identity] = GroupedDrawing(content, file, line, group_of.setdefault(identity, group))
+                sample_of.pop(identity, None)  # since a key that is replaced keeps its place
+                sample_of[identity] = GroupedSample(content, file, line, group_of.setdefault(identity, group))
             elif content is None:
                 removed_ids.add(identity)
-    return [drawing for identity, drawing in drawing_of.items() if identity not in removed_ids], faults
+    return [sample for identity, sample in sample_of.items() if identity not in removed_ids], faults
 
 
 def samples_to_dataset(
@@ -219,27 +220,27 @@ def samples_to_dataset(
     config = config_of(SamplesConfig, config, options)
     files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
-    all_drawings, faults = _read_all(files)
-    labels = [drawing.sample.label for drawing in all_drawings]
+    all_samples, faults = _read_all(files)
+    labels = [grouped.sample.label for grouped in all_samples]
     charset = load_charset(config.charset, sorted({*labels} - {""}))
-    drawings = [drawing for drawing in all_drawings if drawing.sample.label in charset.class_of]
+    samples = [grouped for grouped in all_samples if grouped.sample.label in charset.class_of]
     left_out = Counter(label or "no label" for label in labels if label not in charset.class_of)
-    if not drawings:
-        if faults and not all_drawings:
+    if not samples:
+        if faults and not all_samples:
             raise faults[0].replace(do="give the folder of samples, *.jsonl, or mend it")
         expected, found = f"labels of charset {charset.name}", in_a_line(sorted(left_out), 40) or "none"
         raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")
-    data = _dataset_of(drawings, charset, config.size)
+    data = _dataset_of(samples, charset, config.size)
     about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
     replace(data, about=about).write(out, overwrite=overwrite)
     classes = len(np.unique(data.labels))
-    right_count = sum(sample.answer == sample.label for sample, *_ in drawings)
+    right_count = sum(sample.answer == sample.label for sample, *_ in samples)
     return SamplesResult(str(out), len(data), classes, right_count, dict(left_out), tuple(map(str, faults)))
 
 
-def _dataset_of(drawings: list[GroupedDrawing], charset: Charset, size: int) -> Dataset:
+def _dataset_of(grouped_samples: list[GroupedSample], charset: Charset, size: int) -> Dataset:
     """Samples as a dataset, in their order, with the pictures of their drawings."""
-    samples, files, lines, groups = zip(*drawings, strict=True)
+    samples, files, lines, groups = zip(*grouped_samples, strict=True)
     return Dataset.create(
         [rasterize(sample.drawing) for sample in samples],
         [sample.label for sample in samples],

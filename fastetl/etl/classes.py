@@ -12,7 +12,7 @@ import numpy as np
 
 from fastetl.arrays import Bytes, Mask, Uint16s
 from fastetl.etl.jis import assigned_codes, char_to_jis
-from fastetl.etl.layouts import TABLES, Layout
+from fastetl.etl.layouts import Layout
 from fastetl.files.tables import table_rows
 
 
@@ -38,7 +38,7 @@ def classes_by_file(name: str) -> tuple[tuple[EtlClass, ...], ...]:
     A part is a file where each file has its own classes, a sheet in ETL8G and ETL9G, and otherwise the whole set.
     """
     parts: list[list[EtlClass]] = [[]]
-    for row in table_rows(TABLES / f"{name}.tsv"):
+    for row in table_rows(f"etl/tables/{name}.tsv"):
         if len(row) > 1:
             code, ebcdic, letters, character = row
             code_number, ebcdic_number = int(code.rstrip("?"), 16), int(ebcdic or "0", 16)

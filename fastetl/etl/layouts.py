@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from fastetl.arrays import Bytes, Column, Ints, Uint64s
 from fastetl.files.tables import table_rows
 
 GROUPS_OF_FAMILY = 1_000_000  # the groups of a family are numbered from its number times this one
-TABLES = Path(__file__).parent / "tables"
 _T56_BITS = 6  # bits of a T56 character
 # Source: AIST's page of type K. Its own script prints a space for 31, 32 and 58 and | for 48; those are \\, ↑, ← and +
 # of the code that the rest equals (48 is + by AIST's example "S  +"); ↑ and ←, which no label has, are ^ and _ here.
@@ -154,10 +152,10 @@ def _bits(data: Bytes, offset: int, bits: int) -> Uint64s:
 
 def _layouts() -> Iterator[Layout]:
     fields: dict[str, list[Field]] = {}
-    for kind, name, offset, bits, text, _ in table_rows(TABLES / "records.tsv"):
+    for kind, name, offset, bits, text, _ in table_rows("etl/tables/records.tsv"):
         fields.setdefault(kind, []).append(Field(name, int(offset), int(bits), text))
     names = [field.name for field in dataclasses.fields(Layout) if field.name != "fields"]
-    for row in table_rows(TABLES / "sets.tsv"):
+    for row in table_rows("etl/tables/sets.tsv"):
         values: dict[str, Any] = dict(zip(names, row, strict=True))
         numbers = {name: int(value) for name, value in values.items() if value.isdecimal()}
         yield Layout(**values | numbers | {"fields": tuple(fields[row[1]])})
@@ -177,7 +175,7 @@ LAYOUT_BY_NAME = {layout.name: layout for layout in LAYOUTS}
 ETL8G, ETL9G = LAYOUT_BY_NAME["ETL8G"], LAYOUT_BY_NAME["ETL9G"]
 GENUINE_FILES = {
     name: GenuineFile(name, int(records), int(sysv), digest or None)
-    for name, records, _, sysv, digest in table_rows(TABLES / "files.tsv")
+    for name, records, _, sysv, digest in table_rows("etl/tables/files.tsv")
 }
 """The genuine files by their names, as AIST distributes them."""
 

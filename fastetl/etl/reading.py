@@ -36,8 +36,8 @@ _HEADER_FIELDS = (
 
 
 @dataclass(frozen=True)
-class Selection:
-    """The wanted records of one file, in file order."""
+class PlanPart:
+    """The part of a plan that is in one file: the wanted records, in file order."""
 
     file: EtlFile
     numbers: Ints  # int64 (N,), of the records
@@ -108,7 +108,7 @@ class DisorderError(FastetlError):
     """A record does not have the code that the plan expects."""
 
 
-def _require_order(part: Selection, span: slice, records: Bytes) -> None:
+def _require_order(part: PlanPart, span: slice, records: Bytes) -> None:
     """Raise DisorderError unless these records have the codes that a part expects."""
     layout, expected = part.file.layout, part.codes[span]
     codes = layout.column(records, "code") if layout.code_table == "jis" else character_codes(layout, records)
@@ -120,7 +120,7 @@ def _require_order(part: Selection, span: slice, records: Bytes) -> None:
         raise DisorderError(what, file=part.file.path, record=record, expected=code, found=found, do=do)
 
 
-def _columns(parts: Sequence[Selection], headers: Sequence[Bytes]) -> dict[str, Column]:
+def _columns(parts: Sequence[PlanPart], headers: Sequence[Bytes]) -> dict[str, Column]:
     """Where each record comes from, and the fields of its header that a dataset keeps: arrays (N,) by their names."""
     counts = [len(part.numbers) for part in parts]
     columns = {
@@ -151,7 +151,7 @@ def _column(name: str, layouts: Sequence[Layout], headers: Sequence[Bytes]) -> C
     return values
 
 
-def _read_resized(part: Selection, buffer: Bytes, block: Bytes, file: BinaryIO) -> Iterator[tuple[slice, Bytes]]:
+def _read_resized(part: PlanPart, buffer: Bytes, block: Bytes, file: BinaryIO) -> Iterator[tuple[slice, Bytes]]:
     """What `read_records` yields, while the pictures are resized to those of `block` and written to `file`."""
     from fastetl.kernels.resize import resize_records  # compiles: not before bad files have been rejected
 
@@ -166,7 +166,7 @@ def _read_resized(part: Selection, buffer: Bytes, block: Bytes, file: BinaryIO) 
 
 
 def read_parts(
-    parts: Sequence[Selection], charset: Charset, size: int, file: BinaryIO, progress: ShowProgress | None = None
+    parts: Sequence[PlanPart], charset: Charset, size: int, file: BinaryIO, progress: ShowProgress | None = None
 ) -> Dataset:
     """Read the records of a plan, or of some of its parts, as a dataset without pictures, which go to `file`."""
     progress = as_progress(progress)

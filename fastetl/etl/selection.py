@@ -19,7 +19,7 @@ from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import number_groups
 from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
 from fastetl.etl.notices import notices_of_name
-from fastetl.etl.reading import Selection, read_headers
+from fastetl.etl.reading import PlanPart, read_headers
 
 _MIN_CODES = 8  # of a data set; in shorter data sets a repeated code is no evidence of a new writer
 _KANA_ROWS = (0x24, 0x25)  # rows of JIS X 0208
@@ -30,7 +30,7 @@ class Plan:
     """What a build takes of all files."""
 
     charset: Charset
-    parts: tuple[Selection, ...]
+    parts: tuple[PlanPart, ...]
     findings: Findings
 
 
@@ -72,11 +72,11 @@ def _contents_by_order(files: list[EtlFile]) -> list[Contents] | None:
     return contents
 
 
-def _wanted_records(content: Contents, charset: Charset, model_pattern: bool) -> Selection:
+def _wanted_records(content: Contents, charset: Charset, model_pattern: bool) -> PlanPart:
     """The records of one file whose characters the charset takes."""
     is_wanted = (class_of_code(charset).take(content.codes) >= 0) & content.is_usable(model_pattern)
     numbers = np.flatnonzero(is_wanted)
-    return Selection(content.file, numbers, content.codes[numbers], content.groups[numbers])
+    return PlanPart(content.file, numbers, content.codes[numbers], content.groups[numbers])
 
 
 def _left_out(counts: Ints, codes: set[int]) -> dict[str, int]:
@@ -119,8 +119,8 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     """
     sets = files_by_layout([file for file in files if file.record_count])
     charset, unknown_codes, contents = _learn(sets, name, by_order)
-    selections = [_wanted_records(content, charset, model_pattern) for content in contents]
-    parts = tuple(part for part in selections if len(part.numbers))
+    all_parts = [_wanted_records(content, charset, model_pattern) for content in contents]
+    parts = tuple(part for part in all_parts if len(part.numbers))
     usable_codes = [content.codes[content.is_usable(model_pattern)] for content in contents]
     samples = np.bincount(np.concatenate([*usable_codes, np.zeros(0, np.uint16)]), minlength=1 << 16)  # of each code
     if not parts:

@@ -130,7 +130,7 @@ def states_by_atom(atom_of: Ints, shape: tuple[int, ...]) -> list[Ints]:
 
 _USUAL_UNEVEN, _USUAL_WANDER = 0.12, 0.06  # of usual writing, measured on synthetic lines
 _PRIOR_COUNT = 4  # of characters that outweigh these two, and a stretch of 1
-_THIN = np.log(0.3)  # log size of what is no measure of a line's size, such as the thickness of a ー
+_LOG_THIN = np.log(0.3)  # log size of what is no measure of a line's size, such as the thickness of a ー
 
 
 def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, is_down: bool) -> Geometry:
@@ -142,7 +142,7 @@ def fitted_geometry(boxes: Boxes, classes: Ints, guess: Geometry, *, is_down: bo
     # Size and stretch: the fewer the characters, the nearer to 1 is the stretch.
     shapes = np.stack([means.log_length, means.log_height], 1)
     log_extents = np.log(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3))
-    log_sizes = np.where(shapes > _THIN, log_extents - shapes, np.nan)  # as each character tells, along and across
+    log_sizes = np.where(shapes > _LOG_THIN, log_extents - shapes, np.nan)  # as each character tells, along and across
     columns = [sizes[~np.isnan(sizes)] for sizes in log_sizes.T]
     length, height = (float(np.median(sizes)) if len(sizes) else float(np.log(guess.size)) for sizes in columns)
     log_stretch = (length - height) * len(boxes) / (len(boxes) + _PRIOR_COUNT)

@@ -15,14 +15,14 @@ from fastetl.arrays import Float32s
 from fastetl.data.charset import LARGE_FORM
 from fastetl.files.tables import table_rows
 from fastetl.synth.glyphs import Glyph, make_glyph
-from fastetl.synth.strokes import TABLES, Polyline, load_components, load_strokes, resample
+from fastetl.synth.strokes import Polyline, load_components, load_strokes, resample
 
 WAY_SHARE = 0.1  # share of writers who use another way than the textbook's, for each such way; chosen, not measured
 SPACING, SPACING_KANJI = 0.018, 0.04  # of points on a stroke, of kana and letters, and of kanji, in sides of the box
 
 WAYS = {
     kana: tuple(way for _, way in rows)
-    for kana, rows in groupby(table_rows(TABLES / "ways.tsv"), key=lambda row: row[0])
+    for kana, rows in groupby(table_rows("synth/tables/ways.tsv"), key=lambda row: row[0])
 }
 """Kana → its other ways, each the strokes between semicolons (see `tables/ways.tsv`)."""
 

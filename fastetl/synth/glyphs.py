@@ -30,12 +30,12 @@ class Glyph:
     body_share: Float32s  # (P,): 0–1, from a loop that is a detail of the character (は) to its body (の)
     is_target: Mask  # (P,): whether the point is a target
     freedom: Float32s  # (T,): how far the leg that begins at the target may change, 0–1
-    sizes: Ints  # (S,): number of the stroke's points
+    point_counts: Ints  # (S,): number of the stroke's points
     length: Float32s  # (S,): length of the stroke
     hook: Float32s  # (S,): share of the stroke before its hook (はね), 1 without a hook
     is_mark: Float32s  # (S,): 1 for a stroke of a dakuten or handakuten, otherwise 0
     begins_component: Mask  # (S,): whether it begins a component (偏, 旁 …); the first stroke of a character does
-    strokes: Ints  # (C,): number of the character's strokes
+    stroke_counts: Ints  # (C,): number of the character's strokes
     min_loop_scale: Float32s  # (C,): least factor by which a loop may be scaled
     variation: Float32s  # (C,): factor on how far legs and strokes vary: less if there are many, or a double
     body_corner: Float32s  # (C, 2): upper right corner of the character without its marks
@@ -50,63 +50,64 @@ class Glyph:
     @property
     def count(self) -> int:
         """Number of characters, C."""
-        return len(self.strokes)
+        return len(self.stroke_counts)
 
     @cached_property
-    def first(self) -> Ints:
+    def first_points(self) -> Ints:
         """int64 (S,): index of each stroke's first point."""
-        return np.asarray(np.cumsum(self.sizes) - self.sizes)
+        return np.asarray(np.cumsum(self.point_counts) - self.point_counts)
 
     @cached_property
-    def last(self) -> Ints:
+    def last_points(self) -> Ints:
         """int64 (S,): index of each stroke's last point."""
-        return np.cumsum(self.sizes) - 1
+        return np.cumsum(self.point_counts) - 1
 
     @cached_property
-    def stroke(self) -> Ints:
+    def stroke_of(self) -> Ints:
         """int64 (P,): index of the point's stroke."""
-        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+        return np.repeat(np.arange(len(self.point_counts)), self.point_counts)
 
     @cached_property
-    def position(self) -> Float32s:
+    def positions(self) -> Float32s:
         """float32 (P,): position of the point on its stroke, 0–1."""
-        number = np.arange(len(self.points)) - self.first[self.stroke]
-        return np.asarray(number / (self.sizes - 1)[self.stroke], np.float32)
+        number = np.arange(len(self.points)) - self.first_points[self.stroke_of]
+        return np.asarray(number / (self.point_counts - 1)[self.stroke_of], np.float32)
 
     def near(self, steps: int) -> Ints:
         """int64 (P,): index of the point so many further on the same stroke, or of the stroke's end."""
-        return (np.arange(len(self.points)) + steps).clip(self.first[self.stroke], self.last[self.stroke])
+        first, last = self.first_points[self.stroke_of], self.last_points[self.stroke_of]
+        return (np.arange(len(self.points)) + steps).clip(first, last)
 
     @cached_property
-    def character(self) -> Ints:
+    def character_of_stroke(self) -> Ints:
         """int64 (S,): index of the stroke's character."""
-        return np.repeat(np.arange(self.count), self.strokes)
+        return np.repeat(np.arange(self.count), self.stroke_counts)
 
     @cached_property
     def character_starts(self) -> Ints:
         """int64 (C,): index of each character's first point."""
-        return np.asarray(self.first[np.cumsum(self.strokes) - self.strokes])
+        return np.asarray(self.first_points[np.cumsum(self.stroke_counts) - self.stroke_counts])
 
     @cached_property
-    def point_character(self) -> Ints:
+    def character_of(self) -> Ints:
         """int64 (P,): index of the point's character."""
-        return self.character[self.stroke]
+        return self.character_of_stroke[self.stroke_of]
 
     @cached_property
     def is_ring(self) -> Mask:
         """bool (S,): whether the stroke is a handakuten, the mark of one stroke."""
-        marks = np.bincount(self.character, self.is_mark, self.count)  # strokes of each character's mark
-        return np.asarray((self.is_mark > 0) & (marks[self.character] == 1))
+        marks = np.bincount(self.character_of_stroke, self.is_mark, self.count)  # strokes of each character's mark
+        return np.asarray((self.is_mark > 0) & (marks[self.character_of_stroke] == 1))
 
     @cached_property
     def middles(self) -> Float32s:
         """float32 (S, 2): mean of the points of each stroke."""
-        return np.asarray(np.add.reduceat(self.points, self.first, 0) / self.sizes[:, None], np.float32)
+        return np.asarray(np.add.reduceat(self.points, self.first_points, 0) / self.point_counts[:, None], np.float32)
 
     @cached_property
     def mark_middles(self) -> Float32s:
         """float32 (C, 2): middle of the marks of each character, 0 without marks."""
-        weights, first = self.is_mark[:, None], np.cumsum(self.strokes) - self.strokes
+        weights, first = self.is_mark[:, None], np.cumsum(self.stroke_counts) - self.stroke_counts
         sums, counts = np.add.reduceat(self.middles * weights, first), np.add.reduceat(weights, first)
         return np.asarray(sums / np.maximum(counts, 1), np.float32)
 
@@ -202,12 +203,12 @@ def make_glyph(
         body_share=np.concatenate(body_share),
         is_target=np.concatenate(is_target),
         freedom=np.concatenate(freedom),
-        sizes=np.array([len(line) for line in strokes]),
+        point_counts=np.array([len(line) for line in strokes]),
         length=np.array([np.hypot(*np.diff(line, axis=0).T).sum() for line in strokes], np.float32),
         hook=np.array([1 if is_tight else _hook(line) for line in strokes], np.float32),
         is_mark=(np.arange(count) >= count - mark_strokes).astype(np.float32),
         begins_component=np.diff(components or [0] * count, prepend=-1) > 0,
-        strokes=np.array([count]),
+        stroke_counts=np.array([count]),
         min_loop_scale=np.array([min_loop_scale], np.float32),
         variation=np.array([variation * np.sqrt(5 / max(count, 5))], np.float32),
         body_corner=np.array([[body[:, 0].max(), body[:, 1].min()]], np.float32),

@@ -17,12 +17,12 @@ from fastetl.etl.classes import classes
 from fastetl.files.tables import table_rows
 from fastetl.synth.allographs import WAY_SHARE, forms_of
 from fastetl.synth.glyphs import MIN_TIGHT_SCALE, Glyph, compose
-from fastetl.synth.strokes import TABLES, bezier_shares
+from fastetl.synth.strokes import bezier_shares
 from fastetl.synth.style import HEIGHT, WIDTH, WriterStyle
 
 Rng = np.random.Generator
 _KANJI = [entry.character or "" for entry in classes("ETL8B2") if is_kanji(entry.character or "")]
-SPREAD = {name: float(value) for name, value, _ in table_rows(TABLES / "spreads.tsv")}
+SPREAD = {name: float(value) for name, value, _ in table_rows("synth/tables/spreads.tsv")}
 CORNER_REACH = 3  # corners are rounded over so many points to either side, and directions measured
 EXTRA_KANJI = 64  # how many kanji a writer writes in addition, for fragments
 SMALL_KANA_MIDDLE = (0.0, 0.22)  # of KanjiVG's, low in the box: small kana are scaled about this point
@@ -73,7 +73,7 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """(2, P, 2): the points with each leg lengthened and turned, and where they are if their legs are straight."""
     # A point is the complex number x + iy. So a leg times its factor is the drawn leg, and its bulge goes with it.
     points = glyph.points.view(np.complex64)[:, 0]
-    targets, stroke = points[glyph.is_target], glyph.stroke[glyph.is_target]
+    targets, stroke = points[glyph.is_target], glyph.stroke_of[glyph.is_target]
     legs = np.zeros_like(targets)  # from each target to the next one of its stroke
     legs[:-1] = np.where(stroke[1:] == stroke[:-1], np.diff(targets), 0)
     starts = np.searchsorted(stroke, np.arange(len(glyph.length) + 1))
@@ -82,7 +82,7 @@ def _change_legs(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     shifts = _target_shifts(targets, legs * factors, stroke, starts)
     # The leg of each point, as the number of its first target, and the point's position on it, 0–1.
     leg, target = np.cumsum(glyph.is_target) - 1, np.flatnonzero(glyph.is_target)
-    leg[glyph.last] -= 1  # the last point of a stroke begins no leg, but ends one
+    leg[glyph.last_points] -= 1  # the last point of a stroke begins no leg, but ends one
     position = ((np.arange(len(leg)) - target[leg]) / np.diff(target)[leg]).astype(np.float32)
     # With `factors[leg]` as a variable numpy would round these products otherwise, and pictures would change.
     offset = position * legs[leg]
@@ -113,15 +113,15 @@ def _leg_changes(glyph: Glyph, headings: Float32s, starts: Ints, style: WriterSt
     # Most legs are nearly as meant and a few far from it, so the tails are heavier than a normal distribution's.
     leg_factor = np.exp(_normal(rng, SPREAD["leg"], len(headings), 1)) * np.float32(style.leg_spread)
     change += _normal(rng, 1, len(headings), 2) * leg_factor * np.array([SPREAD["leg length"], SPREAD["leg turn"]])
-    variation = glyph.variation[glyph.character] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
-    weight = glyph.freedom * variation[glyph.stroke[glyph.is_target]]
+    variation = glyph.variation[glyph.character_of_stroke] * (1 - 0.4 * glyph.is_mark - 0.4 * glyph.is_ring)
+    weight = glyph.freedom * variation[glyph.stroke_of[glyph.is_target]]
     return np.asarray(np.clip(change * weight[:, None], (-0.8, -0.6), (0.6, 0.6)))
 
 
 def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after changes of legs, loops, corners and ends."""
-    character = glyph.point_character
-    is_body = 1 - glyph.is_mark[glyph.stroke]
+    character = glyph.character_of
+    is_body = 1 - glyph.is_mark[glyph.stroke_of]
     points, chord_points = _change_legs(glyph, style, rng)  # (P, 2) each
     # Loops are scaled about the point where they close, so that the line stays whole.
     loop = np.array(style.loop, np.float32) + _normal(rng, SPREAD["loop"] * style.sloppiness, glyph.count, 2)
@@ -138,13 +138,13 @@ def _form_lines(glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
 
 def _leave_off(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points if some strokes lack their beginning or end."""
-    shares, stroke = _cut_shares(glyph, style, rng), glyph.stroke
+    shares, stroke = _cut_shares(glyph, style, rng), glyph.stroke_of
     # Each point takes the place of one between two others of its stroke, whose numbers count from the stroke's first.
-    last = glyph.last - glyph.first
-    number = (shares[:, 0][stroke] + glyph.position * (1 - shares.sum(1))[stroke]) * last[stroke]
+    last = glyph.last_points - glyph.first_points
+    number = (shares[:, 0][stroke] + glyph.positions * (1 - shares.sum(1))[stroke]) * last[stroke]
     floor = np.minimum(number.astype(np.int64), np.maximum(last - 1, 0)[stroke])
     fraction = (number - floor)[:, None]
-    begin = glyph.first[stroke] + floor
+    begin = glyph.first_points[stroke] + floor
     end = np.minimum(begin + 1, len(points) - 1)
     return np.asarray(points[begin] * (1 - fraction) + points[end] * fraction, np.float32)
 
@@ -155,7 +155,7 @@ def _cut_shares(glyph: Glyph, style: WriterStyle, rng: Rng) -> Floats:
     shares: Floats = rng.uniform(0, (0.1, 0.16), (count, 2))
     shares *= (rng.random((count, 2)) < style.cut_short) * (1 - glyph.is_mark)[:, None]
     # An end that tells one character from another is never left off.
-    shares[glyph.min_loop_scale[glyph.character] > MIN_TIGHT_SCALE, 1] = 0
+    shares[glyph.min_loop_scale[glyph.character_of_stroke] > MIN_TIGHT_SCALE, 1] = 0
     is_hookless = rng.random(count) < 1 / (1 + np.exp(-style.hookless))
     shares[:, 1] = np.maximum(shares[:, 1], is_hookless * (1 - glyph.hook))
     is_open = glyph.is_ring & (rng.random(count) < style.ring_open)
@@ -170,23 +170,23 @@ def _move_components(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rn
     component_spread = np.float32(style.component_spread * style.sloppiness)
     scale = np.exp(_normal(rng, SPREAD["component size"], count, 2) * component_spread)
     shift = _normal(rng, SPREAD["component place"], count, 2) * component_spread
-    component = (np.cumsum(begins) - 1)[glyph.stroke]
-    middles = np.add.reduceat(points, glyph.first[begins]) / np.bincount(component)[:, None]
+    component = (np.cumsum(begins) - 1)[glyph.stroke_of]
+    middles = np.add.reduceat(points, glyph.first_points[begins]) / np.bincount(component)[:, None]
     # A character of one component moves and grows in `_place_characters`.
-    has_several = np.bincount(glyph.character[begins], minlength=glyph.count) > 1
+    has_several = np.bincount(glyph.character_of_stroke[begins], minlength=glyph.count) > 1
     displacement = (points - middles[component]) * (scale - 1)[component] + shift[component]
-    return np.asarray(points + displacement * has_several[glyph.point_character, None], np.float32)
+    return np.asarray(points + displacement * has_several[glyph.character_of, None], np.float32)
 
 
 def _move_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after each stroke bends, moves, turns and grows on its own."""
-    count, stroke = len(glyph.length), glyph.stroke
-    position = glyph.position[:, None]
+    count, stroke = len(glyph.length), glyph.stroke_of
+    position = glyph.positions[:, None]
     size = np.minimum(glyph.length, 0.8)[:, None]
     # The two strokes of a dakuten are written together and stay apart.
-    looseness = style.sloppiness * (1 - 0.5 * glyph.is_mark[:, None]) * glyph.variation[glyph.character, None]
+    looseness = style.sloppiness * (1 - 0.5 * glyph.is_mark[:, None]) * glyph.variation[glyph.character_of_stroke, None]
     # Half a wave and a whole wave along the stroke, zero at its ends.
-    direction = points[glyph.last] - points[glyph.first]
+    direction = points[glyph.last_points] - points[glyph.first_points]
     normals = np.stack([direction[:, 1], -direction[:, 0]], 1) / np.maximum(glyph.length, 0.05)[:, None]
     half_wave = _normal(rng, SPREAD["half wave"], count, 2) * looseness * size + np.float32(style.bend) * normals * size
     wave = _normal(rng, SPREAD["wave"], count, 2) * looseness * size
@@ -201,15 +201,15 @@ def _move_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) 
 
 def _end_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after the ends of strokes become longer or shorter and the pen trembles."""
-    count, stroke = len(glyph.length), glyph.stroke
-    position = glyph.position[:, None]
+    count, stroke = len(glyph.length), glyph.stroke_of
+    position = glyph.positions[:, None]
     min_growth = -0.25 * np.minimum(glyph.length, 0.8)[:, None]
     # By how much each stroke becomes longer, at its beginning and at its end.
     growth = _normal(rng, SPREAD["end"] * style.sloppiness, count, 2) + np.array(style.ends, np.float32)
     growth = np.clip(growth, min_growth, 0.3)
     has_reach = rng.random((count, 2)) < style.reach * (1 - glyph.is_mark)[:, None]
     growth += has_reach * np.clip(rng.normal(0.04, 0.07, (count, 2)), min_growth / 2, 0.16)
-    first, last = glyph.first, glyph.last
+    first, last = glyph.first_points, glyph.last_points
     begin_direction = points[first] - points[np.minimum(first + 3, last)]
     end_direction = points[last] - points[np.maximum(last - 3, first)]
     # What an end gains fades out within the first or the last fifth of its stroke.
@@ -224,22 +224,22 @@ def _end_strokes(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -
 
 def _place_marks(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
     """The points after each dakuten or handakuten moves and grows as a whole."""
-    character, sloppiness = glyph.point_character, style.sloppiness
-    is_ring = glyph.is_ring[glyph.stroke, None]
+    character, sloppiness = glyph.character_of, style.sloppiness
+    is_ring = glyph.is_ring[glyph.stroke_of, None]
     size = np.float32(style.mark_size) + _normal(rng, SPREAD["mark size"] * sloppiness, glyph.count)
-    scale = np.exp(size[glyph.character] + np.float32(style.ring) * glyph.is_ring)[glyph.stroke, None]
+    scale = np.exp(size[glyph.character_of_stroke] + np.float32(style.ring) * glyph.is_ring)[glyph.stroke_of, None]
     gap_scale = np.float32(style.mark_gap) + _normal(rng, SPREAD["mark gap"] * sloppiness, glyph.count)
     gap_scale = np.exp(gap_scale)[character, None]
     # The ring keeps its hole and the two strokes their gap, since these tell which mark it is.
     pen = np.float32(style.pen / (WIDTH * style.size))
     scale = np.where(is_ring, np.maximum(scale, MIN_HOLE * pen / RING_WIDTH), scale)
     gap_scale = np.maximum(gap_scale, MIN_HOLE * pen / (MARK_GAP * np.exp(np.float32(style.mark_size))))
-    gap_shift = (gap_scale - 1) * (glyph.middles - glyph.mark_middles[glyph.character])[glyph.stroke]
+    gap_shift = (gap_scale - 1) * (glyph.middles - glyph.mark_middles[glyph.character_of_stroke])[glyph.stroke_of]
     shift = np.array(style.mark_offset, np.float32) + _normal(rng, SPREAD["mark place"] * sloppiness, glyph.count, 2)
     shift = shift + np.float32(style.mark_corner) * (glyph.body_corner + _OUTSIDE - glyph.mark_middles)
     middle = glyph.mark_middles[character]
     displacement = (points + gap_shift - middle) * scale - (points - middle) + shift[character]
-    return np.asarray(points + glyph.is_mark[glyph.stroke][:, None] * displacement, np.float32)
+    return np.asarray(points + glyph.is_mark[glyph.stroke_of][:, None] * displacement, np.float32)
 
 
 def _bend_plane(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
@@ -248,7 +248,7 @@ def _bend_plane(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) ->
     basis = np.concatenate([x * x, x * y, y * y, x**3, y**3], 1) - np.array([0.08, 0, 0.08, 0, 0], np.float32)
     writer_bow = np.array(style.bow, np.float32).reshape(2, 5)
     bow = writer_bow + _normal(rng, SPREAD["bow"] * style.sloppiness, glyph.count, 2, 5)
-    return np.asarray(points + np.einsum("pk,pjk->pj", basis, bow[glyph.point_character]), np.float32)
+    return np.asarray(points + np.einsum("pk,pjk->pj", basis, bow[glyph.character_of]), np.float32)
 
 
 def _place_characters(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> Float32s:
@@ -264,7 +264,7 @@ def _place_characters(points: Float32s, glyph: Glyph, style: WriterStyle, rng: R
     max_wander = 0.3 * (1 - style.size)
     offset = np.array(style.centre, np.float32) + _normal(rng, style.wander, count, 2).clip(-0.5, 0.5) * max_wander
     centre = (np.array([WIDTH, HEIGHT], np.float32) - 1) / 2 + offset.astype(np.float32) * WIDTH
-    character = glyph.point_character
+    character = glyph.character_of
     return np.asarray(np.einsum("pj,pij->pi", points, matrix[character]) + centre[character], np.float32)
 
 
@@ -280,14 +280,14 @@ def _fit(points: Float32s, glyph: Glyph, style: WriterStyle) -> Float32s:
     middle = (low + high) / 2
     half = (high - low) / 2 * shrink
     new_middle = np.clip(middle, edge + half, frame - edge - half)
-    character = glyph.point_character
+    character = glyph.character_of
     return np.asarray((points - middle[character]) * shrink[character] + new_middle[character], np.float32)
 
 
 def _trace(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Float32s]:
     """Radius in pixels and ink (0–1) at each point: float32 (P,) each."""
-    count, stroke = len(glyph.length), glyph.stroke
-    distance = glyph.position * glyph.length[stroke]
+    count, stroke = len(glyph.length), glyph.stroke_of
+    distance = glyph.positions * glyph.length[stroke]
     remaining_length = glyph.length[stroke] - distance
     phase = rng.uniform(0, 2 * np.pi, (count, 3)).astype(np.float32)
     width = 1 + np.float32(style.pressure) * np.sin(distance * 9 + phase[stroke, 0])
@@ -309,10 +309,11 @@ def _trace(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tupl
 def _joins(points: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Ints, Reals]:
     """The K strokes after which the pen is not lifted, and its lines to the next strokes, (8, K, 2)."""
     box = np.float32(WIDTH * style.size)
-    first, last = glyph.first[1:], glyph.last[:-1]  # points of each stroke's next one, and of the stroke
+    first, last = glyph.first_points[1:], glyph.last_points[:-1]  # points of each stroke's next one, and of the stroke
     gap = np.hypot(*(points[first] - points[last]).T) / box
     odds = np.where(glyph.is_mark[1:] > 0, style.mark_joined, style.joined - 14 * gap)
-    is_same = (glyph.character[1:] == glyph.character[:-1]) & (glyph.is_mark[1:] == glyph.is_mark[:-1])
+    character, is_mark = glyph.character_of_stroke, glyph.is_mark
+    is_same = (character[1:] == character[:-1]) & (is_mark[1:] == is_mark[:-1])
     strokes = np.flatnonzero(is_same & (rng.random(len(gap)) < 1 / (1 + np.exp(-np.maximum(odds, -80)))))
     first, last = first[strokes], last[strokes]
     begin, end = points[last], points[first]
@@ -336,9 +337,9 @@ def _links(points: Float32s, radius: Float32s, glyph: Glyph, style: WriterStyle,
     """The lines between joined strokes: segments, and the character of each."""
     strokes, line = _joins(points, glyph, style, rng)
     pieces = len(line) - 1  # of each line
-    radii = np.tile(np.maximum(np.float32(style.link) * radius[glyph.last[strokes]], 0.35), pieces)
+    radii = np.tile(np.maximum(np.float32(style.link) * radius[glyph.last_points[strokes]], 0.35), pieces)
     segments = _segments(line[:-1].reshape(-1, 2), line[1:].reshape(-1, 2), radii, radii)
-    return segments, np.tile(glyph.character[strokes], pieces)
+    return segments, np.tile(glyph.character_of_stroke[strokes], pieces)
 
 
 def _specks(glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Ints]:
@@ -385,7 +386,7 @@ def pen_strokes(glyph: Glyph, style: WriterStyle, rng: Rng) -> list[list[PenStro
     line_after = dict(zip(strokes.tolist(), lines.swapaxes(0, 1), strict=True))
     characters: list[list[PenStroke]] = [[] for _ in range(glyph.count)]
     points, radii = [all_points[:0]], [all_radii[:0]]
-    for stroke, (begin, end) in enumerate(zip(glyph.first, glyph.last + 1, strict=True)):
+    for stroke, (begin, end) in enumerate(zip(glyph.first_points, glyph.last_points + 1, strict=True)):
         points.append(all_points[begin:end])
         radii.append(all_radii[begin:end])
         if stroke in line_after:
@@ -394,7 +395,7 @@ def pen_strokes(glyph: Glyph, style: WriterStyle, rng: Rng) -> list[list[PenStro
             radii.append(np.full(len(line), max(style.link * all_radii[end - 1], 0.35), np.float32))
             continue
         pen_stroke = PenStroke(np.concatenate(points), np.concatenate(radii), bool(glyph.is_mark[stroke]))
-        characters[glyph.character[stroke]].append(pen_stroke)
+        characters[glyph.character_of_stroke[stroke]].append(pen_stroke)
         points, radii = [all_points[:0]], [all_radii[:0]]
     return characters
 
@@ -403,12 +404,12 @@ def ink_of(glyph: Glyph, style: WriterStyle, rng: Rng) -> PenInk:
     """The ink of the characters of a glyph as `style` writes them."""
     points = _points_of(glyph, style, rng)
     radius, ink = _trace(points, glyph, style, rng)
-    begin = np.flatnonzero(glyph.stroke[1:] == glyph.stroke[:-1])
+    begin = np.flatnonzero(glyph.stroke_of[1:] == glyph.stroke_of[:-1])
     strokes = _segments(points[begin], points[begin + 1], radius[begin], radius[begin + 1], ink[begin])
     neighbours, shifts = _fragments(points, radius, glyph, style, rng)
     links, link_characters = _links(points, radius, glyph, style, rng)
     specks, speck_characters = _specks(glyph, style, rng)
-    character = np.concatenate([glyph.point_character[begin], link_characters, speck_characters])
+    character = np.concatenate([glyph.character_of[begin], link_characters, speck_characters])
     order = np.argsort(character, kind="stable")
     return PenInk(
         segments=np.concatenate([strokes, links, specks])[order],

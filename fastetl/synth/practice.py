@@ -12,7 +12,7 @@ import numpy as np
 
 from fastetl.data.charset import script_of
 from fastetl.files.tables import table_rows
-from fastetl.synth.strokes import TABLES, load_strokes
+from fastetl.synth.strokes import load_strokes
 
 BOX = 1000
 
@@ -40,7 +40,7 @@ def kana() -> tuple[Kana, ...]:
     """Every character of charset `KANA`: hiragana, then katakana, in the order of their tables."""
     return tuple(
         Kana(character, script_of(character), sound, word, romaji, meaning, int(row), int(column))
-        for character, sound, word, romaji, meaning, row, column in table_rows(TABLES / "kana.tsv")
+        for character, sound, word, romaji, meaning, row, column in table_rows("synth/tables/kana.tsv")
     )
 
 

@@ -15,7 +15,6 @@ from fastetl.lazy import INSTALL
 Polyline = NDArray[np.float32]
 """float32 (n, 2), n ≥ 2: x to the right and y down, evenly spaced along the stroke, in units of the box's side."""
 
-TABLES = Path(__file__).parent / "tables"
 UNKNOWN_SIGN = "□"  # what writers write for a class whose sign is not known
 _BOX = 109.0
 _COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # E is in numbers
@@ -83,7 +82,7 @@ def _piece(text: str) -> NDArray[np.float64]:
 
 _SIGNS = {
     sign: [np.concatenate([_piece(text) for text in stroke.split()]) for stroke in strokes.split(";")]
-    for sign, strokes in table_rows(TABLES / "signs.tsv")
+    for sign, strokes in table_rows("synth/tables/signs.tsv")
 }
 """The strokes of the signs that KanjiVG does not have."""
 

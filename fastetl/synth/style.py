@@ -13,10 +13,9 @@ import numpy as np
 from fastetl.data.scans import FRAGMENT_SHARES
 from fastetl.etl.layouts import ETL8G
 from fastetl.files.tables import table_rows
-from fastetl.synth.strokes import TABLES
 
 WIDTH, HEIGHT = ETL8G.width, ETL8G.height  # of the frame: synthetic writers fill the pictures of ETL8G, in pixels
-_POPULATION = table_rows(TABLES / "population.tsv")  # trait, distribution, numbers
+_POPULATION = table_rows("synth/tables/population.tsv")  # trait, distribution, numbers
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fastetl.building.kept_drawings import KeptDrawing, read_samples, removal_line
+from fastetl.building.kept_drawings import SAMPLE_FORMAT, KeptDrawing, read_samples, removal_line
 from fastetl.errors import FastetlError, MissingFileError, expecting
 from fastetl.files.atomic import replace_file, try_lock
 
@@ -40,8 +40,8 @@ class SampleFolder:
     def add(self, values: dict[str, Any], app: str) -> KeptDrawing:
         """Append a sample: the values that the page sends, an id, and this machine's time."""
         time = datetime.now(UTC)
-        values = {"format": 1, **values, "id": secrets.token_hex(8), "time": f"{time:%Y-%m-%dT%H:%M:%SZ}", "app": app}
-        sample = KeptDrawing.from_values(values)
+        texts = {"id": secrets.token_hex(8), "time": f"{time:%Y-%m-%dT%H:%M:%SZ}", "app": app}
+        sample = KeptDrawing.from_values({"format": SAMPLE_FORMAT, **values, **texts})
         with self._thread_lock:
             _append(self.folder / f"{time:%Y-%m-%d}.jsonl", sample.as_line().encode() + b"\n")
         return sample
