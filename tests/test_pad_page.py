@@ -306,6 +306,7 @@ def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
         return [
             ((stroke + 0.5) * [0.5 / across, 0.5] + [(0.2 + 0.6 * k) / across, 0.25]).ravel().tolist()
             for k, character in enumerate(text)
+            if character != " "
             for stroke in load_strokes(character, 0.03)
         ]
 
@@ -337,19 +338,14 @@ def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
         says(page, "toast", "Copied.")
         page.click("#forget-text")
         assert text.text_content() == ""
+        words = [one["word"] for one in practice_data()["kana"] if one["word"]]
+        page.evaluate(f"Math.random = () => {(words.index('オレンジ') + 0.5) / len(words)}")
         page.click("#words")
-        asked = page.locator("#word-ask").text_content() or ""
-        script = next(name for name in ("hiragana", "katakana") if name in asked.lower())
-        [word] = {
-            one["word"]
-            for one in practice_data()["kana"]
-            if one["word"] and f"{one['romaji']} ({one['meaning']})" in asked and one["script"] == script
-        }
-        draw(page, written(word, page.evaluate(width)), "strip")
+        draw(page, written("オ レンジ", page.evaluate(width)), "strip")
         until(page, "!document.getElementById('word-check').disabled && fastetlPad.idle()")
+        assert text.text_content() == "オ レンジ"
         page.click("#word-check")
-        said = page.locator("#word-said").text_content() or ""
-        assert said == f"Right: {word}." if text.text_content() == word else f"The word is {word}." in said
+        says(page, "word-said", "Right: オレンジ.")  # a wide gap is no fault
 
 
 def test_stroke_order_of_what_was_recognized(browser: Browser, address: str) -> None:
@@ -498,8 +494,10 @@ def test_the_static_folder_works_offline_and_alike(browser: Browser, package: Re
 
 
 @NEEDS_RUNTIME
-def test_the_guides_page_reads_as_python_does(browser: Browser, package: Recognizer, tmp_path: Path) -> None:
-    assert main(["pad", str(package.path), "--static", str(tmp_path / "pad"), "--runtime", str(ORT_WEB)]) == 0
+def test_the_guides_page_reads_as_python_does(browser: Browser, tmp_path: Path) -> None:
+    assert main(["pad", "--static", str(tmp_path / "pad"), "--runtime", str(ORT_WEB)]) == 0
+    package, turns = open_recognizer(), np.linspace(0, 2 * np.pi, 30)
+    circle = Stroke((50 + 3 * np.sin(turns)).tolist(), (50 - 3 * np.cos(turns)).tolist())
     [code] = code_blocks("docs/apps.md", "html")
     (tmp_path / "index.html").write_text(code, encoding="utf-8")
     drawing = kana_drawings()["っ"]
@@ -514,11 +512,13 @@ def test_the_guides_page_reads_as_python_does(browser: Browser, package: Recogni
             page.mouse.up()
         until(page, "document.getElementById('text').textContent === 'ぬ'")
         opened = "(await (await import('./pad/recognizer.js')).openRecognizer())"
-        read = page.evaluate(f"async (drawing) => {opened}.read(drawing)", drawing.as_dict())
+        read = f"async ([drawing, charset]) => {opened}.read(drawing, {{charset}})"
+        for one, charset in ((drawing, None), (kana_drawings()["ゅ"], "1"), (Drawing(100, 100, (circle,)), "0")):
+            told = page.evaluate(read, [one.as_dict(), charset])
+            answer = (package.restricted([charset]) if charset else package).read(one, by_shape=True)
+            assert (told["label"], told["uncertain"]) == (answer.label, answer.uncertain)
+            assert abs(told["probability"] - answer.probability) < 1e-3
         some = f"async (drawing) => (await {opened}.readLine(drawing, {{charset: 'つくし'}})).text"
         assert page.evaluate(some, drawing.as_dict()) == package.restricted([*"つくし"]).read_line(drawing).text
         told = page.evaluate(f"async () => {opened}.readLine({{}}).catch(String)")
-    answer = package.read(drawing, by_shape=True)
-    assert (read["label"], read["uncertain"]) == (answer.label, answer.uncertain)
-    assert abs(read["probability"] - answer.probability) < 1e-3
     assert told == "TypeError: width: expected 0.001 to 1,000,000; found undefined"

@@ -14,7 +14,7 @@ import numpy as np
 from export.package_files import LABELS, ONNX, file_of
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT, Recognizer
 from fastetl import __version__
-from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES
+from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES, SMALL_LETTERS
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
@@ -48,6 +48,7 @@ def documents(recognizer: Recognizer, *, engine: str, keeps_samples: bool) -> di
         "preprocessing": recognizer.preprocessing.as_dict(),
         "shapes": SHAPES,
         "small": LARGE_FORM,
+        "letters": SMALL_LETTERS,
         "lowness": [LOWNESS_WEIGHT, LOWNESS_MARGIN],
     }
     document_values = {

@@ -2,17 +2,18 @@
 
 // Least probability that the competing characters have together among all: with less, another one was written.
 const MIN_COMPETING = 0.01;
-const groups = new Map(), otherSizes = new Map();
+const groups = new Map(), otherSizes = new Map(), largeForms = new Map();
 let pairs = [], lownessWeight = 0, lownessMargin = 0;
 
 /**
- * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana. `lowness`: by how
- * much the log odds of small kana rise for each height that ink stands lower, and how many heights above the middle
- * they stay.
+ * `shapes`: texts of characters that are written alike. `small`: the large form of each small kana, `letters` of each
+ * letter. `lowness`: by how much the log odds of small kana rise for each height that ink stands lower, and how many
+ * heights above the middle they stay.
  */
 export function startTables(about) {
   for (const group of about.shapes) for (const label of group) groups.set(label, group);
   pairs = Object.entries(about.small);
+  for (const [small, large] of [...pairs, ...Object.entries(about.letters)]) largeForms.set(small, large);
   [lownessWeight, lownessMargin] = about.lowness;
   for (const [small, large] of pairs) otherSizes.set(small, large).set(large, small);
 }
@@ -20,11 +21,13 @@ export function startTables(about) {
 /** The other labels that are written like this one. */
 export const twins = (label) => [...(groups.get(label) ?? "")].filter((other) => other !== label);
 
+/** The label that stands for all that are written like this one. */
+const shapeOf = (label) => groups.get(label)?.[0] ?? label;
+/** The same for all sizes: つ for っ, X for x. */
+const shapeOfAnySize = (label) => shapeOf(largeForms.get(shapeOf(label)) ?? label);
+
 /** Whether two texts are written alike, character by character. */
-export const areAlike = (text, other) => {
-  const shape = (characters) => [...characters].map((one) => groups.get(one) ?? one).join();
-  return shape(text) === shape(other);
-};
+export const areAlike = (text, other) => [...text].map(shapeOf).join() === [...other].map(shapeOf).join();
 
 /** The small kana of a large one, or the other way round, or "". */
 export const otherSize = (label) => otherSizes.get(label) ?? "";
@@ -60,14 +63,14 @@ function weighedByLowness(probabilities, labels, allowed, picture) {
 export function answers(probabilities, labels, allowed = null, picture = null) {
   if (picture) probabilities = weighedByLowness(probabilities, labels.labels, allowed, picture);
   const sums = new Map();
-  const isAlike = (label) => allowed.has(otherSize(label)) || twins(label).some((one) => allowed.has(one));
+  const shapes = new Set([...(allowed ?? [])].map(shapeOfAnySize));
   let total = 0, competingShare = 0;
   labels.labels.forEach((label, k) => {
     const none = k === labels.no_character;
     const isCompeting = !allowed || none || allowed.has(label), share = probabilities[k];
-    if (isCompeting || isAlike(label)) competingShare += share;
+    if (isCompeting || shapes.has(shapeOfAnySize(label))) competingShare += share;
     if (!isCompeting) return;
-    const key = none ? null : (groups.get(label) ?? label);
+    const key = none ? null : shapeOf(label);
     total += share;
     const sum = sums.get(key);
     if (!sum) sums.set(key, { label, none, share, maxShare: share });
@@ -77,7 +80,7 @@ export function answers(probabilities, labels, allowed = null, picture = null) {
     }
   });
   const listed = [...sums.values()].map(({ label, none, share }) => {
-    return { label, none, probability: share / Math.max(total, 1e-12), foreign: competingShare < MIN_COMPETING };
+    return { label, none, probability: share / (total || 1), foreign: competingShare < MIN_COMPETING };
   });
   return listed.sort((a, b) => b.probability - a.probability);
 }

@@ -219,7 +219,8 @@ export class Writing {
     const askedWord = this.word;
     await this.reading;
     if (this.isUnread || askedWord !== this.word) return;
-    const read = this.text(), { word } = askedWord, isRight = this.areAlike(read, word);
+    const read = this.text(), { word } = askedWord;
+    const isRight = this.areAlike(read.replace(/\s/g, ""), word); // wide gaps are no fault
     element("word-said").textContent = isRight ? t("right", word) : t("wordMissed", read, word);
     element("word-said").dataset.kind = isRight ? "right" : "missed";
   }
