@@ -240,4 +240,5 @@ def test_the_tables_of_the_sets_are_what_the_code_goes_by(layout: Layout) -> Non
     characters = {jis_to_char(code) or "" for code in sorted({entry.jis for entry in classes(layout.name)} - {0})}
     names = [name for name in NAMES if name != "all" and (name != "kanji" or any(map(is_kanji, characters)))]
     complete = [f"`{n}`" for n in names if characters.issuperset(load_charset(n, characters).characters)]
-    assert f"| {layout.name} | {_kinds(layout.name)} | {', '.join(complete)} |" in rows
+    [described] = [row for row in rows if row.endswith(f"| {_kinds(layout.name)} | {', '.join(complete)} |")]
+    assert layout.name in described.split("|")[1]
