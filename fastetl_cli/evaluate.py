@@ -6,7 +6,7 @@ from pathlib import Path
 from fastetl.checks import require_unset
 from fastetl.data.charset import in_a_line
 from fastetl.files.atomic import check_output
-from fastetl_cli.base import MAX_LISTED, Only, Paths, RunPath, WritingCommand, counted, table
+from fastetl_cli.base import MAX_LISTED, Only, Paths, RunPath, WritingCommand, bar, counted, table
 from model.evaluation import as_reader, evaluate
 from model.report import REPORT_KIND, write_report
 from model.results import Evaluation, SetResult
@@ -103,7 +103,8 @@ class Evaluate(WritingCommand):
             require_unset(self, ("overwrite",), "is for a report", "give `report`")
         else:
             check_output(report, REPORT_KIND, overwrite, [self.run_path, *self.sets])
-        evaluation = evaluate(run, self.sets, self.charset)
+        with bar("evaluate") as progress:
+            evaluation = evaluate(run, self.sets, self.charset, progress=progress)
         suffix = "" if self.charset is None else f", {evaluation.charset.name} only"
         results = [replace(s, name=name + suffix) for s, name in zip(evaluation.sets, names, strict=True)]
         evaluation = replace(evaluation, sets=tuple(results))

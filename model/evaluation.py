@@ -8,12 +8,13 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from fastetl.arrays import Float32s, Floats, Ints, Mask
+from fastetl.checks import as_progress
 from fastetl.data.charset import Characters, Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord, digest_of
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.store import load_labelled
-from fastetl.errors import ArgumentError, StrPath
+from fastetl.errors import ArgumentError, ShowProgress, StrPath
 from model.calibration import log_softmax, reliability
 from model.errors import ModelError
 from model.outliers import scribbles
@@ -55,7 +56,11 @@ def as_reader(run: Reader | StrPath) -> Reader:
 
 
 def evaluate(
-    run: Reader | StrPath, datasets: Dataset | StrPath | Iterable[Dataset | StrPath], charset: Characters | None = None
+    run: Reader | StrPath,
+    datasets: Dataset | StrPath | Iterable[Dataset | StrPath],
+    charset: Characters | None = None,
+    *,
+    progress: ShowProgress | None = None,
 ) -> Evaluation:
     """Measure how well a run, or a package's model, reads one or several sets.
 
@@ -67,18 +72,20 @@ def evaluate(
         run: A run, what `export.open_recognizer` gives, or the path of a run or package ("pretrained": a bundled one).
         datasets: Datasets or paths. Their characters and picture size are fitted to those that the network takes.
         charset: Answer with these characters only: a Charset, name, file or list. None: all that the network knows.
+        progress: Called with how many pictures of a set are done, and how many it has.
     Raises:
         FastetlError: If a set is empty, given twice, cannot be opened or has no character of the network, a character
             is unknown to the network, or a logit is not finite.
     """
-    run = as_reader(run)
+    run, progress = as_reader(run), as_progress(progress)
     competitors = run.charset if charset is None else load_charset(charset, run.charset.characters)
     columns = run.charset.columns_of(competitors, run.path)
     if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):
         datasets = [datasets]
     sets: list[SetResult] = []
     for dataset in datasets:
-        result = _evaluate_set(run, columns, load_labelled(dataset, competitors, Preprocessing(size=run.side)))
+        data = load_labelled(dataset, competitors, Preprocessing(size=run.side))
+        result = _evaluate_set(run, columns, data, progress)
         if result in sets:
             raise ModelError(f"{result.name}: the set is given twice", do="leave one out")
         sets.append(result)
@@ -123,7 +130,7 @@ class _Answers(NamedTuple):
     in_top5: Mask  # whether the label is among the five likeliest
 
 
-def _answers(reader: Reader, columns: list[int], dataset: Dataset, indices: Ints) -> _Answers:
+def _answers(reader: Reader, columns: list[int], dataset: Dataset, indices: Ints, progress: ShowProgress) -> _Answers:
     """The answers to the samples at `indices`; only a block's logits are in memory at a time."""
     count = len(indices)
     labels = dataset.labels[indices].astype(np.int64)
@@ -135,15 +142,16 @@ def _answers(reader: Reader, columns: list[int], dataset: Dataset, indices: Ints
         answers.classes[block] = logits.argmax(1)
         answers.confidence[block] = np.exp(log_softmax(logits).max(1))
         answers.in_top5[block] = (logits > label_logits).sum(1) < 5
+        progress(min(block.stop, count), count)
     return answers
 
 
-def _evaluate_set(reader: Reader, columns: list[int], dataset: Dataset) -> SetResult:
+def _evaluate_set(reader: Reader, columns: list[int], dataset: Dataset, progress: ShowProgress) -> SetResult:
     """The results on one set. Raises ModelError if it is empty, or the run was trained on all of it."""
     if not len(dataset):
         raise ModelError(f"{dataset.name}: nothing to evaluate", expected="a picture", do="choose another set")
     part, indices, unknown_count = _part(reader, dataset)
-    answers = _answers(reader, columns, dataset, indices)
+    answers = _answers(reader, columns, dataset, indices, progress)
     is_right = answers.classes == answers.labels
     groups = dataset.groups[indices].astype(np.int64)
     identities = dataset.source[indices].astype(np.int64) << 32 | groups

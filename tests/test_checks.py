@@ -41,6 +41,7 @@ RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "top5"), 1) | {"i
 CREATE, TRAIN = partial(Dataset.create, images=INK, characters=["あ"]), partial(model.train, data=OWN, out="out")
 CHANGED, SPLIT = partial(replace, LARGE), CREATE(groups=[0]).split
 EPOCH, WRITE_LINES = Batches(SIXTY, batch_size=10).epoch, partial(fastetl.write_lines, "out")
+EVALUATE = partial(model.evaluate, datasets=OWN)
 AUGMENT = partial(augment, images=NOISE, indices=np.array([0, 1]), out=NOISE.copy())
 AUGMENT_ALL = partial(AUGMENT, config=Augmentation(fragments=1.0))
 READER = export.open_recognizer("kana")
@@ -189,7 +190,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TRAIN, {"start": 3}, "unsuitable start; expected a run, a package…; found 3"),
     (TRAIN, {"rotation": 3}, "no option 'rotation'; … It is an option of `augmentation`"),
     (model.open_run, {"path": None}, "unsuitable path; expected a path; found None"),
-    (model.evaluate, {"run": 3, "datasets": OWN}, "unsuitable run; expected a run, a package…found 3"),
+    (EVALUATE, {"run": 3}, "unsuitable run; expected a run, a package…found 3"),
     (model.compare_runs, {"runs": [3, 4]}, "unsuitable runs; expected runs or their paths; found 3"),
     # Clusters
     (fastetl_ray.connect, {"address": 3}, "unsuitable address; expected an address; found 3"),
@@ -230,7 +231,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
         for show in (
             *(partial(build, "etl", "out"), partial(synthesize, "out"), partial(synthesize_dataset, "out")),
             *(TRAIN, partial(model.baselines, OWN), partial(fastetl.inspect, "etl"), partial(WRITE_LINES, texts=[])),
-            *(partial(export.export, "kana", "out"), partial(export.verify, "kana")),
+            *(partial(export.export, "kana", "out"), partial(export.verify, "kana"), partial(EVALUATE, "kana")),
         )
     ),
 ]  # fmt: skip

@@ -287,7 +287,9 @@ def test_a_network_that_answers_with_the_most_frequent_character_has_learnt_litt
     for valid_loss, word in ((0.2, "Little is learnt yet"), (0.22, "Not learning yet: the training loss is 0.40, and")):
         run = dataclasses.replace(run, history=(Epoch(1, 1, 0.4, 0.9, valid_loss, 0.9, 1.0, 1.0, 0.0),))
         assert word in run.diagnosis[0], "guessing gives 0.22, and among two equally frequent ones 0.69"
-    (result,) = evaluate(answering(data, [0] * 20), data).sets
+    steps: list[tuple[int, int]] = []
+    (result,) = evaluate(answering(data, [0] * 20), data, progress=lambda *step: steps.append(step)).sets
+    assert steps == [(20, 20)]
     assert next(details(result)) == "mean of the characters' accuracies: 50.00%"
 
 
