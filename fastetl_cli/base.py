@@ -21,11 +21,11 @@ from fastetl.lazy import error_naming_extra
 from fastetl_cli.options import COMMON, Argument, with_options
 
 Out = Annotated[Path, Argument((), "OUT")]
-DatasetPath = Annotated[Path, Argument((), "DATASET", help="A dataset, a Parquet file of one, or an .npz.")]
+DatasetPath = Annotated[Path, Argument((), "DATASET", help="A dataset: a folder, address, Parquet file or .npz.")]
 RunPath = Annotated[Path, Argument((), "RUN")]
 Paths = Annotated[tuple[Path, ...], Argument((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Argument(("-v", "--verbose"), help="Show every check with its figure and bound.")]
-_ONLY = "Let only these characters compete: a name (docs/formats.md), or a text file, dataset, run or package of them."
+_ONLY = "Characters that compete: a name (docs/formats.md), a text file, or the folder of a dataset, run or package."
 Only = Annotated[str | None, Argument(help=f"{_ONLY} Default: all that the network knows.")]
 MAX_LISTED = 20  # characters in a line of notes
 

@@ -85,7 +85,7 @@ class Evaluate(WritingCommand):
     run_path: RunPath
     """A run, a package ("pretrained" is the bundled one) or an ONNX model alone."""
     sets: Paths
-    """Datasets, their addresses, or .npz files of labelled pictures."""
+    """Datasets: folders, addresses, Parquet files or .npz of labelled pictures."""
     report: Path | None = None
     """Folder for the report; without it, a package or --charset gets none. The report of another set of a name
     that has one gets a number behind it. Default: RUN/reports/SETS."""

@@ -24,7 +24,8 @@ _SERVED, _STATIC = Argument(without=("static",)), Argument(needs="static")
 class Pad(Command):
     """Open a page to draw on: the network answers while you draw. This machine serves it, to itself alone.
 
-    With --static, the page is written as a folder for any web host instead.
+    With --static, the page is written as a folder for any web host instead. On the page one chooses which script
+    competes.
 
     fastetl pad --samples my-samples
     """

@@ -73,6 +73,7 @@ def test_kanji_and_all_are_what_is_found() -> None:
     present = ["あ", "亜", "愛", "あ"]
     assert load_charset("kanji", present).characters == ("亜", "愛")
     assert load_charset("all", present).characters == ("あ", "亜", "愛")
+    assert load_charset(Path("pretrained")) == export.open_recognizer("pretrained").model_charset
     with pytest.raises(ArgumentError, match="charset 'kanji' has none of the data's characters; found あ"):
         load_charset("kanji", ["あ"])
 

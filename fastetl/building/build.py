@@ -33,7 +33,7 @@ class BuildConfig(Options):
     charset: Characters | None = None
     """Characters to take. Names: hiragana (71), hiragana46, hiragana-small (75), katakana (71), katakana46,
     katakana-small (82), kana (162), digits, capitals (26), latin (52), etl9 (3,036), japanese (6,625), kanji or all
-    (of the data). Or a text file, dataset, run or package of them. Default: hiragana of records, all of pictures."""
+    (of the data). Or a text file, or folder of a dataset, run or package. Default: hiragana of records, else all."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False

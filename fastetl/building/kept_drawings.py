@@ -134,8 +134,8 @@ class SamplesConfig(Options):
     """Which samples to take, and at what size."""
 
     charset: Characters = "japanese"
-    """The network's characters: a name (docs/formats.md), or a text file, dataset, run or package of them. Other
-    labels are left out."""
+    """The network's characters: a name (docs/formats.md), a text file, or the folder of a dataset, run or package.
+    Other labels are left out."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels."""
 

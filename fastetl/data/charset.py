@@ -224,17 +224,17 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     Raises:
         FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
     """
-    if isinstance(name, Charset):
-        return name
-    expected = f"one of {', '.join(NAMES)}, a text file of characters, a dataset, run or package; in Python also a list"
+    expected = f"one of {', '.join(NAMES)}, a text file, the folder of a dataset, run or package; in Python also a list"
     require_instance("charset", name, str | os.PathLike | Sequence, expected)  # a set has no order
     require_instance("present", present, Iterable, "characters")
     if not isinstance(name, str | os.PathLike):
-        return Charset("own", tuple(name))
-    name = os.fspath(name)
+        return name if isinstance(name, Charset) else Charset("own", tuple(name))
+    name = JAPANESE.name if os.fspath(name) == "pretrained" else os.fspath(name)  # as its bundled package is called
     if name in CHARSETS_BY_NAME:
         return CHARSETS_BY_NAME[name]
     if name in _NAMES_BY_DATA:
+        for character in (present := tuple(present)):
+            require_instance("present", character, str, "characters")
         present = tuple(dict.fromkeys(map(nfc, present)))
         characters = present if name == "all" else tuple(filter(is_kanji, present))
         if not characters:
