@@ -164,6 +164,7 @@ def test_undo_redo_clear_and_keys(page: Page) -> None:
     page.click("#undo")
     page.click("#redo")
     page.click("#undo")
+    page.click("[data-go=draw]")  # where it is already
     assert page.evaluate(ink) == two
 
 
@@ -175,8 +176,15 @@ def test_drawing_by_keyboard(page: Page) -> None:
     until(page, "document.getElementById('spoken').textContent.includes('い')")
     page.keyboard.press("?")
     assert page.locator("#keys").is_visible()
+    assert "move the pen" in (page.locator("#keys").text_content() or "")
     page.keyboard.press("Escape")
     assert not page.locator("#keys").is_visible()
+    page.click("[data-go=write]")
+    page.locator("#strip").focus()
+    for key in (*["ArrowDown"] * 4, *["ArrowRight"] * 4):
+        page.keyboard.press(key)
+    left, top = page.evaluate("(({offsetLeft, offsetTop}) => [offsetLeft, offsetTop])(strip.parentElement.lastChild)")
+    assert abs(left - top) < 3  # its steps are as long across as down
 
 
 def test_practice(page: Page) -> None:
@@ -406,6 +414,16 @@ def test_a_phone_with_touch(browser: Browser, address: str) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
             assert call(page, "smallButtons") == [], view
         page.tap("[data-go=write]")
+        for kind, places in (
+            ("touchStart", [300]),
+            ("touchStart", [300, 200]),
+            ("touchMove", [220, 120]),
+            ("touchEnd", []),
+        ):
+            points = [{"x": x, "y": box["y"] + 99, "id": k} for k, x in enumerate(places)]
+            devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        until(page, "document.getElementById('strip-frame').scrollLeft > 70")
+        assert page.locator("#strip-clear").is_disabled()
         page.set_viewport_size({"width": 844, "height": 390})
         until(page, "strip.clientWidth >= document.getElementById('strip-frame').clientWidth")
 

@@ -218,6 +218,7 @@ async function start() {
   }
 
   function go(name) {
+    const isSame = name === view;
     view = name;
     document.body.dataset.view = name;
     for (const button of document.querySelectorAll("[data-go]")) {
@@ -231,7 +232,7 @@ async function start() {
     element("prompt").hidden = name !== "practice";
     strokeOrder.hide();
     sight.forget();
-    if (isDrawing) board.renew();
+    if (isDrawing && !isSame) board.renew();
     if (name === "write") writing.open();
     if (name === "practice") lesson.open();
     if (name === "table") openTables();

@@ -3,7 +3,8 @@
 import { Drawing } from "./drawing.js";
 import { Ink, PEN, segments } from "./ink.js";
 
-const STEP = 0.025; // of the side, for the arrow keys
+const STEP = 0.025; // of the height, for the arrow keys
+const TOGETHER = 300; // milliseconds within which two fingers touch the canvas to move it
 const PEN_OF_WIDE = 0.035; // of the height of a wide canvas
 
 export class Board {
@@ -19,6 +20,7 @@ export class Board {
     this.ink = side ? new Ink(side) : null;
     this.device = "unknown";
     this.active = null;
+    this.panning = null;
     this.cursor = null;
     this.beginTime = 0;
     this.frame = document.getElementById(frame);
@@ -56,6 +58,7 @@ export class Board {
   widen(width) {
     this.width = width;
     Object.assign(this.drawing, { width, pen: PEN_OF_WIDE / width });
+    if (this.cursor) this.cursor.x = Math.min(this.cursor.x, width);
     this.pixels = null;
     this.fit();
   }
@@ -136,7 +139,11 @@ export class Board {
   pointerDown(event) {
     // The hand that holds a pen touches the screen before the pen does.
     if (event.pointerType === "pen" && this.active && this.device === "touch") this.abandon();
-    if (this.active || event.button !== 0) return;
+    if (this.isSecondFinger(event)) {
+      this.abandon();
+      this.panning = { id: event.pointerId, from: event.clientX + this.frame.scrollLeft };
+    }
+    if (this.active || this.panning || event.button !== 0) return;
     event.preventDefault();
     this.lift();
     this.canvas.focus({ preventScroll: true });
@@ -149,11 +156,18 @@ export class Board {
     }
     this.device = ["mouse", "touch", "pen"].includes(event.pointerType) ? event.pointerType : "unknown";
     if (this.drawing.strokes.length === 1) this.beginTime = event.timeStamp;
-    this.active = { stroke, id: event.pointerId };
+    this.active = { stroke, id: event.pointerId, time: event.timeStamp };
     this.addPoints([event]);
   }
 
+  /** Two fingers move a wide canvas, as the browser does not: what touches it draws. */
+  isSecondFinger(event) {
+    const areFingers = this.device === "touch" && event.pointerType === "touch";
+    return !this.side && this.active && areFingers && event.timeStamp - this.active.time < TOGETHER;
+  }
+
   pointerMove(event) {
+    if (event.pointerId === this.panning?.id) this.frame.scrollLeft = this.panning.from - event.clientX;
     if (!this.active || event.pointerId !== this.active.id) return;
     event.preventDefault();
     const coalesced = event.getCoalescedEvents?.() ?? [];
@@ -174,12 +188,14 @@ export class Board {
   }
 
   pointerUp(event) {
+    if (event.pointerId === this.panning?.id) this.panning = null;
     if (!this.active || event.pointerId !== this.active.id) return;
     this.active = null;
     this.changed("stroke", event.timeStamp);
   }
 
   pointerCancel(event) {
+    if (event.pointerId === this.panning?.id) this.panning = null;
     if (this.active && event.pointerId === this.active.id) this.abandon();
   }
 
@@ -220,7 +236,7 @@ export class Board {
     this.edited(true);
   }
 
-  // The pen of the keyboard: a mark that the arrow keys move, and that draws while it is down.
+  // The pen of the keyboard: a mark that the arrow keys move, in heights, and that draws while it is down.
 
   keyDown(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -234,9 +250,9 @@ export class Board {
       event.preventDefault();
       const [dx, dy] = moves[event.key];
       this.cursor ??= { x: 0.5, y: 0.5, stroke: null };
-      const clamped = (value) => Math.min(Math.max(value, 0), 1);
-      this.cursor.x = clamped(this.cursor.x + dx * STEP);
-      this.cursor.y = clamped(this.cursor.y + dy * STEP);
+      const clamped = (value, limit) => Math.min(Math.max(value, 0), limit);
+      this.cursor.x = clamped(this.cursor.x + dx * STEP, this.width);
+      this.cursor.y = clamped(this.cursor.y + dy * STEP, 1);
       if (this.cursor.stroke) this.trace(event.timeStamp);
       this.paintCursor();
     }
@@ -255,7 +271,7 @@ export class Board {
   trace(time) {
     const { x, y, stroke } = this.cursor;
     const first = Math.max(stroke.x.length - 1, 0);
-    if (!this.drawing.extend(stroke, x * this.width, y, 0.5, time - this.beginTime)) return;
+    if (!this.drawing.extend(stroke, x, y, 0.5, time - this.beginTime)) return;
     this.add(stroke, first);
     this.changed("points", time);
   }
@@ -277,7 +293,7 @@ export class Board {
       dot.className = "pen";
       this.frame.append(dot);
     }
-    dot.style.left = `${cursor.x * this.canvas.clientWidth}px`;
+    dot.style.left = `${cursor.x * this.canvas.clientHeight}px`;
     dot.style.top = `${cursor.y * 100}%`;
     dot.classList.toggle("down", Boolean(cursor.stroke));
   }

@@ -115,6 +115,8 @@ const ENGLISH = {
   offline: "Works offline from now on.",
   keys: "Keys",
   keysList: [
+    ["← ↑ → ↓", "move the pen on the canvas"],
+    ["Space", "put the pen down, lift it"],
     ["U, Ctrl Z", "undo"],
     ["R, Ctrl Y", "redo"],
     ["C, Delete", "clear"],
@@ -242,6 +244,8 @@ const JAPANESE = {
   offline: "これからはオフラインでも使えます。",
   keys: "キー",
   keysList: [
+    ["← ↑ → ↓", "キャンバスのペンを動かす"],
+    ["Space", "ペンを下ろす・上げる"],
     ["U, Ctrl Z", "戻す"],
     ["R, Ctrl Y", "進む"],
     ["C, Delete", "消す"],
