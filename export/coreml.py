@@ -46,7 +46,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
         )
         spec = model.get_spec()
         _describe(spec, graph, config)
-        _write_package(path, spec, Path(model.weights_dir) / "weight.bin")
+        _write_mlpackage(path, spec, Path(model.weights_dir) / "weight.bin")
 
 
 def _mil(ct: Any, ops: tuple[Operation, ...], side: int, target: Target) -> Any:
@@ -101,7 +101,7 @@ def _describe(spec: Any, graph: Graph, config: ExportConfig) -> None:
         metadata.userDefined[key] = text
 
 
-def _write_package(path: Path, spec: Any, weights: Path) -> None:
+def _write_mlpackage(path: Path, spec: Any, weights: Path) -> None:
     """Write `spec` and a copy of the weight file as the package `path`; ids are derived from the content."""
     data_folder = path / "Data"
     (data_folder / WEIGHTS).mkdir(parents=True)
@@ -130,7 +130,7 @@ class MlPackage(NamedTuple):
     labels: tuple[str, ...]  # the classes of `classify`, in order
 
 
-def read_package(path: Path) -> MlPackage:
+def read_mlpackage(path: Path) -> MlPackage:
     """Read a package: coremltools builds its program again, checking all types; Apple's library reads the weights."""
     model, weights = path / "Data" / MODEL, path / "Data" / WEIGHTS
     spec = coremltools().proto.Model_pb2.Model()

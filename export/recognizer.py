@@ -28,7 +28,7 @@ from fastetl.html import html_table
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.pictures import Source, find_ink
-from fastetl.lines.candidates import Candidates, find_candidates
+from fastetl.lines.candidates import Candidates, find_candidates, softmax
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 
 _BATCH = 256
@@ -122,7 +122,7 @@ class Recognizer:
             pictures: uint8 (N, 128, 128), one character each, ink high or low.
             canvas: The pictures are whole canvases, ink high, as by `rasterize`: where the ink is tells small kana.
         """
-        probabilities = _softmax(self._logits(pictures)[:, self._columns])
+        probabilities = softmax(self._logits(pictures)[:, self._columns])
         return self._weigh_by_height(probabilities, pictures) if canvas else probabilities
 
     def _weigh_by_height(self, probabilities: NDArray[np.float32], pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -191,8 +191,8 @@ class Recognizer:
                 raise error.replace(what=f"pictures[{number}]: {error.what}" if sources[1:] else error.what) from error
         images = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)
         logits = self._logits(images)
-        probabilities = _softmax(logits[:, self._columns])
-        sums = _softmax(logits)[:, self._is_competing].sum(1)  # over what competes, of the model's probabilities
+        probabilities = softmax(logits[:, self._columns])
+        sums = softmax(logits)[:, self._is_competing].sum(1)  # over what competes, of the model's probabilities
         indices = np.flatnonzero([isinstance(source, Drawing) for source in sources])
         probabilities[indices] = self._weigh_by_height(probabilities[indices], images[indices])
         if by_shape:
@@ -254,12 +254,6 @@ class Recognizer:
         # The bigrams already say how often a script occurs, so the network's prior is taken off.
         logits = self._logits(np.stack(line.pictures())) - self.prior_logits
         return find_candidates(line, logits, self.model_charset, self._columns[:-1], self._weights_sha256), logits
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The probabilities of logits float32 (N, L), each row summing to 1."""
-    powers = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
-    return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
 
 def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:

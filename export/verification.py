@@ -22,7 +22,7 @@ import numpy as np
 from export import check_on_mac, package_files
 from export.card import card_head
 from export.config import SPECIFICATION, ExportConfig, Precision, Storage
-from export.coreml import MlPackage, read_package, write_coreml
+from export.coreml import MlPackage, read_mlpackage, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, Logits, graph_to_arrays
 from export.metadata import exporting_versions, labels_text
@@ -275,7 +275,7 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
         root_path = Path(ModelPackage(str(copy)).getRootModel().path() if is_valid else copy / "rejected")
         root = root_path.relative_to(copy).as_posix()
     yield _equal("Apple's reader of packages", root, f"Data/{package_files.MODEL}")
-    package = read_package(path)
+    package = read_mlpackage(path)
     yield from _interface_checks(package, reference)
     config = reference.config
     answers = evaluate_ops(package.ops, reference.images, ("logits", "probabilities"), config.precision)

@@ -58,6 +58,11 @@ def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
     return Path(value)
 
 
+def as_several(value: Any, single: Any = str) -> list[Any]:
+    """A list of what may be given alone, as a `single` or anything but an iterable, or with others."""
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, single) else [value]
+
+
 def as_progress(progress: Callable[..., None] | None) -> Callable[..., None]:
     """The function that a user gives to see progress, or one that does nothing. Raises FastetlError for no function."""
     require_instance("progress", progress, Callable | None, "a function, or None")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fastetl.checks import as_several
 from fastetl.errors import ArgumentError, StrPath
 from model.config import PREPROCESSING_OPTIONS
 from model.errors import ModelError
@@ -57,9 +58,7 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
 
     Raises FastetlError if there are fewer than two, one has no complete epoch, or a file cannot be read.
     """
-    if isinstance(runs, str) or not isinstance(runs, Iterable):
-        runs = [runs]
-    all_runs = [as_run("runs", run, "runs or their paths") for run in runs]
+    all_runs = [as_run("runs", run, "runs or their paths") for run in as_several(runs)]
     if len(all_runs) < 2:
         raise ArgumentError("nothing to compare", expected="two runs or more", found=len(all_runs), do="name another")
     for run in all_runs:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from fastetl.arrays import Float32s, Floats, Ints, Mask
-from fastetl.checks import as_progress
+from fastetl.checks import as_progress, as_several
 from fastetl.data.charset import Characters, Charset, load_charset, one_shape
 from fastetl.data.dataset import Dataset, Pictures
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord, digest_of
@@ -80,10 +80,8 @@ def evaluate(
     run, progress = as_reader(run), as_progress(progress)
     competitors = run.charset if charset is None else load_charset(charset, run.charset.characters)
     columns = run.charset.columns_of(competitors, run.path)
-    if isinstance(datasets, Dataset | str) or not isinstance(datasets, Iterable):
-        datasets = [datasets]
     sets: list[SetResult] = []
-    for dataset in datasets:
+    for dataset in as_several(datasets, Dataset | str):
         data = load_labelled(dataset, competitors, Preprocessing(size=run.side))
         result = _evaluate_set(run, columns, data, progress)
         if result in sets:

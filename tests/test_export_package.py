@@ -17,7 +17,7 @@ from PIL import Image
 
 from export import check_on_mac as mac
 from export.config import SPECIFICATION, ExportConfig, Storage, Target
-from export.coreml import read_package
+from export.coreml import read_mlpackage
 from export.exporting import export
 from export.from_run import open_start
 from export.lowering import lower
@@ -69,7 +69,7 @@ def test_same_network_gives_same_bytes_whatever_was_written_before(tmp_path: Pat
 def test_options_give_sound_packages(target: Target, storage: Storage, precision: Any, tmp_path: Path) -> None:
     """The script for the Mac is asked with onnxruntime's float32 on the package's own constants in Core ML's place."""
     assert failures(make_package(tmp_path / "out", ExportConfig(target, precision, storage))) == []
-    package = read_package(tmp_path / "out" / COREML)
+    package = read_mlpackage(tmp_path / "out" / COREML)
     assert package.spec.specificationVersion == SPECIFICATION[target]
     assert any(op.type.startswith("constexpr") for op in package.ops) == (storage != "plain")
     reference = read_reference(tmp_path / "out" / REFERENCE)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from export import line_reading
-from export.coreml import read_package
+from export.coreml import read_mlpackage
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
 from fastetl.ink import paper, pens, ruling
@@ -163,7 +163,7 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
 
 def test_the_bundled_package_is_what_the_actor_demands() -> None:
     """`KanaModel` refuses any other: one grey image of 128 × 128, probabilities, metadata with these keys."""
-    package = read_package(ROOT / "export/pretrained/japanese/Kana.mlpackage")
+    package = read_mlpackage(ROOT / "export/pretrained/japanese/Kana.mlpackage")
     image = package.spec.description.input[0].type.imageType
     assert (image.width, image.height, image.ColorSpace.Name(image.colorSpace)) == (128, 128, "GRAYSCALE")
     metadata = dict(package.spec.description.metadata.userDefined)

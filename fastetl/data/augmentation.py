@@ -110,19 +110,19 @@ def augment(
     require_instance("config", config, Augmentation, "an Augmentation")
     require_range("seed", seed, 0, 2**64 - 1)
     require_range("epoch", epoch, 0, 2**32 - 1)
-    source, indices, out, samples = _arrays(images, indices, out, samples)
+    images, indices, out, samples = _arrays(images, indices, out, samples)
     if not config.fragments and not (neighbours is None and pool is None):
         raise unsuitable("neighbours", "no `neighbours` and no `pool` without `fragments`", "some", "leave them out")
-    pictures, pool = _fragment_sources(neighbours, pool, source, out) if config.fragments else (source, indices)
+    neighbours, pool = _fragment_sources(neighbours, pool, images, out) if config.fragments else (images, indices)
     key = np.array([seed & 0xFFFFFFFF, seed >> 32, epoch], np.uint64)
     affines, displacements, pen_changes, table_of = draw_parameters(samples, key, config, out.shape[1])
-    warp(source, indices, affines, displacements, lagrange_weights(out.shape[1]), out)
+    warp(images, indices, affines, displacements, lagrange_weights(out.shape[1]), out)
     edge_draws = np.empty((len(indices), FRAGMENT_DRAWS), np.float32)
     if config.fragments or config.crop:
         uniforms(samples, key, ELASTIC_DRAWS // PER_BLOCK, edge_draws)
     if config.fragments:
         edges = Edges(config.crop, config.fragments, FRAGMENT_SHARES, TRAINING_DEPTHS)
-        add_fragments(pictures, pool, edge_draws, edges, out)
+        add_fragments(neighbours, pool, edge_draws, edges, out)
     if config.thickness:
         change_thickness(pen_changes, out)
     if config.contrast:
@@ -139,32 +139,32 @@ def _arrays(
 
     The kernels do not look where they read and write.
     """
-    source = _read_only("images", images)
-    if source.ndim != 3 or not 1 <= source.shape[1] == source.shape[2] <= MAX_SIDE or source.dtype != np.uint8:
-        raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", source)
-    _require_array("images", source, np.uint8, *source.shape)
-    indices = np.arange(len(source)) if indices is None else indices
-    _require_numbers("indices", indices, np.size(indices), len(source))
+    images = _read_only("images", images)
+    if images.ndim != 3 or not 1 <= images.shape[1] == images.shape[2] <= MAX_SIDE or images.dtype != np.uint8:
+        raise unsuitable("images", f"uint8 (N, S, S), S at most {MAX_SIDE}", images)
+    _require_array("images", images, np.uint8, *images.shape)
+    indices = np.arange(len(images)) if indices is None else indices
+    _require_numbers("indices", indices, np.size(indices), len(images))
     samples = indices if samples is None else samples
     _require_numbers("samples", samples, len(indices), 2**63)
-    out = np.empty((len(indices), *source.shape[1:]), np.uint8) if out is None else out
-    _require_array("out", out, np.uint8, len(indices), *source.shape[1:])
-    if np.may_share_memory(source, out):
+    out = np.empty((len(indices), *images.shape[1:]), np.uint8) if out is None else out
+    _require_array("out", out, np.uint8, len(indices), *images.shape[1:])
+    if np.may_share_memory(images, out):
         raise unsuitable("out", "memory of its own", "that of `images`")
     if not out.flags.writeable:
         raise unsuitable("out", "an array to write into", "a read-only one", "give a copy of it")
-    return source, indices, out, samples
+    return images, indices, out, samples
 
 
-def _fragment_sources(neighbours: Bytes | None, pool: Ints | None, source: Bytes, out: Bytes) -> tuple[Bytes, Ints]:
+def _fragment_sources(neighbours: Bytes | None, pool: Ints | None, images: Bytes, out: Bytes) -> tuple[Bytes, Ints]:
     """`neighbours` and `pool`, with what stands for None. Raises FastetlError for unsuitable ones."""
-    pictures = source if neighbours is None else _read_only("neighbours", neighbours)
-    _require_array("neighbours", pictures, np.uint8, *pictures.shape[:1], *out.shape[1:])
-    if np.may_share_memory(pictures, out):
+    neighbours = images if neighbours is None else _read_only("neighbours", neighbours)
+    _require_array("neighbours", neighbours, np.uint8, *neighbours.shape[:1], *out.shape[1:])
+    if np.may_share_memory(neighbours, out):
         raise unsuitable("out", "memory of its own", "that of `neighbours`")
-    pool = np.arange(len(pictures)) if pool is None else pool
-    _require_numbers("pool", pool, np.size(pool), min(len(pictures), 2**31), min_count=min(1, len(out)))
-    return pictures, pool
+    pool = np.arange(len(neighbours)) if pool is None else pool
+    _require_numbers("pool", pool, np.size(pool), min(len(neighbours), 2**31), min_count=min(1, len(out)))
+    return neighbours, pool
 
 
 def draw_parameters(
@@ -189,11 +189,11 @@ def draw_parameters(
 def _read_only(name: str, images: Bytes) -> Bytes:
     """One compiled form for arrays and read-only maps alike. Raises FastetlError about the parameter `name`."""
     try:
-        source = np.asarray(images).view()
+        view = np.asarray(images).view()
     except ValueError as error:  # a Dataset, or pictures of several shapes
         raise unsuitable(name, "uint8 (N, S, S)", error, "of a dataset, give `dataset.images`") from error
-    source.flags.writeable = False
-    return source
+    view.flags.writeable = False
+    return view
 
 
 def _crop(out: Bytes, edge_draws: Float32s, share: float) -> None:

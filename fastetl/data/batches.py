@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import ABOVE_0, require_instance, require_range, unsuitable
+from fastetl.checks import ABOVE_0, as_several, require_instance, require_range, unsuitable
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import MAX_WEIGHT, Dataset, Samples
@@ -213,7 +213,7 @@ def require_same_characters(charsets: Sequence[Charset]) -> None:
 def weigh(name: str, data: T | Iterable[T | tuple[T, float]]) -> list[tuple[T, float]]:
     """The datasets of the argument `name` with their weights. Raises FastetlError for what is no dataset or weight."""
     pairs: list[tuple[Any, float]] = []
-    for part in data if isinstance(data, Iterable) and not isinstance(data, Dataset | str) else [data]:
+    for part in as_several(data, Dataset | str):
         dataset, weight = part if isinstance(part, tuple) and len(part) == 2 else (part, 1)
         expected = "datasets or paths, or pairs of one and its weight"
         advice = "give a list, as in [(dataset, 2.0)]"

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fastetl.arrays import Bytes, Mask, Uint16s
-from fastetl.checks import as_path, unsuitable
+from fastetl.checks import as_path, as_several, unsuitable
 from fastetl.data.parquet import PARQUET_KIND
 from fastetl.data.writing import MANIFEST
 from fastetl.errors import FastetlError, MissingFileError, StrPath
@@ -238,7 +238,7 @@ def _with_sources(files: Iterable[EtlFile]) -> Iterator[EtlFile]:
 
 def as_paths(sources: Sources) -> list[Path]:
     """One or several sources as paths. Raises FastetlError for what is none."""
-    paths = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, str) else [sources]
+    paths = as_several(sources)
     if not paths:
         raise unsuitable("sources", "a path, or several", "none")
     return [as_path("sources", source, "a path, or several") for source in paths]

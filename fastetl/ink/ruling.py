@@ -183,8 +183,8 @@ def printed_lines(
     is_squared = min(len(horizontals), len(verticals)) > 1
     has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (horizontals, verticals))
     page = _Page(mean_width(ink), level, is_clean, is_squared, has_guides)
-    horizontals, verticals = page.select(horizontals, ink), page.select(verticals, ink.T)
-    return horizontals, verticals, level if horizontals or verticals else peak
+    printed = page.select(horizontals, ink), page.select(verticals, ink.T)
+    return *printed, level if any(printed) else peak
 
 
 class _Page(NamedTuple):

@@ -28,7 +28,7 @@ _MIN_SHAPE = 1e-6  # of a shape's probability
 _MIN_LOG_SHARE = -3.0
 _MIN_SEEN = 0.01  # least probability of what the network sees in a part of a span
 _NONZERO = 1e-9  # keeps a quotient finite
-PUNCTUATION = "、。・,."  # marks that the network cannot tell from dirt
+FAINT_MARKS = "、。・,."  # marks that the network cannot tell from dirt
 _MIN_PUNCTUATION = 0.05  # probability of each of these marks. Chosen on synthetic lines
 FITTED_NETWORK_SHA256 = "39cb05ef018e550f6e215e7481dfd7df38ca6dea8f15f911864f3a7941d4eda4"
 """Of the network for which `whole.bin` was fitted: the logits of another one say something else."""
@@ -76,7 +76,7 @@ def find_candidates(line: Line, logits: Float32s, charset: Charset, rivals: Ints
 
 def _sums_of_lookalikes(probabilities: Floats, charset: Charset) -> Iterator[Floats]:
     """Twice the probabilities (S, known), summed over what is written alike, and over what differs only in size."""
-    marks = [charset.class_of[mark] for mark in PUNCTUATION if mark in charset.class_of]
+    marks = [charset.class_of[mark] for mark in FAINT_MARKS if mark in charset.class_of]
     # To the network a dot is no character, and an open ring is a つ: size and position tell what it is.
     min_of_marks = np.maximum(probabilities[:, -1:], _MIN_PUNCTUATION)
     for groups in _lookalikes(charset):
@@ -95,20 +95,25 @@ def _top_columns(ranks: Floats) -> Ints:
     return np.take_along_axis(columns, order, 1)
 
 
+def softmax(logits: Float32s) -> Float32s:
+    """The probabilities of logits float32 (N, L), each row summing to 1."""
+    powers = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+    return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
+
+
 def _probabilities(line: Line, logits: Float32s, charset: Charset) -> Floats:
     """float64 (S, known): each span's probabilities of all characters of the network's charset, and of none.
 
     Half a character may look like a character that does not compete: among those that do, it must not be likely. In
     lines that run down, what lies on its side there (ー) has the probability that it has in the turned picture.
     """
-    softmax: Float32s = np.exp(logits)
-    softmax /= softmax.sum(1, keepdims=True)
+    all_probabilities = softmax(logits)
     count = len(line.spans.ends)
-    probabilities = softmax[:count].astype(np.float64)
+    probabilities = all_probabilities[:count].astype(np.float64)
     if line.is_down:
         classes = [charset.class_of[c] for c in LYING if c in charset.class_of]
         probabilities[:, classes] = 0
-        probabilities[np.array(line.turned_spans, int)[:, None], classes] = softmax[count:][:, classes]
+        probabilities[np.array(line.turned_spans, int)[:, None], classes] = all_probabilities[count:][:, classes]
         probabilities /= np.maximum(probabilities.sum(1, keepdims=True), _NONZERO)
     return probabilities
 

@@ -20,7 +20,7 @@ from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
 from fastetl.ink import SIDE
 from fastetl.lines import bigrams, shapes
-from fastetl.lines.candidates import PUNCTUATION, shape_and_size_classes
+from fastetl.lines.candidates import FAINT_MARKS, shape_and_size_classes
 from fastetl.lines.path import load_weights
 from fastetl.lines.shapes import CORNER, LYING
 from fastetl.synth.practice import practice_data
@@ -71,7 +71,7 @@ def _line_facts(recognizer: Recognizer) -> dict[str, Any]:
         "characters": len(JAPANESE),
         "groups": groups.tolist(),
         "sizes": sizes.tolist(),
-        "marks": [k for k, c in enumerate(labels) if c in PUNCTUATION],
+        "marks": [k for k, c in enumerate(labels) if c in FAINT_MARKS],
         "classes": [JAPANESE.class_of.get(c, -1) for c in labels],
         "lying": [k for k, c in enumerate(recognizer.labels) if c in LYING],
         "turned": sorted(JAPANESE.class_of[c] for c in LYING),
