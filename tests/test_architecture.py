@@ -75,6 +75,14 @@ def test_imports_run_one_way(package: str) -> None:
         assert not {n.partition(".")[0] for n in names} & above, name
 
 
+@pytest.mark.parametrize("package", ["fastetl", "model"])
+def test_no_package_names_files_of_those_above(package: str) -> None:
+    files = {"model": ["run.json"], "export": ["labels.json", "verification.json", "kana.onnx"]}
+    above = [name for upper in PACKAGES[PACKAGES.index(package) + 1 :] for name in files.get(upper, ())]
+    for path in (ROOT / package).rglob("*.py"):
+        assert not [name for name in above if f'"{name}"' in path.read_text(encoding="utf-8")], path
+
+
 def test_one_module_alone_imports_numba() -> None:
     users = [name for name, names in imports().items() if name.startswith("fastetl.") and "numba" in names]
     assert users == ["fastetl.kernels.jit"]

@@ -12,7 +12,7 @@ from PIL import Image
 from export.recognizer import open_recognizer
 from fastetl.data import parquet
 from fastetl.data.dataset import Dataset, Samples
-from fastetl.data.parquet import arrow_table, pictures_of
+from fastetl.data.parquet import arrow_table, pictures_of, png_table
 from fastetl.data.shards import ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
@@ -147,7 +147,7 @@ def test_a_parquet_file_is_the_table_of_the_dataset(tmp_path: Path, monkeypatch:
     assert (pictures_of(raw.slice(13, 20)["image"], SIDE) == data.images[13:33]).all()
     assert raw["character"].to_pylist() == [data.charset.characters[k] for k in data.labels]
     data.to_parquet(tmp_path / "data")
-    assert pq.read_table(tmp_path / "data") == arrow_table(data, png=True)
+    assert pq.read_table(tmp_path / "data") == png_table(data)
     assert open_dataset(tmp_path / "data") == data
     columns = {"big": np.arange(2, dtype=">i4")}
     Dataset.create(list(data.images[:2]), ["あ", "い"], records=columns).to_parquet(tmp_path / "big")

@@ -39,12 +39,8 @@ def column_values(column: "pa.ChunkedArray") -> Column:
     return values.astype(str) if values.dtype == object else values
 
 
-def arrow_table(data: "Dataset", *, png: bool = False) -> "pa.Table":
-    """The Arrow table of a dataset, each picture as its size × size bytes or as a PNG file.
-
-    With PNG files, the metadata tell `datasets` that `image` has pictures, and the names of the classes. Raises
-    FastetlError without pyarrow.
-    """
+def arrow_table(data: "Dataset") -> "pa.Table":
+    """The Arrow table of a dataset, each picture as its size × size bytes. Raises FastetlError without pyarrow."""
     pa = import_extra("pyarrow")
 
     def dictionary(indices: Column, names: tuple[str, ...]) -> Any:
@@ -64,12 +60,17 @@ def arrow_table(data: "Dataset", *, png: bool = False) -> "pa.Table":
         # With escapes for what is no UTF-8, such as a file's name in another encoding.
         texts = (text.encode(errors="backslashreplace").decode() for text in values.tolist() if is_text)
         columns[name] = pa.array(texts, pa.string()) if is_text else pa.array(values)
-    if not png:
-        return pa.table(columns)
+    return pa.table(columns)
+
+
+def png_table(data: "Dataset") -> "pa.Table":
+    """The table with PNG files, and with metadata that tell `datasets` of the pictures and the names of the classes."""
     from fastetl.ink.pictures import png_file  # only now: other tables do not need Pillow
 
+    pa, table = import_extra("pyarrow"), arrow_table(data)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
     # The types that `datasets` gives pictures, classes and texts: for others it ignores the metadata.
-    files = [{"bytes": png_file(picture), "path": None} for picture in pixels]
+    files = [{"bytes": png_file(picture), "path": None} for picture in data.images[:]]
     columns["image"] = pa.array(files, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
     columns["label"], columns["character"] = columns["label"].cast(pa.int64()), columns["character"].cast(pa.string())
     features: dict[str, Any] = {name: {"_type": "Value", "dtype": str(c.type)} for name, c in columns.items()}
@@ -81,12 +82,12 @@ def arrow_table(data: "Dataset", *, png: bool = False) -> "pa.Table":
 def write_parquet(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the Parquet file of a dataset, as `Dataset.to_parquet` says."""
     pq = import_extra("pyarrow.parquet")
-    schema = arrow_table(data[:0], png=True).schema
+    schema = png_table(data[:0]).schema
     # The first is the mark of `PARQUET_KIND`.
     metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps(description_of(data))}
     schema = schema.with_metadata({**schema.metadata, **metadata})
     output = new_output(out, PARQUET_KIND, overwrite, [data.path])
     with output as file, pq.ParquetWriter(file, schema, compression="zstd", compression_level=1) as writer:
         for start in range(0, len(data), _ROWS):
-            writer.write_table(arrow_table(data[start : start + _ROWS], png=True))
+            writer.write_table(png_table(data[start : start + _ROWS]))
     return Path(out)

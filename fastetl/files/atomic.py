@@ -8,7 +8,6 @@ contents, which their digests show.
 import ctypes
 import errno
 import fcntl
-import fnmatch
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from glob import escape
 from pathlib import Path
 from typing import BinaryIO
@@ -60,7 +60,7 @@ class OutputKind:
         names = sorted(entry.name for entry in path.iterdir() if not is_clutter(entry.name))
         missing_marks = [name for name in self.marks if name not in names]
         patterns = (*self.entries, *_REMNANTS)
-        other_names = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+        other_names = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)]
         if missing_marks:
             return f"a folder without {missing_marks[0]}"
         return f"{other_names[0]!r} in it, which is none of its files" if other_names else None
@@ -129,8 +129,7 @@ def _require_outside(path: Path, inputs: Inputs) -> None:
     sources = [Path(os.path.realpath(p)) for p in inputs if p and p.is_dir()]
     for source in (source for source in sources if source in real_path.parents):
         name = real_path.relative_to(source).parts[0]
-        kinds = [kind for kind in _CLOSED_KINDS if not fnmatch.fnmatchcase(name, kind.addable or "")]
-        if any(kind.why_foreign(source) is None for kind in kinds):
+        if any(kind.why_foreign(source) is None for kind in _CLOSED_KINDS if not fnmatchcase(name, kind.addable or "")):
             what, do = "the output would be in an input", "choose another, or the input could not be renewed"
             raise ArgumentError(what, file=path, expected=f"a place outside of {source}", do=do)
 

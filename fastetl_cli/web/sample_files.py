@@ -54,11 +54,9 @@ class SampleFolder:
         """The newest samples of a file, and the numbers of all its samples and of its damaged lines."""
         with self._thread_lock:
             entries, faults = read_samples(self._find_file(name))
-        samples = [
-            {key: getattr(sample, key) for key in ("id", "label", "answer", "time", "device")}
-            | sample.drawing.as_dict()
-            for _, sample in reversed(entries[-MAX_LISTED_SAMPLES:])
-        ]
+        keys = ("id", "label", "answer", "time", "device")
+        newest = [sample for _, sample in reversed(entries[-MAX_LISTED_SAMPLES:])]
+        samples = [{key: getattr(s, key) for key in keys} | s.drawing.as_dict() for s in newest]
         return {"name": name, "count": len(entries), "damaged": len(faults), "samples": samples}
 
     def remove(self, name: str, identity: str) -> None:
