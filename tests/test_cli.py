@@ -174,9 +174,7 @@ def test_a_stopped_synth_leaves_no_output_and_no_process(number: signal.Signals,
     assert number == signal.SIGKILL or list(tmp_path.iterdir()) == []
 
 
-def test_a_training_that_is_stopped_says_how_to_continue_it(
-    quick: Quick, tmp_path: Path, capsys: Capture, monkeypatch: Patch
-) -> None:
+def test_a_stopped_training_advises_resume(quick: Quick, tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
     """While it compiled, JAX crashed at exit on what was left; before it began, there was nothing to continue; and a
     signal that came while garbage was collected was lost.
     """
@@ -284,9 +282,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_the_examples_of_the_help_run(
-    example: str, quick: Quick, tmp_path: Path, monkeypatch: Patch, capsys: Capture
-) -> None:
+def test_examples_of_help_run(example: str, quick: Quick, tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
     monkeypatch.chdir(tmp_path)
     folders = {"ETL8G": "etl", "kana": "dataset", "own": "dataset", "package": "package"}
     for name, source in {**folders, **dict.fromkeys(("run", "run1", "run2"), "run")}.items():

@@ -66,9 +66,7 @@ def test_evaluate_knows_what_was_trained_on(places: dict[str, str], form: str, t
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_train_sheet_and_baseline_take_every_form(
-    places: dict[str, str], form: str, tmp_path: Path, capsys: Capture
-) -> None:
+def test_other_commands_take_every_form(places: dict[str, str], form: str, tmp_path: Path, capsys: Capture) -> None:
     place, data = places[form], open_dataset(places[form])
     write_sheet(data, tmp_path / "python.png", rows=4, columns=3)
     printed(capsys, "sheet", place, str(tmp_path / "command.png"), "--rows", "4", "--columns", "3")

@@ -7,8 +7,8 @@ import pytest
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from export.reference import pictures
 from fastetl.data import preprocessing
 from fastetl.data.preprocessing import Preprocessing
 from model import network as m
@@ -19,19 +19,6 @@ from model.step import make_forward, weights_of, with_weights
 from tests.export_data import ODD, random_network
 
 SPEC = Preprocessing()
-
-
-def pictures(count: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Strokes of any darkness, some as black ink on white, the faintest at ETL's level 1."""
-    random = np.random.default_rng(seed)
-    out = np.zeros((count, 32, 32), np.uint8)
-    for k in range(count):
-        y, x = random.integers(0, 24, 2)
-        h, w = random.integers(1, 20, 2)
-        out[k, y : y + h, x : x + w] = random.integers(0, random.integers(18, 256), out[k, y : y + h, x : x + w].shape)
-        if k % 3 == 2:
-            out[k] = 255 - out[k]
-    return out
 
 
 OPTIONS = {
@@ -46,7 +33,7 @@ OPTIONS = {
 @given(seed=st.integers(0, 2**16), options=st.fixed_dictionaries(OPTIONS))
 def test_front_equals_its_twin(seed: int, options: dict[str, Any]) -> None:
     spec = Preprocessing(frame=28, **options)
-    images = np.append(pictures(8, seed), np.zeros((1, 32, 32), np.uint8), axis=0)  # the last is blank
+    images, _ = pictures(32, seed)
     for stretch in spec.stretches:
         twins = preprocessing.frames(images, spec, stretch)
         for output, twin in zip(preprocessing.frames(jnp.asarray(images), spec, stretch, jnp), twins, strict=True):
@@ -59,7 +46,7 @@ def test_every_network_gives_logits_and_is_kept_whole_in_json(name: str) -> None
     config = NETWORKS[name]
     assert set(NETWORKS) == set(get_args(NetworkName))
     network = nnx.eval_shape(lambda: Network(config, SPEC, 71, rngs=nnx.Rngs(0)))
-    logits = jax.eval_shape(make_forward(network), weights_of(network), pictures(2))
+    logits = jax.eval_shape(make_forward(network), weights_of(network), pictures(32)[0][:2])
     assert logits.shape == (2, 71)
     assert logits.dtype == jnp.float32
     assert NetworkConfig.from_dict(config.as_dict()) == config
@@ -78,7 +65,7 @@ def test_gradients_are_numbers_without_optimization() -> None:
 
 
 def test_dropout_and_batch_statistics_are_for_training_alone() -> None:
-    network, images = random_network(ODD), jnp.asarray(pictures(6))
+    network, images = random_network(ODD), jnp.asarray(pictures(32)[0][:6])
     weights = weights_of(network)
 
     @jax.jit

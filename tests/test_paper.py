@@ -43,14 +43,6 @@ def ruled(level: float, squared: bool) -> NDArray[np.uint8]:
     return paper.astype(np.uint8)
 
 
-def banded() -> NDArray[np.uint8]:
-    """The bar of the character goes on into a black band."""
-    paper = sheet(225)
-    paper[130:140, 250:300] = 30
-    paper[:, 300:] = 5
-    return paper
-
-
 def in_a_cell() -> NDArray[np.uint8]:
     """Printed as black as the ink: a frame, and a dashed cross."""
     paper, dashed = sheet(225), np.arange(WIDE) // 8 % 2 == 0
@@ -68,12 +60,6 @@ def with_noise(light: Light, grain: float) -> NDArray[np.uint8]:
 def corner() -> Light:
     """A soft shadow."""
     return 225 - 165 / (1 + np.exp((np.add.outer(2 * np.arange(HIGH), np.arange(WIDE)) - 250) / 6.0))
-
-
-def framed() -> NDArray[np.uint8]:
-    """Faint ink in a black frame."""
-    paper = np.where(strokes(), 215, 255).astype(np.uint8)
-    return np.pad(paper[10:-10, 10:-10], 10)
 
 
 def turned() -> NDArray[np.uint8]:
@@ -101,7 +87,7 @@ PICTURES = {
     "fainter than its grain": with_noise(np.where(strokes(), 140.0, 200.0), 20),
     "a tenth of the light": with_noise(np.where(strokes(), 180.0, 200.0), 3),
     "a shadow over a corner": sheet(corner()),
-    "faint in a frame": framed(),
+    "faint in a black frame": np.pad(np.where(strokes(), 215, 255).astype(np.uint8)[10:-10, 10:-10], 10),
     "faint on a turned sheet": turned(),
     "lines darker than the ink": darker_lines(),
     "even": sheet(225),
@@ -129,7 +115,10 @@ def test_ink_is_told_from_everything_else(name: str) -> None:
 
 
 def test_a_stroke_may_cross_what_is_beside_the_paper() -> None:
-    ink = separate_ink(banded())
+    paper = sheet(225)
+    paper[130:140, 250:300] = 30  # the bar of the character goes on into a black band
+    paper[:, 300:] = 5
+    ink = separate_ink(paper)
     assert ink.plane[strokes()].mean() > 200
     assert ink.plane[:, 310:].max() == 0
 

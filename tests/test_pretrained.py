@@ -236,9 +236,7 @@ def test_a_recognizer_survives_pickling_and_is_a_table_in_notebooks(tmp_path: Pa
     assert pickle.loads(relative).path == tmp_path / "mine"
 
 
-def test_a_model_alone_is_of_todays_version_needs_no_coremltools_and_is_read(
-    tmp_path: Path, monkeypatch: Patch, capsys: Capture
-) -> None:
+def test_a_model_alone_is_of_today_without_coremltools(tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
     monkeypatch.setattr("export.metadata.version", {"fastetl": "9.9", "numpy": "1", "onnx": "2"}.__getitem__)
     path = tmp_path / "alone.ONNX"
     with pytest.raises(FastetlError, match="`precision` is for Core ML"):

@@ -139,7 +139,7 @@ def _log_sum(values: Floats, axis: int) -> Any:
 def lattice_of(line: Line, found: Candidates, truth: list[int], *, plain: bool) -> Lattice:
     """The lattice of a line in which the states `truth` were written. plain: see `log_follows`."""
     ends, classes = line.spans.ends, found.classes.ravel()
-    boxes = line.spans.boxes[_spans_of(truth, found)]
+    boxes = line.spans.boxes[np.floor_divide(truth, found.classes.shape[1])]
     geometry = fitted_geometry(boxes, classes[truth], line.geometry, is_down=line.is_down)
     beginning, ending = (states_by_atom(atom_of, found.classes.shape) for atom_of in ends.T)
     steps = []
@@ -152,22 +152,19 @@ def lattice_of(line: Line, found: Candidates, truth: list[int], *, plain: bool) 
     return Lattice(values, steps, ending[-1], truth, followed)
 
 
-def _spans_of(states: list[int], found: Candidates) -> list[int]:
-    return [state // found.classes.shape[1] for state in states]
-
-
 def written_states(recognizer: Recognizer, written: WrittenLine, line: Line, found: Candidates) -> list[int] | None:
     """The states of the characters that were written; None if they are not a path through the line's lattice."""
     labels, boxes = np.array(recognizer.labels)[found.labels], line.to_original(line.spans.boxes)
-    states = []
+    spans, states = [], []
     for character, box in zip(written.text, written.boxes, strict=True):
         overlaps = [overlap(tuple(other), box) for other in boxes]
         span = int(np.argmax(overlaps))
         places = np.flatnonzero(labels[span] == character)
         if overlaps[span] < 0.7 or not len(places):
             return None
+        spans.append(span)
         states.append(span * labels.shape[1] + int(places[0]))
-    atoms = [atom for first, last in line.spans.ends[_spans_of(states, found)] for atom in range(first, last + 1)]
+    atoms = [atom for first, last in line.spans.ends[spans] for atom in range(first, last + 1)]
     return states if atoms == list(range(len(line.spans.atom_boxes))) else None
 
 
