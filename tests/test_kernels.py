@@ -1,6 +1,8 @@
 """The reading kernels, every form of them that this processor runs, against their readable twins."""
 
+import os
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.preprocessing import resize
 from fastetl.etl.layouts import LAYOUTS
+from fastetl.kernels.jit import jit
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
 from fastetl.kernels.resize import OVERREAD, compiled_kernel, resize_records, resize_twin
 from fastetl.kernels.resize_plan import Resizing
@@ -110,6 +113,21 @@ def test_kernels_of_few_sizes_are_kept() -> None:
     code = weakref.ref(compiled_kernel(10, 16, 4, 8, forms()[0]).engine)  # type: ignore[union-attr]
     compiled_kernel.cache_clear()
     assert code() is None
+
+
+@pytest.mark.skipif(PYTHON, reason="nothing is compiled")
+def test_a_damaged_file_of_a_compiled_kernel_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def double(n: int) -> int:
+        return 2 * n
+
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    assert jit(double)(4) == 8
+    for pattern in ("*.nbi", "*.nbc"):
+        (file,) = tmp_path.rglob(pattern)
+        size = file.stat().st_size
+        os.truncate(file, 50)  # as power cuts and full disks leave it
+        assert jit(double)(4) == 8
+        assert file.stat().st_size == size
 
 
 def test_pictures_outside_the_buffer_are_rejected() -> None:

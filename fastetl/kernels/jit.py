@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache
 
 from fastetl.kernels.vector import ENABLED
 
@@ -17,12 +18,22 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+class _Cache(FunctionCache):
+    """The files of compiled kernels, which are made again where they are damaged."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # pickle's are of any class
+            return self.flush()  # type: ignore[no-untyped-call]
+
+
 def jit(function: F) -> F:
     """Compile `function` with fastetl's options: once on a machine, or once a process where no file can be written."""
     kernel = numba.njit(**_OPTIONS)(function)
     if ENABLED:
         try:
-            kernel.enable_caching()
+            kernel._cache = _Cache(function)  # type: ignore[no-untyped-call]
         except RuntimeError:  # no file can be written beside the source or below the user's home
             message = "no folder to keep compiled kernels in, so each process starts for seconds. Set NUMBA_CACHE_DIR"
             warnings.warn(message, RuntimeWarning, stacklevel=1)  # of this line, since Python tells that once
