@@ -85,7 +85,7 @@ def evaluate(
         data = load_labelled(dataset, competitors, Preprocessing(size=run.side))
         result = _evaluate_set(run, columns, data, progress)
         if result in sets:
-            raise ModelError(f"{result.name}: the set is given twice", do="leave one out")
+            raise ModelError(f"{result.name}: the set is given twice, be it under two names", do="leave one out")
         sets.append(result)
     if not sets:
         raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")

@@ -61,9 +61,9 @@ class Mistake:
 
 @dataclass(frozen=True)
 class SetResult:
-    """The results on one set."""
+    """The results on one set. Those on a copy of another name are equal."""
 
-    name: str
+    name: str = field(compare=False)
     digest: str
     """Identifies the evaluated samples and their characters: equal digests are of the same test."""
     part: Part

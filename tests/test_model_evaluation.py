@@ -128,8 +128,8 @@ def test_sets_that_do_not_fit_are_named() -> None:
         evaluate(run, [data[np.zeros(0, np.int64)]])
     with pytest.raises(ValueError, match="nothing to evaluate; expected at least one dataset"):
         evaluate(run, [])
-    with pytest.raises(ModelError, match="tiny0: the set is given twice. Leave one out"):
-        evaluate(run, [data, data])
+    with pytest.raises(ModelError, match="tiny0: the set is given twice, be it under two names. Leave one out"):
+        evaluate(run, [dataclasses.replace(data, name="copy"), data])
     with pytest.raises(FastetlError, match="no sample of these characters; expected .{8}; found abcdefgh"):
         evaluate(run, [dataclasses.replace(data, charset=Charset("abc", tuple("abcdefgh")))])
 
