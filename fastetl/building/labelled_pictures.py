@@ -79,21 +79,23 @@ def _read_sources(
 
 
 def _read(source: LabelledSource, charset: Charset, size: int) -> Generator[IndexedPicture | FastetlError, None, None]:
-    """The samples whose characters are in the charset, and an error for each file that is no picture.
+    """The samples whose characters are in the charset, and an error for each that is no picture or has no ink.
 
     Pictures of files are `size` × `size`. Their digests are of the file's bytes, those of arrays of the picture's.
     """
     indices = [number for number, character in enumerate(source.characters) if character in charset.class_of]
-    images = source.images
+    images, no_ink = source.images, FastetlError("no ink in the picture", do="look at the picture")
     if not isinstance(images, list):
-        yield from ((number, images[number], digest_of(images[number].tobytes())) for number in indices)
+        for number in indices:
+            picture = number, images[number], digest_of(images[number].tobytes())
+            yield picture if images[number].any() else no_ink.replace(file=source.path, record=number)
         return
 
     def read(number: int) -> IndexedPicture | FastetlError:
         try:
             picture = read_picture(images[number], size)
             if not picture.any():
-                return FastetlError("no ink in the picture", file=images[number], do="look at the picture")
+                return no_ink.replace(file=images[number])
             return number, picture, digest_of(read_bytes(images[number], FILE_BYTES))
         except FastetlError as error:
             if scarcity(error):
@@ -122,8 +124,7 @@ def _dataset(source: LabelledSource, samples: list[IndexedPicture], charset: Cha
 
 def _group_copies(data: Dataset) -> tuple[Dataset, list[Notice]]:
     """The dataset with copies in the group of the first, and a notice of those of another character or group."""
-    blanks = data.digests[np.asarray(data.images).max((1, 2)) == 0].tolist()
-    groups, source, first_copy = group_copies(data.groups, data.source, data.digests, blanks)
+    groups, source, first_copy = group_copies(data.groups, data.source, data.digests)
     is_regrouped = (data.groups >= 0) & ((groups != data.groups) | (source != data.source))
     names, records = data.records["file_name"].tolist(), data.records["record"].tolist()
     what, expected = "one picture with two characters or in two groups", "a picture of its own"
