@@ -52,9 +52,9 @@ def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
     require_instance(name, value, str | PathLike, expected)
     if not fspath(value) or "\0" in fspath(value):
         raise unsuitable(name, expected, "a null character" if fspath(value) else "an empty text")
-    length = max(map(len, fspath(value).encode(errors="replace").split(b"/")))
-    if length > 255:  # what disks of Linux and macOS take
-        raise unsuitable(name, f"{expected}, each name of at most 255 bytes", f"one of {length:,}")
+    text = fspath(value).encode(errors="replace")
+    if len(text) > 4095 or max(map(len, text.split(b"/"))) > 255:  # what Linux takes
+        raise unsuitable(name, f"{expected}, at most 4,095 bytes, each name of at most 255", f"{len(text):,}")
     return Path(value)
 
 
