@@ -45,7 +45,6 @@ RESERVED_SOURCE = re.compile(f"{_SOURCE_OF_FILES.pattern}|{UNNAMED}.*")
 MAX_NAME_LENGTH = 64
 """Most characters of a group's name."""
 _PARTS = ("train", "valid", "test")
-_MAX_GROUPS = 1 << 24  # of one run, since a damaged range of a few bytes could take all memory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,15 +162,13 @@ def _ranges(values: NDArray[np.int32]) -> list[int]:
     return [int(number) for run in runs for number in (run[0], run[-1])]
 
 
-def _numbers(ranges: Sequence[int], limit: int) -> NDArray[np.int32]:
-    """The numbers that `_ranges` made `ranges` of. Raises ValueError for what it cannot make, and for over `limit`."""
+def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
+    """The numbers that `_ranges` made `ranges` of. Raises ValueError for what it cannot make."""
     if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
         raise ValueError("groups are no ranges")
     runs = np.array(ranges).reshape(-1, 2) + np.array([0, 1])  # each run's first number, and its end
     if (np.diff(runs.ravel()) <= 0).any():
         raise ValueError("groups are ranges that fall, overlap or touch")
-    if np.diff(runs).sum() > limit:
-        raise ValueError(f"groups are more than {_MAX_GROUPS:,}")
     return np.concatenate([np.zeros(0, np.int32), *(np.arange(*run, dtype=np.int32) for run in runs.tolist())])
 
 
@@ -242,13 +239,9 @@ class SplitRecord:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SplitRecord":
         """From what `as_dict` gave. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
-        groups: list[dict[str, NDArray[np.int32]]] = []
-        digests, groups_left = [], _MAX_GROUPS
+        groups, digests = [], []
         for part in _PARTS:
-            groups.append({})
-            for source, ranges in values[part]["groups"].items():
-                groups[-1][source] = _numbers(ranges, groups_left)
-                groups_left -= len(groups[-1][source])
+            groups.append({source: _numbers(ranges) for source, ranges in values[part]["groups"].items()})
             part_digests = np.frombuffer(base64.b64decode(values[part]["digests"], validate=True), "<u8")
             digests.append(np.sort(part_digests.astype(np.uint64)))
         return cls(tuple(groups), tuple(digests))
