@@ -179,9 +179,7 @@ def test_an_unpickled_dataset_is_mapped(data: Dataset, etl_file: Write, tmp_path
     assert pickle.loads(pickle.dumps(data[:])) == data[:]
 
 
-def test_a_dataset_replaced_while_it_is_opened_is_read_again(
-    data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: Patch
-) -> None:
+def test_a_replaced_dataset_is_read_again(data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: Patch) -> None:
     """It had the labels of the old one and as many pictures of the new one."""
     read_columns, other = store._records, etl_file("ETL8G_02", make_records(2, seed=5))
 

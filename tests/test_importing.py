@@ -237,6 +237,8 @@ def cut_idx(folder: Path) -> None:
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folders": (lambda at: draw(at / "a.png", 0), "pictures without characters; expected one subfolde"),
     "no ink": (lambda at: draw(at / "한" / "a.png", 0, ink=235), "a.png: no ink in the picture. Look at the picture"),
+    "no ink in arrays": (lambda at: save(at / "a.npz", images=np.zeros((3, 9, 9), "u1")), "a.npz, record 0: no ink"),
+    "no disk": (lambda at: (at / "a.csv").symlink_to("/proc/self/mem"), "a.csv: cannot read the file; found Input/out"),
     "two kinds": (lambda at: [draw(at / "한" / "a.png", 0), save(at / "b.npz")], "several kinds of labelled pictures"),
     "no characte": (lambda at: draw(at / "two words" / "a.png", 0), "two words: not a characte"),
     "IDX cut": (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),

@@ -23,7 +23,7 @@ from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.writing import DATASET_KIND
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output
-from fastetl.files.untrusted import list_folder, open_regular, parse_json
+from fastetl.files.untrusted import list_folder, open_file, parse_json
 from fastetl.ink.drawings import Drawing, rasterize
 
 SAMPLE_FORMAT = 1
@@ -101,14 +101,12 @@ def read_samples(path: StrPath) -> tuple[list[tuple[int, KeptDrawing]], list[Fas
 
 def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError | None]]:
     """Of each line the number from 0, the id, and the sample or what is wrong; None if it is empty or was removed."""
-    with open_regular(path) as file:
+    with open_file(path) as file:
         for number, line in enumerate(file):
             match = _ID_IN_LINE.search(line)  # damaged lines have one, too
             identity = match[1].decode() if match else ""
             content: KeptDrawing | FastetlError | None = None
             try:
-                if len(line) > LINE_BYTES:
-                    raise unsuitable("length", f"at most {LINE_BYTES:,} bytes", "more")
                 if line.strip() not in (b"", removal_line(identity).encode()):
                     content = KeptDrawing.from_values(parse_json(line, "the line"))
                     identity = content.id

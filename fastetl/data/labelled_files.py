@@ -20,7 +20,7 @@ from fastetl.arrays import Bytes, Column, Int32s
 from fastetl.data.charset import MAX_CODE_POINTS, is_character, nfc, read_entries, spelled_by_codes
 from fastetl.data.identity import group_numbers
 from fastetl.errors import FastetlError, Notice, expecting
-from fastetl.files.untrusted import list_folder, open_regular, read_bytes, read_npz
+from fastetl.files.untrusted import list_folder, open_file, open_regular, read_bytes, read_npz
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".heif")
 """Endings of file names that are taken for pictures in a folder."""
@@ -173,7 +173,7 @@ def _from_folders(folder: Path) -> LabelledSource:
 
 
 def _header(path: Path) -> str:
-    with open_regular(path) as file:
+    with open_file(path) as file:
         return file.readline(1 << 12).decode("utf-8-sig", "replace").strip()
 
 

@@ -25,7 +25,6 @@ from fastetl.errors import COPY_AGAIN, FastetlError, MissingFileError, StrPath, 
 JSON_BYTES = 1 << 26  # most bytes of a JSON file. That of a run with a hundred thousand epochs has fewer
 MODEL_BYTES = 1 << 30  # most bytes of a file with the weights of a network
 TEXT_BYTES = 1 << 20  # most bytes of a text that people write, such as a list of characters; JIS X 0208 has 6,879
-_END_BYTES = 1 << 16
 _CLUTTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", "__macosx"})
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 Accept = Callable[[str, tuple[int, ...], np.dtype[np.generic]], bool]
@@ -108,9 +107,9 @@ def within_limit(data: bytes, limit: int, path: StrPath) -> bytes:
     return data
 
 
-def read_ends(path: StrPath, count: int = _END_BYTES) -> bytes:
+def read_ends(path: StrPath, count: int = 1 << 16) -> bytes:
     """The first and the last `count` bytes of a regular file, of a short one all for each."""
-    with open_regular(path) as file:
+    with open_file(path) as file:
         begin = file.read(count)
         file.seek(max(0, file.seek(0, os.SEEK_END) - count))
         return begin + file.read(count)
