@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from PIL import Image, ImageDraw
 
-from export.answers import Answer, Recognition, Text
+from export.answers import Answer, Text
 from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
@@ -85,7 +85,7 @@ class Recognize(Command):
             check_output(self.boxes, BOXES, self.overwrite, paths)
         results, ranks = [], range(1, 1 + min(self.top, len(recognizer.labels)))
         width = max(map(width_of, recognizer.charset)) + len(" 49.9%")
-        widths = [max(width_of(str(path)) for path in paths), width + len(" ?"), *(width for _ in ranks[1:])]
+        widths = [max(map(width_of, ["picture", *map(str, paths)])), width + len(" ?"), *(width for _ in ranks[1:])]
         # Rows are printed as they come, so each is aligned with a row of the greatest widths; a single one is not.
         rows: list[list[object]] = [[" " * n for n in widths if len(paths) > 1], ["picture", *ranks]]
         for entry in self._results(recognizer, paths):
@@ -95,6 +95,8 @@ class Recognize(Command):
                 rows.append([entry["image"], f"{likeliest} ?" if entry["uncertain"] else likeliest, *rivals])
                 say(table((), rows).split("\n", 2)[2], is_all=True)
                 del rows[1:]
+                if entry["fault"]:
+                    note(f"{entry['image']}: {entry['fault'].replace('as a line', 'with --lines')}")
         if self.json:
             show_json(results)
         return 1 if any("error" in entry for entry in results) else 0
@@ -105,7 +107,10 @@ class Recognize(Command):
             for number, path in enumerate(paths):
                 progress(number, len(paths))
                 try:
-                    yield {"image": path, **self._read(recognizer, path, len(paths) == 1).as_dict()}
+                    if self.lines:
+                        yield {"image": path, **self._read_lines(recognizer, path, len(paths) == 1).as_dict()}
+                    else:
+                        yield {"image": path, **recognizer.read(path, self.top, self.by_shape).as_dict()}
                 except FastetlError as error:
                     what = "there is no such file or folder" if isinstance(error, FileNotFoundError) else error.what
                     picture_error = error.replace(file=error.file or str(path), what=what)
@@ -113,15 +118,6 @@ class Recognize(Command):
                         raise picture_error from error
                     note(f"fastetl recognize: {picture_error}")
                     yield {"image": path, "error": str(picture_error)}
-
-    def _read(self, recognizer: Recognizer, path: Path, is_alone: bool) -> Recognition | Text:
-        """The text of a picture, which is printed, or its likeliest characters."""
-        if self.lines:
-            return self._read_lines(recognizer, path, is_alone)
-        recognition = recognizer.read(path, self.top, self.by_shape)
-        if recognition.fault:
-            note(f"{path}: {recognition.fault.replace('as a line', 'with --lines')}")
-        return recognition
 
     def _read_lines(self, recognizer: Recognizer, path: Path, is_alone: bool) -> Text:
         """The text of a picture, printed under the picture's name unless it is alone."""
