@@ -531,12 +531,15 @@ def test_the_guides_page_reads_as_python_does(browser: Browser, tmp_path: Path) 
         until(page, "document.getElementById('text').textContent === 'ぬ'")
         opened = "(await (await import('./pad/recognizer.js')).openRecognizer())"
         read = f"async ([drawing, charset]) => {opened}.read(drawing, {{charset}})"
-        for one, charset in ((drawing, None), (kana_drawings()["ゅ"], "1"), (Drawing(100, 100, (circle,)), "0")):
+        cases = [(drawing, None), (drawing, "katakana"), (drawing, "kanji"), (kana_drawings()["ゅ"], ["1"])]
+        for one, charset in (*cases, (Drawing(100, 100, (circle,)), ["0"])):
             told = page.evaluate(read, [one.as_dict(), charset])
-            answer = (package.restricted([charset]) if charset else package).read(one, by_shape=True)
+            answer = (package.restricted(charset) if charset else package).read(one, by_shape=True)
             assert (told["label"], told["uncertain"]) == (answer.label, answer.uncertain)
             assert abs(told["probability"] - answer.probability) < 1e-3
         some = f"async (drawing) => (await {opened}.readLine(drawing, {{charset: 'つくし'}})).text"
         assert page.evaluate(some, drawing.as_dict()) == package.restricted([*"つくし"]).read_line(drawing).text
         told = page.evaluate(f"async () => {opened}.readLine({{}}).catch(String)")
+        closed = f"async (drawing) => {{const one = {opened}; one.close(); return one.read(drawing).catch(String)}}"
+        assert page.evaluate(closed, drawing.as_dict()) == "Error: the network is closed"
     assert told == "TypeError: width: expected 0.001 to 1,000,000; found undefined"

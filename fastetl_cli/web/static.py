@@ -5,7 +5,6 @@ With such a folder the browser computes the network, after one visit offline too
 
 import hashlib
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from export.package_files import LABELS, ONNX, file_of
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT, Recognizer
 from fastetl import __version__
-from fastetl.data.charset import JAPANESE, LARGE_FORM, SHAPES, SMALL_LETTERS
+from fastetl.data.charset import CHARSETS_BY_NAME, JAPANESE, LARGE_FORM, SHAPES, SMALL_LETTERS, is_kanji
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import MODEL_BYTES, read_bytes
@@ -56,10 +55,12 @@ def documents(recognizer: Recognizer, *, engine: str, keeps_samples: bool) -> di
         LABELS: {"labels": labels, "no_character": len(labels) - 1, "threshold": recognizer.threshold},
         "kana.json": practice_data(),
         "lines.json": _line_facts(recognizer),
+        "charsets.json": {name: "".join(charset.characters) for name, charset in CHARSETS_BY_NAME.items()}
+        | {"kanji": "".join(filter(is_kanji, labels))},
     }
-    to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+    texts = {name: json.dumps(v, ensure_ascii=False, separators=(",", ":")) for name, v in document_values.items()}
     tables = {path.name: path.read_bytes() for path in (bigrams.BIGRAMS_FILE, shapes.SHAPES_FILE)}
-    return {name: to_json(value).encode() for name, value in document_values.items()} | tables
+    return {name: text.encode() for name, text in texts.items()} | tables
 
 
 def _line_facts(recognizer: Recognizer) -> dict[str, Any]:

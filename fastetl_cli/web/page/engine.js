@@ -28,11 +28,19 @@ export class BrowserEngine {
     this.failure = null; // of the worker itself: nobody will answer
     this.worker = new Worker(new URL("engine-worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => this.settle(data.number, data);
-    this.worker.onerror = (event) => {
-      this.failure = { error: event.message || "its worker does not start", fatal: true };
-      for (const number of [...this.waiting.keys()]) this.settle(number, this.failure);
-    };
+    this.worker.onerror = (event) => this.fail(event.message || "its worker does not start");
     this.ready = this.probabilities(new Uint8Array(side ** 2));
+  }
+
+  fail(error) {
+    this.failure = { error, fatal: true };
+    for (const number of [...this.waiting.keys()]) this.settle(number, this.failure);
+  }
+
+  /** Free the memory. What is asked then, or waits, fails. */
+  close() {
+    this.worker.terminate();
+    this.fail("the network is closed");
   }
 
   settle(number, { probabilities, error, fatal }) {

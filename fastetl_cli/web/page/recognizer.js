@@ -46,14 +46,15 @@ function check(drawing) {
 
 /** An open network; `openRecognizer` makes one. `labels`: what an answer may be, "no character" last. */
 export class Recognizer {
-  constructor(engine, facts, tables) {
-    Object.assign(this, { engine, facts, tables, labels: facts.labels, threshold: facts.threshold });
+  constructor(engine, facts, tables, charsets) {
+    Object.assign(this, { engine, facts, tables, charsets, labels: facts.labels, threshold: facts.threshold });
   }
 
   /**
    * The character of a drawing: {label, probability, uncertain, answers}, and `answers` the `top` likeliest
    * [{label, probability, none, foreign}]. The label may be "no character", `none` is then true. What is written alike
-   * (へ and ヘ) is one answer. `charset`: the characters that compete, a text or a list; all if it is null.
+   * (へ and ヘ) is one answer. `charset`: which characters compete, a text or a list of them, or a charset's name, as in
+   * Python (hiragana); all if it is null.
    */
   async read(drawing, { charset = null, top = 5 } = {}) {
     const picture = rasterize(check(drawing)), competing = this.competing(charset);
@@ -75,13 +76,14 @@ export class Recognizer {
 
   /** Free the memory; nothing can be read any more. */
   close() {
-    this.engine.worker?.terminate();
+    this.engine.close?.();
   }
 
   /** A Set of the characters of a charset, or null. Throws a TypeError for one that the network does not know. */
   competing(charset) {
-    if (charset === null) return null;
-    const characters = new Set(charset), knownCharacters = new Set(this.labels.slice(0, this.facts.no_character));
+    if (charset === null || charset === "all") return null;
+    const characters = new Set(this.charsets[charset] ?? charset);
+    const knownCharacters = new Set(this.labels.slice(0, this.facts.no_character));
     const unknowns = [...characters].filter((value) => !knownCharacters.has(value));
     if (unknowns.length || !characters.size) {
       throw new TypeError(`charset: expected characters of the network; found ${JSON.stringify(unknowns)}`);
@@ -92,9 +94,10 @@ export class Recognizer {
 
 /** Load the network and the tables that stand beside this file. Throws an Error if one of them cannot be loaded. */
 export async function openRecognizer() {
-  const [about, facts, tables] = await Promise.all([fetchJson("about.json"), fetchJson("labels.json"), loadTables()]);
+  const documents = ["about.json", "labels.json", "charsets.json"].map(fetchJson);
+  const [tables, about, facts, charsets] = await Promise.all([loadTables(), ...documents]);
   startTables(about);
   const engine = engineOf(about);
   await engine.ready;
-  return new Recognizer(engine, facts, tables);
+  return new Recognizer(engine, facts, tables, charsets);
 }
