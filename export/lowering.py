@@ -252,4 +252,4 @@ def lower(
     no_character = ops.binary("sub", "no_character", blank_logit, BLANK_LOGIT)
     logits = ops.concat("logits", (character_logits, no_character))
     ops.add("softmax", "probabilities", "fp32", x=logits, axis=1)
-    return tuple(ops.collected)
+    return tuple(ops.operations)

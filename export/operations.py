@@ -74,7 +74,7 @@ class Program:
 
     real: str  # type of the network's arithmetic: fp16 or fp32
     storage: Storage
-    collected: list[Operation] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
     types: dict[Tensor, str] = field(default_factory=lambda: {IMAGE: "fp32"})
     weights: dict[str, Input] = field(default_factory=dict)
     prefix: str = ""
@@ -95,7 +95,7 @@ class Program:
     def add(self, kind: str, name: str, dtype: str, /, **inputs: Any) -> Tensor:
         """Add any operation. Its inputs may also be bools, ints and tuples of ints."""
         name = f"{self.prefix}{name}{self.suffix}"
-        self.collected.append(Operation(kind, name, dtype, {key: _operand(value) for key, value in inputs.items()}))
+        self.operations.append(Operation(kind, name, dtype, {key: _operand(value) for key, value in inputs.items()}))
         output = Tensor(name)
         self.types[output] = dtype
         return output

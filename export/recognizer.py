@@ -135,15 +135,15 @@ class Recognizer:
         rows_above, rows_below = has_ink.argmax(1), has_ink[:, ::-1].argmax(1)  # how many rows without ink
         lowness = (rows_above - rows_below) / (2 * SIDE)
         odds = np.exp(LOWNESS_WEIGHT * (lowness + LOWNESS_MARGIN)).astype(np.float32)
-        weighed = probabilities.copy()
+        result = probabilities.copy()
         for small_form, large_form in LARGE_FORM.items():
             if {small_form, large_form} <= self.charset.class_of.keys():
                 small, large = self.charset.class_of[small_form], self.charset.class_of[large_form]
                 small_share, large_share = probabilities[:, small] * odds, probabilities[:, large]
                 total = np.maximum(small_share + large_share, np.float32(1e-30))
                 scale = (probabilities[:, small] + large_share) / total
-                weighed[:, small], weighed[:, large] = small_share * scale, large_share * scale
-        return weighed
+                result[:, small], result[:, large] = small_share * scale, large_share * scale
+        return result
 
     def _logits(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, 128, 128) → float32 (N, model's labels), calibrated; the last column is "no character"'s."""

@@ -23,7 +23,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 """Modules that the base installation lacks, by the extra of pyproject.toml that installs them."""
 INSTALL = "run in the checkout: pip install '.[{}]'"  # extras, with commas between them
-_OF_PACKAGE = {"model": ["train"], "fastetl.synth": ["synth"], "fastetl_ray": ["ray"]}  # what its public names need
+PublicNames = tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]  # `__getattr__`, `__dir__`, `__all__`
 _ELSEWHERE = {"recognize": "export.open_recognizer", "train": "model.train", "evaluate": "model.evaluate"}
 
 
@@ -55,8 +55,8 @@ def import_extra(name: str) -> Any:
         raise
 
 
-def lazy_names(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a package. Its public names are those in the stub beside `file`."""
+def lazy_names(package: str, file: str, *extras: str) -> PublicNames:
+    """The public names of a package: those in the stub beside `file`. extras: what these names need."""
     import_name, _, names = lazy_loader.attach_stub(package, file)
     public = sorted([*names, *["__version__"] * ("." not in package)])
 
@@ -64,7 +64,7 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], Any], Callable[
         try:
             return import_name(name)
         except ImportError as error:
-            if (fault := error_naming_extra(error, *_OF_PACKAGE.get(package, ()))) is not None:
+            if (fault := error_naming_extra(error, *extras)) is not None:
                 raise fault from error
             raise
         except AttributeError as error:
@@ -74,11 +74,11 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], Any], Callable[
 
     def __dir__() -> list[str]:  # noqa: N807
         """The names whose extras are installed: help() gets each, and would end at an error."""
-        installed = []
+        usable_names = []
         for name in public:
             with suppress(NotInstalledError):
                 getattr(sys.modules[package], name)
-                installed.append(name)
-        return installed
+                usable_names.append(name)
+        return usable_names
 
     return __getattr__, __dir__, public

@@ -22,8 +22,8 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     stems = [path.with_suffix("") if path.suffix.lower() in (".npz", ".parquet") else path for path in absolute_paths]
     folder = os.path.commonpath([path.parent for path in stems])
     names = [path.name for path in stems]
-    suffixed = [path if stems.count(stem) > 1 else stem for path, stem in zip(absolute_paths, stems, strict=True)]
-    longer_names = ["-".join(path.relative_to(folder).parts) for path in suffixed]
+    distinct_paths = [path if stems.count(stem) > 1 else stem for path, stem in zip(absolute_paths, stems, strict=True)]
+    longer_names = ["-".join(path.relative_to(folder).parts) for path in distinct_paths]
     pairs = zip(names, longer_names, strict=True)
     return [longer_name if names.count(name) > 1 else name for name, longer_name in pairs]
 

@@ -88,12 +88,12 @@ def ended_by_signals() -> Iterator[None]:
     def terminate(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
 
-    def repeat(dropped: "sys.UnraisableHookArgs") -> None:
+    def repeat(unraisable: "sys.UnraisableHookArgs") -> None:
         """Send a signal again: Python drops what it raises in JAX's callback of the garbage collector."""
-        if isinstance(dropped.exc_value, KeyboardInterrupt):
-            threading.Timer(0.01, os.kill, (os.getpid(), (*dropped.exc_value.args, signal.SIGINT)[0])).start()
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            threading.Timer(0.01, os.kill, (os.getpid(), (*unraisable.exc_value.args, signal.SIGINT)[0])).start()
         else:
-            hook(dropped)
+            hook(unraisable)
 
     hook, sys.unraisablehook = sys.unraisablehook, repeat
     signals = (signal.SIGTERM, signal.SIGHUP)

@@ -175,8 +175,8 @@ def parse(name: str, arguments: Sequence[str]) -> Any:
             parser.error(f"one word too many: {unknowns[0]}")
         options = [option for action in parser.arguments for option in action.option_strings]
         parser.error("; ".join(filter(None, (f"no option {word}", suggestion(word, options)))))
-    given = [action.dest for action in parser.arguments if getattr(values, action.dest) != action.default]
-    _require_effects(command_of(name), given)
+    given_names = [action.dest for action in parser.arguments if getattr(values, action.dest) != action.default]
+    _require_effects(command_of(name), given_names)
     return _construct(command_of(name), vars(values))
 
 

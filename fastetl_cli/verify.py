@@ -15,7 +15,7 @@ def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbos
     if as_json:
         show_json(checks)
         return 1 if failures else 0
-    unchecked = [check for check in checks if not check.checked]
+    impossible_checks = [check for check in checks if not check.checked]
     show = say if verbose else note
     for group, members in groupby(checks if verbose else failures, key=lambda check: check.group):
         show(f"{group}:")
@@ -24,11 +24,11 @@ def show_checks(package: Path, checks: Sequence[Check], *, as_json: bool, verbos
     if failures:
         say(f"{package}: FAILED, {len(failures)} of {counted(len(checks), 'check')}")
         return 1
-    for reason in dict.fromkeys(check.detail for check in unchecked if not verbose):
-        names = ", ".join(check.name for check in unchecked if check.detail == reason)
+    for reason in dict.fromkeys(check.detail for check in impossible_checks if not verbose):
+        names = ", ".join(check.name for check in impossible_checks if check.detail == reason)
         note(f"{names}: {reason}")
-    ending = f", {len(unchecked)} not possible here" if unchecked else ""
-    say(f"{package}: sound, {counted(len(checks) - len(unchecked), 'check')} passed{ending}")
+    ending = f", {len(impossible_checks)} not possible here" if impossible_checks else ""
+    say(f"{package}: sound, {counted(len(checks) - len(impossible_checks), 'check')} passed{ending}")
     return 0
 
 

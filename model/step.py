@@ -120,7 +120,7 @@ def make_train(network: Network, config: TrainConfig) -> Callable[[State, Sequen
         stacked_batches = tuple(jnp.stack(parts) for parts in zip(*batches, strict=True))
         # Within a loop, XLA's convolutions on a CPU take eight times as long: there the steps are written out.
         unroll = jax.default_backend() == "cpu"
-        return jax.lax.scan(lambda carried, batch: step(carried, *batch), state, stacked_batches, unroll=unroll)
+        return jax.lax.scan(lambda carry, batch: step(carry, *batch), state, stacked_batches, unroll=unroll)
 
     return jax.jit(train_batches, donate_argnums=0)
 
@@ -131,13 +131,13 @@ def _step(
     """The state after one step on a batch, and the batch's loss. key: with the step's number it seeds the dropout."""
 
     def loss_of(params: Tree, stats: Tree, key: jax.Array) -> Any:
-        trained = with_weights(network, {"params": params, "stats": stats})
-        for block in trained.blocks:
+        trained_network = with_weights(network, {"params": params, "stats": stats})
+        for block in trained_network.blocks:
             if isinstance(block, nnx.Conv | nnx.BatchNorm):  # whose sums stay float32
                 block.dtype = jnp.dtype(config.precision)
-        logits = trained(pictures, key).astype(jnp.float32)
+        logits = trained_network(pictures, key).astype(jnp.float32)
         loss = smoothed_losses(jax.nn.log_softmax(logits), labels, config.label_smoothing, jnp).mean()
-        return loss, (weights_of(trained)["stats"], (logits.argmax(1) == labels).sum())
+        return loss, (weights_of(trained_network)["stats"], (logits.argmax(1) == labels).sum())
 
     params, stats = state["weights"]["params"], state["weights"]["stats"]
     key = jax.random.fold_in(key, state["step"])

@@ -219,9 +219,9 @@ def samples_to_dataset(
     files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     all_samples, faults = _read_all(files)
-    labels = [grouped.sample.label for grouped in all_samples]
+    labels = [entry.sample.label for entry in all_samples]
     charset = load_charset(config.charset, sorted({*labels} - {""}))
-    samples = [grouped for grouped in all_samples if grouped.sample.label in charset.class_of]
+    samples = [entry for entry in all_samples if entry.sample.label in charset.class_of]
     left_out = Counter(label or "no label" for label in labels if label not in charset.class_of)
     if not samples:
         if faults and not all_samples:

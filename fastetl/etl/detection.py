@@ -114,13 +114,13 @@ def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: s
     """
     numbers = np.unique(np.linspace(0, count - 1, _SAMPLED_RECORDS).astype(np.int64)).tolist()
     headers = _headers(candidates[0], read, numbers)
-    named = set_by_name(name)
+    namesake = set_by_name(name)
     parts = [(layout, part) for layout in candidates for part in classes_by_file(layout.name)]
-    parts.sort(key=lambda pair: (pair[0] is not guess, pair[0] is not named, len(pair[1])))  # False before True
+    parts.sort(key=lambda pair: (pair[0] is not guess, pair[0] is not namesake, len(pair[1])))  # False before True
     for layout, part in parts:
         if np.mean(match_classes(layout, headers, part)) >= _MIN_SHARE:
             return layout
-    return guess or (named if named in candidates else candidates[0])
+    return guess or (namesake if namesake in candidates else candidates[0])
 
 
 def _tell_by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
@@ -266,9 +266,9 @@ def find_files_and_faults(sources: Sources) -> tuple[list[EtlFile], list[Fastetl
         if is_own_parquet or (path / MANIFEST).is_file():
             what, do = "a dataset already", "see `fastetl sheet`, train on it, or give the files that it was built from"
             raise FastetlError(what, file=path, expected="ETL files or labelled pictures", do=do)
-    detected = [entry for path in paths for entry in _detect_in(path)]
-    files = [entry for entry in detected if isinstance(entry, EtlFile)]
-    faults = [entry for entry in detected if isinstance(entry, FastetlError)]
+    entries = [entry for path in paths for entry in _detect_in(path)]
+    files = [entry for entry in entries if isinstance(entry, EtlFile)]
+    faults = [entry for entry in entries if isinstance(entry, FastetlError)]
     if not files:
         what, places = "no ETL files here", ", ".join(map(str, paths))
         do = "unpack ETL8G.zip; docs/own-pictures.md says how to build pictures, and `fastetl samples` takes drawings"

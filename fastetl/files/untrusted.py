@@ -138,13 +138,13 @@ class MappedArray(np.memmap[Any, Any]):
         return super().__reduce__() if self.arguments is None else (mapped_array, self.arguments)
 
 
-def mapped_array(path: StrPath, dtype: str, ndim: int, written: int = 0) -> MappedArray:
+def mapped_array(path: StrPath, dtype: str, ndim: int, write_time: int = 0) -> MappedArray:
     """The array of an `.npy` file, mapped read-only. Raises FastetlError for damage, another size, dtype or `ndim`.
 
-    written: when the file was written, in nanoseconds, or 0 for any time; another one raises FastetlError, too.
+    write_time: when the file was written, in nanoseconds, or 0 for any time; another one raises FastetlError, too.
     """
-    size, modified = require_regular(path), Path(path).stat().st_mtime_ns
-    if written not in (0, modified):
+    size, change_time = require_regular(path), Path(path).stat().st_mtime_ns
+    if write_time not in (0, change_time):
         raise FastetlError("the file has changed since it was pickled", file=path, do="open the dataset again")
     # numpy's parser of headers raises exceptions of its own, and those of `tokenize` and `ast`.
     with expecting(f"{np.dtype(dtype)} with {ndim} axes", path, "cannot read the array", errors=Exception):
@@ -154,7 +154,7 @@ def mapped_array(path: StrPath, dtype: str, ndim: int, written: int = 0) -> Mapp
         if array.dtype != np.dtype(dtype) or array.ndim != ndim:
             raise ValueError(f"{array.dtype} with {array.ndim} axes")
         view = array.view(MappedArray)
-        view.arguments = Path(path).absolute(), dtype, ndim, modified
+        view.arguments = Path(path).absolute(), dtype, ndim, change_time
         return view
 
 

@@ -183,8 +183,8 @@ def printed_lines(
     is_squared = min(len(horizontals), len(verticals)) > 1
     has_guides = all(any(line.dashes >= _GUIDE_DASHES for line in lines) for lines in (horizontals, verticals))
     page = _Page(mean_width(ink), level, is_clean, is_squared, has_guides)
-    printed = page.select(horizontals, ink), page.select(verticals, ink.T)
-    return *printed, level if any(printed) else peak
+    selections = page.select(horizontals, ink), page.select(verticals, ink.T)
+    return *selections, level if any(selections) else peak
 
 
 class _Page(NamedTuple):

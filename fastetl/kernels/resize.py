@@ -152,8 +152,8 @@ def _sums_by_two(code: Code, plan: RowPlan, operands: Operands) -> list[Value]:
     first, second = (reduce(code.builder.add, row) for row in zip(*products, strict=True))
     if not plan.has_byte_sums:
         return list(code.interleaved(first, second))
-    interleaved = code.cast(code.builder.or_(first, code.shift(second, 8)), I8)
-    return [code.builder.xor(interleaved, code.splat(I8, 64, plan.bias))]
+    both_sums = code.cast(code.builder.or_(first, code.shift(second, 8)), I8)
+    return [code.builder.xor(both_sums, code.splat(I8, 64, plan.bias))]
 
 
 def _rows(code: Code, plan: RowPlan, scratch: Value, out: Value) -> None:

@@ -88,8 +88,8 @@ class Resizing:
         sums_below_half = ((2 * pixel - 1) * white_sums - 1) // (2 * 255)  # the half below each pixel
         products = sums_below_half * larger.astype(np.float64)  # without rounding
         is_float32 = white_sums.max() < 1 << 24 and (products < pixel - 0.5).all()  # float32 holds sums below 2²⁴
-        chosen = larger if is_float32 else quotients * (1 + 2.0**-45)
-        return chosen[:, weight_indices], kinds
+        factors = larger if is_float32 else quotients * (1 + 2.0**-45)
+        return factors[:, weight_indices], kinds
 
     def plan(self, form: str) -> RowPlan | None:
         """The plan for a form of the kernel; None where the kernel's numbers do not hold its rows, weights and sums."""

@@ -7,4 +7,4 @@ that asks of whoever publishes them.
 
 from fastetl.lazy import lazy_names
 
-__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__, "synth")

@@ -63,8 +63,8 @@ class SynthConfig(Options):
         super().__post_init__()
         for name in self.set:
             require_choice("set", name, tuple(LAYOUT_BY_NAME))
-        unused = ("charset", "files") if self.set else ("writers",)
-        require_unset(self, unused, f"{'has no effect with' if self.set else 'is for'} `set`")
+        unused_options = ("charset", "files") if self.set else ("writers",)
+        require_unset(self, unused_options, f"{'has no effect with' if self.set else 'is for'} `set`")
 
 
 def characters_of(name: Characters) -> tuple[Charset, tuple[str, ...]]:
