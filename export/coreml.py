@@ -31,7 +31,6 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
         do = "use a Python that it has a wheel for, or export the ONNX model alone: an output that ends in .onnx"
         raise ExportError(what, expected="its wheel for Linux or macOS", do=do)
     with tempfile.TemporaryDirectory() as folder, quiet():
-        built_path = Path(folder) / "built.mlpackage"
         model = ct.convert(
             _mil(ct, lower(graph, config.precision, config.storage), graph.side, config.target),
             convert_to="mlprogram",
@@ -42,7 +41,7 @@ def write_coreml(graph: Graph, config: ExportConfig, path: Path) -> None:
             inputs=[ct.ImageType("image", (1, 1, graph.side, graph.side), color_layout=ct.colorlayout.GRAYSCALE)],
             classifier_config=ct.ClassifierConfig(list(graph.labels)),
             skip_model_load=True,
-            package_dir=str(built_path),
+            package_dir=str(Path(folder) / "built.mlpackage"),
         )
         spec = model.get_spec()
         _describe(spec, graph, config)

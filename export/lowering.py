@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from export import graph as layer_graph
 from export.config import Precision, Storage
+from export.graph import FAINTEST, MAX_INK, MIN_INK, Graph, GraphLayer
 from export.operations import IMAGE, Operation, Program, Tensor, Term
 from fastetl.arrays import Floats
 from fastetl.data import preprocessing as spec
@@ -176,13 +176,13 @@ def _framed(ops: Program, x: Tensor, preprocessing: Preprocessing, has_place: bo
 def _blank(ops: Program, peak: Tensor, levels: Tensor) -> Tensor:
     """Whether the picture holds no character, (1, 1, 1, 1): one that is empty, nearly empty or filled."""
     amount = ops.reduce("reduce_mean", "amount", levels, (2, 3))
-    is_faint = ops.binary("less", "faint", peak, layer_graph.FAINTEST, "bool")
-    has_little = ops.binary("less", "little", amount, layer_graph.MIN_INK, "bool")
-    is_full = ops.binary("greater", "much", amount, layer_graph.MAX_INK, "bool")
+    is_faint = ops.binary("less", "faint", peak, FAINTEST, "bool")
+    has_little = ops.binary("less", "little", amount, MIN_INK, "bool")
+    is_full = ops.binary("greater", "much", amount, MAX_INK, "bool")
     return ops.binary("logical_or", "blank", ops.binary("logical_or", "faint_or_little", is_faint, has_little), is_full)
 
 
-def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_NetworkInput, Tensor]:
+def _preprocess(ops: Program, graph: Graph) -> tuple[_NetworkInput, Tensor]:
     """The network's input, and whether the picture is blank."""
     preprocessing = graph.preprocessing
     x = IMAGE  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
@@ -205,7 +205,7 @@ def _preprocess(ops: Program, graph: layer_graph.Graph) -> tuple[_NetworkInput, 
     return _NetworkInput(frames, network_input.place), is_blank
 
 
-def _layer(ops: Program, x: Tensor, layer: layer_graph.GraphLayer, place: tuple[Tensor, ...]) -> Tensor:
+def _layer(ops: Program, x: Tensor, layer: GraphLayer, place: tuple[Tensor, ...]) -> Tensor:
     name, weights, options = layer.name, layer.weights, layer.options
     match layer.kind:
         case "Conv":
@@ -226,9 +226,7 @@ def _layer(ops: Program, x: Tensor, layer: layer_graph.GraphLayer, place: tuple[
             return ops.add("linear", name, ops.real, x=x, weight=weight, bias=ops.constant(weights["bias"], x))
 
 
-def lower(
-    graph: layer_graph.Graph, precision: Precision = "float32", storage: Storage = "plain"
-) -> tuple[Operation, ...]:
+def lower(graph: Graph, precision: Precision = "float32", storage: Storage = "plain") -> tuple[Operation, ...]:
     """The operations of a graph, from `image`, float32 (1, 1, side, side), 0–255, to `logits` and `probabilities`.
 
     Both outputs are float32 (1, classes + 1), the last one for "no character". precision: of the arithmetic from the

@@ -66,10 +66,9 @@ def labels_text(graph: Graph) -> str:
     (`one_shape`). size: one character for all that also differ in size. level: of a kanji in JIS X 0208, or null.
     """
     characters = graph.charset.characters
-    codes = [char_to_jis(c) for c in characters]
     facts: dict[str, list[object]] = {
         "code_point": [" ".join(f"U+{ord(part):04X}" for part in c) for c in characters],
-        "jis": [None if code is None else f"{code:04x}" for code in codes],
+        "jis": [None if code is None else f"{code:04x}" for code in map(char_to_jis, characters)],
         "script": [script_of(c) for c in characters],
         "shape": [one_shape(c) for c in characters],
         "size": [one_shape(c, sizes=True) for c in characters],

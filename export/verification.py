@@ -310,13 +310,11 @@ def _parity_check(name: str, logits: Reals, reference: Reference, bound: float) 
     return _within(name, parity, bound, f"worst on {reference.kinds[number]}")
 
 
-def _answer_check(
-    name: str, labels: tuple[str, ...], probabilities: Reals, reference: Reference, max_error: float
-) -> Check:
-    """Whether pictures get the right label: blank ones, and those whose top logits differ by over 2 · `max_error`."""
+def _answer_check(name: str, labels: Sequence[str], probabilities: Reals, reference: Reference, bound: float) -> Check:
+    """Whether pictures get the right label: blank ones, and those whose top logits differ by over 2 · `bound`."""
     are_blank = is_blank(reference.images, reference.graph.preprocessing)
     second_logits, top_logits = np.sort(reference.logits, 1)[:, -2:].T
-    is_sure = (are_blank | (top_logits - second_logits > 2 * max_error)).tolist()
+    is_sure = (are_blank | (top_logits - second_logits > 2 * bound)).tolist()
     no_character = reference.graph.labels[-1]
     mistakes = []
     classes = zip(probabilities.argmax(1), np.where(are_blank, -1, reference.logits.argmax(1)), strict=True)

@@ -213,7 +213,9 @@ class Dataset:
         own_numbers = identity.group_numbers(names.tolist())
         fields = _header_fields(names, records)
         charset = _charset_of(texts, charset, source)
-        preprocessing = Preprocessing(size=_usual_side(pictures) if size is None else size)
+        (height, width), *other_shapes = {picture.shape for picture in pictures}
+        usual_side = height if MIN_SIDE <= height == width <= MAX_SIDE and not other_shapes else _DEFAULT_SIDE
+        preprocessing = Preprocessing(size=usual_side if size is None else size)
         blanks = digests[[not picture.any() for picture in pictures]].tolist()
         one_source = np.zeros(count, np.uint16)
         numbers, *_ = identity.group_copies(own_numbers, one_source, digests, blanks)
@@ -256,8 +258,7 @@ class Dataset:
         if indices.ndim != 1:
             raise IndexError(f"one index, or a slice, mask or array of one axis, not {index!r}")
         columns: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[indices]) for name in _COLUMNS}
-        records = {name: values[indices] for name, values in self.records.items()}
-        return replace(self, **columns, records=records)
+        return replace(self, **columns, records={name: values[indices] for name, values in self.records.items()})
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], int]]:
         return (self[k] for k in range(len(self)))
@@ -409,12 +410,6 @@ def _header_fields(names: Column, records: Mapping[str, ArrayLike] | None) -> di
     if names.dtype.kind in "UO":  # pandas' texts are objects
         fields = {"writer": np.array([str(name).strip() for name in names.tolist()])} | fields
     return fields
-
-
-def _usual_side(pictures: Sequence[Bytes]) -> int:
-    """The side of pictures that are all square and equal, and can be augmented; of any others `_DEFAULT_SIDE`."""
-    (height, width), *other_shapes = {picture.shape for picture in pictures}
-    return height if MIN_SIDE <= height == width <= MAX_SIDE and not other_shapes else _DEFAULT_SIDE
 
 
 def _charset_of(texts: Sequence[str], charset: Characters | None, source: str) -> Charset:

@@ -72,13 +72,6 @@ def _contents_by_order(files: list[EtlFile]) -> list[Contents] | None:
     return contents
 
 
-def _wanted_records(content: Contents, charset: Charset, model_pattern: bool) -> PlanPart:
-    """The records of one file whose characters the charset takes."""
-    is_wanted = (class_of_code(charset).take(content.codes) >= 0) & content.is_usable(model_pattern)
-    numbers = np.flatnonzero(is_wanted)
-    return PlanPart(content.file, numbers, content.codes[numbers], content.groups[numbers])
-
-
 def _left_out(counts: Ints, codes: set[int]) -> dict[str, int]:
     """Kana without those of `codes`, though others of their script are → number of samples. counts: of each code."""
     scripts = {code >> 8 for code in codes}.intersection(_KANA_ROWS)
@@ -119,10 +112,14 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     """
     sets = files_by_layout([file for file in files if file.record_count])
     charset, unknown_codes, contents = _learn(sets, name, by_order)
-    all_parts = [_wanted_records(content, charset, model_pattern) for content in contents]
-    parts = tuple(part for part in all_parts if len(part.numbers))
-    usable_codes = [content.codes[content.is_usable(model_pattern)] for content in contents]
-    samples = np.bincount(np.concatenate([*usable_codes, np.zeros(0, np.uint16)]), minlength=1 << 16)  # of each code
+    parts, usable_codes = [], [np.zeros(0, np.uint16)]
+    for content in contents:
+        is_usable = content.is_usable(model_pattern)
+        usable_codes.append(content.codes[is_usable])
+        numbers = np.flatnonzero(is_usable & (class_of_code(charset).take(content.codes) >= 0))
+        if len(numbers):
+            parts.append(PlanPart(content.file, numbers, content.codes[numbers], content.groups[numbers]))
+    samples = np.bincount(np.concatenate(usable_codes), minlength=1 << 16)  # of each code
     if not parts:
         places = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
         names = [other.name for other in CHARSETS_BY_NAME.values() if samples[codes_of(other)].all()]
@@ -131,4 +128,4 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
     noticed = itertools.chain(*map(notices_of_name, files), *(content.noticed for content in contents))
     left_out = _left_out(samples, set(codes_of(charset).tolist()))
     characterless = sum(content.characterless for content in contents)
-    return Plan(charset, parts, Findings(tuple(noticed), left_out, unknown_codes, characterless))
+    return Plan(charset, tuple(parts), Findings(tuple(noticed), left_out, unknown_codes, characterless))

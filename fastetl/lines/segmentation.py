@@ -229,7 +229,9 @@ def lines_of_drawing(drawing: Drawing, is_down: bool | None) -> Iterator[Line]:
     """The lines of a drawing, in reading order. is_down: whether they run down; None: find out."""
     strokes = [s for s in drawing.strokes if len(s)]
     extents = np.reshape([(min(s.x), min(s.y), max(s.x), max(s.y)) for s in strokes], (-1, 4))
-    drawing = dataclasses.replace(drawing, pen=_likely_pen(drawing, extents))
+    if strokes:  # the pen is at most one that writes strokes as small as these
+        max_pen = _MAX_PEN * weighted_median_extent(extents) / max(drawing.width, drawing.height)
+        drawing = dataclasses.replace(drawing, pen=min(drawing.pen, max(max_pen, 1e-5)))
     pen = drawing.pen * max(drawing.width, drawing.height)
     boxes = extents + pen / 2 * np.array([-1, -1, 1, 1])
     is_writing = ~layout.underlines(boxes, lambda k: (strokes[k].x, strokes[k].y))
@@ -242,12 +244,6 @@ def lines_of_drawing(drawing: Drawing, is_down: bool | None) -> Iterator[Line]:
         zoom = _LINE_HEIGHT / layout.line_size(row_boxes[members])
         line_segments = [segments[k] for k in members]
         yield StrokeLine(boxes=row_boxes[members] * zoom, is_down=is_down, segments=line_segments, pen=pen, zoom=zoom)
-
-
-def _likely_pen(drawing: Drawing, extents: Boxes) -> float:
-    """The width of the drawing's pen, but at most that of a pen which writes strokes as small as these."""
-    max_pen = _MAX_PEN * weighted_median_extent(extents) / max(drawing.width, drawing.height) if len(extents) else 1
-    return min(drawing.pen, max(max_pen, 1e-5))
 
 
 @dataclass(frozen=True, kw_only=True)
