@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 from unittest.mock import Mock
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -34,9 +35,13 @@ def shards(tmp_path: Path) -> Path:
     return write_shards(some_pictures(), tmp_path / "shards", rows=20)
 
 
-def test_rows_are_the_same(shards: Path) -> None:
+def test_rows_are_the_same(shards: Path, monkeypatch: Patch) -> None:
     data, first = open_dataset(shards), some_pictures()
     assert data == first == pickle.loads(pickle.dumps(data))
+    monkeypatch.chdir(shards.parent)
+    relative = open_dataset("shards")
+    monkeypatch.chdir("/")
+    assert relative == pickle.loads(pickle.dumps(relative)) == first
     assert len(opened(shards).shards) == 3
     for index in (slice(17, 43), np.array([59, 0, 20, 20]), -1):
         assert (data.images[index] == first.images[index]).all()
@@ -57,6 +62,18 @@ def test_an_address_has_no_path(shards: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr("fsspec.open", Mock(side_effect=ImportError("Install s3fs to access S3")))
     with pytest.raises(FastetlError, match=r"Install s3fs to access S3\. Install it$"):
         open_dataset("s3://bucket/data")
+
+
+def test_an_address_has_shards_or_a_file_that_is_read_again(tmp_path: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    for data in (some_pictures(), some_pictures()[:20]):
+        data.to_parquet(tmp_path / "data.parquet", overwrite=True)
+        memory.pipe("/files/data.parquet", (tmp_path / "data.parquet").read_bytes())
+        assert open_dataset("memory://files/data.parquet") == data
+    some_pictures().write(tmp_path / "folder")
+    memory.put(str(tmp_path / "folder"), "/files/folder", recursive=True)
+    with pytest.raises(FastetlError, match="^memory://files/folder: the dataset is not in shards"):
+        open_dataset("memory://files/folder")
 
 
 def test_a_shuffle_follows_shards_and_derives_from_its_seed(shards: Path) -> None:

@@ -24,7 +24,7 @@ from fastetl.arrays import Bytes, Column, Integers, Ints
 from fastetl.data.parquet import arrow_table, column_values, pictures_of
 from fastetl.data.writing import MANIFEST, REBUILD, write_description
 from fastetl.errors import FastetlError, expecting
-from fastetl.files.addresses import is_url, read_file
+from fastetl.files.addresses import absolute, is_url, read_file
 from fastetl.files.atomic import write_file
 from fastetl.files.untrusted import JSON_BYTES, require_regular
 from fastetl.lazy import import_extra
@@ -124,14 +124,13 @@ class ShardedImages:
             raise FastetlError(what, file=self.folder, do=do) from error
 
     def _read(self, shard: Shard, columns: Sequence[str]) -> Any:
-        pa, pq = import_extra("pyarrow"), import_extra("pyarrow.parquet")
-        path = f"{self.folder}/{shard.file}"
+        pq, path = import_extra("pyarrow.parquet"), f"{self.folder}/{shard.file}"
         data = read_file(self.folder, shard.file, SHARD_BYTES)
         expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes"
         with expecting(expected, path, "the shard is damaged", REBUILD, Exception):  # pyarrow's are many
             if hashlib.sha256(data).hexdigest() != shard.sha256:
                 raise ValueError("another hash" if len(data) == shard.bytes else f"{len(data):,} bytes")
-            return pq.read_table(pa.BufferReader(data), columns=list(columns))
+            return pq.read_table(io.BytesIO(data), columns=list(columns))
 
 
 class HeaderFields(Mapping[str, Column]):
@@ -171,7 +170,7 @@ def sharded_images(address: str, description: Mapping[str, Any]) -> ShardedImage
         if size != shard.bytes:
             file, expected, found = f"{address}/{shard.file}", f"{shard.bytes:,} bytes", f"{size:,} bytes"
             raise FastetlError("the shard is damaged", file=file, expected=expected, found=found, do=REBUILD)
-    return ShardedImages(address, shards, side)
+    return ShardedImages(absolute(address), shards, side)
 
 
 def encode_shard(number: int, rows: "Dataset") -> tuple[Shard, bytes]:

@@ -53,8 +53,8 @@ def open_dataset(path: StrPath | Dataset, *, size: int | None = None) -> Dataset
     shards against their hashes when they are read.
 
     Args:
-        path: On this machine; a directory of shards also at an address for fsspec, such as s3://bucket/folder. A
-            Dataset is returned as it is, or resized.
+        path: On this machine, or at an address for fsspec, such as s3://bucket/folder; a directory there must be one
+            of shards. A Dataset is returned as it is, or resized.
         size: Side in pixels to resize to, in memory. If None: as stored; for an `.npz`, as in `Dataset.create`.
     Raises:
         FastetlError: If anything is missing, damaged or of another format version; it names the file.
@@ -72,7 +72,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
     address = as_address(path)
     path = Path(address.removeprefix("file://"))
     if is_url(address) and not path.exists():
-        return _open_address(address)
+        return _open_address(address, size)
     if (path / MANIFEST).is_file():
         return _open_directory(path, address)
     if path.is_file() and path.suffix.lower() == ".npz":
@@ -89,14 +89,21 @@ def _open(path: StrPath, size: int | None) -> Dataset:
     raise error_class("no dataset here", file=path, expected=forms, do=do)
 
 
-def _open_address(address: str) -> Dataset:
+def _open_address(address: str, size: int | None) -> Dataset:
+    """The dataset at an address. Each call reads it again, as it may have been built again. size: as for `_open`."""
+    is_file = address.endswith((".npz", ".parquet"))
+    place = address.rpartition("/")[0] if is_file else address
     with TemporaryDirectory() as folder:
-        for name, limit in reversed(INDEX_FILES.items()):
-            (Path(folder) / name).write_bytes(read_file(address, name, limit))
+        for name, limit in reversed(({name_of(address): 1 << 34} if is_file else INDEX_FILES).items()):
+            (Path(folder) / name).write_bytes(read_file(place, name, limit))
         try:
+            if is_file:
+                return replace(_open(f"{folder}/{name}", size), path=None)
             return _open_directory(Path(folder), address)
+        except MissingFileError as error:  # images.npy
+            raise FastetlError("the dataset is not in shards", file=address, do="copy it to this machine") from error
         except FastetlError as error:
-            raise error.replace(file=(error.file or "").replace(folder, address)) from error
+            raise error.replace(file=(error.file or "").replace(folder, place)) from error
 
 
 def _open_directory(folder: Path, address: str) -> Dataset:
