@@ -109,15 +109,15 @@ function measureLatency(time) {
 
 async function start() {
   startToken();
-  const [about, labels, { kana, box }] = await Promise.all(["about.json", "labels.json", "kana.json"].map(fetchJson));
+  const [about, facts, { kana, box }] = await Promise.all(["about.json", "labels.json", "kana.json"].map(fetchJson));
   startTables(about);
-  const knownLabels = new Set(labels.labels);
+  const knownLabels = new Set(facts.labels);
   const kanaOfScript = (script) => kana.filter((entry) => entry.script === script && knownLabels.has(entry.character));
   const scripts = Object.fromEntries(
     ["hiragana", "katakana"].map((script) => [script, new Set(kanaOfScript(script).map((entry) => entry.character))]),
   );
   const kanaCount = scripts.hiragana.size + scripts.katakana.size;
-  scripts.kanji = new Set(labels.labels.filter((label) => /^\p{Script=Han}$/u.test(label)));
+  scripts.kanji = new Set(facts.labels.filter((label) => /^\p{Script=Han}$/u.test(label)));
   const strokesOf = new Map(kana.map((entry) => [entry.character, entry.strokes]));
   const engine = engineOf(about);
   const samples = about.engine === "browser" ? new BrowserSamples(`pad ${about.version}`) : new ServerSamples();
@@ -126,7 +126,7 @@ async function start() {
 
   const board = new Board(about.side, (kind, time) => handleChange(kind, time));
   const strokeOrder = new StrokeOrder(board, box);
-  const sight = new Sight(board, engine, about.preprocessing, labels);
+  const sight = new Sight(board, engine, about.preprocessing, facts);
   const isKeeping = () => about.samples || (about.engine === "browser" && readStored(KEEP_HERE) === true);
   const answer = new Answer((entry) => keep(entry.none ? "" : entry.label));
   const live = new LiveReader(board, engine, showAnswer, () => {
@@ -138,13 +138,13 @@ async function start() {
   const read = async () => (isRead() ? lastReading.probabilities : engine.probabilities(board.ink.picture()));
   const saveCards = () => localStorage.setItem(PRACTISED, JSON.stringify(cards.values()));
   const onRender = () => updateSpeech();
-  const lesson = new Lesson({ kana, labels, cards, board, strokeOrder, read, saveCards, onRender });
+  const lesson = new Lesson({ kana, facts, cards, board, strokeOrder, read, saveCards, onRender });
   let likeliestLabel = null; // the likeliest character of the newest answer
   const promptText = () => lesson.current?.word || lesson.current?.character;
   const updateSpeech = startSpeech({ prompt: promptText, first: () => likeliestLabel });
   const words = kana.filter(({ word }) => word && [...word].every((character) => knownLabels.has(character)));
-  const writing = new Writing({ engine, labels, words, areAlike, showError, toast });
-  const gallery = new Gallery(samples, labels, ask, showError);
+  const writing = new Writing({ engine, facts, words, areAlike, showError, toast });
+  const gallery = new Gallery(samples, facts, ask, showError);
 
   function handleChange(kind, time) {
     const { drawing } = board;
@@ -172,12 +172,12 @@ async function start() {
     if (view !== "draw") return;
     show(probabilities, picture);
     measureLatency(time);
-    if (isNewest && handleChange.isEnded) speak(answer.spoken(labels.threshold));
+    if (isNewest && handleChange.isEnded) speak(answer.spoken(facts.threshold));
   }
 
   function show(probabilities, picture) {
-    const list = probabilities && answers(probabilities, labels, competingScript && scripts[competingScript], picture);
-    answer.show(list, labels.threshold, knownLabels, isKeeping());
+    const list = probabilities && answers(probabilities, facts, competingScript && scripts[competingScript], picture);
+    answer.show(list, facts.threshold, knownLabels, isKeeping());
     likeliestLabel = list && !list[0].none ? list[0].label : null;
     element("order-first").hidden = !strokesOf.has(likeliestLabel);
     updateSpeech();
@@ -199,7 +199,7 @@ async function start() {
     try {
       // The answer to the whole picture, not that to an earlier point.
       const probabilities = await engine.probabilities(picture);
-      const [first] = answers(probabilities, labels, competingScript && scripts[competingScript], picture);
+      const [first] = answers(probabilities, facts, competingScript && scripts[competingScript], picture);
       await samples.keep({ ...drawing.values(), label, answer: first.label, device });
       toast(t("kept", shownLabel({ none: label === "", label })));
     } catch (error) {
@@ -326,7 +326,7 @@ async function start() {
 
   startSettings(() => {
     explainKeeping();
-    showPicker(element("picker-grid"), element("picker-find"), labels, kana, (label) => {
+    showPicker(element("picker-grid"), element("picker-find"), facts, kana, (label) => {
       element("picker").close();
       keep(label);
     });

@@ -201,27 +201,26 @@ export class Board {
 
   abandon() {
     this.drawing.abandon(this.active.stroke);
-    this.edited(true);
+    this.edited();
   }
 
-  edited(isDone) {
-    if (!isDone) return;
+  edited() {
     this.active = null;
     this.paint();
     this.changed("edit", performance.now());
   }
 
   undo() {
-    this.edited(!this.active && this.drawing.undo());
+    if (!this.active && this.drawing.undo()) this.edited();
   }
 
   redo() {
-    this.edited(!this.active && this.drawing.redo());
+    if (!this.active && this.drawing.redo()) this.edited();
   }
 
   clear() {
     this.lift();
-    this.edited(!this.active && this.drawing.clear());
+    if (!this.active && this.drawing.clear()) this.edited();
   }
 
   /** A new sheet: nothing to undo. */
@@ -233,7 +232,7 @@ export class Board {
     this.drawing = drawing;
     this.device = device;
     this.active = null;
-    this.edited(true);
+    this.edited();
   }
 
   // The pen of the keyboard: a mark that the arrow keys move, in heights, and that draws while it is down.

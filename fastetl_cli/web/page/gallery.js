@@ -6,8 +6,8 @@ import { t } from "./text.js";
 
 export class Gallery {
   /** `ask(text)`: a promise of whether the user agrees. `showError(error)`: shows an error. */
-  constructor(samples, labels, ask, showError) {
-    Object.assign(this, { samples, labels, ask, showError });
+  constructor(samples, facts, ask, showError) {
+    Object.assign(this, { samples, facts, ask, showError });
     element("files").addEventListener("change", () => this.open());
     element("save").addEventListener("click", () => this.samples.save());
   }
@@ -36,7 +36,7 @@ export class Gallery {
   }
 
   nameOf(label) {
-    return label === "" || label === this.labels.labels[this.labels.no_character] ? t("noCharacter") : label;
+    return label === "" || label === this.facts.labels[this.facts.no_character] ? t("noCharacter") : label;
   }
 
   item(name, sample) {

@@ -12,9 +12,9 @@ const HALF = 0.58; // of the square's side: what a small kana stays below
 export class Lesson {
   /** `read()`: a promise of the drawing's probabilities. `strokeOrder`: shows strokes. `onRender()` is called when
    *  another card is shown. */
-  constructor({ kana, labels, cards, board, strokeOrder, read, saveCards, onRender }) {
-    Object.assign(this, { labels, cards, board, strokeOrder, read, saveCards, onRender, repeatVerdict: () => {} });
-    this.knownLabels = new Set(labels.labels);
+  constructor({ kana, facts, cards, board, strokeOrder, read, saveCards, onRender }) {
+    Object.assign(this, { facts, cards, board, strokeOrder, read, saveCards, onRender, repeatVerdict: () => {} });
+    this.knownLabels = new Set(facts.labels);
     this.kana = new Map(kana.map((entry) => [entry.character, entry]));
     this.script = "hiragana";
     this.row = null; // of the table, or null for all
@@ -137,7 +137,7 @@ export class Lesson {
       const probabilities = await this.read();
       if (this.current !== kana) return;
       this.state = "asked";
-      this.judge(answers(probabilities, this.labels, new Set(this.selectedCharacters())));
+      this.judge(answers(probabilities, this.facts, new Set(this.selectedCharacters())));
     } catch (error) {
       this.state = "asked";
       this.say(() => t("failed", error.message), undefined, "missed");
@@ -146,7 +146,7 @@ export class Lesson {
 
   judge(list) {
     const kana = this.current, strokeCount = this.board.drawing.strokes.length;
-    const kind = confidence(list, this.labels.threshold);
+    const kind = confidence(list, this.facts.threshold);
     const isOtherSize = otherSize(kana.character) === list[0].label;
     // Alone on a canvas, a small and a large kana look alike, so that the size of the drawing decides.
     const isOfSize = isOtherSize && this.board.drawing.extent() < HALF === SMALL.test(kana.sound);

@@ -483,8 +483,8 @@ function rotated(picture) {
 }
 
 /** For each span the characters that compete: label, class, and what the network says of them. */
-function candidatesOf(line, probabilities, labels, tables, isExcluded) {
-  const lyingLabels = new Set(tables.lying), count = labels - 1;
+function candidatesOf(line, probabilities, labelCount, tables, isExcluded) {
+  const lyingLabels = new Set(tables.lying), count = labelCount - 1;
   const sumsOf = (shares, groups) => {
     const sums = new Float64Array(maxOf(groups) + 1);
     groups.forEach((group, k) => (sums[group] += shares[k]));
@@ -492,7 +492,7 @@ function candidatesOf(line, probabilities, labels, tables, isExcluded) {
   };
   // The bigrams already say how often a script occurs, so the network's prior is taken off.
   const answer = (r) => {
-    const row = probabilities.subarray(r * labels, (r + 1) * labels);
+    const row = probabilities.subarray(r * labelCount, (r + 1) * labelCount);
     const shares = Float64Array.from(row, (share, k) => share / tables.prior[k]);
     const total = sum(shares);
     return shares.map((share) => share / total);
@@ -576,7 +576,7 @@ function bestReading(line, candidates, tables) {
  * [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. `rivals`: a
  * Set of the characters that may be meant; all if it is null.
  */
-export async function readDrawing(drawing, engine, labels, tables, isCurrent = () => true, rivals = null) {
+export async function readDrawing(drawing, engine, facts, tables, isCurrent = () => true, rivals = null) {
   const drawnStrokes = drawing.strokes.filter((stroke) => stroke.x.length);
   const bareBoxes = drawnStrokes.map(({ x, y }) => [minOf(x), minOf(y), maxOf(x), maxOf(y)]);
   // The default pen is that of one character on the whole canvas.
@@ -598,15 +598,15 @@ export async function readDrawing(drawing, engine, labels, tables, isCurrent = (
   pictures.forEach((picture, k) => pixels.set(picture, k * SIDE * SIDE));
   const answers = await askAll(engine, pixels, isCurrent);
   if (!isCurrent()) return null;
-  const count = labels.labels.length;
+  const count = facts.labels.length;
   let begin = 0;
   const texts = lines.map((line) => {
     const end = begin + line.pictures.length * count;
-    const isExcluded = (k) => rivals !== null && !rivals.has(labels.labels[k]);
+    const isExcluded = (k) => rivals !== null && !rivals.has(facts.labels[k]);
     const candidates = candidatesOf(line, answers.subarray(begin, end), count, tables, isExcluded);
     begin = end;
     const [path, geometry] = bestReading(line, candidates, tables);
-    return textOf(line, candidates, path, geometry, labels.labels);
+    return textOf(line, candidates, path, geometry, facts.labels);
   });
   return texts.filter(({ characters }) => characters.length);
 }

@@ -7,8 +7,8 @@ import { framed } from "./seeing.js";
 import { t } from "./text.js";
 
 export class Sight {
-  constructor(board, engine, preprocessing, labels) {
-    Object.assign(this, { board, engine, preprocessing, labels });
+  constructor(board, engine, preprocessing, facts) {
+    Object.assign(this, { board, engine, preprocessing, facts });
     this.turn = 0;
     this.pair = null;
   }
@@ -43,7 +43,7 @@ export class Sight {
     const turn = this.turn, pair = this.pair;
     element("why-said").textContent = t("whyBusy");
     const picture = this.board.ink.picture();
-    const classes = pair.map((label) => this.labels.labels.indexOf(label));
+    const classes = pair.map((label) => this.facts.labels.indexOf(label));
     const map = await occlusion(this.engine, picture, this.board.side, classes, () => turn === this.turn);
     if (!map || turn !== this.turn) return;
     this.paint(map, picture);

@@ -64,10 +64,10 @@ export function sumOf(cards) {
 }
 
 /** Labels of the network as buttons, "no character" first; of many, the kana and what is typed into `find`. */
-export function showPicker(root, find, labels, kana, onChoice) {
-  const noCharacter = labels.labels[labels.no_character];
+export function showPicker(root, find, facts, kana, onChoice) {
+  const noCharacter = facts.labels[facts.no_character];
   const positions = new Map(kana.map((entry, k) => [entry.character, k]));
-  const listed = labels.labels.filter((label) => label !== noCharacter);
+  const listed = facts.labels.filter((label) => label !== noCharacter);
   listed.sort((a, b) => (positions.get(a) ?? 1e4) - (positions.get(b) ?? 1e4));
   const isLong = listed.length > MAX_LABELS;
   const show = () => {

@@ -55,18 +55,18 @@ function weighedByLowness(probabilities, labels, allowed, picture) {
 }
 
 /**
- * Answers, likeliest first: [{label, probability, none, foreign}]. `labels` is labels.json; with `allowed` (a Set) only
+ * Answers, likeliest first: [{label, probability, none, foreign}]. `facts` is labels.json; with `allowed` (a Set) only
  * those characters compete, and no character; `foreign` says that the network takes the ink for another one. What is
  * written alike (へ and ヘ) is one answer, named by its likeliest label.
  * `picture`: of the whole canvas, where place is to tell small kana from large ones.
  */
-export function answers(probabilities, labels, allowed = null, picture = null) {
-  if (picture) probabilities = weighedByLowness(probabilities, labels.labels, allowed, picture);
+export function answers(probabilities, facts, allowed = null, picture = null) {
+  if (picture) probabilities = weighedByLowness(probabilities, facts.labels, allowed, picture);
   const sums = new Map();
   const shapes = new Set([...(allowed ?? [])].map(shapeOfAnySize));
   let total = 0, competingShare = 0;
-  labels.labels.forEach((label, k) => {
-    const none = k === labels.no_character;
+  facts.labels.forEach((label, k) => {
+    const none = k === facts.no_character;
     const isCompeting = !allowed || none || allowed.has(label), share = probabilities[k];
     if (isCompeting || shapes.has(shapeOfAnySize(label))) competingShare += share;
     if (!isCompeting) return;

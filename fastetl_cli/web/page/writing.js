@@ -10,8 +10,8 @@ const PAUSE = 700; // milliseconds
 
 export class Writing {
   /** `words`: entries of kana.json that have one. `areAlike(a, b)`: whether two texts count as the same. */
-  constructor({ engine, labels, words, areAlike, showError, toast }) {
-    Object.assign(this, { engine, labels, words, areAlike, showError, toast });
+  constructor({ engine, facts, words, areAlike, showError, toast }) {
+    Object.assign(this, { engine, facts, words, areAlike, showError, toast });
     this.lines = [];
     this.takenText = "";
     this.choices = new WeakMap(); // first stroke of a character → its number of strokes, and what its writer says it is
@@ -105,7 +105,7 @@ export class Writing {
       const { turn } = this;
       try {
         const isCurrent = () => turn === this.turn;
-        const lines = await readDrawing(this.board.drawing, this.engine, this.labels, await this.load(), isCurrent);
+        const lines = await readDrawing(this.board.drawing, this.engine, this.facts, await this.load(), isCurrent);
         if (lines && isCurrent()) {
           this.isUnread = false;
           this.lines = lines;
