@@ -2,6 +2,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastetl.data.identity import SYNTHETIC
 from fastetl.etl.inspection import FileReport, inspect
 from fastetl.etl.layouts import LAYOUT_BY_NAME, genuine_files
 from fastetl.etl.notices import summarize
@@ -20,7 +21,7 @@ def _summary(name: str, reports: Sequence[FileReport]) -> str:
         parts.append(f"{genuine_count} genuine")
     if difference_count := sum(bool(report.differs) for report in reports):
         parts.append(f"{difference_count} with other contents than the genuine files")
-    layout, is_synthetic = LAYOUT_BY_NAME[name], any(report.source.startswith("synth:") for report in reports)
+    layout, is_synthetic = LAYOUT_BY_NAME[name], any(report.source.startswith(SYNTHETIC) for report in reports)
     numbers = {layout.number(Path(report.file).stem) for report in reports}
     missing = [file.name for file in genuine_files(layout) if layout.number(file.name) not in numbers]
     if missing and len(reports) > 1 and None not in numbers and not is_synthetic:

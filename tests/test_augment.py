@@ -302,9 +302,8 @@ def test_warp_takes_places_far_outside_for_paper() -> None:
 @given(st.integers(0, 2**32), st.sampled_from([1, 2, 5, 16]), st.integers(-256, 256))
 def test_thickness_equals_its_twin(seed: int, side: int, amount: int) -> None:
     images = some(2, side, seed)
-    extreme = (ndimage.maximum_filter if amount > 0 else ndimage.minimum_filter)(
-        images, (1, 3, 3), mode="constant", cval=0
-    )
+    extreme_filter = ndimage.maximum_filter if amount > 0 else ndimage.minimum_filter
+    extreme = extreme_filter(images, (1, 3, 3), mode="constant", cval=0)
     mixed = images + (extreme.astype(float) - images) * abs(amount) / 256
     changed = images.copy()
     change_thickness(np.array([amount, 0], np.int16), changed)

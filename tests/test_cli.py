@@ -50,12 +50,10 @@ def test_every_command_explains_itself(name: str, capsys: Capture) -> None:
 def test_what_is_not_given_keeps_its_default(tmp_path: Path) -> None:
     assert parse("pad", ["--no-browser"]) == Pad(no_browser=True)
     assert parse("pad", ["--no-browser", "mine"]).package == Path("mine")
-    assert parse("build", ["a", "--charset", "kana", "b", "--strict"]) == Build(
-        paths=(Path("a"), Path("b")), config=BuildConfig(charset="kana", strict=True)
-    )
-    assert parse("train", ["a", "b", "--also", "c", "--also", "d=2", "--no-surroundings"]) == Train(
-        dataset=Path("a"), run_path=Path("b"), also=("c", "d=2"), config=TrainConfig(surroundings=False)
-    )
+    a, b, config = Path("a"), Path("b"), BuildConfig(charset="kana", strict=True)
+    assert parse("build", ["a", "--charset", "kana", "b", "--strict"]) == Build(paths=(a, b), config=config)
+    command = Train(dataset=a, run_path=b, also=("c", "d=2"), config=TrainConfig(surroundings=False))
+    assert parse("train", ["a", "b", "--also", "c", "--also", "d=2", "--no-surroundings"]) == command
     (tmp_path / "k=3").mkdir()
     texts = [f"{tmp_path}/k=3", f"{tmp_path}/k=3=2", "lr=0.1/data", "c=2"]
     assert [path_and_weight(text) for text in texts] == [(texts[0], 1), (texts[0], 2), (texts[2], 1), ("c", 2)]

@@ -16,12 +16,12 @@ import pytest
 from PIL import Image
 
 import fastetl
+from fastetl.building.build import find_labelled
 from fastetl.building.kept_drawings import find_samples
 from fastetl.building.labelled_pictures import import_pictures
 from fastetl.data.charset import nfc
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import UNNAMED_FILES
-from fastetl.data.labelled_files import labelled_in
 from fastetl.errors import FastetlError
 from fastetl_cli.main import main
 from tests.conftest import Capture, Patch, Write, draw, one_line
@@ -32,7 +32,7 @@ EACH = 3
 
 
 def imported(path: Path, charset: str | None = None, size: int = 64) -> Dataset:
-    return import_pictures(labelled_in(path), charset, size, "", lambda done, total: None)[0]
+    return import_pictures(find_labelled([path]), charset, size, "", lambda done, total: None)[0]
 
 
 @pytest.fixture

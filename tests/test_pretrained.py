@@ -105,9 +105,8 @@ def test_a_charset_leaves_only_its_characters_to_compete() -> None:
 def test_what_is_written_alike_is_one_answer_by_the_likeliest_name() -> None:
     pictures, _ = _written(1, ("へ", "り", "あ"))
     recognizer = export.open_recognizer()
-    for reading, by_shape in zip(
-        recognizer.read_all(pictures, 20), recognizer.read_all(pictures, 20, by_shape=True), strict=True
-    ):
+    recognitions = recognizer.read_all(pictures, 20), recognizer.read_all(pictures, 20, by_shape=True)
+    for reading, by_shape in zip(*recognitions, strict=True):
         answers, merged = reading.answers, by_shape.answers
         shares: dict[str, float] = {}
         for answer in answers:

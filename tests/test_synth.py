@@ -195,9 +195,8 @@ def test_ends_that_tell_characters_apart_are_not_left_off() -> None:
     hasty = WriterStyle(cut_short=1.0, hookless=50.0)
     for characters, is_whole in (("ぬねるれ", True), ("してのも", False)):
         for character in characters:
-            drawn = (
-                pen_strokes(forms_of(character)[0], s, np.random.default_rng(0))[0] for s in (WriterStyle(), hasty)
-            )
+            form, styles = forms_of(character)[0], (WriterStyle(), hasty)
+            drawn = (pen_strokes(form, style, np.random.default_rng(0))[0] for style in styles)
             careful, left_off = (strokes[-1][0][-1] for strokes in drawn)
             assert np.allclose(careful, left_off, atol=0.1) == is_whole, character
 
@@ -220,10 +219,9 @@ def test_each_way_is_a_line_in_the_box() -> None:
 
 def test_ways_are_taken_by_their_share() -> None:
     style, rng = WriterStyle(ways=1.0), np.random.default_rng(1)
-    textbook = np.array(
-        [len(choose_glyphs(style, rng, "い").points) == len(forms_of("い")[0].points) for _ in range(400)]
-    )
-    assert abs(1 - textbook.mean() - WAY_SHARE * len(WAYS["い"])) < 0.1
+    counts = np.array([len(choose_glyphs(style, rng, "い").points) for _ in range(400)])
+    is_textbook = counts == len(forms_of("い")[0].points)
+    assert abs(1 - is_textbook.mean() - WAY_SHARE * len(WAYS["い"])) < 0.1
 
 
 def test_marks_vary_and_stay_marks() -> None:

@@ -12,7 +12,7 @@ from fastetl.arrays import Integers
 from fastetl.checks import Options, Range, as_path, as_progress, config_of, require_unset
 from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import About, Dataset, require_own_name
-from fastetl.data.labelled_files import LabelledSource, labelled_in
+from fastetl.data.labelled_files import LabelledSource, labelled_in, require_no_unlabelled
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.writing import DATASET_KIND, open_images, write_dataset, write_description
 from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, StrPath
@@ -142,7 +142,10 @@ def build(
 def find_labelled(paths: Sequence[Path]) -> list[LabelledSource]:
     """The labelled pictures at `paths`; none if these have records. Raises FastetlError if they have both."""
     with_records = list(filter(has_records, paths))
-    source_lists = [labelled_in(path, beside_records=path in with_records) for path in paths]
+    source_lists = [labelled_in(path) for path in paths]
+    for path, sources in zip(paths, source_lists, strict=True):
+        if not sources and path not in with_records:
+            require_no_unlabelled(path)
     labelled = list({source.path.resolve(): source for sources in source_lists for source in sources}.values())  # once
     if labelled and (with_records or not all(source_lists)):
         what, do = "records and labelled pictures in one dataset", "name one kind; build both with one `charset`"

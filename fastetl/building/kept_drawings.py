@@ -64,9 +64,9 @@ class KeptDrawing:
 
     def as_line(self) -> str:
         """The sample as a line of a file, without its newline."""
-        values = {"format": SAMPLE_FORMAT, "id": self.id, **self.drawing.as_dict()}
-        values |= {"label": self.label, "answer": self.answer, "time": self.time, "device": self.device}
-        values |= {"app": self.app} if self.app else {}
+        ending = {"app": self.app} if self.app else {}
+        values = {"format": SAMPLE_FORMAT, "id": self.id, **self.drawing.as_dict(), "label": self.label}
+        values |= {"answer": self.answer, "time": self.time, "device": self.device} | ending
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod

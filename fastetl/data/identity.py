@@ -38,7 +38,8 @@ UNNAMED = "unnamed:"
 """Stands, with a digest behind it, for the source of groups that have meaning within one dataset alone."""
 UNNAMED_FILES = "unnamed:files:"
 """The same for picture files, which synthetic writers do not make."""
-_SOURCE_OF_FILES = re.compile(r"ETL\d+(:.*)?|synth:.*")  # names that files tell, and nobody may give
+SYNTHETIC = "synth:"  # stands, with a seed behind it, for the source of synthetic writers' groups, also in their files
+_SOURCE_OF_FILES = re.compile(rf"ETL\d+(:.*)?|{SYNTHETIC}.*")  # names that files tell, and nobody may give
 _SYNTHETIC = re.compile("synth(:|etic )")  # the bundled network learnt "synthetic lines", too
 RESERVED_SOURCE = re.compile(f"{_SOURCE_OF_FILES.pattern}|{UNNAMED}.*")
 """Names of sources that nobody may give: ETL files and synthetic writers have them, or nothing tells the source."""

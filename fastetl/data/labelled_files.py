@@ -42,17 +42,14 @@ class LabelledSource(NamedTuple):
     notices: Sequence[Notice] = ()  # one of each subfolder that is of no character
 
 
-def labelled_in(path: Path, *, beside_records: bool = False) -> list[LabelledSource]:
+def labelled_in(path: Path) -> list[LabelledSource]:
     """The labelled pictures of a file or folder; an empty list for anything else, such as ETL files.
 
-    Raises FastetlError for several kinds in a folder, files that cannot be read and, unless they are in a folder of ETL
-    files (`beside_records`), pictures without characters.
+    Raises FastetlError for several kinds in a folder, and files that cannot be read.
     """
     entries = list_folder(path) if path.is_dir() else [path]
     reader_of = {entry: reader for entry in entries if (reader := _reader_of(entry)) is not None}
     if not reader_of:
-        if not beside_records:
-            _require_unlabelled(path, entries)
         return []
     first_entry, first_reader = next(iter(reader_of.items()))
     other_entry = next((entry for entry, reader in reader_of.items() if reader is not first_reader), None)
@@ -68,8 +65,9 @@ def labelled_in(path: Path, *, beside_records: bool = False) -> list[LabelledSou
     return sources
 
 
-def _require_unlabelled(path: Path, entries: Sequence[Path]) -> None:
+def require_no_unlabelled(path: Path) -> None:
     """Raise FastetlError for pictures, and for tables and arrays alone, that are not labelled: no ETL files either."""
+    entries = list_folder(path) if path.is_dir() else [path]
     tables = [entry for entry in entries if entry.suffix.lower() in _TABLES]
     if any(map(_is_picture, entries)):
         if tables:

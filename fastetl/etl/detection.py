@@ -17,6 +17,7 @@ import numpy as np
 
 from fastetl.arrays import Bytes, Mask, Uint16s
 from fastetl.checks import as_path, as_several, unsuitable
+from fastetl.data.identity import SYNTHETIC
 from fastetl.data.parquet import PARQUET_KIND
 from fastetl.data.writing import MANIFEST
 from fastetl.errors import FastetlError, MissingFileError, StrPath
@@ -25,7 +26,7 @@ from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.addresses import as_address, is_url
 from fastetl.files.untrusted import files_below, open_file, read_ends
 
-STAMP = b"synth:"  # stands with the seed behind it in the spare bytes of synthetic writers' records
+STAMP = SYNTHETIC.encode()  # with the seed behind it, in the spare bytes of synthetic writers' records
 Sources = StrPath | Iterable[StrPath]
 """A file or folder, or several."""
 ReadAt = Callable[[int, int], bytes]  # (offset, count) → `count` bytes of the file, fewer at its end

@@ -8,7 +8,7 @@ import numpy as np
 from fastetl.checks import as_progress, config_of, require_range, require_unset
 from fastetl.data.charset import Charset
 from fastetl.data.dataset import About, Dataset, concatenate
-from fastetl.data.identity import digest_rows
+from fastetl.data.identity import SYNTHETIC, digest_rows
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
 from fastetl.data.writing import DATASET_KIND, open_images, write_description
 from fastetl.errors import ShowProgress, StrPath
@@ -53,7 +53,7 @@ class WriterRange:
             preprocessing=Preprocessing(size=self.size),
             digests=digest_rows(layout.packed(records)),
             source=np.zeros(count, np.uint16),
-            sources=(f"synth:{self.seed}",),
+            sources=(f"{SYNTHETIC}{self.seed}",),
             records=columns,
         )
 
