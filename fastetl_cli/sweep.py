@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastetl_cli.base import DatasetPath, Out, WritingCommand, choose_cluster, table
 from fastetl_cli.options import Argument
+from fastetl_cli.train import Also, Start, path_and_weight
 from fastetl_ray import read_sweep, sweep_on_ray
 
 
@@ -19,6 +20,8 @@ class Sweep(WritingCommand):
     dataset: DatasetPath
     out: Out
     """The folder to write: sweep.json, and the runs that were not stopped."""
+    also: Also = ()
+    start: Start = None
     cpus: float = 1
     """Processors for each training."""
     gpus: float = 0
@@ -27,9 +30,10 @@ class Sweep(WritingCommand):
     """The cluster's address. Default: RAY_ADDRESS, or a cluster started here."""
 
     def execute(self) -> int:
-        config = read_sweep(self.file)
+        config, sets = read_sweep(self.file), [(str(self.dataset), 1.0), *map(path_and_weight, self.also)]
         choose_cluster(self.address)
-        trials = sweep_on_ray(self.dataset, self.out, config, cpus=self.cpus, gpus=self.gpus, overwrite=self.overwrite)
+        resources = {"cpus": self.cpus, "gpus": self.gpus}
+        trials = sweep_on_ray(sets, self.out, config, start=self.start, **resources, overwrite=self.overwrite)
         results = [(len(trial.history), trial.error or f"{trial.best:.2%}") for trial in trials]
         rows = [[t.number, *map(t.options.get, config.search), *r] for t, r in zip(trials, results, strict=True)]
         failure_count = sum(trial.error is not None for trial in trials)

@@ -15,6 +15,14 @@ from model.training import train
 
 _HOSTS = replace(SEVERAL_MACHINES, without=("engine",))
 _FOR_HOSTS = replace(_HOSTS, needs="coordinator")
+_ALSO = """Further datasets of the same characters, as DATASET or DATASET=WEIGHT. What exists under the whole name is a
+dataset. Its share of each epoch's pictures, whatever its size, is its weight out of the sum of all weights; a weight
+that is not given is 1."""
+_START = """Begin with the weights of a run or a package ("pretrained": the bundled one). Its network and preprocessing
+are used. Characters that it does not know are learnt anew. If it knows all, the default learning rates are a tenth, so
+that little is forgotten."""
+Also = Annotated[tuple[str, ...], Argument(help=_ALSO)]
+Start = Annotated[str | None, Argument(("--from",), "SOURCE", _START)]
 
 
 def path_and_weight(text: str) -> tuple[str, float]:
@@ -39,15 +47,9 @@ class Train(WritingCommand):
     dataset: DatasetPath
     run_path: RunPath
     """The run directory to write: weights, options, and curves for TensorBoard. Until it is whole: RUN.unfinished."""
-    also: tuple[str, ...] = ()
-    """Further datasets with the same characters, each as DATASET or DATASET=WEIGHT; what exists under the whole name is
-    a dataset. Its share of each epoch's pictures, whatever its size, is its weight out of the sum of all weights; a
-    weight that is not given is 1."""
+    also: Also = ()
     config: TrainConfig = TrainConfig()
-    start: Annotated[str, Argument(("--from",), "SOURCE")] = ""
-    """Begin with the weights of a run or a package ("pretrained" is the bundled one), and use its network and
-    preprocessing. Characters that it does not know are learnt anew. If it knows all, the default learning rates are a
-    tenth, so that little is forgotten."""
+    start: Start = None
     resume: bool = False
     """Continue an interrupted run with its own options; it ends with the weights that it would have had."""
     coordinator: Annotated[str, _HOSTS] = ""
@@ -81,11 +83,10 @@ class Train(WritingCommand):
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
-        options["start"] = self.start or None
         if self.engine == "ray":
             choose_cluster(self.address)
             options |= {"workers": self.workers, "gpus": self.gpus}
-            return fastetl_ray.train_on_ray(sets, self.run_path, config, **options)
+            return fastetl_ray.train_on_ray(sets, self.run_path, config, start=self.start, **options)
         data = [(open_dataset(path), weight) for path, weight in sets]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":
@@ -97,7 +98,7 @@ class Train(WritingCommand):
                 if is_first():
                     move_bar(progress.step, progress.steps, f"loss {progress.loss:.3f}")
 
-            return train(data, self.run_path, config, progress=show, **options)
+            return train(data, self.run_path, config, start=self.start, progress=show, **options)
 
     def _show(self, run: Run) -> int:
         basis = "by writers" if run.config.by == "group" else "on pictures"

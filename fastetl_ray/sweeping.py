@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +30,8 @@ from fastetl_ray.nodes import connect_for, fault_of
 from model.config import TrainConfig, without_effect
 from model.errors import ModelError
 from model.progress import Progress
+from model.run import Run
+from model.start import InitialNetwork, start_of
 from model.training import train
 
 SWEEP_KIND = OutputKind("a sweep", ("sweep.json",), ("sweep.json", "trials"))
@@ -142,7 +144,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
         return SweepConfig(**{**settings, "train": train, "search": search})
 
 
-def _train_trial(data: Data, runs: Path, choice: dict[str, Any]) -> None:
+def _train_trial(data: Data, start: InitialNetwork | None, runs: Path, choice: dict[str, Any]) -> None:
     """Train a trial in a worker, and report its accuracy after each epoch. choice: a choice of `_tuner`'s."""
     from ray import tune
 
@@ -151,17 +153,17 @@ def _train_trial(data: Data, runs: Path, choice: dict[str, Any]) -> None:
             tune.report({_METRIC: epoch.valid_accuracy, "epoch": epoch.epoch})
 
     number, _, config = choice["trial"]
-    train(data, runs / f"trial-{number:04d}", config, overwrite=True, progress=report)
+    train(data, runs / f"trial-{number:04d}", config, start=start, overwrite=True, progress=report)
 
 
-def _tuner(config: SweepConfig, sources: list[tuple[str, float]], out: Path, cpus: float, gpus: float) -> Any:
-    """Ray's tuner. out: the folder for the runs and for Ray's own files."""
+def _tuner(config: SweepConfig, train_trial: Callable[..., None], out: Path, cpus: float, gpus: float) -> Any:
+    """Ray's tuner. train_trial: takes a folder for runs, and a choice. out: the folder for them and Ray's own files."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
     scheduler = ASHAScheduler("epoch", max_t=_LAST_EPOCH, grace_period=config.grace, reduction_factor=config.reduction)
     return tune.Tuner(
-        tune.with_resources(partial(_train_trial, sources, out / "trials"), {"cpu": cpus, "gpu": gpus}),
+        tune.with_resources(partial(train_trial, out / "trials"), {"cpu": cpus, "gpu": gpus}),
         param_space={"trial": tune.grid_search([(number, *trial) for number, trial in enumerate(config.drawn())])},
         tune_config=tune.TuneConfig(metric=_METRIC, mode="max", scheduler=scheduler),
         run_config=tune.RunConfig(storage_path=str(out / "ray"), name="sweep", verbose=0),
@@ -178,7 +180,14 @@ def trial_error(error: BaseException) -> FastetlError:
 
 
 def sweep_on_ray(
-    data: Data, out: StrPath, config: SweepConfig, *, cpus: float = 1, gpus: float = 0, overwrite: bool = False
+    data: Data,
+    out: StrPath,
+    config: SweepConfig,
+    *,
+    start: InitialNetwork | Run | StrPath | None = None,
+    cpus: float = 1,
+    gpus: float = 0,
+    overwrite: bool = False,
 ) -> list[Trial]:
     """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
 
@@ -186,6 +195,7 @@ def sweep_on_ray(
         data: As in `train_on_ray`.
         out: The folder to write: sweep.json, and in trials/ the runs that were not stopped, for `fastetl compare`.
         config: What to try.
+        start: As in `model.train`, of all trainings.
         cpus: Processors of each training; fractions are allowed.
         gpus: GPUs of each training; fractions are allowed.
         overwrite: Replace an earlier sweep.
@@ -197,11 +207,12 @@ def sweep_on_ray(
     sources = weighted_addresses(data)
     inputs = [Path(source) for source, _ in sources]
     check_output(out, SWEEP_KIND, overwrite, inputs)
+    train_trial = partial(_train_trial, sources, None if start is None else start_of(start))
     connect_for(1, cpus, gpus)
     with new_output(out, SWEEP_KIND, overwrite, inputs) as folder:
         trials = []
         with redirect_stdout(io.StringIO()):  # Ray names folders that are gone at the end
-            results = _tuner(config, sources, folder.absolute(), cpus, gpus).fit()
+            results = _tuner(config, train_trial, folder.absolute(), cpus, gpus).fit()
         for result in results:
             number, options, _ = result.config["trial"]
             metrics = result.metrics_dataframe

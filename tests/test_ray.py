@@ -270,8 +270,8 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     assert stored == [{**dataclasses.asdict(t), "history": list(t.history)} for t in (*trials, failed)]
     with pytest.raises(FastetlError, match="the cluster is too small; expected 9 GPU; found 1"):
         sweep_on_ray(data, tmp_path / "none", config, gpus=9)
-    with pytest.raises(FastetlError, match="fewer samples than one batch has"):  # where all fail
-        sweep_on_ray(data, tmp_path / "none", dataclasses.replace(config, search={"batch_size": [1000]}, trials=1))
+    with pytest.raises(FastetlError, match="`network` is decided by .*run"):  # where all fail
+        sweep_on_ray([(data, 2)], tmp_path / "none", dataclasses.replace(config, trials=1), start=finished_run()[0])
     assert not (tmp_path / "none").exists()
 
 
