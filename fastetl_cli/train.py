@@ -83,14 +83,14 @@ class Train(WritingCommand):
         if self.coordinator:
             join(self.coordinator, self.processes, self.process)
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
-        if self.engine == "ray":
-            choose_cluster(self.address)
-            options |= {"workers": self.workers, "gpus": self.gpus}
-            return fastetl_ray.train_on_ray(sets, self.run_path, config, start=self.start, **options)
         data = [(open_dataset(path), weight) for path, weight in sets]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]
         if ungrouped and self.config.by == "sample":
             note(f"{', '.join(ungrouped)}: the writers of some samples are unknown, and may be in several parts")
+        if self.engine == "ray":
+            choose_cluster(self.address)
+            options |= {"workers": self.workers, "gpus": self.gpus}
+            return fastetl_ray.train_on_ray(sets, self.run_path, config, start=self.start, **options)
         with bar("train") as move_bar:
 
             def show(progress: Progress) -> None:

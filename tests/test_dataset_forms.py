@@ -138,6 +138,8 @@ def test_samples_of_nobody_are_divided_one_by_one_if_asked_to(tmp_path: Path, ca
     assert main([*arguments, "--by", "sample"]) == 0
     shown = capsys.readouterr()
     assert "may be in several parts" in " ".join(shown.err.split())
+    assert main([*arguments, "--by", "sample", "--engine", "ray"]) == 2  # the run exists
+    assert "may be in several parts" in capsys.readouterr().err
     assert "characters on pictures never trained on (best epoch 1, 3 steps)" in shown.out
     split = open_run(tmp_path / "run").split_record.split(open_dataset(tmp_path / "loose"))
     assert split is not None
