@@ -39,9 +39,8 @@ LARGE = Samples(np.zeros((2, 127, 127), np.uint8), np.zeros(2, int), np.arange(2
 NOISE = np.random.default_rng(0).integers(0, 256, (2, 12, 12), np.uint8)
 RESULT = dict.fromkeys(("name", "part", "samples", "accuracy", "top5"), 1) | {"interval": (0, 1)}
 CREATE, TRAIN = partial(Dataset.create, images=INK, characters=["あ"]), partial(model.train, data=OWN, out="out")
-CHANGED, SPLIT = partial(replace, LARGE), CREATE(groups=[0]).split
+CHANGED, SPLIT, EVALUATE = partial(replace, LARGE), CREATE(groups=[0]).split, partial(model.evaluate, datasets=OWN)
 EPOCH, WRITE_LINES = Batches(SIXTY, batch_size=10).epoch, partial(fastetl.write_lines, "out")
-EVALUATE = partial(model.evaluate, datasets=OWN)
 AUGMENT = partial(augment, images=NOISE, indices=np.array([0, 1]), out=NOISE.copy())
 AUGMENT_ALL = partial(AUGMENT, config=Augmentation(fragments=1.0))
 READER = export.open_recognizer("kana")
