@@ -26,23 +26,14 @@ from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, LAYOUT_BY_NAME, LAYOUTS, Layout
 from fastetl.kernels.packed import unpack
-from fastetl.synth import (
-    SynthConfig,
-    draw_data_set,
-    processes,
-    raster,
-    records,
-    strokes,
-    synthesize,
-    synthesize_dataset,
-)
+from fastetl.synth import SynthConfig, draw_data_set, processes, raster, records, synthesize, synthesize_dataset
 from fastetl.synth.allographs import WAY_SHARE, WAYS, forms_of
 from fastetl.synth.handwriting import MIN_FILLING_SIZE, PenInk, choose_glyphs, ink_of, pen_strokes
 from fastetl.synth.practice import kana
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.records import ORDER, readings
 from fastetl.synth.sets import MAX_SEED, stamp
-from fastetl.synth.strokes import load_components
+from fastetl.synth.strokes import _folder, load_components, load_strokes
 from fastetl.synth.style import WriterStyle, draw_style
 from tests.conftest import Patch
 
@@ -319,12 +310,12 @@ def test_characters_that_cannot_be_written_are_named(tmp_path: Path) -> None:
 
 
 def test_missing_strokes_are_told_in_one_line(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(strokes, "find_spec", lambda name: None)
-    strokes._folder.cache_clear()
+    monkeypatch.setattr("fastetl.synth.strokes.find_spec", lambda name: None)
+    _folder.cache_clear()
     with pytest.raises(FastetlError, match=r"pip install '\.\[synth\]'"):
-        strokes.load_strokes("亜", 0.123)
+        load_strokes("亜", 0.123)
     monkeypatch.undo()
-    strokes._folder.cache_clear()
+    _folder.cache_clear()
 
 
 def test_a_capsule_has_its_width_and_length() -> None:
