@@ -102,9 +102,8 @@ def some_pictures(groups: int = 6, each: int = 10) -> Dataset:
 
 def sample(k: int = 0, label: str = "ぬ", answer: str = "め") -> KeptDrawing:
     """As the pad keeps it. No two people, nor one person twice, take the same time."""
-    strokes = Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16 + k)), Stroke((40,), (50,))
-    drawing, time = Drawing(300, 200, strokes), "2026-11-24T20:01:02Z"
-    return KeptDrawing(f"id-{k}", drawing, label, answer, time, "pen", "pad\u30001")
+    drawing = Drawing(300, 200, (Stroke((10, 250.5), (20, 180), (0.5, 0.75), (0, 16 + k)), Stroke((40,), (50,))))
+    return KeptDrawing(f"id-{k}", drawing, label, answer, "2026-11-24T20:01:02Z", "pen", "pad\u30001")
 
 
 def draw(path: Path, seed: int, ink: int = 30) -> Path:

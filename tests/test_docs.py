@@ -96,9 +96,7 @@ def test_the_tour_names_every_module_but_the_commands() -> None:
 def test_one_address_of_the_project() -> None:
     home = tomllib.loads(text("pyproject.toml"))["project"]["urls"]["Homepage"]
     pages = [*PAGES, *(ROOT / "ios").rglob("*.swift"), ROOT / "pyproject.toml"]
-    assert {link for page in pages for link in re.findall(r"https://github\.com/[\w-]+/fastetl\b", text(page))} == {
-        home
-    }
+    assert {url for page in pages for url in re.findall(r"https://github\.com/[\w-]+/fastetl\b", text(page))} == {home}
 
 
 def _cell(page: str, column: int, *start: str) -> str:

@@ -21,9 +21,7 @@ from fastetl.kernels.vector import TWIN, forms
 from tests.conftest import python
 
 PYTHON = forms()[0] == TWIN  # NUMBA_DISABLE_JIT=1: loops in plain Python take their time
-STORED: dict[str, tuple[int, int, int]] = {
-    layout.kind: (layout.height, layout.width, layout.bits) for layout in LAYOUTS
-}
+STORED = {str(layout.kind): (layout.height, layout.width, int(layout.bits)) for layout in LAYOUTS}
 """Height, width and bits of the pictures in each type of record."""
 SIZES = (8, 28, 32, 48, 64, 96, 126)
 

@@ -85,10 +85,10 @@ def test_a_packages_prior_is_not_trained_and_holds_again_for_the_run() -> None:
     run = open_run(finished_run()[0])
     start = dataclasses.replace(start_of(run), prior=start.prior)
     begun = new_run(Path("run"), [(tiny(), 1.0)], TrainConfig(), start, "")
-    graph, _ = graph_from_run(dataclasses.replace(run, prior=begun.prior, start=begun.start), ExportConfig())
+    run = dataclasses.replace(run, prior=begun.prior, start=begun.start)
+    graph, _ = graph_from_run(run, ExportConfig())
     assert begun.prior == graph.about["prior"] == "hiragana=12"
-    card = model_card(dataclasses.replace(run, start=begun.start), graph, ExportConfig(), [])
-    assert "It began with the weights of" in card
+    assert "It began with the weights of" in model_card(run, graph, ExportConfig(), [])
 
 
 def test_rates_are_a_tenth_if_no_character_is_new() -> None:

@@ -183,11 +183,10 @@ def test_a_running_hand_joins_what_lies_near() -> None:
 
 def test_ends_that_tell_characters_apart_are_not_left_off() -> None:
     """れ without its end is わ, る is ろ; the ends of し and て may be short."""
-    hasty = WriterStyle(cut_short=1.0, hookless=50.0)
+    styles = WriterStyle(), WriterStyle(cut_short=1.0, hookless=50.0)
     for characters, is_whole in (("ぬねるれ", True), ("してのも", False)):
         for character in characters:
-            form, styles = forms_of(character)[0], (WriterStyle(), hasty)
-            drawn = (pen_strokes(form, style, np.random.default_rng(0))[0] for style in styles)
+            drawn = (pen_strokes(forms_of(character)[0], style, np.random.default_rng(0))[0] for style in styles)
             careful, left_off = (strokes[-1][0][-1] for strokes in drawn)
             assert np.allclose(careful, left_off, atol=0.1) == is_whole, character
 

@@ -57,11 +57,9 @@ def _run(words: list[str]) -> None:
 
 def _with_column(name: str, rows: Sequence[Sequence[str]]) -> str:
     """The table of the page, with new figures of one network. rows: what was measured, on what, the figure."""
-    lines = (
-        PAGE.read_text(encoding="utf-8").partition("<!-- limits -->\n")[2].partition("\n<!-- end -->")[0].splitlines()
-    )
+    section = PAGE.read_text(encoding="utf-8").partition("<!-- limits -->\n")[2].partition("\n<!-- end -->")[0]
     figures: dict[tuple[str, str], dict[str, str]] = {}
-    for what, data, *values in (line.strip("| ").split(" | ") for line in lines[2:]):
+    for what, data, *values in (line.strip("| ").split(" | ") for line in section.splitlines()[2:]):
         figures[what, data] = dict(zip(BUNDLED, values, strict=True)) | {name: "–"}
     for what, data, figure in rows:
         figures.setdefault((what, data), dict.fromkeys(BUNDLED, "–"))[name] = figure
