@@ -41,10 +41,11 @@ def details(result: SetResult) -> Iterator[str]:
     """What is told of a set beside its row of the table, line by line."""
     if result.part == "valid":
         yield "these writers chose the best epoch and the temperature, so the accuracy may be a little high"
-    if result.shape_accuracy is not None:
-        yield f"with characters of one shape (へ/ヘ, カ/力) counted as one: {result.shape_accuracy:.2%}"
-    if result.shape_and_size_accuracy is not None:
-        yield f"with small and large kana (っ/つ) counted as one too: {result.shape_and_size_accuracy:.2%}"
+    other_accuracies = {
+        "with characters of one shape (へ/ヘ, カ/力) counted as one": result.shape_accuracy,
+        "with small and large kana (っ/つ) counted as one too": result.shape_and_size_accuracy,
+    }
+    yield from (f"{name}: {accuracy:.2%}" for name, accuracy in other_accuracies.items() if accuracy is not None)
     if result.size_mistakes or result.voicing_mistakes:
         yield f"mistakes in size alone: {result.size_mistakes:,}, in voicing (は/ば): {result.voicing_mistakes:,}"
     mean = sum(character.accuracy for character in result.characters) / len(result.characters)
@@ -57,6 +58,9 @@ def details(result: SetResult) -> Iterator[str]:
         yield f"left out: {counted(result.excluded, 'sample')} that the run was trained or validated on"
     if result.unknown:
         yield f"unknown for {counted(result.unknown, 'sample')}: if the run was trained on them (build --source tells)"
+    if result.enlarged_from:
+        side = f"{result.enlarged_from} × {result.enlarged_from}"
+        yield f"pictures of {side} were enlarged for the network, which costs accuracy: build them with a larger --size"
     if result.left_out:
         characters = f"{in_a_line(sorted(result.left_out), MAX_LISTED)}, not in the charset"
         yield f"left out: {counted(sum(result.left_out.values()), 'sample')} of {characters}"

@@ -167,6 +167,7 @@ def _evaluate_set(reader: Reader, columns: list[int], dataset: Dataset, progress
         excluded=len(dataset) - len(indices),
         unknown=unknown_count,
         left_out=dict(dataset.about.get("left_out", {})),
+        enlarged_from=dataset.about.get("enlarged_from"),
         samples=len(indices),
         accuracy=float(is_right.mean()),
         interval=_interval(is_right, group_indices),

@@ -87,6 +87,7 @@ function cards(set) {
       : `samples ${writers ? `by ${set.part} writers` : `of the ${set.part} part`}`],
     set.excluded && [count(set.excluded), "left out: trained or validated on"],
     set.unknown && [count(set.unknown), "of which nothing tells whether they were trained on"],
+    set.enlarged_from && [`${set.enlarged_from} × ${set.enlarged_from}`, "pixels: enlarged for the network"],
     [share(set.top5), "among the five likeliest"],
     writers && [share(writers.worst, 1), `the worst of ${count(writers.writers)} writers`],
     set.shape_accuracy !== null && [share(set.shape_accuracy), "へ and ヘ, カ and 力 as one"],

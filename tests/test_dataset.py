@@ -115,8 +115,8 @@ def test_labelled_pictures_of_any_size(tmp_path: Path) -> None:
     images, labels = rng.integers(0, 256, (3, 50, 40), np.uint8), np.array(["あ", "ん", "あ"])
     np.savez(path, images=images, labels=labels)
     data = load_labelled(path, HIRAGANA, Preprocessing(size=20))
-    assert data.images.shape == (3, 20, 20)
-    assert data.labels.tolist() == [0, 70, 0]
+    assert (data.images.shape, data.labels.tolist()) == ((3, 20, 20), [0, 70, 0])
+    assert {load_labelled(d, HIRAGANA, Preprocessing(size=60)).about["enlarged_from"] for d in (path, data)} == {20, 50}
     reference = Image.fromarray(images[1].astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
     assert np.abs(data.images[1] - np.asarray(reference)).max() <= 0.51
     np.savez(path, images=np.asfortranarray(images), labels=labels)

@@ -16,6 +16,7 @@ from fastetl.data.charset import JAPANESE, Charset
 from fastetl.data.contact_sheet import NOT_FOR_PUBLICATION
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
+from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl_cli.evaluate import details
 from fastetl_cli.main import main
@@ -63,8 +64,7 @@ def test_every_figure_on_a_set_counted_by_hand() -> None:
     # はwas read as ば and ぱ, つ as っ, め as の.
     answers = [0, 1, 2, 4, 4, 5, 5, 1, 2, 5]
     (result,) = evaluate(answering(data, answers, [9, 9, 9, 3, 9, 9, 7, 2, 5, 9]), data).sets
-    assert result.part == "all"
-    assert (result.samples, result.accuracy) == (10, 0.6)
+    assert (result.part, result.samples, result.accuracy) == ("all", 10, 0.6)
     assert (result.voicing_mistakes, result.size_mistakes) == (2, 1)
     kinds = {"はば": "voicing", "はぱ": "voicing", "つっ": "size", "めの": "other"}
     assert {c.truth + c.answer: c.kind for c in result.confusions if c.count == 1} == kinds
@@ -108,11 +108,12 @@ def test_only_the_test_writers_of_the_training_set_are_read() -> None:
     run = open_run(finished_run()[0])
     test = run.split_record.groups[TEST]["tiny0"]
     own, unseen = evaluate(run, map(tiny, [8, 8], [2, 2], [0, 2])).sets
-    assert (own.part, own.samples) == ("test", 16)
+    assert [(s.part, s.samples, s.enlarged_from) for s in (own, unseen)] == [("test", 16, None), ("all", 128, None)]
     assert own.writers is not None
     assert own.writers.writers == len(test) == 1
     assert {tiny().groups[m.index] for m in own.mistakes} <= set(test.tolist())
-    assert (unseen.part, unseen.samples) == ("all", 128)
+    (small,) = evaluate(run, open_dataset(tiny(seed=2), size=16)).sets
+    assert any(line.startswith("pictures of 16 × 16 were enlarged") for line in details(small))
     assert evaluate(run.path, [tiny(), dataclasses.replace(tiny(), images=tiny(seed=2).images)]).sets[0] == own
     assert evaluate("kana", tiny()) == evaluate(open_recognizer("kana"), tiny())
     (two,) = (evaluation := evaluate(run, tiny(), Charset("two", run.charset.characters[6:]))).sets

@@ -138,6 +138,8 @@ class About(TypedDict, total=False):
     scans: float
     left_out: dict[str, int]
     """How many samples `load_labelled` left out, by their characters."""
+    enlarged_from: int
+    """Side in pixels of pictures that `open_dataset` enlarged."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -60,10 +60,12 @@ def open_dataset(path: StrPath | Dataset, *, size: int | None = None) -> Dataset
         FastetlError: If anything is missing, damaged or of another format version; it names the file.
     """
     data = path if isinstance(path, Dataset) else _open(path, size)
-    if size in (None, data.preprocessing.size):
+    side = data.preprocessing.size
+    if size is None or size == side:
         return data
     preprocessing = replace(data.preprocessing, size=size)
-    return replace(data, images=resize(np.asarray(data.images), size), preprocessing=preprocessing)
+    about: About = {**data.about, "enlarged_from": side} if size > side else data.about
+    return replace(data, images=resize(np.asarray(data.images), size), preprocessing=preprocessing, about=about)
 
 
 def _open(path: StrPath, size: int | None) -> Dataset:
@@ -77,9 +79,12 @@ def _open(path: StrPath, size: int | None) -> Dataset:
         return _open_directory(path, address)
     if path.is_file() and path.suffix.lower() == ".npz":
         labelled = from_npz(path)
+        images = np.asarray(labelled.images)
         with errors_about(path):
-            data = Dataset.create(np.asarray(labelled.images), labelled.characters, labelled.writers, size=size)
-        return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path)
+            data = Dataset.create(images, labelled.characters, labelled.writers, size=size)
+        side = max(images.shape[1:])
+        about: About = {"enlarged_from": side} if side < data.preprocessing.size else {}
+        return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path, about=about)
     if path.is_file() and (path.suffix == ".parquet" or read_ends(path).startswith(b"PAR1")):
         return _read_parquet(path)
     error_class = FastetlError if path.is_file() else MissingFileError
