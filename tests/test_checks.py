@@ -133,6 +133,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (AUGMENT, {"images": np.zeros((4, 4, 2), np.uint8).T}, "found one that is not contiguous. Copy it"),
     (AUGMENT, {"indices": np.array([0, 1], np.int32)}, "unsuitable indices; expected int64"),
     (AUGMENT, {"indices": np.array([0, 2])}, "0 to 1; found 0 to 2"),
+    (AUGMENT, {"samples": np.array([-1, 0])}, "unsuitable samples; expected 0 to 9…; found -1 to 0"),
     (AUGMENT, {"out": NOISE[:1]}, "unsuitable out; expected uint8 (2, 12, 12)"),
     (AUGMENT, {"out": NOISE}, "unsuitable out; expected memory of its own; found that of `images`"),
     (AUGMENT_ALL, dict.fromkeys(("out", "neighbours"), NOISE.copy()), "its own; found that of `neighbours`"),

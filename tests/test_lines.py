@@ -238,10 +238,10 @@ def test_words_and_numbers_that_are_easily_misread(recognizer: Recognizer, text:
 
 
 @pytest.mark.parametrize(
-    ("text", "seed"), [("さくらのはな", 1), ("こんにちは", 2), ("おはよう", 3), ("いけばな", 6), ("しりとり", 10)]
+    ("text", "seed"), [("さくらのはな", 1), ("こんにちは", 2), ("いけばな", 6), ("しりとり", 6), ("ゆきだるま", 16)]
 )
 def test_touching_characters_are_not_taken_for_one(text: str, seed: int, tmp_path: Path) -> None:
-    """By `japanese`, wherever it lies and whatever is beside it. Three of the seeds are misread without `whole.bin`."""
+    """By `japanese`, wherever it lies. Four of the seeds are misread without `whole.bin`, two without strokes."""
     picture = 255 - write_line(text, [43, seed], LineConfig(running=0, touching=0.7, slope=0)).picture()
     (tmp_path / "alone.onnx").write_bytes((package_path("japanese") / ONNX).read_bytes())
     alone = open_recognizer(tmp_path / "alone.onnx", charset="hiragana")
@@ -316,6 +316,9 @@ def test_lines_in_reading_order(recognizer: Recognizer, down: bool) -> None:
     assert str(text) == text.text == "\n".join(texts)
     assert (len(text), list(text)) == (3, list(text.lines))
     assert [c.label for c in text.characters] == list("".join(texts))
+    moved = recognizer.read_line(np.pad(page(texts, down), ((20, 0), (30, 0)), constant_values=255))
+    shifts = np.subtract([c.box for c in moved.characters], [c.box for c in text.characters])
+    np.testing.assert_allclose(shifts, np.tile([30, 20, 30, 20], (len(shifts), 1)), atol=1)
     best = text.characters[0]
     assert (best.alternatives[0].label, best.uncertain) == ("お", False)
     assert 0.5 < best.confidence <= 1

@@ -79,11 +79,14 @@ def test_a_sound_file_takes_the_short_way(etl_file: Write, tmp_path: Path, monke
     build(etl_file(records=make_records(3)), tmp_path / "short", BuildConfig(size=8))
 
 
-def test_records_are_read_in_runs_and_blocks(etl_file: Write) -> None:
+def test_records_are_read_in_runs_and_blocks(etl_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     records = make_records(2)
     file = detect(etl_file(records=records))
-    buffer = new_buffer(file.layout)
-    for index in (np.arange(len(records)), np.arange(0, 270, 3), np.array([5]), np.array([0, 1, 2, 100, 269])):
+    buffer, preadv = new_buffer(file.layout), os.preadv
+    indices = (np.arange(len(records)), np.arange(0, 270, 3), np.array([5]), np.array([0, 1, 2, 100, 269]))
+    for k, index in enumerate((*indices, indices[0])):
+        if k == len(indices):  # as from disks of other machines: fewer bytes than are asked for
+            monkeypatch.setattr(os, "preadv", lambda file, runs, offset: preadv(file, [runs[0][:5000]], offset))
         seen = np.zeros(len(index), bool)
         for here, some in read_records(file, index, buffer):
             assert here.stop - here.start == len(some) <= block_records(file.layout)

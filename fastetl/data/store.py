@@ -89,7 +89,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
         return _read_parquet(path)
     error_class = FastetlError if path.is_file() else MissingFileError
     forms = f"a directory with {MANIFEST}, a Parquet file of `Dataset.to_parquet`, or an .npz"
-    is_part = (path.parent / MANIFEST).is_file() and path.is_file()
+    is_part = (path.parent / MANIFEST).is_file()
     do = f"give its folder, {path.parent}" if is_part else "make one of records or pictures with `fastetl build`"
     raise error_class("no dataset here", file=path, expected=forms, do=do)
 
