@@ -62,7 +62,7 @@
   };
 
   /** Text and boxes of drawings, as the page reads lines. */
-  const readLines = async (drawings) => {
+  const readLines = async (drawingsAndOptions) => {
     const { readDrawing, Tables } = await import("/lines.js");
     const { ServerEngine } = await import("/engine.js");
     const json = async (name) => (await fetch(name)).json();
@@ -70,8 +70,8 @@
     const tables = new Tables(await json("lines.json"), await bytes("bigrams.bin"), await bytes("shapes.bin"));
     const labels = await json("labels.json");
     const read = [];
-    for (const drawing of drawings) {
-      const lines = await readDrawing(drawing, new ServerEngine(128), labels, tables);
+    for (const [drawing, options] of drawingsAndOptions) {
+      const lines = await readDrawing(drawing, new ServerEngine(128), labels, tables, () => true, options);
       const characters = lines.flatMap((line) => line.characters);
       const text = lines.map((line) => line.text).join("\n");
       read.push([text, characters.map((one) => [...one.box, one.confidence])]);

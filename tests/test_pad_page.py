@@ -183,8 +183,8 @@ def test_drawing_by_keyboard(page: Page) -> None:
     page.locator("#strip").focus()
     for key in (*["ArrowDown"] * 4, *["ArrowRight"] * 4):
         page.keyboard.press(key)
-    left, top = page.evaluate("(({offsetLeft, offsetTop}) => [offsetLeft, offsetTop])(strip.parentElement.lastChild)")
-    assert abs(left - top) < 3  # its steps are as long across as down
+    apart = "(({offsetLeft, offsetTop}) => Math.abs(offsetLeft - offsetTop))(strip.parentElement.lastChild)"
+    assert page.evaluate(apart) < 3  # its steps are as long across as down
 
 
 def test_practice(page: Page) -> None:
@@ -300,12 +300,14 @@ def test_kanji_are_recognized_and_found(browser: Browser, japanese: str) -> None
 def test_lines_are_read_as_python_reads_them(browser: Browser, japanese: str) -> None:
     golden = json.loads(golden_lines.FILE.read_text(encoding="utf-8"))
     with opened(browser, japanese) as page:
-        read = call(page, "readLines", [line["drawing"] for line in golden])
-    for line, (text, characters) in zip(golden, read, strict=True):
-        assert text == line["bigrams"]["text"], line["name"]
-        values = np.array(characters)
-        assert np.abs(values[:, :4] - line["bigrams"]["boxes"]).max() < 0.06, line["name"]
-        assert np.abs(values[:, 4] - line["bigrams"]["confidence"]).max() < 1e-3, line["name"]
+        for name in ("bigrams", "plain"):
+            read = call(page, "readLines", [[line["drawing"], {"plain": name == "plain"}] for line in golden])
+            for line, (text, characters) in zip(golden, read, strict=True):
+                assert text == line[name]["text"], line["name"]
+                expected = np.column_stack([line[name]["boxes"], line[name]["confidence"]])
+                assert (np.abs(characters - expected) < [0.06, 0.06, 0.06, 0.06, 1e-3]).all(), line["name"]
+        [[text, _]] = call(page, "readLines", [[golden[0]["drawing"], {"down": True}]])
+    assert text == open_recognizer("japanese").read_line(Drawing.from_dict(golden[0]["drawing"]), down=True).text
 
 
 def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
@@ -314,8 +316,7 @@ def test_words_on_the_wide_canvas(browser: Browser, japanese: str) -> None:
         return [
             ((stroke + 0.5) * [0.5 / across, 0.5] + [(0.2 + 0.6 * k) / across, 0.25]).ravel().tolist()
             for k, character in enumerate(text)
-            if character != " "
-            for stroke in load_strokes(character, 0.03)
+            for stroke in (load_strokes(character, 0.03) if character != " " else ())
         ]
 
     width = "document.getElementById('strip').width / document.getElementById('strip').height"

@@ -546,10 +546,10 @@ function textOf(line, candidates, path, geometry, names) {
   return { text, characters, down: line.isDown };
 }
 
-/** The best path and the geometry of its line. */
-function bestReading(line, candidates, tables) {
+/** The best path and the geometry of its line. `plain`: without bigrams. */
+function bestReading(line, candidates, tables, plain) {
   const beyond = beyondParts(line, candidates), scoreOf = ([[first]]) => first.scores[first.candidate];
-  const readWith = (geometry, isPlain = false) => {
+  const readWith = (geometry, isPlain = plain) => {
     const { features: weights } = tables.weights;
     const score = (values) => sum(values.map((value, k) => value * weights[k]));
     const scores = features(line, geometry, candidates, beyond, tables).map((columns) => columns.map(score));
@@ -574,9 +574,10 @@ function bestReading(line, candidates, tables) {
 
 /**
  * [{text, characters, down}] of a drawing {width, height, pen, strokes}: its lines in reading order. `rivals`: a
- * Set of the characters that may be meant; all if it is null.
+ * Set of the characters that may be meant; all if it is null. `down`, `plain`: as of Python's `read_line`.
  */
-export async function readDrawing(drawing, engine, facts, tables, isCurrent = () => true, rivals = null) {
+export async function readDrawing(drawing, engine, facts, tables, isCurrent = () => true, options = {}) {
+  const { rivals = null, down = null, plain = false } = options;
   const drawnStrokes = drawing.strokes.filter((stroke) => stroke.x.length);
   const bareBoxes = drawnStrokes.map(({ x, y }) => [minOf(x), minOf(y), maxOf(x), maxOf(y)]);
   // The default pen is that of one character on the whole canvas.
@@ -587,7 +588,7 @@ export async function readDrawing(drawing, engine, facts, tables, isCurrent = ()
   const isUnderline = underlines(drawnStrokes.map(boxOf), drawnStrokes);
   const strokes = drawnStrokes.filter((_, k) => !isUnderline[k]), boxes = strokes.map(boxOf);
   if (!strokes.length) return [];
-  const isDown = runsDown(boxes), rowBoxes = isDown ? turned(boxes) : boxes;
+  const isDown = down ?? runsDown(boxes), rowBoxes = isDown ? turned(boxes) : boxes;
   const sortByTime = (band) => [...band].sort((a, b) => a - b);
   const lines = lineMembers(rowBoxes).map((band) => {
     const members = sortByTime(band);
@@ -605,7 +606,7 @@ export async function readDrawing(drawing, engine, facts, tables, isCurrent = ()
     const isExcluded = (k) => rivals !== null && !rivals.has(facts.labels[k]);
     const candidates = candidatesOf(line, answers.subarray(begin, end), count, tables, isExcluded);
     begin = end;
-    const [path, geometry] = bestReading(line, candidates, tables);
+    const [path, geometry] = bestReading(line, candidates, tables, plain);
     return textOf(line, candidates, path, geometry, facts.labels);
   });
   return texts.filter(({ characters }) => characters.length);

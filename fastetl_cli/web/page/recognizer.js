@@ -65,12 +65,13 @@ export class Recognizer {
 
   /**
    * The text of a drawing: {text, lines}, of each line {text, characters, down}, of each character {label, box,
-   * confidence, uncertain, alternatives, strokes}. `charset`: as of `read`. `signal`, of an AbortController, ends the
-   * reading: it gives null.
+   * confidence, uncertain, alternatives, strokes}. `charset`: as of `read`. `down`: whether the lines run down; null
+   * finds it out. `plain`: without the table of which characters follow one another. `signal`, of an AbortController,
+   * ends the reading: it gives null.
    */
-  async readLine(drawing, { charset = null, signal = null } = {}) {
-    const isCurrent = () => !signal?.aborted, competing = this.competing(charset);
-    const lines = await readDrawing(check(drawing), this.engine, this.facts, this.tables, isCurrent, competing);
+  async readLine(drawing, { charset = null, down = null, plain = false, signal = null } = {}) {
+    const isCurrent = () => !signal?.aborted, options = { rivals: this.competing(charset), down, plain };
+    const lines = await readDrawing(check(drawing), this.engine, this.facts, this.tables, isCurrent, options);
     return lines && { text: lines.map(({ text }) => text).join("\n"), lines };
   }
 

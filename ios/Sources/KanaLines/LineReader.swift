@@ -60,22 +60,29 @@ public actor LineReader {
     /// `reader`: of the bundled network, whose characters the tables are about.
     public init(reader: any CharacterReading) { self.reader = reader }
 
-    /// The lines of a drawing in reading order. `script`: what competes.
+    /// The lines of a drawing in reading order. `script`: what competes. `down`: whether they run down, in columns from
+    /// right to left; nil finds it out. `plain`: without the table of which characters follow one another.
     ///
     /// Throws `LineError`, `CancellationError`, and what the network throws.
-    public func read(_ drawing: Drawing, script: Script = .japanese) async throws -> [LineText] {
-        try await read(drawing) { script.holds($0) }
+    public func read(
+        _ drawing: Drawing, script: Script = .japanese, down: Bool? = nil, plain: Bool = false
+    ) async throws -> [LineText] {
+        try await read(drawing, down, plain) { script.holds($0) }
     }
 
     /// The lines of a drawing on which only some characters can be meant: digits, or the kanji of a lesson.
     ///
     /// Throws `VerdictError.otherCharacters`, too, if there are none, or if the network does not know one.
-    public func read(_ drawing: Drawing, among characters: Set<String>) async throws -> [LineText] {
+    public func read(
+        _ drawing: Drawing, among characters: Set<String>, down: Bool? = nil, plain: Bool = false
+    ) async throws -> [LineText] {
         try await reader.facts().require(characters)
-        return try await read(drawing) { characters.contains($0) }
+        return try await read(drawing, down, plain) { characters.contains($0) }
     }
 
-    private func read(_ drawing: Drawing, competes: (String) -> Bool) async throws -> [LineText] {
+    private func read(
+        _ drawing: Drawing, _ down: Bool?, _ plain: Bool, competes: (String) -> Bool
+    ) async throws -> [LineText] {
         let drawnIndices = drawing.strokes.indices.filter { drawing.strokes[$0].count > 0 }
         let strokes = drawnIndices.map { drawing.strokes[$0] }
         // The default pen is that of one character on the whole canvas.
@@ -87,13 +94,13 @@ public actor LineReader {
         guard !places.isEmpty else { return [] }
         let network = try await network()
         var boxes = places.map { InkBox(drawing.strokes[$0], reach: reach) }
-        let isDown = LineLayout.runsDown(boxes)
+        let isDown = down ?? LineLayout.runsDown(boxes)
         if isDown { boxes = boxes.map(\.turned) }
         var lines: [LineText] = []
         for row in LineLayout.lineMembers(boxes).map({ $0.sorted() }) {
             let line = Line(
                 row.map { drawing.strokes[places[$0]] }, row.map { boxes[$0] }, pen: 2 * reach, isDown, network.tables)
-            lines.append(try await read(line, strokes: row.map { places[$0] }, network, competes))
+            lines.append(try await read(line, strokes: row.map { places[$0] }, network, plain, competes))
         }
         return lines.filter { !$0.characters.isEmpty }
     }
@@ -106,7 +113,7 @@ public actor LineReader {
     }
 
     private func read(
-        _ line: Line, strokes: [Int], _ network: Network, _ competes: (String) -> Bool
+        _ line: Line, strokes: [Int], _ network: Network, _ plain: Bool, _ competes: (String) -> Bool
     ) async throws -> LineText {
         var probabilities: [[Double]] = []
         for span in line.path.spans.indices {
@@ -132,12 +139,12 @@ public actor LineReader {
             var geometry = line.geometry
             (geometry.size, geometry.stretch) = (Self.writingSize * Self.lineHeight, stretch)
             // Read once with a guess at the geometry, then again with that of the characters that were read.
-            let first = line.path.best(candidates, geometry)
+            let first = line.path.best(candidates, geometry, isPlain: plain)
             let forms = first.map {
                 network.tables.form(candidates[$0.span].characters[$0.candidate], isDown: line.path.isDown)
             }
             if !first.isEmpty { geometry.fit(first.map { line.path.boxes[$0.span] }, forms) }
-            let choices = line.path.best(candidates, geometry)
+            let choices = line.path.best(candidates, geometry, isPlain: plain)
             if outcome.choices.isEmpty || choices.score > outcome.choices.score { outcome = (choices, geometry) }
         }
         // い alone is as high as its line, and so are its two strokes: fit the line to what all ink is taken for.
@@ -148,7 +155,7 @@ public actor LineReader {
             geometry.size = Self.writingSize * Self.lineHeight
             let form = network.tables.form(candidates[span].characters[0], isDown: line.path.isDown)
             geometry.fit([line.path.boxes[span]], [form])
-            let choices = line.path.best(candidates, geometry)
+            let choices = line.path.best(candidates, geometry, isPlain: plain)
             if choices.score > outcome.choices.score { outcome = (choices, geometry) }
         }
         let geometry = outcome.geometry

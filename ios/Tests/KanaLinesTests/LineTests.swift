@@ -19,6 +19,7 @@ private struct Golden: Decodable {
     let down: Bool
     let drawing: Drawing
     let bigrams: Expected
+    let plain: Expected
     let pictures: Data
     let answers: [[String: Double]]
 }
@@ -69,9 +70,28 @@ private actor Network: CharacterReading {
                 #expect(apart < 0.06 && abs(one.confidence - confidence) < 1e-3, "\(golden.name): \(one)")
                 #expect(one.alternatives.contains { $0.label == one.label })
             }
+            let plainly = try await LineReader(reader: Network(golden, facts))
+                .read(golden.drawing, down: golden.down, plain: true)
+            #expect(plainly.map(\.text).joined(separator: "\n") == golden.plain.text, "\(golden.name)")
             let strokes = characters.flatMap(\.strokes).sorted()
             let written = golden.drawing.strokes.indices.dropLast(golden.name == "underlined" ? 1 : 0)
             #expect(strokes == Array(written), "\(golden.name)")
+        }
+    }
+
+    @Test func theDirectionCanBeGiven() async throws {
+        struct Even: CharacterReading {
+            let known: ModelFacts
+            func facts() -> ModelFacts { known }
+            func probabilities(of picture: Picture) -> [String: Double] {
+                Dictionary(uniqueKeysWithValues: known.labels.map { ($0, 1 / Double(known.labels.count)) })
+            }
+        }
+        let strokes = [10.0, 40].map { x in Stroke([InkPoint(x: x, y: 10), InkPoint(x: x + 20, y: 30)]) }
+        let (drawing, reader) = (try Drawing(width: 70, height: 40, strokes: strokes), Even(known: try facts()))
+        for down in [false, true] {
+            let lines = try await LineReader(reader: reader).read(drawing, down: down)
+            #expect(!lines.isEmpty && lines.allSatisfy { $0.isDown == down })
         }
     }
 
