@@ -75,11 +75,11 @@ def as_python(value: Any) -> Any:
 
 
 def suggestion(word: str, names: Iterable[str]) -> str:
-    """Advice that names the known word which is most like `word`; "" if none is, in any case."""
+    """Advice that names the known word which is most like `word`, in any case and with any dashes; "" if none is."""
     import difflib
 
-    by_folded = {name.lower(): name for name in names}
-    matches = difflib.get_close_matches(word.lower(), by_folded, 1)
+    by_folded = {name.lower().lstrip("-"): name for name in names}
+    matches = difflib.get_close_matches(word.lower().lstrip("-"), by_folded, 1)
     return f"did you mean {by_folded[matches[0]]}?" if matches else ""
 
 
