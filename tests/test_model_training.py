@@ -163,7 +163,11 @@ def test_the_average_follows_the_first_steps_quickly() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"optimizer": "adamw", "muon_learning_rate": None}])
-def test_only_kernels_decay(options: dict[str, Any]) -> None:
+def test_an_optimizer_is_the_one_asked_for_and_kernels_alone_decay(options: dict[str, Any]) -> None:
+    before, state, _ = first_step(**options)
+    kernels = (weights["params"]["blocks"][0]["kernel"] for weights in (before, state["weights"]))
+    changes = np.abs(np.subtract(*kernels))
+    assert (changes.max() < 1.01 * np.median(changes)) == ("optimizer" in options), "AdamW's first steps are alike"
     plain, decayed = (first_step(**options, weight_decay=decay)[1]["weights"]["params"] for decay in (0.0, 0.5))
     changed = jax.tree.map(lambda a, b: bool((a != b).any()), plain, decayed)
     assert {path[-1].key for path, value in jax.tree_util.tree_leaves_with_path(changed) if value} == {"kernel"}
