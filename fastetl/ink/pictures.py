@@ -26,6 +26,8 @@ MAX_PICTURE_SIDE = 12_000
 """Largest side of a picture that is read, in pixels: a phone's 108 megapixels are 12,000 × 9,000."""
 MAX_ASPECT = 100
 """Largest ratio of a picture's sides: 24 for a crop of ー, more for a line of text."""
+_WRONG_SIZE = "a picture of this size is not read"
+_SIZES = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} times the other"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _MIN_SHEET_CONTRAST = 64  # of levels in a picture's opaque part, if that is a sheet with ink; chosen by eye
 
@@ -129,9 +131,7 @@ def _require_fitting(image: Image.Image, path: StrPath, *, is_file: bool) -> Non
     """Raise FastetlError for a picture that is empty, too large or too long, or is not the only one of its file."""
     (width, height), (min_side, max_side) = image.size, sorted(image.size)
     if not min_side >= 1 or max_side > MAX_PICTURE_SIDE or max_side > MAX_ASPECT * min_side:
-        what, sides = "a picture of this size is not read", f"{width:,} × {height:,}"
-        limits = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} times the other"
-        raise ArgumentError(what, file=path, expected=limits, found=sides, do="crop it")
+        raise ArgumentError(_WRONG_SIZE, file=path, expected=_SIZES, found=f"{width:,} × {height:,}", do="crop it")
     pages = getattr(image, "n_frames", 1) if image.format == "TIFF" and is_file else 1
     if pages > 1:
         what, do = "a file of several pages", "save each page as a file of its own"
@@ -153,9 +153,10 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
                 return grey, max_side / max(grey.shape)
         except FastetlError:
             raise
+        except Image.DecompressionBombError as error:  # before the size is told
+            raise ArgumentError(_WRONG_SIZE, file=path, expected=_SIZES, found="more", do="crop it") from error
         except Exception as error:  # Pillow's readers raise anything: struct.error, SyntaxError, KeyError …
-            reasons = {UnidentifiedImageError: "no picture", Image.DecompressionBombError: "too many pixels"}
-            found = reasons.get(type(error)) or reason_of(error)
+            found = "no picture" if isinstance(error, UnidentifiedImageError) else reason_of(error)
             expected = None if isinstance(source, Image.Image) else f"{', '.join(FORMATS)}, HEIC"
             what, do = "cannot read the picture", "open it in another program, and save it as PNG"
             raise FastetlError(what, file=path, expected=expected, found=found, do=do) from error
