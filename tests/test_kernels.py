@@ -3,6 +3,7 @@
 import os
 import weakref
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -115,7 +116,7 @@ def test_kernels_of_few_sizes_are_kept() -> None:
 
 @pytest.mark.skipif(PYTHON, reason="nothing is compiled")
 def test_a_damaged_file_of_a_compiled_kernel_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def double(n: int) -> int:
+    def double(n: float) -> float:
         return 2 * n
 
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
@@ -126,6 +127,8 @@ def test_a_damaged_file_of_a_compiled_kernel_is_made_again(tmp_path: Path, monke
         os.truncate(file, 50)  # as power cuts and full disks leave it
         assert jit(double)(4) == 8
         assert file.stat().st_size == size
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._open_for_write", Mock(side_effect=OSError))
+    assert jit(double)(4.0) == 8
 
 
 def test_pictures_outside_the_buffer_are_rejected() -> None:

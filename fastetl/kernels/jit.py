@@ -1,7 +1,8 @@
 """The only module that imports numba, with its options. `NUMBA_DISABLE_JIT=1` runs every kernel as plain Python."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 
 import numba
@@ -19,13 +20,15 @@ _OPTIONS: dict[str, Any] = {
 
 
 class _Cache(FunctionCache):
-    """The files of compiled kernels, which are made again where they are damaged."""
+    """The files of compiled kernels. Where one is damaged or cannot be written, the kernel is compiled again."""
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
+    @contextmanager
+    def _guard_against_spurious_io_errors(self) -> Iterator[None]:  # while files are read or written
         try:
-            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            yield
         except Exception:  # pickle's are of any class
-            return self.flush()  # type: ignore[no-untyped-call]
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
 
 
 def jit(function: F) -> F:
