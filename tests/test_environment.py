@@ -174,10 +174,9 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeyp
             raise error
     with pytest.raises(FileNotFoundError), replace_file(out):
         (tmp_path / "input").read_bytes()
-    with pytest.raises(FastetlError, match="out: cannot write the output; this machine is out of"), replace_file(out):
-        raise full
-    with pytest.raises(FastetlError, match="out: cannot write the output; found File too large"), replace_file(out):
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    for error in (full, OSError(errno.EFBIG, "big"), OSError("9 requested and 0 written")):  # numpy's has no number
+        with pytest.raises(FastetlError, match="out: cannot write the output; (this|found [b9])"), replace_file(out):
+            raise error
     with pytest.raises(FastetlError, match="out: cannot write the output; found No such"), replace_file(out) as file:
         (file / "inner").touch()
     monkeypatch.setattr(os, "fsync", Mock(side_effect=full))

@@ -28,7 +28,7 @@ from fastetl.files.untrusted import is_clutter, read_ends
 Inputs = Sequence[Path | None]  # what an output is made of; None for what is in memory
 _LOCK = "lock"
 _MARK_BYTES = 1 << 23  # at a file's ends; the end of a Parquet file names each character four times
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)  # errors that do not name a file
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, None)  # name no file; None is numpy's
 _CLOSED_KINDS: list["OutputKind"] = []  # those with `addable`; whatever reads such a folder imports its kind
 _REMNANTS = (".*.new-*", ".*.old-*")  # what an interrupted command leaves within an output
 
