@@ -17,7 +17,7 @@ from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
-from tests.conftest import Write
+from tests.conftest import Write, one_line
 
 
 def test_the_model_pattern_stays_out_unless_asked_for(etl_file: Write, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_an_existing_output_is_rejected_and_a_failed_one_leaves_it(etl_file: Wri
 
     with pytest.raises(KeyboardInterrupt):
         build([source], out, overwrite=True, progress=stop)
-    with pytest.raises(FastetlError, match="record 270: the file ends inside a record; expected 8,199 bytes; found 1"):
+    with one_line("record 270: the file ends inside a record; expected 8,199 bytes; found 1…inspect"):
         build([etl_file("ETL8G_02", tail=b"x")], out, overwrite=True)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []

@@ -181,7 +181,7 @@ def with_plan(sources: Sources, config: BuildConfig, execute: Callable[[Plan], T
         raise FastetlError(what, expected="files that writers wrote", do=do)
     length_notices = [notice for file in files for notice in notices_of_length(file)]
     if length_notices:
-        raise length_notices[0].error("download or copy it again")
+        raise length_notices[0].error("download or copy it again. `fastetl inspect` lists all such files")
     noticed: tuple[Notice, ...] = ()
     if by_order and not config.strict:
         try:

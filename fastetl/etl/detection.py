@@ -69,7 +69,7 @@ class EtlFile:
 
 
 @cache
-def layout_of_file_name(name: str) -> Layout | None:
+def set_by_name(name: str) -> Layout | None:
     """The set that has files of this name, or None."""
     return next((layout for layout in LAYOUTS if layout.number(name) is not None), None)
 
@@ -78,7 +78,7 @@ def _is_plausible(layout: Layout, headers: Bytes, name: str) -> bool:
     """Whether the headers of a file's first records look like those of the layout's type of record."""
     if layout.first_sample:
         # The bytes of any text are codes of JIS X 0208. Only the empty record or the name tells these files.
-        if headers[:1].tobytes().strip(b"\0") and layout_of_file_name(name) is not layout:
+        if headers[:1].tobytes().strip(b"\0") and set_by_name(name) is not layout:
             return False
         headers = headers[1:]
     return bool(len(headers) and _are_plausible(layout, headers).mean() >= _MIN_SHARE)
@@ -115,7 +115,7 @@ def _tell_by_classes(candidates: list[Layout], read: ReadAt, count: int, name: s
     """
     numbers = np.unique(np.linspace(0, count - 1, _SAMPLED_RECORDS).astype(np.int64)).tolist()
     headers = _headers(candidates[0], read, numbers)
-    namesake = layout_of_file_name(name)
+    namesake = set_by_name(name)
     parts = [(layout, part) for layout in candidates for part in classes_by_file(layout.name)]
     parts.sort(key=lambda pair: (pair[0] is not guess, pair[0] is not namesake, len(pair[1])))  # False before True
     for layout, part in parts:
@@ -135,14 +135,14 @@ def _tell_by_data_set(read: ReadAt, count: int, name: str) -> Layout | None:
     distance = next((k for k in range(1, end) if read(k * record_bytes + 2, 2) == code), None)
     if distance == ETL9G.data_set_records:
         return ETL9G
-    layout = layout_of_file_name(name)
+    layout = set_by_name(name)
     if layout in (ETL8G, ETL9G):
         return layout
     # A single data set of 956 codes cannot be one of 3,036.
     return ETL8G if end <= ETL8G.data_set_records or distance is not None else None
 
 
-def _layout_of(read: ReadAt, size: int, name: str) -> Layout | None:
+def _set_of(read: ReadAt, size: int, name: str) -> Layout | None:
     """The set of a file of `size` bytes, or None. name: without a suffix; it counts only if nothing else tells."""
     candidates: list[Layout] = []
     # Lengths that divide the size come first, then long ones: the first that fits is right.
@@ -170,7 +170,7 @@ def _layout_of(read: ReadAt, size: int, name: str) -> Layout | None:
 
 def _not_etl(path: Path, size: int, read: ReadAt) -> FastetlError:
     """The error for a file that no set has: of one with an ETL file's name, about the first record that is wrong."""
-    layout = layout_of_file_name(path.name)
+    layout = set_by_name(path.name)
     if layout is None:
         what, expected = "not a file of a known set", f"records of {LAYOUTS[0].name} to {LAYOUTS[-1].name}"
         found = f"{size:,} bytes beginning {read(0, 8).hex(' ')}"
@@ -196,7 +196,7 @@ def detect(path: Path) -> EtlFile:
         def read(offset: int, count: int) -> bytes:
             return os.pread(file.fileno(), count, offset)
 
-        layout = _layout_of(read, size, path.stem)
+        layout = _set_of(read, size, path.stem)
         if layout is None:
             raise _not_etl(path, size, read)
         filler = read(0, layout.record_bytes)[layout.unused_bytes]
@@ -208,7 +208,7 @@ def detect(path: Path) -> EtlFile:
 def _detect_in(path: Path) -> Iterator[EtlFile | FastetlError]:
     """The ETL file at `path`, or those in this folder, and the error of each that has an ETL name and is none."""
     for file in files_below(path) if path.is_dir() else [path]:
-        is_named = file == path or layout_of_file_name(file.name) is not None
+        is_named = file == path or set_by_name(file.name) is not None
         size = file.stat().st_size if not is_named and file.is_file() else 0
         if is_named or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
             try:
@@ -286,5 +286,5 @@ def find_files(sources: Sources) -> list[EtlFile]:
     """The files of `find_files_and_faults`. Raises the first error of a file that cannot be read, too."""
     files, faults = find_files_and_faults(sources)
     for fault in faults:
-        raise fault
+        raise fault.replace(do=f"{fault.do}. `fastetl inspect` lists all such files")
     return files

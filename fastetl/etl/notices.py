@@ -9,7 +9,7 @@ from fastetl.arrays import Bytes, Int32s, Ints, Mask, Uint16s, Uint64s
 from fastetl.data.identity import count_within, digest_of, group_copies
 from fastetl.errors import Notice
 from fastetl.etl.classes import classes, match_classes
-from fastetl.etl.detection import EtlFile, layout_of_file_name
+from fastetl.etl.detection import EtlFile, set_by_name
 from fastetl.etl.groups import Alignment
 from fastetl.etl.jis import jis_to_char
 
@@ -43,7 +43,7 @@ def _notice_of_records(file: EtlFile, what: str, records: Ints, expected: str, f
 
 def notices_of_name(file: EtlFile) -> Iterator[Notice]:
     """Whether a file's name is that of another set than its records."""
-    layout = layout_of_file_name(file.path.name) or layout_of_file_name(file.path.stem)
+    layout = set_by_name(file.path.name) or set_by_name(file.path.stem)
     if layout is not None and layout is not file.layout:
         treatment = "taken for the set of its records; rename it, or check whether it is damaged"
         yield Notice("the name is that of another set", str(file.path), None, file.layout.name, layout.name, treatment)
