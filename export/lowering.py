@@ -12,7 +12,7 @@ from export.config import Precision, Storage
 from export.graph import FAINTEST, MAX_INK, MIN_INK, Graph, GraphLayer
 from export.operations import IMAGE, Operation, Program, Tensor, Term
 from fastetl.arrays import Floats
-from fastetl.data import preprocessing as specification
+from fastetl.data import preprocessing as spec
 from fastetl.data.preprocessing import Preprocessing, positions, triangle_weights
 
 HALF_UP = 0.5 + 2**-13
@@ -47,7 +47,7 @@ def _resize(ops: Program, x: Tensor, side: int, size: int) -> Tensor:
 def _polarity(ops: Program, x: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Make ink high: invert pictures whose paper is light."""
     edge = np.zeros(preprocessing.size)
-    edge[: specification.BORDER] = edge[-specification.BORDER :] = 1
+    edge[: spec.BORDER] = edge[-spec.BORDER :] = 1
     # All of the outermost rows; of the other rows the outermost columns.
     rows = ops.matmul("edge_and_inside", np.stack([edge, 1 - edge])[None, None], x)
     paper = ops.binary("mul", "edges", rows, np.stack([np.ones(preprocessing.size), edge])[None, None])
@@ -96,7 +96,7 @@ def _moments(ops: Program, axis_pictures: Tensor, cross_window: Term, window: Te
     squares = ops.binary("mul", "squares", offset, offset)
     variances = ops.matmul("variances", share, squares, transpose_y=True)
     variance = ops.reduce("reduce_mean", "variance", variances, (1,))
-    min_variance, max_variance = (ops.constant(bound / 2, variance) for bound in specification.VARIANCE_BOUNDS)
+    min_variance, max_variance = (ops.constant(bound / 2, variance) for bound in spec.VARIANCE_BOUNDS)
     clipped_variance = ops.add("clip", "kept_variance", "fp32", x=variance, alpha=min_variance, beta=max_variance)
     return _Moments(centre, clipped_variance, squares)
 
@@ -108,7 +108,7 @@ def _adaptive_moments(ops: Program, axis_pictures: Tensor, preprocessing: Prepro
     first_window = _for_both_axes(np.exp(positions(preprocessing.size)[None] ** 2 / (-2 * variance)))
     with ops.named(suffix="_1"):
         moments = _moments(ops, axis_pictures, first_window, first_window, preprocessing.size)
-    for turn in range(2, specification.WINDOW_MOVES + 1):
+    for turn in range(2, spec.WINDOW_MOVES + 1):
         with ops.named(suffix=f"_{turn}"):
             sharpness = ops.binary("real_div", "sharpness", -1 / (4 * preprocessing.window), moments.variance)
             window = ops.unary("exp", "window", ops.binary("mul", "exponent", moments.squares, sharpness))
@@ -148,7 +148,7 @@ class _NetworkInput(NamedTuple):
     """The input of the layers."""
 
     frames: dict[str, Tensor]  # (1, channels, side, side), by the prefix of each reading
-    place: tuple[Tensor, ...]  # (1, specification.PLACE_SIZE), where the frame lay; () if there is no layer `Place`
+    place: tuple[Tensor, ...]  # (1, spec.PLACE_SIZE), where the frame lay; () if there is no layer `Place`
 
 
 def _framed(ops: Program, x: Tensor, preprocessing: Preprocessing, has_place: bool) -> _NetworkInput:
@@ -158,8 +158,8 @@ def _framed(ops: Program, x: Tensor, preprocessing: Preprocessing, has_place: bo
     variance_factor = 4 * preprocessing.window / (2 * preprocessing.window - 1)  # of both axes; undoes the window
     deviation = ops.unary("sqrt", "deviation", moments.variance)
     frame_scale = ops.binary("mul", "scale_to_frame", deviation, variance_factor**0.5 / (2 * preprocessing.scale))
-    scale = ops.binary("maximum", "scale", frame_scale, specification.MIN_SCALE)
-    views = np.array([1, specification.SURROUNDINGS_SIDE] if preprocessing.surroundings else [1])
+    scale = ops.binary("maximum", "scale", frame_scale, spec.MIN_SCALE)
+    views = np.array([1, spec.SURROUNDINGS_SIDE] if preprocessing.surroundings else [1])
     pictures = ops.concat("pictures", (x, x)) if preprocessing.surroundings else x
     centres = ops.concat("centres", (moments.centre,) * 2) if preprocessing.surroundings else moments.centre
     frames: dict[str, Tensor] = {}
@@ -169,7 +169,7 @@ def _framed(ops: Program, x: Tensor, preprocessing: Preprocessing, has_place: bo
             frames[prefix] = _sampled(ops, pictures, centres, scales, preprocessing)
     if not has_place:
         return _NetworkInput(frames, ())
-    place = ops.flatten("place", ops.concat("places", (moments.centre, scale)), specification.PLACE_SIZE)
+    place = ops.flatten("place", ops.concat("places", (moments.centre, scale)), spec.PLACE_SIZE)
     return _NetworkInput(frames, (ops.cast(place, ops.real, "place_number"),))
 
 

@@ -24,7 +24,7 @@ from model.results import Evaluation, SetResult
 from model.run import Run
 
 REPORT_KIND = OutputKind("a report", ("index.html", "evaluation.json"), ("index.html", "evaluation.json"))
-_TYPE_OF_FIGURE: Mapping[str, type] = {"name": str, "part": str, "samples": int, "accuracy": float, "top5": float}
+_KINDS: Mapping[str, type] = {"name": str, "part": str, "samples": int, "accuracy": float, "top5": float}
 
 
 def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *, overwrite: bool = False) -> Path:
@@ -67,7 +67,7 @@ def write_report(run: Reader | StrPath, evaluation: Evaluation, out: StrPath, *,
 def figures_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """What a model card says of a set: some of what `SetResult.as_dict` gave. Raises `PARSE_ERRORS` for others."""
     low, high = map(float, values["interval"])
-    return {name: as_type(values[name]) for name, as_type in _TYPE_OF_FIGURE.items()} | {"interval": (low, high)}
+    return {name: kind(values[name]) for name, kind in _KINDS.items()} | {"interval": (low, high)}
 
 
 def stored_results(run: Path) -> list[dict[str, Any]]:

@@ -40,8 +40,9 @@ def test_golden_drawings(entry: dict[str, Any]) -> None:
 
 
 coordinates = st.floats(-100, 400)
-points = st.tuples(coordinates, coordinates, st.floats(0, 1))
-strokes = st.lists(st.lists(points, min_size=1, max_size=6), min_size=1, max_size=4)
+strokes = st.lists(
+    st.lists(st.tuples(coordinates, coordinates, st.floats(0, 1)), min_size=1, max_size=6), min_size=1, max_size=4
+)
 
 
 @settings(max_examples=30, deadline=None)

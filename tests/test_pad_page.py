@@ -415,9 +415,14 @@ def test_a_phone_with_touch(browser: Browser, address: str) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
             assert call(page, "smallButtons") == [], view
         page.tap("[data-go=write]")
-        for kind, places in (("Start", [300]), ("Start", [300, 200]), ("Move", [220, 120]), ("End", [])):
+        for kind, places in (
+            ("touchStart", [300]),
+            ("touchStart", [300, 200]),
+            ("touchMove", [220, 120]),
+            ("touchEnd", []),
+        ):
             points = [{"x": x, "y": box["y"] + 99, "id": k} for k, x in enumerate(places)]
-            devices.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+            devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         until(page, "document.getElementById('strip-frame').scrollLeft > 70")
         assert page.locator("#strip-clear").is_disabled()
         page.set_viewport_size({"width": 844, "height": 390})

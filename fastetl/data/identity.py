@@ -243,8 +243,7 @@ class SplitRecord:
         groups, digests = [], []
         for part in _PARTS:
             groups.append({source: _numbers(ranges) for source, ranges in values[part]["groups"].items()})
-            part_digests = np.frombuffer(base64.b64decode(values[part]["digests"], validate=True), "<u8")
-            digests.append(np.sort(part_digests.astype(np.uint64)))
+            digests.append(np.sort(np.frombuffer(base64.b64decode(values[part]["digests"], validate=True), "<u8")))
         return cls(tuple(groups), tuple(digests))
 
     def with_data(self, data: "Dataset", *, by: SplitUnit, valid: float, test: float, seed: int) -> "SplitRecord":
