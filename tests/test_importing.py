@@ -171,6 +171,7 @@ def test_a_csv_with_writers(symbols: Path, tmp_path: Path) -> None:
     line = "my.symbols\\\u1112\u1161\u11ab\\0.png;a\u2028b;Nan;한"
     table.write_text(f"File;note;group;Character\n{line}", encoding="utf-8")
     assert imported(table).groups.tolist() == [ann]
+    assert fastetl.build(table, tmp_path / "note").noticed[0].what == "columns that are not read: note"
     assert Dataset.create([np.eye(9, dtype=np.uint8)], ["한"], np.array(["Nan"], object)).groups == [ann]
 
 

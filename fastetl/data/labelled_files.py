@@ -210,11 +210,12 @@ def _from_csv(path: Path) -> LabelledSource:
         if None in row or not (row["file"] or "").strip() or row["character"] is None:  # None: cells beyond the header
             what, do = "a line of other cells than the header", "put a text with commas in quotes, or add cells"
             raise FastetlError(what, file=path, record=record, expected=", ".join(filter(None, row)), do=do)
-    # Windows writes backslashes.
-    files = [_find_file(row["file"].strip().replace("\\", "/"), path.parent) for row in rows]
+    files = [_find_file(row["file"].strip().replace("\\", "/"), path.parent) for row in rows]  # Windows writes \
     characters = _characters((row["character"].strip() for row in rows), path)
     writers = [(row.get("group") or row.get("writer") or "").strip() for row in rows]
-    return LabelledSource(path, files, characters, group_numbers(writers, path), writers)
+    others = [name for name in rows[0] if name not in ("", "file", "character", "group", "writer")]
+    notices = [Notice(f"columns that are not read: {', '.join(others)}", str(path), done="left out")] if others else []
+    return LabelledSource(path, files, characters, group_numbers(writers, path), writers, notices)
 
 
 def _arrays(path: Path, names: Container[str] = ()) -> dict[str, Column]:
