@@ -100,6 +100,9 @@ def test_minutes_choose_the_steps(tmp_path: Path, monkeypatch: Patch) -> None:
         training.resumed_run(timed, [(tiny(), 1.0)], dataclasses.replace(config, minutes=3.0))
     again = train(tiny(), tmp_path / "again", timed.config)
     assert again.best == timed.best
+    with pytest.raises(KeyboardInterrupt):  # a resumed run has as many steps
+        train(tiny(), tmp_path / "stopped", config, progress=Mock(side_effect=KeyboardInterrupt))
+    assert open_run(unfinished_folder(tmp_path / "stopped")).config.steps == 11
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     with pytest.raises(ModelError, match="`minutes` are for training by one process. Give `steps`"):
         train(tiny(), tmp_path / "several", config)
