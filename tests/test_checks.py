@@ -106,6 +106,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (Samples, {"images": [np.eye(9)] * 99, "labels": [1], "indices": [0]}, "found [array…. Check `images`"),
     (OWN[:0].samples, {}, "unsuitable images; expected one picture or more; found none"),
     (OWN.samples, {"indices": ()}, "unsuitable indices; expected one or more whole numbers"),
+    (OWN.samples, {"indices": [[0], [0, 0]]}, "unsuitable indices; expected 0 to 0"),
     (OWN.samples, {"indices": np.array([99])}, "unsuitable indices; expected 0 to 0, … found index 99 is out of"),
     (CHANGED, {"charset": "kana"}, "a Charset, or None; found 'kana'"),
     (CHANGED, {"labels": np.zeros(2)}, "unsuitable labels; expected whole numbers from 0 to …, one for each of 2"),

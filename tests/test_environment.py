@@ -188,6 +188,14 @@ def test_what_is_met_elsewhere_is_no_fault_of_the_output(tmp_path: Path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+def test_an_old_output_that_may_not_be_moved_is_named(tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", Mock(return_value=Mock(renameat2=Mock(return_value=-1))))
+    monkeypatch.setattr("ctypes.get_errno", lambda: errno.EACCES)
+    (out := tmp_path / "out").mkdir()
+    with one_line("out: cannot write the output; found Permission"), new_output(out, OutputKind("any", ()), True):
+        pass
+
+
 @pytest.mark.parametrize("kind", [DATASET_KIND, RUN_KIND, KIND], ids=lambda kind: kind.name)
 def test_no_output_is_put_into_an_input_that_fastetl_wrote(kind: OutputKind, tmp_path: Path) -> None:
     """`train data data/run` did, and then `build --overwrite` refused to renew the data."""

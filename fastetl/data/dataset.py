@@ -331,7 +331,7 @@ class Dataset:
         """
         try:
             numbers = np.arange(len(self))[slice(None) if indices is None else indices,]  # a tuple is of one axis, too
-        except IndexError as error:
+        except (IndexError, ValueError, OverflowError) as error:
             raise unsuitable("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
         return Samples(self.images, self.labels, numbers, weight, self.charset)
 

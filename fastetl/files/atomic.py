@@ -147,7 +147,7 @@ def _try_exchange(a: Path, b: Path) -> bool:
     except (OSError, AttributeError):  # a C library without this function
         return False
     if status and ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(b))
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(a))
     return not status
 
 
