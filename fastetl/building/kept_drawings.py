@@ -184,8 +184,7 @@ def _read_all(files: list[Path]) -> tuple[list[GroupedSample], list[FastetlError
                 faults.append(content)
             if not identity:
                 continue
-            block = file, line // LINES_PER_GROUP
-            group = group_of_block.setdefault(block, digest_of(identity.encode()) >> 33)
+            group = group_of_block.setdefault((file, line // LINES_PER_GROUP), digest_of(identity.encode()) >> 33)
             if isinstance(content, KeptDrawing):
                 sample_of.pop(identity, None)  # since a key that is replaced keeps its place
                 sample_of[identity] = GroupedSample(content, file, line, group_of.setdefault(identity, group))

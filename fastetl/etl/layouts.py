@@ -93,10 +93,11 @@ class Layout:
         """One field of records or headers, uint8 (N, bytes): numbers in native byte order, or text as ASCII bytes."""
         field = self.by_name[name]
         begin, end = field.offset, field.offset + field.bits
+        if begin % 8 == 0 and field.bits == 8 * field.dtype.itemsize:  # whole bytes, which are read faster
+            data = np.ascontiguousarray(records[:, begin // 8 : end // 8])
+            return data.view(field.dtype.newbyteorder(">"))[:, 0].astype(field.dtype, copy=False)
         if not field.text:
             return _bits(records, begin, field.bits).astype(field.dtype)
-        if field.text == "ascii":
-            return np.ascontiguousarray(records[:, begin // 8 : end // 8]).view(field.dtype)[:, 0]
         units = [_bits(records, k, _T56_BITS).astype(np.uint8) for k in range(begin, end, _T56_BITS)]
         return T56[np.stack(units, 1)].view(field.dtype).reshape(-1)
 
