@@ -1,4 +1,4 @@
-"""The layer graph as a list of operations, from which Core ML, ONNX and the evaluator are all written.
+"""The layer graph as a list of operations, from which Core ML and ONNX are written.
 
 Its casts are explicit, rather than left to coremltools' float16 pass: that pass chooses by operation, and a pass before
 it may rename an operation that has to stay in float32.

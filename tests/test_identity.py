@@ -132,6 +132,8 @@ def test_what_a_dataset_is_created_with(tmp_path: Path) -> None:
     folder = os.fsdecode(b"\x82")  # named in another encoding
     named = Dataset.create(pictures, "ab", np.array([np.int64(3), f" {'w' * 63}{folder}"], object))
     assert named.groups[0] == 3
+    of_pandas = Dataset.create(pictures, ["あ", "い"], np.array([2.0, np.nan]))
+    assert of_pandas.groups.tolist() == [2, -1]
     stored = named.to_parquet(tmp_path / "named.parquet")
     assert open_dataset(stored).records["writer"].tolist() == ["3", "w" * 63 + "\\udc82"]
 

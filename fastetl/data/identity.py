@@ -16,7 +16,6 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -101,18 +100,18 @@ def digest_of(data: bytes) -> int:
     return xxhash.xxh64_intdigest(data)
 
 
-def group_numbers(names: Sequence[str | int], file: Path | None = None) -> NDArray[np.int32]:
-    """int32 (N,): a whole number below 2³¹ itself, also of 01 and 1.0, a hash of any other name, −1 for "" and −1.
+def group_numbers(names: Sequence[str | float], file: Path | None = None) -> NDArray[np.int32]:
+    """int32 (N,): a whole number below 2³¹ itself, also of 01 and 1.0, a hash of any other name, −1 for "", −1 and NaN.
 
     Raises ArgumentError about `file` for a number below −1, for what is neither a whole number nor a text, and for a
     name of over 64 characters, which a header field would not hold.
     """
-    numbers: dict[str | int, int] = {}
+    numbers: dict[str | float, int] = {}
     for name in dict.fromkeys(names):
-        text = str(name).strip() or "-1"
-        is_name = isinstance(name, Integral | str) and not isinstance(name, bool)
-        match = re.fullmatch(r"(-?\d{1,64})(\.0+)?", text)  # pandas writes 1 as 1.0 where another is unknown
+        text = "-1" if name != name else str(name).strip() or "-1"  # pandas' NaN
+        match = re.fullmatch(r"(-?\d{1,64})(\.0+)?", text)  # pandas has 1.0 for 1 beside NaN
         number = int(match[1]) if match else None
+        is_name = isinstance(name, str) or match is not None
         if not is_name or len(text) > MAX_NAME_LENGTH or (number is not None and number < -1):
             expected = f"a name of up to {MAX_NAME_LENGTH} characters, a whole number from 0, or −1 where unknown"
             do = "name or number the groups so"

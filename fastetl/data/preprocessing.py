@@ -28,7 +28,7 @@ from fastetl.kernels.triangle import triangle
 
 MIN_SIDE, MAX_SIDE = 8, 126
 """Sides in pixels of pictures that are built and augmented: no set stores larger ones, and the kernels are tested up to
-here. Pictures up to 512 may be kept to evaluate networks on, and to train on without augmentation (`Preprocessing`)."""
+here. Pictures up to 512 (`Preprocessing`) may be kept to evaluate networks on."""
 
 BORDER = 2  # rows and columns on each side whose mean tells paper from ink
 PLACE_SIZE = 3

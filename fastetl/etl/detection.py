@@ -261,7 +261,7 @@ def find_files_and_faults(sources: Sources) -> tuple[list[EtlFile], list[Fastetl
     paths = as_paths(sources)
     for path in paths:
         if not path.exists():
-            do = "download it: only Ray reads addresses" if is_url(path) else "check the path"
+            do = "give a path on this machine: only Ray reads addresses" if is_url(path) else "check the path"
             raise MissingFileError("there is no such file or folder", file=as_address(path), do=do)
         is_own_parquet = path.suffix.lower() == ".parquet" and not PARQUET_KIND.why_foreign(path)
         if is_own_parquet or (path / MANIFEST).is_file():

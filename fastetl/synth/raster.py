@@ -67,8 +67,7 @@ def to_layout(levels: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
 
 def _levels(layout: Layout, writer: int, time: int, seed: int, scans: float) -> NDArray[np.uint8]:
     """uint8 (classes, 127, 128): a writer's pictures, levels 0–15. Sets of one family are the same writing."""
-    family = [] if layout.family == 8 else [layout.family]  # as in the releases that wrote ETL8G alone
-    rng = np.random.default_rng([seed, *family, max(writer, 0)])
+    rng = np.random.default_rng([seed, max(writer, 0), layout.group_base])
     is_printed = writer == MODEL_WRITER or layout.kind == "K"
     grain = 0.02 * (layout.kind == "K")  # prints differ in their paper, also where two stand at the same place
     style = WriterStyle(grain=grain) if is_printed else draw_style(rng, bool(rng.random() < scans))

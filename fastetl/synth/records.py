@@ -106,7 +106,8 @@ def draw_data_set(
     scans: probability (0–1) that the writer's sheets are scanned. Headers are filled as in a genuine file; `column` of
     `fastetl.etl.layouts.ETL8G` reads a field of them, `packed` the pictures.
     """
-    rng = np.random.default_rng([seed, writer])
+    layout = layout_of(characters)
+    rng = np.random.default_rng([seed, writer, layout.group_base])  # in this order: [9] and [9, 0] are one seed
     style = draw_style(rng, bool(rng.random() < scans))
     count = len(characters)
     numbers = np.arange(count)
@@ -115,7 +116,6 @@ def draw_data_set(
         ends = np.cumsum([len(sheet) for sheet in classes_by_file("ETL8G")])
     sheet = np.searchsorted(ends, numbers, "right")
     cell = numbers - np.append(0, ends)[sheet]
-    layout = layout_of(characters)
     records = np.zeros((count, layout.record_bytes), np.uint8)
     stamp(records, layout, seed)
     layout.packed(records)[:] = draw(ink_of(choose_glyphs(style, rng, characters), style, rng)).reshape(count, -1)
