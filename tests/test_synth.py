@@ -15,7 +15,6 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benches.studies.conditions import CONDITIONS
 from benches.studies.scans import picture_statistics, pictures_by
 from fastetl.building.build import build
 from fastetl.data.charset import HIRAGANA, KANA
@@ -337,18 +336,6 @@ def test_a_capsule_has_its_width_and_length() -> None:
     assert np.array_equal(np.flatnonzero(drawn[60]), np.arange(37, 84))
     assert drawn.max() == 9
     assert drawn[60, 60] == 9
-
-
-def test_fragments_as_on_real_scans() -> None:
-    """Those that the studies of accuracy add to pictures."""
-    written = pictures_by(5, range(4), HIRAGANA.characters, scans=0)
-    pictures = CONDITIONS["as on scans"](written * np.uint8(17), 0)
-    figures = picture_statistics(pictures // np.uint8(16))
-    for side, share in {"left": 0.77, "right": 0.11, "top": 0.15, "bottom": 0.06, "anywhere": 0.80}.items():
-        assert abs(np.nanmean(figures[f"fragment {side}"]) - share) < 0.07, side
-    assert 6 <= np.nanmedian(figures["depth of the left fragment"]) <= 10
-    assert abs(np.nanmedian(figures["centre of gravity, x"]) - 67) < 2
-    assert abs(np.nanmedian(figures["deviation"]) - 17.9) < 1.5
 
 
 def test_no_two_prints_are_alike(monkeypatch: Patch) -> None:
