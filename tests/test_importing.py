@@ -244,6 +244,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no characte": (lambda at: draw(at / "two words" / "a.png", 0), "two words: not a characte"),
     "IDX cut": (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),
     "IDX of labels": (lambda at: write_idx(at / "a.nolabels", arrays()[1]), "not labelled p… arr_0 uint8 (20,)"),
+    "long name": (lambda at: (at / "a.csv").write_text(f"file,character\n{'x' * 300},a\n"), "x: unsuitable picture"),
     "long CSV": (lambda at: (at / "a.csv").write_text("file,character\n" + "x" * 10**6), "cannot read; … limit"),
     "other columns": (lambda at: (at / "a.csv").write_text("path,label\nb.png,a\n"), "and character; found 'path"),
     "CSV of commas": (lambda at: (at / "a.csv").write_text("file,character\nb,c.png,あ\n"), "record 0: a line of"),

@@ -123,10 +123,9 @@ def test_a_damaged_file_of_a_compiled_kernel_is_made_again(tmp_path: Path, monke
     assert jit(double)(4) == 8
     for pattern in ("*.nbi", "*.nbc"):
         (file,) = tmp_path.rglob(pattern)
-        size = file.stat().st_size
         os.truncate(file, 50)  # as power cuts and full disks leave it
         assert jit(double)(4) == 8
-        assert file.stat().st_size == size
+        assert file.stat().st_size > 50
     monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._open_for_write", Mock(side_effect=OSError))
     assert jit(double)(4.0) == 8
 

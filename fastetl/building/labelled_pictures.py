@@ -100,7 +100,7 @@ def _read(source: LabelledSource, charset: Charset, size: int) -> Generator[Inde
         except FastetlError as error:
             if scarcity(error):
                 raise
-            return error
+            return error.replace(file=str(images[number]))  # a name that is no path has none
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(read, indices)
