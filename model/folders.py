@@ -20,16 +20,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from fastetl.errors import PARSE_ERRORS, OutputExistsError
-from fastetl.files.atomic import OutputKind, replace_file, require_local, try_lock
+from fastetl.files.atomic import Inputs, OutputKind, check_output, replace_file, require_local, try_lock
 from fastetl.files.untrusted import require_regular
 from model.devices import Tree, barrier, is_first
 from model.errors import MissingRunError, ModelError, RunLockedError
 
 RUN_JSON = "run.json"  # the file of a run's record; a folder that has it can be resumed
 _LOCK = "lock"
-_ENTRIES = (RUN_JSON, "checkpoints", "tensorboard", "report*", _LOCK)
-RUN_KIND = OutputKind("a run", (RUN_JSON, "checkpoints"), _ENTRIES, addable="report*")
-UNFINISHED = OutputKind("an interrupted run", (), _ENTRIES)
+_ENTRIES = (RUN_JSON, "checkpoints", "tensorboard", _LOCK)
+RUN_KIND = OutputKind("a run", (RUN_JSON, "checkpoints"), (*_ENTRIES, "report*"), addable="report*")
+UNFINISHED = OutputKind("an interrupted run", (), (*_ENTRIES, "reports"))
 
 
 def unfinished_folder(path: Path) -> Path:
@@ -38,12 +38,12 @@ def unfinished_folder(path: Path) -> Path:
 
 
 @contextmanager
-def claim_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
+def claim_folder(path: Path, resume: bool, overwrite: bool, inputs: Inputs = ()) -> Iterator[Path]:
     """Make and lock the folder in which the run `path` is trained, and yield it; the lock lasts for the block.
 
     The system frees the lock however its owner ends. Of several processes that train together, the first one locks.
-    Raises ModelError if another training holds the lock or there is nothing to resume, and OutputExistsError if an
-    interrupted run (without `resume` or `overwrite`) or something that is no run has the folder's name.
+    Raises FastetlError as `check_output` does for `path`, if another training holds the lock or there is nothing to
+    resume, and if an interrupted run (without `resume` or `overwrite`) or what is no run has the folder's name.
     """
     require_local(path)
     folder = unfinished_folder(path)
@@ -51,6 +51,7 @@ def claim_folder(path: Path, resume: bool, overwrite: bool) -> Iterator[Path]:
     if resume and not is_begun:
         found = "a finished one" if path.exists() else "nothing"
         raise MissingRunError("no interrupted run to resume", file=path, found=found, do="leave out `resume`")
+    check_output(path, RUN_KIND, overwrite, inputs)  # an input that has the folder in it would pass
     reason = UNFINISHED.why_foreign(folder) if folder.exists() else None
     if reason is not None:
         expected = UNFINISHED.name

@@ -14,7 +14,7 @@ from fastetl.data.dataset import Dataset
 from fastetl.data.identity import SplitRecord
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
-from fastetl.files.atomic import check_output, new_output, output_errors
+from fastetl.files.atomic import new_output, output_errors
 from model.config import RATES, TrainConfig
 from model.devices import barrier, is_first
 from model.errors import ModelError
@@ -71,8 +71,8 @@ def train(
         raise ModelError("a resumed run has its weights already", do="leave out `start` or `resume`")
     initial_network = None if start is None else start_of(start)
     mixture = [(open_dataset(d), weight) for d, weight in weigh("data", data)]
-    with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite) as folder:
-        check_output(path, RUN_KIND, overwrite, [dataset.path for dataset, _ in mixture])
+    inputs = [dataset.path for dataset, _ in mixture]
+    with output_errors(path, unfinished_folder(path)), claim_folder(path, resume, overwrite, inputs) as folder:
         if resume:
             run = resumed_run(open_run(folder), mixture, config)
         else:

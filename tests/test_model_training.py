@@ -391,6 +391,9 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert [p.name for p in path.iterdir()] == ["precious"]
     with pytest.raises(FastetlError, match="the output is at an address"):
         train(tiny(), "s3://bucket/x", CONFIG)
+    with pytest.raises(FastetlError, match="the output would be in an input"):
+        train(data := tiny().write(tmp_path / "data"), data / "run", CONFIG)
+    shutil.rmtree(data)
     path.rename(unfinished_folder(path))
     (unfinished_folder(path) / "precious").rename(unfinished_folder(path) / "report.docx")
     with pytest.raises(FileExistsError, match="no place to train in; .*'report.docx' in it"):

@@ -172,17 +172,12 @@ def _run_again(command: Command, workspace: Path) -> tuple[Outcome, str]:
     return _judge(command, workspace, ended, None) if ended.code == 0 else ("wrong", f"run again: {ended.text[-300:]}")
 
 
-def _reset(workspace: Path, old: Path | None) -> None:
-    """Empty the folder, but for the old output if there is one."""
+def _try(command: Command, workspace: Path, old: Path | None, **when: Any) -> tuple[Ended, Outcome, str]:
+    """Run the command in an empty folder, or to replace an old output."""
     for entry in workspace.iterdir():
         shutil.rmtree(entry)
     if old:
         shutil.copytree(old, workspace / "out")
-
-
-def _try(command: Command, workspace: Path, old: Path | None, **when: Any) -> tuple[Ended, Outcome, str]:
-    """Run the command in an empty folder, or to replace an old output."""
-    _reset(workspace, old)
     ended = run_command(command.line(workspace / "out", *["--overwrite"] * bool(old)), workspace, **when)
     return ended, *_judge(command, workspace, ended, old)
 
