@@ -80,8 +80,9 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
         for c in ("", " ", "a b", "\u200d", "\n", "\ud800", "x" * 33)
     ),
     (codes_of, {"charset": Charset("x", ("Ａ", "A"))}, "has several forms of one character; …; found ＡA"),
-    (write_line, {"text": " ", "seed": 1}, "unsuitable text; expected characters to write; found ' '"),
+    (write_line, {"text": " ", "seed": 1}, "unsuitable text; expected 1 to 1,000 characters…; found ' '"),
     (WRITE_LINES, {"texts": "あ"}, "unsuitable texts; expected a list of texts; found 'あ'"),
+    (WRITE_LINES, {"texts": ["あ" * 1001]}, "unsuitable text; expected 1 to 1,000 characters"),
     (WRITE_LINES, {"texts": ["あ", 5]}, "unsuitable text; expected a text; found 5"),
     # Datasets of the user's own arrays, and their samples
     (Dataset.create, {"images": None, "characters": []}, "unsuitable images; expected arrays …; found None"),

@@ -83,8 +83,8 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     rng = np.random.default_rng(seed)  # another order of what is drawn from it would write other lines
     style = line_style(draw_style(rng), config, rng)
     letters = [c for c in text if not c.isspace()]
-    if not letters:
-        raise unsuitable("text", "characters to write", repr(text))
+    if not 0 < len(letters) <= 1000:  # of several thousands the canvas would be too wide
+        raise unsuitable("text", "1 to 1,000 characters to write in a line", repr(text))
     side = WIDTH * style.size  # pixels
     writing = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
     sizes = np.exp(rng.spawn(1)[0].normal(0, config.uneven, len(letters)))
