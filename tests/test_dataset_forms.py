@@ -27,7 +27,7 @@ ONE_EPOCH = replace(CONFIG, epochs=1, scribbles=0)
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("data")
-    data = tiny()
+    data = replace(tiny(), about={"command": "tiny", "noticed": ["二"]})
     data.write(folder / "directory")
     data.to_parquet(folder / "data.parquet")
     write_shards(data, folder / "shards", rows=32)
@@ -50,6 +50,7 @@ def printed(capsys: Capture, *arguments: str) -> object:
 def test_every_form_is_the_dataset(places: dict[str, str], form: str) -> None:
     data = open_dataset(places[form])
     assert data == tiny()
+    assert data.about == {"command": "tiny", "noticed": ["二"]}
     assert data.split(seed=3) == tiny().split(seed=3)
     assert np.array_equal(open_dataset(places[form], size=16).images, resize(np.asarray(data.images), 16))
 

@@ -1,7 +1,7 @@
 """Datasets as Arrow tables and Parquet files, which pandas, `datasets` and query engines read. Extra: `arrow`.
 
 Columns: `image`, the picture; `label`, uint16, its class; `character`, text; `group`, int32; `source`, text; `digest`,
-uint64; then the header fields. The metadata of a file have charset and preprocessing.
+uint64; then the header fields. The metadata of a file have charset, preprocessing and `about`.
 """
 
 import json
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastetl.data.dataset import Dataset
 
 PARQUET_KIND = OutputKind("a Parquet file by fastetl", b"written by fastetl")
-METADATA_KEY = "fastetl dataset"  # under which charset, preprocessing and sources are in a file
+METADATA_KEY = "fastetl dataset"  # under which charset, preprocessing, sources and `about` are in a file
 _ROWS = 4096  # rows of a file that are in memory together
 
 
@@ -84,7 +84,7 @@ def write_parquet(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> 
     pq = import_extra("pyarrow.parquet")
     schema = png_table(data[:0]).schema
     # The first is the mark of `PARQUET_KIND`.
-    metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps(description_of(data))}
+    metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps({**description_of(data), **data.about})}
     schema = schema.with_metadata({**schema.metadata, **metadata})
     output = new_output(out, PARQUET_KIND, overwrite, [data.path])
     with output as file, pq.ParquetWriter(file, schema, compression="zstd", compression_level=1) as writer:
