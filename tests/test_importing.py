@@ -94,9 +94,10 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
     assert result.left_out == dict.fromkeys(set(CHARACTERS) - {"한", "क्ष"}, EACH)
     assert (result.images, result.missing) == (2 * EACH, ("가",))
     assert fastetl.load_charset(tmp_path / "out").characters == ("한", "क्ष", "가")
-    (tmp_path / "out" / "dataset.json").write_text("{}")
-    with pytest.raises(FastetlError, match=r"dataset.json: cannot read the charset; .* 'charset' is missing"):
-        fastetl.load_charset(tmp_path / "out")
+    for text, fault in (('{"charset": {}}', "json: cannot read the charset; .* missing"), ("{}", "^no charset")):
+        (tmp_path / "out" / "dataset.json").write_text(text)
+        with pytest.raises(FastetlError, match=fault):
+            fastetl.load_charset(tmp_path / "out")
     with pytest.raises(FastetlError, match="no picture of a character of the charset"):
         fastetl.build(symbols, tmp_path / "none", charset="capitals")
 

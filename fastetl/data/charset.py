@@ -242,13 +242,12 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
             raise ArgumentError(what, found=found, do="choose another `charset`, or other data")
         return Charset(name, characters)
     path = Path(name)
-    descriptions = sorted(path.glob("*.json")) if name and os.path.isdir(path) else []  # noqa: PTH112 - as below
-    for file in descriptions:
+    for file in sorted(path.glob("*.json")) if name and os.path.isdir(path) else []:  # noqa: PTH112 - as below
         with expecting("the description of a charset", file, "cannot read the charset"):
             values = read_json(file)
             if "no_character" in values:  # of a package
                 return Charset(values["charset"], values["labels"][: values["no_character"]])
-            if "charset" in values or file == descriptions[-1]:
+            if "charset" in values:
                 return Charset.from_dict(values["charset"])
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         with errors_about(path):
