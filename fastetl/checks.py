@@ -92,7 +92,8 @@ def require_range(name: str, value: object, low: float, high: float = math.inf, 
     type_text = "" if is_number else f"{_WORDS_OF_TYPES[int if integer else float]}, "
     ending = " or more" if low != ABOVE_0 else ""
     expected = f"{type_text}{low_text}{ending}" if high == math.inf else f"{type_text}{low_text} to {high_text}"
-    raise ArgumentError(f"{name} is out of range", expected=expected, found=repr(value)[:80], do=f"check `{name}`")
+    do = f"check `{name}`" if name.isidentifier() else f"check {name}"  # a parameter, or what is in one
+    raise ArgumentError(f"{name} is out of range", expected=expected, found=repr(value)[:80], do=do)
 
 
 def require_choice(name: str, value: object, choices: Sequence[object]) -> None:

@@ -451,7 +451,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
     wrong: tuple[tuple[Any, str], ...] = (
         ([(tiny(), 1), (other, 1)], "the datasets have different characters"),
         ([tiny(), (tiny(), 2)], "tiny0: the dataset is given twice. Leave one out, or give it more weight"),
-        ([(tiny(), 0)], "weight of tiny0 is out of range; expected over 0"),
+        ([(tiny(), 0)], "^the weight of tiny0 is out of range; expected over 0.*Check the weight of tiny0$"),
         (one_class, "own: nothing to tell apart; expected pictures of two characters or more. Build it with an"),
         (tiny()[tiny().labels == 0], "nothing to tell apart; "),  # of a charset with more
     )

@@ -218,6 +218,6 @@ def weigh(name: str, data: T | Iterable[T | tuple[T, float]]) -> list[tuple[T, f
         expected = "datasets or paths, or pairs of one and its weight"
         advice = "give a list, as in [(dataset, 2.0)]"
         require_instance(name, dataset, Dataset | Samples | str | PathLike, expected, advice)
-        require_range(f"weight of {getattr(dataset, 'name', dataset)}", weight, ABOVE_0, MAX_WEIGHT, integer=False)
+        require_range(f"the weight of {getattr(dataset, 'name', dataset)}", weight, ABOVE_0, MAX_WEIGHT, integer=False)
         pairs.append((dataset, float(weight)))
     return pairs
