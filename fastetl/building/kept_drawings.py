@@ -16,7 +16,7 @@ from unicodedata import category
 import numpy as np
 
 from fastetl.checks import Options, Range, as_path, config_of, unsuitable
-from fastetl.data.charset import MAX_CODE_POINTS, Characters, Charset, in_a_line, is_character, load_charset, nfc
+from fastetl.data.charset import MAX_CODE_POINTS, Characters, in_a_line, is_character, load_charset, nfc
 from fastetl.data.dataset import About, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
@@ -220,35 +220,30 @@ def samples_to_dataset(
     all_samples, faults = _read_all(files)
     labels = [entry.sample.label for entry in all_samples]
     charset = load_charset(config.charset, sorted({*labels} - {""}))
-    samples = [entry for entry in all_samples if entry.sample.label in charset.class_of]
+    entries = [entry for entry in all_samples if entry.sample.label in charset.class_of]
     left_out = Counter(label or "no label" for label in labels if label not in charset.class_of)
-    if not samples:
+    if not entries:
         if faults and not all_samples:
             raise faults[0].replace(do="give the folder of samples, *.jsonl, or mend it")
         expected, found = f"labels of charset {charset.name}", in_a_line(sorted(left_out), 40) or "none"
         raise FastetlError("no sample to take", file=source, expected=expected, found=found, do="check `charset`")
-    data = _dataset_of(samples, charset, config.size)
-    about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
-    replace(data, about=about).write(out, overwrite=overwrite)
-    classes = len(np.unique(data.labels))
-    right_count = sum(sample.answer == sample.label for sample, *_ in samples)
-    return SamplesResult(str(out), len(data), classes, right_count, dict(left_out), tuple(map(str, faults)))
-
-
-def _dataset_of(grouped_samples: list[GroupedSample], charset: Charset, size: int) -> Dataset:
-    """Samples as a dataset, in their order, with the pictures of their drawings."""
-    samples, files, lines, groups = zip(*grouped_samples, strict=True)
-    return Dataset.create(
+    samples, sample_files, lines, groups = zip(*entries, strict=True)
+    data = Dataset.create(
         [rasterize(sample.drawing) for sample in samples],
         [sample.label for sample in samples],
         groups,
         source="samples",
-        size=size,
+        size=config.size,
         charset=charset,
         digests=np.array([digest_of(json.dumps(s.drawing.as_dict()).encode()) for s in samples], np.uint64),
         records={
-            "file_name": np.array([file.name[:60] for file in files]),
+            "file_name": np.array([file.name[:60] for file in sample_files]),
             "record": np.array(lines, np.int32),
             **{name: np.array([getattr(s, name) for s in samples]) for name in ("answer", "time", "device")},
         },
     )
+    about: About = {"sets": ["samples"], "files": [{"file": file.name} for file in files], "command": command}
+    replace(data, about=about).write(out, overwrite=overwrite)
+    classes = len(np.unique(data.labels))
+    right_count = sum(sample.answer == sample.label for sample in samples)
+    return SamplesResult(str(out), len(data), classes, right_count, dict(left_out), tuple(map(str, faults)))

@@ -45,6 +45,7 @@ RESERVED_SOURCE = re.compile(f"{_SOURCE_OF_FILES.pattern}|{UNNAMED}.*")
 MAX_NAME_LENGTH = 64
 """Most characters of a group's name."""
 _PARTS = ("train", "valid", "test")
+digest_of = xxhash.xxh64_intdigest  # of bytes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,11 +96,6 @@ def draw_parts(
     return parts
 
 
-def digest_of(data: bytes) -> int:
-    """XXH64 of `data`."""
-    return xxhash.xxh64_intdigest(data)
-
-
 def group_numbers(names: Sequence[str | float], file: Path | None = None) -> NDArray[np.int32]:
     """int32 (N,): a whole number below 2³¹ itself, also of 01 and 1.0, a hash of any other name, −1 for "", −1 and NaN.
 
@@ -125,7 +121,7 @@ def group_numbers(names: Sequence[str | float], file: Path | None = None) -> NDA
 
 def digest_rows(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """uint64 (N,): XXH64 of each row of uint8 (N, B). The bytes of a row are contiguous; rows may be strided."""
-    return np.fromiter(map(xxhash.xxh64_intdigest, rows), np.uint64, len(rows))
+    return np.fromiter(map(digest_of, rows), np.uint64, len(rows))
 
 
 def count_within(values: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -172,14 +168,20 @@ def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *(np.arange(*run, dtype=np.int32) for run in runs.tolist())])
 
 
+def _keys_in_files(data: "Dataset") -> NDArray[np.int64]:
+    """int64 (N,): a number for each sample's group if ETL's or synthetic files tell it, else −1."""
+    is_in_files = np.array([bool(_SOURCE_OF_FILES.fullmatch(source)) for source in data.sources])[data.source]
+    return np.where(is_in_files & (data.groups >= 0), data.source.astype(np.int64) << 32 | data.groups, -1)
+
+
 @dataclass(frozen=True, eq=False)
 class SplitRecord:
     """Which samples a run was trained on, validated on, and never saw: of each of these parts, in this order."""
 
     groups: tuple[Mapping[str, NDArray[np.int32]], ...] = ({}, {}, {})
-    """The groups of each source, sorted; of an unnamed one, trained on, there may be none."""
+    """The groups of each source, sorted; there may be none."""
     digests: tuple[NDArray[np.uint64], ...] = (np.zeros(0, np.uint64),) * 3
-    """The digests of samples whose group is unknown, or whose source no file tells, sorted."""
+    """Sorted digests of samples whose group is unknown, or whose source no file tells, and one of each other group."""
 
     def __eq__(self, other: object) -> bool:
         return self.as_dict() == other.as_dict() if isinstance(other, SplitRecord) else NotImplemented
@@ -195,10 +197,11 @@ class SplitRecord:
         return np.where(parts_of_digests != NEW, parts_of_digests, parts)
 
     def _parts_of_digests(self, data: "Dataset") -> NDArray[np.int8]:
-        """int8 (N,): the part that a sample's digest is in, or NEW."""
-        parts = np.full(len(data), NEW, np.int8)
+        """int8 (N,): the part that a sample's digest is in, or that of a sample of its group in ETL's files; or NEW."""
+        parts, keys = np.full(len(data), NEW, np.int8), _keys_in_files(data)
         for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over the other parts
-            parts[np.isin(data.digests, self.digests[part])] = part
+            is_known = np.isin(data.digests, self.digests[part])
+            parts[is_known | ((keys >= 0) & np.isin(keys, keys[is_known]))] = part
         return parts
 
     def _may_have_seen(self, data: "Dataset") -> NDArray[np.bool_]:
@@ -208,7 +211,7 @@ class SplitRecord:
         """
         known_sources = {source for groups in self.groups for source in groups}
         has_unnamed = any(source.startswith(UNNAMED) for source in known_sources)
-        is_synthetic = not any(map(len, self.digests)) and all(map(_SYNTHETIC.match, known_sources))
+        is_synthetic = bool(known_sources) and all(map(_SYNTHETIC.match, known_sources))
         new_names = UNNAMED_FILES if is_synthetic else ()
         may_be_any = [has_unnamed or (s.startswith(UNNAMED) and not s.startswith(new_names)) for s in data.sources]
         is_of_known_source = np.array([source in known_sources for source in data.sources])[data.source]
@@ -272,9 +275,11 @@ class SplitRecord:
         groups = self._add_groups(data, np.where(is_of_one_group, known_parts, NEW), draw)
         new_digests = np.setdiff1d(ungrouped, data.digests[known_parts != NEW])
         record = replace(self, groups=groups)._with_digests(new_digests, draw(len(new_digests), "sample"))
-        # Where no file tells the source, samples are recognized by their digests, too, in groups of any name.
-        is_untold = np.array([not _SOURCE_OF_FILES.fullmatch(source) for source in data.sources])[data.source]
-        return record._with_digests(data.digests, np.where(is_untold & is_of_one_group, record.parts_of(data), NEW))
+        # Samples are recognized by their digests, too, in groups of any name; those in files by the group's lowest one.
+        keys, order = _keys_in_files(data), np.argsort(data.digests, kind="stable")
+        is_recorded = keys < 0
+        is_recorded[order[np.unique(keys[order], return_index=True)[1]]] = True
+        return record._with_digests(data.digests, np.where(is_recorded & is_of_one_group, record.parts_of(data), NEW))
 
     def _with_digests(self, digests: NDArray[np.uint64], parts: NDArray[np.int8]) -> "SplitRecord":
         """With further digests, (N,), each in its part; those of NEW and UNKNOWN are left out."""
@@ -299,7 +304,7 @@ class SplitRecord:
             is_of_source = data.source == data.sources.index(source)
             for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over the other parts
                 parts[np.isin(numbers, data.groups[is_of_source & (known_parts == part)])] = part
-            if source.startswith(UNNAMED) and is_of_source.any():
+            if is_of_source.any():
                 all_groups[TRAIN].setdefault(source, numbers[:0])
             for part in np.unique(parts).tolist():
                 all_groups[part][source] = np.union1d(all_groups[part].get(source, numbers[:0]), numbers[parts == part])
