@@ -12,7 +12,7 @@ import shutil
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,9 +46,9 @@ _LAST_EPOCH = 10**9  # epoch at which ASHA ends a trial as complete: its own opt
 class SweepConfig(Options):
     """What to try. Raises FastetlError for values and combinations of options that `TrainConfig` rejects."""
 
-    train: Mapping[str, Any]
+    train: Mapping[str, Any] = field(default_factory=dict)
     """Options of all trainings."""
-    search: Mapping[str, Any]
+    search: Mapping[str, Any] = field(default_factory=dict)
     """For each option that varies a list of values, or {low, high, log}."""
     trials: Annotated[int, Range(1, _MAX_COUNT)] = 10
     """How many trainings."""
@@ -61,6 +61,8 @@ class SweepConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in (*self.train, *self.search):
+            require_instance("name of an option", name, str, "text", "check `train` and `search`")
         if not self.search:
             raise ArgumentError("nothing varies", expected="an option in [search]", do="name one, with its values")
         for name, values in self.search.items():

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from fastetl.errors import PARSE_ERRORS, OutputExistsError
-from fastetl.files.atomic import Inputs, OutputKind, check_output, replace_file, require_local, try_lock
+from fastetl.files.atomic import Inputs, OutputKind, check_output, replace_file, try_lock
 from fastetl.files.untrusted import require_regular
 from model.devices import Tree, barrier, is_first
 from model.errors import MissingRunError, ModelError, RunLockedError
@@ -45,7 +45,6 @@ def claim_folder(path: Path, resume: bool, overwrite: bool, inputs: Inputs = ())
     Raises FastetlError as `check_output` does for `path`, if another training holds the lock or there is nothing to
     resume, and if an interrupted run (without `resume` or `overwrite`) or what is no run has the folder's name.
     """
-    require_local(path)
     folder = unfinished_folder(path)
     is_begun = (folder / RUN_JSON).is_file()
     if resume and not is_begun:

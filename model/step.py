@@ -63,8 +63,7 @@ def learning_rate(peak: float, warmup: float, steps: int | jax.Array) -> optax.S
 
 
 def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTransformation:
-    def is_kernel(params: Tree) -> Any:
-        return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
+    are_kernels = partial(jax.tree_util.tree_map_with_path, lambda path, _: path[-1].key == "kernel")
 
     def matrix_axes(params: Tree) -> Any:
         """The axes of inputs and outputs of each kernel that Muon updates: those of several input channels."""
@@ -73,7 +72,7 @@ def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTra
 
     rate = learning_rate(config.learning_rate or RATES[0], config.warmup, steps)
     if config.optimizer == "adamw":
-        return optax.adamw(rate, weight_decay=config.weight_decay, mask=is_kernel)
+        return optax.adamw(rate, weight_decay=config.weight_decay, mask=are_kernels)
     return muon(
         learning_rate(config.muon_learning_rate or RATES[1], config.warmup, steps),
         weight_decay=config.weight_decay,

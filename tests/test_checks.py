@@ -200,7 +200,8 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (fastetl_ray.train_on_ray, {"data": "data", "out": "out", "epoch": 5}, "no option 'epoch'; …mean epochs"),
     (fastetl_ray.sweep_on_ray, {"data": "data", "out": "out", "config": None}, "expected a SweepConfig, such as"),
     (fastetl_ray.SweepConfig, {"train": [], "search": {}}, "unsuitable train; expected a table of names and values"),
-    (fastetl_ray.SweepConfig, {"train": {}, "search": {}}, "nothing varies; expected an option in [search]"),
+    (fastetl_ray.SweepConfig, {"train": {1: 2}}, "unsuitable name of an option; expected text; found 1. Check `train`"),
+    (fastetl_ray.SweepConfig, {}, "nothing varies; expected an option in [search]"),
     # Packages and the recognizer
     (ExportConfig, {"storage": "int8"}, "`storage` int8 needs `target` iOS16 or newer; found iOS15. Check `target`"),
     (ExportConfig, {"prior": {"hiragana": 2}}, "unsuitable prior; expected a tuple; found {"),

@@ -105,10 +105,6 @@ def far_offset(operations: Any) -> None:
     next(c for c in constants if c.WhichOneof("value") == "blobFileValue").blobFileValue.offset = 2**63
 
 
-def unknown_operation(operations: Any) -> None:
-    next(op for op in operations if op.type == "sqrt").type = "erf"
-
-
 def exchanged_onnx_labels(model: onnx.ModelProto) -> None:
     labels = next(p for p in model.metadata_props if p.key == "labels")
     one, two, *others = labels.value.split("\n")
@@ -141,7 +137,10 @@ def described(old: str, new: str) -> Edit:
 DAMAGES: dict[str, tuple[Edit, str]] = {
     "one weight's sign": (of_bytes(WEIGHT_FILE, flipped), "weight.bin"),
     "labels exchanged": (operations(exchanged_labels), "labels of the package"),
-    "an operation that nobody knows": (operations(unknown_operation), "Core ML"),
+    "an unknown operation": (
+        operations(lambda ops: setattr(next(op for op in ops if op.type == "sqrt"), "type", "erf")),
+        "Core ML",
+    ),
     "an offset of 2**63": (operations(far_offset), "Core ML"),
     "width in the description": (spec(lambda m: setattr(m.description.input[0].type.imageType, "width", 64)), "input"),
     "output of another name": (spec(lambda m: setattr(m.description.output[0], "name", "label")), "outputs"),
