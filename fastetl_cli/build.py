@@ -35,9 +35,9 @@ class Build(WritingCommand):
     """
 
     paths: Annotated[tuple[Path, ...], Argument((), "SRC [SRC …] OUT")]
-    """Files of the ETL Character Database, or folders of them; several sets make one dataset. Or labelled pictures: a
-    folder with a subfolder for each character, a CSV of file and character, an .npz of images and labels, KMNIST's
-    files, IDX (docs/own-pictures.md). The last path is the dataset directory to write."""
+    """Files of the ETL Character Database, or folders of them, and last the dataset directory to write; several sets
+    make one dataset. Or labelled pictures: a folder with a subfolder for each character, a CSV of file and character,
+    an .npz of images and labels, KMNIST's files, IDX (docs/own-pictures.md)."""
     config: BuildConfig = BuildConfig()
     machines: Engine = Engine()
 

@@ -20,7 +20,7 @@ class Export(WritingCommand):
     """A run directory; accuracies that `evaluate` reported in it go into the model card. Or a package ("pretrained" is
     the bundled one), whose network is stored anew."""
     out: Out
-    """The package directory to write. If the name ends in .onnx, the ONNX model alone is written."""
+    """The package directory to write; if the name ends in .onnx, the ONNX model alone."""
     config: ExportConfig = ExportConfig()
     verbose: Verbose = False
 

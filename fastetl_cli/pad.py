@@ -37,7 +37,7 @@ class Pad(Command):
     host: Annotated[str, _SERVED] = "127.0.0.1"
     """Address to listen on. On any but this machine's own, visitors need a token, which is in the printed address."""
     port: Annotated[int, _SERVED] = 8128
-    """Port to listen on. 0: any free one."""
+    """Port to listen on; 0: any free one."""
     no_browser: Annotated[bool, _SERVED] = False
     """Print the address, but open no browser."""
     static: Path | None = None
