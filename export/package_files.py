@@ -7,6 +7,7 @@ from export.errors import MissingPackageError
 from fastetl.checks import as_path, suggestion
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind
+from fastetl.files.untrusted import path_advice
 
 PRETRAINED = "pretrained"
 """Stands for the first of the bundled packages wherever a package may be named."""
@@ -91,4 +92,4 @@ def _found_instead(path: StrPath, folder: Path) -> tuple[str | None, str]:
         return "a run", "export it first"
     if folder.name == COREML:
         return "a part of one", f"give the folder above, {folder.parent}"
-    return None, ("" if folder.exists() else suggestion(fspath(path), _NAMES)) or "check the path"
+    return None, ("" if folder.exists() else suggestion(fspath(path), _NAMES)) or path_advice(path)

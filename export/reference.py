@@ -76,8 +76,7 @@ def pictures(side: int, seed: int = 0) -> tuple[Bytes, tuple[str, ...]]:
     samples += [("random", rng.integers(0, top, (side, side))) for top in (256, 200, 120, 60)]
     samples += [("blank", np.full((side, side), level)) for level in (0, 5, 90, 180, 255)]
     samples += [("adversarial", picture) for picture in _adversarial(rng, side)]
-    images = np.stack([picture for _, picture in samples])
-    pixels = np.clip(np.rint(images), 0, 255).astype(np.uint8)
+    pixels = np.clip(np.rint(np.stack([picture for _, picture in samples])), 0, 255).astype(np.uint8)
     pixels.setflags(write=False)
     return pixels, tuple(kind for kind, _ in samples)
 

@@ -256,8 +256,7 @@ def _text_checks(folder: Path, reference: Reference) -> Iterator[Check]:
 
 
 def _label_check(name: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> Check:
-    pairs = enumerate(zip_longest(labels, expected))
-    faults = [f"class {k} is {a!r}, not {b!r}" for k, (a, b) in pairs if a != b]
+    faults = [f"class {k} is {a!r}, not {b!r}" for k, (a, b) in enumerate(zip_longest(labels, expected)) if a != b]
     return _no_faults(name, faults, f"{len(labels)} labels")
 
 

@@ -126,8 +126,7 @@ class Recognize(Command):
         if not self.json:
             for line in str(text).split("\n"):
                 say(line if is_alone else f"{path}\t{line}", is_all=self.boxes is None)
-            uncertain_labels = [c.label for c in text.characters if c.uncertain]
-            if uncertain_labels:
+            if uncertain_labels := [c.label for c in text.characters if c.uncertain]:
                 summary = f"{len(uncertain_labels)} of {len(text.characters)} characters are uncertain"
                 note(f"{path}: {summary}: {in_a_line(uncertain_labels, MAX_LISTED)}")
             if text.fault:

@@ -82,7 +82,6 @@ class Synth(WritingCommand):
                 raise FastetlError("no text", file=self.text, expected="lines to write", do="write some into it")
             texts = [text_lines[k % len(text_lines)] for k in range(count)]
         with bar("synth") as progress:
-            seed, overwrite = self.config.seed, self.overwrite
-            write_lines(self.out, texts, self.line, seed=seed, overwrite=overwrite, progress=progress)
+            write_lines(self.out, texts, self.line, seed=self.config.seed, overwrite=self.overwrite, progress=progress)
         text = f"{self.out}: {len(texts):,} lines by as many synthetic writers"
         return self.answer({"out": self.out, "lines": texts}, text)

@@ -230,8 +230,7 @@ def _blocks(specs: Sequence[LayerSpec], preprocessing: Preprocessing, name: str,
         match spec:
             case Conv():
                 shape = features, spec.features, (spec.kernel, spec.kernel), spec.stride
-                has_bias = not isinstance(specs[k + 1], Norm)
-                block = nnx.Conv(*shape, padding=spec.pad, use_bias=has_bias, **options)
+                block = nnx.Conv(*shape, padding=spec.pad, use_bias=not isinstance(specs[k + 1], Norm), **options)
                 features = spec.features
                 side = (side + 2 * spec.pad - spec.kernel) // spec.stride + 1
             case Norm():

@@ -79,8 +79,8 @@ def test_a_damaged_description_is_named(copied: Path, edit: Callable[[dict[str, 
 
 
 def test_what_is_no_run_is_named(tmp_path: Path, copied: Path) -> None:
-    with pytest.raises(ModelError, match=r"no run here; expected a directory with run.json"):
-        open_run(tmp_path)
+    with pytest.raises(ModelError, match="^file:///x: no run here; expected a .* with run.json.* or download it"):
+        open_run(Path("file:///x"))
     (copied / "run.json").write_text('{"format": 1, "fin')
     with pytest.raises(ModelError, match=r"run.json: cannot read; expected a run; found Unterminated string"):
         open_run(copied)

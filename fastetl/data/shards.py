@@ -106,8 +106,7 @@ class ShardedImages:
     def _pictures(self, number: int) -> Bytes:
         with self._lock:  # so that no two threads read the same shard
             if number not in self._cache:
-                column = self.table(self.shards[number], ["image"])["image"]
-                self._cache[number] = pictures_of(column, self.shape[1])
+                self._cache[number] = pictures_of(self.table(self.shards[number], ["image"])["image"], self.shape[1])
             self._cache.move_to_end(number)
             while len(self._cache) > 1 and sum(part.nbytes for part in self._cache.values()) > self.cache_bytes:
                 self._cache.popitem(last=False)

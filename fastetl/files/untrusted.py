@@ -63,14 +63,18 @@ def require_regular(path: StrPath) -> int:
         return os.fstat(file.fileno()).st_size
 
 
+def path_advice(path: StrPath) -> str:
+    """What to do about a path where nothing is; it may be an address, for a function that reads none."""
+    return "download it: addresses are not read" if ":/" in os.fspath(path) else "check the path"
+
+
 @contextmanager
 def _readable(path: StrPath, what: str = "cannot read the file") -> Iterator[None]:
     """A block that opens or reads `path`: what goes wrong there becomes a FastetlError."""
     try:
         yield
     except FileNotFoundError as error:
-        do = "download it: addresses are not read" if ":/" in str(path) else "check the path"
-        raise MissingFileError("there is no such file", file=path, do=do) from error
+        raise MissingFileError("there is no such file", file=path, do=path_advice(path)) from error
     except (OSError, ValueError) as error:  # the latter for a null character
         raise FastetlError(what, file=path, found=reason_of(error), do="mend its rights, or give another") from error
 

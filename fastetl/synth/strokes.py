@@ -98,8 +98,7 @@ def has_strokes(character: str) -> bool:
 
 def _drawing(character: str) -> str:
     if not has_strokes(character):
-        what, expected = f"no strokes of {character!r}", "a character of KanjiVG"
-        raise FastetlError(what, expected=expected, do="leave it out")
+        raise FastetlError(f"no strokes of {character!r}", expected="a character of KanjiVG", do="leave it out")
     return _file(character).read_text(encoding="utf-8")
 
 
