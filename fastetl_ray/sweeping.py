@@ -146,7 +146,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
         return SweepConfig(**{**settings, "train": train, "search": search})
 
 
-def _train_trial(data: Data, start: InitialNetwork | None, runs: Path, choice: dict[str, Any]) -> None:
+def _train_trial(data: Data, start: InitialNetwork | None, command: str, runs: Path, choice: dict[str, Any]) -> None:
     """Train a trial in a worker, and report its accuracy after each epoch. choice: a choice of `_tuner`'s."""
     from ray import tune
 
@@ -155,7 +155,7 @@ def _train_trial(data: Data, start: InitialNetwork | None, runs: Path, choice: d
             tune.report({_METRIC: epoch.valid_accuracy, "epoch": epoch.epoch})
 
     number, _, config = choice["trial"]
-    train(data, runs / f"trial-{number:04d}", config, start=start, overwrite=True, progress=report)
+    train(data, runs / f"trial-{number:04d}", config, start=start, overwrite=True, progress=report, command=command)
 
 
 def _tuner(config: SweepConfig, train_trial: Callable[..., None], out: Path, cpus: float, gpus: float) -> Any:
@@ -190,6 +190,7 @@ def sweep_on_ray(
     cpus: float = 1,
     gpus: float = 0,
     overwrite: bool = False,
+    command: str = "",
 ) -> list[Trial]:
     """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
 
@@ -201,6 +202,7 @@ def sweep_on_ray(
         cpus: Processors of each training; fractions are allowed.
         gpus: GPUs of each training; fractions are allowed.
         overwrite: Replace an earlier sweep.
+        command: Stored in the runs as the one that made them.
     Raises:
         FastetlError: If `out` exists (without `overwrite`). If all trainings raise an error, that of the first.
     """
@@ -209,7 +211,7 @@ def sweep_on_ray(
     sources = weighted_addresses(data)
     inputs = [Path(source) for source, _ in sources]
     check_output(out, SWEEP_KIND, overwrite, inputs)
-    train_trial = partial(_train_trial, sources, None if start is None else start_of(start))
+    train_trial = partial(_train_trial, sources, None if start is None else start_of(start), command)
     connect_for(1, cpus, gpus)
     with new_output(out, SWEEP_KIND, overwrite, inputs) as folder:
         trials = []

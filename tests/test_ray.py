@@ -257,7 +257,7 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     train = {"network": "small", "steps": 15, "valid": 0.2}  # 3 epochs
     search = {**given.search, "batch_size": [32, 1000]}
     config = dataclasses.replace(given, train=train, search=search, trials=3, seed=7)
-    *trials, failed = sweep_on_ray(data, tmp_path / "out", config)
+    *trials, failed = sweep_on_ray(data, tmp_path / "out", config, command="asked")
     assert sorted(t.number for t in (*trials, failed)) == [0, 1, 2]
     assert trials[0].best >= trials[1].best > 0 == failed.best
     assert "fewer samples than one batch has" in str(failed.error)
@@ -265,7 +265,7 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     assert 1 <= min(epochs := [len(t.history) for t in trials]) <= max(epochs) == 3
     assert all(1e-3 <= t.options["learning_rate"] <= 1e-2 for t in trials)
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"sweep.json", "trials"}
-    assert (tmp_path / "out" / "trials" / f"trial-{trials[0].number:04d}" / "run.json").is_file()
+    assert '"asked"' in (tmp_path / "out" / "trials" / f"trial-{trials[0].number:04d}" / "run.json").read_text("utf-8")
     stored = json.loads((tmp_path / "out" / "sweep.json").read_text(encoding="utf-8"))["trials"]
     assert stored == [{**dataclasses.asdict(t), "history": list(t.history)} for t in (*trials, failed)]
     with pytest.raises(FastetlError, match="the cluster is too small; expected 9 GPU; found 1"):

@@ -70,8 +70,7 @@ def _brightness(image: Image.Image) -> NDArray[np.uint8]:
     if not image.has_transparency_data:
         return np.asarray(image.convert("L"))
     rgba = image.convert("RGBA")
-    paper = Image.new("RGBA", rgba.size, "white")
-    grey = np.asarray(Image.alpha_composite(paper, rgba).convert("L"))
+    grey = np.asarray(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L"))
     return _flatten(grey, np.asarray(rgba.getchannel("A")))
 
 
@@ -148,8 +147,7 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
                 _require_fitting(image, path, is_file=image is not source)
                 if image is not source:  # only for JPEG: it decodes fewer pixels
                     image.draft("L", (size[0] * MAX_PLANE // max_side, size[1] * MAX_PLANE // max_side))
-                thumbnail = _reduce(image, max(image.size) // MAX_PLANE)
-                grey = _brightness(ImageOps.exif_transpose(thumbnail))
+                grey = _brightness(ImageOps.exif_transpose(_reduce(image, max(image.size) // MAX_PLANE)))
                 return grey, max_side / max(grey.shape)
         except FastetlError:
             raise
