@@ -99,6 +99,7 @@ def test_genuine_files_number_writers(etl_file: Write, names: tuple[str, ...], n
 )
 @example(seed=0, sets=1, damage=[("doubled", 2, 0)])
 @example(seed=0, sets=2, damage=[("unknown", 0, 0)])
+@example(seed=0, sets=4, damage=[("lost", k, 0) for k in (230, 404, 480)])
 @example(seed=0, sets=6, damage=[("unknown", 300 + k, 0) for k in range(5)])
 def test_damage_to_some_records_moves_no_other(seed: int, sets: int, damage: list[tuple[str, int, int]]) -> None:
     order = (0x3021 + np.random.default_rng(seed).permutation(135)).astype(np.uint16)

@@ -283,8 +283,7 @@ class SplitRecord:
 
     def _with_digests(self, digests: NDArray[np.uint64], parts: NDArray[np.int8]) -> "SplitRecord":
         """With further digests, (N,), each in its part; those of NEW and UNKNOWN are left out."""
-        unions = (np.union1d(old_digests, digests[parts == part]) for part, old_digests in enumerate(self.digests))
-        return replace(self, digests=tuple(unions))
+        return replace(self, digests=tuple(np.union1d(old, digests[parts == k]) for k, old in enumerate(self.digests)))
 
     def _add_groups(
         self, data: "Dataset", known_parts: NDArray[np.int8], draw: Callable[[int, SplitUnit], NDArray[np.int8]]

@@ -125,17 +125,17 @@ def _breaks(ranks: Ints, length: int) -> Mask:
 def _most_followed_order(codes: Uint16s) -> Uint16s:
     """The codes of one data set, each once: of the one that most of the file follows."""
     best_order, min_breaks = codes, len(codes)
-    length = _likely_length(codes)
-    begins = list(range(0, min(_TRIED_DATA_SETS * length, len(codes)), length))
-    # From the end too: what is lost from the first of two data sets is in the second.
-    begins += [len(codes) - length - begin for begin in begins if len(codes) > length + begin]
-    for begin in (max(0, begin - shift) for shift in range(_MAX_MOVED) for begin in begins):
-        order = _distinct(codes[begin : begin + length])
-        breaks = int(_breaks(_ranks(order, codes), len(order)).sum())
-        if not breaks:
-            return order
-        if breaks < min_breaks:
-            best_order, min_breaks = order, breaks
+    for length in _likely_lengths(codes):
+        begins = list(range(0, min(_TRIED_DATA_SETS * length, len(codes)), length))
+        # From the end too: what is lost from the first of two data sets is in the second.
+        begins += [len(codes) - length - begin for begin in begins if len(codes) > length + begin]
+        for begin in (max(0, begin - shift) for shift in range(_MAX_MOVED) for begin in begins):
+            order = _distinct(codes[begin : begin + length])
+            breaks = int(_breaks(_ranks(order, codes), len(order)).sum())
+            if not breaks:
+                return order
+            if breaks < min_breaks:
+                best_order, min_breaks = order, breaks
     return best_order
 
 
@@ -144,12 +144,13 @@ def _distinct(codes: Uint16s) -> Uint16s:
     return codes[np.sort(np.unique(codes, return_index=True)[1])]
 
 
-def _likely_length(codes: Uint16s) -> int:
-    """How many characters a data set has, most likely: the distance at which most of them come again."""
-    by_code = np.argsort(codes, kind="stable")
+def _likely_lengths(codes: Uint16s) -> list[int]:
+    """How many characters a data set may have: the distance at which most come again, those that are not rare, all."""
+    by_code, counts = np.argsort(codes, kind="stable"), np.bincount(codes)
     is_repeated = codes[by_code[1:]] == codes[by_code[:-1]]
     distances = np.diff(by_code)[is_repeated]
-    return int(np.bincount(distances).argmax()) if len(distances) else len(codes)
+    length = int(np.bincount(distances).argmax()) if len(distances) else len(codes)
+    return list(dict.fromkeys([length, int((2 * counts >= counts.max()).sum()), int(np.count_nonzero(counts))]))
 
 
 def _begin_as_file(order: Uint16s, codes: Uint16s) -> Uint16s:
