@@ -172,7 +172,6 @@ def test_pictures_saved_elsewhere_may_be_of_any_file() -> None:
 
 
 def test_renamed_files_are_known_by_a_picture_of_each_group() -> None:
-    """Copies of ETL files without their numbers, in groups of other names, were measured as unseen writing."""
     etl = dataclasses.replace(own(60), sources=("ETL8",))
     renamed = dataclasses.replace(etl, sources=("ETL8:0123",), groups=etl.groups[::-1] + 7)
     record = SplitRecord.from_dict(SplitRecord().with_data(etl, **HALVES).as_dict())
