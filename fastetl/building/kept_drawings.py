@@ -208,7 +208,7 @@ def samples_to_dataset(
     those of `build`.
 
     Args:
-        source: A sample file, or a folder of them (*.jsonl).
+        source: A sample file, or a folder of them (`*.jsonl`).
         config: Which samples to take, and at what size; `SamplesConfig()` if None.
     Raises:
         FastetlError: If no sample is left, or `out` exists (without `overwrite`).
