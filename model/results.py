@@ -75,7 +75,7 @@ class SetResult:
     left_out: Mapping[str, int]
     """Samples left out because their character is not in the charset, by character."""
     enlarged_from: int | None
-    """Side in pixels of pictures that were enlarged to the network's; None if none were."""
+    """Side in pixels of pictures below 64 that were enlarged to the network's; None if none were."""
     samples: int
     accuracy: float
     """Share of the samples that were read rightly, 0–1; へ read as ヘ is wrong."""

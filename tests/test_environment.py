@@ -202,7 +202,7 @@ def test_no_output_is_put_into_an_input_that_fastetl_wrote(kind: OutputKind, tmp
     data = tmp_path / "data"
     check_output(data / "out", DATASET_KIND, False, [data])  # such as a folder of ETL files
     data.mkdir()
-    for mark in kind.marks:
+    for mark in (*kind.marks, "notes.txt"):  # a file of the user's
         (data / str(mark)).touch()
     for out in (data / "out", data / "reports" / "out")[: 1 + (kind != RUN_KIND)]:
         with pytest.raises(FastetlError, match=f"{out}: the output would be in an input; expected a place outside"):

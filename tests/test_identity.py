@@ -146,7 +146,7 @@ def test_what_a_run_records_comes_back_from_json() -> None:
     values = json.loads(json.dumps(trained.as_dict()))
     assert values["train"]["groups"] == {"ETL8": [0, 2, 7, 7, 9, 10], "unnamed:1": []}
     assert SplitRecord.from_dict(values) == trained
-    for ranges in ([3], [5, 2], [1, 5, 5, 7], [1, 5, 6, 7], [-1, 2], [0, 2**31], ["0", "1"]):
+    for ranges in ([3], [5, 2], [1, 5, 5, 7], [1, 5, 6, 7], [-1, 2], [0, 2**31], [0, 2**31 - 1], ["0", "1"]):
         values["train"]["groups"]["ETL8"] = ranges
         with pytest.raises(ValueError, match="groups"):
             SplitRecord.from_dict(values)

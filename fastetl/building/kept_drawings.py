@@ -28,7 +28,7 @@ from fastetl.ink.drawings import Drawing, rasterize
 
 SAMPLE_FORMAT = 1
 DEVICES = ("mouse", "touch", "pen", "unknown")
-LINE_BYTES = 1 << 21  # longest line, in bytes: the largest drawing with pressure and time is shorter
+LINE_BYTES = 1 << 21  # most that the pad takes at once: the largest drawing with pressure and time is shorter
 LINES_PER_GROUP = 20  # lines of a file that make a group, which a split keeps together: one person's samples are alike
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ID_IN_LINE = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9-]{1,64})"')

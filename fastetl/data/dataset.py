@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_VALUE_BYTES = 256  # most bytes of one value of a header field
 MAX_WEIGHT = 10**9  # of a dataset, beside others: sums of weights stay finite
-_DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
+DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
 _RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
 _FORBIDDEN_IN_NAMES = re.compile("[\0-\x1f\ud800-\udfff]")  # what stored names may not have: an archive ends them at \0
 _COLUMNS = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
@@ -139,7 +139,7 @@ class About(TypedDict, total=False):
     left_out: dict[str, int]
     """How many samples `load_labelled` left out, by their characters."""
     enlarged_from: int
-    """Side in pixels of pictures that `open_dataset` enlarged."""
+    """Side in pixels of small pictures that `open_dataset` enlarged."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -216,7 +216,7 @@ class Dataset:
         fields = _header_fields(names, records)
         charset = _charset_of(texts, charset, source)
         (height, width), *other_shapes = {picture.shape for picture in pictures}
-        usual_side = height if MIN_SIDE <= height == width <= MAX_SIDE and not other_shapes else _DEFAULT_SIDE
+        usual_side = height if MIN_SIDE <= height == width <= MAX_SIDE and not other_shapes else DEFAULT_SIDE
         preprocessing = Preprocessing(size=usual_side if size is None else size)
         one_source = np.zeros(count, np.uint16)
         numbers, *_ = identity.group_copies(own_numbers, one_source, digests)

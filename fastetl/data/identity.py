@@ -45,6 +45,7 @@ RESERVED_SOURCE = re.compile(f"{_SOURCE_OF_FILES.pattern}|{UNNAMED}.*")
 MAX_NAME_LENGTH = 64
 """Most characters of a group's name."""
 _PARTS = ("train", "valid", "test")
+_MAX_GROUPS = 1 << 21  # of a source in a part: the metadata of a package may be anybody's, and memory is bounded
 digest_of = xxhash.xxh64_intdigest  # of bytes
 
 
@@ -163,8 +164,8 @@ def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
     if len(ranges) % 2 or not all(type(n) is int and 0 <= n < 2**31 for n in ranges):
         raise ValueError("groups are no ranges")
     runs = np.array(ranges).reshape(-1, 2) + np.array([0, 1])  # each run's first number, and its end
-    if (np.diff(runs.ravel()) <= 0).any():
-        raise ValueError("groups are ranges that fall, overlap or touch")
+    if (np.diff(runs.ravel()) <= 0).any() or np.diff(runs).sum() > _MAX_GROUPS:
+        raise ValueError("groups are ranges that fall, overlap, touch, or are too long")
     return np.concatenate([np.zeros(0, np.int32), *(np.arange(*run, dtype=np.int32) for run in runs.tolist())])
 
 
@@ -211,8 +212,7 @@ class SplitRecord:
         """
         known_sources = {source for groups in self.groups for source in groups}
         has_unnamed = any(source.startswith(UNNAMED) for source in known_sources)
-        is_synthetic = bool(known_sources) and all(map(_SYNTHETIC.match, known_sources))
-        new_names = UNNAMED_FILES if is_synthetic else ()
+        new_names = UNNAMED_FILES if known_sources and all(map(_SYNTHETIC.match, known_sources)) else ()
         may_be_any = [has_unnamed or (s.startswith(UNNAMED) and not s.startswith(new_names)) for s in data.sources]
         is_of_known_source = np.array([source in known_sources for source in data.sources])[data.source]
         return np.array(may_be_any)[data.source] | is_of_known_source & (data.groups < 0)

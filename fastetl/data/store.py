@@ -19,7 +19,7 @@ import numpy as np
 from fastetl.arrays import Bytes, Column
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
-from fastetl.data.dataset import MAX_VALUE_BYTES, About, Dataset, Pictures, are_within
+from fastetl.data.dataset import DEFAULT_SIDE, MAX_VALUE_BYTES, About, Dataset, Pictures, are_within
 from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
@@ -64,7 +64,7 @@ def open_dataset(path: StrPath | Dataset, *, size: int | None = None) -> Dataset
     if size is None or size == side:
         return data
     preprocessing = replace(data.preprocessing, size=size)
-    about: About = {**data.about, "enlarged_from": side} if size > side else data.about
+    about: About = {**data.about, "enlarged_from": side} if side < min(size, DEFAULT_SIDE) else data.about
     return replace(data, images=resize(np.asarray(data.images), size), preprocessing=preprocessing, about=about)
 
 

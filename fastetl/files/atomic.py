@@ -128,8 +128,8 @@ def _require_outside(path: Path, inputs: Inputs) -> None:
     real_path = Path(os.path.realpath(path))  # `resolve` raises for link circles
     sources = [Path(os.path.realpath(p)) for p in inputs if p and p.is_dir()]
     for source in (source for source in sources if source in real_path.parents):
-        name = real_path.relative_to(source).parts[0]
-        if any(kind.why_foreign(source) is None for kind in _CLOSED_KINDS if not fnmatchcase(name, kind.addable or "")):
+        name, entries = real_path.relative_to(source).parts[0], {entry.name for entry in source.iterdir()}
+        if any(entries.issuperset(kind.marks) for kind in _CLOSED_KINDS if not fnmatchcase(name, kind.addable or "")):
             what, do = "the output would be in an input", "choose another, or the input could not be renewed"
             raise ArgumentError(what, file=path, expected=f"a place outside of {source}", do=do)
 
