@@ -195,7 +195,7 @@ class Dataset:
                 not square is stretched; `read_picture` pads it.
             characters: N texts.
             groups: N names of up to 64 characters or whole numbers from 0 (who wrote it); "", −1 or NaN where unknown.
-                They are kept as the header field `writer`. Copies of a picture get the first's group.
+                They are kept as the header field `writer`. Copies of a picture with ink get the first's group.
             source: The name under which these groups are known, none like ETL8, synth:1 or unnamed:1; "" if they mean
                 something in this dataset alone. If it begins with ETL, the pictures count as those of ETL sets.
             size: Side in pixels, 8 to 512 (to be augmented, up to 126). If None: the pictures' own, if all are square,
@@ -219,7 +219,8 @@ class Dataset:
         usual_side = height if MIN_SIDE <= height == width <= MAX_SIDE and not other_shapes else DEFAULT_SIDE
         preprocessing = Preprocessing(size=usual_side if size is None else size)
         one_source = np.zeros(count, np.uint16)
-        numbers, *_ = identity.group_copies(own_numbers, one_source, digests)
+        blanks = digests[[not picture.any() for picture in pictures]]
+        numbers, *_ = identity.group_copies(own_numbers, one_source, digests, blanks)
         return cls(
             name=source or "own",
             images=np.concatenate([resize(picture[None], preprocessing.size) for picture in pictures]),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import xxhash
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastetl.checks import BELOW_1, require_range, unsuitable
 from fastetl.data.charset import nfc
@@ -135,7 +135,7 @@ def count_within(values: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def group_copies(
-    groups: NDArray[np.int32], source: NDArray[np.uint16], digests: NDArray[np.uint64], blanks: Sequence[int] = ()
+    groups: NDArray[np.int32], source: NDArray[np.uint16], digests: NDArray[np.uint64], blanks: ArrayLike = ()
 ) -> tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.int64]]:
     """Give copies, which are samples of equal digests, one group and source, so that no split separates them.
 
