@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, fspath
 from threading import Lock
 from typing import Any, Self
 
@@ -45,6 +45,16 @@ def scarcity(error: BaseException) -> tuple[str, str] | None:
     return scarcity(error.__cause__) if resource is None and error.__cause__ is not None else resource
 
 
+def as_address(path: StrPath) -> str:
+    """The text of a path, with the slashes of an address put back: `Path` turns s3://bucket into s3:/bucket."""
+    text = fspath(path)
+    match = re.match(r"([a-z][a-z0-9+.-]+):/(?!/)", text)
+    if match is None:
+        return text
+    slashes = "///" if match[1] == "file" else "//"
+    return f"{match[1]}:{slashes}{text[match.end() :]}"
+
+
 class FastetlError(Exception):
     """Bad input or wrong use. Its text is one line: file, record, byte offset, fault, expected, found, what to do.
 
@@ -65,7 +75,7 @@ class FastetlError(Exception):
     ) -> None:
         Exception.__init__(self, what)
         self.what = what
-        self.file = None if file is None else str(file)
+        self.file = None if file is None else as_address(file)
         self.record = record
         self.offset = offset
         self.expected = None if expected is None else str(expected)
@@ -202,7 +212,7 @@ def errors_about(file: StrPath) -> Iterator[None]:
     try:
         yield
     except FastetlError as error:
-        raise error.replace(file=str(file)) from None
+        raise error.replace(file=as_address(file)) from None
 
 
 @contextmanager

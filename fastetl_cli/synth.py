@@ -7,8 +7,7 @@ import numpy as np
 
 import fastetl_ray
 from fastetl.checks import require_range, require_unset
-from fastetl.errors import FastetlError, expecting
-from fastetl.files.addresses import as_address
+from fastetl.errors import FastetlError, as_address, expecting
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl.synth import LineConfig, SynthConfig, synthesize, synthesize_dataset, write_lines
 from fastetl.synth.written_lines import random_text

@@ -21,11 +21,11 @@ from fastetl.data.dataset import Dataset, concatenate
 from fastetl.data.parquet import arrow_table
 from fastetl.data.shards import SHARD_ROWS, Shard, encode_shard, write_index
 from fastetl.data.writing import DATASET_KIND, MANIFEST
-from fastetl.errors import FastetlError, ShowProgress, StrPath
+from fastetl.errors import FastetlError, ShowProgress, StrPath, as_address
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.reading import PlanPart, read_parts
 from fastetl.etl.selection import Plan
-from fastetl.files.addresses import absolute, as_address, claim_address, is_url, local_copy
+from fastetl.files.addresses import absolute, claim_address, is_url, local_copy
 from fastetl.files.atomic import check_output, new_output, write_file
 from fastetl.synth import SynthConfig
 from fastetl.synth.datasets import WriterRange, split_writers, writers_provenance

@@ -24,7 +24,6 @@ from fastetl.data.dataset import Pictures
 from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.errors import PARSE_ERRORS, FastetlError, StrPath, reason_of
-from fastetl.files.addresses import as_address
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import path_advice, read_json, require_sealed, sealed
 from fastetl.html import html_table
@@ -237,7 +236,7 @@ def as_run(name: str, run: Run | StrPath, expected: str = "a run or its path") -
         if (folder / RUN_JSON).is_file():
             raise MissingRunError("training was interrupted", file=path, found=folder, do="continue it with `resume`")
         do = f"train one, or {path_advice(path)}"
-        raise MissingRunError("no run here", file=as_address(path), expected=expected, do=do)
+        raise MissingRunError("no run here", file=path, expected=expected, do=do)
     try:
         values = read_json(file)
         if values["format"] != RUN_FORMAT:

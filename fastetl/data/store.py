@@ -25,8 +25,8 @@ from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
 from fastetl.data.writing import ARRAY_FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
-from fastetl.errors import FastetlError, MissingFileError, StrPath, errors_about, expecting
-from fastetl.files.addresses import as_address, is_url, name_of, read_file
+from fastetl.errors import FastetlError, MissingFileError, StrPath, as_address, errors_about, expecting
+from fastetl.files.addresses import is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed
 from fastetl.lazy import import_extra
 

@@ -23,7 +23,7 @@ from fastetl.data.writing import MANIFEST
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
-from fastetl.files.addresses import as_address, is_url
+from fastetl.files.addresses import is_url
 from fastetl.files.untrusted import files_below, open_file, read_ends
 
 STAMP = SYNTHETIC.encode()  # with the seed behind it, in the spare bytes of synthetic writers' records
@@ -262,7 +262,7 @@ def find_files_and_faults(sources: Sources) -> tuple[list[EtlFile], list[Fastetl
     for path in paths:
         if not path.exists():
             do = "give a path on this machine: only Ray reads addresses" if is_url(path) else "check the path"
-            raise MissingFileError("there is no such file or folder", file=as_address(path), do=do)
+            raise MissingFileError("there is no such file or folder", file=path, do=do)
         is_own_parquet = path.suffix.lower() == ".parquet" and not PARQUET_KIND.why_foreign(path)
         if is_own_parquet or (path / MANIFEST).is_file():
             what, do = "a dataset already", "see `fastetl sheet`, train on it, or give the files that it was built from"

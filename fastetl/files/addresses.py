@@ -3,16 +3,14 @@
 import hashlib
 import importlib
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath, reason_of
+from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, StrPath, as_address, reason_of
 from fastetl.files.untrusted import read_bytes, within_limit
 from fastetl.lazy import INSTALL
 
@@ -22,16 +20,6 @@ _copies_folder = cache(TemporaryDirectory)  # of files at addresses, until the p
 def is_url(path: StrPath) -> bool:
     """Whether a path is an address for fsspec, also one that `Path` has changed."""
     return "://" in as_address(path)
-
-
-def as_address(path: StrPath) -> str:
-    """The text of a path, with the slashes of an address put back: `Path` turns s3://bucket into s3:/bucket."""
-    text = fspath(path)
-    match = re.match(r"([a-z][a-z0-9+.-]+):/(?!/)", text)
-    if match is None:
-        return text
-    slashes = "///" if match[1] == "file" else "//"
-    return f"{match[1]}:{slashes}{text[match.end() :]}"
 
 
 def absolute(path: StrPath) -> str:

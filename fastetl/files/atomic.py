@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from fastetl.checks import as_path
 from fastetl.errors import ArgumentError, FastetlError, OutputExistsError, StrPath, reason_of
-from fastetl.files.addresses import as_address, fsspec_for, is_url
+from fastetl.files.addresses import fsspec_for, is_url
 from fastetl.files.untrusted import is_clutter, read_ends
 
 Inputs = Sequence[Path | None]  # what an output is made of; None for what is in memory
@@ -70,7 +70,7 @@ def require_local(path: Path) -> None:
     """Raise FastetlError for an address: all but Ray would take it for a folder's name."""
     if is_url(path):
         expected, do = "a path on this machine", "give one; only datasets that Ray writes may be at addresses"
-        raise FastetlError("the output is at an address", file=as_address(path), expected=expected, do=do)
+        raise FastetlError("the output is at an address", file=path, expected=expected, do=do)
 
 
 def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs = ()) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastetl.building.kept_drawings import SAMPLE_FORMAT, KeptDrawing, read_samples, removal_line
 from fastetl.errors import FastetlError, MissingFileError, expecting
-from fastetl.files.atomic import replace_file, try_lock
+from fastetl.files.atomic import replace_file, require_local, try_lock
 
 MAX_LISTED_SAMPLES = 500  # most samples of one file in a list: the newest ones
 _LOCK = ".pad.lock"
@@ -22,6 +22,7 @@ class SampleFolder:
     """
 
     def __init__(self, folder: Path) -> None:
+        require_local(folder)
         with expecting("a folder to write to", folder, "cannot keep samples here", "name another folder", OSError):
             folder.mkdir(parents=True, exist_ok=True)
             lock = try_lock(folder / _LOCK)
