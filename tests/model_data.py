@@ -8,12 +8,12 @@ import time
 from functools import cache
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
 from model.config import RATES, TrainConfig
-from model.devices import join
 from model.progress import Progress
 from model.training import train
 
@@ -62,5 +62,5 @@ if __name__ == "__main__":
     for word in sys.argv[2:]:
         if word.startswith("join="):
             coordinator, process, processes = word.removeprefix("join=").split(",")
-            join(coordinator, int(processes), int(process))
+            jax.distributed.initialize(coordinator, int(processes), int(process))
     run_training(Path(sys.argv[1]), None if "resume" in sys.argv else CONFIG, "tell", *sys.argv[2:])

@@ -31,7 +31,7 @@ from fastetl.files.atomic import try_lock
 from model import loop, outliers, training
 from model.calibration import log_softmax
 from model.config import RATES, TrainConfig
-from model.devices import Tree, join, replicate, shard
+from model.devices import Tree, replicate, shard
 from model.errors import ModelError
 from model.folders import save, unfinished_folder
 from model.network import NETWORKS, Conv, Dropout, Flatten, Network, NetworkConfig, Norm, Relu
@@ -299,25 +299,6 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
     assert theirs.finished
     assert theirs.history[0].valid_loss == pytest.approx(mine.history[0].valid_loss, rel=1e-3)
     assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
-    with pytest.raises(FastetlError, match="process is out of range"):
-        join(coordinator, 2, 2)
-
-
-@pytest.mark.timing
-@pytest.mark.parametrize(
-    ("coordinator", "process", "fault"),
-    [
-        ("bad host:99999", 0, "expected HOST:PORT of this machine"),
-        ("localhost", 1, "expected HOST:PORT where process 0 listens; found no host, or no port"),
-        ("localhost:1", 1, "found Connection refused"),
-    ],
-)
-def test_a_coordinator_that_is_none_is_one_line(coordinator: str, process: int, fault: str, monkeypatch: Patch) -> None:
-    monkeypatch.setattr("model.devices._JOIN_SECONDS", 0.3)
-    begin = time.monotonic()
-    with pytest.raises(ModelError, match=f"cannot join {coordinator} as process {process}; .*{fault}"):
-        join(coordinator, 2, process)
-    assert time.monotonic() - begin < 20
 
 
 def test_an_epoch_is_a_line_unless_told_otherwise(capsys: Capture) -> None:
