@@ -19,9 +19,9 @@ from export.package_files import ONNX, PRETRAINED, file_of, is_bundled, package_
 from export.runtimes import onnx_session
 from fastetl.checks import require_instance, require_range, unsuitable
 from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset
-from fastetl.data.dataset import Pictures
 from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.samples import Pictures
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.html import html_table

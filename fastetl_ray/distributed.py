@@ -17,10 +17,9 @@ import numpy as np
 from fastetl.building.build import BuildConfig, BuildResult, build_result, completed_dataset, find_labelled, with_plan
 from fastetl.checks import as_path, config_of, require_range
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset, concatenate
+from fastetl.data.dataset import DATASET_KIND, MANIFEST, Dataset, concatenate
 from fastetl.data.parquet import arrow_table
 from fastetl.data.shards import SHARD_ROWS, Shard, encode_shard, write_index
-from fastetl.data.writing import DATASET_KIND, MANIFEST
 from fastetl.errors import FastetlError, ShowProgress, StrPath, as_address
 from fastetl.etl.detection import Sources, as_paths
 from fastetl.etl.reading import PlanPart, read_parts

@@ -10,9 +10,10 @@ import numpy as np
 from fastetl.arrays import Float32s, Floats, Ints, Mask
 from fastetl.checks import as_progress, as_several
 from fastetl.data.charset import Characters, Charset, load_charset, one_shape
-from fastetl.data.dataset import Dataset, Pictures
+from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord, digest_of
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.samples import Pictures
 from fastetl.data.store import load_labelled
 from fastetl.errors import ArgumentError, ShowProgress, StrPath
 from model.calibration import log_softmax, reliability

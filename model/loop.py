@@ -16,8 +16,9 @@ from flax import nnx
 
 from fastetl.arrays import Float32s
 from fastetl.data.batches import Batch, Batches
-from fastetl.data.dataset import Dataset, Samples
+from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TRAIN, VALID
+from fastetl.data.samples import Samples
 from model.calibration import fit_temperature, log_softmax, smoothed_losses
 from model.config import RATES
 from model.devices import Tree, is_first, replicate, shard

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fastetl.arrays import Bytes, Integers, Ints
-from fastetl.data.dataset import Samples
 from fastetl.data.preprocessing import resize
+from fastetl.data.samples import Samples
 from model.config import TrainConfig
 
 MAX_SCRIBBLES, MAX_PAIRS = 1 << 12, 1 << 14

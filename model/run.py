@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from fastetl import __version__
 from fastetl.checks import as_path, require_instance, unsuitable
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Pictures
 from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.samples import Pictures
 from fastetl.errors import PARSE_ERRORS, FastetlError, StrPath, reason_of
 from fastetl.files.atomic import replace_file
 from fastetl.files.untrusted import path_advice, read_json, require_sealed, sealed

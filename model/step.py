@@ -12,7 +12,7 @@ from flax import nnx
 from optax.contrib import MuonDimensionNumbers, muon
 
 from fastetl.arrays import Float32s
-from fastetl.data.dataset import Pictures
+from fastetl.data.samples import Pictures
 from model.calibration import smoothed_losses
 from model.config import RATES, TrainConfig
 from model.devices import Tree, shard, sharding

@@ -22,13 +22,9 @@ UPWARDS = {"export", "export.package_files"}  # imported by name, only when `mod
 
 
 def imported(source: str) -> set[str]:
-    """Dotted names of what is imported, but for types alone, also within functions; `from a import b`: a and a.b."""
+    """Dotted names of what is imported, also within functions and for types alone; `from a import b`: a and a.b."""
     names: set[str] = set()
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
-from fastetl.data.dataset import Samples
+from fastetl.data.samples import Samples
 from fastetl.data.shards import Shard, ShardedImages
 from fastetl.data.store import open_dataset
 from tests.conftest import Patch, peak_memory, python, some_pictures, write_shards

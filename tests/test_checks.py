@@ -22,7 +22,8 @@ from fastetl.checks import require_choice, require_range
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.batches import Batches
 from fastetl.data.charset import Charset, load_charset
-from fastetl.data.dataset import Dataset, Samples
+from fastetl.data.dataset import Dataset
+from fastetl.data.samples import Samples
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import codes_of
 from fastetl.ink.drawings import Drawing, Stroke, rasterize

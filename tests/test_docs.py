@@ -14,7 +14,7 @@ from PIL import Image
 
 import fastetl
 from fastetl.data.charset import NAMES, is_kanji, load_charset
-from fastetl.data.writing import ARRAY_FORMAT, SHARDS_FORMAT
+from fastetl.data.dataset import ARRAY_FORMAT, SHARDS_FORMAT
 from fastetl.etl.classes import classes
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import GENUINE_FILES, LAYOUTS, Layout, genuine_files

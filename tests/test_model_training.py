@@ -23,9 +23,10 @@ from safetensors.numpy import load_file
 
 from fastetl.arrays import Bytes, Float32s
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset, Samples
+from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
 from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.samples import Samples
 from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
 from model import loop, outliers, training

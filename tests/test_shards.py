@@ -12,8 +12,9 @@ from PIL import Image
 
 from export.recognizer import open_recognizer
 from fastetl.data import parquet
-from fastetl.data.dataset import Dataset, Samples
+from fastetl.data.dataset import Dataset
 from fastetl.data.parquet import arrow_table, pictures_of, png_table
+from fastetl.data.samples import Samples
 from fastetl.data.shards import ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError

@@ -11,10 +11,10 @@ import numpy as np
 from fastetl.arrays import Integers
 from fastetl.checks import Options, Range, as_path, as_progress, config_of, require_unset
 from fastetl.data.charset import Characters, Charset, in_a_line
-from fastetl.data.dataset import About, Dataset, require_own_name
+from fastetl.data.dataset import DATASET_KIND, Dataset, open_images, require_own_name, write_description
 from fastetl.data.labelled_files import LabelledSource, labelled_in, require_no_unlabelled
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
-from fastetl.data.writing import DATASET_KIND, open_images, write_dataset, write_description
+from fastetl.data.samples import About
 from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, StrPath
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, has_records
 from fastetl.etl.jis import class_of_code
@@ -133,7 +133,7 @@ def build(
     labelled = find_labelled(paths)
     if labelled:
         data, findings = _read_labelled(labelled, config, progress, command)
-        write_dataset(data, out, overwrite=overwrite)
+        data.write(out, overwrite=overwrite)
     else:
         data, findings = with_plan(paths, config, write_records)
     return build_result(str(out), data, start_time, findings)

@@ -17,10 +17,10 @@ import numpy as np
 
 from fastetl.checks import Options, Range, as_path, config_of, unsuitable
 from fastetl.data.charset import MAX_CODE_POINTS, Characters, in_a_line, is_character, load_charset, nfc
-from fastetl.data.dataset import About, Dataset
+from fastetl.data.dataset import DATASET_KIND, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
-from fastetl.data.writing import DATASET_KIND
+from fastetl.data.samples import About
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import list_folder, open_file, parse_json

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from fastetl.checks import ABOVE_0, as_several, require_instance, require_range, unsuitable
 from fastetl.data.augmentation import Augmentation, augment
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import MAX_WEIGHT, Dataset, Samples
+from fastetl.data.dataset import Dataset
 from fastetl.data.identity import count_within
 from fastetl.data.preprocessing import MAX_SIDE
+from fastetl.data.samples import MAX_WEIGHT, Samples
 from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
 

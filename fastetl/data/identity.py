@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import xxhash
@@ -25,10 +25,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastetl.checks import BELOW_1, require_range, unsuitable
 from fastetl.data.charset import nfc
+from fastetl.data.samples import DatasetFields
 from fastetl.errors import ArgumentError, FastetlError
-
-if TYPE_CHECKING:
-    from fastetl.data.dataset import Dataset
 
 SplitUnit = Literal["group", "sample"]
 TRAIN, VALID, TEST, NEW, UNKNOWN = range(5)
@@ -169,7 +167,7 @@ def _numbers(ranges: Sequence[int]) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *(np.arange(*run, dtype=np.int32) for run in runs.tolist())])
 
 
-def _keys_in_files(data: "Dataset") -> NDArray[np.int64]:
+def _keys_in_files(data: DatasetFields) -> NDArray[np.int64]:
     """int64 (N,): a number for each sample's group if ETL's or synthetic files tell it, else −1."""
     is_in_files = np.array([bool(_SOURCE_OF_FILES.fullmatch(source)) for source in data.sources])[data.source]
     return np.where(is_in_files & (data.groups >= 0), data.source.astype(np.int64) << 32 | data.groups, -1)
@@ -187,7 +185,7 @@ class SplitRecord:
     def __eq__(self, other: object) -> bool:
         return self.as_dict() == other.as_dict() if isinstance(other, SplitRecord) else NotImplemented
 
-    def parts_of(self, data: "Dataset") -> NDArray[np.int8]:
+    def parts_of(self, data: DatasetFields) -> NDArray[np.int8]:
         """int8 (N,): the part of each sample, TRAIN, VALID or TEST; NEW if it is in none; UNKNOWN if nothing tells."""
         parts = np.full(len(data), NEW, np.int8)
         parts[self._may_have_seen(data)] = UNKNOWN
@@ -197,7 +195,7 @@ class SplitRecord:
         parts_of_digests = self._parts_of_digests(data)  # the same in all datasets, and so before the group's part
         return np.where(parts_of_digests != NEW, parts_of_digests, parts)
 
-    def _parts_of_digests(self, data: "Dataset") -> NDArray[np.int8]:
+    def _parts_of_digests(self, data: DatasetFields) -> NDArray[np.int8]:
         """int8 (N,): the part that a sample's digest is in, or that of a sample of its group in ETL's files; or NEW."""
         parts, keys = np.full(len(data), NEW, np.int8), _keys_in_files(data)
         for part in (TEST, VALID, TRAIN):  # TRAIN is written last, and so over the other parts
@@ -205,7 +203,7 @@ class SplitRecord:
             parts[is_known | ((keys >= 0) & np.isin(keys, keys[is_known]))] = part
         return parts
 
-    def _may_have_seen(self, data: "Dataset") -> NDArray[np.bool_]:
+    def _may_have_seen(self, data: DatasetFields) -> NDArray[np.bool_]:
         """bool (N,): samples of which neither source nor group tells whether they were trained on.
 
         Unnamed pictures may be of any: ETL's, saved as PNG files, have other digests. Synthetic ones are no files.
@@ -217,7 +215,7 @@ class SplitRecord:
         is_of_known_source = np.array([source in known_sources for source in data.sources])[data.source]
         return np.array(may_be_any)[data.source] | is_of_known_source & (data.groups < 0)
 
-    def counts(self, data: "Dataset") -> tuple[int, int, int]:
+    def counts(self, data: DatasetFields) -> tuple[int, int, int]:
         """For each part, how many groups of a dataset, and samples of unknown group, are in it."""
         ungrouped = np.unique(data.digests[data.groups < 0])
         counts = [int(np.isin(ungrouped, digests).sum()) for digests in self.digests]
@@ -226,7 +224,7 @@ class SplitRecord:
                 counts[part] += int(np.isin(numbers, groups.get(source, ())).sum())
         return counts[TRAIN], counts[VALID], counts[TEST]
 
-    def split(self, data: "Dataset") -> Split | None:
+    def split(self, data: DatasetFields) -> Split | None:
         """The samples of a dataset that are in each part; None if all parts are empty."""
         parts = self.parts_of(data)
         return Split.of(parts) if (parts <= TEST).any() else None
@@ -248,7 +246,7 @@ class SplitRecord:
             digests.append(np.sort(np.frombuffer(base64.b64decode(values[part]["digests"], validate=True), "<u8")))
         return cls(tuple(groups), tuple(digests))
 
-    def with_data(self, data: "Dataset", *, by: SplitUnit, valid: float, test: float, seed: int) -> "SplitRecord":
+    def with_data(self, data: DatasetFields, *, by: SplitUnit, valid: float, test: float, seed: int) -> "SplitRecord":
         """These parts with the samples of a further dataset: known ones stay in their part, others are drawn.
 
         The arguments and errors are those of `Dataset.split`. Copies of a sample of unknown group go to one part.
@@ -286,7 +284,7 @@ class SplitRecord:
         return replace(self, digests=tuple(np.union1d(old, digests[parts == k]) for k, old in enumerate(self.digests)))
 
     def _add_groups(
-        self, data: "Dataset", known_parts: NDArray[np.int8], draw: Callable[[int, SplitUnit], NDArray[np.int8]]
+        self, data: DatasetFields, known_parts: NDArray[np.int8], draw: Callable[[int, SplitUnit], NDArray[np.int8]]
     ) -> tuple[dict[str, NDArray[np.int32]], ...]:
         """`groups` with those of a dataset: one with known samples joins them, those of TRAIN first; others are drawn.
 

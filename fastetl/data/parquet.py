@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastetl.arrays import Bytes, Column
-from fastetl.data.writing import description_of
+from fastetl.data.samples import DatasetFields
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.lazy import import_extra
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from fastetl.data.dataset import Dataset
 
 PARQUET_KIND = OutputKind("a Parquet file by fastetl", b"written by fastetl")
 METADATA_KEY = "fastetl dataset"  # under which charset, preprocessing, sources and `about` are in a file
@@ -39,7 +37,7 @@ def column_values(column: "pa.ChunkedArray") -> Column:
     return values.astype(str) if values.dtype == object else values
 
 
-def arrow_table(data: "Dataset") -> "pa.Table":
+def arrow_table(data: DatasetFields) -> "pa.Table":
     """The Arrow table of a dataset, each picture as its size × size bytes. Raises FastetlError without pyarrow."""
     pa = import_extra("pyarrow")
 
@@ -63,7 +61,7 @@ def arrow_table(data: "Dataset") -> "pa.Table":
     return pa.table(columns)
 
 
-def png_table(data: "Dataset") -> "pa.Table":
+def png_table(data: DatasetFields) -> "pa.Table":
     """The table with PNG files, and with metadata that tell `datasets` of the pictures and the names of the classes."""
     from fastetl.ink.pictures import png_file  # only now: other tables do not need Pillow
 
@@ -79,12 +77,12 @@ def png_table(data: "Dataset") -> "pa.Table":
     return pa.table(columns, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def write_parquet(data: "Dataset", out: StrPath, *, overwrite: bool = False) -> Path:
+def write_parquet(data: DatasetFields, out: StrPath, *, overwrite: bool = False) -> Path:
     """Write the Parquet file of a dataset, as `Dataset.to_parquet` says."""
     pq = import_extra("pyarrow.parquet")
     schema = png_table(data[:0]).schema
     # The first is the mark of `PARQUET_KIND`.
-    metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps({**description_of(data), **data.about})}
+    metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps({**data.description(), **data.about})}
     schema = schema.with_metadata({**schema.metadata, **metadata})
     output = new_output(out, PARQUET_KIND, overwrite, [data.path])
     with output as file, pq.ParquetWriter(file, schema, compression="zstd", compression_level=1) as writer:

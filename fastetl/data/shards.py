@@ -16,21 +16,18 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastetl.arrays import Bytes, Column, Integers, Ints
+from fastetl.data.dataset import MANIFEST, REBUILD, Dataset, write_description
 from fastetl.data.parquet import arrow_table, column_values, pictures_of
-from fastetl.data.writing import MANIFEST, REBUILD, write_description
 from fastetl.errors import FastetlError, expecting
 from fastetl.files.addresses import absolute, is_url, read_file
 from fastetl.files.atomic import write_file
 from fastetl.files.untrusted import JSON_BYTES, require_regular
 from fastetl.lazy import import_extra
-
-if TYPE_CHECKING:
-    from fastetl.data.dataset import Dataset
 
 INDEX_FILES = {"labels.npy": 1 << 34, "records.npz": 1 << 34, MANIFEST: JSON_BYTES}
 """The files beside the shards, in the order of writing, and the most bytes that each may have."""
@@ -114,22 +111,19 @@ class ShardedImages:
 
     def table(self, shard: Shard, columns: Sequence[str]) -> Any:
         """Read columns of a shard as an Arrow table. Raises FastetlError if it is damaged, missing or replaced."""
+        pq, path = import_extra("pyarrow.parquet"), f"{self.folder}/{shard.file}"
+        expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes"
         try:
-            return self._read(shard, columns)
+            data = read_file(self.folder, shard.file, SHARD_BYTES)
+            with expecting(expected, path, "the shard is damaged", REBUILD, Exception):  # pyarrow's are many
+                if hashlib.sha256(data).hexdigest() != shard.sha256:
+                    raise ValueError("another hash" if len(data) == shard.bytes else f"{len(data):,} bytes")
+                return pq.read_table(io.BytesIO(data), columns=list(columns))
         except FastetlError as error:
             if shard.sha256.encode() in read_file(self.folder, MANIFEST, JSON_BYTES):
                 raise
             what, do = "another dataset has replaced the one that was opened", "open it again; a training begins anew"
             raise FastetlError(what, file=self.folder, do=do) from error
-
-    def _read(self, shard: Shard, columns: Sequence[str]) -> Any:
-        pq, path = import_extra("pyarrow.parquet"), f"{self.folder}/{shard.file}"
-        data = read_file(self.folder, shard.file, SHARD_BYTES)
-        expected = f"sha256 {shard.sha256[:12]}…, {shard.bytes:,} bytes"
-        with expecting(expected, path, "the shard is damaged", REBUILD, Exception):  # pyarrow's are many
-            if hashlib.sha256(data).hexdigest() != shard.sha256:
-                raise ValueError("another hash" if len(data) == shard.bytes else f"{len(data):,} bytes")
-            return pq.read_table(io.BytesIO(data), columns=list(columns))
 
 
 class HeaderFields(Mapping[str, Column]):
@@ -172,7 +166,7 @@ def sharded_images(address: str, description: Mapping[str, Any]) -> ShardedImage
     return ShardedImages(absolute(address), shards, side)
 
 
-def encode_shard(number: int, rows: "Dataset") -> tuple[Shard, bytes]:
+def encode_shard(number: int, rows: Dataset) -> tuple[Shard, bytes]:
     """The description and the bytes of a shard. With one version of pyarrow, the same rows give the same bytes."""
     pq = import_extra("pyarrow.parquet")
     columns = arrow_table(rows).drop_columns(["group", "source", "digest"])  # these are in records.npz
@@ -182,7 +176,7 @@ def encode_shard(number: int, rows: "Dataset") -> tuple[Shard, bytes]:
     return Shard(f"shard-{number:05d}.parquet", len(rows), len(data), hashlib.sha256(data).hexdigest()), data
 
 
-def write_index(folder: str, data: "Dataset", shards: Sequence[Shard], columns: Sequence[str]) -> None:
+def write_index(folder: str, data: Dataset, shards: Sequence[Shard], columns: Sequence[str]) -> None:
     """Write the `INDEX_FILES` of written shards. columns: names of header fields. Pictures of `data` are not used."""
     description = {"shards": [asdict(shard) for shard in shards], "columns": list(columns)}
     with TemporaryDirectory() as folder_name:

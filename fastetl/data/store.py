@@ -19,12 +19,12 @@ import numpy as np
 from fastetl.arrays import Bytes, Column
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
-from fastetl.data.dataset import DEFAULT_SIDE, MAX_VALUE_BYTES, About, Dataset, Pictures, are_within
+from fastetl.data.dataset import ARRAY_FORMAT, DEFAULT_SIDE, MANIFEST, MAX_VALUE_BYTES, REBUILD, SHARDS_FORMAT, Dataset
 from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
+from fastetl.data.samples import About, Pictures, are_within
 from fastetl.data.shards import INDEX_FILES, HeaderFields, ShardedImages, sharded_images
-from fastetl.data.writing import ARRAY_FORMAT, MANIFEST, REBUILD, SHARDS_FORMAT
 from fastetl.errors import FastetlError, MissingFileError, StrPath, as_address, errors_about, expecting
 from fastetl.files.addresses import is_url, name_of, read_file
 from fastetl.files.untrusted import mapped_array, read_ends, read_json, read_npz, require_sealed

@@ -17,9 +17,9 @@ import numpy as np
 
 from fastetl.arrays import Bytes, Mask, Uint16s
 from fastetl.checks import as_path, as_several, unsuitable
+from fastetl.data.dataset import MANIFEST
 from fastetl.data.identity import SYNTHETIC
 from fastetl.data.parquet import PARQUET_KIND
-from fastetl.data.writing import MANIFEST
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files

@@ -7,10 +7,10 @@ import numpy as np
 
 from fastetl.checks import as_progress, config_of, require_range, require_unset
 from fastetl.data.charset import Charset
-from fastetl.data.dataset import About, Dataset, concatenate
+from fastetl.data.dataset import DATASET_KIND, Dataset, concatenate, open_images, write_description
 from fastetl.data.identity import SYNTHETIC, digest_rows
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing
-from fastetl.data.writing import DATASET_KIND, open_images, write_description
+from fastetl.data.samples import About
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.files.atomic import new_output
 from fastetl.synth.processes import results_of, worker_count
