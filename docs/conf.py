@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import fastetl
+from fastetl.checks import Range
+
+# In the annotations of options: rounded, since the least number over 0 is 5e-324.
+Range.__repr__ = lambda ends: f"Range({round(ends.low, 9):g}, {ends.high:.10g})"
 
 project, author, copyright = "fastetl", "the fastetl authors", "the fastetl authors, MIT"
 release = fastetl.__version__
@@ -65,6 +69,7 @@ def parse_sections(app: Any, what: str, name: str, obj: object, options: Any, li
 
     if what == "class":  # the site lists fields with their docstrings
         lines[:] = inspect.cleandoc(str(vars(obj)["__doc__"])).splitlines()
+    lines[:] = [re.sub(r"docs/([\w/-]+)\.md", r":doc:`\1`", line) for line in lines]
     if what not in ("attribute", "property"):
         lines[:] = GoogleDocstring(lines, Config(), app, what, name, obj, options).lines()
 
