@@ -17,9 +17,9 @@ from PIL import Image
 
 from benches.studies.conditions import CURVES
 from export import open_recognizer
-from export.recognizer import MIN_COMPETING, Recognizer
+from export.recognizer import Recognizer
 from fastetl.building.kept_drawings import KeptDrawing
-from fastetl.data.charset import Charset, one_shape
+from fastetl.data.charset import Charset
 from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
 from tests import golden_lines
@@ -72,25 +72,15 @@ def _scrawl(seed: int) -> Drawing:
     return Drawing(width, height, tuple(strokes), float(rng.uniform(0.002, 0.3)))
 
 
-def verdicts(pictures: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    """Threshold, competing characters, equal shapes and place on the canvas, on the network's own answers."""
+def verdicts(drawings: list[Drawing]) -> list[dict[str, Any]]:
+    """What is answered to drawings if only one script competes, and the probabilities that the network gave."""
     recognizer, rows = open_recognizer("kana"), []
+    probabilities = recognizer.probabilities(np.stack([rasterize(drawing) for drawing in drawings])).tolist()
     for script, first, last in SCRIPTS:
         chosen = Charset(script, tuple(c for c in recognizer.labels[:-1] if first <= c <= last or c == "ー"))
-        competing = recognizer.restricted(chosen)
-        answers = zip(recognizer.probabilities(pictures), competing.probabilities(pictures, canvas=True), strict=True)
-        for drawing, (all_labels, some) in enumerate(answers):
-            alike: dict[str, list[tuple[float, str]]] = {}
-            for label, probability in zip(competing.labels, some.tolist(), strict=True):
-                alike.setdefault(one_shape(label), []).append((probability, label))
-            # The likeliest names what is written alike.
-            merged = {max(pairs)[1]: sum(probability for probability, _ in pairs) for pairs in alike.values()}
-            best = max(merged, key=merged.__getitem__)
-            own = float(all_labels[competing._is_competing].sum())
-            if abs(merged[best] - recognizer.threshold) < 1e-4 or abs(own - MIN_COMPETING) < 1e-4:
-                continue  # which side it falls on is a matter of rounding
-            row = {"script": script, "drawing": drawing, "label": best, "probability": merged[best], "own": own}
-            rows.append(row | {"probabilities": all_labels.tolist()})
+        for number, one in enumerate(recognizer.restricted(chosen).read_all(drawings, by_shape=True)):
+            row = {"script": script, "drawing": number, "label": one.label, "probability": one.probability}
+            rows.append(row | {"uncertain": one.uncertain, "probabilities": probabilities[number]})
     return rows
 
 
@@ -154,7 +144,7 @@ def test_swift_draws_judges_and_reads_as_python_does(built: Path, tmp_path: Path
     pictures = np.stack([rasterize(drawing) for drawing in drawings])
     cases = {
         "drawings": [drawing.as_dict() for drawing in drawings],
-        "verdicts": verdicts(pictures[: len(kana) + 40]),
+        "verdicts": verdicts(drawings[: len(kana) + 40]),
         "papers": papers(),
         "lines": lines(),
     }
