@@ -8,20 +8,16 @@ import pytest
 from numpy.typing import NDArray
 
 from benches.etl_records import write_set
-from fastetl.building.build import BuildConfig, build
+from fastetl import BuildConfig, FastetlError, SynthConfig, build, inspect, open_dataset, synthesize
 from fastetl.data.charset import KATAKANA46
-from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes
 from fastetl.etl.contents import contents_of
 from fastetl.etl.detection import EtlFile, detect, find_files
-from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import LAYOUT_BY_NAME, LAYOUTS, Layout
 from fastetl.kernels.packed import unpack
 from fastetl.kernels.resize import resize_twin
 from fastetl.kernels.vector import ENABLED
-from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.sets import PLANS, set_files
 
 NAMES = [layout.name for layout in LAYOUTS]
@@ -210,6 +206,14 @@ def test_a_damaged_record_is_told_and_moves_no_other(folder: Path, tmp_path: Pat
     assert any(f"record {at}" in str(notice) or f"(record {at})" in str(notice) for notice in content.noticed)
     with pytest.raises(FastetlError):
         build(path, tmp_path / "out", BuildConfig(charset="all", size=8, strict=True))
+
+
+def test_a_damaged_sheet_number_is_no_group_of_another_set(folder: Path, tmp_path: Path) -> None:
+    path, source = damaged(folder, "ETL4", tmp_path)
+    records = records_of(path, source.layout)
+    source.layout.put(records[7:8], "sheet", 2**35)
+    records.tofile(path)
+    assert contents_of([detect(path)])[0].groups[7] == 4_999_999
 
 
 def test_a_dummy_with_contents_is_told_and_model_patterns_have_any_order(folder: Path, tmp_path: Path) -> None:

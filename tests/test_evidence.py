@@ -13,7 +13,11 @@ import pytest
 
 from benches.campaign import inputs, records
 from benches.campaign.tally import Tally
+from benches.studies.conditions import CONDITIONS
 from benches.studies.gpu_page import PAGE, STORED, page
+from benches.studies.scans import picture_statistics, pictures_by
+from fastetl.data.charset import HIRAGANA
+from fastetl.data.scans import FRAGMENT_SHARES
 from fastetl.kernels.resize import resize_twin
 from model.run import RUN_FORMAT
 from tests.conftest import Patch
@@ -55,6 +59,15 @@ def test_the_campaign_notices_a_fault_of_the_product(tmp_path: Path, monkeypatch
     built = tallied(records.damaged_builds, 15, tmp_path, ["ETL8G"])
     assert built.counts["wrong"] > 3
     assert "other pixels" in built.examples[0]
+
+
+def test_a_study_lays_handwriting_out_as_on_real_scans() -> None:
+    written = pictures_by(5, range(4), HIRAGANA.characters, scans=0) * np.uint8(17)
+    measured = picture_statistics(CONDITIONS["as on scans"](written, 0))
+    for side, share in zip(("left", "right", "top", "bottom"), FRAGMENT_SHARES, strict=True):
+        assert abs(measured[f"fragment {side}"].mean() - share) < 0.05, side
+    for name, middle in {"depth of the left fragment": 8, "deviation": 17.9, "centre of gravity, x": 67}.items():
+        assert abs(np.nanmedian(measured[name]) - middle) < 1, name
 
 
 def test_the_page_of_gpus_is_what_the_results_say() -> None:

@@ -19,7 +19,7 @@ from fastetl.data.shards import ShardedImages
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from model.outliers import character_pairs
-from tests.conftest import Patch, describe, some_pictures, write_shards
+from tests.conftest import Patch, describe, one_line, some_pictures, write_shards
 from tests.export_data import sound_package
 
 SIDE = 8
@@ -156,6 +156,15 @@ def test_a_parquet_file_that_claims_gigabytes_is_one_line(tmp_path: Path, monkey
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(FastetlError, match=r"a\.parquet: cannot read; .* exceeds limit"):
         open_dataset(tmp_path / "a.parquet")
+
+
+def test_a_parquet_file_with_pictures_of_another_kind_is_one_line(tmp_path: Path, monkeypatch: Patch) -> None:
+    for picture in (Image.new("P", (SIDE, SIDE)), Image.new("L", (SIDE, 4))):
+        picture.save(tmp_path / "one.png")
+        monkeypatch.setattr("fastetl.ink.pictures.png_file", lambda _: (tmp_path / "one.png").read_bytes())
+        some_pictures().to_parquet(tmp_path / "a.parquet", overwrite=True)
+        with one_line(f"a.parquet: …found a picture {picture.mode} {picture.size}, not L 8 × 8"):
+            open_dataset(tmp_path / "a.parquet")
 
 
 def test_a_parquet_file_is_the_table_of_the_dataset(tmp_path: Path, monkeypatch: Patch) -> None:
