@@ -9,12 +9,8 @@ import pytest
 from PIL import Image
 
 from benches.etl_records import make_records
-from fastetl.building.build import BuildConfig, build
+from fastetl import BuildConfig, Dataset, FastetlError, build, open_dataset, write_sheet
 from fastetl.data.charset import HIRAGANA, Charset
-from fastetl.data.contact_sheet import write_sheet
-from fastetl.data.dataset import Dataset
-from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
 from fastetl.etl.jis import codes_of
 from fastetl.etl.layouts import ETL8G
 from tests.conftest import Write, one_line

@@ -11,14 +11,9 @@ import numpy as np
 import pytest
 
 from benches.etl_records import make_records
-from fastetl.building.build import BuildConfig, build
+from fastetl import BuildConfig, Dataset, FastetlError, Preprocessing, build, load_labelled, open_dataset, write_sheet
 from fastetl.data import store
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.contact_sheet import write_sheet
-from fastetl.data.dataset import Dataset
-from fastetl.data.preprocessing import Preprocessing
-from fastetl.data.store import load_labelled, open_dataset
-from fastetl.errors import FastetlError
 from tests.conftest import Patch, Write, describe, one_line, peak_memory
 
 

@@ -7,16 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastetl.data.contact_sheet import write_sheet
+from fastetl import open_dataset, write_sheet
 from fastetl.data.identity import VALID, Split
 from fastetl.data.preprocessing import Preprocessing, resize
-from fastetl.data.store import open_dataset
 from fastetl_cli.main import main
-from model.errors import ModelError
-from model.evaluation import evaluate
-from model.run import open_run
-from model.shallow_learning import baselines
-from model.training import train
+from model import ModelError, baselines, evaluate, open_run, train
 from tests.conftest import Capture, write_shards
 from tests.model_data import CONFIG, finished_run, tiny
 

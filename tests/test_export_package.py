@@ -16,22 +16,17 @@ import pytest
 from PIL import Image
 
 from export import check_on_mac as mac
+from export import export, open_recognizer, open_start, verify
 from export.config import SPECIFICATION, ExportConfig, Storage, Target
 from export.coreml import read_mlpackage
-from export.exporting import export
-from export.from_run import open_start
 from export.lowering import lower
 from export.onnx_export import evaluate_ops, onnx_model, write_onnx
 from export.package_files import BUNDLED, COREML, ONNX, REFERENCE, package_path
-from export.recognizer import open_recognizer
 from export.reference import Reference, read_reference
 from export.runtimes import quiet
-from export.verification import verify
-from fastetl.data.charset import Charset
-from fastetl.errors import FastetlError
+from fastetl import Charset, FastetlError
 from fastetl_cli.main import main
-from model.evaluation import evaluate
-from model.run import open_run
+from model import evaluate, open_run
 from tests.conftest import Capture, python
 from tests.export_data import failures, make_package, sound_package
 from tests.model_data import finished_run, tiny

@@ -16,15 +16,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from export import verification
+from export import ExportConfig, ExportError, open_recognizer, open_start, verification
 from export.card import card_head
-from export.config import ExportConfig
-from export.errors import ExportError
 from export.exporting import Content, export, write_package
-from export.from_run import open_start
 from export.onnx_export import graph_logits
 from export.package_files import CARD, COREML, FILES, LABELS, MAC_CHECK, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
-from export.recognizer import open_recognizer
 from export.runtimes import coremltools
 from export.verification import file_checks, file_hashes, package_checks, run_checks, verify
 from fastetl.errors import FastetlError

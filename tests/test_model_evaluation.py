@@ -12,23 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from export.recognizer import open_recognizer
+from fastetl import Dataset, FastetlError, open_dataset
 from fastetl.data.charset import JAPANESE, Charset
 from fastetl.data.contact_sheet import NOT_FOR_PUBLICATION
-from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
-from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
 from fastetl_cli.evaluate import details
 from fastetl_cli.main import main
+from model import ModelError, Run, TrainConfig, baselines, compare_runs, evaluate, open_run, write_report
 from model.calibration import fit_temperature, log_softmax, reliability
-from model.comparison import compare_runs
-from model.config import TrainConfig
-from model.errors import ModelError
-from model.evaluation import evaluate
 from model.progress import Epoch, diagnose
-from model.report import write_report
-from model.run import Run, open_run
-from model.shallow_learning import baselines
 from model.training import new_run
 from tests.conftest import Capture, Patch, peak_memory
 from tests.model_data import finished_run, tiny

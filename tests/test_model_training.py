@@ -21,26 +21,19 @@ import pytest
 from flax import nnx
 from safetensors.numpy import load_file
 
+from fastetl import Charset, Dataset, FastetlError, Preprocessing, Samples
 from fastetl.arrays import Bytes, Float32s
-from fastetl.data.charset import Charset
-from fastetl.data.dataset import Dataset
 from fastetl.data.identity import TEST
-from fastetl.data.preprocessing import Preprocessing
-from fastetl.data.samples import Samples
-from fastetl.errors import FastetlError
 from fastetl.files.atomic import try_lock
-from model import loop, outliers, training
+from model import ModelError, Run, loop, open_run, outliers, train, training
 from model.calibration import log_softmax
 from model.config import RATES, TrainConfig
 from model.devices import Tree, replicate, shard
-from model.errors import ModelError
 from model.folders import save, unfinished_folder
 from model.network import NETWORKS, Conv, Dropout, Flatten, Network, NetworkConfig, Norm, Relu
 from model.outliers import character_pairs, outlier_samples, scribbles
 from model.progress import Progress, print_epochs
-from model.run import Run, open_run
 from model.step import State, first_state, learning_rate, make_forward, make_train, weights_of
-from model.training import train
 from tests.conftest import Capture, Patch
 from tests.model_data import CONFIG, finished_run, run_training, tiny
 

@@ -7,12 +7,9 @@ import numpy as np
 import pytest
 
 from benches.etl_records import make_records
-from fastetl.building.build import BuildConfig, build
-from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
+from fastetl import BuildConfig, FastetlError, build, inspect, open_dataset
 from fastetl.etl import inspection
 from fastetl.etl.detection import detect, find_files
-from fastetl.etl.inspection import inspect
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl_cli.main import main
 from tests.conftest import Capture, Patch, Write

@@ -22,11 +22,8 @@ import numpy as np
 import pytest
 
 from benches.etl_records import write_set
-from fastetl.building.build import BuildConfig, build
-from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
+from fastetl import BuildConfig, FastetlError, SynthConfig, build, open_dataset, synthesize
 from fastetl.files.addresses import local_copy
-from fastetl.synth import SynthConfig, synthesize
 from fastetl_cli.main import ended_by_signals, main
 from fastetl_ray import build_on_ray, connect, distributed, read_etl, synthesize_on_ray, train_on_ray
 from fastetl_ray.nodes import results_of_tasks

@@ -15,13 +15,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benches.studies.scans import picture_statistics, pictures_by
-from fastetl.building.build import build
+from fastetl import FastetlError, build, inspect, open_dataset
 from fastetl.data.charset import HIRAGANA, KANA
 from fastetl.data.scans import FRAGMENT_DEPTHS, FRAGMENT_SHARES
-from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
 from fastetl.etl.classes import classes
-from fastetl.etl.inspection import inspect
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUT_BY_NAME, LAYOUTS, Layout
 from fastetl.kernels.packed import unpack

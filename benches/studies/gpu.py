@@ -27,18 +27,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from fastetl.data.augmentation import Augmentation
-from fastetl.data.batches import Batches
+from fastetl import Augmentation, Batches, Dataset, Preprocessing, load_labelled, open_dataset
 from fastetl.data.charset import JAPANESE, is_kanji, load_charset
-from fastetl.data.dataset import Dataset
-from fastetl.data.preprocessing import Preprocessing
-from fastetl.data.store import load_labelled, open_dataset
 from fastetl.files.atomic import replace_file
 from fastetl_cli.quickstart import Quickstart
-from model.config import TrainConfig
+from model import Epoch, Progress, TrainConfig, train
 from model.folders import unfinished_folder
-from model.progress import Epoch, Progress
-from model.training import train
 
 SIZE = 64
 BATCHES = ((1024, "bfloat16"), (4096, "bfloat16"), (1024, "float32"))
