@@ -184,7 +184,7 @@ class Options:
                 _require_kind(name, part, hint)
 
 
-def config_of(kind: type[T], config: T | None, options: Mapping[str, Any]) -> T:
+def config_of(kind: type[T], config: T | None, options: Mapping[str, object]) -> T:
     """A configuration, by default that of its class, with some fields changed. Raises FastetlError for others."""
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     require_instance("config", config, kind | None, f"{article} {kind.__name__}")

@@ -52,8 +52,7 @@ class Reader(Protocol):
 
 def as_reader(run: Reader | StrPath) -> Reader:
     """A reader, or the run or package at a path, opened. Raises FastetlError for anything else."""
-    reader: Reader = as_run_or_package("run", run, Reader, "open_recognizer")
-    return reader
+    return as_run_or_package("run", run, Reader, "open_recognizer")
 
 
 def evaluate(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from types import UnionType
+from typing import Any, Self, TypeVar
 
 import jax
 import numpy as np
@@ -36,6 +37,7 @@ from model.network import Network, NetworkConfig
 from model.progress import Epoch, diagnose
 from model.step import make_forward, predict, weights_of, with_weights
 
+T = TypeVar("T")
 RUN_FORMAT = 3
 RUN_OR_PACKAGE = 'a run, a package or "pretrained"'  # what is expected where either or its path may be given
 _STORED_AS_IS = ("temperature", "threshold", "finished", "best", "start", "prior", "minutes", "command", "versions")
@@ -251,7 +253,7 @@ def as_run(name: str, run: Run | StrPath, expected: str = "a run or its path") -
         raise ModelError("cannot read", file=file, expected="a run", found=found, do="train again") from error
 
 
-def as_run_or_package(name: str, source: Any, kind: Any, function: str) -> Any:
+def as_run_or_package(name: str, source: T | Run | StrPath, kind: type | UnionType, function: str) -> T | Run:
     """A run or a package at a path, opened; or what is of class `kind` already. Raises FastetlError for anything else.
 
     name: the parameter that it is given as. function: the one of `export` that opens a package. It is the only step up:

@@ -90,7 +90,7 @@ class InitialNetwork:
 
 def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
     """What a training begins with, as a network; JAX opens no device for it. Raises FastetlError for anything else."""
-    source: InitialNetwork | Run = as_run_or_package("start", start, InitialNetwork | Run, "open_start")
+    source = as_run_or_package("start", start, InitialNetwork | Run, "open_start")
     if isinstance(source, InitialNetwork):
         return source
     values = source.charset, source.preprocessing, tuple(source.network().layers()), source.network_config
