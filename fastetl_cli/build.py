@@ -15,7 +15,7 @@ from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Argument
 
 
 @dataclass(frozen=True)
-class Engine:
+class Machines:
     """Which machines write a dataset."""
 
     engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
@@ -39,7 +39,7 @@ class Build(WritingCommand):
     make one dataset. Or labelled pictures: a folder with a subfolder for each character, a CSV of file and character,
     an .npz of images and labels, KMNIST's files, IDX (docs/own-pictures.md)."""
     config: BuildConfig = BuildConfig()
-    machines: Engine = Engine()
+    machines: Machines = Machines()
 
     def execute(self) -> int:
         *sources, out = self.paths

@@ -12,7 +12,7 @@ from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl.synth import LineConfig, SynthConfig, synthesize, synthesize_dataset, write_lines
 from fastetl.synth.written_lines import random_text
 from fastetl_cli.base import Out, WritingCommand, bar, choose_cluster, command_line, counted
-from fastetl_cli.build import Engine
+from fastetl_cli.build import Machines
 from fastetl_cli.options import Argument
 
 
@@ -38,7 +38,7 @@ class Synth(WritingCommand):
     line: LineConfig = LineConfig()
     processes: Annotated[int, Argument(without=("lines", "set", "engine"))] = 0
     """Number of processes, not for sets and lines; the files are the same with any. 0: one for each processor."""
-    machines: Engine = Engine()
+    machines: Machines = Machines()
 
     def __post_init__(self) -> None:
         if self.lines is not None:
