@@ -16,9 +16,10 @@ from fastetl.data.labelled_files import LabelledSource, labelled_in, require_no_
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.samples import About
 from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, StrPath
+from fastetl.etl.contents import group_copies_in_files
 from fastetl.etl.detection import EtlFile, Sources, as_paths, find_files, has_records
 from fastetl.etl.jis import class_of_code
-from fastetl.etl.notices import group_copies_in_files, notices_of_length
+from fastetl.etl.notices import notices_of_length
 from fastetl.etl.reading import DisorderError, read_parts
 from fastetl.etl.selection import Plan, select
 from fastetl.files.atomic import check_output, new_output

@@ -2,7 +2,7 @@
 
 A split keeps each group together. What tells groups apart is the sheet, the person's data, the style of print or the
 data set, whichever the files of a set have (docs/decisions/0018-groups-across-sets.md). Sets that are the same writing
-share their groups.
+share their groups. Copies of a picture, as of a file under two names, are put into the group of the first.
 """
 
 from collections import Counter
@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastetl.arrays import Bytes, Int32s, Mask, Uint16s
-from fastetl.data.identity import count_within, digest_rows
+from fastetl.arrays import Bytes, Int32s, Ints, Mask, Uint16s, Uint64s
+from fastetl.data.identity import count_within, digest_of, digest_rows, group_copies
 from fastetl.errors import Notice
 from fastetl.etl.classes import character_codes, classes
 from fastetl.etl.detection import EtlFile
 from fastetl.etl.groups import align, number_groups
 from fastetl.etl.layouts import GROUPS_OF_FAMILY
-from fastetl.etl.notices import notices_of_classes, notices_of_order
+from fastetl.etl.notices import notice_of_records, notices_of_classes, notices_of_order
 from fastetl.etl.reading import read_headers
 
 PERSON_FIELDS = ("sex", "age", "industry", "occupation", "collected")  # what a person's sheets have in common
@@ -120,3 +120,31 @@ def contents_of(files: Sequence[EtlFile], all_headers: Sequence[Bytes] | None = 
         else:
             contents += map(_contents_from_headers, members, headers)
     return contents
+
+
+def group_copies_in_files(
+    files: Sequence[EtlFile], records: Sequence[Ints], groups: Int32s, source: Uint16s, digests: Uint64s
+) -> tuple[Int32s, Uint16s, tuple[Notice, ...]]:
+    """Groups and sources as `group_copies` gives them, and notices of pictures without ink and of copies.
+
+    Most likely a file with copies is there under two names. records: for each file, the numbers of its records.
+    groups, source, digests: of these, file after file. Pictures without ink are no copies of each other.
+    """
+    blank_digests = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
+    new_groups, new_source, first_copies = group_copies(groups, source, digests, blank_digests)
+    is_blank = np.isin(digests, np.array(blank_digests, np.uint64)) & (groups >= 0)
+    is_copy = (first_copies != np.arange(len(first_copies))) & (groups >= 0)
+    file_of = np.repeat(np.arange(len(files)), list(map(len, records)))
+    record_of = np.concatenate(records)
+    notices = []
+    for number in np.flatnonzero(np.bincount(file_of[is_blank])).tolist():
+        blanks = record_of[is_blank & (file_of == number)]
+        notices.append(notice_of_records(files[number], "blank pictures", blanks, "ink", "none", "built as they are"))
+    for number in np.flatnonzero(np.bincount(file_of[is_copy])).tolist():
+        copies = np.flatnonzero(is_copy & (file_of == number))
+        first_copy = first_copies[copies[0]]
+        what, expected = "copies of other pictures", "a picture of its own"
+        found = f"that of record {record_of[first_copy]} of {files[file_of[first_copy]].path}"
+        treatment = "a build takes them into the groups of the first; give each file once"
+        notices.append(notice_of_records(files[number], what, record_of[copies], expected, found, treatment))
+    return new_groups, new_source, tuple(notices)

@@ -10,10 +10,10 @@ from fastetl.arrays import Bytes, Uint64s
 from fastetl.checks import as_progress
 from fastetl.data.identity import digest_rows
 from fastetl.errors import Notice, ShowProgress
-from fastetl.etl.contents import Contents, contents_of
+from fastetl.etl.contents import Contents, contents_of, group_copies_in_files
 from fastetl.etl.detection import EtlFile, Sources, find_files_and_faults, source_column
 from fastetl.etl.layouts import GENUINE_FILES, Layout, genuine_files
-from fastetl.etl.notices import group_copies_in_files, notices_of_length, notices_of_name
+from fastetl.etl.notices import notices_of_length, notices_of_name
 from fastetl.etl.reading import new_buffer, read_records
 from fastetl.files.untrusted import open_file
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from fastetl.arrays import Bytes, Int32s, Ints, Mask, Uint16s, Uint64s
-from fastetl.data.identity import count_within, digest_of, group_copies
+from fastetl.arrays import Bytes, Int32s, Ints, Mask, Uint16s
+from fastetl.data.identity import count_within
 from fastetl.errors import Notice
 from fastetl.etl.classes import classes, match_classes
 from fastetl.etl.detection import EtlFile, set_by_name
@@ -34,7 +34,7 @@ def format_code(code: int | np.integer) -> str:
     return f"0x{code:02X} {jis_to_char(int(code)) or ''}".strip()
 
 
-def _notice_of_records(file: EtlFile, what: str, records: Ints, expected: str, found: str, treatment: str) -> Notice:
+def notice_of_records(file: EtlFile, what: str, records: Ints, expected: str, found: str, treatment: str) -> Notice:
     """A notice of these records of a file, which lists the first few."""
     numbers = ", ".join(map(str, records[:_MAX_LISTED].tolist())) + (", …" if len(records) > _MAX_LISTED else "")
     listing = f"{len(records):,} (record{'s' * (len(records) > 1)} {numbers})"
@@ -57,41 +57,13 @@ def notices_of_length(file: EtlFile) -> Iterator[Notice]:
         yield Notice(what, str(file.path), file.record_count, expected, found, treatment)
 
 
-def group_copies_in_files(
-    files: Sequence[EtlFile], records: Sequence[Ints], groups: Int32s, source: Uint16s, digests: Uint64s
-) -> tuple[Int32s, Uint16s, tuple[Notice, ...]]:
-    """Groups and sources as `group_copies` gives them, and notices of pictures without ink and of copies.
-
-    Most likely a file with copies is there under two names. records: for each file, the numbers of its records.
-    groups, source, digests: of these, file after file. Pictures without ink are no copies of each other.
-    """
-    blank_digests = [digest_of(bytes(size)) for size in {file.layout.image_bytes for file in files}]
-    new_groups, new_source, first_copies = group_copies(groups, source, digests, blank_digests)
-    is_blank = np.isin(digests, np.array(blank_digests, np.uint64)) & (groups >= 0)
-    is_copy = (first_copies != np.arange(len(first_copies))) & (groups >= 0)
-    file_of = np.repeat(np.arange(len(files)), list(map(len, records)))
-    record_of = np.concatenate(records)
-    notices = []
-    for number in np.flatnonzero(np.bincount(file_of[is_blank])).tolist():
-        blanks = record_of[is_blank & (file_of == number)]
-        notices.append(_notice_of_records(files[number], "blank pictures", blanks, "ink", "none", "built as they are"))
-    for number in np.flatnonzero(np.bincount(file_of[is_copy])).tolist():
-        copies = np.flatnonzero(is_copy & (file_of == number))
-        first_copy = first_copies[copies[0]]
-        what, expected = "copies of other pictures", "a picture of its own"
-        found = f"that of record {record_of[first_copy]} of {files[file_of[first_copy]].path}"
-        treatment = "a build takes them into the groups of the first; give each file once"
-        notices.append(_notice_of_records(files[number], what, record_of[copies], expected, found, treatment))
-    return new_groups, new_source, tuple(notices)
-
-
 def _unknown_codes(file: EtlFile, codes: Uint16s, is_known: Mask, expected: str) -> Iterator[Notice]:
     """Records whose codes stand for no character. codes, is_known: (count,), of all records."""
     unknowns = np.flatnonzero(~is_known)
     unknowns = unknowns[unknowns >= file.layout.first_sample]
     if len(unknowns):
         code = format_code(int(codes[unknowns[0]]))
-        yield _notice_of_records(file, "unknown codes", unknowns, expected, code, "left out of a dataset")
+        yield notice_of_records(file, "unknown codes", unknowns, expected, code, "left out of a dataset")
 
 
 def _doublets(file: EtlFile, codes: Uint16s, groups: Int32s, what: str, limits: Ints) -> Iterator[Notice]:
@@ -101,7 +73,7 @@ def _doublets(file: EtlFile, codes: Uint16s, groups: Int32s, what: str, limits: 
     if len(doublets):
         example = f"{format_code(int(codes[doublets[0]]))} again in group {groups[doublets[0]]}"
         title, expected = f"doubled (group, {what})", f"each {what} once in a group"
-        yield _notice_of_records(file, title, doublets, expected, example, "each of them is taken")
+        yield notice_of_records(file, title, doublets, expected, example, "each of them is taken")
 
 
 def _misplaced_records(file: EtlFile, codes: Uint16s, alignment: Alignment) -> Iterator[Notice]:
@@ -111,7 +83,7 @@ def _misplaced_records(file: EtlFile, codes: Uint16s, alignment: Alignment) -> I
         expected = format_code(alignment.order[alignment.expected_ranks[alignment.strays[0]]])
         found = format_code(codes[strays[0]])
         treatment = "taken by their codes, in the group that surrounds them; no other record changes its group"
-        yield _notice_of_records(file, "records out of order", strays, expected, found, treatment)
+        yield notice_of_records(file, "records out of order", strays, expected, found, treatment)
 
 
 def _lost_records(file: EtlFile, alignment: Alignment, first_group: int) -> Iterator[Notice]:
@@ -203,7 +175,7 @@ def _split_classes(file: EtlFile, codes: Uint16s, samples: Ints) -> Iterator[Not
     if len(repeats):
         what, example = "records out of order", f"{format_code(int(codes[repeats[0]]))} again"
         treatment = "taken by their codes, in the group of their position in the class"
-        yield _notice_of_records(file, what, repeats, "each class in one piece", example, treatment)
+        yield notice_of_records(file, what, repeats, "each class in one piece", example, treatment)
 
 
 def _incomplete_groups(file: EtlFile, codes: Uint16s, groups: Int32s) -> Iterator[Notice]:
