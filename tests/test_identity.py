@@ -130,6 +130,12 @@ def test_what_a_dataset_is_created_with(tmp_path: Path) -> None:
     assert named.groups[0] == 3
     of_pandas = Dataset.create(pictures, ["あ", "い"], np.array([2.0, np.nan]))
     assert of_pandas.groups.tolist() == [2, -1]
+    for missing in (np.nan, None, -1):  # numpy makes the text nan of the first
+        data = Dataset.create(pictures, ["あ", "い"], ["Tom", missing])
+        assert (data.groups[0] >= 0, data.groups[1], data.records["writer"].tolist()) == (True, -1, ["Tom", ""])
+    rows = np.eye(2, dtype=np.uint8)[..., None]
+    np.savez(tmp_path / "named.npz", images=rows, labels=["あ", "い"], groups=np.array(["Tom", np.nan]))
+    assert open_dataset(tmp_path / "named.npz").groups.tolist()[1] == -1
     stored = named.to_parquet(tmp_path / "named.parquet")
     assert open_dataset(stored).records["writer"].tolist() == ["3", "w" * 63 + "\\udc82"]
 

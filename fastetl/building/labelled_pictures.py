@@ -112,7 +112,7 @@ def _dataset(source: LabelledSource, samples: list[IndexedPicture], charset: Cha
     characters = [source.characters[k] for k in indices]
     files = [source.images[k] if isinstance(source.images, list) else Path(source.path.name) for k in indices]
     file_names = ["/".join(file.parts[-2:])[-_FILE_WIDTH:] for file in files]
-    writers = np.array([source.writers[k].strip() for k in indices])
+    writers = np.array([source.writers[k] for k in indices])
     records = {"file_name": np.array(file_names), "record": np.array(indices, np.int32), "writer": writers}
     options: dict[str, Any] = {"charset": charset, "digests": np.array(digests, np.uint64), "records": records}
     with errors_about(source.path):  # which may have pictures on white paper

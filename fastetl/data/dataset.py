@@ -17,7 +17,7 @@ from fastetl.arrays import Bytes, Column
 from fastetl.checks import require_choice, require_instance, unsuitable
 from fastetl.data import identity, parquet
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset, nfc
-from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Split, SplitRecord, SplitUnit, digest_of
+from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Split, SplitRecord, SplitUnit, digest_of, group_name
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing, resize
 from fastetl.data.samples import COLUMNS, DatasetFields
 from fastetl.errors import ArgumentError, StrPath
@@ -55,7 +55,7 @@ class Dataset(DatasetFields):
         cls,
         images: "NDArray[np.uint8] | Sequence[ArrayLike | Image]",
         characters: Sequence[str] | NDArray[np.str_],
-        groups: Sequence[int | str] | Column | None = None,
+        groups: Sequence[str | float | None] | Column | None = None,
         *,
         source: str = "",
         size: int | None = None,
@@ -69,7 +69,7 @@ class Dataset(DatasetFields):
             images: uint8 (N, H, W), or N pictures uint8 (H, W), ink high: invert dark ink on white paper first. What is
                 not square is stretched; `read_picture` pads it.
             characters: N texts.
-            groups: N names of up to 64 characters or whole numbers from 0 (who wrote it); "", −1 or NaN where unknown.
+            groups: N names of up to 64 characters or numbers from 0 (who wrote it); "", −1, None or NaN where unknown.
                 They are kept as the header field `writer`. Copies of a picture with ink get the first's group.
             source: The name under which these groups are known, none like ETL8, synth:1 or unnamed:1; "" if they mean
                 something in this dataset alone. If it begins with ETL, the pictures count as those of ETL sets.
@@ -168,7 +168,7 @@ def require_own_name(source: str) -> None:
         raise unsuitable("source", expected, repr(source), "choose another")
 
 
-def _column(name: str, values: ArrayLike, count: int) -> Column:
+def _column(name: str, values: object, count: int) -> Column:
     """The values of a parameter as an array (count,). Raises FastetlError if they do not fit."""
     try:
         column = np.asarray(values)
@@ -211,7 +211,7 @@ def _header_fields(names: Column, records: Mapping[str, ArrayLike] | None) -> di
             expected = f"numbers or texts up to {MAX_VALUE_BYTES} bytes, a name in one line, not {', '.join(_RESERVED)}"
             raise unsuitable(f"records: {name}", expected, values, "rename or shorten it")
     if names.dtype.kind in "UO":  # pandas' texts are objects
-        fields = {"writer": np.array([str(name).strip() for name in names.tolist()])} | fields
+        fields = {"writer": np.array([group_name(name) for name in names.tolist()])} | fields
     return fields
 
 

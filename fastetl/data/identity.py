@@ -95,15 +95,21 @@ def draw_parts(
     return parts
 
 
+def group_name(name: object) -> str:
+    """A group's name or number as text, "" where it is unknown: what numpy and pandas show of a missing value is."""
+    text = str(name).strip()
+    return "" if text in ("-1", "-1.0", "nan", "None", "<NA>") else text
+
+
 def group_numbers(names: Sequence[str | float], file: Path | None = None) -> NDArray[np.int32]:
-    """int32 (N,): a whole number below 2³¹ itself, also of 01 and 1.0, a hash of any other name, −1 for "", −1 and NaN.
+    """int32 (N,): a whole number below 2³¹ itself, also of 01 and 1.0, a hash of any other name, −1 where unknown.
 
     Raises ArgumentError about `file` for a number below −1, for what is neither a whole number nor a text, and for a
     name of over 64 characters, which a header field would not hold.
     """
     numbers: dict[str | float, int] = {}
     for name in dict.fromkeys(names):
-        text = "-1" if name != name else str(name).strip() or "-1"  # pandas' NaN
+        text = group_name(name) or "-1"
         match = re.fullmatch(r"(-?\d{1,64})(\.0+)?", text)  # pandas has 1.0 for 1 beside NaN
         number = int(match[1]) if match else None
         is_name = isinstance(name, str) or match is not None

@@ -18,7 +18,7 @@ import numpy as np
 
 from fastetl.arrays import Bytes, Column, Int32s
 from fastetl.data.charset import MAX_CODE_POINTS, is_character, nfc, read_entries, spelled_by_codes
-from fastetl.data.identity import group_numbers
+from fastetl.data.identity import group_name, group_numbers
 from fastetl.errors import FastetlError, Notice, expecting
 from fastetl.files.untrusted import list_folder, open_file, open_regular, read_bytes, read_npz
 
@@ -212,7 +212,7 @@ def _from_csv(path: Path) -> LabelledSource:
             raise FastetlError(what, file=path, record=record, expected=", ".join(filter(None, row)), do=do)
     files = [_find_file(row["file"].strip().replace("\\", "/"), path.parent) for row in rows]  # Windows writes \
     characters = _characters((row["character"].strip() for row in rows), path)
-    writers = [(row.get("group") or row.get("writer") or "").strip() for row in rows]
+    writers = [group_name(row.get("group") or row.get("writer")) for row in rows]
     others = [name for name in rows[0] if name not in ("", "file", "character", "group", "writer")]
     notices = [Notice(f"columns that are not read: {', '.join(others)}", str(path), done="left out")] if others else []
     return LabelledSource(path, files, characters, group_numbers(writers, path), writers, notices)
@@ -258,7 +258,8 @@ def _from_arrays(path: Path, arrays: Mapping[str, Column]) -> LabelledSource:
         raise _not_labelled(path, arrays)
     characters = _characters(labels.tolist(), path) if labels.dtype.kind == "U" else _characters_of_labels(labels, path)
     pictures = images.astype(np.uint8, copy=False)
-    return LabelledSource(path, pictures, characters, group_numbers(groups.tolist(), path), list(map(str, groups)))
+    writers = list(map(group_name, groups))
+    return LabelledSource(path, pictures, characters, group_numbers(groups.tolist(), path), writers)
 
 
 def from_npz(path: Path) -> LabelledSource:
