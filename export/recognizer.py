@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,7 +47,7 @@ class Recognizer:
     """An open package, which recognizes pictures and drawings; `open_recognizer` makes one."""
 
     path: Path
-    """The package directory, or the ONNX model alone."""
+    """Absolute path of the package directory, or of the ONNX model alone."""
     model_charset: Charset
     """All characters that the model knows."""
     charset: Charset
@@ -72,9 +72,9 @@ class Recognizer:
         return f"Recognizer({name}: {self.charset.name}, {len(self.charset):,} characters)"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle its arguments: whoever unpickles it, in any folder, opens the model again."""
+        """Pickle its arguments: a process that unpickles it opens the model again, once for all tasks of a pool."""
         threads = self._session.get_session_options().intra_op_num_threads
-        return partial(open_recognizer, self.path.absolute(), charset=self.charset, threads=threads), ()
+        return _unpickled, (self.path, self.charset, threads, self._weights_sha256)
 
     def _repr_html_(self) -> str:
         rows = {"charset": f"{self.charset.name} ({len(self.charset):,})", "trusted from": f"{self.threshold:.0%}"}
@@ -256,6 +256,12 @@ class Recognizer:
         return find_candidates(line, logits, self.model_charset, self._columns[:-1], self._weights_sha256), logits
 
 
+@lru_cache(4)
+def _unpickled(path: Path, charset: Charset, threads: int, _: str) -> Recognizer:
+    """The recognizer of these arguments and weights."""
+    return open_recognizer(path, charset=charset, threads=threads)
+
+
 def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:
     """The picture for the network, uint8 (128, 128), of a drawing the whole canvas; the answer's `box` and `fault`."""
     if isinstance(source, Drawing):
@@ -292,7 +298,7 @@ def open_recognizer(path: StrPath = PRETRAINED, *, charset: Characters | None = 
         preprocessing = Preprocessing.from_dict(parse_json(properties["preprocessing"].encode(), file))
         model_charset = Charset(properties["charset_name"], tuple(characters))
         recognizer = Recognizer(
-            package_path(path),
+            package_path(path).absolute(),
             model_charset=model_charset,
             charset=model_charset,
             preprocessing=preprocessing,

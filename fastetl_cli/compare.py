@@ -22,7 +22,7 @@ class Compare(Command):
 
     def execute(self) -> int:
         comparison = compare_runs(self.runs)
-        names = [f"{number}  {name}" for number, name in enumerate(comparison.runs, 1)]
+        names = [f"{number}  {name}" for number, name in enumerate(self.runs, 1)]
         return self.answer(comparison, *names, table(["", *map(str, range(1, len(names) + 1))], _rows(comparison)))
 
 

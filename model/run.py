@@ -65,6 +65,7 @@ class Run:
     """A trained network and the record of its training."""
 
     path: Path
+    """Its directory; an absolute path where `open_run` opened it."""
     config: TrainConfig
     """The options of the training."""
     network_config: NetworkConfig
@@ -156,7 +157,7 @@ class Run:
         return partial(make_forward(network), replicate(weights_of(network)))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "_logits"} | {"path": self.path.absolute()}
+        return {name: value for name, value in vars(self).items() if name != "_logits"}
 
     def predict(self, pictures: Pictures) -> NDArray[np.float32]:
         """uint8 (N, side, side) → float32 (N, classes), the logits of the best weights, divided by `temperature`."""
@@ -245,7 +246,7 @@ def as_run(name: str, run: Run | StrPath, expected: str = "a run or its path") -
             found = values["format"]
             raise ModelError("run of another format", file=file, expected=RUN_FORMAT, found=found, do="train again")
         require_sealed(values, file, error_class=ModelError)
-        return Run.from_dict(path, values)
+        return Run.from_dict(path.absolute(), values)  # the weights are read later, perhaps in another folder
     except ModelError:
         raise
     except (FastetlError, OSError, *PARSE_ERRORS) as error:

@@ -94,7 +94,7 @@ def start_of(start: InitialNetwork | Run | StrPath) -> InitialNetwork:
     if isinstance(source, InitialNetwork):
         return source
     values = source.charset, source.preprocessing, tuple(source.network().layers()), source.network_config
-    return InitialNetwork(str(source.path), *values, source.split_record, source.prior)
+    return InitialNetwork(str(source.path if start is source else start), *values, source.split_record, source.prior)
 
 
 def initial_weights(start: InitialNetwork, network: Network, charset: Charset, pictures: Bytes) -> Tree:

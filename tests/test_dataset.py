@@ -160,8 +160,10 @@ def test_a_dataset_is_shown_in_one_line(data: Dataset) -> None:
 def test_an_unpickled_dataset_is_mapped(data: Dataset, etl_file: Write, tmp_path: Path, monkeypatch: Patch) -> None:
     """Spawned workers copied them. Another dataset's pictures are never taken."""
     monkeypatch.chdir(tmp_path)
-    stored, part = pickle.dumps(open_dataset("out")), pickle.dumps(replace(data, images=data.images[::-1]))
+    relative, part = open_dataset("out"), pickle.dumps(replace(data, images=data.images[::-1]))
     monkeypatch.chdir("/")
+    assert relative.path == tmp_path / "out"
+    stored = pickle.dumps(relative)
     assert pickle.loads(stored) == pickle.loads(pickle.dumps(pickle.loads(stored))) == data
     assert len(stored) < len(part) - 142 * 16 * 16 + 1000
     assert (pickle.loads(part).images == data.images[::-1]).all()

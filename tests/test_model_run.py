@@ -13,6 +13,7 @@ from fastetl.files.untrusted import sealed
 from model.errors import ModelError
 from model.run import open_run
 from model.step import PREDICT_BATCH
+from tests.conftest import Patch
 from tests.model_data import finished_run, tiny
 
 
@@ -45,8 +46,10 @@ def test_what_is_written_is_what_is_read_and_a_changed_digit_is_found(copied: Pa
         open_run(copied)
 
 
-def test_predict_takes_any_number_of_pictures() -> None:
-    run, images = open_run(finished_run()[0]), tiny(writers=20).images
+def test_predict_takes_any_number_of_pictures_in_any_folder(monkeypatch: Patch) -> None:
+    monkeypatch.chdir(finished_run()[0].parent)
+    run, images = open_run(finished_run()[0].name), tiny(writers=20).images
+    monkeypatch.chdir("/")
     assert len(images) > PREDICT_BATCH
     logits = run.predict(images)
     assert (logits.shape, str(logits.dtype)) == ((len(images), 8), "float32")

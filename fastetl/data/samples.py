@@ -163,7 +163,7 @@ class DatasetFields:
     """Header fields, each an array of length N."""
     about: About = field(default_factory=About)
     path: Path | None = None
-    """Where the dataset was opened."""
+    """Absolute path of where the dataset was opened."""
 
     @property
     def is_etl(self) -> bool:

@@ -84,7 +84,8 @@ def _open(path: StrPath, size: int | None) -> Dataset:
             data = Dataset.create(images, labelled.characters, labelled.writers, size=size)
         side = max(images.shape[1:])
         about: About = {"enlarged_from": side} if side < data.preprocessing.size else {}
-        return replace(data, name=path.stem, charset=replace(data.charset, name=path.stem), path=path, about=about)
+        charset, path = replace(data.charset, name=path.stem), path.absolute()
+        return replace(data, name=path.stem, charset=charset, path=path, about=about)
     if path.is_file() and (path.suffix == ".parquet" or read_ends(path).startswith(b"PAR1")):
         return _read_parquet(path)
     error_class = FastetlError if path.is_file() else MissingFileError
@@ -140,7 +141,7 @@ def _read_directory(folder: Path, address: str) -> Dataset:
     if not isinstance(pictures, ShardedImages):
         return data
     fields = HeaderFields(pictures, description["columns"])
-    return replace(data, name=name_of(address), records=fields, path=None if is_url(address) else folder)
+    return replace(data, name=name_of(address), records=fields, path=None if is_url(address) else data.path)
 
 
 def _dataset(
@@ -171,7 +172,7 @@ def _dataset(
         sources=tuple(names),
         records={name: values for name, values in records.items() if name not in IDENTITY_COLUMNS},
         about=cast("About", {name: description[name] for name in About.__annotations__ if name in description}),
-        path=path,
+        path=path.absolute(),
     )
 
 
