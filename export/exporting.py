@@ -23,7 +23,7 @@ from fastetl.checks import as_path, as_progress, config_of, require_instance, re
 from fastetl.errors import PARSE_ERRORS, ArgumentError, ShowProgress, StrPath, reason_of
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
-from model.report import figures_of
+from model.report import figures_of, stored_results
 from model.results import Evaluation, SetResult
 from model.run import RUN_OR_PACKAGE, Run, as_run
 
@@ -77,7 +77,8 @@ def export(
         run: A run, its path, or the path of another package, with whose stored answers the new one is compared.
         out: The directory to write. If it ends in `.onnx`, only that model is written and checked, without coremltools.
         config: How to store it; `ExportConfig()` if None. The same run, config and versions give the same bytes.
-        sets: What `model.evaluate` gave, for a run's model card; or the results of its sets, also as dictionaries.
+        sets: What `model.evaluate` gave, for a run's model card; or the results of its sets, also as dictionaries. If
+            there are none: those that `fastetl evaluate` reported in the run.
         overwrite: Replace an earlier package or model.
         progress: Called with how many groups of checks are done, and how many there are.
         **options: Fields of the config by keyword, as in `export(run, "package", onnx="int8")`.
@@ -101,7 +102,8 @@ def export(
     else:
         source_run = as_run("run", run, RUN_OR_PACKAGE)
         graph, logits = graph_from_run(source_run, config)
-        content = Content(graph, config, logits, model_card(source_run, graph, config, results))
+        card = model_card(source_run, graph, config, results or stored_results(source_run.path))
+        content = Content(graph, config, logits, card)
     checks = write_package(content, out, overwrite=overwrite, progress=progress)
     failures = [f"{check.name}: {check.figure}" for check in checks if not check.passed]
     if failures:

@@ -2,11 +2,9 @@ from dataclasses import dataclass
 
 from export.config import ExportConfig
 from export.exporting import export
-from export.package_files import is_onnx, is_package
 from export.verification import FailedChecksError
 from fastetl_cli.base import Out, RunPath, Verbose, WritingCommand, bar
 from fastetl_cli.verify import show_checks
-from model.report import stored_results
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,9 @@ class Export(WritingCommand):
     verbose: Verbose = False
 
     def execute(self) -> int:
-        run = self.run_path
-        sets = () if is_package(run) or is_onnx(self.out) else stored_results(run)  # these have no card to write
         with bar("export") as progress:
             try:
-                checks = export(run, self.out, self.config, sets=sets, overwrite=self.overwrite, progress=progress)
+                checks = export(self.run_path, self.out, self.config, overwrite=self.overwrite, progress=progress)
             except FailedChecksError as error:
                 checks = error.checks
         return show_checks(self.out, checks, as_json=self.json, verbose=self.verbose)

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from export.reference import Reference, read_reference
 from export.runtimes import quiet
 from fastetl import Charset, FastetlError
 from fastetl_cli.main import main
-from model import evaluate, open_run
+from model import evaluate, open_run, write_report
 from tests.conftest import Capture, python
 from tests.export_data import failures, make_package, sound_package
 from tests.model_data import finished_run, tiny
@@ -111,7 +112,7 @@ def test_a_network_of_two_characters_may_be_unsure(tmp_path: Path, capsys: Captu
 
 
 def test_run_is_exported_and_verified(tmp_path: Path) -> None:
-    run = open_run(finished_run()[0])
+    run = open_run(shutil.copytree(finished_run()[0], tmp_path / "run"))
     sets = evaluate(run, [tiny(seed=3)])
     steps: list[tuple[int, int]] = []
     checks = export(run, tmp_path / "out", sets=sets, progress=lambda k, n: steps.append((k, n)))
@@ -119,8 +120,10 @@ def test_run_is_exported_and_verified(tmp_path: Path) -> None:
     assert steps == [(k, 5) for k in range(6)]
     out = tmp_path / "out"
     assert {check.name for check in verify(out, str(run.path)) if check.passed} >= {"answers of the run", "weight.bin"}
+    write_report(run, sets, run.path / "reports" / "set")
     for source, name, prior in ((run, "likelier", "hiragana=3"), (tmp_path / "likelier", "again", "hiragana=1")):
         export(source, tmp_path / name, ExportConfig(prior=(prior,)))
+        assert "tiny3" in (tmp_path / name / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert failures(verify(tmp_path / "again", run)) == []
     card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert all(words in card for words in ("---\nlanguage: ja", "ETL Character Database", "KanjiVG", "tiny3"))
