@@ -124,10 +124,12 @@ def test_a_damaged_file_of_a_compiled_kernel_is_made_again(tmp_path: Path, monke
     for pattern in ("*.nbi", "*.nbc"):
         (file,) = tmp_path.rglob(pattern)
         os.truncate(file, 50)  # as power cuts and full disks leave it
-        assert jit(double)(4) == 8
+        with pytest.warns(RuntimeWarning, match=f"^{file.parent}: a kernel is compiled again, as"):
+            assert jit(double)(4) == 8
         assert file.stat().st_size > 50
     monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._open_for_write", Mock(side_effect=OSError))
-    assert jit(double)(4.0) == 8
+    with pytest.warns(RuntimeWarning, match="cannot be kept, .* Set NUMBA_CACHE_DIR"):
+        assert jit(double)(4.0) == 8
 
 
 def test_pictures_outside_the_buffer_are_rejected() -> None:

@@ -1,13 +1,15 @@
 """The only module that imports numba, with its options. `NUMBA_DISABLE_JIT=1` runs every kernel as plain Python."""
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from pickle import UnpicklingError
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core.caching import FunctionCache
 
+from fastetl.errors import PARSE_ERRORS, reason_of
 from fastetl.kernels.vector import ENABLED
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -19,16 +21,28 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+# What damaged files raise: pickle, numba and LLVM.
+_DAMAGES = (*PARSE_ERRORS, EOFError, ImportError, IndexError, MemoryError, OSError, RuntimeError, UnpicklingError)
+_NOT_KEPT = "compiled kernels cannot be kept, so each process starts for seconds. Set NUMBA_CACHE_DIR"
+
+
 class _Cache(FunctionCache):
     """The files of compiled kernels. Where one is damaged or cannot be written, the kernel is compiled again."""
 
-    @contextmanager
-    def _guard_against_spurious_io_errors(self) -> Iterator[None]:  # while files are read or written
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
-            yield
-        except Exception:  # pickle's are of any class
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except _DAMAGES as error:
+            message = f"{self.cache_path}: a kernel is compiled again, as its file is damaged: {reason_of(error)}"
+            warnings.warn(message, RuntimeWarning, stacklevel=1)
             with suppress(OSError):
                 self.flush()  # type: ignore[no-untyped-call]
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except OSError:
+            warnings.warn(_NOT_KEPT, RuntimeWarning, stacklevel=1)  # of this line, since Python tells that once
 
 
 def jit(function: F) -> F:
@@ -38,6 +52,5 @@ def jit(function: F) -> F:
         try:
             kernel._cache = _Cache(function)  # type: ignore[no-untyped-call]
         except RuntimeError:  # no file can be written beside the source or below the user's home
-            message = "no folder to keep compiled kernels in, so each process starts for seconds. Set NUMBA_CACHE_DIR"
-            warnings.warn(message, RuntimeWarning, stacklevel=1)  # of this line, since Python tells that once
+            warnings.warn(_NOT_KEPT, RuntimeWarning, stacklevel=1)  # of this line, since Python tells that once
     return cast(F, kernel)
