@@ -12,7 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from fastetl.errors import ArgumentError, FastetlError, StrPath
+from fastetl.errors import ArgumentError, FastetlError, StrPath, expecting
 
 T = TypeVar("T")
 ABOVE_0 = math.nextafter(0, 1)
@@ -48,13 +48,17 @@ def require_instance(name: str, value: object, kind: Any, expected: str, do: str
 
 
 def as_path(name: str, value: StrPath, expected: str = "a path") -> Path:
-    """A path. Raises FastetlError for what is none: other objects, an empty text, null characters and long names."""
+    """A path. Raises FastetlError for what is none, as empty texts and long names, and where nobody may look."""
     require_instance(name, value, str | PathLike, expected)
     if not fspath(value) or "\0" in fspath(value):
         raise unsuitable(name, expected, "a null character" if fspath(value) else "an empty text")
-    text = fspath(value).encode(errors="replace")
-    if len(text) > 4095 or max(map(len, text.split(b"/"))) > 255:  # what Linux takes
-        raise unsuitable(name, f"{expected}, at most 4,095 bytes, each name of at most 255", f"{len(text):,}")
+    path_bytes = fspath(value).encode(errors="replace")
+    name_length = max(map(len, path_bytes.split(b"/")))
+    if len(path_bytes) > 4095 or name_length > 255:  # what Linux takes
+        found = f"{len(path_bytes):,} bytes, the longest name of {name_length:,}"
+        raise unsuitable(name, f"{expected}, at most 4,095 bytes, each name of at most 255", found)
+    with expecting("rights to read there", value, "cannot look there", "mend them, or give another", OSError):
+        Path(value, "any").exists()
     return Path(value)
 
 

@@ -24,7 +24,6 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 """Modules that the base installation lacks, by the extra of pyproject.toml that installs them."""
 INSTALL = "run in the checkout: pip install '.[{}]'"  # extras, with commas between them
 PublicNames = tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]  # `__getattr__`, `__dir__`, `__all__`
-_ELSEWHERE = {"recognize": "export.open_recognizer", "train": "model.train", "evaluate": "model.evaluate"}
 
 
 def error_naming_extra(error: ImportError, *names: str) -> FastetlError | None:
@@ -45,12 +44,15 @@ def error_naming_extra(error: ImportError, *names: str) -> FastetlError | None:
     return NotInstalledError(f"{package} is not installed", do=INSTALL.format(",".join(extras)))
 
 
-def import_extra(name: str) -> Any:
-    """The module `name`, which an extra brings. Raises FastetlError naming the extra if it is not installed."""
+def import_extra(name: str, *extras: str, load: Callable[[str], Any] = importlib.import_module) -> Any:
+    """What `load` imports, by default a module, which an extra brings. Raises FastetlError naming it if it is missing.
+
+    extras: as for `error_naming_extra`.
+    """
     try:
-        return importlib.import_module(name)
+        return load(name)
     except ImportError as error:
-        if (fault := error_naming_extra(error)) is not None:
+        if (fault := error_naming_extra(error, *extras)) is not None:
             raise fault from error
         raise
 
@@ -61,16 +63,7 @@ def lazy_names(package: str, file: str, *extras: str) -> PublicNames:
     public = sorted([*names, *["__version__"] * ("." not in package)])
 
     def __getattr__(name: str) -> Any:  # noqa: N807
-        try:
-            return import_name(name)
-        except ImportError as error:
-            if (fault := error_naming_extra(error, *extras)) is not None:
-                raise fault from error
-            raise
-        except AttributeError as error:
-            if name in _ELSEWHERE:
-                raise AttributeError(f"{error}; use {_ELSEWHERE[name]}") from None
-            raise
+        return import_extra(name, *extras, load=import_name)
 
     def __dir__() -> list[str]:  # noqa: N807
         """The names whose extras are installed: help() gets each, and would end at an error."""

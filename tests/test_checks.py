@@ -221,8 +221,8 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (READER.read_line, {"picture": INK[0], "down": "yes"}, "unsuitable down; expected … found 'yes'"),
     # Each function that writes
     *(
-        (write, {"out": out}, "unsuitable out; expected a path, at most 4,095 bytes, each name of")
-        for out in ("x" * 256, "x/" * 2048)
+        (write, {"out": out}, f"out; expected a path, at most 4,095 bytes, each name of …; found {found}. Check `out`")
+        for out, found in (("x/" + "あ" * 86, "260 bytes, the longest name of 258"), ("x/" * 2048, "4,096 bytes, …1"))
         for write in (
             *(OWN.write, OWN.to_parquet, synthesize, partial(build, "etl"), partial(write_sheet, OWN)),
             *(partial(samples_to_dataset, "in"), partial(model.train, OWN), partial(export.export, "run")),

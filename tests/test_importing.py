@@ -316,7 +316,12 @@ def test_records_and_pictures_are_not_mixed(symbols: Path, etl_file: Write, tmp_
     symbols.mkdir()
     with pytest.raises(FastetlError, match="no ETL file"):
         fastetl.build(symbols, tmp_path / "out")
-    monkeypatch.setattr(Path, "iterdir", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
+    denial = PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr(Path, "iterdir", Mock(side_effect=denial))
     for read in (lambda folder: fastetl.build(folder, tmp_path / "out"), find_samples):
         with pytest.raises(FastetlError, match="symbols: cannot list the folder; found Permission denied"):
             read(symbols)
+    monkeypatch.setattr(Path, "stat", Mock(side_effect=denial))  # in a folder without the right to search it
+    for opened in (fastetl.open_dataset, fastetl.inspect, find_samples):
+        with one_line("symbols: cannot look there; expected rights to read there; found Permission denied. Mend them"):
+            opened(symbols)

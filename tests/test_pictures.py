@@ -93,7 +93,7 @@ def test_why_it_may_not_be_recognized() -> None:
 
 def test_addresses_and_heic_say_what_they_need(tmp_path: Path) -> None:
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    with pytest.raises(FastetlError, match=r"^https://a/b\.png: there is no such file\. Download it"):
+    with pytest.raises(FastetlError, match=r"^https://a/b\.png: there is no such file or folder\. Download it"):
         paper_of("https://a/b.png")
     with pytest.raises(FastetlError, match=r"HEIC.*pillow-heif|cannot read the picture"):
         paper_of(tmp_path / "a.heic")

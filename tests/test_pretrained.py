@@ -275,7 +275,7 @@ def test_a_package_that_lost_a_file_is_still_one(line: str, tmp_path: Path, caps
     (tmp_path / CARD).touch()
     Dataset.create(np.eye(9, dtype=np.uint8)[None], "あ").write(tmp_path / "a")
     assert main(line.replace("P", str(tmp_path)).split()) == 2
-    assert re.search(r"(kana.onnx|reference.npz): there is no such file. Export it again", capsys.readouterr().err)
+    assert re.search(r"(kana.onnx|reference.npz): there is no such file or folder. Export it", capsys.readouterr().err)
 
 
 def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:

@@ -23,8 +23,7 @@ from fastetl.data.parquet import PARQUET_KIND
 from fastetl.errors import FastetlError, MissingFileError, StrPath
 from fastetl.etl.classes import character_codes, classes, classes_by_file, match_classes
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
-from fastetl.files.addresses import is_url
-from fastetl.files.untrusted import files_below, open_file, read_ends
+from fastetl.files.untrusted import files_below, open_file, path_advice, read_ends
 
 STAMP = SYNTHETIC.encode()  # with the seed behind it, in the spare bytes of synthetic writers' records
 Sources = StrPath | Iterable[StrPath]
@@ -261,8 +260,7 @@ def find_files_and_faults(sources: Sources) -> tuple[list[EtlFile], list[Fastetl
     paths = as_paths(sources)
     for path in paths:
         if not path.exists():
-            do = "give a path on this machine: only Ray reads addresses" if is_url(path) else "check the path"
-            raise MissingFileError("there is no such file or folder", file=path, do=do)
+            raise MissingFileError("there is no such file or folder", file=path, do=path_advice(path))
         is_own_parquet = path.suffix.lower() == ".parquet" and not PARQUET_KIND.why_foreign(path)
         if is_own_parquet or (path / MANIFEST).is_file():
             what, do = "a dataset already", "see `fastetl sheet`, train on it, or give the files that it was built from"

@@ -79,7 +79,7 @@ def check_output(path: Path, kind: OutputKind, overwrite: bool, inputs: Inputs =
     It may be written if nothing is there; with `overwrite`, also if an output of this kind is there which neither is
     nor contains one of `inputs`. An old output that an interrupted command moved aside is an error.
     """
-    require_local(path)
+    require_local(as_path("out", path))
     if not path.name.lower().endswith(kind.suffix):
         expected, do = f"a name that ends in {kind.suffix}", "choose another output"
         raise ArgumentError(f"not the name of {kind.name}", file=path, expected=expected, do=do)

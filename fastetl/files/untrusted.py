@@ -39,6 +39,7 @@ def is_clutter(name: str) -> bool:
 def list_folder(folder: Path) -> list[Path]:
     """The files and folders in a folder, sorted, without hidden ones and those of the operating system."""
     with _readable(folder, "cannot list the folder"):
+        (folder / "any").exists()  # raises without the right to look up what is in it
         return sorted(p for p in folder.iterdir() if not p.name.startswith(".") and not is_clutter(p.name))
 
 
@@ -65,7 +66,7 @@ def require_regular(path: StrPath) -> int:
 
 def path_advice(path: StrPath) -> str:
     """What to do about a path where nothing is; it may be an address, for a function that reads none."""
-    return "download it: addresses are not read" if ":/" in os.fspath(path) else "check the path"
+    return "download it: only Ray and datasets take addresses" if ":/" in os.fspath(path) else "check the path"
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def _readable(path: StrPath, what: str = "cannot read the file") -> Iterator[Non
     try:
         yield
     except FileNotFoundError as error:
-        raise MissingFileError("there is no such file", file=path, do=path_advice(path)) from error
+        raise MissingFileError("there is no such file or folder", file=path, do=path_advice(path)) from error
     except (OSError, ValueError) as error:  # the latter for a null character
         raise FastetlError(what, file=path, found=reason_of(error), do="mend its rights, or give another") from error
 
@@ -107,7 +108,7 @@ def read_bytes(path: StrPath, limit: int) -> bytes:
 def within_limit(data: bytes, limit: int, path: StrPath) -> bytes:
     """The contents of a file, of which `limit` bytes and one were asked for. Raises FastetlError if there are more."""
     if len(data) > limit:
-        raise FastetlError("the file is too large", file=path, expected=f"at most {limit:,} bytes", do="give another")
+        raise FastetlError("too large", file=path, expected=f"at most {limit:,} bytes", do="give another")
     return data
 
 
