@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, BinaryIO, NamedTuple, Self
 from unicodedata import category
 
 import numpy as np
@@ -23,7 +23,7 @@ from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.samples import About
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output
-from fastetl.files.untrusted import list_folder, open_file, parse_json
+from fastetl.files.untrusted import list_folder, open_file, parse_json, within_limit
 from fastetl.ink.drawings import Drawing, rasterize
 
 SAMPLE_FORMAT = 1
@@ -99,16 +99,24 @@ def read_samples(path: StrPath) -> tuple[list[tuple[int, KeptDrawing]], list[Fas
     return samples, [content for *_, content in lines if isinstance(content, FastetlError)]
 
 
+def _lines_in(file: BinaryIO) -> Iterator[bytes]:
+    """Each line; of one that is longer than a sample may be, the beginning."""
+    while line := file.readline(LINE_BYTES + 1):
+        yield line
+        while len(line) > LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(LINE_BYTES + 1)
+
+
 def _parse(path: StrPath) -> Iterator[tuple[int, str, KeptDrawing | FastetlError | None]]:
     """Of each line the number from 0, the id, and the sample or what is wrong; None if it is empty or was removed."""
     with open_file(path) as file:
-        for number, line in enumerate(file):
+        for number, line in enumerate(_lines_in(file)):
             match = _ID_IN_LINE.search(line)  # damaged lines have one, too
             identity = match[1].decode() if match else ""
             content: KeptDrawing | FastetlError | None = None
             try:
                 if line.strip() not in (b"", removal_line(identity).encode()):
-                    content = KeptDrawing.from_values(parse_json(line, "the line"))
+                    content = KeptDrawing.from_values(parse_json(within_limit(line, LINE_BYTES, path), "the line"))
                     identity = content.id
             except FastetlError as error:
                 do = f"write {removal_line(identity)} instead" if identity else "delete its text, but keep the line"
