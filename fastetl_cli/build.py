@@ -52,7 +52,7 @@ class Build(WritingCommand):
         options = {"overwrite": self.overwrite, "command": command_line()}
         with bar("build") as progress:
             result = write(sources, out, self.config, progress=progress, **options)
-        for line in _notices(result) if not self.json else ():
+        for line in _notices(result):
             note(line)
         groups = counted(result.groups, "group") + (f" (unknown for {result.ungrouped:,})" if result.ungrouped else "")
         pictures = f"{counted(result.images, 'picture')} of {counted(result.classes, 'character')}"

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal
 from PIL import Image, ImageDraw
 
 from export.answers import Answer, Text
+from export.graph import NO_CHARACTER
 from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
@@ -29,9 +31,9 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """All files of `paths`, and the pictures in its folders and below. Raises FastetlError for a folder without any."""
     pictures: list[Path] = []
     for path in paths:
-        files = [*files_below(path)] if path.is_dir() else []
+        files = [*files_below(path)] if (is_folder := os.path.isdir(path)) else []  # noqa: PTH112 - `is_dir` may raise
         picture_files = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
-        if path.is_dir() and not picture_files:
+        if is_folder and not picture_files:
             expected, do = ", ".join(PICTURE_SUFFIXES), "name a picture, or another folder"
             raise FastetlError("no pictures in the folder", file=path, expected=expected, do=do)
         if other_files := set(files) - set(picture_files):
@@ -43,7 +45,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
 
 @dataclass(frozen=True)
 class Recognize(Command):
-    """Recognize the character in each picture (?: below the package's threshold) or, with --lines, its text.
+    """Recognize the character in each picture (none: no character; ?: below the threshold) or, with --lines, its text.
 
     fastetl recognize photo.jpg scans --charset hiragana --top 3
     fastetl recognize --lines note.jpg --boxes boxes.png
@@ -84,19 +86,19 @@ class Recognize(Command):
             has_strokes("一")  # raises where no strokes are installed
             check_output(self.boxes, BOXES, self.overwrite, paths)
         results, ranks = [], range(1, 1 + min(self.top, len(recognizer.labels)))
-        width = max(map(width_of, recognizer.charset)) + len(" 49.9%")
+        width = max(map(width_of, ["none", *recognizer.charset])) + len(" 49.9%")
         widths = [max(map(width_of, ["picture", *map(str, paths)])), width + len(" ?"), *(width for _ in ranks[1:])]
         # Rows are printed as they come, so each is aligned with a row of the greatest widths; a single one is not.
         rows: list[list[object]] = [[" " * n for n in widths if len(paths) > 1], ["picture", *ranks]]
         for entry in self._results(recognizer, paths):
             results.append(entry)
             if not (self.json or self.lines or "error" in entry):
-                likeliest, *rivals = (Answer(**answer) for answer in entry["answers"])
-                rows.append([entry["image"], f"{likeliest} ?" if entry["uncertain"] else likeliest, *rivals])
+                likeliest, *rivals = (str(Answer(**a)).replace(NO_CHARACTER, "none") for a in entry["answers"])
+                rows.append([entry["image"], likeliest + " ?" * entry["uncertain"], *rivals])
                 say(table((), rows).split("\n", 2)[2], is_all=True)
                 del rows[1:]
-                if entry["fault"]:
-                    note(f"{entry['image']}: {entry['fault'].replace('as a line', 'with --lines')}")
+            if entry.get("fault"):
+                note(f"{entry['image']}: {entry['fault'].replace('as a line', 'with --lines')}")
         if self.json:
             show_json(results)
         return 1 if any("error" in entry for entry in results) else 0
@@ -112,8 +114,7 @@ class Recognize(Command):
                     else:
                         yield {"image": path, **recognizer.read(path, self.top, self.by_shape).as_dict()}
                 except FastetlError as error:
-                    what = "there is no such file or folder" if isinstance(error, FileNotFoundError) else error.what
-                    picture_error = error.replace(file=error.file or str(path), what=what)
+                    picture_error = error.replace(file=error.file or str(path))
                     if len(paths) == 1:
                         raise picture_error from error
                     note(f"fastetl recognize: {picture_error}")
@@ -129,8 +130,6 @@ class Recognize(Command):
             if uncertain_labels := [c.label for c in text.characters if c.uncertain]:
                 summary = f"{len(uncertain_labels)} of {len(text.characters)} characters are uncertain"
                 note(f"{path}: {summary}: {in_a_line(uncertain_labels, MAX_LISTED)}")
-            if text.fault:
-                note(f"{path}: {text.fault}")
         if self.boxes is not None:
             _write_boxes(path, text, self.boxes, self.overwrite)
         return text
