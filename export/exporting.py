@@ -69,7 +69,7 @@ def export(
     sets: Evaluation | Iterable[SetResult | Mapping[str, Any]] = (),
     overwrite: bool = False,
     progress: ShowProgress | None = None,
-    **options: Any,
+    **options: object,
 ) -> tuple[Check, ...]:
     """Write a package from a run's best weights, check it, and return the checks, all of which have passed.
 

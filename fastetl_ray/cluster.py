@@ -83,7 +83,7 @@ def train_on_ray(
     resume: bool = False,
     overwrite: bool = False,
     command: str = "",
-    **options: Any,
+    **options: object,
 ) -> Run:
     """Train one network by `workers` workers of a Ray cluster, each with `gpus` GPUs.
 

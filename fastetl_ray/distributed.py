@@ -77,7 +77,7 @@ def _pieces(plan: Plan, files: Sequence[str], size: int, rows: int) -> list[Reco
 
 
 def read_etl(
-    sources: Sources, config: BuildConfig | None = None, *, rows: int = 256, **options: Any
+    sources: Sources, config: BuildConfig | None = None, *, rows: int = 256, **options: object
 ) -> "ray.data.Dataset":
     """A Ray Data dataset of the records of ETL files, in the order of `fastetl.build`.
 
@@ -153,7 +153,7 @@ def build_on_ray(
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     command: str = "",
-    **options: Any,
+    **options: object,
 ) -> BuildResult:
     """Build a dataset of shards of about `shard_rows` pictures on the workers of a Ray cluster.
 
@@ -196,7 +196,7 @@ def synthesize_on_ray(
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     command: str = "",
-    **options: Any,
+    **options: object,
 ) -> int:
     """Write a dataset of synthetic writers, in shards of about `shard_rows` pictures, on the workers of a Ray cluster.
 

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ def train(
     overwrite: bool = False,
     progress: OnStep | None = print_epochs,
     command: str = "",
-    **options: Any,
+    **options: object,
 ) -> Run:
     """Train a network on a dataset, or on several with weights.
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def build(
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     command: str = "",
-    **options: Any,
+    **options: object,
 ) -> BuildResult:
     """Write a dataset: pictures uint8 (N, size, size), 0–255, ink high, in the order of files and records.
 

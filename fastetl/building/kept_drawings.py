@@ -208,7 +208,7 @@ def samples_to_dataset(
     *,
     overwrite: bool = False,
     command: str = "",
-    **options: Any,
+    **options: object,
 ) -> SamplesResult:
     """Write a dataset of the samples that pad and phone keep. Its pictures are drawn from the strokes.
 

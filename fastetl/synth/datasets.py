@@ -1,7 +1,6 @@
 """Datasets by synthetic writers without files in between: the same samples as in a build of their files."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -88,7 +87,7 @@ def synthesize_dataset(
     overwrite: bool = False,
     progress: ShowProgress | None = None,
     command: str = "",
-    **options: Any,
+    **options: object,
 ) -> int:
     """Write the dataset that `build` makes of the files of `synthesize`, and return the number of pictures.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -147,7 +147,7 @@ def synthesize(
     processes: int = 1,
     overwrite: bool = False,
     progress: ShowProgress | None = None,
-    **options: Any,
+    **options: object,
 ) -> Path:
     """Write a directory of ETL files (ETL8G_01 …) by synthetic writers, and ATTRIBUTION.txt. Returns its path.
 

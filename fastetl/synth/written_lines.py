@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from PIL import Image
@@ -141,7 +141,7 @@ def write_lines(
     seed: int = 0,
     overwrite: bool = False,
     progress: ShowProgress | None = None,
-    **options: Any,
+    **options: object,
 ) -> Path:
     """Write a directory of lines by as many synthetic writers. Returns its path.
 
