@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TypeVar
 
 from fastetl.checks import as_several
 from fastetl.errors import ArgumentError, StrPath
@@ -14,6 +14,7 @@ from model.progress import Epoch
 from model.report import stored_results
 from model.run import Run, as_run
 
+T = TypeVar("T")
 _NAME_OF_SET = "{name} ({part}, {samples:,} samples, {digest:.6})"  # by which accuracies are put side by side
 
 
@@ -23,7 +24,7 @@ class Comparison:
 
     runs: tuple[str, ...]
     """Their paths."""
-    options: Mapping[str, tuple[Any, ...]]
+    options: Mapping[str, tuple[object, ...]]
     """The options of training, network, preprocessing, characters and data in which the runs differ, by their names."""
     best: tuple[Epoch, ...]
     """The epochs whose weights they have."""
@@ -34,7 +35,7 @@ class Comparison:
     """Accuracy on the validation writers after each epoch."""
 
 
-def _options(run: Run) -> dict[str, Any]:
+def _options(run: Run) -> dict[str, object]:
     """Everything that may differ between two trainings, by the name of the option."""
     config = asdict(run.config)
     augmentation = config.pop("augmentation")
@@ -76,6 +77,6 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     )
 
 
-def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
+def _by_name(rows: Sequence[Mapping[str, T]]) -> dict[str, tuple[T | None, ...]]:
     """The values of all runs for each name that one of them has. rows: of each run, its values."""
     return {name: tuple(row.get(name) for row in rows) for name in dict.fromkeys(itertools.chain(*rows))}

@@ -19,7 +19,7 @@ from fastetl.data import identity, parquet
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset, nfc
 from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Split, SplitRecord, SplitUnit, digest_of, group_name
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing, resize
-from fastetl.data.samples import COLUMNS, DatasetFields
+from fastetl.data.samples import COLUMNS, DatasetFields, description_of
 from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.files.untrusted import sealed
@@ -113,7 +113,7 @@ class Dataset(DatasetFields):
     def digest(self) -> str:
         """Identifies a build, selection and picture size; it covers all but pictures, header fields and name."""
         arrays = self.labels, self.groups, self.source, self.digests
-        return str(sealed(self.description(), *arrays)["digest"])
+        return str(sealed(description_of(self), *arrays)["digest"])
 
     def write(self, out: StrPath, *, overwrite: bool = False) -> Path:
         """Write the directory `out`, whole or not at all, and return its path. Raises FastetlError if it exists."""
@@ -237,7 +237,7 @@ def write_description(folder: Path, data: Dataset, shards: Mapping[str, Any] | N
         "format": ARRAY_FORMAT if shards is None else SHARDS_FORMAT,
         "count": len(data),
         "groups": data.group_count,
-        **data.description(),
+        **description_of(data),
         **data.about,
         **(shards or {}),
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastetl.arrays import Bytes, Column
-from fastetl.data.samples import DatasetFields
+from fastetl.data.samples import DatasetFields, description_of
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind, new_output
 from fastetl.lazy import import_extra
@@ -82,7 +82,7 @@ def write_parquet(data: DatasetFields, out: StrPath, *, overwrite: bool = False)
     pq = import_extra("pyarrow.parquet")
     schema = png_table(data[:0]).schema
     # The first is the mark of `PARQUET_KIND`.
-    metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps({**data.description(), **data.about})}
+    metadata = {b"fastetl": b"written by fastetl", METADATA_KEY: json.dumps({**description_of(data), **data.about})}
     schema = schema.with_metadata({**schema.metadata, **metadata})
     output = new_output(out, PARQUET_KIND, overwrite, [data.path])
     with output as file, pq.ParquetWriter(file, schema, compression="zstd", compression_level=1) as writer:

@@ -210,11 +210,6 @@ class DatasetFields:
             and all(_are_equal(values, other.records[name]) for name, values in self.records.items())
         )
 
-    def description(self) -> dict[str, Any]:
-        """What is said of the dataset wherever it is stored, for JSON."""
-        charset, preprocessing = self.charset.as_dict(), self.preprocessing.as_dict()
-        return {"charset": charset, "preprocessing": preprocessing, "sources": list(self.sources)}
-
     def groups_by_source(self) -> dict[str, NDArray[np.int32]]:
         """The known groups of each source, sorted."""
         groups = {}
@@ -241,6 +236,12 @@ class DatasetFields:
         except (IndexError, ValueError, OverflowError) as error:
             raise unsuitable("indices", f"0 to {len(self) - 1}, a slice or a mask", error) from error
         return Samples(self.images, self.labels, numbers, weight, self.charset)
+
+
+def description_of(data: DatasetFields) -> dict[str, Any]:
+    """What a description says of a dataset wherever it is stored, for JSON."""
+    charset, preprocessing = data.charset.as_dict(), data.preprocessing.as_dict()
+    return {"charset": charset, "preprocessing": preprocessing, "sources": list(data.sources)}
 
 
 def _are_equal(a: Any, b: Any) -> bool:
