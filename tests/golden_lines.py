@@ -1,14 +1,20 @@
 """The lines on which every reader of lines is compared; `python -m tests.golden_lines` writes their file.
 
 Each has a drawing, whether it was found to run down, and with and without the table of bigrams the text and the boxes.
+Of a picture of it, Python alone has the boxes of what may be a character.
 """
 
+import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
-from export.recognizer import Recognizer, open_recognizer
-from fastetl.ink.drawings import Drawing
+import numpy as np
+
+from export import Recognizer, open_recognizer
+from fastetl import Drawing
+from fastetl.lines.segmentation import lines_of_picture
 from fastetl.synth.written_lines import LineConfig, write_line
 
 FILE = Path(__file__).parent / "data" / "golden_lines.json"
@@ -65,12 +71,21 @@ def answers(recognizer: Recognizer, drawing: Drawing) -> dict[str, Any]:
     return read
 
 
+def spans(drawing: Drawing) -> list[list[list[int]]]:
+    """Boxes of what may be a character, of each line of a faint picture of the drawing with a speck and a dash."""
+    ink = (0.4 * dataclasses.replace(write_line("一", 1), drawing=drawing).picture()).astype(np.uint8)
+    ink[1, 2:7] = ink[3, 2:10] = ink.max()
+    lines = itertools.chain(*lines_of_picture(ink, None))
+    return [np.rint(line.to_original(line.spans.boxes)).astype(int).tolist() for line in lines]
+
+
 def main() -> None:
     """Write the file."""
     recognizer, rows = open_recognizer("japanese"), []
     for k, (name, (text, config)) in enumerate(LINES.items()):
         drawing = _drawing(text, k, config, name)
         row = {"name": name, "written": text, "drawing": drawing.as_dict()} | answers(recognizer, drawing)
+        row["spans"] = spans(drawing)
         rows.append(json.dumps(row, ensure_ascii=False))
     FILE.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
 

@@ -32,7 +32,7 @@ from fastetl.synth.written_lines import LineConfig, random_text, write_line
 from fastetl_cli.main import main
 from tests.conftest import Capture, Patch, peak_memory
 from tests.golden_lines import FILE as GOLDEN
-from tests.golden_lines import answers
+from tests.golden_lines import answers, spans
 
 SEED = [41, 7]  # of a neat writer
 
@@ -223,6 +223,13 @@ def test_golden_lines(recognizer: Recognizer) -> None:
             np.testing.assert_allclose(read[k]["confidence"], row[k]["confidence"], atol=2e-3)
         wrong |= {row["name"]} - {row["name"] * (row["written"] == row["bigrams"]["text"])}
     assert wrong == {"underlined", "page", "dots"}
+
+
+def test_golden_spans() -> None:
+    """Boxes of what may be a character in pictures: nearly every number by which they are cut changes some."""
+    for row in json.loads(GOLDEN.read_text(encoding="utf-8")):
+        for boxes, expected in zip(spans(Drawing.from_dict(row["drawing"])), row["spans"], strict=True):
+            np.testing.assert_allclose(boxes, expected, atol=1, err_msg=row["name"])
 
 
 EASILY_MISREAD = [("へや", [5000, 31]), ("りんご", [5000, 46]), ("03-1234-5678", [1, 1]), ("11月28日", [2, 1])]
