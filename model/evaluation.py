@@ -84,8 +84,9 @@ def evaluate(
     for dataset in as_several(datasets, Dataset | str):
         data = load_labelled(dataset, competitors, Preprocessing(size=run.side))
         result = _evaluate_set(run, columns, data, progress)
-        if result in sets:
-            raise ModelError(f"{result.name}: the set is given twice, be it under two names", do="leave one out")
+        if result.digest in {other.digest for other in sets}:
+            what = f"{result.name}: the set is given twice, be it under two names or in two sizes"
+            raise ModelError(what, do="leave one out, or evaluate each by itself")
         sets.append(result)
     if not sets:
         raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")
