@@ -87,7 +87,7 @@ def file_of(path: StrPath, name: str) -> Path:
 def _found_instead(path: StrPath, folder: Path) -> tuple[str | None, str]:
     """What is at a path that has no package directory, if it can be told, and what to do."""
     if is_onnx(folder) and folder.exists():
-        return "an ONNX model alone", "export to a directory"
+        return "an ONNX model alone", "give a directory that its run was exported to"
     if (folder / "run.json").exists():
         return "a run", "export it first"
     if folder.name == COREML:

@@ -12,6 +12,8 @@ class Baseline(Command):
     """
 
     dataset: DatasetPath
+    charset: str = "all"
+    """Characters to tell apart, as for `fastetl evaluate`."""
     seed: int = 0
     """Seeds the forest."""
     split_seed: int = 0
@@ -19,6 +21,7 @@ class Baseline(Command):
 
     def execute(self) -> int:
         with bar("baseline") as progress:
-            results = baselines(self.dataset, seed=self.seed, split_seed=self.split_seed, progress=progress)
+            seeds = {"seed": self.seed, "split_seed": self.split_seed}
+            results = baselines(self.dataset, self.charset, **seeds, progress=progress)
         rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
         return self.answer(results, table(["algorithm", "split", "trained on", "tested on", "accuracy"], rows))

@@ -7,9 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from fastetl.checks import as_progress, require_range
+from fastetl.data.charset import Characters
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import Split, draw_parts
-from fastetl.data.store import open_dataset
+from fastetl.data.store import load_labelled
 from fastetl.errors import ShowProgress, StrPath, no_warnings
 from fastetl.lazy import import_extra
 from model.errors import ModelError
@@ -35,7 +36,12 @@ def entropy(data: Dataset) -> float:
 
 
 def baselines(
-    dataset: Dataset | StrPath, *, seed: int = 0, split_seed: int = 0, progress: ShowProgress | None = None
+    dataset: Dataset | StrPath,
+    charset: Characters = "all",
+    *,
+    seed: int = 0,
+    split_seed: int = 0,
+    progress: ShowProgress | None = None,
 ) -> tuple[BaselineResult, ...]:
     """Measure guessing, k nearest neighbours and a random forest; a fifth of a dataset is its test part.
 
@@ -43,6 +49,7 @@ def baselines(
 
     Args:
         dataset: An opened one, or its path. It is split by group, if all groups are known, and at random.
+        charset: Characters to tell apart, as for `fastetl.load_labelled`.
         seed: Seeds the forest.
         split_seed: Seeds the splits; that by group has the test writers of runs of this `split_seed`.
         progress: Called with (done, total) after each algorithm.
@@ -52,7 +59,7 @@ def baselines(
     require_range("seed", seed, 0, 2**32 - 1)
     require_range("split_seed", split_seed, 0, 2**32 - 1)
     progress = as_progress(progress)
-    dataset = open_dataset(dataset)
+    dataset = load_labelled(dataset, charset)
     # Each of the 100 trees has a node or more for two pictures, and each node 8 bytes for every character.
     forest_bytes = 100 * len(dataset) // 2 * len(np.unique(dataset.labels)) * 8
     memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -195,7 +195,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (TRAIN, {"rotation": 3}, "no option 'rotation'; … It is an option of `augmentation`"),
     (model.open_run, {"path": None}, "unsuitable path; expected a path; found None"),
     (EVALUATE, {"run": 3}, "unsuitable run; expected a run, a package…found 3"),
-    (model.compare_runs, {"runs": [3, 4]}, "unsuitable runs; expected runs or their paths; found 3"),
+    (model.compare_runs, {"runs": [3, 4]}, "unsuitable runs; expected runs or their paths; …; found 3"),
     # Clusters
     (fastetl_ray.connect, {"address": 3}, "unsuitable address; expected an address; found 3"),
     (fastetl_ray.train_on_ray, {"data": "data", "out": "out", "epoch": 5}, "no option 'epoch'; …mean epochs"),

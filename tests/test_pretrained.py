@@ -259,7 +259,7 @@ def test_a_model_alone_is_of_today_without_coremltools(tmp_path: Path, monkeypat
     pictures, labels = _written(1, ("あ",))
     assert export.open_recognizer(path).read_all(pictures)[0].answers[0].label == "あ"
     for needs_a_folder in (export.verify, export.open_start, lambda path: export.export(path, tmp_path / "again")):
-        with pytest.raises(export.ExportError, match=r"alone.ONNX: no package.* found an ONNX model alone. Export"):
+        with pytest.raises(export.ExportError, match=r"alone.ONNX: no package.* found an ONNX model alone. Give a dir"):
             needs_a_folder(path)
     (tmp_path / "run.json").touch()
     with pytest.raises(export.ExportError, match="no package here; .* found a run. Export it first"):
