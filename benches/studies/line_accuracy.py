@@ -217,7 +217,7 @@ def conditions(sets: Sequence[Path], fonts: Sequence[Path], seed: int, count: in
     rng = np.random.default_rng([seed, 4])
     texts = rng.permutation(TEXTS).tolist()[:count]
     if sets:
-        yield Condition("hiragana by canvas writers", "hiragana", pasted(sets, count, seed))
+        yield Condition("real hiragana, side by side", "hiragana", pasted(sets, count, seed))
         yield Condition("… a third of the gaps touching or overlapping", "hiragana", pasted(sets, count, seed, 1 / 3))
     if fonts:
         few = texts[: max(1, count // len(fonts))]

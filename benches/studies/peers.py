@@ -114,10 +114,11 @@ def accuracy(peer: Peer, part: PictureSet, charset: Charset | None) -> str:
 
 
 ABOUT = """\
-Real handwriting that no network was trained on; "compete" says which answers are possible. Characters that a network
-does not know count as wrong ([other tables](accuracy.md) differ). Percent: strict / characters of one shape (へ and ヘ)
-as one / small and large ones (っ and つ) as one, too. DaKanji gets pictures as they are, cropped to the ink, and
-cropped with thicker strokes; the best way of each row counts.
+Percent of correct answers of the bundled networks and of a network by others, on real handwriting that none of them
+was trained on: strict / characters of one shape (へ and ヘ) as one / small and large ones (っ and つ) as one, too.
+*Compete* says which answers are possible. Characters that a network does not know count as wrong
+([elsewhere](accuracy.md) they are left out). DaKanji gets pictures as they are, cropped to the ink, and cropped with
+thicker strokes; the best way of each row counts.
 """
 
 
