@@ -10,11 +10,11 @@ import numpy as np
 from fastetl.arrays import Float32s, Floats, Ints, Mask
 from fastetl.checks import as_progress, as_several
 from fastetl.data.charset import Characters, Charset, load_charset, one_shape
-from fastetl.data.dataset import Dataset
+from fastetl.data.dataset import DEFAULT_SIDE, Dataset
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord, digest_of
-from fastetl.data.preprocessing import Preprocessing
+from fastetl.data.preprocessing import resize
 from fastetl.data.samples import Pictures
-from fastetl.data.store import load_labelled
+from fastetl.data.store import load_labelled, open_stored
 from fastetl.errors import ArgumentError, ShowProgress, StrPath
 from model.calibration import log_softmax, reliability
 from model.errors import ModelError
@@ -82,7 +82,7 @@ def evaluate(
     columns = run.charset.columns_of(competitors, run.path)
     sets: list[SetResult] = []
     for dataset in as_several(datasets, Dataset | str):
-        data = load_labelled(dataset, competitors, Preprocessing(size=run.side))
+        data = load_labelled(open_stored(dataset, run.side), competitors)
         result = _evaluate_set(run, columns, data, progress)
         if result.digest in {other.digest for other in sets}:
             what = f"{result.name}: the set is given twice, be it under two names or in two sizes"
@@ -130,13 +130,13 @@ class _Answers(NamedTuple):
 
 
 def _answers(reader: Reader, columns: list[int], dataset: Dataset, indices: Ints, progress: ShowProgress) -> _Answers:
-    """The answers to the samples at `indices`; only a block's logits are in memory at a time."""
+    """The answers to the samples at `indices`; only a block of enlarged pictures and logits is in memory at a time."""
     count = len(indices)
     labels = dataset.labels[indices].astype(np.int64)
     answers = _Answers(indices, labels, np.empty(count, np.int64), np.empty(count), np.empty(count, np.bool_))
     for start in range(0, count, _BLOCK_PICTURES):
         block = slice(start, start + _BLOCK_PICTURES)
-        logits = _predict(reader, columns, dataset.images[indices[block]])
+        logits = _predict(reader, columns, resize(dataset.images[indices[block]], reader.side))
         label_logits = np.take_along_axis(logits, labels[block, None], 1)
         answers.classes[block] = logits.argmax(1)
         answers.confidence[block] = np.exp(log_softmax(logits).max(1))
@@ -161,6 +161,7 @@ def _evaluate_set(reader: Reader, columns: list[int], dataset: Dataset, progress
     counts = np.column_stack(np.unique(pairs, axis=0, return_counts=True))
     confusions = _confusions(counts, dataset.charset.characters)
     mistakes = _mistakes(answers, dataset.charset.characters)
+    side = dataset.about.get("enlarged_from", dataset.preprocessing.size)
     return SetResult(
         name=dataset.name,
         digest=_digest(dataset, indices),
@@ -168,7 +169,7 @@ def _evaluate_set(reader: Reader, columns: list[int], dataset: Dataset, progress
         excluded=len(dataset) - len(indices),
         unknown=unknown_count,
         left_out=dict(dataset.about.get("left_out", {})),
-        enlarged_from=dataset.about.get("enlarged_from"),
+        enlarged_from=side if side < min(reader.side, DEFAULT_SIDE) else None,
         samples=len(indices),
         accuracy=float(is_right.mean()),
         interval=_interval(is_right, group_indices),
@@ -185,7 +186,7 @@ def _evaluate_set(reader: Reader, columns: list[int], dataset: Dataset, progress
         mistakes=mistakes,
         etl=dataset.is_etl,
         confusion_counts=counts,
-        pictures=dataset.images[np.array([m.index for m in mistakes], np.int64)],
+        pictures=resize(dataset.images[np.array([m.index for m in mistakes], np.int64)], reader.side),
     )
 
 

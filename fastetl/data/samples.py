@@ -135,7 +135,7 @@ class About(TypedDict, total=False):
     left_out: dict[str, int]
     """How many samples `load_labelled` left out, by their characters."""
     enlarged_from: int
-    """Side in pixels of small pictures that `open_dataset` enlarged."""
+    """Side in pixels of pictures that `open_dataset` enlarged."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

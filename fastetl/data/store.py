@@ -19,7 +19,7 @@ import numpy as np
 from fastetl.arrays import Bytes, Column
 from fastetl.checks import as_path, require_instance
 from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
-from fastetl.data.dataset import ARRAY_FORMAT, DEFAULT_SIDE, MANIFEST, MAX_VALUE_BYTES, REBUILD, SHARDS_FORMAT, Dataset
+from fastetl.data.dataset import ARRAY_FORMAT, MANIFEST, MAX_VALUE_BYTES, REBUILD, SHARDS_FORMAT, Dataset
 from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
 from fastetl.data.preprocessing import Preprocessing, resize
@@ -59,17 +59,19 @@ def open_dataset(path: StrPath | Dataset, *, size: int | None = None) -> Dataset
     Raises:
         FastetlError: If anything is missing, damaged or of another format version; it names the file.
     """
-    data = path if isinstance(path, Dataset) else _open(path, size)
+    data = open_stored(path, size)
     side = data.preprocessing.size
     if size is None or size == side:
         return data
     preprocessing = replace(data.preprocessing, size=size)
-    about: About = {**data.about, "enlarged_from": side} if side < min(size, DEFAULT_SIDE) else data.about
+    about: About = {**data.about, "enlarged_from": side} if side < size else data.about
     return replace(data, images=resize(np.asarray(data.images), size), preprocessing=preprocessing, about=about)
 
 
-def _open(path: StrPath, size: int | None) -> Dataset:
-    """The dataset at `path`. size: that of the pictures of an `.npz`, which may have any shape."""
+def open_stored(path: StrPath | Dataset, size: int | None) -> Dataset:
+    """A dataset as it is, or as it is stored. size: side of the pictures of an `.npz`, which may have any shape."""
+    if isinstance(path, Dataset):
+        return path
     as_path("path", path, "a dataset, or its path")
     address = as_address(path)
     path = Path(address.removeprefix("file://"))
@@ -96,7 +98,7 @@ def _open(path: StrPath, size: int | None) -> Dataset:
 
 
 def _open_address(address: str, size: int | None) -> Dataset:
-    """The dataset at an address. Each call reads it again, as it may have been built again. size: as for `_open`."""
+    """The dataset at an address, read at each call, as it may have been built again. size: as for `open_stored`."""
     is_file = address.endswith((".npz", ".parquet"))
     place = address.rpartition("/")[0] if is_file else address
     with TemporaryDirectory() as folder:
@@ -104,7 +106,7 @@ def _open_address(address: str, size: int | None) -> Dataset:
             (Path(folder) / name).write_bytes(read_file(place, name, limit))
         try:
             if is_file:
-                return replace(_open(f"{folder}/{name}", size), path=None)
+                return replace(open_stored(f"{folder}/{name}", size), path=None)
             return _open_directory(Path(folder), address)
         except MissingFileError as error:  # images.npy
             raise FastetlError("the dataset is not in shards", file=address, do="copy it to this machine") from error
@@ -190,7 +192,7 @@ def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: P
     """
     require_instance("preprocessing", preprocessing, Preprocessing | None, "a Preprocessing, or None")
     size = None if preprocessing is None else preprocessing.size
-    data = data if isinstance(data, Dataset) else _open(data, size)
+    data = open_stored(data, size)
     charset = load_charset(charset, data.charset.characters)
     if data.charset.characters != charset.characters:
         classes = np.array([charset.class_of.get(c, -1) for c in data.charset.characters])[data.labels]
