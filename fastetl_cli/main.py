@@ -49,7 +49,7 @@ Recognize handwritten Japanese, or train networks for it or for other scripts.
 {chr(10).join(f"  {name:{max(map(len, COMMANDS))}}  {what}" for name, (what, *_) in COMMANDS.items())}
 
 fastetl COMMAND --help explains a command; fastetl --version prints the version.
-Exit codes: 0 done, 1 a check failed or input was left out, 2 wrong use or bad input.
+Exit codes: 0 done, 1 a check failed or some input was unreadable, 2 wrong use or bad input.
 """
 
 

@@ -77,7 +77,7 @@ def _readable(path: StrPath, what: str = "cannot read the file") -> Iterator[Non
     except FileNotFoundError as error:
         raise MissingFileError("there is no such file or folder", file=path, do=path_advice(path)) from error
     except (OSError, ValueError) as error:  # the latter for a null character
-        raise FastetlError(what, file=path, found=reason_of(error), do="mend its rights, or give another") from error
+        raise FastetlError(what, file=path, found=reason_of(error), do="check the path and its rights") from error
 
 
 def open_regular(path: StrPath) -> BinaryIO:
