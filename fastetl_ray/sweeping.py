@@ -27,7 +27,7 @@ from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import weighted_addresses
 from fastetl_ray.nodes import connect_for, fault_of
-from model.config import TrainConfig, without_effect
+from model.config import TrainConfig
 from model.errors import ModelError
 from model.progress import Progress
 from model.run import Run
@@ -73,26 +73,21 @@ class SweepConfig(Options):
         self.drawn()  # values that do not go together, such as shares for validation and test
 
     def drawn(self) -> list[tuple[dict[str, Any], TrainConfig]]:
-        """For each trial, what `configured` makes of the options drawn for it; always the same."""
+        """For each trial, the options drawn for it, and what `configured` makes of them; always the same."""
         rng = np.random.default_rng(self.seed)
         draws = ({name: _draw(rng, name, values) for name, values in self.search.items()} for _ in range(self.trials))
-        return [self.configured(options) for options in draws]
+        return [(options, self.configured(options)) for options in draws]
 
-    def configured(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], TrainConfig]:
-        """Those of the drawn options that have an effect, and the configuration of them and `train`.
+    def configured(self, values: Mapping[str, Any]) -> TrainConfig:
+        """The configuration of drawn options and `train`.
 
-        An option, drawn or in `train`, is left out where the optimizer that was drawn gives it no effect.
         Raises FastetlError for an unknown name, and for a value that `TrainConfig` rejects.
         """
         options = {**self.train, **values}
-        for name, cause in without_effect(options).items():
-            if cause == "optimizer" in values:  # `steps` would have no effect in any trial: an error
-                options.pop(name, None)
-        effective_options = {name: value for name, value in values.items() if name in options}
         nested_names = [name for name in options if name.startswith(_NESTED)]
         nested_options = {name.removeprefix(_NESTED): options.pop(name) for name in nested_names}
         augmentation = config_of(Augmentation, None, nested_options)
-        return effective_options, config_of(TrainConfig, None, {"augmentation": augmentation, **options})
+        return config_of(TrainConfig, None, {"augmentation": augmentation, **options})
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,10 @@ _Seed = Annotated[int, Range(0, 2**32 - 1)]
 
 @dataclass(frozen=True)
 class TrainConfig(Options):
-    """How to train. The same configuration on the same data gives the same weights."""
+    """How to train. The same configuration on the same data gives the same weights.
+
+    Muon updates the kernels of several input channels, Adam all other weights (Jordan, 2024).
+    """
 
     network: NetworkName = "default"
     """Architecture of the network. japanese: thousands of characters. quick: short trainings. small: tests."""
@@ -37,8 +40,6 @@ class TrainConfig(Options):
     batch_size: Annotated[int, Range(1, 1_000_000)] = 64
     """Pictures in one step, over all devices together. The learning rates are for 64: batches of 128 need twice the
     rates, batches of 512 or more eight times. Accuracy is a little lower all the same (docs/decisions/0024)."""
-    optimizer: Literal["muon", "adamw"] = "muon"
-    """muon: Muon for kernels of several input channels, Adam for the rest (Jordan, 2024). adamw: AdamW."""
     learning_rate: _Rate = None
     """Peak learning rate of the weights that Adam updates. It falls linearly to 0 after the warm-up. Default: 0.004;
     0.0004 from weights that know all characters."""
@@ -47,7 +48,7 @@ class TrainConfig(Options):
     warmup: _Share = 0.2
     """Share of all steps in which the learning rate rises."""
     weight_decay: Annotated[float, Range(0, 100)] = 0.01
-    """Weight decay, times the learning rate, of the kernels that Muon updates; with adamw, of all kernels."""
+    """Weight decay, times the learning rate, of the kernels that Muon updates."""
     label_smoothing: _Share = 0.05
     """Share of each target that is spread evenly over all characters."""
     scribbles: _Share = 0.03
@@ -97,8 +98,8 @@ class TrainConfig(Options):
                 raise ArgumentError(what, expected="a sum below 1", found=f"{total:g}", do="lower one of them")
 
     def with_rates(self, adam_rate: float | None, muon_rate: float | None) -> Self:
-        """This configuration, with these peak learning rates where none is given and one has an effect."""
-        muon_rate = self.muon_learning_rate or (muon_rate if self.optimizer == "muon" else None)
+        """This configuration, with these peak learning rates where none is given."""
+        muon_rate = self.muon_learning_rate or muon_rate
         return dataclasses.replace(self, learning_rate=self.learning_rate or adam_rate, muon_learning_rate=muon_rate)
 
     def preprocessing(self, base: Preprocessing) -> Preprocessing:
@@ -110,18 +111,13 @@ class TrainConfig(Options):
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """From what `dataclasses.asdict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
         options = {**values, "augmentation": Augmentation(**values["augmentation"])}
-        # Earlier versions stored the framing, of which there is one way.
-        ignored_names = {"framing", *without_effect(values)}
+        # Earlier versions stored framing and optimizer, of which there is one.
+        ignored_names = {"framing", "optimizer", *without_effect(values)}
         return cls(**{name: value for name, value in options.items() if name not in ignored_names})
 
 
 def without_effect(options: Mapping[str, Any]) -> dict[str, str]:
     """The options that have no effect, each with the other one that is the cause. options: values of some, by name."""
-    causes: dict[str, str] = {}
-    if options.get("optimizer") == "adamw":
-        causes["muon_learning_rate"] = "optimizer"
-    if options.get("minutes"):
-        causes["epochs"] = "minutes"
     if options.get("steps"):
-        causes |= {"epochs": "steps", "minutes": "steps"}
-    return causes
+        return {"epochs": "steps", "minutes": "steps"}
+    return {"epochs": "minutes"} if options.get("minutes") else {}

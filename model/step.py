@@ -63,21 +63,16 @@ def learning_rate(peak: float, warmup: float, steps: int | jax.Array) -> optax.S
 
 
 def _optimizer(config: TrainConfig, steps: int | jax.Array) -> optax.GradientTransformation:
-    are_kernels = partial(jax.tree_util.tree_map_with_path, lambda path, _: path[-1].key == "kernel")
-
     def matrix_axes(params: Tree) -> Any:
         """The axes of inputs and outputs of each kernel that Muon updates: those of several input channels."""
         shape = MuonDimensionNumbers((0, 1, 2), (3,))
         return jax.tree.map(lambda value: shape if value.ndim == 4 and value.shape[2] > 1 else None, params)
 
-    rate = learning_rate(config.learning_rate or RATES[0], config.warmup, steps)
-    if config.optimizer == "adamw":
-        return optax.adamw(rate, weight_decay=config.weight_decay, mask=are_kernels)
     return muon(
         learning_rate(config.muon_learning_rate or RATES[1], config.warmup, steps),
         weight_decay=config.weight_decay,
         muon_weight_dimension_numbers=matrix_axes,
-        adam_learning_rate=rate,
+        adam_learning_rate=learning_rate(config.learning_rate or RATES[0], config.warmup, steps),
     )
 
 

@@ -159,13 +159,8 @@ def test_the_average_follows_the_first_steps_quickly() -> None:
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), state["ema"], expected)
 
 
-@pytest.mark.parametrize("options", [{}, {"optimizer": "adamw", "muon_learning_rate": None}])
-def test_an_optimizer_is_the_one_asked_for_and_kernels_alone_decay(options: dict[str, Any]) -> None:
-    before, state, _ = first_step(**options)
-    kernels = (weights["params"]["blocks"][0]["kernel"] for weights in (before, state["weights"]))
-    changes = np.abs(np.subtract(*kernels))
-    assert (changes.max() < 1.01 * np.median(changes)) == ("optimizer" in options), "AdamW's first steps are alike"
-    plain, decayed = (first_step(**options, weight_decay=decay)[1]["weights"]["params"] for decay in (0.0, 0.5))
+def test_kernels_alone_decay() -> None:
+    plain, decayed = (first_step(weight_decay=decay)[1]["weights"]["params"] for decay in (0.0, 0.5))
     changed = jax.tree.map(lambda a, b: bool((a != b).any()), plain, decayed)
     assert {path[-1].key for path, value in jax.tree_util.tree_leaves_with_path(changed) if value} == {"kernel"}
 
@@ -207,9 +202,9 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, monkeypatch: Pat
     assert any((array != last[f"ema.{name}"]).any() for name, array in best.items())
 
 
-@pytest.mark.parametrize("config", [TrainConfig(), TrainConfig(optimizer="adamw", network="small")])
-def test_steps_and_answers_lower_for_cuda_without_calls_of_its_runtime(config: TrainConfig) -> None:
+def test_steps_and_answers_lower_for_cuda_without_calls_of_its_runtime() -> None:
     """On a machine that has no such device: operations that every runtime compiles itself."""
+    config = TrainConfig()
 
     def make() -> Network:
         return Network(NETWORKS[config.network], Preprocessing(size=64), 162, rngs=nnx.Rngs(0))

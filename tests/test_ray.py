@@ -303,13 +303,6 @@ def test_an_interruption_ends_a_sweep_and_a_training(cluster: Any, tmp_path: Pat
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_sweep_over_both_optimizers_gives_muons_rate_to_its_own_trainings() -> None:
-    for common, search in (({"muon_learning_rate": 0.05}, {}), ({}, {"muon_learning_rate": [0.05]})):
-        for options, config in SweepConfig(common, {"optimizer": ["muon", "adamw"], **search}).drawn():
-            assert (config.muon_learning_rate == 0.05) == (config.optimizer == "muon")
-            assert options.keys() == {"optimizer", *(search if config.optimizer == "muon" else ())}
-
-
 def test_a_sweep_draws_the_ends_of_an_interval_as_often_as_other_whole_numbers() -> None:
     for log, shares in ((False, np.full(3, 1 / 3)), (True, np.diff(np.log([0.5, 1.5, 2.5, 3.5])) / np.log(7))):
         search = {"epochs": {"low": 1, "high": 3, "log": log}}
