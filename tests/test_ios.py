@@ -104,6 +104,8 @@ def papers() -> list[dict[str, Any]]:
         frame = np.pad(np.zeros((52, part - 8), np.uint8), 4, constant_values=255)
         several = np.hstack([frame, np.zeros((60, gap), np.uint8), frame])
         greys[f"parts of {part}, {gap} apart"] = 255 - np.pad(several, 20)
+    greys["a thin cross on grey"] = np.full((104, 104), 180, np.uint8)
+    greys["a thin cross on grey"][20:80, 45], greys["a thin cross on grey"][50:52, 15:80] = 30, 100
     greys["a page"] = 255 - np.kron(np.ones((5, 5)), np.pad(np.full((12, 12), 255), 5)).astype(np.uint8)
     rows = []
     for name, grey in greys.items():

@@ -58,7 +58,6 @@ def with_noise(light: Light, grain: float) -> NDArray[np.uint8]:
 
 
 def corner() -> Light:
-    """A soft shadow."""
     return 225 - 165 / (1 + np.exp((np.add.outer(2 * np.arange(HIGH), np.arange(WIDE)) - 250) / 6.0))
 
 
@@ -144,6 +143,14 @@ def test_on_white_paper_long_and_distant_strokes_stay() -> None:
     drawing[:] = 255
     drawing[50:74, 30:33] = drawing[50:74, 80:83] = 20
     assert separate_ink(drawing).box == (30, 50, 83, 74)
+
+
+def test_on_grey_paper_thin_strokes_stay() -> None:
+    """A bar between two rows of pixels looks fainter than an upright."""
+    drawing = np.full((104, 104), 180, np.uint8)
+    drawing[20:80, 45], drawing[50:52, 15:80] = 30, 100
+    for grey in (drawing, 255 - drawing):
+        assert separate_ink(grey).box == (15, 20, 80, 80)
 
 
 def test_specks_are_no_part_of_the_character() -> None:

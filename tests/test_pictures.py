@@ -77,7 +77,6 @@ def test_a_crop_of_one_stroke_is_a_stroke() -> None:
 
 def test_why_it_may_not_be_recognized() -> None:
     canvas = np.full((1000, 1000), 255, np.uint8)
-    assert "no ink" in find_ink(canvas).fault
     canvas[480:520, 480:520][INK] = 0
     assert "the character is small: crop the picture" in find_ink(canvas).fault
     two = np.full((100, 200), 255, np.uint8)
@@ -126,7 +125,6 @@ def test_a_large_picture_of_any_mode_is_reduced(mode: str) -> None:
 NAN = np.full((9, 9), np.nan, np.float32)
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "no picture": (lambda path: path.write_bytes(b"no picture"), "found no picture"),
-    "empty": (lambda path: path.write_bytes(b""), "found no picture"),
     "a strip": (lambda path: Image.new("L", (1, 6000), 255).save(path), "100 times the other; found 1 × 6,000"),
     "huge": (lambda path: Image.new("1", (MAX_PICTURE_SIDE + 1, MAX_PICTURE_SIDE)).save(path), "up to 12,000 pixels"),
     "gigabytes": (lambda path: path.write_bytes(b"GIF89a\xff\xff\xff\xff\0\0\0," + bytes(20)), "found more. Crop it"),
@@ -138,7 +136,6 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a FIFO": (os.mkfifo, "a FIFO"),
     "a folder": (Path.mkdir, "a folder"),
-    "nothing": (lambda path: None, "there is no such file"),
 }
 
 
@@ -148,8 +145,3 @@ def test_what_is_no_picture_is_named_in_one_line(kind: str, tmp_path: Path) -> N
     write(tmp_path / "a.png")
     with one_line(f"a.png: …{message}"):
         paper_of(tmp_path / "a.png")
-
-
-def test_a_picture_in_memory_is_no_file_of_another_format() -> None:
-    with pytest.raises(FastetlError, match="^the picture: cannot read the picture; found conversion from LAB"):
-        find_ink(Image.new("LAB", (9, 9)))

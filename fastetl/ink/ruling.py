@@ -15,8 +15,8 @@ _MIN_COVERED = 0.35  # share of the paper's width on which a line has ink
 _MIN_INKED = 0.45  # share of its own length on which it has ink: dashed lines have gaps
 _MIN_LENGTH = 0.6  # as a share of the paper's width
 _MAX_THICKNESS = 3  # in per cent of the longest side
-_MAX_LINES = 60
 _GUIDE_DASHES = 6  # if lines across and lines down have so many pieces each, they are a practice square's guides
+_THIN_WIDTH = 2.5  # blocks of a stroke: how dark and wide a thinner one looks depends on its place among the pixels
 _MIN_INK = 6  # beside printed lines, in blocks
 
 
@@ -94,7 +94,7 @@ def ruled_lines(shade: Grey, paper: Mask, threshold: int, thickness: int, max_sl
     middles = np.arange(height)
     lefts, rights = middles + offsets[:, :1], middles + offsets[:, -1:]
     lines: list[PrintedLine] = []
-    while len(lines) < _MAX_LINES and scores.max(initial=0) >= _MIN_COVERED:
+    while scores.max(initial=0) >= _MIN_COVERED:
         index = number, row = divmod(int(scores.argmax()), height)
         lines.append(_line(blocks, row, int(rises[number])))
         scores[:, np.abs(middles - row) <= thickness] = 0
@@ -215,7 +215,9 @@ class _Page(NamedTuple):
         return [] if is_cropped else [line for line in straight_lines if line.spans_paper]
 
     def _differs(self, line: PrintedLine) -> bool:
-        """Whether a line is clearly thinner, fainter or darker than the strokes."""
+        """Whether a line is clearly thinner, fainter or darker than the strokes; than thin ones, much fainter."""
+        if self.width < _THIN_WIDTH and not self.is_squared:
+            return 20 * line.level < 9 * self.level
         return 4 * line.thickness <= 3 * self.width or not 8 * self.level < 10 * line.level < 13 * self.level
 
 

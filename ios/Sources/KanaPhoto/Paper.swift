@@ -21,6 +21,7 @@ extension Photograph {
     private static let guideDashes = 6
     private static let speckBlocks = 4
     private static let minInk = 6
+    private static let thinWidth = 2.5
     private static let whiteLevel = 250
     private static let tinyRatio = 12
     private static let thinPen = 4
@@ -391,7 +392,10 @@ extension Photograph {
         let hasGuides = [horizontals, verticals].allSatisfy { $0.contains { $0.dashes >= guideDashes } }
         let isSquare = horizontals.count > 1 && verticals.count > 1
         func select(_ lines: [PrintedLine], _ ink: Grid) -> [PrintedLine] {
-            let isOther = { (line: PrintedLine) in hasGuides || differs(line, width, level) }
+            let isOther = { (line: PrintedLine) in
+                if width < thinWidth && !isSquare && !hasGuides { return 20 * line.level < 9 * level }
+                return hasGuides || differs(line, width, level)
+            }
             let inside = 3..<max(ink.height - 3, 3)
             guard paper.isClean, lines.count(where: { $0.spansPaper && inside.contains($0.row) }) < 2 else {
                 return lines.filter { $0.spansPaper || isOther($0) }

@@ -39,7 +39,7 @@ struct PrintedLine {
             (0..<height).map { row in blocks.score(of: offset.map { $0 + row }) }
         }
         var lines: [PrintedLine] = []
-        while lines.count < 60, let value = scores.max(), value >= 0.35, let index = scores.firstIndex(of: value) {
+        while let value = scores.max(), value >= 0.35, let index = scores.firstIndex(of: value) {
             let (number, row) = (index / height, index % height)
             lines.append(blocks.line(row: row, rise: rises[number], rows: offsets[number].map { $0 + row }))
             for (candidate, offset) in offsets.enumerated() {
