@@ -13,21 +13,15 @@ MAX_BLOCKS = 160  # blocks along a picture's longest side, at most
 SPECK_BLOCKS = 4  # that may be darker than the darkest ink
 
 
-def block_shape(shape: tuple[int, ...], max_blocks: int = MAX_BLOCKS) -> tuple[int, int]:
-    """Rows and columns of blocks of a picture (H, W), at most so many along its longest side."""
-    height, width = shape
-    length = max(height, width)
-    max_blocks = min(max_blocks, length)
-    return max(1, height * max_blocks // length), max(1, width * max_blocks // length)
-
-
 def _starts(length: int, count: int) -> NDArray[np.intp]:
     return np.arange(count) * length // count
 
 
 def pool(picture: Grey, ufunc: np.ufunc, max_blocks: int = MAX_BLOCKS) -> Grey:
-    """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block. max_blocks: see `block_shape`."""
-    for length, count in zip(picture.shape, block_shape(picture.shape, max_blocks), strict=True):
+    """The least (`np.minimum`) or greatest (`np.maximum`) pixel of each block. max_blocks: along the longest side."""
+    longest = max(picture.shape)
+    for length in picture.shape:
+        count = max(1, length * min(max_blocks, longest) // longest)
         firsts = _starts(length, count)
         lasts = np.append(firsts[1:], length) - 1
         extremes = picture[firsts]

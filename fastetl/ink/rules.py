@@ -28,7 +28,7 @@ def without_rules(grey: Grey) -> Grey:
     remainder = shade.copy()
     rules_across, rules_down = _rules(blocks, sheet, threshold)
     for plane, rules, shape in ((remainder, rules_across, blocks.shape), (remainder.T, rules_down, blocks.T.shape)):
-        if len(rules) < 2:  # a single one may be a stroke
+        if not rules:
             continue
         original = plane.copy()
         for rule in rules:
@@ -48,4 +48,6 @@ def _rules(blocks: Grey, sheet: Mask, threshold: int) -> list[list[PrintedLine]]
         for lines in rulings
     ]
     solid_lines = [[line for line in lines if line.dashes <= _MAX_PIECES] for lines in long_lines]
-    return long_lines if min(map(len, solid_lines)) > 1 else solid_lines
+    rulings = long_lines if min(map(len, solid_lines)) > 1 else solid_lines
+    is_ruled = max(map(len, rulings)) > 1  # where a single line from edge to edge is a margin; others may be strokes
+    return [[line for line in lines if len(lines) > 1 or (is_ruled and line.spans_paper)] for lines in rulings]
