@@ -27,7 +27,8 @@ myst_heading_anchors = 3
 suppress_warnings = ["myst.xref_missing"]  # files that are no pages; tests/test_docs.py checks every link
 
 CONTENTS = {
-    "Guides": "python tutorial own-pictures other-libraries lines ios /ios/README apps pad publishing scale",
+    "Guides": "python tutorial own-pictures other-libraries lines ios /ios/README apps pad publishing scale "
+    "troubleshooting",
     "Reference": "cli api formats sets/README",
     "Evidence": "accuracy peers pretrained scans etl-protocol performance gpu verification reliability without-a-mac",
     "Project": "tour decisions/README /CONTRIBUTING /CHANGELOG",
