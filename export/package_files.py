@@ -5,14 +5,13 @@ from pathlib import Path
 
 from export.errors import MissingPackageError
 from fastetl.checks import as_path, suggestion
+from fastetl.data.charset import PRETRAINED
 from fastetl.errors import StrPath
 from fastetl.files.atomic import OutputKind
 from fastetl.files.untrusted import path_advice
 
-PRETRAINED = "pretrained"
-"""Stands for the first of the bundled packages wherever a package may be named."""
 BUNDLED = ("japanese", "kana")
-"""The bundled packages: 6,625 characters, and a small one of all kana."""
+"""The bundled packages: 6,625 characters, and a small one of all kana. `PRETRAINED` stands for the first."""
 _NAMES = (PRETRAINED, *BUNDLED)
 
 COREML = "Kana.mlpackage"

@@ -15,10 +15,10 @@ from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
 from export.line_reading import read_candidates
 from export.metadata import split_record_of
-from export.package_files import ONNX, PRETRAINED, file_of, is_bundled, package_path
+from export.package_files import ONNX, file_of, is_bundled, package_path
 from export.runtimes import onnx_session
 from fastetl.checks import require_instance, require_range, unsuitable
-from fastetl.data.charset import LARGE_FORM, Characters, Charset, load_charset
+from fastetl.data.charset import LARGE_FORM, PRETRAINED, Characters, Charset
 from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.samples import Pictures
@@ -88,6 +88,8 @@ class Recognizer:
         Raises:
             FastetlError: If the name is unknown, or the model does not know one of the characters.
         """
+        from fastetl.data.store import load_charset  # which takes some milliseconds
+
         competitors = load_charset(charset, self.model_charset.characters)
         self.model_charset.columns_of(competitors, self.path)  # raises an error for a character that it does not know
         return replace(self, charset=competitors)

@@ -10,12 +10,12 @@ from .data.augmentation import Augmentation as Augmentation
 from .data.augmentation import augment as augment
 from .data.batches import Batches as Batches
 from .data.charset import Charset as Charset
-from .data.charset import load_charset as load_charset
 from .data.contact_sheet import write_sheet as write_sheet
 from .data.dataset import Dataset as Dataset
 from .data.identity import Split as Split
 from .data.preprocessing import Preprocessing as Preprocessing
 from .data.samples import Samples as Samples
+from .data.store import load_charset as load_charset
 from .data.store import load_labelled as load_labelled
 from .data.store import open_dataset as open_dataset
 from .errors import FastetlError as FastetlError

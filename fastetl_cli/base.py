@@ -25,7 +25,7 @@ DatasetPath = Annotated[Path, Argument((), "DATASET", help="A dataset: a folder,
 RunPath = Annotated[Path, Argument((), "RUN")]
 Paths = Annotated[tuple[Path, ...], Argument((), "PATH [PATH …]")]
 Verbose = Annotated[bool, Argument(("-v", "--verbose"), help="Show every check with its figure and bound.")]
-_ONLY = "Characters that compete: a name (docs/formats.md), a text file, or the folder of a dataset, run or package."
+_ONLY = "Characters that compete: a name (docs/formats.md), a text file, or a dataset, run or package."
 Only = Annotated[str | None, Argument(help=f"{_ONLY} Default: all that the network knows.")]
 MAX_LISTED = 20  # characters in a line of notes
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
+from fastetl.data.charset import PRETRAINED
 from fastetl.errors import FastetlError, expecting
 from fastetl_cli.base import Command, note
 from fastetl_cli.options import Argument

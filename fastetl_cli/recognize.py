@@ -9,10 +9,9 @@ from PIL import Image, ImageDraw
 
 from export.answers import Answer, Text
 from export.graph import NO_CHARACTER
-from export.package_files import PRETRAINED
 from export.recognizer import Recognizer, open_recognizer
 from fastetl.checks import require_range
-from fastetl.data.charset import in_a_line
+from fastetl.data.charset import PRETRAINED, in_a_line
 from fastetl.data.contact_sheet import write_png
 from fastetl.data.labelled_files import PICTURE_SUFFIXES
 from fastetl.errors import FastetlError

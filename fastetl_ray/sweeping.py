@@ -61,8 +61,6 @@ class SweepConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in (*self.train, *self.search):
-            require_instance("name of an option", name, str, "text", "check `train` and `search`")
         if not self.search:
             raise ArgumentError("nothing varies", expected="an option in [search]", do="name one, with its values")
         for name, values in self.search.items():

@@ -9,12 +9,12 @@ import numpy as np
 
 from fastetl.arrays import Float32s, Floats, Ints, Mask
 from fastetl.checks import as_progress, as_several
-from fastetl.data.charset import Characters, Charset, load_charset, one_shape
+from fastetl.data.charset import Characters, Charset, one_shape
 from fastetl.data.dataset import DEFAULT_SIDE, Dataset
 from fastetl.data.identity import TEST, UNKNOWN, VALID, SplitRecord, digest_of
 from fastetl.data.preprocessing import resize
 from fastetl.data.samples import Pictures
-from fastetl.data.store import load_labelled, open_stored
+from fastetl.data.store import load_charset, load_labelled, open_stored
 from fastetl.errors import ArgumentError, ShowProgress, StrPath
 from model.calibration import log_softmax, reliability
 from model.errors import ModelError

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import export
-from fastetl.data.charset import HIRAGANA, JAPANESE, NAMES, SHAPES, Charset, is_kanji, load_charset, one_shape
+from fastetl import load_charset
+from fastetl.data.charset import HIRAGANA, JAPANESE, NAMES, SHAPES, Charset, is_kanji, one_shape
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import assigned_codes, char_to_jis, class_of_code, codes_of, jis_to_char
 
@@ -103,6 +105,8 @@ def test_files_of_characters_and_unknown_names(tmp_path: Path) -> None:
     path.write_text("あ いう\n", encoding="utf-8")
     assert load_charset(str(path)) == Charset("vowels", ("あ", "い", "う"))
     assert load_charset(Path(export.__file__).with_name("pretrained") / "kana") == KANA
+    np.savez(tmp_path / "few.npz", images=np.zeros((2, 8, 8), np.uint8), labels=["い", "あ"])
+    assert load_charset(tmp_path / "few.npz") == Charset("few", ("あ", "い"))
     assert load_charset(["う", "い", "あ"]) == Charset("own", ("う", "い", "あ"))
     for name in ("hirgana", "xyz" * 100, ""):
         with pytest.raises(FastetlError, match="expected one of hiragana"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastetl import open_dataset, write_sheet
+from fastetl import load_charset, open_dataset, write_sheet
 from fastetl.data.identity import VALID, Split
 from fastetl.data.preprocessing import Preprocessing, resize
 from fastetl_cli.main import main
@@ -45,6 +45,7 @@ def printed(capsys: Capture, *arguments: str) -> object:
 def test_every_form_is_the_dataset(places: dict[str, str], form: str) -> None:
     data = open_dataset(places[form])
     assert data == tiny()
+    assert load_charset(places[form]) == data.charset
     assert data.about == {"command": "tiny", "noticed": ["二"]}
     assert data.split(seed=3) == tiny().split(seed=3)
     assert np.array_equal(open_dataset(places[form], size=16).images, resize(np.asarray(data.images), 16))

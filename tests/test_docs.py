@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import fastetl
-from fastetl.data.charset import NAMES, is_kanji, load_charset
+from fastetl.data.charset import NAMES, is_kanji
 from fastetl.data.dataset import ARRAY_FORMAT, SHARDS_FORMAT
 from fastetl.etl.classes import classes
 from fastetl.etl.jis import jis_to_char
@@ -248,6 +248,6 @@ def test_the_tables_of_the_sets_are_what_the_code_goes_by(layout: Layout) -> Non
     assert "| " + " | ".join([*row, f"{sum(p.records for p in files):,}", group]) + " |" in rows
     characters = {jis_to_char(code) or "" for code in sorted({entry.jis for entry in classes(layout.name)} - {0})}
     names = [name for name in NAMES if name != "all" and (name != "kanji" or any(map(is_kanji, characters)))]
-    complete = [f"`{n}`" for n in names if characters.issuperset(load_charset(n, characters).characters)]
+    complete = [f"`{n}`" for n in names if characters.issuperset(fastetl.load_charset(n, characters).characters)]
     [described] = [row for row in rows if row.endswith(f"| {_kinds(layout.name)} | {', '.join(complete)} |")]
     assert layout.name in described.split("|")[1]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastetl.data.charset import NAMES, is_kanji, load_charset
+from fastetl import load_charset
+from fastetl.data.charset import NAMES, is_kanji
 from fastetl.data.store import open_dataset
 from fastetl.errors import FastetlError
 from fastetl.synth import SynthConfig, synthesize

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from fastetl import Augmentation, Batches, Dataset, Preprocessing, load_labelled, open_dataset
-from fastetl.data.charset import JAPANESE, is_kanji, load_charset
+from fastetl import Augmentation, Batches, Dataset, Preprocessing, load_charset, load_labelled, open_dataset
+from fastetl.data.charset import JAPANESE, is_kanji
 from fastetl.files.atomic import replace_file
 from fastetl_cli.quickstart import Quickstart
 from model import Epoch, Progress, TrainConfig, train

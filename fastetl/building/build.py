@@ -32,9 +32,9 @@ class BuildConfig(Options):
     """What to take from the files, and how."""
 
     charset: Characters | None = None
-    """Characters to take: a name, a text file, or the folder of a dataset, run or package. Names: hiragana (71),
-    hiragana46, hiragana-small (75), katakana (71), katakana46, katakana-small (82), kana (162), digits, capitals (26),
-    latin (52), etl9 (3,036), japanese (6,625), kanji or all (of the data). Default: hiragana of records, else all."""
+    """Characters to take: a name, a text file, or a dataset, run or package. Names: hiragana (71), hiragana46,
+    hiragana-small (75), katakana (71), katakana46, katakana-small (82), kana (162), digits, capitals (26), latin (52),
+    etl9 (3,036), japanese (6,625), kanji or all (of the data). Default: hiragana of records, else all."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels (the tutorial's is 32)."""
     model_pattern: bool = False

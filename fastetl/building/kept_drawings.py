@@ -16,11 +16,12 @@ from unicodedata import category
 import numpy as np
 
 from fastetl.checks import Options, Range, as_path, config_of, unsuitable
-from fastetl.data.charset import MAX_CODE_POINTS, Characters, in_a_line, is_character, load_charset, nfc
+from fastetl.data.charset import MAX_CODE_POINTS, Characters, in_a_line, is_character, nfc
 from fastetl.data.dataset import DATASET_KIND, Dataset
 from fastetl.data.identity import digest_of
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE
 from fastetl.data.samples import About
+from fastetl.data.store import load_charset
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.atomic import check_output
 from fastetl.files.untrusted import list_folder, open_file, parse_json, within_limit
@@ -140,8 +141,7 @@ class SamplesConfig(Options):
     """Which samples to take, and at what size."""
 
     charset: Characters = "japanese"
-    """The network's characters: a name (docs/formats.md), a text file, or the folder of a dataset, run or package.
-    Other labels are left out."""
+    """The network's characters: a name, a text file, or a dataset, run or package. Other labels are left out."""
     size: Annotated[int, Range(MIN_SIDE, MAX_SIDE)] = 64
     """Side of the stored pictures in pixels."""
 

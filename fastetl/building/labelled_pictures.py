@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
+from fastetl.data.charset import Characters, Charset, in_a_line
 from fastetl.data.dataset import Dataset, concatenate
 from fastetl.data.identity import UNNAMED, UNNAMED_FILES, digest_of, group_copies
 from fastetl.data.labelled_files import FILE_BYTES, LabelledSource
+from fastetl.data.store import load_charset
 from fastetl.errors import FastetlError, Findings, Notice, ShowProgress, errors_about, scarcity
 from fastetl.files.untrusted import read_bytes
 from fastetl.ink.pictures import read_picture

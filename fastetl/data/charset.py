@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import require_instance, suggestion, unsuitable
 from fastetl.errors import ArgumentError, FastetlError, StrPath, errors_about, expecting
-from fastetl.files.untrusted import TEXT_BYTES, read_bytes, read_json
+from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 
 MAX_CODE_POINTS = 32  # most code points of one character
 _MAX_CHARACTERS = 1 << 16  # labels of datasets are uint16
@@ -36,7 +36,7 @@ SMALL_LETTERS = dict(zip("ckopsuvwxyz", "CKOPSUVWXYZ", strict=True)) | {"。": "
 _TO_ONE_SHAPE = {ord(c): group[0] for group in SHAPES for c in group}
 _TO_ONE_SIZE = {ord(small): large for small, large in (LARGE_FORM | SMALL_LETTERS).items()}
 Characters = StrPath | Sequence[str]
-"""What `load_charset` takes: a name, a file, or characters."""
+"""What `load_charset` takes: a name, a path, or characters."""
 _CODE_POINTS = re.compile(r"U\+[0-9A-Fa-f]{4,6}(-U\+[0-9A-Fa-f]{4,6})*")
 _JOINERS = "\u200c\u200d"  # invisible, but allowed within a character
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")  # of fonts of invented scripts
@@ -205,6 +205,9 @@ CHARSETS_BY_NAME = {c.name: c for c in (*_KANA_CHARSETS, DIGITS, CAPITALS, LATIN
 """The charsets that have a name and do not depend on data."""
 _NAMES_BY_DATA = ("kanji", "all")
 NAMES = (*CHARSETS_BY_NAME, *_NAMES_BY_DATA)
+PRETRAINED = "pretrained"
+"""Stands for the network that comes with fastetl, and for its charset, `JAPANESE`."""
+_CHARSETS = {**CHARSETS_BY_NAME, PRETRAINED: JAPANESE}
 
 
 def one_shape(character: str, sizes: bool = False) -> str:
@@ -215,26 +218,17 @@ def one_shape(character: str, sizes: bool = False) -> str:
     return shape.translate(_TO_ONE_SIZE).translate(_TO_ONE_SHAPE) if sizes else shape
 
 
-def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
-    """A charset by its name, of a UTF-8 text file (a character a line, or code points in one line), or of characters.
-
-    Args:
-        name: A name, a file, the directory of a dataset, run or package, several characters, or a Charset.
-        present: The characters of the data, needed for `all` (these characters) and `kanji` (the kanji among them).
-    Raises:
-        FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
-    """
-    expected = f"one of {', '.join(NAMES)}, a text file, the folder of a dataset, run or package; in Python also a list"
+def named_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
+    """A charset by its name, of a text file or of characters, as `fastetl.load_charset` gives it."""
+    expected = f"one of {', '.join(NAMES)}, a text file, a dataset, run or package; in Python also a list"
     require_instance("charset", name, str | os.PathLike | Sequence, expected)  # a set has no order
     require_instance("present", present, Iterable, "characters")
     if not isinstance(name, str | os.PathLike):
         return name if isinstance(name, Charset) else Charset("own", tuple(name))
-    name = JAPANESE.name if os.fspath(name) == "pretrained" else os.fspath(name)  # as its bundled package is called
-    if name in CHARSETS_BY_NAME:
-        return CHARSETS_BY_NAME[name]
+    name = os.fspath(name)
+    if name in _CHARSETS:
+        return _CHARSETS[name]
     if name in _NAMES_BY_DATA:
-        for character in (present := tuple(present)):
-            require_instance("present", character, str, "characters")
         present = tuple(dict.fromkeys(map(nfc, present)))
         characters = present if name == "all" else tuple(filter(is_kanji, present))
         if not characters:
@@ -242,13 +236,6 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
             raise ArgumentError(what, found=found, do="choose another `charset`, or other data")
         return Charset(name, characters)
     path = Path(name)
-    for file in sorted(path.glob("*.json")) if name and os.path.isdir(path) else []:  # noqa: PTH112 - as below
-        with expecting("the description of a charset", file, "cannot read the charset"):
-            values = read_json(file)
-            if "no_character" in values:  # of a package
-                return Charset(values["charset"], values["labels"][: values["no_character"]])
-            if "charset" in values:
-                return Charset.from_dict(values["charset"])
     if os.path.isfile(path):  # noqa: PTH113 - `Path.is_file` raises OSError for a text that is no path
         with errors_about(path):
             return Charset(path.stem, read_entries(path))
@@ -268,7 +255,7 @@ def read_entries(path: Path, *, are_labels: bool = False) -> tuple[str, ...]:
 
     Raises FastetlError if it has none, or, where its lines are the names of labels 0, 1, …, if one is empty.
     """
-    with expecting("UTF-8 text", path, "cannot read the charset", do="save it as UTF-8, or give a folder of `build`"):
+    with expecting("UTF-8 text", path, "cannot read the charset", do="save it as UTF-8, or name a dataset or run"):
         text = nfc(read_bytes(path, TEXT_BYTES).decode("utf-8-sig"))
     lines = [line.strip() for line in text.rstrip().splitlines()]
     if are_labels and "" in lines:

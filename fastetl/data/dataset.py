@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastetl.arrays import Bytes, Column
 from fastetl.checks import require_choice, require_instance, unsuitable
 from fastetl.data import identity, parquet
-from fastetl.data.charset import Characters, Charset, in_a_line, load_charset, nfc
+from fastetl.data.charset import Characters, Charset, in_a_line, named_charset, nfc
 from fastetl.data.identity import RESERVED_SOURCE, UNNAMED, Split, SplitRecord, SplitUnit, digest_of, group_name
 from fastetl.data.preprocessing import MAX_SIDE, MIN_SIDE, Preprocessing, resize
 from fastetl.data.samples import COLUMNS, DatasetFields, description_of
@@ -75,7 +75,7 @@ class Dataset(DatasetFields):
                 something in this dataset alone. If it begins with ETL, the pictures count as those of ETL sets.
             size: Side in pixels, 8 to 512 (to be augmented, up to 126). If None: the pictures' own, if all are square,
                 equal and at most 126 wide; otherwise 64.
-            charset: As for `load_charset`. If None: the characters that occur, sorted.
+            charset: A name, a text file, characters or a Charset. If None: the characters that occur, sorted.
             digests: uint64 (N,), of the source data. If None: of `images`.
             records: Header fields by their names, N numbers or texts each.
         Raises:
@@ -218,7 +218,7 @@ def _header_fields(names: Column, records: Mapping[str, ArrayLike] | None) -> di
 def _charset_of(texts: Sequence[str], charset: Characters | None, source: str) -> Charset:
     """The charset given, or that of the characters that occur. Raises FastetlError if it lacks one."""
     occurrences = sorted(set(texts))
-    charset = Charset(source or "own", tuple(occurrences)) if charset is None else load_charset(charset, occurrences)
+    charset = Charset(source or "own", tuple(occurrences)) if charset is None else named_charset(charset, occurrences)
     unknowns = [character for character in occurrences if character not in charset.class_of]
     if unknowns:
         raise unsuitable("characters", f"those of charset {charset.name}", in_a_line(unknowns, 20))

@@ -8,7 +8,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ import numpy as np
 
 from fastetl.arrays import Bytes, Column
 from fastetl.checks import as_path, require_instance
-from fastetl.data.charset import Characters, Charset, in_a_line, load_charset
+from fastetl.data.charset import Characters, Charset, in_a_line, named_charset
 from fastetl.data.dataset import ARRAY_FORMAT, MANIFEST, MAX_VALUE_BYTES, REBUILD, SHARDS_FORMAT, Dataset
 from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
@@ -176,6 +176,29 @@ def _dataset(
         about=cast("About", {name: description[name] for name in About.__annotations__ if name in description}),
         path=path.absolute(),
     )
+
+
+def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
+    """A charset by its name, of a UTF-8 text file, of characters, or that of a dataset, a run or a package.
+
+    Args:
+        name: A name, a file (a character a line, or code points in one line), a dataset's path or address, the
+            directory of a run or package, several characters, or a Charset.
+        present: The characters of the data, needed for `all` (these characters) and `kanji` (the kanji among them).
+    Raises:
+        FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
+    """
+    if isinstance(name, str | os.PathLike):
+        if is_url(name) or Path(name).suffix.lower() in (".npz", ".parquet"):
+            return open_dataset(name).charset
+        for file in sorted(Path(name).glob("*.json")) if os.path.isdir(name) else []:  # noqa: PTH112 - may be no path
+            with expecting("the description of a charset", file, "cannot read the charset"):
+                values = read_json(file)
+                if "no_character" in values:  # of a package
+                    return Charset(values["charset"], values["labels"][: values["no_character"]])
+                if "charset" in values:
+                    return Charset.from_dict(values["charset"])
+    return named_charset(name, present)
 
 
 def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: Preprocessing | None = None) -> Dataset:

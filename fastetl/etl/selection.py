@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastetl.arrays import Ints, Uint16s
-from fastetl.data.charset import CHARSETS_BY_NAME, Characters, Charset, load_charset
+from fastetl.data.charset import CHARSETS_BY_NAME, Characters, Charset
+from fastetl.data.store import load_charset
 from fastetl.errors import FastetlError, Findings
 from fastetl.etl.contents import Contents, contents_of, files_by_layout
 from fastetl.etl.detection import EtlFile

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from fastetl.arrays import Bytes, Ints
 from fastetl.checks import Options, Range, Share, as_progress, config_of, require_choice, require_unset, unsuitable
-from fastetl.data.charset import HIRAGANA, Characters, Charset, in_a_line, is_kanji, load_charset
+from fastetl.data.charset import HIRAGANA, Characters, Charset, in_a_line, is_kanji
+from fastetl.data.store import load_charset
 from fastetl.errors import ShowProgress, StrPath
 from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
@@ -51,8 +52,8 @@ class SynthConfig(Options):
     """Number of files, 1–1,000,000. Each has five writers (with charset etl9 four), who write every character once.
     A genuine ETL8G has 32 such files. Only without `set`."""
     charset: Characters = "all"
-    """Characters to write, all with strokes in KanjiVG: a name (docs/formats.md), a text file, or the folder of a
-    dataset, run or package. all: the 956 of ETL8. kanji: 881 of these. Only without `set`."""
+    """Characters to write, all with strokes in KanjiVG: a name (docs/formats.md), a text file, or a dataset, run or
+    package. all: the 956 of ETL8. kanji: 881 of these. Only without `set`."""
     scans: Share = 0.5
     """Share of the writers (0–1) whose sheets are scanned. As in real scans of ETL sets, their characters are smaller,
     with fragments of neighbours at the edges. The other writers draw on a canvas."""
