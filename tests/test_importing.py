@@ -103,19 +103,25 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_no_picture_is_left_out_and_told(symbols: Path, tmp_path: Path) -> None:
-    """A file that is none, one without ink, a link to nothing, and a folder; all are errors where `strict`."""
+    """A file that is none, one without ink, a link to nothing, what is elsewhere; all are errors where `strict`."""
     (symbols / "한" / "gone.png").symlink_to("nowhere")
     (symbols / "한" / "notes.png").write_text("not a picture")
     (symbols / "한" / "notes.txt").write_text("nor is this taken for one")
     Image.new("L", (20, 20), 255).save(symbols / "한" / "white.png")
     (symbols / "notes").mkdir()
+    (symbols / "한" / "Ann").mkdir()
+    for place in (symbols, symbols / "한" / "Ann"):
+        draw(place / "elsewhere.png", 1)
     (symbols / "notes" / "readme.txt").write_text("no character's folder")
     result = fastetl.build(symbols, tmp_path / "out")
     assert (result.images, result.classes, result.missing) == (len(NAMES) * EACH, len(NAMES), ())
-    assert [notice.done for notice in result.noticed] == ["left out"] * 4
-    assert str(result.noticed[3]) == f"{symbols / '한' / 'white.png'}: no ink in the picture. Left out"
-    assert str(result.noticed[0]) == f"{symbols / 'notes'}: a folder without a picture. Left out"
-    with pytest.raises(FastetlError, match="symbols.*notes"):
+    assert [notice.done for notice in result.noticed] == ["left out"] * 6
+    noticed = [str(notice) for notice in result.noticed]
+    assert noticed[0] == f"{symbols / 'elsewhere.png'}: a picture in no character's folder. Left out"
+    assert noticed[1] == f"{symbols / 'notes'}: a folder without a picture. Left out"
+    assert noticed[2] == f"{symbols / '한' / 'Ann'}: a folder in a character's folder. Left out"
+    assert noticed[5] == f"{symbols / '한' / 'white.png'}: no ink in the picture. Left out"
+    with pytest.raises(FastetlError, match="symbols.*elsewhere"):
         fastetl.build(symbols, tmp_path / "strict", strict=True)
 
 

@@ -153,8 +153,10 @@ def _from_folders(folder: Path) -> LabelledSource:
     label_names = _characters(read_entries(label_file, are_labels=True), label_file) if label_file.is_file() else None
     files: list[Path] = []
     characters: list[str] = []
-    notices = []
-    for subfolder in filter(Path.is_dir, list_folder(folder)):
+    entries = list_folder(folder)
+    loose_pictures = (p for p in entries if _is_picture(p) and not p.is_dir())
+    notices = [Notice("a picture in no character's folder", str(p), done="left out") for p in loose_pictures]
+    for subfolder in filter(Path.is_dir, entries):
         name, subentries = subfolder.name, list_folder(subfolder)
         if not any(map(_is_picture, subentries)):
             notices.append(Notice("a folder without a picture", str(subfolder), done="left out"))
@@ -163,6 +165,8 @@ def _from_folders(folder: Path) -> LabelledSource:
             expected = f"0 to {len(label_names) - 1}, a line of {_LABELS}"
             do = f"rename it, or take {_LABELS} away where folders are named by their characters"
             raise FastetlError("a folder that is no number", file=subfolder, expected=expected, do=do)
+        inner_folders = filter(Path.is_dir, subentries)
+        notices += [Notice("a folder in a character's folder", str(p), done="left out") for p in inner_folders]
         character = _character(name, subfolder) if label_names is None else label_names[int(name)]
         pictures = [p for p in subentries if not p.is_dir() and p.suffix.lower() not in _TEXT_SUFFIXES]
         files += pictures
