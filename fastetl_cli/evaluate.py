@@ -57,7 +57,7 @@ def details(result: SetResult) -> Iterator[str]:
     if result.excluded:
         yield f"left out: {counted(result.excluded, 'sample')} that the run was trained or validated on"
     if result.unknown:
-        yield f"unknown for {counted(result.unknown, 'sample')}: if the run was trained on them (build --source tells)"
+        yield f"the run may have been trained on {counted(result.unknown, 'sample')} (build --source tells)"
     if result.enlarged_from:
         side = f"{result.enlarged_from} × {result.enlarged_from}"
         yield f"pictures of {side} were enlarged for the network, which costs accuracy: build them with a larger --size"

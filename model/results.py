@@ -138,7 +138,7 @@ class Evaluation:
 
     def __repr__(self) -> str:
         counts = [(s, s.excluded + sum(s.left_out.values())) for s in self.sets]
-        results = [f"{s.name} {s.accuracy:.2%} of {s.samples:,} ({left_out:,} left out)" for s, left_out in counts]
+        results = [f"{s.name} {s.accuracy:.2%} of {s.samples:,} ({s.part}, {rest:,} left out)" for s, rest in counts]
         return f"Evaluation({self.run!r}: {', '.join(results)})"
 
     def as_dict(self) -> dict[str, Any]:

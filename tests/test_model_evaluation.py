@@ -111,7 +111,7 @@ def test_only_the_test_writers_of_the_training_set_are_read(tmp_path: Path) -> N
     assert evaluate(run.path, [tiny(), tiny(seed=3)]).sets[0] == own
     assert evaluate("kana", tiny()) == evaluate(open_recognizer("kana"), tiny())
     (two,) = (evaluation := evaluate(run, tiny(), Charset("two", run.charset.characters[6:]))).sets
-    assert repr(evaluation).endswith("% of 4 (124 left out))")
+    assert repr(evaluation).endswith("% of 4 (test, 124 left out))")
     right = run.predict(tiny().images)[:, 6:].argmax(1) == tiny().labels - 6.0
     among = np.isin(tiny().groups, test) & (tiny().labels >= 6)
     assert (two.samples, two.accuracy, sum(two.left_out.values())) == (4, right[among].mean(), 96)
