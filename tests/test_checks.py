@@ -130,7 +130,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (EPOCH, {"epoch": -1}, "epoch is out of range; expected 0 to"),
     (EPOCH, {"epoch": 0, "start": 7}, "start is out of range; expected 0 to 6; found 7"),
     (augment, {"images": OWN}, "unsuitable images; expected uint8 …Of a dataset, give `dataset.images`"),
-    (augment, {"images": NOISE, "neighbours": 3}, "expected no `neighbours` and no `pool` without `frag"),
+    (augment, {"images": NOISE, "neighbours": 3}, "expected no `neighbours` and no `pool`"),
     (AUGMENT, {"images": np.zeros((2, 4, 5), np.uint8)}, "uint8 (N, S, S), S at most 126; found uint8 (2, 4, 5)"),
     (AUGMENT, {"images": np.zeros((4, 4, 2), np.uint8).T}, "found one that is not contiguous. Copy it"),
     (AUGMENT, {"indices": np.array([0, 1], np.int32)}, "unsuitable indices; expected int64"),
@@ -212,9 +212,9 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (export.export, {"run": "kana", "out": "a", "sets": [RESULT]}, "`sets` is for the model card of a run's package"),
     (export.verify, {"path": "kana", "against": 5}, "unsuitable against; expected … found 5"),
     (READER.restricted, {"charset": 5}, "unsuitable charset; expected … found 5"),
-    (READER.read, {"picture": None}, "a Drawing, a file, …; found None. Check `pict"),
+    (READER.read, {"picture": None}, "a Drawing, a file, …; found None"),
     (READER.read, {"picture": INK[0], "top": 0}, "top is out of range"),
-    (READER.predict, {"pictures": [[1]]}, "unsuitable pictures; expected … found [[1"),
+    (READER.predict, {"pictures": [[1]]}, "unsuitable pictures; expected … found [[1]]"),
     (READER.read_line, {"picture": INK[0], "down": "yes"}, "unsuitable down; expected … found 'yes'"),
     # Each function that writes
     *(

@@ -228,12 +228,16 @@ def test_idx(tmp_path: Path, packed: bool) -> None:
     assert [data.charset.characters[k] for k in data.labels[:3]] == ["한", "글", "자"]
 
 
-def save(path: Path, **changes: object) -> Path:
-    """Labelled pictures as an `.npz`, but for what is changed."""
+def npz(name: str = "a.npz", **changes: object) -> Callable[[Path], object]:
+    """What writes labelled pictures, but for what is changed."""
     images, labels = arrays(3)
     given = {"images": images, "labels": np.array(["a", "b", "c"])[labels], **changes}
-    np.savez(path, allow_pickle=False, **{k: np.asarray(array) for k, array in given.items() if array is not None})
-    return path
+    sound = {key: np.asarray(array) for key, array in given.items() if array is not None}
+    return lambda at: np.savez(at / name, allow_pickle=False, **sound)
+
+
+def table(text: str) -> Callable[[Path], object]:
+    return lambda at: (at / "a.csv").write_text(text)
 
 
 def cut_idx(folder: Path) -> None:
@@ -242,37 +246,38 @@ def cut_idx(folder: Path) -> None:
     os.truncate(folder / "train-images-idx3-ubyte", 500)
 
 
+OTHER_COLUMNS = table("path,label\nb.png,a\n")
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no folders": (lambda at: draw(at / "a.png", 0), "pictures without characters; expected one subfolde"),
+    "no folders": (lambda at: draw(at / "a.png", 0), "pictures without characters; expected one subfolder"),
     "no ink": (lambda at: draw(at / "한" / "a.png", 0, ink=235), "a.png: no ink in the picture. Look at the picture"),
-    "no ink in arrays": (lambda at: save(at / "a.npz", images=np.zeros((3, 9, 9), "u1")), "a.npz, record 0: no ink"),
-    "no disk": (lambda at: (at / "a.csv").symlink_to("/proc/self/mem"), "a.csv: cannot read the file; found Input/out"),
-    "two kinds": (lambda at: [draw(at / "한" / "a.png", 0), save(at / "b.npz")], "several kinds of labelled pictures"),
-    "no characte": (lambda at: draw(at / "two words" / "a.png", 0), "two words: not a characte"),
+    "no ink in arrays": (npz(images=np.zeros((3, 9, 9), "u1")), "a.npz, record 0: no ink"),
+    "no disk": (lambda at: (at / "a.csv").symlink_to("/proc/self/mem"), "a.csv: cannot read the file; found Input"),
+    "two kinds": (lambda at: [draw(at / "한" / "a.png", 0), npz("b.npz")(at)], "several kinds of labelled pictures"),
+    "no character": (lambda at: draw(at / "two words" / "a.png", 0), "two words: not a character"),
     "IDX cut": (cut_idx, "train-images-idx3-ubyte: the file is damaged; expected an array"),
-    "IDX of labels": (lambda at: write_idx(at / "a.nolabels", arrays()[1]), "not labelled p… arr_0 uint8 (20,)"),
-    "long name": (lambda at: (at / "a.csv").write_text(f"file,character\n{'x' * 300},a\n"), "x: unsuitable picture"),
-    "long CSV": (lambda at: (at / "a.csv").write_text("file,character\n" + "x" * 10**6), "cannot read; … limit"),
-    "other columns": (lambda at: (at / "a.csv").write_text("path,label\nb.png,a\n"), "and character; found 'path"),
-    "CSV of commas": (lambda at: (at / "a.csv").write_text("file,character\nb,c.png,あ\n"), "record 0: a line of"),
-    "CSV without a file": (lambda at: (at / "a.csv").write_text("file,character\n,あ\n"), "record 0: a line of othe"),
-    "CSV of twins": (lambda at: (at / "a.csv").write_text("file,group,character,writer\n"), "columns group or writer"),
+    "IDX of labels": (lambda at: write_idx(at / "a.nolabels", arrays()[1]), "not labelled … arr_0 uint8 (20,)"),
+    "long name": (table(f"file,character\n{'x' * 300},a\n"), "x: unsuitable picture"),
+    "long CSV": (table("file,character\n" + "x" * 10**6), "cannot read; … limit"),
+    "other columns": (OTHER_COLUMNS, "and character; found 'path"),
+    "CSV of commas": (table("file,character\nb,c.png,あ\n"), "record 0: a line of other cells than the header"),
+    "CSV without a file": (table("file,character\n,あ\n"), "record 0: a line of other cells than the header"),
+    "CSV of twins": (table("file,group,character,writer\n"), "columns group or writer"),
     "CSV beside pictures": (
-        lambda at: [draw(at / "b.png", 0), (at / "a.csv").write_text("path,label\nb.png,a\n")],
+        lambda at: [draw(at / "b.png", 0), OTHER_COLUMNS(at)],
         "a.csv: not labelled pictures; expected … in UTF-8 … found 'path",
     ),
-    "CSV without rows": (lambda at: (at / "a.csv").write_text("file,character\n"), "cannot read; … found no rows"),
-    "other arrays": (lambda at: save(at / "a.npz", images=None, pictures=arrays(3)[0]), "labels <U1 …, pictures u"),
-    "no names": (lambda at: np.savez(at / "a.npz", *arrays(3)), "not labelled … found arr_0 uint8 (3, 28"),
-    "images of floats": (lambda at: save(at / "a.npz", images=np.zeros((3, 8, 8))), "expected arrays images, uint8"),
-    "a numbe": (lambda at: save(at / "a.npz", images=7), "not labelled pictures; … found images int64 (),"),
-    "white pape": (lambda at: save(at / "a.npz", images=arrays(3)[0] | 128), "white paper; …3 of 3 … Give 255 -"),
-    "few labels": (lambda at: save(at / "a.npz", labels=["a", "b"]), "not labelled … labels <U1 (2,). Write"),
-    "no Unicode": (lambda at: save(at / "a.npz", labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
-    "groups twice": (lambda at: save(at / "a.npz", groups=[1] * 3, writers=[1] * 3), "or writers; found … writers"),
-    "a group below −1": (lambda at: save(at / "a.npz", groups=[3, 4, -2]), "record 2: no group; expected … found -2"),
-    "a long group": (lambda at: save(at / "a.npz", groups=["w" * 65] * 3), "a name of up to 64 characters, a whole"),
-    "float groups": (lambda at: save(at / "a.npz", groups=[0.5, 2, 3]), "record 0: no group; expected … found 0.5"),
+    "CSV without rows": (table("file,character\n"), "cannot read; … found no rows"),
+    "other arrays": (npz(images=None, pictures=arrays(3)[0]), "labels <U1 …, pictures uint8"),
+    "no names": (lambda at: np.savez(at / "a.npz", *arrays(3)), "not labelled … found arr_0 uint8 (3, 28, 28)"),
+    "images of floats": (npz(images=np.zeros((3, 8, 8))), "expected arrays images, uint8"),
+    "a number": (npz(images=7), "not labelled pictures; … found images int64 (),"),
+    "white paper": (npz(images=arrays(3)[0] | 128), "white paper; … 3 of 3 … Give 255 -"),
+    "few labels": (npz(labels=["a", "b"]), "not labelled … labels <U1 (2,). Write"),
+    "no Unicode": (npz(labels=np.array([0x7FFFFFFF] * 3, "u4").view("U1")), "beyond Unicode"),
+    "groups twice": (npz(groups=[1] * 3, writers=[1] * 3), "groups or writers; found … writers"),
+    "a group below −1": (npz(groups=[3, 4, -2]), "record 2: no group; expected … found -2"),
+    "a long group": (npz(groups=["w" * 65] * 3), "a name of up to 64 characters, a whole number"),
+    "float groups": (npz(groups=[0.5, 2, 3]), "record 0: no group; expected … found 0.5"),
 }
 
 
