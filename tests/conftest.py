@@ -22,12 +22,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from benches.etl_records import Records, make_records
+from fastetl import Dataset, Drawing, FastetlError, Stroke
 from fastetl.building.kept_drawings import KeptDrawing
 from fastetl.data.charset import HIRAGANA
-from fastetl.data.dataset import Dataset
 from fastetl.data.shards import encode_shard, write_index
-from fastetl.errors import FastetlError
-from fastetl.ink.drawings import Drawing, Stroke
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -12,13 +12,10 @@ from flax import nnx
 from export.card import model_card
 from export.config import ExportConfig
 from export.from_run import graph_from_network, graph_from_run, open_start, start_of_graph
+from fastetl import FastetlError, Preprocessing
 from fastetl.data.charset import HIRAGANA, Charset
-from fastetl.data.preprocessing import Preprocessing
-from fastetl.errors import FastetlError
-from model.config import TrainConfig
-from model.errors import ModelError
+from model import ModelError, TrainConfig, open_run
 from model.network import NETWORKS, Network, NetworkConfig
-from model.run import open_run
 from model.start import initial_weights, start_of
 from model.step import make_forward, weights_of, with_weights
 from model.training import new_run, resumed_run, train

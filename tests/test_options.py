@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastetl import load_charset
+from fastetl import FastetlError, SynthConfig, load_charset, open_dataset, synthesize
 from fastetl.data.charset import NAMES, is_kanji
-from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
-from fastetl.synth import SynthConfig, synthesize
 from fastetl.synth.datasets import split_writers
 from fastetl.synth.records import characters_of
 from fastetl_cli.base import error_line

@@ -19,10 +19,8 @@ from export.exporting import content_of_package, write_package
 from export.package_files import BUNDLED, CARD, LABELS, ONNX, REFERENCE, package_path
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from export.reference import read_reference, write_reference
+from fastetl import Dataset, Drawing, FastetlError, rasterize
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, LARGE_FORM, Charset, one_shape, script_of
-from fastetl.data.dataset import Dataset
-from fastetl.errors import FastetlError
-from fastetl.ink.drawings import Drawing, rasterize
 from fastetl.ink.pictures import find_ink
 from fastetl_cli.main import main
 from tests.conftest import Capture, Patch

@@ -11,13 +11,10 @@ import pytest
 from PIL import Image
 
 from export.recognizer import open_recognizer
+from fastetl import Dataset, FastetlError, Samples, open_dataset
 from fastetl.data import parquet
-from fastetl.data.dataset import Dataset
 from fastetl.data.parquet import arrow_table, pictures_of, png_table
-from fastetl.data.samples import Samples
 from fastetl.data.shards import ShardedImages
-from fastetl.data.store import open_dataset
-from fastetl.errors import FastetlError
 from model.outliers import character_pairs
 from tests.conftest import Patch, describe, one_line, some_pictures, write_shards
 from tests.export_data import sound_package

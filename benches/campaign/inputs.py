@@ -12,9 +12,7 @@ from PIL import Image
 from benches.campaign.damage import damaged_bytes
 from benches.campaign.tally import Rng, Tally
 from benches.etl_records import first_records
-from fastetl.building.build import BuildConfig, build
-from fastetl.data.store import open_dataset
-from fastetl.ink.pictures import read_picture
+from fastetl import BuildConfig, build, open_dataset, read_picture
 
 _VALUES: tuple[Any, ...] = (None, -1, 0, 10**30, 1e308, float("nan"), "", "x" * 100_000, [], {}, [[]], True, "\ud800")
 

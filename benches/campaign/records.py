@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from benches.campaign.damage import Damaged, damaged
 from benches.campaign.tally import Rng, Tally
 from benches.etl_records import first_records
-from fastetl.building.build import BuildConfig, BuildResult, build
-from fastetl.data.dataset import Dataset
-from fastetl.data.store import open_dataset
+from fastetl import BuildConfig, BuildResult, Dataset, build, open_dataset
 from fastetl.etl.classes import character_codes
 from fastetl.etl.jis import codes_of, jis_to_char
 from fastetl.etl.layouts import GROUPS_OF_FAMILY, LAYOUT_BY_NAME, LAYOUTS, Layout, genuine_files
