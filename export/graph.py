@@ -57,13 +57,13 @@ class GraphLayer:
 class Graph:
     """A network with its preprocessing, ready to be written for any runtime."""
 
-    side: int  # of the picture it takes, in pixels: in a package `SIDE`; `preprocessing.size` for resized ones
+    side: int  # side of its pictures in pixels: in a package `SIDE`; `preprocessing.size` for resized ones
     preprocessing: Preprocessing
     layers: tuple[GraphLayer, ...]
     charset: Charset
     temperature: float = 1.0  # the last layer's weights are already divided by it
     threshold: float = 0.0  # probability under which an app should reject the answer: advice, not part of the program
-    about: Mapping[str, str] = field(default_factory=dict)  # of its origin: the weights' hash, training data, versions
+    about: Mapping[str, str] = field(default_factory=dict)  # its origin: the weights' hash, training data, versions
 
     def __post_init__(self) -> None:
         last_layer = self.layers[-1] if self.layers else None

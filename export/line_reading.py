@@ -11,15 +11,15 @@ from fastetl.lines.path import Choice, best_path, fitted_geometry
 from fastetl.lines.segmentation import Geometry, Line
 
 Labels = tuple[str, ...]
-_FIRST_STRETCHES = 1.0, 0.7  # of `Geometry`, from which a line is fitted; the likelier outcome is taken
+_FIRST_STRETCHES = 1.0, 0.7  # first guesses at `Geometry.stretch`; the likelier outcome is taken
 _MIN_ALONE = 0.5  # probability of what may be alone on its line
-_FOREIGN_BONUS = 0.5  # for each character without bigrams: random characters are then read as well as with `plain`
-# Of what a path gains by the bigrams, in comparing directions; chosen on pages of characters in cells.
+_FOREIGN_BONUS = 0.5  # added for a character without bigrams, so that random ones are read as well as with `plain`
+# How much a path's gain by the bigrams counts in comparing directions; chosen on pages of characters in cells.
 _GAIN_WEIGHT = 2.0
-_LINE_COST, _ALONE_COST = 4.0, 2.0  # in comparing ways to read: of each line, and of all ink as one character
+_LINE_COST, _ALONE_COST = 4.0, 2.0  # costs of each line, and of all ink as one character, in comparing ways to read
 _MIN_SURE, _MIN_SHOWN = 0.5, 0.003  # confidence, and the network's probability of its shape, of what is not uncertain
-_MAX_ALTERNATIVES = 5  # of a character
-_MAX_LOG_ODDS = 50.0  # of what overlaps a character against it: keeps the exponential finite
+_MAX_ALTERNATIVES = 5  # most alternatives of a character
+_MAX_LOG_ODDS = 50.0  # bound for what overlaps a character: keeps the exponential finite
 _SPACE_GAP = 0.75  # a gap is a space if it exceeds the line's median gap by this, in sizes of the writing
 
 

@@ -19,7 +19,7 @@ from fastetl.ink import SIDE
 _MAX_OPSET, _MAX_IR_VERSION = 22, 12  # what onnxruntime 1.22 reads
 _MAX_NODES = 4096  # the bundled packages have 151 and 220
 _ATTRIBUTES = {AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT}
-_MAX_ELEMENTS = 1 << 24  # of one tensor for one picture, at most
+_MAX_ELEMENTS = 1 << 24  # most elements of one tensor for one picture
 
 
 def parse_model(data: bytes, file: StrPath) -> onnx.ModelProto:

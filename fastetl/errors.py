@@ -187,7 +187,7 @@ class _NoWarnings:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._blocks = 0  # that run now
+        self._blocks = 0  # number of blocks that run now
 
     def __enter__(self) -> None:
         with self._lock:

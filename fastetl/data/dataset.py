@@ -33,12 +33,12 @@ _ENTRIES = (MANIFEST, "images.npy", "labels.npy", "records.npz", "shard-*.parque
 DATASET_KIND = OutputKind("a dataset", (MANIFEST,), _ENTRIES, addable="")
 REBUILD = "build it again"  # what to do about a dataset that is damaged
 MAX_VALUE_BYTES = 256  # most bytes of one value of a header field
-DEFAULT_SIDE = 64  # of pictures that are not square and alike, if no size is given
+DEFAULT_SIDE = 64  # side of pictures that are not square and alike, if no size is given
 _BLOCK_PICTURES = 1 << 12  # pictures written together
 _RESERVED = ("image", "label", "character", "group", "source", "digest")  # reserved: no names of header fields
-_FORBIDDEN_IN_NAMES = re.compile("[\0-\x1f\ud800-\udfff]")  # what stored names may not have: an archive ends them at \0
-_BRIGHT_MEAN = 153  # of a picture. Ink that is high hardly ever reaches it: a thick pen covers half of a tight crop
-_MAX_BRIGHT_SHARE = 0.9  # of the pictures: some symbols may be filled
+_FORBIDDEN_IN_NAMES = re.compile("[\0-\x1f\ud800-\udfff]")  # not stored in names: an archive ends them at \0
+_BRIGHT_MEAN = 153  # a higher mean is white paper's: even a thick pen covers only half of a tight crop
+_MAX_BRIGHT_SHARE = 0.9  # greatest share of such pictures that is no error: some symbols may be filled
 
 
 class Dataset(DatasetFields):

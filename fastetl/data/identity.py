@@ -43,8 +43,8 @@ RESERVED_SOURCE = re.compile(f"{_SOURCE_OF_FILES.pattern}|{UNNAMED}.*")
 MAX_NAME_LENGTH = 64
 """Most characters of a group's name."""
 _PARTS = ("train", "valid", "test")
-_MAX_GROUPS = 1 << 21  # of a source in a part: the metadata of a package may be anybody's, and memory is bounded
-digest_of = xxhash.xxh64_intdigest  # of bytes
+_MAX_GROUPS = 1 << 21  # most groups of a source in a part: the metadata of a package may be anybody's
+digest_of = xxhash.xxh64_intdigest  # bytes → uint64
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,7 +14,7 @@ from fastetl.checks import ABOVE_0, require_instance, require_range, unsuitable
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing
 
-MAX_WEIGHT = 10**9  # of a dataset, beside others: sums of weights stay finite
+MAX_WEIGHT = 10**9  # greatest weight of a dataset: sums of weights stay finite
 COLUMNS = ("images", "labels", "groups", "digests", "source")  # fields with a value for each sample
 _NEIGHBOURS_OF_SHARDS = 4096  # fragments come from so many pictures, where pictures are read from shards
 

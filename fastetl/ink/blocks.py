@@ -10,7 +10,7 @@ from fastetl.arrays import Bytes, Integers, Mask
 Grey = Bytes  # a picture, or its blocks, uint8 (H, W)
 T = TypeVar("T", bound=np.generic)
 MAX_BLOCKS = 160  # blocks along a picture's longest side, at most
-SPECK_BLOCKS = 4  # that may be darker than the darkest ink
+SPECK_BLOCKS = 4  # most blocks that may be darker than what counts as the darkest ink
 
 
 def _starts(length: int, count: int) -> NDArray[np.intp]:

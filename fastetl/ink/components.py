@@ -8,7 +8,7 @@ from fastetl.arrays import Int32s, Integers, Mask, Reals
 Components = Int32s  # the number of each pixel's component, from 1; 0 where there is no ink
 Runs = NDArray[np.intp]  # their numbers, or their positions, ascending
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; the last two are the first outside
-_MAX_COMPONENTS = 60  # that are looked at for the character, the largest ones
+_MAX_COMPONENTS = 60  # the largest ones, which are searched for the character
 _SPECK_RATIO = 24  # a component is a speck if the largest has more than so many times its pixels
 
 

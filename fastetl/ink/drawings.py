@@ -34,9 +34,9 @@ PEN = 0.05  # width of the pen at medium pressure, as a fraction of the longer s
 MAX_STROKES = 4_000  # most strokes of a drawing
 MAX_POINTS = 80_000  # most points of a drawing, of all strokes together
 REACH = 16  # longer sides of the canvas that a point may be outside of it, since a captured pointer leaves it
-_SIDE_RANGE = (1e-3, 1_000_000)  # of the canvas, in any unit
+_SIDE_RANGE = (1e-3, 1_000_000)  # least and greatest side of the canvas, in any unit
 _PEN_RANGE = (1e-5, 0.5)
-_MAX_XY = REACH * _SIDE_RANGE[1]  # from 0 that a point of any canvas may lie
+_MAX_XY = REACH * _SIDE_RANGE[1]  # greatest coordinate of a point on any canvas
 _MAX_TIME = 10**15  # milliseconds at most, before or after 0: those since 1970 are allowed
 _COLUMNS = {"x": (-_MAX_XY, _MAX_XY), "y": (-_MAX_XY, _MAX_XY), "pressure": (0, 1), "time": (-_MAX_TIME, _MAX_TIME)}
 """The columns of a stroke, each with its least and greatest value."""

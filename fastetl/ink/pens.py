@@ -8,7 +8,7 @@ from fastetl.ink.blocks import MAX_BLOCKS, Grey, extreme, opening, pool
 from fastetl.ink.components import boxes_of, extents_of, outline
 
 # Chosen, as the thresholds of paper.py, on the curves of benches/studies/conditions.py.
-_STROKE_WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)  # that are distinguished, in blocks
+_STROKE_WIDTHS = (3, 5, 7, 9, 11, 15, 21, 29, 41, 57)  # widths of strokes that are distinguished, in blocks
 _THIN_PEN = 4  # a pen is hardly seen if the blocks that hold its ink are more than so many times that ink
 _THICK_PEN = 12  # a pen is thick if its width goes less often into the character
 _USUAL_PEN = 20  # a thick pen is thinned until its width goes so many times into the character

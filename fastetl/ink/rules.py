@@ -8,14 +8,14 @@ from fastetl.ink.components import boxes_of, label_components, weighted_median_e
 from fastetl.ink.ruling import PrintedLine, erase, ruled_lines, without_lines
 
 # Chosen on ruled, squared and manuscript paper, scanned and photographed, by synthetic writers and in fonts.
-_MAX_BLOCKS = 480  # along the longest side, at most
-_MAX_THICKNESS = 3  # blocks of a rule's thickness
-_MAX_SLOPE = 20  # slope of a rule, in per cent
-_MIN_MISSING = 12  # of the paper's light, of 255: what lacks less is no ink
-_MIN_LENGTH = 3.5  # of a rule, in usual lengths of other ink
-_MIN_RATIO = 40  # of length to thickness, of a rule from edge to edge
-_MAX_LEVEL_RATIO = 1.5  # in usual levels of rules: what is darker is a stroke
-_MAX_PIECES = 4  # of a rule, at most, where not both directions have rules: a row of characters has many
+_MAX_BLOCKS = 480  # most blocks along the longest side
+_MAX_THICKNESS = 3  # most blocks of a rule's thickness
+_MAX_SLOPE = 20  # greatest slope of a rule, in per cent
+_MIN_MISSING = 12  # light that ink lacks at least, of 255
+_MIN_LENGTH = 3.5  # least length of a rule, in usual lengths of other ink
+_MIN_RATIO = 40  # least length over thickness of a rule from edge to edge
+_MAX_LEVEL_RATIO = 1.5  # greatest level over the usual one of rules: what is darker is a stroke
+_MAX_PIECES = 4  # most pieces of a rule, where not both directions have rules: a row of characters has many
 
 
 def without_rules(grey: Grey) -> Grey:

@@ -42,7 +42,7 @@ class _Cache(FunctionCache):
         try:
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except OSError:
-            warnings.warn(_NOT_KEPT, RuntimeWarning, stacklevel=1)  # of this line, since Python tells that once
+            warnings.warn(_NOT_KEPT, RuntimeWarning, stacklevel=1)  # names this line: Python shows it once
 
 
 def jit(function: F) -> F:
@@ -52,5 +52,5 @@ def jit(function: F) -> F:
         try:
             kernel._cache = _Cache(function)  # type: ignore[no-untyped-call]
         except RuntimeError:  # no file can be written beside the source or below the user's home
-            warnings.warn(_NOT_KEPT, RuntimeWarning, stacklevel=1)  # of this line, since Python tells that once
+            warnings.warn(_NOT_KEPT, RuntimeWarning, stacklevel=1)  # names this line: Python shows it once
     return cast(F, kernel)

@@ -24,7 +24,7 @@ _MAX_CANDIDATES = 16  # characters of a span
 # How much a character's share of its size, and its own probability, count beside the shape's in choosing candidates:
 # they only order characters that are written alike.
 _SIZE_RANK, _CHARACTER_RANK = 1e-3, 1e-6
-_MIN_SHAPE = 1e-6  # of a shape's probability
+_MIN_SHAPE = 1e-6  # least probability of a shape
 _MIN_LOG_SHARE = -3.0
 _MIN_SEEN = 0.01  # least probability of what the network sees in a part of a span
 _NONZERO = 1e-9  # keeps a quotient finite

@@ -18,20 +18,20 @@ Boxes = Floats  # (N, 4): left, top, right, bottom
 # (benches/studies/line_accuracy.py), 11.2 % are wrong; 11.7 % would be with a `_MAX_ATOMS` of 5, 11.8 and 11.4 % with a
 # `_MAX_WIDTH` of 1.2 and 1.8, and 11.5 % with segmentation's `_TOUCHING_OVERLAP` at 0.5, as for what doesn't touch.
 _MAX_ATOMS = 9  # most atoms (see `atoms_of`) that one character has
-_MAX_GAP = 0.7  # within a character, in sizes
+_MAX_GAP = 0.7  # greatest gap within a character, in sizes
 _MAX_WIDTH, _MAX_WIDTH_OF_STROKES = 1.45, 2.2  # in sizes: what is so wide in a picture may be touching characters
-_BAND_HEIGHT = 0.15  # of the bands by which the slope of lines is found, in sizes
-_OVERLAP_OF_BANDS = 0.2  # of its height, by which a box may reach into the next line
+_BAND_HEIGHT = 0.15  # height of the bands by which the slope of lines is found, in sizes
+_OVERLAP_OF_BANDS = 0.2  # share of a box's height that may reach into the next line
 _MIN_BAND = 0.5  # height of a band that is a line of its own, in sizes of the writing
 _THIN_AND_NEXT = 1.8  # a thinner one is part of the next if both together are lower, in sizes
 _ONE_LINE = 1.5  # two overlapping bands are one line if together they are lower than so many heights of the higher one
-_HALVES_GAP, _HALVES_WIDTH = 0.25, 3  # of the halves of one line, at most, in heights of the lower one and of both
+_HALVES_GAP, _HALVES_WIDTH = 0.25, 3  # greatest ones of a line's halves, in heights of the lower one and of both
 _MAX_HEIGHT = 1.75  # in sizes: no higher does a box count, so that a sheet's edge or a joined stroke joins no lines
 _LINE_GAP = 0.75  # bands that are farther apart are never joined, in sizes
-_UNDERLINE_LENGTH = 3.5  # in usual lengths of boxes: an underline is longer
-_UNDERLINE_THICKNESS = 0.12  # in its own lengths: an underline is thinner
+_UNDERLINE_LENGTH = 3.5  # least length of an underline, in usual lengths of boxes
+_UNDERLINE_THICKNESS = 0.12  # greatest thickness of an underline, in its lengths
 _UNDERLINED = 2  # boxes beside an underline, with its own, at least
-_VOWEL_LENGTH = 8  # in usual lengths of boxes, of a ー at most
+_VOWEL_LENGTH = 8  # greatest length of a ー, in usual lengths of boxes
 _HOLLOW = 0.33  # the ink of a frame is farther than this from the middle of its box, in widths or heights of the box
 _COLUMN_HEIGHT = 1.3  # a single column is higher than this, in widths
 _THIN, _THIN_OF_STROKES = 2, 2.6  # what is thinner is one line, in sizes of the writing
@@ -42,8 +42,8 @@ _NEXT_OF_PEN, _PEN_WEIGHT = 0.85, 1.5  # a longer step of the pen is to another 
 _USUAL_SHARE = 0.7  # quantile of lengths and of heights that is the usual one: marks and small kana are shorter
 _LARGE_EXTENT = 0.4  # extent of boxes that tell the slope of a line, in sizes
 _STRETCH_OF_LINE = 3  # length of a part of a line that has a height of its own, in sizes
-_MAX_SLOPE = 0.35  # of a line
-_SLOPES = np.arange(-20, 21) / 100  # that lines of a picture may have
+_MAX_SLOPE = 0.35  # greatest slope of a line
+_SLOPES = np.arange(-20, 21) / 100  # slopes that lines of a picture may have
 
 
 def turned(boxes: Boxes) -> Boxes:

@@ -128,8 +128,8 @@ def states_by_atom(atom_of: Ints, shape: tuple[int, ...]) -> list[Ints]:
     return [states[atom_of == atom].ravel() for atom in range(int(atom_of.max()) + 1)]
 
 
-_USUAL_UNEVEN, _USUAL_WANDER = 0.12, 0.06  # of usual writing, measured on synthetic lines
-_PRIOR_COUNT = 4  # of characters that outweigh these two, and a stretch of 1
+_USUAL_UNEVEN, _USUAL_WANDER = 0.12, 0.06  # their values in usual writing, measured on synthetic lines
+_PRIOR_COUNT = 4  # number of characters that weigh as much as these two, and as a stretch of 1
 _LOG_THIN = np.log(0.3)  # log size of what is no measure of a line's size, such as the thickness of a ー
 
 

@@ -18,12 +18,12 @@ from fastetl.lines.skeleton import strokes_of
 
 _MIN_INK = 0.3  # share of the darkest ink from which on a pixel belongs to a piece
 _MIN_LEVEL = 40  # pixels that are not above this are paper
-_MIN_PIXELS = 6  # of a piece: less is a speck
+_MIN_PIXELS = 6  # fewest pixels of a piece: less is a speck
 
 # Lengths are in sizes of the line.
-_MIN_HEIGHT = 0.3  # of a piece that may be two characters
-_MIN_LENGTH, _MIN_LENGTH_DOWN = 0.4, 1.2  # of such a piece, in lines that run across and down
-_SMALL_SIZE = 0.6  # of small characters
+_MIN_HEIGHT = 0.3  # least height of a piece that may be two characters
+_MIN_LENGTH, _MIN_LENGTH_DOWN = 0.4, 1.2  # least length of such a piece, in lines that run across and down
+_SMALL_SIZE = 0.6  # size of small characters
 
 
 def pieces_of(ink: Bytes) -> tuple[Components, Boxes]:

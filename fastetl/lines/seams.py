@@ -9,13 +9,13 @@ from fastetl.lines.layout import Boxes
 
 # Chosen like the numbers of `pieces`; costs are in widths of a stroke.
 SEAM_REACH = 0.15  # least distance of two seams, and least reach of a stroke to both sides of one, in sizes of the line
-_MAX_COST = 1.2  # of a seam: the ink of one stroke and somewhat more
-_SAME_COST = 0.15  # by which a seam may be dearer than another that crosses as much
-_SIDESTEP_COST = 0.01  # of a path's step to the side
-_PAPER_COST = 0.1  # of each pixel of a path that is on paper
-_MAX_RULE_THICKNESS = 1.8  # in usual thicknesses: where a rule is thicker, strokes cross it
+_MAX_COST = 1.2  # greatest cost of a seam: the ink of one stroke and somewhat more
+_SAME_COST = 0.15  # how much dearer a seam may be than another that counts as equal
+_SIDESTEP_COST = 0.01  # cost of a path's step to the side
+_PAPER_COST = 0.1  # cost of each pixel of a path that is on paper
+_MAX_RULE_THICKNESS = 1.8  # in usual thicknesses of the rule: where it is thicker, strokes cross it
 _UNDERLINE_RATIO = 3.5  # a line is longer than this, in its heights with the writing that hangs to it
-_UNDERLINE_MAX_COST = 0.0015  # of a path on average
+_UNDERLINE_MAX_COST = 0.0015  # greatest mean cost of an underline's path
 _UNDERLINE_ALONE = 0.8  # least share of a line without strokes that cross it
 _UNDERLINE_PENS = 0.8  # least mean thickness of a line, in widths of the piece's strokes
 _UNDERLINE_INK = 0.7  # most ink of a line, as a share of that with its writing

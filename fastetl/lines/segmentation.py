@@ -24,14 +24,14 @@ from fastetl.lines.layout import Boxes
 from fastetl.lines.pieces import Pieces, part_pieces, pieces_of
 from fastetl.lines.seams import ruled_ink
 
-_LINE_HEIGHT = 92.0  # of the line, in pixels of the pictures (128 × 128) that the network is shown
+_LINE_HEIGHT = 92.0  # height of a line in the pictures (128 × 128) that the network is shown, in pixels
 _WRITING_SIZE = 1.15  # side of a character's box, in heights of the line
 _TOUCHING_OVERLAP, _TOUCHING_EDGE = 0.8, 0.1  # of `atoms_of` for characters that touch; the edge in heights of the line
 _MIN_WINDOW = 1.1  # side of a picture of strokes, in lengths of what it shows
-_UNSURE_STEEPNESS = 0.3  # of `layout.steepness`: pages of ordinary writing have 0.4 and more
-_MAX_PEN = 0.15  # in usual extents of strokes: the default pen is that of one character on the whole canvas
+_UNSURE_STEEPNESS = 0.3  # least `layout.steepness` of a sure direction: ordinary pages have 0.4 and more
+_MAX_PEN = 0.15  # widest pen, in usual extents of strokes: the default one is for one character on the whole canvas
 _MAX_PIECES_OF_ONE, _MAX_ASPECT_OF_ONE, _MAX_HEIGHT_OF_ONE = 20, 1.3, 1.9  # width/height, height/width
-MAX_PIECES = 10_000  # of ink in a picture; more are an error
+MAX_PIECES = 10_000  # most pieces of ink in a picture; more are an error
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Geometry:
 
     middle: float  # y of the line's middle at x = 0
     slope: float  # dy/dx of the line
-    size: float  # of the writing, across the line
+    size: float  # size of the writing, across the line
     stretch: float = 1.0  # size along the line over `size`
     uneven: float = 0.2  # standard deviation of the logarithms of the characters' sizes
     wander: float = 0.1  # standard deviation of their positions across the line, in sizes

@@ -12,7 +12,7 @@ from fastetl.ink.components import Components, label_components
 from fastetl.ink.pens import pen_width
 
 # Chosen like the numbers of `pieces`; lengths are in widths of a stroke.
-_STRAIGHT_COSINE = -0.6  # of the angle between two ends at a crossing: below it, they are one stroke
+_STRAIGHT_COSINE = -0.6  # cosine of the angle of two ends at a crossing: below it, they are one stroke
 _CROSSING = 0.6  # how far a crossing reaches
 _THORN = 0.8  # length of a line that thinning leaves beside a stroke
 _TIP_LENGTH = 2.5  # length of the end of a line that tells its direction

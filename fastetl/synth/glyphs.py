@@ -15,7 +15,7 @@ _MIN_BEND = 0.045  # where a stroke deviates so far from the line between two ta
 _MAX_HOOK = 0.22  # a hook is at most so long
 _TURN_REACH = 0.04  # the turn at a point is measured between so far before and after it
 _MIN_HOOK_TURN = np.radians(65)  # a hook begins with at least such a turn
-MIN_TIGHT_SCALE = 0.5  # of `min_loop_scale`: loop and end of the stroke tell characters apart, and hardly change
+MIN_TIGHT_SCALE = 0.5  # for greater `min_loop_scale`s, loop and end of a stroke tell characters apart and hardly change
 
 
 @dataclass(frozen=True)
