@@ -144,15 +144,10 @@ def _sampled(ops: Program, pictures: Tensor, centres: Tensor, scales: Tensor, pr
     return ops.matmul("framed", ops.matmul("framed_rows", row_weights, pictures), column_weights, transpose_y=True)
 
 
-class _NetworkInput(NamedTuple):
-    """The input of the layers."""
-
-    frames: dict[str, Tensor]  # (1, channels, side, side), by the prefix of each reading
-    place: tuple[Tensor, ...]  # (1, spec.PLACE_SIZE), where the frame lay; () if there is no layer `Place`
-
-
-def _framed(ops: Program, x: Tensor, preprocessing: Preprocessing, has_place: bool) -> _NetworkInput:
-    """The framed picture with its surroundings, for each reading; see fastetl.data.preprocessing."""
+def _framed(
+    ops: Program, x: Tensor, preprocessing: Preprocessing, has_place: bool
+) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+    """The framed picture with its surroundings, for each reading, and where the frame lay; see `_preprocess`."""
     axis_pictures = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
     moments = _adaptive_moments(ops, axis_pictures, preprocessing)
     variance_factor = 4 * preprocessing.window / (2 * preprocessing.window - 1)  # of both axes; undoes the window
@@ -168,9 +163,9 @@ def _framed(ops: Program, x: Tensor, preprocessing: Preprocessing, has_place: bo
             scales = ops.binary("mul", "scales", scale, np.outer(views, stretch).reshape(1, -1, 1, 1))
             frames[prefix] = _sampled(ops, pictures, centres, scales, preprocessing)
     if not has_place:
-        return _NetworkInput(frames, ())
+        return frames, ()
     place = ops.flatten("place", ops.concat("places", (moments.centre, scale)), spec.PLACE_SIZE)
-    return _NetworkInput(frames, (ops.cast(place, ops.real, "place_number"),))
+    return frames, (ops.cast(place, ops.real, "place_number"),)
 
 
 def _blank(ops: Program, peak: Tensor, levels: Tensor) -> Tensor:
@@ -182,8 +177,12 @@ def _blank(ops: Program, peak: Tensor, levels: Tensor) -> Tensor:
     return ops.binary("logical_or", "blank", ops.binary("logical_or", "faint_or_little", is_faint, has_little), is_full)
 
 
-def _preprocess(ops: Program, graph: Graph) -> tuple[_NetworkInput, Tensor]:
-    """The network's input, and whether the picture is blank."""
+def _preprocess(ops: Program, graph: Graph) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Tensor]:
+    """What the layers take, and whether the picture is blank; see fastetl.data.preprocessing.
+
+    They take frames (1, channels, side, side), by the prefix of each reading; and where the frame lay,
+    (1, spec.PLACE_SIZE), or () if there is no layer `Place`.
+    """
     preprocessing = graph.preprocessing
     x = IMAGE  # float32 up to the first layer: in half precision, errors of four turns add up to whole pixels
     if graph.side != preprocessing.size:
@@ -197,12 +196,11 @@ def _preprocess(ops: Program, graph: Graph) -> tuple[_NetworkInput, Tensor]:
     above_floor = ops.binary("sub", "above_floor", stretched_ink, preprocessing.floor / (1 - preprocessing.floor))
     levels = ops.unary("relu", "contrasted", above_floor)
     is_blank = _blank(ops, peak, levels)
-    network_input = _framed(ops, levels, preprocessing, any(layer.kind == "Place" for layer in graph.layers))
-    frames: dict[str, Tensor] = {}
-    for prefix, frame in network_input.frames.items():
+    frames, place = _framed(ops, levels, preprocessing, any(layer.kind == "Place" for layer in graph.layers))
+    for prefix, frame in frames.items():
         with ops.named(prefix):
             frames[prefix] = ops.cast(frame, ops.real, "frame_number")
-    return _NetworkInput(frames, network_input.place), is_blank
+    return frames, place, is_blank
 
 
 def _layer(ops: Program, x: Tensor, layer: GraphLayer, place: tuple[Tensor, ...]) -> Tensor:
@@ -233,12 +231,12 @@ def lower(graph: Graph, precision: Precision = "float32", storage: Storage = "pl
     first layer on; before it, all is float32. storage: of the weights.
     """
     ops = Program("fp16" if precision == "float16" else "fp32", storage)
-    network_input, is_blank = _preprocess(ops, graph)
+    frames, place, is_blank = _preprocess(ops, graph)
     logits_of_readings = []
-    for prefix, x in network_input.frames.items():
+    for prefix, x in frames.items():
         with ops.named(prefix):
             for layer in graph.layers:
-                x = _layer(ops, x, layer, network_input.place)
+                x = _layer(ops, x, layer, place)
             logits_of_readings.append(ops.cast(x, "fp32", "character_logits"))
     character_logits, *further_logits = logits_of_readings
     for count, reading_logits in enumerate(further_logits, 2):

@@ -89,8 +89,10 @@ class TrainConfig(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, cause in without_effect(vars(self)).items():
-            require_unset(self, (name,), f"has no effect with `{cause}` {getattr(self, cause)}")
+        if self.steps:
+            require_unset(self, ("epochs", "minutes"), f"has no effect with `steps` {self.steps}")
+        elif self.minutes:
+            require_unset(self, ("epochs",), f"has no effect with `minutes` {self.minutes}")
         for first, second in (("valid", "test"), ("scribbles", "merged")):
             total = getattr(self, first) + getattr(self, second)
             if total >= 1:
@@ -112,12 +114,4 @@ class TrainConfig(Options):
         """From what `dataclasses.asdict` gave. Raises KeyError, TypeError or FastetlError for anything else."""
         options = {**values, "augmentation": Augmentation(**values["augmentation"])}
         # Earlier versions stored framing and optimizer, of which there is one.
-        ignored_names = {"framing", "optimizer", *without_effect(values)}
-        return cls(**{name: value for name, value in options.items() if name not in ignored_names})
-
-
-def without_effect(options: Mapping[str, Any]) -> dict[str, str]:
-    """The options that have no effect, each with the other one that is the cause. options: values of some, by name."""
-    if options.get("steps"):
-        return {"epochs": "steps", "minutes": "steps"}
-    return {"epochs": "minutes"} if options.get("minutes") else {}
+        return cls(**{name: value for name, value in options.items() if name not in ("framing", "optimizer")})
