@@ -20,8 +20,7 @@ class Baseline(Command):
     """Seeds the choice of the test writers, whatever `seed` is, as for `train`."""
 
     def execute(self) -> int:
-        with bar("baseline") as progress:
-            seeds = {"seed": self.seed, "split_seed": self.split_seed}
-            results = baselines(self.dataset, self.charset, **seeds, progress=progress)
+        with bar("baseline") as show:
+            results = baselines(self.dataset, self.charset, seed=self.seed, split_seed=self.split_seed, progress=show)
         rows = [(r.algorithm, f"by {r.by}", r.train, r.test, f"{r.accuracy:.2%}") for r in results]
         return self.answer(results, table(["algorithm", "split", "trained on", "tested on", "accuracy"], rows))

@@ -19,10 +19,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from fastetl.checks import Options, Range, as_path, config_of, hints_of, require_instance
+from fastetl.checks import Options, Range, as_path, as_progress, config_of, hints_of, require_instance
 from fastetl.data.augmentation import Augmentation
 from fastetl.data.batches import Data
-from fastetl.errors import ArgumentError, FastetlError, StrPath, errors_about, expecting
+from fastetl.errors import ArgumentError, FastetlError, ShowProgress, StrPath, errors_about, expecting
 from fastetl.files.atomic import OutputKind, check_output, new_output
 from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import weighted_addresses
@@ -151,17 +151,28 @@ def _train_trial(data: Data, start: InitialNetwork | None, command: str, runs: P
     train(data, runs / f"trial-{number:04d}", config, start=start, overwrite=True, progress=report, command=command)
 
 
-def _tuner(config: SweepConfig, train_trial: Callable[..., None], out: Path, cpus: float, gpus: float) -> Any:
+def _tuner(
+    config: SweepConfig, train_trial: Callable[..., None], out: Path, cpus: float, gpus: float, show: ShowProgress
+) -> Any:
     """Ray's tuner. train_trial: takes a folder for runs, and a choice. out: the folder for them and Ray's own files."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
+
+    class Counter(tune.Callback):
+        ended = 0
+
+        def on_trial_complete(self, *_: Any, **__: Any) -> None:
+            self.ended += 1
+            show(self.ended, config.trials)
+
+        on_trial_error = on_trial_complete
 
     scheduler = ASHAScheduler("epoch", max_t=_LAST_EPOCH, grace_period=config.grace, reduction_factor=config.reduction)
     return tune.Tuner(
         tune.with_resources(partial(train_trial, out / "trials"), {"cpu": cpus, "gpu": gpus}),
         param_space={"trial": tune.grid_search([(number, *trial) for number, trial in enumerate(config.drawn())])},
         tune_config=tune.TuneConfig(metric=_METRIC, mode="max", scheduler=scheduler),
-        run_config=tune.RunConfig(storage_path=str(out / "ray"), name="sweep", verbose=0),
+        run_config=tune.RunConfig(storage_path=str(out / "ray"), name="sweep", verbose=0, callbacks=[Counter()]),
     )
 
 
@@ -183,6 +194,7 @@ def sweep_on_ray(
     cpus: float = 1,
     gpus: float = 0,
     overwrite: bool = False,
+    progress: ShowProgress | None = None,
     command: str = "",
 ) -> list[Trial]:
     """Run the trainings of a sweep on a Ray cluster; returns the trials, the best first and those with errors last.
@@ -195,6 +207,7 @@ def sweep_on_ray(
         cpus: Processors of each training; fractions are allowed.
         gpus: GPUs of each training; fractions are allowed.
         overwrite: Replace an earlier sweep.
+        progress: Called with how many trainings have ended, and how many there are.
         command: Stored in the runs as the one that made them.
     Raises:
         FastetlError: If `out` exists (without `overwrite`). If all trainings raise an error, that of the first.
@@ -209,7 +222,7 @@ def sweep_on_ray(
     with new_output(out, SWEEP_KIND, overwrite, inputs) as folder:
         trials = []
         with redirect_stdout(io.StringIO()):  # Ray names folders that are gone at the end
-            results = _tuner(config, train_trial, folder.absolute(), cpus, gpus).fit()
+            results = _tuner(config, train_trial, folder.absolute(), cpus, gpus, as_progress(progress)).fit()
         for result in results:
             number, options, _ = result.config["trial"]
             metrics = result.metrics_dataframe

@@ -59,8 +59,7 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
 
     Raises FastetlError if there are fewer than two, one has no complete epoch, or a file cannot be read.
     """
-    expected = "runs or their paths; packages are compared by what `fastetl evaluate` says of them"
-    all_runs = [as_run("runs", run, expected) for run in as_several(runs)]
+    all_runs = [as_run("runs", run, "runs or their paths; `evaluate` measures packages") for run in as_several(runs)]
     if len(all_runs) < 2:
         raise ArgumentError("nothing to compare", expected="two runs or more", found=len(all_runs), do="name another")
     for run in all_runs:

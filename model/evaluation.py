@@ -85,8 +85,7 @@ def evaluate(
         data = load_labelled(open_stored(dataset, run.side), competitors)
         result = _evaluate_set(run, columns, data, progress)
         if result.digest in {other.digest for other in sets}:
-            what = f"{result.name}: the set is given twice, be it under two names or in two sizes"
-            raise ModelError(what, do="leave one out, or evaluate each by itself")
+            raise ModelError(f"{result.name}: the set is given twice, by two names or in two sizes", do="leave one out")
         sets.append(result)
     if not sets:
         raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")

@@ -207,7 +207,6 @@ _NAMES_BY_DATA = ("kanji", "all")
 NAMES = (*CHARSETS_BY_NAME, *_NAMES_BY_DATA)
 PRETRAINED = "pretrained"
 """Stands for the network that comes with fastetl, and for its charset, `JAPANESE`."""
-_CHARSETS = {**CHARSETS_BY_NAME, PRETRAINED: JAPANESE}
 
 
 def one_shape(character: str, sizes: bool = False) -> str:
@@ -222,12 +221,11 @@ def named_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     """A charset by its name, of a text file or of characters, as `fastetl.load_charset` gives it."""
     expected = f"one of {', '.join(NAMES)}, a text file, a dataset, run or package; in Python also a list"
     require_instance("charset", name, str | os.PathLike | Sequence, expected)  # a set has no order
-    require_instance("present", present, Iterable, "characters")
     if not isinstance(name, str | os.PathLike):
         return name if isinstance(name, Charset) else Charset("own", tuple(name))
-    name = os.fspath(name)
-    if name in _CHARSETS:
-        return _CHARSETS[name]
+    name = JAPANESE.name if os.fspath(name) == PRETRAINED else os.fspath(name)
+    if name in CHARSETS_BY_NAME:
+        return CHARSETS_BY_NAME[name]
     if name in _NAMES_BY_DATA:
         present = tuple(dict.fromkeys(map(nfc, present)))
         characters = present if name == "all" else tuple(filter(is_kanji, present))
