@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import graph_from_run
-from export.graph import Graph, Logits
 from export.metadata import exporting_versions, labels_text, terms_of
 from export.onnx_export import graph_logits, write_onnx
 from export.reference import Reference, make_reference, read_reference, resized, write_reference
@@ -30,17 +29,8 @@ from model.run import RUN_OR_PACKAGE, Run, as_run
 ONNX_KIND = OutputKind("an ONNX model by fastetl", b"\x12\x07fastetl")  # its producer
 
 
-class Content(NamedTuple):
-    """What a package is written from."""
-
-    graph: Graph
-    config: ExportConfig
-    logits: Logits  # the trained network, which is asked about the test pictures
-    card: str  # the text of the model card
-
-
-def content_of_package(path: StrPath, config: ExportConfig) -> Content:
-    """What a package with the network of another package is written from. A prior replaces the other's.
+def reference_of_package(path: StrPath, config: ExportConfig) -> tuple[Reference, str]:
+    """Reference and model card of a package with the network of another package. A prior replaces the other's.
 
     Raises FastetlError if the other package ("pretrained": a bundled one) is missing or damaged.
     """
@@ -58,7 +48,7 @@ def content_of_package(path: StrPath, config: ExportConfig) -> Content:
             return reference.logits + prior_change  # Flax's
         return graph_logits(replace(reference.graph, side=size), pictures)[:, :-1] + prior_change
 
-    return Content(graph, config, logits, repeated_card(card, graph, config))
+    return make_reference(graph, config, logits), repeated_card(card, graph, config)
 
 
 def export(
@@ -98,13 +88,13 @@ def export(
     if results and (is_package or package_files.is_onnx(out)):
         raise ArgumentError("`sets` is for the model card of a run's package", do="leave it out")
     if is_package:
-        content = content_of_package(source, config)
+        reference, card = reference_of_package(source, config)
     else:
         source_run = as_run("run", run, RUN_OR_PACKAGE)
         graph, logits = graph_from_run(source_run, config)
         card = model_card(source_run, graph, config, results or stored_results(source_run.path))
-        content = Content(graph, config, logits, card)
-    checks = write_package(content, out, overwrite=overwrite, progress=progress)
+        reference = make_reference(graph, config, logits)
+    checks = write_package(reference, card, out, overwrite=overwrite, progress=progress)
     failures = [f"{check.name}: {check.figure}" for check in checks if not check.passed]
     if failures:
         what = f"{len(failures)} of {len(checks)} checks failed"
@@ -124,17 +114,17 @@ def _results_of(sets: Evaluation | Iterable[SetResult | Mapping[str, Any]]) -> l
 
 
 def write_package(
-    content: Content, out: Path, *, overwrite: bool = False, progress: ShowProgress | None = None
+    reference: Reference, card: str, out: Path, *, overwrite: bool = False, progress: ShowProgress | None = None
 ) -> tuple[Check, ...]:
-    """Write a package directory, or an ONNX model alone, and return the checks on it; see `export`."""
+    """Write a package directory, or an ONNX model alone, and return the checks on it. card: text of the model card."""
     is_alone = package_files.is_onnx(out)
     versions = exporting_versions(("numpy", "onnx")) if is_alone else exporting_versions()
-    graph = replace(content.graph, about={**content.graph.about, **versions})
-    reference = make_reference(graph, content.config, content.logits)
+    graph = replace(reference.graph, about={**reference.graph.about, **versions})
+    reference = replace(reference, graph=graph)
     with new_output(out, ONNX_KIND if is_alone else package_files.KIND, overwrite) as target:
         if not is_alone:
-            return _write_directory(target, reference, content.card, progress)
-        write_onnx(graph, content.config, target)
+            return _write_directory(target, reference, card, progress)
+        write_onnx(graph, reference.config, target)
         checks = tuple(run_checks("ONNX", lambda: onnx_checks(target, reference)))
     as_progress(progress)(1, 1)
     return checks

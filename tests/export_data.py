@@ -14,10 +14,11 @@ from flax import nnx
 
 from export.card import card_head
 from export.config import ExportConfig
-from export.exporting import Content, write_package
+from export.exporting import write_package
 from export.from_run import graph_from_network
 from export.graph import Graph, Logits
 from export.metadata import exporting_versions
+from export.reference import make_reference
 from export.verification import Check
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
@@ -84,7 +85,7 @@ def make_package(out: Path, config: ExportConfig = ExportConfig()) -> tuple[Chec
     network = random_network()
     graph = graph_of(network, temperature=1.5)
     card = card_head(graph, config) + "\n\n## Data and terms\n\nNone.\n"
-    return write_package(Content(graph, config, flax_logits(network, 1.5), card), out)
+    return write_package(make_reference(graph, config, flax_logits(network, 1.5)), card, out)
 
 
 @cache

@@ -18,9 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export import ExportConfig, ExportError, open_recognizer, open_start, verification
 from export.card import card_head
-from export.exporting import Content, export, write_package
+from export.exporting import export, write_package
 from export.onnx_export import graph_logits
 from export.package_files import CARD, COREML, FILES, LABELS, MAC_CHECK, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
+from export.reference import make_reference
 from export.runtimes import coremltools
 from export.verification import file_checks, file_hashes, package_checks, run_checks, verify
 from fastetl.errors import FastetlError
@@ -243,7 +244,7 @@ def test_a_package_rebuilt_from_another_graph_is_found_by_the_run(change: str, t
         return graph_logits(replace(other, side=32), images)[:, :-1]
 
     card = card_head(other, config) + "\n\nNothing more.\n"
-    assert failures(write_package(Content(other, config, answers, card), tmp_path / "out")) == []
+    assert failures(write_package(make_reference(other, config, answers), card, tmp_path / "out")) == []
     names = failures(package_checks(tmp_path / "out", lambda _: (graph, flax_logits(network, 1.0))))
     assert names == ["description of the run", *(["answers of the run"] if change == "layers" else [])]
 

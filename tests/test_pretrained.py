@@ -15,7 +15,7 @@ from PIL import Image
 import export
 from benches.studies import pretrained
 from benches.studies.scans import pictures_by
-from export.exporting import content_of_package, write_package
+from export.exporting import reference_of_package, write_package
 from export.package_files import BUNDLED, CARD, LABELS, ONNX, REFERENCE, package_path
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
 from export.reference import read_reference, write_reference
@@ -243,8 +243,9 @@ def test_a_model_alone_is_of_today_without_coremltools(tmp_path: Path, monkeypat
         export.export("kana", path, license="kanjivg")
     stored = read_reference(PACKAGE / REFERENCE)
     infinite = np.where(stored.logits == stored.logits.max(), np.inf, stored.logits).astype(np.float32)
-    content = content_of_package("kana", export.ExportConfig())._replace(logits=lambda _: infinite)
-    assert [check.passed for check in write_package(content, tmp_path / "infinite.onnx")] == [1, 1, 0, 1, 1]
+    reference, card = reference_of_package("kana", export.ExportConfig())
+    reference = replace(reference, logits=infinite)
+    assert [check.passed for check in write_package(reference, card, tmp_path / "infinite.onnx")] == [1, 1, 0, 1, 1]
     shutil.copytree(PACKAGE, tmp_path / "wrong")
     write_reference(replace(stored, logits=-stored.logits), tmp_path / "wrong" / REFERENCE)
     with pytest.raises(export.FailedChecksError, match="2 of 5 checks failed; found ONNX") as failed:
@@ -290,7 +291,7 @@ def test_a_prior_is_added_to_the_logits_and_told(tmp_path: Path) -> None:
     assert [card.count(text) for text in (*texts, "## Checked", "## What it takes and gives")] == [1] * 5
     stored = read_reference(package_path() / REFERENCE)  # whose own prior another one takes the place of
     prior = ("hiragana=6", *stored.config.prior[1:])
-    changed = content_of_package("japanese", export.ExportConfig(prior=prior))
+    changed, _ = reference_of_package("japanese", export.ExportConfig(prior=prior))
     change = [*changed.graph.weights.values()][-1] - [*stored.graph.weights.values()][-1]
     hiragana = np.array([script_of(c) == "hiragana" for c in stored.graph.charset.characters])
     np.testing.assert_allclose(change, -np.log(2) * hiragana, atol=1e-5)
