@@ -32,7 +32,9 @@ def test_missing_characters_and_unknown_codes_are_told(etl_file: Write, tmp_path
     records[5, 2:4] = 0xFF  # its code
     others = ETL8G.column(records, "code") != codes_of(HIRAGANA)[70]
     source = etl_file(records=records[others])
-    result = build([source], tmp_path / "out")
+    steps = list[tuple[int, int]]()
+    result = build([source], tmp_path / "out", progress=lambda *step: steps.append(step))
+    assert steps[-1] == (result.images, result.images)
     assert (result.missing, result.unknown_codes, result.classes) == (("ん",), 1, 70)
     whole = etl_file(records=make_records(2)[others])
     with pytest.raises(FastetlError, match="characters without a sample.*none of ん"):

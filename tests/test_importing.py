@@ -57,7 +57,9 @@ def write_idx(path: Path, array: np.ndarray, *, packed: bool = False) -> None:
 
 
 def test_a_folder_for_each_character(symbols: Path, tmp_path: Path) -> None:
-    result = fastetl.build(symbols, tmp_path / "out", size=48)
+    steps = list[tuple[int, int]]()
+    result = fastetl.build(symbols, tmp_path / "out", size=48, progress=lambda *step: steps.append(step))
+    assert steps == [(k + 1, result.images) for k in range(result.images)]
     assert (result.images, result.classes, result.groups, result.noticed) == (len(NAMES) * EACH, len(NAMES), 0, ())
     assert (result.ungrouped, result.words) == (result.images, ("spiral",))
     data = fastetl.open_dataset(tmp_path / "out")

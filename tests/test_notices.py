@@ -1,5 +1,6 @@
 """What is odd in files that can be read is told by build and inspect, and is an error with `strict`."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -166,8 +167,11 @@ def test_everything_odd_is_told(etl_file: Write) -> None:
 
 
 def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch: Patch) -> None:
-    path = etl_file("copy_of_it")
-    (report,) = inspect([path])
+    path, steps = etl_file("copy_of_it"), list[tuple[int, int]]()
+    (report,) = inspect([path], progress=lambda *step: steps.append(step))
+    content = path.read_bytes()
+    assert report.fingerprint == hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    assert steps == [(1, 1)]
     monkeypatch.setitem(inspection.NAME_BY_FINGERPRINT, report.fingerprint, "ETL8G_07")
     (report,) = inspect([path])
     assert report.genuine == "ETL8G_07"
