@@ -25,7 +25,7 @@ def card_head(graph: Graph, config: ExportConfig) -> str:
     characters = graph.charset.characters
     is_japanese = any("\u3041" <= c[0] <= "\u30ff" or "\u4e00" <= c[0] <= "\u9fff" for c in characters)
     example = "hiragana" if set(HIRAGANA.characters) <= set(characters) else characters[:2]
-    prior = graph.about.get("prior", "")
+    prior = " ".join(graph.prior)
     sentence = f"It expects scripts more often than training showed them, by these factors: {prior}.\n" if prior else ""
     return Template(_TITLE + _BREAK + _USE).substitute(
         vars(config),

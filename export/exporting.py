@@ -37,9 +37,8 @@ def reference_of_package(path: StrPath, config: ExportConfig) -> tuple[Reference
     require_unset(config, ("license",), "is for a run, and a package keeps its own")
     reference = read_reference(package_files.file_of(path, package_files.REFERENCE))
     card = read_bytes(package_files.file_of(path, package_files.CARD), TEXT_BYTES).decode("utf-8", "replace")
-    old_config = ExportConfig(prior=reference.config.prior if config.prior else ())
-    prior_change = config.prior_logits(reference.graph.charset) - old_config.prior_logits(reference.graph.charset)
-    graph = reference.graph.with_prior(config.prior, prior_change)
+    graph = reference.graph.with_prior(config.prior or reference.graph.prior)
+    prior_change = graph.prior_logits - reference.graph.prior_logits
     config = replace(config, license=terms_of(graph))
     size = graph.preprocessing.size
 

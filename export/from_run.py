@@ -26,8 +26,6 @@ from model.start import InitialNetwork, start_of
 
 def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, exported.Logits]:
     """The layer graph of a run's best weights, with its temperature, threshold and origin; and the trained network."""
-    config = dataclasses.replace(config, prior=config.prior or tuple(run.prior.split()))
-    prior = config.prior_logits(run.charset)
     graph = graph_from_network(run.network(), run.charset, temperature=run.temperature)
     about = {
         "weights_sha256": graph.weights_sha256(),
@@ -38,12 +36,14 @@ def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, expo
         "trained_with": json.dumps(run.versions, sort_keys=True),
     }
     graph = dataclasses.replace(graph, about=about, threshold=run.threshold)
+    graph = graph.with_prior(config.prior or run.prior.split())
+    prior = graph.prior_logits
 
     def logits(pictures: Bytes) -> Float32s:
         with jax.default_matmul_precision("highest"):  # of float32 on a GPU, too
             return np.asarray(run.predict(pictures) + prior, np.float32)
 
-    return graph.with_prior(config.prior, prior), logits
+    return graph, logits
 
 
 def graph_from_network(
@@ -140,8 +140,7 @@ def open_start(path: StrPath) -> InitialNetwork:
 
 def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
     """The network of a layer graph, to begin a training with. Its prior is taken off: training would change it."""
-    config = ExportConfig(prior=tuple(graph.about.get("prior", "").split()))
-    graph = graph.with_prior(config.prior, -config.prior_logits(graph.charset))
+    prior, graph = " ".join(graph.prior), graph.with_prior(())
     channels, inputs = graph.preprocessing.channels, 0
     layers: list[trained.Layer] = []
     for layer in graph.layers:
@@ -169,5 +168,5 @@ def start_of_graph(graph: exported.Graph, name: str) -> InitialNetwork:
                 inputs = 0
             case _:
                 assert_never(layer.kind)
-    record, prior = split_record_of(graph.about), " ".join(config.prior)
+    record = split_record_of(graph.about)
     return InitialNetwork(name, graph.charset, graph.preprocessing, tuple(layers), split_record=record, prior=prior)

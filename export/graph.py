@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import ExportError
+from export.prior import prior_logits
 from fastetl.arrays import Bytes, Column, Float32s
 from fastetl.data.charset import Charset
 from fastetl.data.preprocessing import Preprocessing
@@ -97,13 +98,23 @@ class Graph:
         """How many trained numbers there are, after folding."""
         return sum(array.size for array in self.weights.values())
 
-    def with_prior(self, prior: Sequence[str], logits: Float32s) -> Self:
-        """The network with `logits`, float32 (classes,), added to its own, since it is used where `prior` holds."""
-        if not prior:
+    @property
+    def prior(self) -> tuple[str, ...]:
+        """Its `ExportConfig.prior`, which the last layer's bias contains."""
+        return tuple(self.about.get("prior", "").split())
+
+    @property
+    def prior_logits(self) -> Float32s:
+        """float32 (classes,): what `prior` adds to the logits."""
+        return prior_logits(self.prior, self.charset)
+
+    def with_prior(self, prior: Sequence[str]) -> Self:
+        """The network with another prior in place of its own. Raises ArgumentError if a script has no characters."""
+        if tuple(prior) == self.prior:
             return self
         *layers, last_layer = self.layers
-        weights = {**last_layer.weights, "bias": last_layer.weights["bias"] + logits}
-        last_layer = dataclasses.replace(last_layer, weights=weights)
+        bias = last_layer.weights["bias"] + (prior_logits(prior, self.charset) - self.prior_logits)
+        last_layer = dataclasses.replace(last_layer, weights={**last_layer.weights, "bias": bias})
         return dataclasses.replace(self, layers=(*layers, last_layer), about={**self.about, "prior": " ".join(prior)})
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.answers import Answer, Recognition, Text
-from export.config import ExportConfig
 from export.errors import ExportError, package_errors
 from export.graph import NO_CHARACTER
 from export.line_reading import read_candidates
 from export.metadata import split_record_of
 from export.package_files import ONNX, file_of, is_bundled, package_path
+from export.prior import prior_logits
 from export.runtimes import onnx_session
 from fastetl.checks import require_instance, require_range, unsuitable
 from fastetl.data.charset import LARGE_FORM, PRETRAINED, Characters, Charset
@@ -113,7 +113,7 @@ class Recognizer:
     @cached_property
     def prior_logits(self) -> NDArray[np.float32]:
         """float32 (model's labels,): what `prior` adds to each label's logit."""
-        return np.append(ExportConfig(prior=self.prior).prior_logits(self.model_charset), np.float32(0))
+        return np.append(prior_logits(self.prior, self.model_charset), np.float32(0))
 
     def probabilities(self, pictures: NDArray[np.uint8], canvas: bool = False) -> NDArray[np.float32]:
         """The probabilities of the labels, float32 (N, labels), each row summing to 1.

@@ -140,7 +140,7 @@ def read_reference(path: Path) -> Reference:
         split_record_of(graph.about)  # raises an error if it is damaged
         if graph.side != SIDE:
             raise ExportError("a package of another kind", expected=f"pictures {SIDE} × {SIDE}", found=graph.side)
-        options = json.loads(str(arrays["config"])) | {"prior": tuple(graph.about.get("prior", "").split())}
+        options = json.loads(str(arrays["config"])) | {"prior": graph.prior}
         config = ExportConfig(**options)
         kinds = tuple(arrays["kinds"].tolist())
         reference = Reference(graph, config, arrays["images"], kinds, arrays["logits"], arrays["answers"])

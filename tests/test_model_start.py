@@ -77,7 +77,7 @@ def test_a_packages_prior_is_not_trained_and_holds_again_for_the_run() -> None:
     """It was in the weights, so each temperature multiplied it, and nothing told of it."""
     config = ExportConfig(prior=("hiragana=12",))
     graph = graph_from_network(random_network(), KNOWN, side=32, temperature=1)
-    start = start_of_graph(graph.with_prior(config.prior, config.prior_logits(KNOWN)), "package")
+    start = start_of_graph(graph.with_prior(config.prior), "package")
     np.testing.assert_allclose(start.layers[-1].weights["bias"], graph.layers[-1].weights["bias"], atol=1e-6)
     run = open_run(finished_run()[0])
     start = dataclasses.replace(start_of(run), prior=start.prior)
