@@ -37,11 +37,10 @@ def graph_from_run(run: Run, config: ExportConfig) -> tuple[exported.Graph, expo
     }
     graph = dataclasses.replace(graph, about=about, threshold=run.threshold)
     graph = graph.with_prior(config.prior or run.prior.split())
-    prior = graph.prior_logits
 
     def logits(pictures: Bytes) -> Float32s:
         with jax.default_matmul_precision("highest"):  # of float32 on a GPU, too
-            return np.asarray(run.predict(pictures) + prior, np.float32)
+            return np.asarray(run.predict(pictures) + graph.prior_logits, np.float32)
 
     return graph, logits
 

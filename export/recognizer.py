@@ -34,7 +34,6 @@ from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 _BATCH = 256
 _NO_INK_ON_CANVAS = "no ink is on the canvas: draw on it"
 _NO_WRITING = "there is no writing, only specks or long lines: look at the picture"
-_ACCEPTED = "a Drawing, a file, its bytes, a PIL image or an array"
 MIN_COMPETING = 0.01
 """Least probability that the competing characters together have among all: with less, another one was written."""
 LOWNESS_WEIGHT, LOWNESS_MARGIN = 20.0, 0.04
@@ -236,7 +235,7 @@ class Recognizer:
             segmentations = [lines_of_drawing(picture, down)]
             fault = _NO_WRITING if any(len(stroke) for stroke in picture.strokes) else _NO_INK_ON_CANVAS
         else:
-            ink = find_ink(picture, is_page=True, kinds=_ACCEPTED)
+            ink = find_ink(picture, is_page=True)
             segmentations = lines_of_picture(ink.plane, down, ink.scale)
             fault = _NO_WRITING if ink.box else ink.fault
         readings = [
@@ -269,7 +268,7 @@ def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[i
     if isinstance(source, Drawing):
         picture = rasterize(source)
         return picture, None, "" if picture.any() else _NO_INK_ON_CANVAS
-    ink = find_ink(source, kinds=_ACCEPTED)
+    ink = find_ink(source)
     if ink.box is None:
         return ink.picture(SIDE), None, ink.fault
     left, top, right, bottom = (round(edge * ink.scale) for edge in ink.box)

@@ -28,7 +28,6 @@ from fastetl.files.untrusted import TEXT_BYTES, read_bytes
 from fastetl_ray.cluster import weighted_addresses
 from fastetl_ray.nodes import connect_for, fault_of
 from model.config import TrainConfig
-from model.errors import ModelError
 from model.progress import Progress
 from model.run import Run
 from model.start import InitialNetwork, start_of
@@ -134,7 +133,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
     are_tables = all(isinstance(table, dict) for table in tables.values())
     if not (are_tables and set(tables) <= {"train", "search", "sweep"}):
         expected = "tables train, search, sweep"
-        raise ModelError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
+        raise FastetlError("not the file of a sweep", file=path, expected=expected, found=list(tables), do="mend it")
     with errors_about(path):
         return SweepConfig(**{**settings, "train": train, "search": search})
 
@@ -182,7 +181,7 @@ def trial_error(error: BaseException) -> FastetlError:
     if isinstance(fault, FastetlError):
         return fault
     found = f"{type(fault).__name__}: {fault}".partition("\n")[0]
-    return ModelError("a training failed", found=found, do="train with its options by `fastetl train`")
+    return FastetlError("a training failed", found=found, do="train with its options by `fastetl train`")
 
 
 def sweep_on_ray(

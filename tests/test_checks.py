@@ -211,7 +211,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (export.export, {"run": "kana", "out": "a", "sets": [RESULT]}, "`sets` is for the model card of a run's package"),
     (export.verify, {"path": "kana", "against": 5}, "unsuitable against; expected … found 5"),
     (READER.restricted, {"charset": 5}, "unsuitable charset; expected … found 5"),
-    (READER.read, {"picture": None}, "a Drawing, a file, …; found None"),
+    (READER.read, {"picture": None}, "a file, …; found None. Draw strokes by `rasterize`"),
     (READER.read, {"picture": INK[0], "top": 0}, "top is out of range"),
     (READER.predict, {"pictures": [[1]]}, "unsuitable pictures; expected … found [[1]]"),
     (READER.read_line, {"picture": INK[0], "down": "yes"}, "unsuitable down; expected … found 'yes'"),

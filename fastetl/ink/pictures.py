@@ -160,9 +160,7 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
             raise FastetlError(what, file=path, expected=expected, found=found, do=do) from error
 
 
-def find_ink(
-    source: Source, *, is_page: bool = False, kinds: str = "a file, its bytes, a PIL image or an array"
-) -> Ink:
+def find_ink(source: Source, *, is_page: bool = False) -> Ink:
     """Find the ink of a picture of any kind, the character in it, and reasons why it may be recognized wrongly.
 
     Formats are `FORMATS`, and HEIC if `pillow-heif` is installed, with 8 or 16 bits or floating point (0–1, 0–255 or
@@ -170,11 +168,12 @@ def find_ink(
     animation the first frame is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
     FastetlError if a file cannot be read, is not such a picture, is a TIFF of several pages or exceeds
     `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for arrays of another shape or dtype and other objects. is_page: as of
-    `separate_ink`. kinds: what the caller takes, for that error.
+    `separate_ink`.
     """
     if not hasattr(source, "read"):
-        do = "give several one by one" if isinstance(source, list | tuple) else None
-        require_instance("picture", source, str | PathLike | bytes | Image.Image | np.ndarray, kinds, do)
+        expected = "a file, its bytes, a PIL image or an array"
+        do = "give several one by one" if isinstance(source, list | tuple) else "draw strokes by `rasterize`"
+        require_instance("picture", source, str | PathLike | bytes | Image.Image | np.ndarray, expected, do)
     grey, reduction = brightness_of(source)
     ink = separate_ink(grey, is_page=is_page)
     return replace(ink, scale=ink.scale * reduction)
