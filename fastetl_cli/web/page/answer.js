@@ -56,7 +56,7 @@ export class Answer {
     element("hero").textContent = list ? (list[0].none ? "–" : list[0].label) : "";
     const isFaint = Boolean(list) && ["none", "unsure"].includes(confidence(list, threshold));
     element("hero").classList.toggle("faint", isFaint);
-    element("hero").classList.toggle("name", Boolean(list) && [...list[0].label].length > 4);
+    element("hero").classList.toggle("name", Boolean(list) && [...list[0].label].length > 3);
     element("said").textContent = list ? sentence(list, threshold) : "";
     element("hint").textContent = list ? hint(list, knownLabels) : "";
     this.rows.forEach((row, k) => {
