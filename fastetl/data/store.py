@@ -236,7 +236,7 @@ def _read_parquet(path: Path) -> Dataset:
     """The dataset in a file of `Dataset.to_parquet`, in memory. Raises FastetlError for any other file."""
     pq = import_extra("pyarrow.parquet")
     # Pillow's readers raise exceptions of any class.
-    do = f"{REBUILD}; docs/own-pictures.md says how to build pictures of others"
+    do = f"{REBUILD}; of a table by others, `Dataset.create` takes the pictures"
     with expecting("a Parquet file of `Dataset.to_parquet`", path, do=do, errors=Exception):
         rows = pq.read_table(path)
         metadata = {key.decode(): value for key, value in (rows.schema.metadata or {}).items()}
