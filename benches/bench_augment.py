@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benches.race import Contender, Kind, race
+from fastetl import Batches, Samples
 from fastetl.data.augmentation import Augmentation, augment, draw_parameters
-from fastetl.data.batches import Batches
-from fastetl.data.samples import Samples
 from fastetl.kernels.vector import ENABLED
 
 BATCH, COUNT = (128, 4096) if ENABLED else (4, 16)  # kernels in plain Python are checked, not measured

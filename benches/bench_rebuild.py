@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from benches import tutorial
 from benches.etl_records import noise, write_set
 from benches.race import Contender, race
-from fastetl.building.build import BuildConfig, build
-from fastetl.data.store import open_dataset
+from fastetl import BuildConfig, build, open_dataset
 from fastetl.etl.classes import classes
 from fastetl.etl.detection import EtlFile, find_files
 from fastetl.etl.layouts import LAYOUTS

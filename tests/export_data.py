@@ -12,14 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from export import Check, ExportConfig
 from export.card import card_head
-from export.config import ExportConfig
 from export.exporting import write_package
 from export.from_run import graph_from_network
 from export.graph import Graph, Logits
 from export.metadata import exporting_versions
 from export.reference import make_reference
-from export.verification import Check
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.ink import SIDE

@@ -13,9 +13,8 @@ import numpy as np
 
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
+from model import Progress, train
 from model.config import RATES, TrainConfig
-from model.progress import Progress
-from model.training import train
 
 CHARSET = Charset("few", HIRAGANA.characters[:8])
 CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, ema_decay=0.9, test=0.1)

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from fastetl import Batches, Samples
 from fastetl.data.augmentation import Augmentation, augment, contrast_tables
-from fastetl.data.batches import Batches
-from fastetl.data.samples import Samples
 from fastetl.data.scans import FRAGMENT_SHARES, TRAINING_DEPTHS
 from fastetl.kernels.contrast import change_contrast, change_contrast_by_loop
 from fastetl.kernels.fragments import FRAGMENT_DRAWS, Edges, add_fragments

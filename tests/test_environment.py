@@ -17,10 +17,9 @@ from PIL import Image
 
 from export.package_files import KIND, ONNX, package_path
 from export.verification import Check, file_checks, run_checks
-from fastetl import build, load_charset, open_dataset
+from fastetl import FastetlError, build, load_charset, open_dataset
 from fastetl.building.kept_drawings import find_samples
 from fastetl.data.dataset import DATASET_KIND
-from fastetl.errors import FastetlError
 from fastetl.etl.detection import find_files
 from fastetl.files.atomic import OutputKind, check_output, new_output, replace_file, write_file
 from fastetl_cli.base import error_line

@@ -100,8 +100,9 @@ def test_a_charset_leaves_out_and_counts(symbols: Path, tmp_path: Path) -> None:
         (tmp_path / "out" / "dataset.json").write_text(text)
         with pytest.raises(FastetlError, match=fault):
             fastetl.load_charset(tmp_path / "out")
-    with pytest.raises(FastetlError, match="no picture of a character of the charset"):
-        fastetl.build(symbols, tmp_path / "none", charset="capitals")
+    for wrong, fault in (({"charset": "capitals"}, "no picture of a char"), ({"model_pattern": True}, "is for ETL")):
+        with pytest.raises(FastetlError, match=fault):
+            fastetl.build(symbols, tmp_path / "none", **wrong)
 
 
 def test_what_is_no_picture_is_left_out_and_told(symbols: Path, tmp_path: Path) -> None:

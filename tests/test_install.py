@@ -11,10 +11,9 @@ from email.message import Message
 from pathlib import Path
 
 from benches.etl_records import make_records
-from fastetl import __version__
+from fastetl import __version__, synthesize
 from fastetl.kernels.vector import ENABLED
 from fastetl.lazy import EXTRAS
-from fastetl.synth import synthesize
 from fastetl_cli.main import COMMANDS, NEEDS
 from tests.conftest import Write, python
 

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benches.studies.conditions import CURVES
-from export import open_recognizer
-from export.recognizer import Recognizer
+from export import Recognizer, open_recognizer
+from fastetl import Charset, Drawing, Stroke, rasterize
 from fastetl.building.kept_drawings import KeptDrawing
-from fastetl.data.charset import Charset
-from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.ink.pictures import find_ink, read_picture
 from tests import golden_lines
 from tests.conftest import Patch

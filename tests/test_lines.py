@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from export.answers import Text
+from export import Recognizer, Text, open_recognizer
 from export.package_files import ONNX, REFERENCE, package_path
-from export.recognizer import Recognizer, open_recognizer
 from export.reference import read_reference
+from fastetl import Drawing, FastetlError, Stroke
 from fastetl.data.charset import JAPANESE
-from fastetl.errors import FastetlError
 from fastetl.ink.components import boxes_of, label_components
-from fastetl.ink.drawings import Drawing, Stroke
 from fastetl.ink.rules import without_rules
 from fastetl.lines.bigrams import BIGRAMS_FILE, load_bigrams
 from fastetl.lines.candidates import FITTED_NETWORK_SHA256, length_beyond_part

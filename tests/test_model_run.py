@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from fastetl.files.untrusted import sealed
-from model.errors import ModelError
-from model.run import open_run
+from model import ModelError, open_run
 from model.step import PREDICT_BATCH
 from tests.conftest import Patch
 from tests.model_data import finished_run, tiny

@@ -11,7 +11,7 @@ from benches.etl_records import make_records
 from fastetl import BuildConfig, FastetlError, build, inspect, open_dataset
 from fastetl.etl import inspection
 from fastetl.etl.detection import detect, find_files
-from fastetl.etl.layouts import ETL8G, ETL9G
+from fastetl.etl.layouts import ETL8G, ETL9G, GenuineFile
 from fastetl_cli.main import main
 from tests.conftest import Capture, Patch, Write
 
@@ -176,6 +176,9 @@ def test_a_genuine_file_is_known_by_its_fingerprint(etl_file: Write, monkeypatch
     (report,) = inspect([path])
     assert report.genuine == "ETL8G_07"
     assert [notice.what for notice in report.noticed] == ["renamed: the fingerprint is that of ETL8G_07"]
+    monkeypatch.setattr(inspection, "GENUINE_FILES", {"ETL8G_01": GenuineFile("ETL8G_01", 270, 0, None)})
+    (report,) = inspect([etl_file("ETL8G_01", make_records(2, seed=1))])
+    assert (report.genuine, report.differs) == (None, "ETL8G_01")
 
 
 def test_fingerprints_are_those_of_git_and_of_coreutils() -> None:

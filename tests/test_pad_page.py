@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 
 from export.recognizer import Recognizer, open_recognizer
+from fastetl import Drawing, Stroke, open_dataset, rasterize
 from fastetl.building.kept_drawings import read_samples
 from fastetl.data.charset import KANA
 from fastetl.data.preprocessing import Preprocessing, frames, resize
-from fastetl.data.store import open_dataset
-from fastetl.ink.drawings import Drawing, Stroke, rasterize
 from fastetl.synth.practice import practice_data
 from fastetl.synth.strokes import load_strokes
 from fastetl_cli.main import main

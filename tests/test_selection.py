@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from benches.etl_records import Records, make_records
-from fastetl.building.build import BuildConfig, build
+from fastetl import BuildConfig, FastetlError, build
 from fastetl.data.charset import HIRAGANA
-from fastetl.errors import FastetlError
 from fastetl.etl import selection
 from fastetl.etl.detection import EtlFile, detect
 from fastetl.etl.jis import codes_of

@@ -21,8 +21,7 @@ import numpy as np
 
 from benches.campaign.tally import Outcome, Tally
 from benches.etl_records import first_records
-from fastetl.building.build import BuildConfig, build
-from fastetl.data.store import open_dataset
+from fastetl import BuildConfig, build, open_dataset
 
 LIMIT = 1800.0  # seconds after which a command counts as hanging
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree", "shutil.move")
