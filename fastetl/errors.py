@@ -94,7 +94,7 @@ class FastetlError(Exception):
             text += "" if value is None else f"; {name} {value}"
         if self.do:
             text += f". {self.do[0].upper()}{self.do[1:]}"
-        return text
+        return text.replace("\n", "\\n")  # of names of files
 
     def replace(self, **changes: object) -> Self:
         """A copy of this error with other values of the fields in `changes`."""

@@ -45,10 +45,7 @@ def error_naming_extra(error: ImportError, *names: str) -> FastetlError | None:
 
 
 def import_extra(name: str, *extras: str, load: Callable[[str], Any] = importlib.import_module) -> Any:
-    """What `load` imports, by default a module, which an extra brings. Raises FastetlError naming it if it is missing.
-
-    extras: as for `error_naming_extra`.
-    """
+    """What `load` imports, by default a module. Raises FastetlError that names its extra, as `error_naming_extra`."""
     try:
         return load(name)
     except ImportError as error:

@@ -143,12 +143,13 @@ def error_line(error: Exception, name: str, *extras: str) -> str:
     if isinstance(error, ImportError):
         cause = error.__cause__  # by a package, which does not know what else the command needs
         error = error_naming_extra(cause if isinstance(cause, ImportError) else error, *extras) or error
+    if isinstance(error, FastetlError):
+        return with_options(str(error), name)
     text = " ".join(str(error).split()) or type(error).__name__
-    resource = None if isinstance(error, FastetlError) else scarcity(error)
-    if resource is not None:
+    if (resource := scarcity(error)) is not None:
         return f"this machine is out of {resource[0]}: {text}"
-    if isinstance(error, FastetlError | OSError):
-        return with_options(text, name)
+    if isinstance(error, OSError):
+        return text
     return f"a fault in fastetl: {type(error).__name__}: {text}. Run it with --debug and report what it prints"
 
 

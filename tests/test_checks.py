@@ -244,10 +244,10 @@ CALLS = [f"{getattr(call, 'func', call).__qualname__}({', '.join(arguments)})" f
 def test_a_wrong_value_is_one_line(call: Callable[..., Any], arguments: Mapping[str, Any], words: str) -> None:
     with one_line(words, ArgumentError) as caught:
         call(**arguments)
-    error = caught.value.replace(file="x")
+    error = caught.value.replace(file="x\ny")
     error.seen = 3  # type: ignore[attr-defined]
     again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), again.seen) == (type(error), f"x: {caught.value}", 3)
+    assert (type(again), str(again), again.seen) == (type(error), f"x\\ny: {caught.value}", 3)
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

@@ -67,7 +67,7 @@ def results_of(work: Callable[[Job], Result], jobs: Sequence[Job], processes: in
             yield futures.popleft().result()
             futures.extend(executor.submit(work, job) for job in islice(later_jobs, 1))
     except BrokenProcessPool as error:
-        do = "free memory, or give fewer `processes`"
-        raise FastetlError("a process was killed", expected=f"{processes} to work", do=do) from error
+        do = 'free memory, give fewer `processes`, or call it below `if __name__ == "__main__":`'
+        raise FastetlError("a process has died", expected=f"{processes} to work", do=do) from error
     finally:
         executor.shutdown(cancel_futures=True)
