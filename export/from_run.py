@@ -11,7 +11,6 @@ import numpy as np
 
 from export import graph as exported
 from export.config import ExportConfig
-from export.errors import ExportError
 from export.metadata import split_record_of
 from export.package_files import REFERENCE, file_of, is_package
 from fastetl.arrays import Bytes, Float32s, Reals
@@ -50,8 +49,8 @@ def graph_from_network(
 ) -> exported.Graph:
     """The layer graph of `network` as it evaluates, for pictures `side` × `side`.
 
-    Weights are folded in float64 and rounded once. temperature: over 0; the logits are divided by it. Raises
-    ExportError for a layer order that cannot be folded.
+    Each convolution is followed by its norm, as in all of `NETWORKS`. Weights are folded in float64 and rounded once.
+    temperature: over 0; the logits are divided by it.
     """
     trained_layers = list(network.layers())
     specs = [layer.spec for layer in trained_layers]
@@ -65,11 +64,11 @@ def graph_from_network(
         weights: Mapping[str, Float32s] = {}
         options: dict[str, int | tuple[int, ...]] = {}
         match spec:
-            case trained.Conv() if isinstance(specs[number + 1], trained.Norm):
+            case trained.Conv():
                 weights = _fold(layer, trained_layers[number + 1].weights)
                 options = {"stride": spec.stride, "pads": (spec.pad,) * 4}
-            case trained.Norm() if layers and layers[-1].kind == "Conv":
-                continue  # folded into it
+            case trained.Norm():
+                continue  # folded into the convolution before it
             case trained.MaxPool():
                 options = {"size": spec.size}
             case trained.Flatten():
@@ -79,8 +78,6 @@ def graph_from_network(
                 kernel, bias = (layer.weights[key].astype(np.float64) / divisor for key in ("kernel", "bias"))
                 rows = _exchange(kernel, inputs // channels, inputs) if number == dense else kernel
                 weights = {"weight": np.ascontiguousarray(rows.T, np.float32), "bias": bias.astype(np.float32)}
-            case trained.Norm() | trained.Conv() | trained.Dropout():
-                raise ExportError("a layer that cannot be exported", found=name, do="train another network")
         layers.append(exported.GraphLayer(cast(exported.LayerKind, kind), name, weights, options))
     return exported.Graph(side, network.preprocessing, _balance(layers), charset, temperature)
 

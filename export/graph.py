@@ -7,7 +7,6 @@ framing) is no part of the list: the dataset's own `Preprocessing` describes it.
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -15,7 +14,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from export.errors import ExportError
 from export.prior import prior_logits
 from fastetl.arrays import Bytes, Column, Float32s
 from fastetl.data.charset import Charset
@@ -65,15 +63,6 @@ class Graph:
     temperature: float = 1.0  # the last layer's weights are already divided by it
     threshold: float = 0.0  # probability under which an app should reject the answer: advice, not part of the program
     about: Mapping[str, str] = field(default_factory=dict)  # its origin: the weights' hash, training data, versions
-
-    def __post_init__(self) -> None:
-        last_layer = self.layers[-1] if self.layers else None
-        outputs = len(last_layer.weights["weight"]) if last_layer is not None and last_layer.kind == "Dense" else 0
-        is_in_range = 0 < self.temperature < math.inf and 0 <= self.threshold <= 1  # NaN is neither
-        if outputs != len(self.charset) or not is_in_range:
-            expected = f"{len(self.charset)} outputs of its last Dense layer, temperature over 0, threshold 0 to 1"
-            found = f"{outputs} outputs, temperature {self.temperature}, threshold {self.threshold}"
-            raise ExportError("no layer graph", expected=expected, found=found, do="export the run again")
 
     @property
     def labels(self) -> tuple[str, ...]:

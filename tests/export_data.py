@@ -68,8 +68,8 @@ def random_network(config: m.NetworkConfig = TINY, seed: int = 0, spec: Preproce
     return network
 
 
-def graph_of(network: m.Network, *, side: int = SIDE, temperature: float = 1.0, charset: Charset = CHARSET) -> Graph:
-    graph = graph_from_network(network, charset, side=side, temperature=temperature)
+def graph_of(network: m.Network, *, side: int = SIDE, temperature: float = 1.0) -> Graph:
+    graph = graph_from_network(network, CHARSET, side=side, temperature=temperature)
     return replace(graph, about=exporting_versions())
 
 
