@@ -419,7 +419,7 @@ def test_what_does_not_fit_together_is_named(tmp_path: Path) -> None:
     other = dataclasses.replace(tiny(), name="other", charset=Charset("abc", tuple("abcdefgh")))
     one_class = Dataset.create(tiny().images[:], "あ" * len(tiny()), source="")
     wrong: tuple[tuple[Any, str], ...] = (
-        ([(tiny(), 1), (other, 1)], "the datasets have different characters"),
+        ([(tiny(), 1), (other, 1)], r"have different characters; expected few \(あ.*\); found abc \(abcdefgh\)\. B"),
         ([tiny(), (tiny(), 2)], "tiny0: the dataset is given twice. Leave one out, or give it more weight"),
         ([(tiny(), 0)], "^the weight of tiny0 is out of range; expected over 0.*Check the weight of tiny0$"),
         (one_class, "own: nothing to tell apart; expected pictures of two characters or more. Build it with an"),

@@ -41,6 +41,7 @@ def grey(value: float, dtype: type, paper: float) -> Image.Image:
         (grey(0, np.uint8, 255).convert("RGB"), "a.bmp"),
         (grey(0, np.uint8, 255).convert("RGB"), "a.webp"),
         (grey(0, np.uint8, 255).convert("CMYK"), "a.jpg"),
+        (Image.merge("LAB", (grey(0, np.uint8, 255), *[Image.new("L", INK.shape[::-1], 128)] * 2)), "a.tif"),
         (Image.fromarray(np.dstack([INK * 0, INK * 0, INK * 0, INK * 255]).astype(np.uint8)), "a.png"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.mode,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastetl.checks import ABOVE_0, as_several, require_instance, require_range, unsuitable
 from fastetl.data.augmentation import Augmentation, augment
-from fastetl.data.charset import Charset
+from fastetl.data.charset import Charset, in_a_line
 from fastetl.data.dataset import Dataset
 from fastetl.data.identity import count_within
 from fastetl.data.preprocessing import MAX_SIDE
@@ -208,7 +208,8 @@ def require_same_characters(charsets: Sequence[Charset]) -> None:
     for charset in charsets[1:]:
         if charset.characters != charsets[0].characters:
             what, do = "the datasets have different characters", "build all with one `charset`"
-            raise ArgumentError(what, expected=charsets[0], found=charset, do=do)
+            expected, found = (f"{c.name} ({in_a_line(c.characters, 20)})" for c in (charsets[0], charset))
+            raise ArgumentError(what, expected=expected, found=found, do=do)
 
 
 def weigh(name: str, data: T | Iterable[T | tuple[T, float]]) -> list[tuple[T, float]]:

@@ -68,7 +68,7 @@ def _brightness(image: Image.Image) -> NDArray[np.uint8]:
             white_level = 1.0
         return np.asarray(np.clip(levels / white_level, 0, 1) * 255 + 0.5, np.uint8)
     if not image.has_transparency_data:
-        return np.asarray(image.convert("L"))
+        return np.asarray(image.getchannel("L") if image.mode == "LAB" else image.convert("L"))
     rgba = image.convert("RGBA")
     grey = np.asarray(Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("L"))
     return _flatten(grey, np.asarray(rgba.getchannel("A")))
@@ -167,8 +167,7 @@ def find_ink(source: Source, *, is_page: bool = False) -> Ink:
     0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Of an
     animation the first frame is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
     FastetlError if a file cannot be read, is not such a picture, is a TIFF of several pages or exceeds
-    `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for arrays of another shape or dtype and other objects. is_page: as of
-    `separate_ink`.
+    `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for what is no `Source`. is_page: see `separate_ink`.
     """
     if not hasattr(source, "read"):
         expected = "a file, its bytes, a PIL image or an array"
