@@ -103,14 +103,14 @@ def _moments(ops: Program, axis_pictures: Tensor, cross_window: Term, window: Te
 
 def _adaptive_moments(ops: Program, axis_pictures: Tensor, preprocessing: Preprocessing) -> _Moments:
     """Moments under a Gaussian window that follows the ink in a few turns; see fastetl.data.preprocessing."""
-    variance = preprocessing.window * preprocessing.start
+    variance = spec.WINDOW * spec.START
     # The first window is in the middle of the picture: a constant.
     first_window = _for_both_axes(np.exp(positions(preprocessing.size)[None] ** 2 / (-2 * variance)))
     with ops.named(suffix="_1"):
         moments = _moments(ops, axis_pictures, first_window, first_window, preprocessing.size)
     for turn in range(2, spec.WINDOW_MOVES + 1):
         with ops.named(suffix=f"_{turn}"):
-            sharpness = ops.binary("real_div", "sharpness", -1 / (4 * preprocessing.window), moments.variance)
+            sharpness = ops.binary("real_div", "sharpness", -1 / (4 * spec.WINDOW), moments.variance)
             window = ops.unary("exp", "window", ops.binary("mul", "exponent", moments.squares, sharpness))
             cross_window = _channels(ops, "crossing", window, [[0, 1], [1, 0]])
             moments = _moments(ops, axis_pictures, cross_window, window, preprocessing.size)
@@ -150,7 +150,7 @@ def _framed(
     """The framed picture with its surroundings, for each reading, and where the frame lay; see `_preprocess`."""
     axis_pictures = ops.concat("both", (ops.add("transpose", "turned", "fp32", x=x, perm=(0, 1, 3, 2)), x))
     moments = _adaptive_moments(ops, axis_pictures, preprocessing)
-    variance_factor = 4 * preprocessing.window / (2 * preprocessing.window - 1)  # of both axes; undoes the window
+    variance_factor = 4 * spec.WINDOW / (2 * spec.WINDOW - 1)  # of both axes; undoes the window
     deviation = ops.unary("sqrt", "deviation", moments.variance)
     frame_scale = ops.binary("mul", "scale_to_frame", deviation, variance_factor**0.5 / (2 * preprocessing.scale))
     scale = ops.binary("maximum", "scale", frame_scale, spec.MIN_SCALE)
@@ -190,10 +190,10 @@ def _preprocess(ops: Program, graph: Graph) -> tuple[dict[str, Tensor], tuple[Te
         x = ops.unary("floor", "resized", ops.binary("add", "resized_and_half", sums, HALF_UP))
     ink = _polarity(ops, x, preprocessing)
     peak = ops.reduce("reduce_max", "top", ink, (2, 3))
-    # Stretch the levels from `floor` (a share of the brightest) to the brightest over 0 to 1.
-    gain = ops.binary("real_div", "gain", 1 / (1 - preprocessing.floor), ops.binary("maximum", "top_or_one", peak, 1.0))
+    # Stretch the levels from `FLOOR` (a share of the brightest) to the brightest over 0 to 1.
+    gain = ops.binary("real_div", "gain", 1 / (1 - spec.FLOOR), ops.binary("maximum", "top_or_one", peak, 1.0))
     stretched_ink = ops.binary("mul", "stretched", ink, gain)
-    above_floor = ops.binary("sub", "above_floor", stretched_ink, preprocessing.floor / (1 - preprocessing.floor))
+    above_floor = ops.binary("sub", "above_floor", stretched_ink, spec.FLOOR / (1 - spec.FLOOR))
     levels = ops.unary("relu", "contrasted", above_floor)
     is_blank = _blank(ops, peak, levels)
     frames, place = _framed(ops, levels, preprocessing, any(layer.kind == "Place" for layer in graph.layers))

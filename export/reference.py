@@ -19,7 +19,7 @@ from export.metadata import split_record_of
 from export.onnx_export import evaluate_ops, onnx_answers, onnx_model
 from export.onnx_structure import parse_model
 from fastetl.arrays import Bytes, Float32s, Floats, Integers, Mask, Reals
-from fastetl.data.preprocessing import Preprocessing, border_sum, resize, triangle_weights
+from fastetl.data.preprocessing import FLOOR, Preprocessing, border_sum, resize, triangle_weights
 from fastetl.files.untrusted import read_npz
 from fastetl.ink import SIDE
 
@@ -45,7 +45,7 @@ def is_blank(images: Bytes, preprocessing: Preprocessing) -> Mask:
     is_light = border_sum(pixels).ravel() > preprocessing.darkest_paper
     pixels[is_light] = 255 - pixels[is_light]
     peak = pixels.max((1, 2), keepdims=True)
-    ink = (np.maximum(pixels / np.maximum(peak, 1) - preprocessing.floor, 0) / (1 - preprocessing.floor)).mean((1, 2))
+    ink = (np.maximum(pixels / np.maximum(peak, 1) - FLOOR, 0) / (1 - FLOOR)).mean((1, 2))
     return np.asarray((peak.ravel() < FAINTEST) | (ink < MIN_INK) | (ink > MAX_INK))
 
 

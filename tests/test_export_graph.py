@@ -31,7 +31,7 @@ def test_graph_is_flax(config: m.NetworkConfig) -> None:
     "spec",
     [
         Preprocessing(),
-        Preprocessing(size=48, frame=24, scale=0.2, floor=0.3),
+        Preprocessing(size=48, frame=24, scale=0.2),
         Preprocessing(size=64, surroundings=False),
         Preprocessing(readings=1),
     ],

@@ -23,7 +23,6 @@ SPEC = Preprocessing()
 
 OPTIONS = {
     "scale": st.floats(0.1, 0.5),
-    "floor": st.floats(0, 0.4),
     "surroundings": st.booleans(),
     "readings": st.sampled_from([1, 3]),
 }

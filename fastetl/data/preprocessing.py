@@ -5,8 +5,8 @@ after step 1; steps 2–4 are the first layers of the network itself: `frames`, 
 layers of the exported graph, which are tested against it.
 
 1. resize: canvas of any size → `size` × `size`, Pillow's triangle filter, uint8, rounded half up
-2. polarity: x / 255, or (255 − x) / 255 where the border's mean is over `invert_above` (black ink on white)
-3. contrast: divide by the brightest pixel, subtract `floor`, rescale to 0–1 (paper grain, faint guide lines)
+2. polarity: x / 255, or (255 − x) / 255 where the border's mean is over `INVERT_ABOVE` (black ink on white)
+3. contrast: divide by the brightest pixel, subtract `FLOOR`, rescale to 0–1 (paper grain, faint guide lines)
 4. framing: put the ink's centre of gravity in the middle and its deviation (root of the summed variances) at
    `scale` of the frame's side, sampled into `frame` × `frame` with a triangle filter that widens when it shrinks;
    with `surroundings` a second time, `SURROUNDINGS_SIDE` times as wide: a frame may cut off strokes that stand apart
@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastetl.checks import Options, Range, Share, config_of
+from fastetl.checks import Options, Range, config_of
 from fastetl.kernels.triangle import triangle
 
 MIN_SIDE, MAX_SIDE = 8, 126
@@ -31,19 +31,28 @@ MIN_SIDE, MAX_SIDE = 8, 126
 here. Pictures up to 512 (`Preprocessing`) may be kept to evaluate networks on."""
 
 BORDER = 2  # rows and columns on each side whose mean tells paper from ink
+INVERT_ABOVE = 0.5
+"""A picture whose border's mean (0–1) is over this is taken for black ink on white and inverted. The mean of the whole
+picture would fail for thick strokes cropped to the ink."""
+FLOOR = 0.15  # share of the brightest pixel below which ink counts as paper
 PLACE_SIZE = 3
 """How many numbers say where a frame lies: its centre's y and x, from −1 to 1 over the picture, and its side, in sides
 of the picture."""
 MIN_SCALE = 0.25
 """Smallest side of the frame, in sides of the picture. A single dot has no size and must not be enlarged to fill it."""
 WINDOW_MOVES = 4  # adaptive moments: how many times the Gaussian is moved to the ink under it
+START = 0.2  # adaptive moments: summed variance of the ink that the first Gaussian, in the middle, is made for
+WINDOW = 1.1
+"""Adaptive moments: the Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
+neighbouring characters move the frame less (docs/decisions/0001)."""
 VARIANCE_BOUNDS = (0.01, 0.6)  # adaptive moments: lowest and highest summed variance. Half the side of the picture is 1
 SURROUNDINGS_SIDE = 1.5  # side of the surroundings, in sides of the frame
 STRETCHES = ((1.0, 1.0), (1.0, 0.9), (0.9, 1.0))
 """Height and width of each reading's frame, in sides of the frame. A narrower frame makes the character look wider."""
 Array: TypeAlias = Any  # float32 of numpy or of JAX, which have no type in common
 ArrayModule: TypeAlias = Any  # numpy or jax.numpy
-_FIXED_VALUES = {"filter": "triangle", "polarity": "border", "framing": "adaptive"}  # what files say of the only ways
+_FIXED_VALUES: dict[str, Any] = {"filter": "triangle", "polarity": "border", "framing": "adaptive", "floor": FLOOR}
+_FIXED_VALUES |= {"invert_above": INVERT_ABOVE, "start": START, "window": WINDOW}  # what files say of the only ways
 _ABSENT_VALUES: dict[str, Any] = {"surroundings": False, "readings": 1}
 """Values of keys that a file does not have, as those of 0.1.0 and the bundled `japanese`: they are not written."""
 
@@ -54,20 +63,10 @@ class Preprocessing(Options):
 
     size: Annotated[int, Range(MIN_SIDE, 512)] = 32
     """Side in pixels of the stored pictures and of the network's input."""
-    invert_above: Share = 0.5
-    """A picture whose border's mean (0–1) is over this is taken for black ink on white and inverted. The mean of the
-    whole picture would fail for thick strokes cropped to the ink."""
-    floor: Annotated[float, Range(0, 0.9)] = 0.15
-    """Share of the brightest pixel below which ink counts as paper."""
     scale: Annotated[float, Range(0.01, 1)] = 0.28
     """The ink's deviation in the frame, as a fraction of its side."""
     frame: Annotated[int, Range(8, 512)] = 40
     """Side in pixels of the frame, which the network sees."""
-    start: Annotated[float, Range(0.01, 0.6)] = 0.2
-    """Summed variance of the ink that the first Gaussian, in the middle, is made for. The picture's half side is 1."""
-    window: Annotated[float, Range(0.6, 10)] = 1.1
-    """The Gaussian's variance along each axis over the ink's summed variance. A narrow one lets
-    neighbouring characters move the frame less (docs/decisions/0001)."""
     surroundings: bool = True
     """A second channel shows what lies about the same centre, 1.5 times as wide, in as many pixels."""
     readings: Literal[1, 3] = 3
@@ -87,7 +86,7 @@ class Preprocessing(Options):
     @property
     def darkest_paper(self) -> int:
         """The greatest sum of the border's pixels (0–255) at which a picture is not inverted."""
-        return int(self.invert_above * 255 * (self.size**2 - (self.size - 2 * BORDER) ** 2))
+        return int(INVERT_ABOVE * 255 * (self.size**2 - (self.size - 2 * BORDER) ** 2))
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON object; fields that version 0.1.0 lacked are left out where they have the values of that version."""
@@ -143,10 +142,10 @@ def frames(
     float32 (N, PLACE_SIZE). stretch: one of `preprocessing.stretches`, for step 5. Products need full
     precision: in half precision the frame moves by whole pixels.
     """
-    x, floor = xp.asarray(pictures, np.float32), preprocessing.floor
+    x = xp.asarray(pictures, np.float32)
     # Inverted before it is divided: faint ink on white would lose its digits to 1 − x.
     x = xp.where(border_sum(x) > preprocessing.darkest_paper, 255 - x, x) / 255
-    x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - floor, 0) / (1 - floor)
+    x = xp.maximum(x / xp.maximum(x.max((1, 2), keepdims=True), 1 / 255) - FLOOR, 0) / (1 - FLOOR)
     centre_y, centre_x, scale = _frame_place(x, preprocessing, xp)
     height, width = stretch
     views = []
@@ -184,14 +183,14 @@ def _frame_place(x: Array, preprocessing: Preprocessing, xp: ArrayModule) -> tup
     """
     position = xp.asarray(positions(x.shape[1]), np.float32)
     centre_y = centre_x = xp.zeros((len(x), 1), np.float32)
-    variance = xp.full((len(x), 1), preprocessing.start, np.float32)
+    variance = xp.full((len(x), 1), START, np.float32)
     for _ in range(WINDOW_MOVES):
-        sharpness = -1 / (2 * preprocessing.window) / variance
+        sharpness = -1 / (2 * WINDOW) / variance
         row_window, column_window = (xp.exp((position - centre) ** 2 * sharpness) for centre in (centre_y, centre_x))
         centre_y, centre_x, variance = _moments(x * row_window[:, :, None] * column_window[:, None, :], xp)
         variance = xp.clip(variance, *VARIANCE_BOUNDS)
     # A Gaussian blob of variance v along each axis comes to rest at v · (1 − 1 / (2 · window)).
-    variance = variance * (2 * preprocessing.window / (2 * preprocessing.window - 1))
+    variance = variance * (2 * WINDOW / (2 * WINDOW - 1))
     return centre_y, centre_x, xp.maximum(xp.sqrt(variance) / (2 * preprocessing.scale), MIN_SCALE)
 
 
