@@ -23,6 +23,7 @@ smartquotes = False  # "" is a value
 default_role = "code"  # docstrings are plain text with `names`
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 100  # longer ones have a line for each parameter
 myst_heading_anchors = 3
 suppress_warnings = ["myst.xref_missing"]  # files that are no pages; tests/test_docs.py checks every link
 
@@ -58,7 +59,9 @@ def add_contents(app: Any, name: str, source: list[str]) -> None:
 
 
 def short_arrays(app: Any, what: str, name: str, obj: object, options: Any, given: str, returned: str) -> Any:
-    """In signatures, `NDArray[uint8]` instead of what it stands for."""
+    """Signatures with `NDArray[uint8]` instead of what it stands for, and `...` for defaults that are made anew."""
+    if given:
+        given = "(**options)" if given.startswith("(*_: ") else re.sub(r"= <[^>]*>", "= ...", given)
     any_shape, dtype = r"tuple\[~?(?:typing\.)?Any, \.\.\.\]", r"([^\[\]]+(?:\[[^\[\]]+\])?)"
     long = rf"~?(?:numpy\.)?ndarray\[{any_shape}, ~?(?:numpy\.)?dtype\[{dtype}\]\]"
     return tuple(text and re.sub(r"~([\w]+\.)+", "", re.sub(long, r"NDArray[\1]", text)) for text in (given, returned))
