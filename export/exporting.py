@@ -6,18 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from export import check_on_mac, package_files
 from export.card import model_card, repeated_card
 from export.config import ExportConfig
 from export.coreml import write_coreml
 from export.from_run import graph_from_run
 from export.metadata import exporting_versions, labels_text, terms_of
-from export.onnx_export import graph_logits, write_onnx
-from export.reference import Reference, make_reference, read_reference, resized, write_reference
+from export.onnx_export import write_onnx
+from export.reference import Reference, make_reference, read_reference, write_reference
 from export.verification import Check, FailedChecksError, onnx_checks, package_checks, run_checks, verification_text
-from fastetl.arrays import Bytes, Float32s
 from fastetl.checks import as_path, as_progress, config_of, require_instance, require_unset
 from fastetl.errors import PARSE_ERRORS, ArgumentError, ShowProgress, StrPath, reason_of
 from fastetl.files.atomic import OutputKind, check_output, new_output
@@ -38,16 +35,9 @@ def reference_of_package(path: StrPath, config: ExportConfig) -> tuple[Reference
     reference = read_reference(package_files.file_of(path, package_files.REFERENCE))
     card = read_bytes(package_files.file_of(path, package_files.CARD), TEXT_BYTES).decode("utf-8", "replace")
     graph = reference.graph.with_prior(config.prior or reference.graph.prior)
-    prior_change = graph.prior_logits - reference.graph.prior_logits
+    logits = reference.logits + (graph.prior_logits - reference.graph.prior_logits)  # Flax's
     config = replace(config, license=terms_of(graph))
-    size = graph.preprocessing.size
-
-    def logits(pictures: Bytes) -> Float32s:
-        if np.array_equal(pictures, resized(reference.images, size)):
-            return reference.logits + prior_change  # Flax's
-        return graph_logits(replace(reference.graph, side=size), pictures)[:, :-1] + prior_change
-
-    return make_reference(graph, config, logits), repeated_card(card, graph, config)
+    return make_reference(graph, config, lambda _: logits), repeated_card(card, graph, config)
 
 
 def export(

@@ -99,11 +99,6 @@ def evaluate_ops(
     return onnx_answers(writer.model([image, *outputs]).SerializeToString(), images)
 
 
-def graph_logits(graph: Graph, images: Bytes) -> Float32s:
-    """The logits of a graph in float32, (N, classes + 1), for pictures uint8 (N, side, side)."""
-    return evaluate_ops(lower(graph), images)["logits"]
-
-
 class _Writer:
     """Collects the nodes and constants of a model. Each tensor keeps its operation's name."""
 

@@ -17,8 +17,11 @@ from export.card import card_head
 from export.exporting import write_package
 from export.from_run import graph_from_network
 from export.graph import Graph, Logits
+from export.lowering import lower
 from export.metadata import exporting_versions
+from export.onnx_export import evaluate_ops
 from export.reference import make_reference
+from fastetl.arrays import Bytes, Float32s
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.ink import SIDE
@@ -71,6 +74,11 @@ def random_network(config: m.NetworkConfig = TINY, seed: int = 0, spec: Preproce
 def graph_of(network: m.Network, *, side: int = SIDE, temperature: float = 1.0) -> Graph:
     graph = graph_from_network(network, CHARSET, side=side, temperature=temperature)
     return replace(graph, about=exporting_versions())
+
+
+def graph_logits(graph: Graph, images: Bytes) -> Float32s:
+    """Those of a graph in float32, (N, classes + 1), for pictures uint8 (N, side, side)."""
+    return evaluate_ops(lower(graph), images)["logits"]
 
 
 def flax_logits(network: m.Network, temperature: float) -> Logits:

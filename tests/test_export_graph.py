@@ -6,13 +6,13 @@ from flax import nnx
 
 from export.errors import ExportError
 from export.lowering import READING_PREFIXES, lower
-from export.onnx_export import evaluate_ops, graph_logits
+from export.onnx_export import evaluate_ops
 from export.operations import Operation, Tensor, expand, in_8_bits
 from export.reference import is_blank, pictures, resized
 from fastetl.data.preprocessing import Preprocessing, frames, resize
 from fastetl.kernels.triangle import triangle
 from model import network as m
-from tests.export_data import CHARSET, ODD, TINY, flax_logits, graph_of, random_network
+from tests.export_data import CHARSET, ODD, TINY, flax_logits, graph_logits, graph_of, random_network
 
 STRIDED = m.NetworkConfig("strided", (m.Conv(6, 5, 2), m.Norm(), m.Relu(), m.Conv(4, 2), m.Norm(), m.Flatten()))
 LOW_RANK = m.NetworkConfig("low rank", (*TINY.layers[:-1], m.Dense(4)))

@@ -19,14 +19,13 @@ from onnx import TensorProto, helper, numpy_helper
 from export import ExportConfig, ExportError, open_recognizer, open_start, verification
 from export.card import card_head
 from export.exporting import export, write_package
-from export.onnx_export import graph_logits
 from export.package_files import CARD, COREML, FILES, LABELS, MAC_CHECK, MODEL, ONNX, REFERENCE, VERIFICATION, WEIGHTS
 from export.reference import make_reference
 from export.runtimes import coremltools
 from export.verification import file_checks, file_hashes, package_checks, run_checks, verify
 from fastetl.errors import FastetlError
 from tests.conftest import Patch, one_line
-from tests.export_data import failures, flax_logits, graph_of, make_package, random_network, sound_package
+from tests.export_data import failures, flax_logits, graph_logits, graph_of, make_package, random_network, sound_package
 
 MODEL_FILE = f"{COREML}/Data/{MODEL}"
 WEIGHT_FILE = f"{COREML}/Data/{WEIGHTS}/weight.bin"
