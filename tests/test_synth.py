@@ -25,7 +25,7 @@ from fastetl.kernels.packed import unpack
 from fastetl.synth import SynthConfig, draw_data_set, processes, raster, records, synthesize, synthesize_dataset
 from fastetl.synth.allographs import WAY_SHARE, WAYS, forms_of
 from fastetl.synth.handwriting import MIN_FILLING_SIZE, PenInk, choose_glyphs, ink_of, pen_strokes
-from fastetl.synth.practice import kana
+from fastetl.synth.practice import practice_data
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.records import ORDER, readings
 from fastetl.synth.sets import MAX_SEED, stamp
@@ -333,10 +333,10 @@ def test_no_two_prints_are_alike(monkeypatch: Patch) -> None:
 
 
 def test_every_kana_is_asked_for_once_and_by_a_prompt_of_its_own() -> None:
-    listed = kana()
-    assert sorted(k.character for k in listed) == sorted(KANA.characters)
-    assert len({(k.script, k.sound, k.word) for k in listed}) == len(listed)
-    assert len({(k.script, k.row, k.column) for k in listed}) == len(listed)
-    by_sound = {k.character: k.sound for k in listed}
+    listed = practice_data()["kana"]
+    assert sorted(k["character"] for k in listed) == sorted(KANA.characters)
+    assert len({(k["script"], k["sound"], k["word"]) for k in listed}) == len(listed)
+    assert len({(k["script"], k["row"], k["column"]) for k in listed}) == len(listed)
+    by_sound = {k["character"]: k["sound"] for k in listed}
     assert [by_sound[c] for c in "しチヌっーヴ"] == ["shi", "chi", "nu", "small tsu", "long", "vu"]
-    assert all(k.character in k.word and k.meaning for k in listed if k.word)
+    assert all(k["character"] in k["word"] and k["meaning"] for k in listed if k["word"])

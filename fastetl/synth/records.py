@@ -18,8 +18,8 @@ from fastetl.etl.classes import classes, classes_by_file
 from fastetl.etl.jis import char_to_jis
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUT_BY_NAME, Layout
 from fastetl.files.atomic import OutputKind, new_output
+from fastetl.files.tables import table_rows
 from fastetl.synth.handwriting import choose_glyphs, ink_of
-from fastetl.synth.practice import kana
 from fastetl.synth.processes import results_of, worker_count
 from fastetl.synth.raster import draw, draw_pictures
 from fastetl.synth.sets import MAX_SEED, PLANS, set_files, stamp
@@ -83,7 +83,8 @@ def readings(characters: tuple[str, ...] = ORDER) -> tuple[bytes, ...]:
 
     KanjiVG has no readings. So characters other than hiragana have their JIS code instead ("KAN.3026").
     """
-    names = {k.character: f"{k.sound.upper()}.HIRA" for k in kana() if k.character in HIRAGANA.class_of} | _READINGS
+    rows = table_rows("synth/tables/kana.tsv")
+    names = {kana: f"{sound.upper()}.HIRA" for kana, sound, *_ in rows if kana in HIRAGANA.class_of} | _READINGS
     codes = [f"{'KAN' if is_kanji(c) else 'SYM'}.{char_to_jis(c) or 0:04X}" for c in characters]
     return tuple(names.get(c, code).encode().ljust(8) for c, code in zip(characters, codes, strict=True))
 
