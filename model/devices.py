@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
@@ -19,11 +18,6 @@ Tree = dict[str, Any]  # arrays by name, in dictionaries within dictionaries
 def is_first() -> bool:
     """Whether this process is the one that writes files and shows progress."""
     return bool(jax.process_index() == 0)
-
-
-def barrier(where: str) -> None:
-    """Wait until all processes are here; `where` names the point in the program."""
-    multihost_utils.sync_global_devices(where)
 
 
 @cache

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from jax.experimental.multihost_utils import sync_global_devices
 from jax.tree_util import keystr, tree_leaves_with_path, tree_structure, tree_unflatten
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
@@ -22,7 +23,7 @@ from safetensors.numpy import save as safetensors_bytes
 from fastetl.errors import PARSE_ERRORS, OutputExistsError
 from fastetl.files.atomic import Inputs, OutputKind, check_output, replace_file, try_lock
 from fastetl.files.untrusted import require_regular
-from model.devices import Tree, barrier, is_first
+from model.devices import Tree, is_first
 from model.errors import MissingRunError, ModelError, RunLockedError
 
 RUN_JSON = "run.json"  # the file of a run's record; a folder that has it can be resumed
@@ -106,7 +107,7 @@ def save(folder: Path, name: Literal["best", "last"], tree: Mapping[str, Any]) -
         arrays = {array_name: np.asarray(leaf, order="C") for array_name, leaf in _leaves(tree).items()}
         with replace_file(folder / f"{name}.safetensors") as temporary:
             temporary.write_bytes(safetensors_bytes(arrays, {"digest": tree_digest}))  # a full disk is an OSError here
-    barrier(f"{name} is written")
+    sync_global_devices(f"{name} is written")
     return tree_digest
 
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from jax.experimental.multihost_utils import sync_global_devices
 
 from fastetl.checks import as_path, as_progress, config_of
 from fastetl.data.batches import Data, require_same_characters, weigh
@@ -15,7 +16,7 @@ from fastetl.data.store import open_dataset
 from fastetl.errors import ArgumentError, StrPath
 from fastetl.files.atomic import new_output, output_errors
 from model.config import RATES, TrainConfig
-from model.devices import barrier, is_first
+from model.devices import is_first
 from model.errors import ModelError
 from model.folders import RUN_KIND, claim_folder, unfinished_folder
 from model.loop import Mixture, Training
@@ -78,17 +79,17 @@ def train(
         else:
             run = new_run(folder, mixture, config or TrainConfig(), initial_network, command)
         training = Training(run, mixture, progress)
-        barrier("all processes have seen what is there")
+        sync_global_devices("all processes have seen what is there")
         if not resume:
             training.begin(initial_network)
-        barrier("the run has begun")
+        sync_global_devices("the run has begun")
         training.fit(start_time)
-        barrier("the run is complete")
+        sync_global_devices("the run is complete")
         if is_first():
             with new_output(path, RUN_KIND, overwrite) as temporary:
                 temporary.rmdir()
                 folder.rename(temporary)
-        barrier("the run has its name")
+        sync_global_devices("the run has its name")
     return open_run(path)
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, NamedTuple, Self
+from typing import Annotated, Any, BinaryIO, Self
 from unicodedata import category
 
 import numpy as np
@@ -164,24 +164,16 @@ class SamplesResult:
     """What is wrong with each line that was left out."""
 
 
-class GroupedSample(NamedTuple):
-    """A sample with its place and its group."""
-
-    sample: KeptDrawing
-    file: Path
-    line: int  # from 0
-    group: int
-
-
-def _read_all(files: list[Path]) -> tuple[list[GroupedSample], list[FastetlError]]:
+def _read_all(files: list[Path]) -> tuple[list[tuple[KeptDrawing, Path, int, int]], list[FastetlError]]:
     """Each sample of some files once, in its latest version, and an error for each line that is no sample.
 
+    Beside a sample stand its file, its line, from 0, and its group.
     A removal holds for lines before and after it, since no id is given twice and files are in no order of time: an
     export of before, whose name may sort after that of a newer one, still has the sample.
     A group is named by the first id in its lines, and a sample stays in the group of its first version. So neither
     another charset, a correction, a removal nor damage moves samples to a group that a run does not know.
     """
-    sample_of: dict[str, GroupedSample] = {}
+    sample_of: dict[str, tuple[KeptDrawing, Path, int, int]] = {}
     group_of_block: dict[tuple[Path, int], int] = {}
     group_of: dict[str, int] = {}
     removed_ids: set[str] = set()
@@ -195,7 +187,7 @@ def _read_all(files: list[Path]) -> tuple[list[GroupedSample], list[FastetlError
             group = group_of_block.setdefault((file, line // LINES_PER_GROUP), digest_of(identity.encode()) >> 33)
             if isinstance(content, KeptDrawing):
                 sample_of.pop(identity, None)  # since a key that is replaced keeps its place
-                sample_of[identity] = GroupedSample(content, file, line, group_of.setdefault(identity, group))
+                sample_of[identity] = content, file, line, group_of.setdefault(identity, group)
             elif content is None:
                 removed_ids.add(identity)
     return [sample for identity, sample in sample_of.items() if identity not in removed_ids], faults
@@ -226,9 +218,9 @@ def samples_to_dataset(
     files = find_samples(source)
     check_output(out, DATASET_KIND, overwrite, files)
     all_samples, faults = _read_all(files)
-    labels = [entry.sample.label for entry in all_samples]
+    labels = [sample.label for sample, *_ in all_samples]
     charset = load_charset(config.charset, sorted({*labels} - {""}))
-    entries = [entry for entry in all_samples if entry.sample.label in charset.class_of]
+    entries = [entry for entry, label in zip(all_samples, labels, strict=True) if label in charset.class_of]
     left_out = Counter(label or "no label" for label in labels if label not in charset.class_of)
     if not entries:
         if faults and not all_samples:
