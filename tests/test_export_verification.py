@@ -155,7 +155,7 @@ DAMAGES: dict[str, tuple[Edit, str]] = {
     "reference answers exchanged": (reference("answers", lambda a: a[::-1]), "expected answers"),
     "reference pictures moved": (reference("images", lambda a: np.roll(a, 1, 1)), "reference pictures"),
     "pictures of another size": (described('"side": 128', '"side": 64'), "reference"),
-    "a threshold that is no number": (described('"threshold": 0.0', '"threshold": NaN'), "reference"),
+    "a threshold that is no number": (described('"threshold": 0.0', '"threshold": NaN'), LABELS),
     "tiles of no pixels": (described('"size": 2', '"size": 0'), "reference"),
     "a picture flattened to fewer numbers": (described('"features": 200', '"features": "x"'), "reference"),
     "one number of a bias": (reference("graph/dense_13_bias", lambda a: a[0]), "reference"),
