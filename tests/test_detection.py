@@ -1,6 +1,7 @@
 """ETL files: which set they are of, and whose writing each record is."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fastetl.etl.groups import align, number_groups
 from fastetl.etl.jis import jis_to_char
 from fastetl.etl.layouts import ETL8G, ETL9G
 from fastetl.etl.reading import read_headers
-from tests.conftest import Write, one_line
+from tests.conftest import Patch, Write, one_line
 
 DAMAGE = ("lost", "doubled", "swapped", "unknown", "another")
 
@@ -30,7 +31,7 @@ def test_the_set_is_told_by_content_not_by_name(etl_file: Write) -> None:
     assert detect(etl_file("damaged", damaged)).layout is ETL8G
 
 
-def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -> None:
+def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write, monkeypatch: Patch) -> None:
     folder = etl_file("ETL8G_02").parent
     etl_file("ETL8G_01")
     (folder / "ETL8INFO").write_text("notes")
@@ -38,6 +39,10 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write) -
     (folder / ".etl.new-abcd" / "ETL8G_03").write_bytes((folder / "ETL8G_01").read_bytes())
     (folder / "zeros.bin").write_bytes(bytes(8199))
     (folder / "the same").hardlink_to(folder / "ETL8G_01")
+    (folder / "link").symlink_to("nowhere")
+    is_dir = Path.is_dir
+    denial = Mock(side_effect=PermissionError)  # as for a link to where nobody may look
+    monkeypatch.setattr(Path, "is_dir", lambda path: (denial if path.name == "link" else is_dir)(path))
     assert [f.path.name for f in find_files([folder])] == ["ETL8G_01", "ETL8G_02"]
     assert [f.file_number for f in find_files([folder, folder / "ETL8G_01"])] == [1, 2]
 

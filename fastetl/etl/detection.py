@@ -208,7 +208,7 @@ def _detect_in(path: Path) -> Iterator[EtlFile | FastetlError]:
     """The ETL file at `path`, or those in this folder, and the error of each that has an ETL name and is none."""
     for file in files_below(path) if path.is_dir() else [path]:
         is_named = file == path or set_by_name(file.name) is not None
-        size = file.stat().st_size if not is_named and file.is_file() else 0
+        size = file.stat().st_size if not is_named and os.path.isfile(file) else 0  # noqa: PTH113 - `is_file` may raise
         if is_named or (size and any(size % layout.record_bytes == 0 for layout in LAYOUTS)):
             try:
                 yield detect(file)

@@ -52,7 +52,7 @@ def files_below(folder: Path, ancestors: frozenset[Path] = frozenset()) -> Itera
     real_folder = folder.resolve()
     ancestors |= {real_folder, *real_folder.parents}
     for path in list_folder(folder):
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - `is_dir` raises for a link to where nobody may look
             yield path
         elif path.resolve() not in ancestors:
             yield from files_below(path, ancestors)
