@@ -56,8 +56,7 @@ def export(
         run: A run, its path, or the path of another package, with whose stored answers the new one is compared.
         out: The directory to write. If it ends in `.onnx`, only that model is written and checked, without coremltools.
         config: How to store it; `ExportConfig()` if None. The same run, config and versions give the same bytes.
-        sets: What `model.evaluate` gave, for a run's model card; or the results of its sets, also as dictionaries. If
-            there are none: those that `fastetl evaluate` reported in the run.
+        sets: For a run's card: what `model.evaluate` gave, or dictionaries. If (): what `fastetl evaluate` reported.
         overwrite: Replace an earlier package or model.
         progress: Called with how many groups of checks are done, and how many there are.
         **options: Fields of the config by keyword, as in `export(run, "package", onnx="int8")`.

@@ -22,6 +22,7 @@ from fastetl.data.charset import LARGE_FORM, PRETRAINED, Characters, Charset
 from fastetl.data.identity import SplitRecord
 from fastetl.data.preprocessing import Preprocessing
 from fastetl.data.samples import Pictures
+from fastetl.data.store import load_charset
 from fastetl.errors import FastetlError, StrPath
 from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.html import html_table
@@ -87,8 +88,6 @@ class Recognizer:
         Raises:
             FastetlError: If the name is unknown, or the model does not know one of the characters.
         """
-        from fastetl.data.store import load_charset  # which takes some milliseconds
-
         competitors = load_charset(charset, self.model_charset.characters)
         self.model_charset.columns_of(competitors, self.path)  # raises an error for a character that it does not know
         return replace(self, charset=competitors)

@@ -79,9 +79,9 @@ def choose_cluster(address: str) -> None:
         os.environ["RAY_ADDRESS"] = address
 
 
-def command_line() -> str:
-    """The command line that is being run, which outputs store."""
-    return shlex.join(["fastetl", *sys.argv[1:]])
+def command_line(*words: object) -> str:
+    """The command line of these words; without any, that which is being run, which outputs store."""
+    return shlex.join(["fastetl", *map(str, words or sys.argv[1:])])
 
 
 def _plain(value: Any) -> Any:

@@ -63,7 +63,9 @@ class Train(WritingCommand):
             run = self._train()
         except KeyboardInterrupt:
             if (unfinished_folder(self.run_path) / RUN_JSON).exists():
-                note(f"Interrupted; continue with: fastetl train … {self.run_path} --resume")
+                also = ("--also", *self.also) if self.also else ()
+                command = command_line("train", self.dataset, self.run_path, *also)
+                note(f"Interrupted; continue with: {command} --resume")
             raise
         return self._show(run)
 

@@ -188,7 +188,7 @@ def test_a_stopped_training_advises_resume(quick: Quick, tmp_path: Path, capsys:
             time.sleep(0.05)
         time.sleep(1)
         process.send_signal(signal.SIGTERM)
-        advice = f"Interrupted; continue with: fastetl train … {tmp_path / 'run'} --resume\n"
+        advice = f"Interrupted; continue with: fastetl {' '.join(arguments[:3])} --resume\n"
         assert (process.communicate()[1].decode(), process.returncode) == (advice + INTERRUPTED, 128 + signal.SIGTERM)
 
     class Interrupting:
@@ -202,6 +202,8 @@ def test_a_stopped_training_advises_resume(quick: Quick, tmp_path: Path, capsys:
     monkeypatch.setattr("fastetl_cli.train.train", train)
     assert main([*arguments[:2], str(tmp_path / "new")]) == 128 + signal.SIGINT
     assert capsys.readouterr().err == INTERRUPTED
+    assert main([*arguments[:3], "--also", arguments[1]]) == 128 + signal.SIGINT
+    assert f"run --also {arguments[1]} --resume\n" in capsys.readouterr().err
 
 
 def test_own_files_are_mixed_with_synthetic_writers_and_tested_alone() -> None:

@@ -13,7 +13,7 @@ import pytest
 from export import line_reading
 from export.coreml import read_mlpackage
 from export.recognizer import LOWNESS_MARGIN, LOWNESS_WEIGHT
-from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS
+from fastetl.data.charset import JAPANESE, SHAPES, SMALL_LETTERS, script_of
 from fastetl.ink import paper, pens, ruling
 from fastetl.lines import bigrams, candidates, layout, path, segmentation, shapes
 from fastetl.synth.practice import practice_data
@@ -144,6 +144,9 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
     ((small, large),) = re.findall(r'zip\("(ck.*?)", "(CK.*?)"\)', script)
     assert dict(zip(small, large, strict=True)) == SMALL_LETTERS
     assert f"let (lownessWeight, lownessMargin) = ({LOWNESS_WEIGHT}, {LOWNESS_MARGIN})\n" in script
+    for name, first, last in re.findall(r"let is(\w+) = \(0x(\w+)\.\.\.0x(\w+)\)", script):
+        of_swift = {character for character in JAPANESE if int(first, 16) <= ord(character) <= int(last, 16)}
+        assert of_swift == {c for c in JAPANESE if script_of(c) == name.lower() and c not in "ゝゞヽヾー"}
     thresholds = (IOS / "Sources/KanaPhoto/Paper.swift").read_text(encoding="utf-8")
     of_python = {name.strip("_"): value for module in (paper, pens, ruling) for name, value in vars(module).items()}
     for name, value in re.findall(r" static let (\w+) = (.*)", thresholds):

@@ -254,10 +254,9 @@ def test_a_sweep_tries_what_its_file_says_and_keeps_what_a_failed_trial_leaves(c
     train = {"network": "small", "steps": 15, "valid": 0.2}  # 3 epochs
     search = {**given.search, "batch_size": [32, 1000]}
     config = dataclasses.replace(given, train=train, search=search, trials=3, seed=7)
-    steps: list[tuple[int, int]] = []
-    show: Any = lambda done, total: steps.append((done, total))  # noqa: E731
-    *trials, failed = sweep_on_ray(data, tmp_path / "out", config, progress=show, command="asked")
-    assert steps == [(1, 3), (2, 3), (3, 3)]
+    steps: dict[int, int] = {}
+    *trials, failed = sweep_on_ray(data, tmp_path / "out", config, progress=steps.__setitem__, command="asked")
+    assert steps == {1: 3, 2: 3, 3: 3}
     assert sorted(t.number for t in (*trials, failed)) == [0, 1, 2]
     assert trials[0].best >= trials[1].best > 0 == failed.best
     assert "fewer samples than one batch has" in str(failed.error)

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Which characters compete for the answer.
+/// Which characters compete for the answer: all of a script, as `script_of` in `fastetl/data/charset.py` says, small
+/// ones and ー too. Python's charsets `hiragana` and `katakana` have neither.
 public enum Script: String, CaseIterable, Codable, Sendable {
     case hiragana
     case katakana
@@ -8,7 +9,7 @@ public enum Script: String, CaseIterable, Codable, Sendable {
     /// Everything that the model knows.
     case japanese
 
-    /// Whether a character belongs to the script. ー belongs to both kana.
+    /// Whether a character belongs to the script. ー belongs to both kana, ゝ and ヽ to neither.
     public func holds(_ character: String) -> Bool {
         guard self != .japanese else { return true }
         guard let scalar = character.unicodeScalars.first, character.unicodeScalars.count == 1 else { return false }
