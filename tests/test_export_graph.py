@@ -87,6 +87,13 @@ def test_a_convolution_of_zeros_and_ones_may_do_more_than_choose_channels() -> N
     assert answers["b"][0, :, 0, 0].tolist() == [3 + 8, 3]
 
 
+def test_float16_is_rounded_to_after_each_operation() -> None:
+    op = Operation("add", "r", "fp16", {"x": Tensor("image"), "y": np.array([0.1], np.float32)})
+    images = np.full((1, 4, 4), 3, np.uint8)
+    assert (evaluate_ops((op,), images, ("r",))["r"] == np.float32(3.1)).all()
+    assert (evaluate_ops((op,), images, ("r",), "float16")["r"] == np.float16(3.1)).all()
+
+
 def test_operations_that_do_not_fit_are_named() -> None:
     images, x, row = np.zeros((1, 4, 4), np.uint8), {"x": Tensor("image")}, np.zeros(3, np.float32)
     for op, words in (

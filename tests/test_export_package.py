@@ -69,6 +69,7 @@ def test_options_give_sound_packages(target: Target, storage: Storage, precision
     assert package.spec.specificationVersion == SPECIFICATION[target]
     assert any(op.type.startswith("constexpr") for op in package.ops) == (storage != "plain")
     reference = read_reference(tmp_path / "out" / REFERENCE)
+    assert package.spec.description.metadata.userDefined["no_character_label"] == reference.graph.labels[-1]
     answers = evaluate_ops(package.ops, reference.images, ("probabilities",))["probabilities"]
     result = mac.compare(asked(reference, answers), vars(reference), list(reference.graph.labels))
     assert result["passed"], result

@@ -1,7 +1,6 @@
 """The reading kernels, every form of them that this processor runs, against their readable twins."""
 
 import os
-import weakref
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -15,7 +14,7 @@ from fastetl.data.preprocessing import resize
 from fastetl.etl.layouts import LAYOUTS
 from fastetl.kernels.jit import jit
 from fastetl.kernels.packed import TOP, levels_of, packed_bytes
-from fastetl.kernels.resize import OVERREAD, compiled_kernel, resize_records, resize_twin
+from fastetl.kernels.resize import OVERREAD, resize_records, resize_twin
 from fastetl.kernels.resize_plan import Resizing
 from fastetl.kernels.triangle import triangle
 from fastetl.kernels.vector import TWIN, forms
@@ -104,14 +103,6 @@ def test_nothing_outside_the_mapping_is_read() -> None:
     """The pages before and behind the pictures may not be touched: that would end the process."""
     done = python(GUARD)
     assert (done.stdout.strip(), done.stderr) == ("unharmed", "")
-
-
-@pytest.mark.skipif(PYTHON, reason="nothing is compiled")
-def test_kernels_of_few_sizes_are_kept() -> None:
-    assert compiled_kernel.cache_info().maxsize is not None
-    code = weakref.ref(compiled_kernel(10, 16, 4, 8, forms()[0]).engine)  # type: ignore[union-attr]
-    compiled_kernel.cache_clear()
-    assert code() is None
 
 
 @pytest.mark.skipif(PYTHON, reason="nothing is compiled")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_a_browser_in_the_terminal_gets_its_page(monkeypatch: Patch) -> None:
     monkeypatch.setattr("fastetl_cli.web.server.make_server", lambda _: server)
     monkeypatch.setattr("webbrowser.open", lambda _: both.wait())
     assert main(["pad", "kana", "--port", "0"]) == 0
+
+
+def test_others_on_the_network_get_an_address_with_a_token(monkeypatch: Patch, capsys: Capture) -> None:
+    close = Mock(run=lambda sockets: sockets[0].close())
+    monkeypatch.setattr("fastetl_cli.web.server.make_server", lambda _: close)
+    monkeypatch.setattr("fastetl_cli.pad._network_address", lambda: "192.0.2.7")
+    assert main(["pad", "kana", "--host", "0.0.0.0", "--port", "0", "--no-browser"]) == 0
+    assert re.match(r"Draw at http://192\.0\.2\.7:\d+/#token=[\w-]{20}", capsys.readouterr().out)
 
 
 def test_the_page_is_served_and_nothing_else(client: httpx.Client) -> None:

@@ -23,6 +23,7 @@ from fastetl import Dataset, Drawing, FastetlError, rasterize
 from fastetl.data.charset import HIRAGANA_SMALL, KANA, LARGE_FORM, Charset, one_shape, script_of
 from fastetl.ink.pictures import find_ink
 from fastetl_cli.main import main
+from model.network import NETWORKS
 from tests.conftest import Capture, Patch
 from tests.kana import kana_drawings, misread
 
@@ -39,6 +40,7 @@ def test_each_bundled_package_is_sound_and_has_a_name(tmp_path: Path, monkeypatc
     assert package_path() == package_path("pretrained") == package_path(BUNDLED[0])
     for name in BUNDLED:
         assert export.open_recognizer(name).path == package_path(name)
+        assert export.open_start(name).architecture in NETWORKS.values()
         assert [check for check in export.verify(package_path(name)) if not check.passed] == []
     assert len(export.open_recognizer().charset) == 6625
     monkeypatch.chdir(tmp_path)
