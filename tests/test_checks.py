@@ -119,7 +119,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     # Batches and augmentation
     (Batches, {"parts": 5}, "unsuitable parts; expected datasets or paths…; found 5"),
     (Batches, {"parts": []}, "unsuitable parts; expected one dataset or more; found none"),
-    (Batches, {"parts": [SIXTY, OTHER]}, "characters; expected Charset('hiragana'…; found Charset('own'"),
+    (Batches, {"parts": [SIXTY, OTHER]}, "characters; expected hiragana (…; found own (い)"),
     (Batches, {"parts": [SIXTY, LARGE]}, "one size; found"),
     (Batches, {"parts": SIXTY, "batch_size": 61}, "fewer samples than one batch has; expected 61 or more"),
     (Batches, {"parts": SIXTY, "batch_size": 9, "prefetch": 0, "threads": 2}, "threads; expected 1 without …found 2"),
