@@ -128,7 +128,7 @@ def read_sweep(path: StrPath) -> SweepConfig:
     """Read the TOML file of a sweep. Raises FastetlError if it is another file, or a value is rejected."""
     path = as_path("path", path)
     with expecting("TOML", path, "cannot read the sweep", "mend it"):
-        tables = tomllib.loads(read_bytes(path, TEXT_BYTES).decode("utf-8"))
+        tables = tomllib.loads(read_bytes(path, TEXT_BYTES).decode("utf-8-sig"))
     train, search, settings = (tables.get(name, {}) for name in ("train", "search", "sweep"))
     are_tables = all(isinstance(table, dict) for table in tables.values())
     if not (are_tables and set(tables) <= {"train", "search", "sweep"}):

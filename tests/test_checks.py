@@ -69,6 +69,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     (SynthConfig, {"set": ["ETL8"]}, "unknown set; expected one of ETL1,"),
     # Characters
     (load_charset, {"name": {"あ", "い"}}, "unsuitable charset; expected one of hiragana, …; found "),
+    (load_charset, {"name": "x" * 256 + "/a"}, "unsuitable charset; expected a path, at most 4,095 bytes, each name"),
     (load_charset, {"name": "HIRGANA"}, "no charset 'HIRGANA'; expected one of hiragana… Did you mean hiragana?"),
     (Charset, {"name": "x", "characters": [1, 2]}, "unsuitable charset; expected a name and a sequence of texts"),
     (Charset, {"name": "x", "characters": {"あ", "い"}}, "unsuitable charset; expected a name and a sequence"),

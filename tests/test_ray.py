@@ -332,6 +332,6 @@ def test_a_sweep_draws_the_ends_of_an_interval_as_often_as_other_whole_numbers()
     ],
 )
 def test_a_bad_sweep_is_one_line(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "sweep.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "sweep.toml").write_text(text, encoding="utf-8-sig")
     with pytest.raises(FastetlError, match=message):
         read_sweep(tmp_path / "sweep.toml")

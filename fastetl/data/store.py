@@ -191,6 +191,8 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     if isinstance(name, str | os.PathLike):
         if is_url(name) or Path(name).suffix.lower() in (".npz", ".parquet"):
             return open_dataset(name).charset
+        if os.sep in os.fspath(name):  # a path, and no characters
+            as_path("charset", name)
         for file in sorted(Path(name).glob("*.json")) if os.path.isdir(name) else []:  # noqa: PTH112 - may be no path
             with expecting("the description of a charset", file, "cannot read the charset"):
                 values = read_json(file)
