@@ -192,7 +192,7 @@ class Recognizer:
         images = np.array([picture for picture, _, _ in inputs], np.uint8).reshape(-1, SIDE, SIDE)
         logits = self._logits(images)
         probabilities = softmax(logits[:, self._columns])
-        sums = softmax(logits)[:, self._is_competing].sum(1)  # over what competes, of the model's probabilities
+        sums = softmax(logits)[:, self._is_competing].sum(1)  # what competes has of the model's probabilities
         indices = np.flatnonzero([isinstance(source, Drawing) for source in sources])
         probabilities[indices] = self._weigh_by_height(probabilities[indices], images[indices])
         if by_shape:

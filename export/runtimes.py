@@ -22,7 +22,7 @@ _LOCK = RLock()  # log and bars are the process's: threads that write packages s
 def quiet() -> Iterator[None]:
     """Silence coremltools' log, warnings and progress bars; afterwards they are as before."""
     logger = logging.getLogger("coremltools")
-    with _LOCK, no_warnings:  # of what is deprecated, and of a temporary folder that it leaves to the garbage collector
+    with _LOCK, no_warnings:  # of deprecations, and of a temporary folder that it does not remove
         pass_pipeline = sys.modules.get("coremltools.converters.mil.mil.passes.pass_pipeline")
         progress_module: Any = pass_pipeline or SimpleNamespace(tqdm=None)
         level, progress_bar = logger.level, progress_module.tqdm

@@ -229,7 +229,7 @@ def _graph_checks(stored_graph: Graph, expected: Graph) -> Iterator[Check]:
     parity = {name: max_abs_diff(weights.get(name, np.empty(0)), array) for name, array in expected.weights.items()}
     yield _no_faults("weights of the run", [name for name in parity if parity[name] > bounds.get(name, 0)])
     description, target = (json.loads(str(graph_to_arrays(graph)["graph"])) for graph in (stored_graph, expected))
-    for key in exporting_versions():  # of the export, not of the run
+    for key in exporting_versions():  # names of the export's versions, not of the run's
         description["about"].pop(key, None)
         target["about"].pop(key, None)
     yield _no_faults("description of the run", [key for key in target if description.get(key) != target[key]])

@@ -141,7 +141,7 @@ def say(text: str, *, is_all: bool = False) -> None:
 def error_line(error: Exception, name: str, *extras: str) -> str:
     """The message of an error of the command `name`, in one line. extras: those that the command needs."""
     if isinstance(error, ImportError):
-        cause = error.__cause__  # by a package, which does not know what else the command needs
+        cause = error.__cause__  # the error of a package, which does not know what else the command needs
         error = error_naming_extra(cause if isinstance(cause, ImportError) else error, *extras) or error
     if isinstance(error, FastetlError):
         return with_options(str(error), name)

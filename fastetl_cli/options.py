@@ -26,7 +26,7 @@ _METAVARS = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
 class Argument:
     """How a field is given, where its name and type do not say it."""
 
-    names: tuple[str, ...] | None = None  # of the option, instead of the field's own; () for a positional argument
+    names: tuple[str, ...] | None = None  # names of the option instead of the field's own; () for a positional argument
     metavar: str = ""
     help: str = ""  # instead of a docstring, where several commands have the field
     section: str = ""  # title under which `--help` shows the option, if it is not that of the option's dataclass

@@ -240,7 +240,7 @@ class Dispatches:
     done: int  # steps that were dispatched since training began
     seconds: float = 0.0  # duration of all calls of `advance`
     wait_seconds: float = 0.0  # how long the devices had nothing to do but to wait for pictures
-    _losses: Any = None  # of the dispatch (jax.Array) that the devices may still compute
+    _losses: Any = None  # jax.Array: those of the dispatch that the devices may still compute
     _begin: float = 0.0  # when the host began with the next batches
 
     def advance(self, steps: int) -> State:

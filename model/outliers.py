@@ -29,7 +29,7 @@ _KEPT_SHARES = (0.35, 0.65)  # least and greatest share of it that stays
 _VERTICAL_SHARE = 0.3  # share of the pictures in which one character stands above the other
 _GAPS = (-0.08, 0.2)  # distances of the two characters along their line, in parts of the larger character's size
 _OFFSETS = (-0.08, 0.08)  # how far the second character is moved across that line, in the same parts
-_SIZES = (0.5, 0.85)  # of the larger character in parts of the picture; what lies outside of the picture is lost
+_SIZES = (0.5, 0.85)  # sizes of the larger character, in parts of the picture; what lies outside of it is lost
 _NEAR_SAMPLES = 40  # samples at most this far apart are mostly by one writer, and so alike in pen and size
 _ATTEMPTS = 6  # pairs of samples that are tried for each picture that is wanted
 _Pixels = Bytes  # a picture (S, S), or the part of one, with high ink
@@ -53,7 +53,7 @@ class _InkBox(NamedTuple):
 def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
     """The scribbles and pairs of characters for a training on `sources`; their label is `classes`, beyond the last."""
     seed = config.seed + 1
-    character_share = 1 - config.scribbles - config.merged  # of the training pictures
+    character_share = 1 - config.scribbles - config.merged  # share of the training pictures that show one character
     total = sum(map(len, sources)) / character_share
     total_weight = sum(source.weight for source in sources) / character_share
     scribble_pictures = scribbles(min(round(config.scribbles * total), MAX_SCRIBBLES), sources[0].side, seed)

@@ -25,7 +25,7 @@ from fastetl.etl.classes import character_codes, classes, classes_by_file, match
 from fastetl.etl.layouts import ETL8G, ETL9G, LAYOUTS, Layout, genuine_files
 from fastetl.files.untrusted import files_below, open_file, path_advice, read_ends
 
-STAMP = SYNTHETIC.encode()  # with the seed behind it, in the spare bytes of synthetic writers' records
+STAMP = SYNTHETIC.encode()  # stands before the seed in the spare bytes of synthetic writers' records
 Sources = StrPath | Iterable[StrPath]
 """A file or folder, or several."""
 ReadAt = Callable[[int, int], bytes]  # (offset, count) → `count` bytes of the file, fewer at its end
@@ -47,7 +47,7 @@ class EtlFile:
     layout: Layout
     record_count: int  # how many whole records there are
     tail_bytes: int  # how many bytes follow them, 0 in a sound file
-    file_number: int | None  # which file of the set its name says it is
+    file_number: int | None  # the file of the set that it is by its name
     source: str
 
     @property

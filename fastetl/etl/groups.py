@@ -68,7 +68,7 @@ def align(codes: Uint16s, genuine_codes: Uint16s | None = None) -> Alignment:
     alignments = [_align_to(order, codes) for order in candidates.values()]
     faults = [alignment.faults() for alignment in alignments]
     if genuine_order is not None and len(order) > 2 * _GENUINE_ADVANTAGE:
-        faults[0] -= _GENUINE_ADVANTAGE  # of the order that begins as genuine files do
+        faults[0] -= _GENUINE_ADVANTAGE  # the first order begins as genuine files do
     return alignments[int(np.argmin(faults))]
 
 

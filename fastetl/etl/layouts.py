@@ -57,7 +57,7 @@ class Layout:
     image_offset: int
     height: int
     width: int
-    bits: Literal[1, 4, 6]  # of a level; levels are packed in rows, the first pixel in the highest bits, ink high
+    bits: Literal[1, 4, 6]  # bits of a level; levels are packed in rows, the first pixel in the highest bits, ink high
     code_table: Literal["own", "jis"]  # what the codes of characters are: JIS X 0208, or the set's own
     grouped_by: Literal["sheet", "person", "style", "occurrence", "data set"]  # how `contents` tells groups apart
     family: int  # sets of one family are the same writing and share groups

@@ -32,7 +32,7 @@ _BUFFER_MARGIN = 128  # at least as many as kernels read behind a picture (their
 _HEADER_FIELDS = (
     *("sheet", "number", "evaluation", "group_evaluation", "sex", "age", "industry", "occupation"),
     *("collected", "scanned", "x", "y", "letters"),
-)  # that a dataset keeps
+)  # those that a dataset keeps
 
 
 @dataclass(frozen=True)

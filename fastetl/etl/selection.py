@@ -22,7 +22,7 @@ from fastetl.etl.jis import class_of_code, codes_of, jis_to_char
 from fastetl.etl.notices import notices_of_name
 from fastetl.etl.reading import PlanPart, read_headers
 
-_MIN_CODES = 8  # of a data set; in shorter data sets a repeated code is no evidence of a new writer
+_MIN_CODES = 8  # fewest codes of a data set: in shorter ones a repeated code is no evidence of a new writer
 _KANA_ROWS = (0x24, 0x25)  # rows of JIS X 0208
 
 
@@ -120,7 +120,7 @@ def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = Fals
         numbers = np.flatnonzero(is_usable & (class_of_code(charset).take(content.codes) >= 0))
         if len(numbers):
             parts.append(PlanPart(content.file, numbers, content.codes[numbers], content.groups[numbers]))
-    samples = np.bincount(np.concatenate(usable_codes), minlength=1 << 16)  # of each code
+    samples = np.bincount(np.concatenate(usable_codes), minlength=1 << 16)  # number of samples of each code
     if not parts:
         places = ", ".join(str(file.path) for file in files[:3]) + ", …" * (len(files) > 3)
         names = [other.name for other in CHARSETS_BY_NAME.values() if samples[codes_of(other)].all()]

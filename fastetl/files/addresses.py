@@ -14,7 +14,7 @@ from fastetl.errors import FastetlError, MissingFileError, OutputExistsError, St
 from fastetl.files.untrusted import read_bytes, within_limit
 from fastetl.lazy import INSTALL
 
-_copies_folder = cache(TemporaryDirectory)  # of files at addresses, until the process ends
+_copies_folder = cache(TemporaryDirectory)  # for copies of files at addresses, until the process ends
 
 
 def is_url(path: StrPath) -> bool:
@@ -38,7 +38,7 @@ def fsspec_for(what: str, address: str, do: str) -> Iterator[Any]:
     try:
         yield importlib.import_module("fsspec")
     except Exception as error:
-        if isinstance(error, ImportError):  # of a file system, fsspec itself says which package it needs
+        if isinstance(error, ImportError):  # fsspec says itself which package a file system needs
             do = INSTALL.format("arrow") if error.name == "fsspec" else "install it"
         is_missing = isinstance(error, FileNotFoundError)
         error_class, found = (MissingFileError, "none") if is_missing else (FastetlError, reason_of(error))

@@ -137,7 +137,7 @@ def parse_json(data: bytes, path: StrPath) -> dict[str, Any]:
 class MappedArray(np.memmap[Any, Any]):
     """A mapped array. Pickled, a whole one is its file's path and time: processes share it instead of copies."""
 
-    arguments: tuple[Path, str, int, int] | None = None  # of `mapped_array`, by which it is mapped again
+    arguments: tuple[Path, str, int, int] | None = None  # those of `mapped_array` by which it is mapped again
 
     def __reduce__(self) -> Any:
         return super().__reduce__() if self.arguments is None else (mapped_array, self.arguments)

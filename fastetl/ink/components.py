@@ -18,7 +18,7 @@ def label_components(mask: Mask) -> Components:
     steps = np.diff(mask.view(np.int8), axis=1, prepend=np.int8(0), append=np.zeros((len(mask), 2), np.int8))
     begins, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
     upper_runs, lower_runs = _touching_runs(begins, ends, steps.shape[1])
-    roots = np.arange(len(begins))  # of each run the first one of its component, as far as known
+    roots = np.arange(len(begins))  # for each run the first one of its component, as far as known
     while (roots[upper_runs] != roots[lower_runs]).any():
         pair_roots = roots[upper_runs], roots[lower_runs]
         np.minimum.at(roots, np.maximum(*pair_roots), np.minimum(*pair_roots))
@@ -32,8 +32,8 @@ def label_components(mask: Mask) -> Components:
 
 def _touching_runs(begins: Runs, ends: Runs, width: int) -> tuple[Runs, Runs]:
     """Each pair of runs that touch: the one in the upper row, and the one in the next row, `width` further on."""
-    firsts = np.searchsorted(ends, begins + width)  # of the runs that each one touches below it
-    stops = np.searchsorted(begins, ends + width, "right")  # the first run after these
+    firsts = np.searchsorted(ends, begins + width)  # the first run that each one touches below it
+    stops = np.searchsorted(begins, ends + width, "right")  # the first one below it that it no longer touches
     counts = np.maximum(stops - firsts, 0)
     runs = np.repeat(np.arange(len(begins)), counts)
     positions = np.arange(len(runs)) - np.repeat(np.cumsum(counts) - counts, counts)  # among those below the same run
@@ -112,7 +112,7 @@ def is_several_characters(mask: Mask) -> bool:
     """
     for line in (mask, mask.T):
         height, width = line.shape
-        edges = 1 + np.flatnonzero(np.diff(line.any(0)))  # of gaps: begin and end by turns
+        edges = 1 + np.flatnonzero(np.diff(line.any(0)))  # where gaps begin and end, by turns
         begin, end = edges[::2], edges[1::2]
         is_between = (2 * begin >= height) & (2 * (width - end) >= height) & (16 * (end - begin) >= height)
         if 3 * width >= 4 * height and is_between.any():

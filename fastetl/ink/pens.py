@@ -49,7 +49,7 @@ def with_usual_pen(square: Grey) -> Grey:
     thin_ink = square.copy()
     canvas = np.pad(square, excess)
     rows, columns = np.ogrid[-excess : excess + 1, -excess : excess + 1]
-    for y, x in np.argwhere(np.hypot(rows, columns) <= excess).tolist():  # of a disc
+    for y, x in np.argwhere(np.hypot(rows, columns) <= excess).tolist():  # the offsets within a disc
         np.minimum(thin_ink, canvas[y:, x:][: len(square), : len(square)], out=thin_ink)
     return thin_ink
 

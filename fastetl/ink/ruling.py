@@ -40,7 +40,7 @@ class _Blocks(NamedTuple):
     ink: Mask
     thin_ink: Mask  # the ink that is no thicker than a line may be
     paper: Mask
-    thickness: int  # of a line, at most
+    thickness: int  # greatest thickness of a line
 
     def sample(self, mask: Mask, rows: NDArray[np.intp]) -> Mask:
         """The mask at one row of each column (..., W); False outside of the picture."""

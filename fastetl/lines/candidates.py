@@ -45,7 +45,7 @@ class Candidates(NamedTuple):
     log_shape: Floats  # log of the network's probability of all characters that are written like this one (り and リ)
     log_share: Floats  # log of this character's share of it, with those that differ only in size (つ and っ)
     beyond_part: Floats  # how much longer the span is than a part of it that may be the same: `length_beyond_part`
-    whole_bonus: Floats  # by how much the score rises as the span looks like one whole character, by `whole.bin`
+    whole_bonus: Floats  # how much the score rises as the span looks like one whole character, by `whole.bin`
 
 
 def find_candidates(line: Line, logits: Float32s, charset: Charset, rivals: Ints, weights_sha256: str) -> Candidates:

@@ -60,7 +60,7 @@ def strokes_of(mask: Mask) -> tuple[Components, list[list[int]]]:
     """
     pen = pen_width(mask)
     skeleton = _skeleton(mask)
-    meetings = skeleton & (_branches(_neighbours(skeleton)) >= 3)  # of three lines
+    meetings = skeleton & (_branches(_neighbours(skeleton)) >= 3)  # where three lines meet
     for _ in range(max(1, round(_CROSSING * pen))):
         meetings = extreme(meetings, 3, np.maximum, 0)
     crossings = label_components(meetings & mask)  # the number of each pixel's crossing, from 1, 0 elsewhere

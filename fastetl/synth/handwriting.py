@@ -55,7 +55,7 @@ def choose_glyphs(style: WriterStyle, rng: Rng, characters: Sequence[str]) -> Gl
     draws = rng.random((len(characters) + len(kanji), 2)).tolist()
     for character, (draw, shrink_draw) in zip((*characters, *kanji), draws, strict=True):
         usual_form, *variants = forms_of(character)
-        probability = min(WAY_SHARE * style.ways * len(variants), 0.8)  # of another form than the textbook's
+        probability = min(WAY_SHARE * style.ways * len(variants), 0.8)  # that of another form than the textbook's
         form = variants[int(draw / probability * len(variants))] if draw < probability else usual_form
         if character in LARGE_FORM:
             form = form.scaled(style.small, SMALL_KANA_MIDDLE)
@@ -336,7 +336,7 @@ def _segments(begin: Reals, end: Reals, begin_radius: Reals, end_radius: Reals, 
 def _links(points: Float32s, radius: Float32s, glyph: Glyph, style: WriterStyle, rng: Rng) -> tuple[Float32s, Ints]:
     """The lines between joined strokes: segments, and the character of each."""
     strokes, line = _joins(points, glyph, style, rng)
-    pieces = len(line) - 1  # of each line
+    pieces = len(line) - 1  # pieces of each line
     radii = np.tile(np.maximum(np.float32(style.link) * radius[glyph.last_points[strokes]], 0.35), pieces)
     segments = _segments(line[:-1].reshape(-1, 2), line[1:].reshape(-1, 2), radii, radii)
     return segments, np.tile(glyph.character_of_stroke[strokes], pieces)

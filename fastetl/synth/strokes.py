@@ -21,7 +21,7 @@ _COMMAND = re.compile(r"([A-DF-Za-df-z])([^A-DF-Za-df-z]*)")  # E is in numbers
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
 _PATH = re.compile(r"<path[^>]*?\sd=\"([^\"]+)\"")
 _NESTING = re.compile(r"<(/?g|path)\b")
-_COMPONENT_DEPTH = 3  # of a component's group: inside of the group of all strokes, and of the character's
+_COMPONENT_DEPTH = 3  # depth of a component's group: inside of the group of all strokes, and of the character's
 
 
 def bezier_shares(t: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:

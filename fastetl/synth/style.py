@@ -27,7 +27,7 @@ class WriterStyle:
     link: float = 1.0  # width of the line between joined strokes, as a share of the pen's
     hookless: float = -50.0  # log odds of leaving off a hook
     lengths: tuple[float, ...] = (0.0,) * 4  # log length of a leg by its direction a: of cos a, sin a, cos 2a, sin 2a
-    turns: tuple[float, ...] = (0.0,) * 4  # by which angle a leg is turned, by its direction in the same way
+    turns: tuple[float, ...] = (0.0,) * 4  # the angle by which a leg is turned, by its direction in the same way
     last_leg: tuple[float, float] = (0.0, 0.0)  # log length of each stroke's last leg, and by which angle it is turned
     leg_spread: float = 0.0  # how much each leg differs from the writer's own, as a factor
     component_spread: float = 0.0  # how far each component of a kanji moves and grows on its own, as a factor

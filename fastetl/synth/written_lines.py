@@ -83,7 +83,7 @@ def write_line(text: str, seed: int | Sequence[int], config: LineConfig = LineCo
     rng = np.random.default_rng(seed)  # another order of what is drawn from it would write other lines
     style = line_style(draw_style(rng), config, rng)
     letters = [c for c in text if not c.isspace()]
-    if not 0 < len(letters) <= 1000:  # of several thousands the canvas would be too wide
+    if not 0 < len(letters) <= 1000:  # with several thousands the canvas would be too wide
         raise unsuitable("text", "1 to 1,000 characters to write in a line", repr(text))
     side = WIDTH * style.size  # pixels
     writing = pen_strokes(choose_glyphs(style, rng, letters), style, rng)
@@ -106,7 +106,7 @@ def _places(text: str, inks: list[Reals], config: LineConfig, rng: np.random.Gen
     tightness = rng.uniform(0.5, 1)  # 1: characters advance by their ink, 0: by their boxes
     gap_deviation = rng.uniform(0.02, 0.08)
     next_inks = iter(inks)
-    end = 0.0  # of what is written
+    end = 0.0  # end of what is written so far
     for character in text:
         if character.isspace():
             end += rng.uniform(0.7, 1.1)
@@ -183,7 +183,7 @@ def _on_canvas(text: str, strokes: list[PenStroke], boxes: Reals, style: WriterS
     low = boxes[:, :2].min(0) - margin
     width, height = map(float, np.ceil(boxes[:, 2:].max(0) + margin - low))
     timed_strokes: list[Stroke] = []
-    begin = 0.0  # of the next stroke, in milliseconds
+    begin = 0.0  # begin of the next stroke, in milliseconds
     for stroke in strokes:
         timed_strokes.append(_timed(stroke, low, style.pen, begin))
         begin += _STEP_MILLISECONDS * (len(timed_strokes[-1]) - 1) + _PAUSE_MILLISECONDS
