@@ -28,11 +28,13 @@ from fastetl.files.untrusted import MODEL_BYTES, parse_json, read_bytes
 from fastetl.html import html_table
 from fastetl.ink import SIDE
 from fastetl.ink.drawings import Drawing, rasterize
-from fastetl.ink.pictures import Source, find_ink
+from fastetl.ink.pictures import Picture, find_ink
 from fastetl.lines.candidates import Candidates, find_candidates, softmax
 from fastetl.lines.segmentation import Line, lines_of_drawing, lines_of_picture
 
 _BATCH = 256
+Readable = Picture | Drawing
+"""What a recognizer reads."""
 _NO_INK_ON_CANVAS = "no ink is on the canvas: draw on it"
 _NO_WRITING = "there is no writing, only specks or long lines: look at the picture"
 MIN_COMPETING = 0.01
@@ -163,7 +165,7 @@ class Recognizer:
         """uint8 (N, 128, 128) → float32 logits (N, characters), as `Run.predict` gives them, without "no character"."""
         return self._logits(pictures)[:, self._columns[:-1]]
 
-    def read(self, picture: Source | Drawing, top: int = 5, by_shape: bool = False) -> Recognition:
+    def read(self, picture: Readable, top: int = 5, by_shape: bool = False) -> Recognition:
         """Recognize the character in a picture or a drawing.
 
         Args:
@@ -176,7 +178,7 @@ class Recognizer:
         """
         return self.read_all([picture], top, by_shape)[0]
 
-    def read_all(self, pictures: Iterable[Source | Drawing], top: int = 5, by_shape: bool = False) -> list[Recognition]:
+    def read_all(self, pictures: Iterable[Readable], top: int = 5, by_shape: bool = False) -> list[Recognition]:
         """Recognize each of several pictures as `read` does; faster, as the network gets them together."""
         require_range("top", top, 1)
         require_instance("by_shape", by_shape, bool, "true or false")
@@ -216,7 +218,7 @@ class Recognizer:
             sums[:, columns] = np.where(is_likeliest, members.sum(1, keepdims=True), -1)
         return sums
 
-    def read_line(self, picture: Source | Drawing, *, down: bool | None = None, plain: bool = False) -> Text:
+    def read_line(self, picture: Readable, *, down: bool | None = None, plain: bool = False) -> Text:
         """Read a word, a line or a page of handwriting in a picture, or of strokes in their order of drawing.
 
         With other packages than the bundled `japanese`, pictures of lines are read less well.
@@ -262,7 +264,7 @@ def _unpickled(path: Path, charset: Charset, threads: int, _: str) -> Recognizer
     return open_recognizer(path, charset=charset, threads=threads)
 
 
-def _network_input(source: Source | Drawing) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:
+def _network_input(source: Readable) -> tuple[NDArray[np.uint8], tuple[int, int, int, int] | None, str]:
     """The picture for the network, uint8 (128, 128), of a drawing the whole canvas; the answer's `box` and `fault`."""
     if isinstance(source, Drawing):
         picture = rasterize(source)

@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from fastetl.errors import FastetlError
-from fastetl.ink.pictures import MAX_PICTURE_SIDE, Source, brightness_of, find_ink, read_picture
+from fastetl.ink.pictures import MAX_PICTURE_SIDE, Picture, brightness_of, find_ink, read_picture
 from tests.conftest import one_line
 
 INK = np.zeros((40, 40), bool)
 INK[5:35, 8:12] = True  # left of the middle, upright
 
 
-def paper_of(source: Source) -> np.ndarray:
+def paper_of(source: Picture) -> np.ndarray:
     """Its ink in black on white."""
     return np.asarray(255 - find_ink(source).plane)
 

@@ -80,7 +80,7 @@ def _left_out(counts: Ints, codes: set[int]) -> dict[str, int]:
     return {character: int(counts[code]) for code in other_codes if (character := jis_to_char(code))}
 
 
-def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple[Charset, int, list[Contents]]:
+def _learn(sets: list[list[EtlFile]], wanted: Characters, by_order: bool) -> tuple[Charset, int, list[Contents]]:
     """The charset, how many codes stand for no character, and the contents of all files.
 
     A set whose order lacks a wanted character may have it somewhere: then all its headers are read. The charset may be
@@ -94,7 +94,7 @@ def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple
         counts = [np.bincount(np.concatenate([content.codes for content in members])) for members in contents]
         codes = [set(np.flatnonzero(count).tolist()) for count in counts]
         characters = [jis_to_char(code) for code in sorted(set().union(*codes) - {0})]
-        charset = load_charset(name, filter(None, characters))
+        charset = load_charset(wanted, filter(None, characters))
         wanted_codes = set(codes_of(charset).tolist())
         gaps = {index for index in expected_sets if not wanted_codes <= codes[index]}
         if not gaps:
@@ -104,15 +104,15 @@ def _learn(sets: list[list[EtlFile]], name: Characters, by_order: bool) -> tuple
         expected_sets -= gaps
 
 
-def select(files: list[EtlFile], name: Characters, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
+def select(files: list[EtlFile], wanted: Characters, *, model_pattern: bool = False, by_order: bool = False) -> Plan:
     """The plan for files that are sorted by set.
 
-    name: of the charset, or what else `load_charset` takes. by_order: select by the order of sets that have one;
+    wanted: the charset, or what else `load_charset` takes. by_order: select by the order of sets that have one;
     otherwise by every header. Raises FastetlError for an unknown charset, a file that cannot be read, or if no record
     is wanted.
     """
     sets = files_by_layout([file for file in files if file.record_count])
-    charset, unknown_codes, contents = _learn(sets, name, by_order)
+    charset, unknown_codes, contents = _learn(sets, wanted, by_order)
     parts, usable_codes = [], [np.zeros(0, np.uint16)]
     for content in contents:
         is_usable = content.is_usable(model_pattern)

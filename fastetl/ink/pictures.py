@@ -31,7 +31,7 @@ _SIZES = f"sides up to {MAX_PICTURE_SIDE:,} pixels, one at most {MAX_ASPECT} tim
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _MIN_SHEET_CONTRAST = 64  # of levels in a picture's opaque part, if that is a sheet with ink; chosen by eye
 
-Source = StrPath | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
+Picture = StrPath | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
 """A picture file, one opened for reading, its bytes, a PIL image, or uint8 or bool (H, W) or (H, W, 1, 3 or 4)."""
 
 
@@ -107,7 +107,7 @@ def _file_of(source: StrPath | bytes | IO[bytes]) -> IO[bytes]:
 
 
 @contextmanager
-def _open_image(source: Source, name: StrPath) -> Iterator[Image.Image]:
+def _open_image(source: Picture, name: StrPath) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image | np.ndarray):
         yield _image_of(source) if isinstance(source, np.ndarray) else source
         return
@@ -137,7 +137,7 @@ def _require_fitting(image: Image.Image, path: StrPath, *, is_file: bool) -> Non
         raise FastetlError(what, file=path, expected="one page", found=pages, do=do)
 
 
-def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
+def brightness_of(source: Picture) -> tuple[NDArray[np.uint8], float]:
     """The brightness of a picture, uint8 (H, W), and how many times smaller it is than the picture."""
     path = source if isinstance(source, str | PathLike) else "the picture"
     with no_warnings:
@@ -160,14 +160,14 @@ def brightness_of(source: Source) -> tuple[NDArray[np.uint8], float]:
             raise FastetlError(what, file=path, expected=expected, found=found, do=do) from error
 
 
-def find_ink(source: Source, *, is_page: bool = False) -> Ink:
+def find_ink(source: Picture, *, is_page: bool = False) -> Ink:
     """Find the ink of a picture of any kind, the character in it, and reasons why it may be recognized wrongly.
 
     Formats are `FORMATS`, and HEIC if `pillow-heif` is installed, with 8 or 16 bits or floating point (0–1, 0–255 or
     0–65,535), in colour or with a palette. Transparent parts are paper. The camera's rotation (EXIF) is applied. Of an
     animation the first frame is read. Ink may be dark or light, on paper in any light (`fastetl.ink.paper`). Raises
     FastetlError if a file cannot be read, is not such a picture, is a TIFF of several pages or exceeds
-    `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for what is no `Source`. is_page: see `separate_ink`.
+    `MAX_PICTURE_SIDE` or `MAX_ASPECT`, and for what is no `Picture`. is_page: see `separate_ink`.
     """
     if not hasattr(source, "read"):
         expected = "a file, its bytes, a PIL image or an array"
@@ -178,7 +178,7 @@ def find_ink(source: Source, *, is_page: bool = False) -> Ink:
     return replace(ink, scale=ink.scale * reduction)
 
 
-def read_picture(source: Source, side: int | None = None) -> NDArray[np.uint8]:
+def read_picture(source: Picture, side: int | None = None) -> NDArray[np.uint8]:
     """The character in a picture, as in a dataset: uint8 (side, side), ink high.
 
     Args:

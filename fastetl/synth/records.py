@@ -68,13 +68,13 @@ class SynthConfig(Options):
         require_unset(self, unused_options, f"{'has no effect with' if self.set else 'is for'} `set`")
 
 
-def characters_of(name: Characters) -> tuple[Charset, tuple[str, ...]]:
+def characters_of(wanted: Characters) -> tuple[Charset, tuple[str, ...]]:
     """The charset as in a build, and its characters as written. Raises FastetlError for characters without strokes."""
-    charset = load_charset(name, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
+    charset = load_charset(wanted, sorted(ORDER, key=lambda c: char_to_jis(c) or 0))
     unknowns = [c for c in charset.characters if not has_strokes(c)]
     if unknowns:
         raise unsuitable("charset", "characters that KanjiVG holds", in_a_line(unknowns, 20), "leave them out of it")
-    return charset, ORDER if name == "all" else charset.characters
+    return charset, ORDER if wanted == "all" else charset.characters
 
 
 @cache
