@@ -75,7 +75,7 @@ def test_small_kana_are_told_by_their_place_on_a_canvas() -> None:
     assert [one.label for one in read] == [kana.labels[k] for k in whole.argmax(1)]
     assert [one.probability for one in read] == whole.max(1).tolist()
     blank = kana.read(Drawing(10, 5, ()))
-    assert (blank.label, blank.fault[:6]) == ("no character", "no ink")
+    assert (blank.label, blank.fault[:6], blank.uncertain) == ("no character", "no ink", False)
     pair = [kana.charset.class_of[c] for c in "っつ"]
     places = np.stack([np.roll(drawn["つ"], by, 0) for by in (-16, 0, 16)] + [np.zeros((128, 128), np.uint8)])
     before, after = (kana.probabilities(places, canvas)[:, pair] for canvas in (False, True))
