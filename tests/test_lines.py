@@ -308,8 +308,9 @@ def test_the_rules_of_squared_paper_are_no_writing(recognizer: Recognizer, down:
         cells[34::68, ::3] = cells[[0, -1]] = True  # a dotted line in each cell, and a frame
         away[rule] = np.minimum(away[rule], 130)
         assert recognizer.read_line(away).text == "\n".join(texts)
-        notebook = np.pad(page(texts, down), 60, constant_values=200)
+        notebook = np.pad(page(texts, down), 130, constant_values=200)
         notebook[5::70] = notebook[6::70] = notebook[:, 20:22] = 120  # ruled, with a margin
+        notebook[-30:-24, -30:-24] = notebook[-29:-22, 40:48] = 30  # dirt
         assert recognizer.read_line(notebook, down=down).text == "\n".join(texts)
     equals = np.full((60, 80), 255, np.uint8)
     equals[20:25] = equals[40:45] = 0

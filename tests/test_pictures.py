@@ -136,7 +136,6 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
         "a file of several pages; expected one page; found 2. Save each page",
     ),
     "a FIFO": (os.mkfifo, "a FIFO"),
-    "a folder": (Path.mkdir, "a folder"),
 }
 
 

@@ -141,7 +141,7 @@ class _Writing(NamedTuple):
     ink: Bytes  # uint8 (H, W), ink high
     numbers: Components
     boxes: Boxes  # of all pieces
-    indices: Ints  # the pieces that are no underlines
+    indices: Ints  # the pieces that are neither underlines nor dirt
     scale: float  # as of `lines_of_picture`
 
     def lines(self, is_down: bool, is_character: bool = False) -> Iterator[Line]:
@@ -187,7 +187,8 @@ def lines_of_picture(ink: Bytes, is_down: bool | None, scale: float = 1.0) -> li
     if rules.any():
         ink = np.where(rules, 0, ink).astype(np.uint8)
         numbers, boxes = pieces_of(ink)
-    indices = np.flatnonzero(~layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5))
+    is_line = layout.underlines(boxes, lambda k: np.argwhere((numbers == k + 1).T).T + 0.5)
+    indices = np.flatnonzero(~is_line & ~layout.specks(boxes))
     writing = _Writing(ink, numbers, boxes, indices, scale)
     steepness = layout.steepness(boxes[indices])
     likely_directions = [steepness > 0, steepness <= 0][: 1 + (abs(steepness) < _UNSURE_STEEPNESS)]
