@@ -219,7 +219,7 @@ def one_shape(character: str, sizes: bool = False) -> str:
 
 def named_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     """A charset by its name, of a text file or of characters, as `fastetl.load_charset` gives it."""
-    expected = f"one of {', '.join(NAMES)}, a text file, a dataset, run or package; in Python also a list"
+    expected = f"one of {', '.join(NAMES)}, a text file, the path of a dataset, run or package; in Python also a list"
     require_instance("charset", name, str | os.PathLike | Sequence, expected)  # a set has no order
     if not isinstance(name, str | os.PathLike):
         return name if isinstance(name, Charset) else Charset("own", tuple(name))
