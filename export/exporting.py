@@ -125,7 +125,7 @@ def _write_directory(folder: Path, reference: Reference, card: str, progress: Sh
     write_coreml(graph, config, folder / package_files.COREML)
     write_onnx(graph, config, folder / package_files.ONNX)
     (folder / package_files.LABELS).write_text(labels_text(graph), encoding="utf-8")
-    if package_files.MAC_CHECK in package_files.expected_files(folder):
+    if not package_files.is_bundled(folder):
         shutil.copyfile(check_on_mac.__file__, folder / package_files.MAC_CHECK)
     (folder / package_files.CARD).write_text(card, encoding="utf-8")
     verification_file = folder / package_files.VERIFICATION

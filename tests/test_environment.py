@@ -244,7 +244,7 @@ def test_systems_clutter_is_skipped(name: str, etl: Path, tmp_path: Path, capsys
     assert [file.name for file in find_samples(tmp_path / "samples")] == ["2026-11-24.jsonl"]
     shutil.copy(etl / "ETL8G_01", tmp_path / "samples")
     assert [file.path.name for file in find_files([tmp_path / "samples"])] == ["ETL8G_01"]
-    assert {check.name: check.passed for check in file_checks(tmp_path / "package")}["nothing beside"]
+    assert all(check.passed for check in file_checks(tmp_path / "package"))
     build(etl, tmp_path / "out")
     (tmp_path / "out" / name).write_bytes(b"x")
     check_output(tmp_path / "out", DATASET_KIND, True)
