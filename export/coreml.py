@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import uuid
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -121,16 +121,12 @@ def _entry(name: str, description: str, path: str, content: bytes) -> tuple[str,
     return key, {"author": "com.apple.CoreML", "description": description, "name": name, "path": path}
 
 
-class MlPackage(NamedTuple):
-    """What a saved Core ML package holds."""
+def read_mlpackage(path: Path) -> tuple[Any, tuple[Operation, ...], tuple[str, ...]]:
+    """Read a package: coremltools builds its program again, checking all types; Apple's library reads the weights.
 
-    spec: Any  # the specification: the protobuf message `Model` of coremltools
-    ops: tuple[Operation, ...]  # the program without its constants and without `classify`
-    labels: tuple[str, ...]  # the classes of `classify`, in order
-
-
-def read_mlpackage(path: Path) -> MlPackage:
-    """Read a package: coremltools builds its program again, checking all types; Apple's library reads the weights."""
+    Returns the specification, which is coremltools' protobuf message `Model`; the program without its constants and
+    without `classify`; and the classes of `classify`, in order.
+    """
     model, weights = path / "Data" / MODEL, path / "Data" / WEIGHTS
     spec = coremltools().proto.Model_pb2.Model()
     from coremltools.converters.mil.frontend.milproto.load import load
@@ -148,7 +144,7 @@ def read_mlpackage(path: Path) -> MlPackage:
         elif operation.op_type != "const":
             (output,) = operation.outputs
             ops.append(Operation(operation.op_type, output.name, builtin_to_string(output.dtype), inputs))
-    return MlPackage(spec, tuple(ops), labels)
+    return spec, tuple(ops), labels
 
 
 def _value(operand: Any) -> Input:

@@ -22,7 +22,7 @@ import numpy as np
 from export import check_on_mac, package_files
 from export.card import card_head
 from export.config import SPECIFICATION, ExportConfig, Precision, Storage
-from export.coreml import MlPackage, read_mlpackage, write_coreml
+from export.coreml import read_mlpackage, write_coreml
 from export.errors import ExportError
 from export.graph import Graph, Logits, graph_to_arrays
 from export.metadata import exporting_versions, labels_text
@@ -274,24 +274,24 @@ def _coreml_checks(path: Path, reference: Reference) -> Iterator[Check]:
         root_path = Path(ModelPackage(str(copy)).getRootModel().path() if is_valid else copy / "rejected")
         root = root_path.relative_to(copy).as_posix()
     yield _equal("Apple's reader of packages", root, f"Data/{package_files.MODEL}")
-    package = read_mlpackage(path)
-    yield from _interface_checks(package, reference)
+    spec, ops, labels = read_mlpackage(path)
+    yield from _interface_checks(spec, labels, reference)
     config = reference.config
-    answers = evaluate_ops(package.ops, reference.images, ("logits", "probabilities"), config.precision)
+    answers = evaluate_ops(ops, reference.images, ("logits", "probabilities"), config.precision)
     bound = _COREML_BOUNDS[config.storage, config.precision] * float(np.abs(reference.logits).max())
     yield _parity_check(f"logits against Flax ({config.precision})", answers["logits"], reference, bound)
     # Sums in another order: see `check_on_mac.BOUND`.
     parity = max_abs_diff(answers["probabilities"], reference.answers)
     yield _within("expected answers", parity, check_on_mac.BOUND / 3, f"of {package_files.MAC_CHECK}")
-    yield _answer_check("label that an app shows", package.labels, answers["probabilities"], reference, bound)
+    yield _answer_check("label that an app shows", labels, answers["probabilities"], reference, bound)
 
 
-def _interface_checks(package: MlPackage, reference: Reference) -> Iterator[Check]:
+def _interface_checks(spec: Any, labels: tuple[str, ...], reference: Reference) -> Iterator[Check]:
     """Whether labels, input, outputs and versions are those of the export."""
-    graph, description, target = reference.graph, package.spec.description, reference.config.target
-    yield _label_check("labels of the package", package.labels, graph.labels)
-    yield _equal("specification version", package.spec.specificationVersion, SPECIFICATION[target], f"for {target}")
-    yield _equal("opset", package.spec.mlProgram.functions["main"].opset, f"CoreML{SPECIFICATION[target] - 1}")
+    graph, description, target = reference.graph, spec.description, reference.config.target
+    yield _label_check("labels of the package", labels, graph.labels)
+    yield _equal("specification version", spec.specificationVersion, SPECIFICATION[target], f"for {target}")
+    yield _equal("opset", spec.mlProgram.functions["main"].opset, f"CoreML{SPECIFICATION[target] - 1}")
     (image_input,) = description.input
     image = image_input.type.imageType
     size = image.WhichOneof("SizeFlexibility") or f"{image.width} × {image.height}"

@@ -45,10 +45,6 @@ class _InkBox(NamedTuple):
     bottom: int
     crossings: float  # edges of the ink in a row and in a column, on average and over two; 0 for a cut character
 
-    @property
-    def size(self) -> int:
-        return max(self.right - self.left, self.bottom - self.top)
-
 
 def outlier_samples(sources: Sequence[Samples], classes: int, config: TrainConfig) -> list[Samples]:
     """The scribbles and pairs of characters for a training on `sources`; their label is `classes`, beyond the last."""
@@ -125,7 +121,7 @@ def _side_by_side(first: _Pixels, second: _Pixels, rng: np.random.Generator) -> 
     first_box, second_box = _ink_box(first), _ink_box(second)
     if first_box is None or second_box is None:
         return None
-    size = max(first_box.size, second_box.size)
+    size = max(max(box.right - box.left, box.bottom - box.top) for box in (first_box, second_box))
     draw = rng.random()
     if draw < _CUT_SHARE / 2:
         edge = _thinnest_column(first, first_box, 1 - rng.uniform(*_KEPT_SHARES))

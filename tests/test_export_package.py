@@ -65,12 +65,12 @@ def test_same_network_gives_same_bytes_whatever_was_written_before(tmp_path: Pat
 def test_options_give_sound_packages(target: Target, storage: Storage, precision: Any, tmp_path: Path) -> None:
     """The script for the Mac is asked with onnxruntime's float32 on the package's own constants in Core ML's place."""
     assert failures(make_package(tmp_path / "out", ExportConfig(target, precision, storage))) == []
-    package = read_mlpackage(tmp_path / "out" / COREML)
-    assert package.spec.specificationVersion == SPECIFICATION[target]
-    assert any(op.type.startswith("constexpr") for op in package.ops) == (storage != "plain")
+    spec, ops, _ = read_mlpackage(tmp_path / "out" / COREML)
+    assert spec.specificationVersion == SPECIFICATION[target]
+    assert any(op.type.startswith("constexpr") for op in ops) == (storage != "plain")
     reference = read_reference(tmp_path / "out" / REFERENCE)
-    assert package.spec.description.metadata.userDefined["no_character_label"] == reference.graph.labels[-1]
-    answers = evaluate_ops(package.ops, reference.images, ("probabilities",))["probabilities"]
+    assert spec.description.metadata.userDefined["no_character_label"] == reference.graph.labels[-1]
+    answers = evaluate_ops(ops, reference.images, ("probabilities",))["probabilities"]
     result = mac.compare(asked(reference, answers), vars(reference), list(reference.graph.labels))
     assert result["passed"], result
 

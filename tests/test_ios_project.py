@@ -166,14 +166,14 @@ def test_what_swift_repeats_of_python_is_the_same() -> None:
 
 def test_the_bundled_package_is_what_the_actor_demands() -> None:
     """`KanaModel` refuses any other: one grey image of 128 × 128, probabilities, metadata with these keys."""
-    package = read_mlpackage(ROOT / "export/pretrained/japanese/Kana.mlpackage")
-    image = package.spec.description.input[0].type.imageType
+    spec, _, labels = read_mlpackage(ROOT / "export/pretrained/japanese/Kana.mlpackage")
+    image = spec.description.input[0].type.imageType
     assert (image.width, image.height, image.ColorSpace.Name(image.colorSpace)) == (128, 128, "GRAYSCALE")
-    metadata = dict(package.spec.description.metadata.userDefined)
+    metadata = dict(spec.description.metadata.userDefined)
     text = (IOS / "Sources/KanaReading/ModelFacts.swift").read_text(encoding="utf-8")
     keys = re.findall(r'try text\("(\w+)"\)', text)
     assert len(keys) == 3
     assert set(keys) <= set(metadata)
-    assert (*metadata["charset"], metadata["no_character_label"]) == package.labels
+    assert (*metadata["charset"], metadata["no_character_label"]) == labels
     assert tuple(metadata["charset"]) == JAPANESE.characters  # what the tables of lines are about
     assert 0 < float(metadata["threshold"]) < 1
