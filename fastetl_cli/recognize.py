@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -84,23 +84,34 @@ class Recognize(Command):
                 raise FastetlError("one picture at a time with `boxes`", found=f"{len(paths)} pictures", do="name one")
             has_strokes("一")  # raises where no strokes are installed
             check_output(self.boxes, BOXES, self.overwrite, paths)
-        results, ranks = [], range(1, 1 + min(self.top, len(recognizer.labels)))
-        width = max(map(width_of, ["none", *recognizer.charset])) + len(" 49.9%")
-        widths = [max(map(width_of, ["picture", *map(str, paths)])), width + len(" ?"), *(width for _ in ranks[1:])]
-        # Rows are printed as they come, so each is aligned with a row of the greatest widths; a single one is not.
-        rows: list[list[object]] = [[" " * n for n in widths if len(paths) > 1], ["picture", *ranks]]
+        results, print_answers = [], self._row_printer(recognizer, paths)
         for entry in self._results(recognizer, paths):
             results.append(entry)
             if not (self.json or self.lines or "error" in entry):
-                likeliest, *rivals = (str(Answer(**a)).replace(NO_CHARACTER, "none") for a in entry["answers"])
-                rows.append([entry["image"], likeliest + " ?" * entry["uncertain"], *rivals])
-                say(table((), rows).split("\n", 2)[2], is_all=True)
-                del rows[1:]
+                print_answers(entry)
             if entry.get("fault"):
                 note(f"{entry['image']}: {entry['fault'].replace('as a line', 'with --lines')}")
         if self.json:
             show_json(results)
         return 1 if any("error" in entry for entry in results) else 0
+
+    def _row_printer(self, recognizer: Recognizer, paths: Sequence[Path]) -> Callable[[dict[str, Any]], None]:
+        """What prints the answers to a picture as a row, the headings before the first.
+
+        Rows are printed as they come, so each is aligned with a row of the greatest widths; a single one is not.
+        """
+        ranks = range(1, 1 + min(self.top, len(recognizer.labels)))
+        width = max(map(width_of, ["none", *recognizer.charset])) + len(" 49.9%")
+        widths = [max(map(width_of, ["picture", *map(str, paths)])), width + len(" ?"), *(width for _ in ranks[1:])]
+        rows: list[list[object]] = [[" " * n for n in widths if len(paths) > 1], ["picture", *ranks]]
+
+        def print_answers(entry: dict[str, Any]) -> None:
+            likeliest, *rivals = (str(Answer(**a)).replace(NO_CHARACTER, "none") for a in entry["answers"])
+            rows.append([entry["image"], likeliest + " ?" * entry["uncertain"], *rivals])
+            say(table((), rows).split("\n", 2)[2], is_all=True)
+            del rows[1:]
+
+        return print_answers
 
     def _results(self, recognizer: Recognizer, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
         """What is read in each picture, or its error. The error of a single picture is raised."""
