@@ -128,9 +128,10 @@ def _group_copies(data: Dataset) -> tuple[Dataset, list[Notice]]:
     groups, source, first_copy = group_copies(data.groups, data.source, data.digests)
     is_regrouped = (data.groups >= 0) & ((groups != data.groups) | (source != data.source))
     names, records = data.records["file_name"].tolist(), data.records["record"].tolist()
-    what, expected = "one picture with two characters or in two groups", "a picture of its own"
+    has_other_label, expected = data.labels != data.labels[first_copy], "a picture of its own"
     notices = []
-    for index in np.flatnonzero(is_regrouped | (data.labels != data.labels[first_copy])).tolist():
+    for index in np.flatnonzero(is_regrouped | has_other_label).tolist():
+        what = "one picture with two characters" if has_other_label[index] else "one picture in two groups"
         found = f"that of {names[first_copy[index]]}, record {records[first_copy[index]]}"
         notices.append(Notice(what, names[index], records[index], expected, found, "taken, in the group of the first"))
     return replace(data, groups=groups, source=source), notices
