@@ -70,7 +70,7 @@ WRONG: list[tuple[Callable[..., object], Mapping[str, Any], str]] = [
     # Characters
     (load_charset, {"name": {"あ", "い"}}, "unsuitable charset; expected one of hiragana, …; found "),
     (load_charset, {"name": "x" * 256 + "/a"}, "unsuitable charset; expected a path, at most 4,095 bytes, each name"),
-    (load_charset, {"name": "HIRGANA"}, "no charset 'HIRGANA'; expected one of hiragana… Did you mean hiragana?"),
+    (CREATE, {"charset": "HIRGANA"}, "no charset 'HIRGANA'; expected one of … file; in Python… Did you mean hiragana?"),
     (Charset, {"name": "x", "characters": [1, 2]}, "unsuitable charset; expected a name and a sequence of texts"),
     (Charset, {"name": "x", "characters": {"あ", "い"}}, "unsuitable charset; expected a name and a sequence"),
     (Charset, {"name": "x", "characters": "あ" * 70_000}, "'x' has an … length; expected 1 to 65,536 … found 70,000"),

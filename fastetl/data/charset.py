@@ -217,9 +217,12 @@ def one_shape(character: str, sizes: bool = False) -> str:
     return shape.translate(_TO_ONE_SIZE).translate(_TO_ONE_SHAPE) if sizes else shape
 
 
-def named_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
-    """A charset by its name, of a text file or of characters, as `fastetl.load_charset` gives it."""
-    expected = f"one of {', '.join(NAMES)}, a text file, the path of a dataset, run or package; in Python also a list"
+def named_charset(name: Characters, present: Iterable[str] = (), others: str = "") -> Charset:
+    """A charset by its name, of a text file or of characters, as `fastetl.load_charset` gives it.
+
+    others: what else the caller takes, for the error.
+    """
+    expected = f"one of {', '.join(NAMES)}, a text file{others}; in Python also a list"
     require_instance("charset", name, str | os.PathLike | Sequence, expected)  # a set has no order
     if not isinstance(name, str | os.PathLike):
         return name if isinstance(name, Charset) else Charset("own", tuple(name))

@@ -200,7 +200,7 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
                     return Charset(values["charset"], values["labels"][: values["no_character"]])
                 if "charset" in values:
                     return Charset.from_dict(values["charset"])
-    return named_charset(name, present)
+    return named_charset(name, present, ", the path of a dataset, run or package")
 
 
 def load_labelled(data: StrPath | Dataset, charset: Characters, preprocessing: Preprocessing | None = None) -> Dataset:
