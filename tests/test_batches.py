@@ -14,11 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastetl.data.augmentation import Augmentation, augment
-from fastetl.data.batches import Batches
-from fastetl.data.samples import Samples
+from fastetl import Augmentation, Batches, Samples, augment, open_dataset
 from fastetl.data.shards import Shard, ShardedImages
-from fastetl.data.store import open_dataset
 from tests.conftest import Patch, peak_memory, python, some_pictures, write_shards
 
 SIDE = 6

@@ -16,13 +16,12 @@ import pytest
 from PIL import Image
 
 import fastetl
+from fastetl import Dataset, FastetlError
 from fastetl.building.build import find_labelled
 from fastetl.building.kept_drawings import find_samples
 from fastetl.building.labelled_pictures import import_pictures
 from fastetl.data.charset import nfc
-from fastetl.data.dataset import Dataset
 from fastetl.data.identity import UNNAMED_FILES
-from fastetl.errors import FastetlError
 from fastetl_cli.main import main
 from tests.conftest import Capture, Patch, Write, draw, one_line
 

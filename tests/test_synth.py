@@ -31,6 +31,7 @@ from fastetl.synth.records import ORDER, readings
 from fastetl.synth.sets import MAX_SEED, stamp
 from fastetl.synth.strokes import _folder, load_components, load_strokes
 from fastetl.synth.style import WriterStyle, draw_style
+from fastetl_cli.main import main
 from tests.conftest import Patch
 
 
@@ -278,9 +279,9 @@ def test_a_dataset_without_files_is_the_build_of_the_files(charset: str, tmp_pat
     synthesize(tmp_path / "etl", config)
     assert build(tmp_path / "etl", tmp_path / "built", charset=charset, size=24).noticed == ()
     for many in (1, 3) if charset == "digits" else (1,):
-        count = synthesize_dataset(tmp_path / str(many), config, size=24, processes=many)
+        options = [f"--charset={charset}", f"--files={config.files}", "--seed=3", f"--processes={many}"]
+        assert main(["synth", str(tmp_path / str(many)), "--size=24", *options]) == 0
         built, written = open_dataset(tmp_path / "built"), open_dataset(tmp_path / str(many))
-        assert count == len(written)
         missing = set(built.records) - set(written.records)
         records = {name: values for name, values in built.records.items() if name not in missing}
         assert {"file_name", "code"} <= missing
