@@ -113,7 +113,8 @@ class Recognizer:
     @cached_property
     def prior_logits(self) -> NDArray[np.float32]:
         """float32 (model's labels,): what `prior` adds to each label's logit."""
-        return np.append(prior_logits(self.prior, self.model_charset), np.float32(0))
+        with package_errors("an unknown prior", self.path):
+            return np.append(prior_logits(self.prior, self.model_charset), np.float32(0))
 
     def probabilities(self, pictures: NDArray[np.uint8], canvas: bool = False) -> NDArray[np.float32]:
         """The probabilities of the labels, float32 (N, labels), each row summing to 1.

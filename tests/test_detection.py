@@ -40,8 +40,7 @@ def test_a_folder_is_searched_and_other_files_are_passed_over(etl_file: Write, m
     (folder / "zeros.bin").write_bytes(bytes(8199))
     (folder / "the same").hardlink_to(folder / "ETL8G_01")
     (folder / "link").symlink_to("nowhere")
-    is_dir = Path.is_dir
-    denial = Mock(side_effect=PermissionError)  # as for a link to where nobody may look
+    is_dir, denial = Path.is_dir, Mock(side_effect=PermissionError)  # as for a link to where nobody may look
     monkeypatch.setattr(Path, "is_dir", lambda path: (denial if path.name == "link" else is_dir)(path))
     assert [f.path.name for f in find_files([folder])] == ["ETL8G_01", "ETL8G_02"]
     assert [f.file_number for f in find_files([folder, folder / "ETL8G_01"])] == [1, 2]

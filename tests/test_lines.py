@@ -340,6 +340,8 @@ def test_only_what_competes_is_answered(recognizer: Recognizer) -> None:
     assert set(text.text) <= set(recognizer.restricted("katakana").labels)
     drawing, few = write_line("飲んだ", 5).drawing, recognizer.restricted(list("食べる"))
     assert all(character.uncertain for character in few.read_ink(drawing).characters), "食 was sure"
+    with pytest.raises(FastetlError, match=f"^{recognizer.path}: unknown prior; .* found x. Export it again"):
+        dataclasses.replace(recognizer, prior=("x",)).read_ink(drawing)  # of a damaged package
 
 
 def test_without_ink_there_is_no_text(recognizer: Recognizer) -> None:
