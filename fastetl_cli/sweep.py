@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastetl_cli.base import DatasetPath, Out, WritingCommand, bar, choose_cluster, command_line, counted, note, table
+from fastetl_cli.base import DatasetPath, Out, WritingCommand, choose_cluster, command_line, counted, note, table
 from fastetl_cli.options import Argument
 from fastetl_cli.train import Also, Start, path_and_weight
 from fastetl_ray import read_sweep, sweep_on_ray
@@ -34,13 +34,8 @@ class Sweep(WritingCommand):
         choose_cluster(self.address)
         options: dict[str, Any] = {"overwrite": self.overwrite, "command": command_line()}
         options |= {"start": self.start, "cpus": self.cpus, "gpus": self.gpus}
-        with bar("sweep") as move_bar:
-
-            def show(done: int, total: int) -> None:
-                note(f"{done} of {counted(total, 'training')} ended")
-                move_bar(done, total)
-
-            trials = sweep_on_ray(sets, self.out, config, progress=show, **options)
+        options |= {"progress": lambda done, total: note(f"{done} of {counted(total, 'training')} ended")}
+        trials = sweep_on_ray(sets, self.out, config, **options)
         results = [(len(trial.history), trial.error or f"{trial.best:.2%}") for trial in trials]
         rows = [[t.number, *map(t.options.get, config.search), *r] for t, r in zip(trials, results, strict=True)]
         failure_count = sum(trial.error is not None for trial in trials)

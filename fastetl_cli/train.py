@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,11 +7,14 @@ from fastetl.data.store import open_dataset
 from fastetl_cli.base import DatasetPath, RunPath, WritingCommand, bar, choose_cluster, command_line, counted, note
 from fastetl_cli.options import FOR_RAY, SEVERAL_MACHINES, Argument
 from model.config import TrainConfig
+from model.devices import is_first, join
 from model.folders import RUN_JSON, unfinished_folder
 from model.progress import Progress, print_epochs
 from model.run import Run
 from model.training import train
 
+_HOSTS = replace(SEVERAL_MACHINES, without=("engine",))
+_FOR_HOSTS = replace(_HOSTS, needs="coordinator")
 _ALSO = """Further datasets of the same characters, as DATASET or DATASET=WEIGHT. What exists under the whole name is a
 dataset. Its share of each epoch's pictures, whatever its size, is its weight out of the sum of all weights; a weight
 that is not given is 1."""
@@ -49,6 +52,12 @@ class Train(WritingCommand):
     start: Start = None
     resume: bool = False
     """Continue an interrupted run with its own options; it ends with the weights that it would have had."""
+    coordinator: Annotated[str, _HOSTS] = ""
+    """HOST:PORT of process 0, to train on several hosts by the same command, on a common disk."""
+    processes: Annotated[int, _FOR_HOSTS] = 1
+    """With --coordinator: number of processes."""
+    process: Annotated[int, _FOR_HOSTS] = 0
+    """With --coordinator: number of this process, from 0."""
     engine: Annotated[Literal["local", "ray"], SEVERAL_MACHINES] = "local"
     """local: this process trains. ray: the workers of a Ray cluster do; a lost one is replaced (docs/scale.md)."""
     workers: Annotated[int, FOR_RAY] = 1
@@ -67,12 +76,14 @@ class Train(WritingCommand):
                 command = command_line("train", self.dataset, self.run_path, *also)
                 note(f"Interrupted; continue with: {command} --resume")
             raise
-        return self._show(run)
+        return self._show(run) if self.engine == "ray" or is_first() else 0
 
     def _train(self) -> Run:
         sets = [(str(self.dataset), 1.0), *map(path_and_weight, self.also)]
         # A resumed run has its own options; others that are given are compared with them.
         config = None if self.resume and self.config == TrainConfig() else self.config
+        if self.coordinator:
+            join(self.coordinator, self.processes, self.process)
         options: dict[str, Any] = {"resume": self.resume, "overwrite": self.overwrite, "command": command_line()}
         data = [(open_dataset(path), weight) for path, weight in sets]
         ungrouped = [dataset.name for dataset, _ in data if (dataset.groups < 0).any()]

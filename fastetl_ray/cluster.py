@@ -1,7 +1,7 @@
 """Training one network by several workers of a Ray cluster. Extra: `ray`.
 
-Ray Train starts the workers and restarts all of them when one is lost. JAX's own runtime joins their devices. (Ray's
-`JaxTrainer` does so for GPUs and TPUs only, so its base class is used.)
+Ray Train starts the workers and restarts all of them when one is lost. JAX's own runtime joins their devices, as
+`fastetl train --coordinator` does. (Ray's `JaxTrainer` does so for GPUs and TPUs only, so its base class is used.)
 """
 
 import pickle
@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 from jax.errors import JaxRuntimeError
 
 from fastetl.checks import as_path, config_of, require_range
@@ -24,6 +23,7 @@ from fastetl.files.addresses import absolute
 from fastetl.files.atomic import check_output, require_local, write_file
 from fastetl_ray.nodes import RETRIES, connect_for, fault_of
 from model.config import TrainConfig
+from model.devices import join
 from model.folders import RUN_JSON, RUN_KIND, claim_folder, clear_folder, unfinished_folder
 from model.run import Run, open_run
 from model.start import InitialNetwork, start_of
@@ -57,7 +57,7 @@ def _work(*, data: Data, path: Path, resume: bool, overwrite: bool, settings: di
         with socket.socket() as probe:
             probe.bind(("", 0))
             address = f"{get_node_ip_address()}:{probe.getsockname()[1]}"  # type: ignore[no-untyped-call]
-        jax.distributed.initialize(str(broadcast_from_rank_zero(address)), processes, context.get_world_rank())
+        join(str(broadcast_from_rank_zero(address)), processes, context.get_world_rank())
     is_begun = (unfinished_folder(path) / RUN_JSON).is_file()
     arguments = {} if is_begun and not resume else settings  # after a loss the run has its config and start
     try:

@@ -1,9 +1,11 @@
 """Data parallelism over all devices that JAX finds, one or more: batches are sharded, weights replicated.
 
-Several processes may train together, after `jax.distributed.initialize`. All run the same program on the same data, and
-each makes every batch and puts its own devices' shard on them: augmenting a picture twice costs less than sending it.
+Several processes may train together (`join`). All run the same program on the same data, and each makes every batch and
+puts its own devices' shard on them: augmenting a picture twice costs less than sending it.
 """
 
+import socket
+import time
 from functools import cache
 from typing import Any
 
@@ -12,7 +14,39 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
+from fastetl.checks import require_range
+from fastetl.errors import expecting
+
 Tree = dict[str, Any]  # arrays by name, in dictionaries within dictionaries
+
+
+def join(coordinator: str, processes: int, process: int, seconds: float = 60) -> None:
+    """Make this process number `process` of `processes` that train together. Call it before JAX is used.
+
+    coordinator: HOST:PORT on which process 0 listens; the others wait for it for `seconds`. Raises FastetlError if the
+    processes cannot be connected.
+    """
+    require_range("process", process, 0, processes - 1)
+    host, _, port = coordinator.rpartition(":")
+    expected, errors = "HOST:PORT of process 0, free there", (OSError, RuntimeError, ValueError, OverflowError)
+    with expecting(expected, coordinator, "cannot join", "check `coordinator`", errors):
+        if process:
+            _await((host.strip("[]"), int(port)), time.monotonic() + seconds)
+        else:
+            socket.getaddrinfo(host, int(port))
+            socket.create_server(("", int(port))).close()
+        jax.distributed.initialize(coordinator, processes, process)
+
+
+def _await(address: tuple[str, int], deadline: float) -> None:
+    """Wait for a process that listens at an address. Raises OSError if there is none; JAX would abort Python."""
+    while True:
+        try:
+            return socket.create_connection(address, timeout=1).close()
+        except (ConnectionRefusedError, TimeoutError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)
 
 
 def is_first() -> bool:

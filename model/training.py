@@ -42,8 +42,7 @@ def train(
     """Train a network on a dataset, or on several with weights.
 
     The writers of each dataset are split as the configuration says; a writer of two is in the same part of both. Where
-    several processes train together, after `jax.distributed.initialize`, all call this with the same arguments on the
-    same files.
+    several processes train together (`model.devices.join`), all call this with the same arguments on the same files.
 
     Args:
         data: A dataset or its path, or a list of several, each alone or as (dataset, weight). A dataset's share of

@@ -8,13 +8,13 @@ import time
 from functools import cache
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from fastetl.data.charset import HIRAGANA, Charset
 from fastetl.data.dataset import Dataset
 from model import Progress, train
 from model.config import RATES, TrainConfig
+from model.devices import join
 
 CHARSET = Charset("few", HIRAGANA.characters[:8])
 CONFIG = TrainConfig(network="small", epochs=3, batch_size=32, checkpoint_steps=2, ema_decay=0.9, test=0.1)
@@ -61,5 +61,5 @@ if __name__ == "__main__":
     for word in sys.argv[2:]:
         if word.startswith("join="):
             coordinator, process, processes = word.removeprefix("join=").split(",")
-            jax.distributed.initialize(coordinator, int(processes), int(process))
+            join(coordinator, int(processes), int(process))
     run_training(Path(sys.argv[1]), None if "resume" in sys.argv else CONFIG, "tell", *sys.argv[2:])

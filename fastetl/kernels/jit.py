@@ -3,13 +3,12 @@
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from pickle import UnpicklingError
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core.caching import FunctionCache
 
-from fastetl.errors import PARSE_ERRORS, reason_of
+from fastetl.errors import reason_of
 from fastetl.kernels.vector import ENABLED
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -19,10 +18,6 @@ _OPTIONS: dict[str, Any] = {
     "boundscheck": False,  # 1.6–2.9 times slower with it
     "error_model": "numpy",  # a division must not carry a branch
 }
-
-
-# What damaged files raise: pickle, numba and LLVM.
-_DAMAGES = (*PARSE_ERRORS, EOFError, ImportError, IndexError, MemoryError, OSError, RuntimeError, UnpicklingError)
 _NOT_KEPT = "compiled kernels cannot be kept, so each process starts for seconds. Set NUMBA_CACHE_DIR"
 
 
@@ -32,7 +27,7 @@ class _Cache(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        except _DAMAGES as error:
+        except Exception as error:  # of pickle, numba or LLVM
             message = f"{self.cache_path}: a kernel is compiled again, as its file is damaged: {reason_of(error)}"
             warnings.warn(message, RuntimeWarning, stacklevel=1)
             with suppress(OSError):
