@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import export
-from fastetl import load_charset
+from fastetl import load_charset, open_dataset
 from fastetl.data.charset import HIRAGANA, JAPANESE, NAMES, SHAPES, Charset, is_kanji, one_shape
 from fastetl.errors import ArgumentError, FastetlError
 from fastetl.etl.jis import assigned_codes, char_to_jis, class_of_code, codes_of, jis_to_char
@@ -99,14 +99,16 @@ def test_bad_charset_files(tmp_path: Path, content: bytes, expected: str) -> Non
         load_charset(str(path))
 
 
-def test_files_of_characters_and_unknown_names(tmp_path: Path) -> None:
-    """Also of clusters, syllables and names of one's own, none in JIS X 0208, in whatever form they were typed."""
+def test_files_of_characters_and_unknown_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "vowels.txt"
     path.write_text("あ いう\n", encoding="utf-8")
     assert load_charset(str(path)) == Charset("vowels", ("あ", "い", "う"))
     assert load_charset(Path(export.__file__).with_name("pretrained") / "kana") == KANA
     np.savez(tmp_path / "few.npz", images=np.zeros((2, 8, 8), np.uint8), labels=["い", "あ"])
     assert load_charset(tmp_path / "few.npz") == Charset("few", ("あ", "い"))
+    open_dataset(tmp_path / "few.npz").write(tmp_path / "kana")
+    monkeypatch.chdir(tmp_path)
+    assert [load_charset(name).characters for name in ("kana", "./kana")] == [KANA.characters, ("あ", "い")]
     assert load_charset(["う", "い", "あ"]) == Charset("own", ("う", "い", "あ"))
     for name in ("hirgana", "xyz" * 100, ""):
         with pytest.raises(FastetlError, match="expected one of hiragana.* the path of a dataset"):

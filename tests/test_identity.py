@@ -128,8 +128,8 @@ def test_what_a_dataset_is_created_with(tmp_path: Path) -> None:
     folder = os.fsdecode(b"\x82")  # named in another encoding
     named = Dataset.create(pictures, "ab", np.array([np.int64(3), f" {'w' * 63}{folder}"], object))
     assert named.groups[0] == 3
-    of_pandas = Dataset.create(pictures, ["あ", "い"], np.array([2.0, np.nan]))
-    assert of_pandas.groups.tolist() == [2, -1]
+    of_pandas = [Dataset.create(pictures, "ab", np.array([number, np.nan])).groups.tolist() for number in (2.0, 3e9)]
+    assert of_pandas == [[2, -1], Dataset.create(pictures, "ab", ["03000000000", -1]).groups.tolist()]
     for missing in (np.nan, None, -1):  # numpy makes the text nan of the first
         data = Dataset.create(pictures, ["あ", "い"], ["Tom", missing])
         assert (data.groups[0] >= 0, data.groups[1], data.records["writer"].tolist()) == (True, -1, ["Tom", ""])

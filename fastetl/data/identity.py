@@ -119,7 +119,8 @@ def group_numbers(names: Sequence[str | float], file: Path | None = None) -> NDA
             record = None if file is None else names.index(name)
             raise ArgumentError("no group", file=file, record=record, expected=expected, found=text[:40], do=do)
         if number is None or number >= 2**31:
-            number = digest_of(nfc(text).encode(errors="surrogatepass")) & 0x7FFFFFFF
+            text = nfc(text) if number is None else str(number)
+            number = digest_of(text.encode(errors="surrogatepass")) & 0x7FFFFFFF
         numbers[name] = number
     return np.array([numbers[name] for name in names], np.int32)
 

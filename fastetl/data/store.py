@@ -18,7 +18,7 @@ import numpy as np
 
 from fastetl.arrays import Bytes, Column
 from fastetl.checks import as_path, require_instance
-from fastetl.data.charset import Characters, Charset, in_a_line, named_charset
+from fastetl.data.charset import NAMES, PRETRAINED, Characters, Charset, in_a_line, named_charset
 from fastetl.data.dataset import ARRAY_FORMAT, MANIFEST, MAX_VALUE_BYTES, REBUILD, SHARDS_FORMAT, Dataset
 from fastetl.data.labelled_files import from_npz
 from fastetl.data.parquet import METADATA_KEY, column_values
@@ -188,7 +188,7 @@ def load_charset(name: Characters, present: Iterable[str] = ()) -> Charset:
     Raises:
         FastetlError: If the name is unknown, the file cannot be read, or an entry is repeated or not a character.
     """
-    if isinstance(name, str | os.PathLike):
+    if isinstance(name, str | os.PathLike) and os.fspath(name) not in (*NAMES, PRETRAINED):
         if is_url(name) or Path(name).suffix.lower() in (".npz", ".parquet"):
             return open_dataset(name).charset
         if os.sep in os.fspath(name):  # a path, and no characters
