@@ -129,7 +129,7 @@ def _side_by_side(first: _Pixels, second: _Pixels, rng: np.random.Generator) -> 
     elif draw < _CUT_SHARE:
         edge = _thinnest_column(second, second_box, rng.uniform(*_KEPT_SHARES))
         second_box = second_box._replace(right=edge, crossings=0)
-    gap = round(size * rng.uniform(*_GAPS))
+    gap = max(round(size * rng.uniform(*_GAPS)), first_box.left - first_box.right, second_box.left - second_box.right)
     offset = round(size * rng.uniform(*_OFFSETS))
     first_ink = first[first_box.top : first_box.bottom, first_box.left : first_box.right]
     second_ink = second[second_box.top : second_box.bottom, second_box.left : second_box.right]
@@ -174,5 +174,5 @@ def _thinnest_column(picture: _Pixels, box: _InkBox, share: float) -> int:
     """The column with the least ink, among those near a share of the way from the left of the ink to its right."""
     width = box.right - box.left
     reach = max(width // 8, 1)
-    start = round(box.left + share * width) - reach
+    start = max(round(box.left + share * width) - reach, box.left + 1)  # something stays of either part
     return start + int(picture[:, start : start + 2 * reach].sum(0).argmin())
