@@ -115,15 +115,12 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     # Sums of whole numbers are exact in any order, in a float type that holds the largest.
     dtype = np.dtype("f4" if 255 * divisors.max() < 1 << 24 else "f8")
     result = np.empty((len(images), size, size), np.uint8)
-    # A million pixels in, at most four million out.
-    block_pictures = max(1, min((1 << 20) // max(1, images[:1].size), (1 << 22) // size**2))
+    block_pictures = max(1, (1 << 20) // max(images[:1].size, size**2))  # a million pixels
     for start in range(0, len(images), block_pictures):
         pixels = images[start : start + block_pictures].astype(dtype)
         # One product of large matrices: threads of a product of each picture's small ones would wait for each other.
         sums = np.tensordot(np.tensordot(pixels, columns.astype(dtype), (2, 1)), rows.astype(dtype), (1, 1))
-        means = sums.swapaxes(1, 2) / divisors
-        means += 0.5
-        result[start : start + block_pictures] = np.floor(means, out=means)
+        result[start : start + block_pictures] = sums.swapaxes(1, 2) / divisors + 0.5  # the digits behind are cut off
     return result
 
 
