@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
@@ -69,7 +70,7 @@ def compare_runs(runs: Iterable[Run | StrPath]) -> Comparison:
     results = [stored_results(run.path) for run in all_runs]
     accuracy = _by_name([{_NAME_OF_SET.format_map(r): r["accuracy"] for r in rows} for rows in results])
     return Comparison(
-        runs=tuple(str(run.path) for run in all_runs),
+        runs=tuple(min(os.path.relpath(run.path), str(run.path), key=len) for run in all_runs),
         options={name: values for name, values in options.items() if len({json.dumps(v) for v in values}) > 1},
         best=tuple(run.best_epoch for run in all_runs),
         accuracy=dict(sorted(accuracy.items())),

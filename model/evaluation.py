@@ -1,5 +1,6 @@
 """Evaluation of a run or a package on any number of sets: accuracy by character and by writer, and calibration."""
 
+import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -91,7 +92,8 @@ def evaluate(
         raise ArgumentError("nothing to evaluate", expected="at least one dataset", do="give one")
     confidence = np.exp(log_softmax(_predict(run, columns, scribbles(SCRIBBLES, run.side))).max(1))
     rejection_rate = float((confidence < run.threshold).mean())
-    return Evaluation(str(run.path), competitors, run.threshold, rejection_rate, tuple(sets))
+    path = min(os.path.relpath(run.path), str(run.path), key=len)  # a shared report tells no more folders than it must
+    return Evaluation(path, competitors, run.threshold, rejection_rate, tuple(sets))
 
 
 def _predict(reader: Reader, columns: list[int], pictures: Pictures) -> Float32s:

@@ -196,7 +196,7 @@ function setSection(set) {
   ];
 }
 
-function trainingSection({ diagnosis, history, best, data, facts, command, versions, tensorboard }) {
+function trainingSection({ diagnosis, history, best, data, facts, command, versions }, run) {
   const curves = (title, validated, trained) => chart([
     ["validation", history.map((epoch) => [epoch.epoch, validated(epoch)])],
     ["training, augmented", history.map((epoch) => [epoch.epoch, trained(epoch)])],
@@ -207,7 +207,7 @@ function trainingSection({ diagnosis, history, best, data, facts, command, versi
     charts(curves("loss", (e) => e.valid_loss, (e) => e.loss),
       curves("errors, %", (e) => 100 - 100 * e.valid_accuracy, (e) => 100 - 100 * e.accuracy)),
     dim(`The dotted line is epoch ${best}, whose weights are used. More curves: `,
-      tag("code", {}, `tensorboard --logdir ${tensorboard}`)),
+      tag("code", {}, `tensorboard --logdir ${run}/tensorboard`)),
     table(["dataset", "samples", "weight", "trained on", "validation", "test"], rows),
     tag("p", {}, `${facts} `, tag("code", {}, command)),
     dim(Object.entries(versions).map((entry) => entry.join(" ")).join(" · ")),
@@ -216,7 +216,7 @@ function trainingSection({ diagnosis, history, best, data, facts, command, versi
 
 function report({ origin, banner, evaluation, training }) {
   const sections = evaluation.sets.map((set) => [set.name, setSection(set)]);
-  if (training) sections.push(["Training", trainingSection(training)]);
+  if (training) sections.push(["Training", trainingSection(training, evaluation.run)]);
   return [
     dim(origin),
     tag("nav", {}, sections.map(([name], k) => tag("a", { href: `#s${k}` }, name))),

@@ -90,7 +90,6 @@ def _training(run: Run) -> dict[str, Any]:
         "facts": f"Network “{run.network_config.name}”, seed {run.config.seed}, temperature {run.temperature:.3f}.",
         "command": run.command,
         "versions": run.versions,
-        "tensorboard": str(run.path / "tensorboard"),
     }
 
 
